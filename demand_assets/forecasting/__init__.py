@@ -1,0 +1,1 @@
+"""What the pipeline and the web app must agree on: no Dagster, no Flask."""

@@ -1,0 +1,254 @@
+"""The dataset file: where demand comes from, what its columns mean, and what is known of the future."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand"})
+SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
+HORIZONS = {"D": 28, "W": 8, "M": 6}
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
+
+
+class DatasetFileError(ValueError):
+    """A dataset file that cannot be used; the message names each wrong entry."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Driver(_Strict):
+    """An exogenous variable whose future is known, repeated or given."""
+
+    name: Name
+    kind: Literal["number", "yes_no", "category"]
+    effect: Literal["increasing", "decreasing", "none"] = "none"
+    """What demand does when the driver rises; the model is held to it."""
+    future: Literal["known", "repeat_last", "repeat_season", "given"] = "known"
+    """Where values beyond the last demand come from.
+
+    ``known``: rows of the source beyond the last demand; ``repeat_last``: the last value goes on; ``repeat_season``:
+    the value one year (the longest season) earlier; ``given``: ``default`` unless a scenario says otherwise.
+    A future value that ``known`` does not find is the last value for numbers and categories and "no" for yes/no,
+    and the forecast says so.
+    """
+    default: float | bool | str | None = None
+    label: str = ""
+    """Words for the page; the name with spaces unless given."""
+    unit: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Driver":
+        if self.name in RESERVED_COLUMNS:
+            raise ValueError(f"a driver may not be called {self.name!r}; that name is taken")
+        if self.kind == "category" and self.effect != "none":
+            raise ValueError("a category has no order, so its effect can only be 'none'")
+        if self.future == "given" and self.default is None:
+            raise ValueError("future = 'given' needs a default, the value when no scenario says otherwise")
+        return self
+
+    @property
+    def title(self) -> str:
+        """The driver in words."""
+        return self.label or self.name.replace("_", " ")
+
+
+class Columns(_Strict):
+    """The source's names for our columns; drivers name their own."""
+
+    date: str = "date"
+    region: str | None = "region"
+    """None when the source has one region only, which is then called ``all``."""
+    item: str | None = "item"
+    """None when the source has one item only, which is then called ``all``."""
+    demand: str = "demand"
+    drivers: dict[str, str] = {}
+    """Driver name -> column of the source, where they differ. ``{item}`` and ``{region}`` in the column's name stand
+    for the row's own, as in ``price = "price{item}"`` for a table with one price column for each item."""
+    expressions: dict[str, str] = {}
+    """Column of ours -> an expression over the source's columns, as in ``demand = "exp(logmove)"``."""
+    date_start: str | None = None
+    """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
+
+
+class SimulatedSource(_Strict):
+    """Demand with known truth, made on the fly."""
+
+    kind: Literal["simulated"]
+    regions: int = Field(4, ge=1, le=10_000)
+    items: int = Field(12, ge=1, le=100_000)
+    years: float = Field(3, gt=0, le=20)
+    seed: int = 0
+    today: str | None = None
+    """Demand ends the day before; the real today unless given."""
+    seconds_per_day: float | None = Field(None, gt=0)
+    """Let a simulated day pass in so many seconds from the first start on, to watch the loop; real days unless given."""
+
+
+class FileSource(_Strict):
+    """CSV or Parquet: a path, a glob, or an object-store URL such as ``s3://bucket/demand/*.parquet``."""
+
+    kind: Literal["file"]
+    path: str
+    format: Literal["auto", "csv", "parquet"] = "auto"
+    options: dict[str, str | int | float | bool] = {}
+    """Passed to fsspec (endpoint, credentials …)."""
+
+
+class SqlSource(_Strict):
+    """A database by URL, with a table or a query."""
+
+    kind: Literal["sql"]
+    url: str
+    table: str | None = None
+    query: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "SqlSource":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either a table or a query")
+        return self
+
+
+class Rules(_Strict):
+    """What the validation allows; each has words for its failure."""
+
+    gaps: Literal["unknown", "zero"] = "unknown"
+    """What a missing period means: nothing is known of it, or nothing was sold."""
+    negative: Literal["quarantine", "zero"] = "quarantine"
+    """What becomes of negative demand: refused (the period is then unknown), or counted as zero and reported."""
+    absurd_multiple: float = Field(50.0, gt=1)
+    """Demand above so many times the region-item's own 99th percentile of positive demand is refused."""
+    quarantined_share: float = Field(0.3, gt=0, le=1)
+    """A region-item with a larger share of its rows refused keeps its last good demand."""
+    unknown_share: float = Field(0.6, gt=0, le=1)
+    """A region-item with a larger share of unknown periods keeps its last good demand."""
+    stale_periods: int | None = Field(None, ge=1)
+    """A region-item whose demand ends so many periods before the dataset's is no longer forecast; two horizons (but at
+    least one quarter of a year) unless given."""
+
+
+class Retraining(_Strict):
+    """When models are retrained without being asked."""
+
+    automatic: bool = False
+    budget_per_tick: int = Field(50, ge=1)
+    cool_down_hours: float = Field(20, ge=0)
+    max_age_days: float = Field(30, gt=0)
+    decay: float = Field(1.2, gt=1)
+    """Retrain when WAPE on actuals since the training is so many times the backtest's."""
+    drift: float = Field(0.25, gt=0)
+    """Retrain when the population stability index of demand or of a driver exceeds this."""
+    new_periods: int | None = Field(None, ge=1)
+    """Retrain when so many periods arrived since the training; one horizon unless given."""
+
+
+class Dataset(_Strict):
+    """One dataset: its source, its columns, its drivers, its calendar."""
+
+    name: Name
+    title: str = ""
+    unit: str = "units"
+    currency: str = ""
+    frequency: Literal["D", "W", "M"]
+    season_lengths: tuple[int, ...] = ()
+    """Periods in each season; a week and a year of weeks for D, a year for W and M unless given."""
+    baseline_season: int | None = Field(None, ge=1, le=400)
+    """Periods back that the seasonal-naive baseline repeats; the shortest season unless given."""
+    horizon: int = Field(0, ge=0, le=400)
+    source: Annotated[SimulatedSource | FileSource | SqlSource, Field(discriminator="kind")]
+    columns: Columns = Columns()
+    drivers: tuple[Driver, ...] = ()
+    rules: Rules = Rules()
+    retraining: Retraining = Retraining()
+
+    @model_validator(mode="after")
+    def _check(self) -> "Dataset":
+        names = [driver.name for driver in self.drivers]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"drivers declared twice: {', '.join(sorted(repeated))}")
+        known = {*names, "date", "region", "item", "demand"}
+        if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
+            raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
+        if any(not 2 <= season <= 400 for season in self.season_lengths):
+            raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
+        return self.model_copy(update={
+            "title": self.title or self.name.replace("_", " "),
+            "season_lengths": tuple(sorted(self.season_lengths)) or SEASON_LENGTHS[self.frequency],
+            "horizon": self.horizon or HORIZONS[self.frequency],
+        })
+
+    @property
+    def season_length(self) -> int:
+        """Periods back that the seasonal-naive baseline repeats."""
+        return self.baseline_season or self.season_lengths[0]
+
+    @property
+    def year_length(self) -> int:
+        """Periods in a year, for comparisons with last year."""
+        return {"D": 364, "W": 52, "M": 12}[self.frequency]
+
+    @property
+    def stale_periods(self) -> int:
+        """How many periods behind the dataset a region-item may end and still be forecast."""
+        return self.rules.stale_periods or max(2 * self.horizon, self.year_length // 4)
+
+    def driver(self, name: str) -> Driver:
+        """The declared driver of that name.
+
+        Raises: KeyError: it is not declared.
+        """
+        for driver in self.drivers:
+            if driver.name == name:
+                return driver
+        raise KeyError(f"{name!r} is no declared driver; declared are {', '.join(self.driver_names) or 'none'}")
+
+    @property
+    def driver_names(self) -> tuple[str, ...]:
+        """The names of the drivers in the order of the file."""
+        return tuple(driver.name for driver in self.drivers)
+
+
+def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
+    """The dataset that a TOML file describes; relative file paths are taken from the file's folder.
+
+    Args:
+        path: the dataset file.
+        horizon: periods; overrides the file's.
+    Raises: DatasetFileError: the file is missing, is no TOML, or an entry is wrong.
+    """
+    path = Path(path)
+    try:
+        entries = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise DatasetFileError(f"dataset file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DatasetFileError(f"dataset file {path} is no valid TOML: {error}") from error
+    entries.setdefault("name", _name_of(path.stem))
+    if horizon:
+        entries["horizon"] = horizon
+    source = entries.get("source")
+    if isinstance(source, dict) and source.get("kind") == "file" and isinstance(source.get("path"), str):
+        source["path"] = _from_folder(source["path"], path.parent)
+    try:
+        return Dataset.model_validate(entries)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(part) for part in problem['loc']) or 'file'}: {problem['msg']}"
+                 for problem in error.errors()]
+        raise DatasetFileError("\n".join([f"dataset file {path} is wrong:", *lines])) from error
+
+
+def _name_of(stem: str) -> str:
+    """A dataset name made of a file's name."""
+    name = "".join(character if character.isascii() and character.isalnum() else "_" for character in stem.lower())
+    return (name if name[:1].isalpha() else f"d_{name}")[:40]
+
+
+def _from_folder(path: str, folder: Path) -> str:
+    if "://" in path or Path(path).is_absolute():
+        return path
+    return str((folder / path).resolve())

@@ -1,0 +1,110 @@
+"""A region-item and its three written forms: partition key, registered model name, path.
+
+Names come from the source and may hold any character. Each character that Dagster, MLflow, a URL or a file system
+treats specially is written as ``~`` and the two hex digits of each of its UTF-8 bytes, in all three forms alike.
+"""
+
+import re
+from dataclasses import dataclass
+
+LONGEST_NAME_BYTES = 100
+"""Longest region or item, in bytes of its escaped form: model names (256) and file names (255) must hold it."""
+
+_SPECIAL = re.compile(r"[^\w\- &()+=@!;]|^\s|\s$", re.UNICODE)
+_ESCAPED = re.compile(r"(?:~[0-9A-F]{2})+")
+
+
+class BadNameError(ValueError):
+    """A region, an item, a partition key or a model name that cannot be used."""
+
+
+def escape(name: str) -> str:
+    """The name with every special character written as ``~XX``; ``unescape`` gives it back."""
+    return _SPECIAL.sub(lambda match: "".join(f"~{byte:02X}" for byte in match.group().encode()), name)
+
+
+def unescape(text: str) -> str:
+    """The name that ``escape`` wrote.
+
+    Raises: BadNameError: the escapes are no UTF-8.
+    """
+    try:
+        return _ESCAPED.sub(lambda match: bytes.fromhex(match.group().replace("~", "")).decode(), text)
+    except UnicodeDecodeError as error:
+        raise BadNameError(f"{text!r} holds escapes that are no UTF-8 text: {error}") from error
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class RegionItem:
+    """One item in one region: one partition, one model. Sorts region-major."""
+
+    region: str
+    item: str
+
+    def __post_init__(self) -> None:
+        for what, name in (("region", self.region), ("item", self.item)):
+            if problem := name_problem(name):
+                raise BadNameError(f"{what} {name!r} {problem}")
+
+    def __str__(self) -> str:
+        return f"{self.region} · {self.item}"
+
+    @property
+    def key(self) -> str:
+        """The partition key, ``region|item``."""
+        return f"{escape(self.region)}|{escape(self.item)}"
+
+    @property
+    def path(self) -> str:
+        """Two path segments, ``region/item``, for files and URLs."""
+        return f"{escape(self.region)}/{escape(self.item)}"
+
+    def model_name(self, dataset: str) -> str:
+        """The registered model's name, ``dataset.region.item``."""
+        return f"{escape(dataset)}.{escape(self.region)}.{escape(self.item)}"
+
+    @classmethod
+    def from_key(cls, key: str) -> "RegionItem":
+        """The region-item of a partition key.
+
+        Raises: BadNameError: the key is not two escaped names joined by ``|``.
+        """
+        return cls._from_parts(key, key.split("|"))
+
+    @classmethod
+    def from_path(cls, path: str) -> "RegionItem":
+        """The region-item of a path ``region/item``.
+
+        Raises: BadNameError: the path is not two escaped names joined by ``/``.
+        """
+        return cls._from_parts(path, path.split("/"))
+
+    @classmethod
+    def from_model_name(cls, name: str) -> tuple[str, "RegionItem"]:
+        """The dataset and the region-item of a registered model's name.
+
+        Raises: BadNameError: the name is not three escaped names joined by ``.``.
+        """
+        dataset, _, rest = name.partition(".")
+        return unescape(dataset), cls._from_parts(name, rest.split("."))
+
+    @classmethod
+    def _from_parts(cls, text: str, parts: list[str]) -> "RegionItem":
+        if len(parts) != 2:
+            raise BadNameError(f"{text!r} is no region-item: a region and an item are needed, as in 'north|kettle'")
+        return cls(unescape(parts[0]), unescape(parts[1]))
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with a region's or an item's name, or None when it can be used."""
+    if not name.strip():
+        return "is empty"
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        return "holds control characters"
+    try:
+        size = len(escape(name).encode())
+    except UnicodeEncodeError:
+        return "is no valid Unicode text"
+    if size > LONGEST_NAME_BYTES:
+        return f"is too long: {size} bytes when escaped, at most {LONGEST_NAME_BYTES} are allowed"
+    return None

@@ -1,0 +1,115 @@
+"""The demand store: one Parquet file for each region-item and stage, on local disk or in an object store.
+
+Readers never see half a file: each is written under a temporary name and then renamed (an object store makes an
+object visible only when it is whole). Beside the tables stand the catalogue and the journal.
+"""
+
+import io
+import json
+import posixpath
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, cast
+from uuid import uuid4
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from demand_assets.forecasting.region_item import RegionItem
+
+Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
+
+
+class NotInStoreError(LookupError):
+    """Nothing is stored under that name yet."""
+
+
+class DemandStore:
+    """Tables of region-items under one URL.
+
+    Args:
+        url: a local path or an fsspec URL (``s3://bucket/prefix``).
+        options: passed to fsspec (endpoint, credentials …).
+    """
+
+    def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
+        self._filesystem, self._root = fsspec.core.url_to_fs(url, **(options or {}))
+        self._is_local = "file" in self._filesystem.protocol
+
+    def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
+        """Replace the region-item's table of that stage."""
+        buffer = io.BytesIO()
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), buffer, compression="zstd")
+        self.write_bytes(self._table(stage, region_item), buffer.getvalue())
+
+    def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
+        """The region-item's table of that stage.
+
+        Raises: NotInStoreError: the stage has not been materialised for it.
+        """
+        try:
+            content = self._filesystem.cat_file(self._path(self._table(stage, region_item)))
+        except FileNotFoundError:
+            raise NotInStoreError(f"{region_item} has no stored {stage}. Materialise `{stage}` for partition "
+                                  f"{region_item.key!r}.") from None
+        return cast(pd.DataFrame, pq.read_table(pa.BufferReader(content)).to_pandas())
+
+    def has(self, stage: Stage, region_item: RegionItem) -> bool:
+        """Whether that stage is stored for the region-item."""
+        return bool(self._filesystem.exists(self._path(self._table(stage, region_item))))
+
+    def remove(self, stage: Stage, region_item: RegionItem) -> None:
+        """Remove the region-item's table of that stage, if there is one."""
+        if self.has(stage, region_item):
+            self._filesystem.rm_file(self._path(self._table(stage, region_item)))
+
+    def write_catalogue(self, region_items: Iterable[RegionItem]) -> None:
+        """Record which region-items the source has, region-major."""
+        entries = [[entry.region, entry.item] for entry in sorted(region_items)]
+        self.write_bytes("catalogue.json", json.dumps(entries, ensure_ascii=False).encode())
+
+    def read_catalogue(self) -> list[RegionItem]:
+        """The region-items of the source, region-major; empty before the first look at the source."""
+        try:
+            content = self.read_bytes("catalogue.json")
+        except NotInStoreError:
+            return []
+        return [RegionItem(region, item) for region, item in json.loads(content)]
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write one file below the store's root, whole or not at all."""
+        path = self._path(name)
+        if not self._is_local:
+            self._filesystem.pipe_file(path, content)
+            return
+        self._filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
+        temporary = f"{path}.{uuid4().hex}.tmp"
+        self._filesystem.pipe_file(temporary, content)
+        self._filesystem.mv(temporary, path)
+
+    def read_bytes(self, name: str) -> bytes:
+        """One file below the store's root.
+
+        Raises: NotInStoreError: it is not there.
+        """
+        try:
+            return bytes(self._filesystem.cat_file(self._path(name)))
+        except FileNotFoundError:
+            raise NotInStoreError(f"{name} is not in the demand store") from None
+
+    def names(self, folder: str) -> Sequence[str]:
+        """The names of the files in one folder below the root, sorted; empty when there is no such folder."""
+        self._filesystem.invalidate_cache(self._path(folder))
+        try:
+            paths = self._filesystem.ls(self._path(folder), detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name for path in paths if not (name := posixpath.basename(path)).endswith(".tmp"))
+
+    def _path(self, name: str) -> str:
+        return posixpath.join(self._root, name)
+
+    @staticmethod
+    def _table(stage: Stage, region_item: RegionItem) -> str:
+        return f"{stage}/{region_item.path}.parquet"
