@@ -1,0 +1,52 @@
+# What this project can do, one word each. `make` alone lists the targets.
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+# Settings of `run` (and, where it makes sense, `train`). Override on the command line: make run WEB_PORT=8001
+DATASET ?= $(CURDIR)/datasets/simulated.toml
+STATE ?=
+JSON ?=
+HORIZON ?=
+WEB_PORT ?= 8000
+DAGSTER_PORT ?= 3000
+MLFLOW_PORT ?= 5000
+CODE_PORT ?= 4000
+PYTEST_ARGS ?=
+
+# With `make -C project …`, relative paths are still those of the caller.
+CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
+PY := .venv/bin/python
+
+help: ## list the targets
+	@echo "Usage: make TARGET [SETTING=value …]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@echo "Settings: DATASET=$(DATASET) STATE=./var HORIZON=(of the dataset)"
+	@echo "          WEB_PORT=$(WEB_PORT) DAGSTER_PORT=$(DAGSTER_PORT) MLFLOW_PORT=$(MLFLOW_PORT) CODE_PORT=$(CODE_PORT)"
+
+setup: ## make the environment in .venv from the hashed lock (instant when it is up to date)
+	@PYTHON="$(PYTHON)" sh deploy/setup.sh
+
+run: setup ## start everything: MLflow, Dagster, the web app; train what is missing; Ctrl-C stops all of it
+	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" \
+	WEB_PORT="$(WEB_PORT)" DAGSTER_PORT="$(DAGSTER_PORT)" MLFLOW_PORT="$(MLFLOW_PORT)" CODE_PORT="$(CODE_PORT)" \
+	$(PY) -m deploy.run
+
+test: setup ## run all tests; PYTEST_ARGS="-k name" picks some
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=summary.json]
+	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/$(PY)" -m demand_assets.train \
+	--dataset "$(DATASET)" $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)")
+
+lint: setup ## check style, types, import rules and templates
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@if [ -d webapp/templates ]; then .venv/bin/djlint --quiet --lint webapp/templates; fi
+
+clean: ## remove caches and the environment; the state in ./var stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	@rm -rf webapp/node_modules webapp/static/vendor
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup run test train lint clean

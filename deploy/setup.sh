@@ -1,0 +1,69 @@
+#!/bin/sh
+# Make the virtualenv in .venv from the hashed lock, then fetch the front-end libraries. Instant when nothing changed.
+# Called by `make setup`. PYTHON names another Python 3.11.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+    echo "setup: $1" >&2
+    exit 1
+}
+
+is_python_3_11() {
+    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        is_python_3_11 "$PYTHON" || fail "PYTHON=$PYTHON is not a Python 3.11. Name one: make setup PYTHON=/path/to/python3.11"
+        return
+    fi
+    for PYTHON in python3.11 python3 python; do
+        is_python_3_11 "$PYTHON" && return
+    done
+    fail "Python 3.11 is needed and none was found. Install it (Debian 12: apt install python3 python3-venv) or name it: make setup PYTHON=/path/to/python3.11"
+}
+
+install_packages() {
+    find_python
+    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
+        fail "$PYTHON cannot make virtualenvs (no venv module). On Debian: apt install python3-venv"
+    echo "setup: installing the locked packages into .venv"
+    is_python_3_11 .venv/bin/python || "$PYTHON" -m venv --clear .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt ||
+        fail "pip could not install uv from requirements/uv.txt (its message is above). Is the package index reachable?"
+    # uv reads its own settings, not pip's: on a machine where only pip knows the index, pip installs the same lock.
+    .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.txt ||
+        {
+            echo "setup: uv could not install (its message is above); trying pip with the same lock, which takes minutes"
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+        } || fail "the locked packages could not be installed (the message is above)"
+}
+
+fetch_front_end_libraries() {
+    echo "setup: fetching the front-end libraries"
+    (PATH="$PWD/.venv/bin:$PATH" && cd webapp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+        fail "npm could not install webapp/package-lock.json (its message is above). Is the npm registry reachable?"
+    .venv/bin/python -m webapp.assets || fail "the front-end libraries could not be put in webapp/static/vendor"
+}
+
+# unchanged STAMP FILE...: true when the stamp holds the checksum of the files as they are now.
+unchanged() {
+    stamp=$1
+    shift
+    [ -f "$stamp" ] && [ "$(cat "$@" | cksum)" = "$(cat "$stamp")" ]
+}
+
+packages_stamp=.venv/locked-packages.stamp
+if ! unchanged "$packages_stamp" requirements/uv.txt requirements/dev.txt; then
+    rm -f "$packages_stamp"
+    install_packages
+    cat requirements/uv.txt requirements/dev.txt | cksum >"$packages_stamp"
+fi
+
+front_end_stamp=webapp/static/vendor/locked-libraries.stamp
+if [ -f webapp/package-lock.json ] && [ -f webapp/assets.py ] &&
+    ! unchanged "$front_end_stamp" webapp/package-lock.json webapp/assets.py; then
+    fetch_front_end_libraries
+    cat webapp/package-lock.json webapp/assets.py | cksum >"$front_end_stamp"
+fi
