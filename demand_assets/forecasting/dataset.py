@@ -87,6 +87,8 @@ class SimulatedSource(_Strict):
     """Demand ends the day before; the real today unless given."""
     seconds_per_day: float | None = Field(None, gt=0)
     """Let a simulated day pass in so many seconds from the first start on, to watch the loop; real days unless given."""
+    confounded: bool = False
+    """Promos come with price cuts and prices rise where demand is high, so that effects cannot be told apart naively."""
 
 
 class FileSource(_Strict):

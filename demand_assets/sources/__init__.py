@@ -1,1 +1,29 @@
 """Where demand comes from: simulated, files (local or in an object store), databases."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.sources.source import Source
+
+
+def open_source(dataset: Dataset, started_at: datetime | None = None,
+                environment: Mapping[str, str] | None = None) -> Source:
+    """The source that the dataset file describes; nothing is read before it is asked.
+
+    Args:
+        dataset: the dataset file.
+        started_at: when the simulated clock began to run (``seconds_per_day``); now unless given. Whoever keeps the
+            state passes the moment of the first start, else each start begins the story anew.
+        environment: values of ``${NAME}`` in paths and URLs; the process's environment unless given.
+    """
+    match dataset.source.kind:
+        case "simulated":
+            from demand_assets.sources.simulated import Simulation
+            return Simulation(dataset, started_at)
+        case "file":
+            from demand_assets.sources.files import Files
+            return Files(dataset, environment)
+        case "sql":
+            from demand_assets.sources.sql import Database
+            return Database(dataset, environment)

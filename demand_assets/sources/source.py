@@ -34,6 +34,12 @@ class Source(Protocol):
         Raises: SourceError: the source cannot be reached.
         """
 
+    def today(self) -> pd.Timestamp:
+        """The day that is not over yet: no demand can be known for dates after it.
+
+        The real local date, except where a simulated clock runs.
+        """
+
     def catalogue(self) -> Catalogue:
         """The region-items that the source has now.
 

@@ -1,0 +1,47 @@
+"""Periods as whole numbers: days, weeks that begin on a weekday, months. What comes next is one more."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Frequency = Literal["D", "W", "M"]
+Dates = npt.NDArray[np.datetime64]
+Ordinals = npt.NDArray[np.int64]
+
+_EPOCH_WEEKDAY = 3
+"""1 January 1970, day 0, was a Thursday; Monday is 0."""
+
+WORDS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months")}
+
+
+def weekdays(dates: Dates) -> Ordinals:
+    """The weekday of each date, Monday = 0."""
+    return (dates.astype("datetime64[D]").astype(np.int64) + _EPOCH_WEEKDAY) % 7
+
+
+def ordinals(dates: Dates, frequency: Frequency, weekday: int = 0) -> Ordinals:
+    """The number of the period that each date lies in.
+
+    Args:
+        dates: dates that are no NaT.
+        frequency: D, W or M.
+        weekday: the day that dates a week, Monday = 0; a date between two of them belongs to the earlier.
+    """
+    if frequency == "M":
+        return dates.astype("datetime64[M]").astype(np.int64)
+    days = dates.astype("datetime64[D]").astype(np.int64)
+    return days if frequency == "D" else (days + _EPOCH_WEEKDAY - weekday) // 7
+
+
+def period_dates(numbers: Ordinals, frequency: Frequency, weekday: int = 0) -> Dates:
+    """The date of each period: the day, the week's weekday, the first of the month. Undoes ``ordinals``."""
+    if frequency == "M":
+        return numbers.astype("datetime64[M]").astype("datetime64[D]")
+    days = numbers if frequency == "D" else numbers * 7 - _EPOCH_WEEKDAY + weekday
+    return days.astype("datetime64[D]")
+
+
+def in_words(count: int, frequency: Frequency) -> str:
+    """A number of periods in words, as in "1 week" or "28 days"."""
+    return f"{count} {WORDS[frequency][count != 1]}"
