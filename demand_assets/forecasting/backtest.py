@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.features import Floats, Ints, SeriesFeatures
+from demand_assets.forecasting.features import WARMUP, Floats, Ints, SeriesFeatures
 from demand_assets.forecasting.intervals import Calibration, error_scale
-from demand_assets.forecasting.model import Recipe, TrainingRows, fit_booster, predict_units
+from demand_assets.forecasting.model import NotEnoughHistoryError, Recipe, TrainingRows, fit_booster, predict_units
 
 WINDOWS = 3
 """Windows of one horizon each, at the end of the history; fewer when it is short."""
+ROWS_NEEDED = 20
+"""Training rows that a window needs before it."""
 CALIBRATION_STRIDES = 4
 """Origins for each window whose errors calibrate the intervals, evenly spaced."""
 
@@ -42,7 +44,8 @@ class Backtest:
 def window_origins(series: SeriesFeatures, horizon: int, windows: int = WINDOWS) -> Ints:
     """The origins of the last windows of the known history, oldest first; at least one."""
     first = int(np.flatnonzero(~np.isnan(series.demand))[0])
-    fitting = max(1, min(windows, (series.known - first) // horizon - 2))
+    room = series.known - first - WARMUP[series.dataset.frequency] - horizon
+    fitting = max(1, min(windows, room // horizon))
     return np.array([series.known - 1 - horizon * back for back in range(fitting, 0, -1)], dtype=np.int64)
 
 
@@ -65,9 +68,15 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, recipe: Recipe, horizon
     Args:
         series: the region-item's features.
         rows: its training rows; each window uses those whose target lies before it.
-        origins: last period known in each window; ``window_origins`` unless given.
+        origins: last period known in each window; ``window_origins`` with something to train on unless given.
+    Raises: NotEnoughHistoryError: no window has enough before it.
     """
-    origins = window_origins(series, horizon) if origins is None else origins
+    if origins is None:
+        origins = window_origins(series, horizon)
+        origins = origins[[np.count_nonzero(rows.target <= origin) >= ROWS_NEEDED for origin in origins]]
+    if not len(origins):
+        raise NotEnoughHistoryError(f"fewer than {ROWS_NEEDED} known periods to train on before the first backtest "
+                                    "window; most of the history is unknown")
     leads = np.arange(1, horizon + 1)
     shape = (len(origins), horizon)
     forecast, errors = np.zeros(shape), []

@@ -145,19 +145,21 @@ def training_rows(series: SeriesFeatures, horizon: int) -> TrainingRows:
 
     Raises: NotEnoughHistoryError: there is no origin with a warm-up behind it.
     """
-    first = int(np.flatnonzero(~np.isnan(series.demand))[0]) + WARMUP[series.dataset.frequency] - 1
-    origins = np.arange(first, series.known - 1)
-    if len(origins) < horizon:
-        raise NotEnoughHistoryError(f"{series.known} periods of demand; training needs at least "
-                                    f"{WARMUP[series.dataset.frequency] + horizon + 1}")
+    warmup = WARMUP[series.dataset.frequency]
+    known = np.flatnonzero(~np.isnan(series.demand))
+    first = int(known[0]) if len(known) else series.known
+    if series.known - first < warmup + 2 * horizon:
+        raise NotEnoughHistoryError(f"{series.known - first} periods of demand; training needs {warmup + 2 * horizon}: "
+                                    f"{warmup} to warm up and two horizons")
+    origins = np.arange(first + warmup - 1, series.known - 1)
     step = max(1, round(len(origins) * horizon / ROWS_WANTED))
     pairs = np.arange(0, len(origins) * horizon)
     pairs = pairs[(pairs // horizon + pairs % horizon) % step == 0]
     origin, lead = origins[pairs // horizon], pairs % horizon + 1
     inside = origin + lead < series.known
     origin, lead = origin[inside], lead[inside]
-    known = ~np.isnan(series.demand[origin + lead])
-    origin, lead = origin[known], lead[known]
+    sold = ~np.isnan(series.demand[origin + lead])
+    origin, lead = origin[sold], lead[sold]
     level = series.level[origin]
     return TrainingRows(features=series.rows(origin, lead), ratio=series.demand[origin + lead] / level,
                         weight=level / level.mean(), target=origin + lead)

@@ -1,0 +1,125 @@
+"""What-if: drivers changed from the plan, and what can honestly be said of it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.dataset import Dataset, Driver
+
+Action = Literal["percent", "set", "add"]
+ACTIONS: dict[str, tuple[Action, ...]] = {"number": ("percent", "set", "add"), "yes_no": ("set",), "category": ("set",)}
+"""What can be done to a driver of each kind."""
+
+
+class ScenarioError(ValueError):
+    """A scenario that the dataset cannot answer; the message says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One driver changed on the periods from ``first`` to ``last``, both included."""
+
+    driver: str
+    action: Action
+    value: float | bool | str
+    """Percent to add to it (-10 for ten percent less), the value to set, or the amount to add."""
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Changes to the plan, applied in order."""
+
+    changes: tuple[Change, ...] = ()
+
+
+PLAN = Scenario()
+"""The drivers as they stand."""
+
+
+def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """The future drivers under the scenario.
+
+    Args:
+        future: columns date and drivers, one row for each period of the horizon.
+        dataset: declares the drivers.
+    Raises: ScenarioError: an undeclared driver, an action its kind does not allow, a value that is no number, or
+        dates that touch no period of the horizon.
+    """
+    changed = future.copy()
+    for change in scenario.changes:
+        driver = _declared(change, dataset)
+        days = _touched(change, future)
+        if driver.kind == "category":
+            changed[driver.name] = changed[driver.name].where(~days, str(change.value))
+            continue
+        value, values = _number(change, driver), changed[driver.name].astype(float)
+        new = {"percent": values * (1 + value / 100), "set": values * 0 + value, "add": values + value}[change.action]
+        changed[driver.name] = values.where(~days, new.fillna(value) if change.action == "set" else new)
+    return changed
+
+
+def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
+                  categories: dict[str, tuple[str, ...]], dataset: Dataset) -> tuple[str, ...]:
+    """A sentence for each driver whose values lie outside what the model saw in training.
+
+    Args:
+        future: columns date and drivers.
+        ranges: smallest and largest value of each number driver in training.
+        categories: the values of each category driver in training.
+    """
+    sentences = []
+    for driver in dataset.drivers:
+        values = future[driver.name]
+        if driver.kind == "number" and driver.name in ranges:
+            low, high = ranges[driver.name]
+            slack = 1e-9 * max(1.0, abs(low), abs(high))
+            outside = int(((values < low - slack) | (values > high + slack)).sum())
+            if outside:
+                sentences.append(f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in {outside} "
+                                 f"of {len(values)} periods; there the forecast only repeats the nearest known effect.")
+        if driver.kind == "category" and driver.name in categories:
+            new = sorted(set(values.dropna().astype(str)) - set(categories[driver.name]))
+            if new:
+                sentences.append(f"{driver.title} has values that the model has never seen: {', '.join(new)}.")
+    return tuple(sentences)
+
+
+def _declared(change: Change, dataset: Dataset) -> Driver:
+    if change.driver not in dataset.driver_names:
+        allowed = ", ".join(dataset.driver_names) or "none"
+        raise ScenarioError(f"{change.driver!r} is no driver of {dataset.title}; its drivers are: {allowed}")
+    driver = dataset.driver(change.driver)
+    if change.action not in ACTIONS[driver.kind]:
+        raise ScenarioError(f"{driver.title} cannot be changed by {change.action!r}; allowed: "
+                            f"{', '.join(ACTIONS[driver.kind])}")
+    return driver
+
+
+def _touched(change: Change, future: pd.DataFrame) -> pd.Series:
+    first, last = future["date"].iloc[0].date(), future["date"].iloc[-1].date()
+    if change.first > change.last:
+        raise ScenarioError(f"the change of {change.driver} ends on {change.last} before it begins on {change.first}")
+    days = (future["date"] >= pd.Timestamp(change.first)) & (future["date"] <= pd.Timestamp(change.last))
+    if not days.any():
+        raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period of "
+                            f"the forecast, which runs from {first} to {last}")
+    return days
+
+
+def _number(change: Change, driver: Driver) -> float:
+    try:
+        value = float(change.value)
+    except (TypeError, ValueError):
+        raise ScenarioError(f"{driver.title} needs a number, not {change.value!r}") from None
+    if not np.isfinite(value):
+        raise ScenarioError(f"{driver.title} needs a finite number, not {change.value!r}")
+    if driver.kind == "yes_no" and value not in (0.0, 1.0):
+        raise ScenarioError(f"{driver.title} is yes (1) or no (0), not {change.value!r}")
+    if change.action == "percent" and value < -100:
+        raise ScenarioError(f"{driver.title} cannot fall by more than 100 percent, asked was {value:g}")
+    return value
