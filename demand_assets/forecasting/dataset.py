@@ -73,19 +73,21 @@ class Columns(_Strict):
     """Column of ours -> an expression over the source's columns, as in ``demand = "exp(logmove)"``."""
     date_start: str | None = None
     """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
+    date_format: str | None = None
+    """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
 
 
 class SimulatedSource(_Strict):
     """Demand with known truth, made on the fly."""
 
     kind: Literal["simulated"]
-    regions: int = Field(4, ge=1, le=10_000)
-    items: int = Field(12, ge=1, le=100_000)
-    years: float = Field(3, gt=0, le=20)
+    regions: int = Field(default=4, ge=1, le=10_000)
+    items: int = Field(default=12, ge=1, le=100_000)
+    years: float = Field(default=3, gt=0, le=20)
     seed: int = 0
     today: str | None = None
     """Demand ends the day before; the real today unless given."""
-    seconds_per_day: float | None = Field(None, gt=0)
+    seconds_per_day: float | None = Field(default=None, gt=0)
     """Let a simulated day pass in so many seconds from the first start on, to watch the loop; real days unless given."""
     confounded: bool = False
     """Promos come with price cuts and prices rise where demand is high, so that effects cannot be told apart naively."""
@@ -123,13 +125,13 @@ class Rules(_Strict):
     """What a missing period means: nothing is known of it, or nothing was sold."""
     negative: Literal["quarantine", "zero"] = "quarantine"
     """What becomes of negative demand: refused (the period is then unknown), or counted as zero and reported."""
-    absurd_multiple: float = Field(50.0, gt=1)
+    absurd_multiple: float = Field(default=50.0, gt=1)
     """Demand above so many times the region-item's own 99th percentile of positive demand is refused."""
-    quarantined_share: float = Field(0.3, gt=0, le=1)
+    quarantined_share: float = Field(default=0.3, gt=0, le=1)
     """A region-item with a larger share of its rows refused keeps its last good demand."""
-    unknown_share: float = Field(0.6, gt=0, le=1)
+    unknown_share: float = Field(default=0.6, gt=0, le=1)
     """A region-item with a larger share of unknown periods keeps its last good demand."""
-    stale_periods: int | None = Field(None, ge=1)
+    stale_periods: int | None = Field(default=None, ge=1)
     """A region-item whose demand ends so many periods before the dataset's is no longer forecast; two horizons (but at
     least one quarter of a year) unless given."""
 
@@ -138,14 +140,14 @@ class Retraining(_Strict):
     """When models are retrained without being asked."""
 
     automatic: bool = False
-    budget_per_tick: int = Field(50, ge=1)
-    cool_down_hours: float = Field(20, ge=0)
-    max_age_days: float = Field(30, gt=0)
-    decay: float = Field(1.2, gt=1)
+    budget_per_tick: int = Field(default=50, ge=1)
+    cool_down_hours: float = Field(default=20, ge=0)
+    max_age_days: float = Field(default=30, gt=0)
+    decay: float = Field(default=1.2, gt=1)
     """Retrain when WAPE on actuals since the training is so many times the backtest's."""
-    drift: float = Field(0.25, gt=0)
+    drift: float = Field(default=0.25, gt=0)
     """Retrain when the population stability index of demand or of a driver exceeds this."""
-    new_periods: int | None = Field(None, ge=1)
+    new_periods: int | None = Field(default=None, ge=1)
     """Retrain when so many periods arrived since the training; one horizon unless given."""
 
 
@@ -159,9 +161,9 @@ class Dataset(_Strict):
     frequency: Literal["D", "W", "M"]
     season_lengths: tuple[int, ...] = ()
     """Periods in each season; a week and a year of weeks for D, a year for W and M unless given."""
-    baseline_season: int | None = Field(None, ge=1, le=400)
+    baseline_season: int | None = Field(default=None, ge=1, le=400)
     """Periods back that the seasonal-naive baseline repeats; the shortest season unless given."""
-    horizon: int = Field(0, ge=0, le=400)
+    horizon: int = Field(default=0, ge=0, le=400)
     source: Annotated[SimulatedSource | FileSource | SqlSource, Field(discriminator="kind")]
     columns: Columns = Columns()
     drivers: tuple[Driver, ...] = ()

@@ -17,10 +17,10 @@ WORDS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months")}
 
 def weekdays(dates: Dates) -> Ordinals:
     """The weekday of each date, Monday = 0."""
-    return (dates.astype("datetime64[D]").astype(np.int64) + _EPOCH_WEEKDAY) % 7
+    return np.asarray((dates.astype("datetime64[D]").astype(np.int64) + _EPOCH_WEEKDAY) % 7)
 
 
-def ordinals(dates: Dates, frequency: Frequency, weekday: int = 0) -> Ordinals:
+def ordinals(dates: Dates, frequency: Frequency, weekday: int | Ordinals = 0) -> Ordinals:
     """The number of the period that each date lies in.
 
     Args:
@@ -34,7 +34,7 @@ def ordinals(dates: Dates, frequency: Frequency, weekday: int = 0) -> Ordinals:
     return days if frequency == "D" else (days + _EPOCH_WEEKDAY - weekday) // 7
 
 
-def period_dates(numbers: Ordinals, frequency: Frequency, weekday: int = 0) -> Dates:
+def period_dates(numbers: Ordinals, frequency: Frequency, weekday: int | Ordinals = 0) -> Dates:
     """The date of each period: the day, the week's weekday, the first of the month. Undoes ``ordinals``."""
     if frequency == "M":
         return numbers.astype("datetime64[M]").astype("datetime64[D]")

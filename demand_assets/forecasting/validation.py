@@ -1,0 +1,188 @@
+"""Raw rows become demand that downstream may trust; what fails a rule goes to quarantine with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.periods import Ordinals, in_words, period_dates
+from demand_assets.forecasting.quarantine import COLUMNS, empty_quarantine
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.row_rules import ReadPanel, read_panel
+
+Floats = npt.NDArray[np.float64]
+
+WARM_UP = {"D": 28, "W": 8, "M": 6}
+"""Periods of demand that the first origin of the training needs behind it."""
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What the validation made of one region-item."""
+
+    region_item: RegionItem
+    demand: pd.DataFrame | None
+    """Schema Demand: consecutive periods, oldest first; rows after the last known demand carry known future drivers.
+    None when there is a problem."""
+    quarantine: pd.DataFrame
+    """Schema Quarantine: refused rows and values."""
+    problem: str
+    """Why its last good demand must be kept, in words with the cure; empty when ``demand`` may be trusted."""
+    counts: dict[str, int]
+    """``rows`` read; ``quarantined`` rows, and values by rule (``quarantined:negative`` …); rows not taken for other
+    reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
+    the last known demand, of them ``unknown_periods`` and ``filled_zero``; ``negative_as_zero``; and periods without a
+    driver's value (``unknown:price`` …)."""
+
+
+def minimum_periods(dataset: Dataset) -> int:
+    """How many periods of known demand a region-item needs to be forecast: warm-up and two horizons."""
+    return WARM_UP[dataset.frequency] + 2 * dataset.horizon
+
+
+def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[RegionItem],
+                   last_date: pd.Timestamp | None, today: pd.Timestamp) -> list[Validated]:
+    """One outcome for each region-item, in their order; trouble in one never touches another.
+
+    Every row ends in ``demand``, in ``quarantine``, or in one of the counts.
+
+    Args:
+        raw: as ``Source.read`` gives it; rows of other region-items are left aside.
+        last_date: the last period with demand anywhere in the dataset; None when there is none.
+        today: the day that is not over yet; demand after it is refused.
+    """
+    panel = read_panel(raw, dataset, region_items, today)
+    order = np.lexsort((panel.number, panel.owner))
+    bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
+    refused = panel.refusals.table(panel.days)
+    refused_owner = panel.owner[refused["position"].to_numpy(dtype=np.int64)]
+    outcomes = []
+    for owner, region_item in enumerate(region_items):
+        rows = order[bounds[owner]:bounds[owner + 1]]
+        quarantine = refused.loc[refused_owner == owner, list(COLUMNS)].reset_index(drop=True)
+        outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date))
+    return outcomes
+
+
+def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
+             quarantine: pd.DataFrame, last_date: pd.Timestamp | None) -> Validated:
+    counts = {"rows": len(rows), "quarantined": int(quarantine["row"].nunique())}
+    counts |= {f"quarantined:{rule}": int(count) for rule, count in quarantine["rule"].value_counts().items()}
+    counts["repeated"] = int(panel.is_repeated[rows].sum())
+    taken = rows[panel.is_taken[rows]]
+    known = taken[~np.isnan(panel.demand[taken])]
+    if not len(known):
+        problem = _nothing_known(dataset, panel, rows, quarantine)
+        return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0})
+    first, last_known = panel.number[known[0]], panel.number[known[-1]]
+    counts["leading_unknown"] = int((panel.number[taken] < first).sum())
+    counts["negative_as_zero"] = int(panel.is_negative_as_zero[taken].sum())
+    taken = taken[panel.number[taken] >= first]
+    weekday = int(panel.weekday[taken[0]])
+    dataset_end = panel.number_of(last_date, weekday) if last_date is not None else last_known
+    behind = int(dataset_end - last_known)
+    end = last_known
+    if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
+        end = max(end, dataset_end)
+    table, filled = _consecutive(dataset, panel, taken, int(end), weekday)
+    units = table["demand"].to_numpy()[:int(end - first) + 1]
+    counts |= {"periods": len(units), "unknown_periods": int(np.isnan(units).sum()), "filled_zero": filled}
+    counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units)].isna().sum())
+               for driver in dataset.drivers}
+    refused = int(panel.refusals.any[rows].sum())
+    problem = (_wrong_frequency(dataset, panel, rows) or _much_refused(dataset, refused, len(rows), quarantine)
+               or _too_short(dataset, len(known)) or _much_unknown(dataset, counts)
+               or _ended(dataset, behind, table["date"].iloc[int(last_known - first)], last_date))
+    return Validated(region_item, None if problem else table, quarantine, problem, counts)
+
+
+def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
+                 weekday: int) -> tuple[pd.DataFrame, int]:
+    """One row a period from the first of ``rows`` on, and how many were filled with zero by the rule for gaps."""
+    first, last = int(panel.number[rows[0]]), max(int(panel.number[rows[-1]]), end)
+    numbers: Ordinals = np.arange(first, last + 1)
+    places = panel.number[rows] - first
+    demand = np.full(len(numbers), np.nan)
+    filled = 0
+    if dataset.rules.gaps == "zero":
+        is_gap = np.ones(end - first + 1, dtype=bool)
+        is_gap[places[places < len(is_gap)]] = False
+        demand[:len(is_gap)][is_gap] = 0.0
+        filled = int(is_gap.sum())
+    demand[places] = panel.demand[rows]
+    columns: dict[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]] = {
+        "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
+    for driver in dataset.drivers:
+        values = panel.drivers[driver.name]
+        column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
+        column[places] = values[rows]
+        columns[driver.name] = column
+    return pd.DataFrame(columns), filled
+
+
+def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
+    if not len(rows):
+        return ("The source has no rows for it. If it was renamed, forecast it under its new name; if it was dropped by "
+                "mistake, restore it at the source and materialise `raw_demand` again.")
+    if wrong := _wrong_frequency(dataset, panel, rows):
+        return wrong
+    if quarantine.empty:
+        return (f"None of its {len(rows)} rows has demand. Check the column {dataset.columns.demand!r} of the source, "
+                "then materialise `raw_demand` again.")
+    return (f"Nothing of its {len(rows)} rows can be used; the most frequent reason: "
+            f"{quarantine['message'].mode().iloc[0]}")
+
+
+def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
+    words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly"}
+    seen = panel.frequency_seen(rows)
+    if seen is None or seen == dataset.frequency:
+        return ""
+    coarser = "HDWM".index("H" if seen == "hour" else seen) < "HDWM".index(dataset.frequency)
+    cure = (f"Sum demand to {words[dataset.frequency]} values at the source" if coarser else "Correct the dataset file"
+            ) + (f", or set frequency = {seen!r}." if seen != "hour" else ".")
+    return (f"Its dates look like {words[seen]} demand and the dataset says frequency = {dataset.frequency!r} "
+            f"({words[dataset.frequency]}). {cure}")
+
+
+def _much_refused(dataset: Dataset, refused: int, rows: int, quarantine: pd.DataFrame) -> str:
+    allowed = dataset.rules.quarantined_share
+    if refused <= allowed * rows:
+        return ""
+    rule = quarantine["rule"].mode().iloc[0]
+    example = quarantine.loc[quarantine["rule"] == rule, "message"].iloc[0]
+    return (f"{refused} of its {rows} rows are in quarantine, more than the allowed {allowed:.0%}. Most frequent rule: "
+            f"{rule}, as in: {example} Correct the source, or raise rules.quarantined_share.")
+
+
+def _too_short(dataset: Dataset, known: int) -> str:
+    needed = minimum_periods(dataset)
+    if known >= needed:
+        return ""
+    return (f"It has {in_words(known, dataset.frequency)} of known demand; forecasting {dataset.horizon} ahead needs "
+            f"{needed}. It is taken up when the source has more; a shorter horizon needs less.")
+
+
+def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
+    unknown, periods, allowed = counts["unknown_periods"], counts["periods"], dataset.rules.unknown_share
+    if unknown <= allowed * periods:
+        return ""
+    return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
+            f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
+            "the source, or raise rules.unknown_share.")
+
+
+def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None) -> str:
+    if behind <= dataset.stale_periods or last_date is None:
+        return ""
+    return (f"Its demand ends on {ended.date()}, {in_words(behind, dataset.frequency)} before the dataset's "
+            f"({last_date.date()}); at most {dataset.stale_periods} are allowed. It is no longer sold, or its feed has "
+            "stopped: restore the feed, or raise rules.stale_periods.")
+
+
+def no_quarantine() -> pd.DataFrame:
+    """A quarantine without rows."""
+    return pd.DataFrame(empty_quarantine())
