@@ -1,0 +1,1 @@
+"""Starting the product: one command on one machine (``python -m deploy.run``), or containers."""

@@ -1,0 +1,163 @@
+"""The processes of one machine's product: how each is started, in what order, and what they are told."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.settings import PROJECT, RunSettings
+
+RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
+"""In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where one dataset keeps its state."""
+
+    root: Path
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME: settings, runs and events."""
+        return self.root / "dagster"
+
+    @property
+    def mlflow(self) -> Path:
+        """The registry's database and artifacts."""
+        return self.root / "mlflow"
+
+    @property
+    def logs(self) -> Path:
+        """One file for each process, rotated."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Lock, process ids and the process runner's own settings."""
+        return self.root / "run"
+
+    def make(self) -> None:
+        """Create the folders that are not there yet."""
+        for folder in (self.dagster, self.mlflow / "artifacts", self.logs, self.run):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the product."""
+
+    name: str
+    command: tuple[str, ...]
+    stop_seconds: int = 15
+    """How long it may take to stop before it is killed."""
+    once: bool = False
+    """It does its work and ends; servers are started again when they end."""
+
+
+def processes(settings: RunSettings, folders: Folders) -> list[Process]:
+    """All processes, in the order in which they start; they stop in the opposite order."""
+    python, scripts = sys.executable, Path(sys.executable).parent
+    workspace = str(PROJECT / "workspace.yaml")
+    return [
+        Process("mlflow", (
+            python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port),
+            "--workers", "1", "--backend-store-uri", f"sqlite:///{folders.mlflow / 'mlflow.db'}",
+            # Clients on this machine write artifacts to disk themselves, which spares them a detour over HTTP.
+            "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri())),
+        Process("dagster-code", (
+            python, "-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", str(settings.code_port),
+            "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
+            "--location-name", "demand_assets", "--use-python-environment-entry-point",
+            "--inject-env-vars-from-instance"), stop_seconds=40),
+        Process("dagster-daemon", (
+            str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30),
+        Process("dagster-web", (
+            str(scripts / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(settings.dagster_port),
+            "--workspace", workspace), stop_seconds=30),
+        Process("web", (
+            python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
+            "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
+        Process("web-sync", (python, "-m", "webapp.sync")),
+        Process("first-training", (python, "-m", "demand_assets.first_training"), once=True),
+    ]
+
+
+def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of every process: the caller's, and what each half of the product must know."""
+    own = {
+        RUN_FOLDER_VARIABLE: str(folders.root),
+        "DEMAND_DATASET": str(settings.dataset_file),
+        "DEMAND_STATE": str(settings.state_folder),
+        "DAGSTER_HOME": str(folders.dagster),
+        "DAGSTER_URL": f"http://127.0.0.1:{settings.dagster_port}",
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "CODE_HOST": "127.0.0.1",
+        "CODE_PORT": str(settings.code_port),
+        "MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}",
+        "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "PYTHONUNBUFFERED": "1",
+        # A proxy for the outside must not stand between our own servers.
+        "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
+        "no_proxy": _with_loopback(outer.get("no_proxy", "")),
+    }
+    if settings.horizon:
+        own["DEMAND_HORIZON"] = str(settings.horizon)
+    # Many small models are fitted side by side, each on one thread.
+    threads = {name: outer.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    inherited = {name: value for name, value in outer.items() if name != "DEMAND_HORIZON"}
+    return inherited | threads | own
+
+
+def runner_settings(settings: RunSettings, folders: Folders) -> str:
+    """The process runner's settings file; nothing starts by itself, the launcher starts each when its time comes."""
+    sections = [f"""\
+[supervisord]
+nodaemon = true
+strip_ansi = true
+logfile = {_escaped(folders.logs / "processes.log")}
+logfile_maxbytes = 2MB
+logfile_backups = 2
+pidfile = supervisord.pid
+childlogdir = {_escaped(folders.logs)}
+
+[unix_http_server]
+file = supervisor.sock
+chmod = 0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""]
+    for priority, process in enumerate(processes(settings, folders), start=1):
+        sections.append(f"""\
+[program:{process.name}]
+command = {_escaped(shlex.join(process.command))}
+directory = {_escaped(PROJECT)}
+priority = {priority}
+autostart = false
+autorestart = {"false" if process.once else "true"}
+startsecs = {0 if process.once else 3}
+startretries = 3
+stopasgroup = true
+killasgroup = true
+stopwaitsecs = {process.stop_seconds}
+redirect_stderr = true
+stdout_logfile = {_escaped(folders.logs / process.name)}.log
+stdout_logfile_maxbytes = 5MB
+stdout_logfile_backups = 2
+""")
+    return "\n".join(sections)
+
+
+def _escaped(value: object) -> str:
+    return str(value).replace("%", "%%")
+
+
+def _with_loopback(hosts: str) -> str:
+    return ",".join(filter(None, [hosts, "127.0.0.1", "localhost"]))

@@ -1,0 +1,86 @@
+"""The process runner (supervisor), started and talked to; it restarts servers that die and stops them in order."""
+
+import subprocess
+import sys
+import xmlrpc.client
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+FATAL, EXITED, RUNNING, STOPPED = "FATAL", "EXITED", "RUNNING", "STOPPED"
+
+
+class RunnerError(RuntimeError):
+    """The process runner did not start or does not answer."""
+
+
+class Runner:
+    """Supervisor in a session of its own, so that a Ctrl-C in the terminal reaches the launcher only.
+
+    The current folder must be ``folder``: a socket's path may be too long for the system, its bare name never is.
+    """
+
+    def __init__(self, folder: Path, settings: str, environment: dict[str, str]) -> None:
+        (folder / "supervisord.conf").write_text(settings)
+        (folder / "supervisor.sock").unlink(missing_ok=True)
+        self._output = folder / "supervisord.out"
+        with self._output.open("w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-s", "-c", "supervisord.conf"],
+                cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runner itself lives."""
+        return self._process.poll() is None
+
+    def answers(self) -> bool:
+        """Whether it takes orders yet.
+
+        Raises: RunnerError: it ended.
+        """
+        if not self.is_alive:
+            raise RunnerError(f"the process runner ended at once: {self._output.read_text().strip()}")
+        try:
+            return bool(self._ask("getState")["statename"] == "RUNNING")
+        except RunnerError:
+            return False
+
+    def start(self, *names: str) -> None:
+        """Start processes without waiting for them."""
+        for name in names:
+            self._ask("startProcess", name, False)
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Process name -> ``statename``, ``pid``, ``exitstatus``, ``stdout_logfile``, as supervisor tells them.
+
+        Raises: RunnerError: it does not answer.
+        """
+        return {info["name"]: info for info in self._ask("getAllProcessInfo")}
+
+    def stop(self) -> None:
+        """Ask it to stop all processes, the last started first, and then itself; returns at once."""
+        if self.is_alive:
+            self._process.terminate()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within so long."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _ask(self, question: str, *arguments: object) -> Any:
+        # A connection of its own for each question: supervisor's transport never recovers from a failed one.
+        transport = SupervisorTransport(None, None, "unix://supervisor.sock")
+        server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        try:
+            return getattr(server.supervisor, question)(*arguments)
+        except (OSError, HTTPException, xmlrpc.client.Error) as error:
+            raise RunnerError(f"the process runner does not answer: {error}") from error
+        finally:
+            transport.close()
