@@ -117,8 +117,16 @@ class Registry:
         One query for each 200 changes; those of the last minute before the watermark come again.
         Raises: RegistryDownError: MLflow does not answer.
         """
+        from mlflow.exceptions import MlflowException
+
         if not self.is_up():
             raise RegistryDownError(f"MLflow does not answer at {self._uri}")
+        try:
+            return self._changed_since(watermark)
+        except (MlflowException, requests.RequestException) as error:
+            raise RegistryDownError(f"MLflow at {self._uri} stopped answering: {error}") from error
+
+    def _changed_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
         entries, newest, token = [], watermark, None
         while True:
             page = self._client.search_registered_models(
@@ -159,13 +167,17 @@ class Registry:
     def fetch(self, name: str, version: int, folder: Path) -> Path:
         """Copy a version's files to ``folder/name/version`` unless they are there, whole or not at all.
 
-        Raises: NotRegisteredError: there is no such version.
+        Raises: NotRegisteredError: there is no such version, or its files are gone. RegistryDownError: MLflow does
+            not answer.
         """
         import mlflow
+        from mlflow.exceptions import MlflowException
 
         target = folder / name / str(version)
         if target.exists():
             return target
+        if not self.is_up():
+            raise RegistryDownError(f"MLflow does not answer at {self._uri}")
         source = self._version(name, version).source
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{version}-{uuid4().hex[:8]}"
@@ -178,9 +190,9 @@ class Registry:
             else:
                 copied = shutil.copytree(downloaded, temporary / "files")
                 copied.rename(target)
-        except OSError:
+        except (OSError, MlflowException) as error:
             if not target.exists():
-                raise
+                raise NotRegisteredError(f"the files of {name} version {version} cannot be fetched: {error}") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return target
