@@ -1,6 +1,7 @@
-"""Whether a server answers."""
+"""Whether a server answers; ``python -m deploy.health URL`` says so with its exit status."""
 
 import socket
+import sys
 from http.client import HTTPException
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -24,3 +25,7 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
             return True
     except OSError:
         return False
+
+
+if __name__ == "__main__":
+    sys.exit(not answers_http(sys.argv[1]))

@@ -94,6 +94,8 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "DAGSTER_HOME": str(folders.dagster),
         "DAGSTER_URL": f"http://127.0.0.1:{settings.dagster_port}",
         "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "WEB_HOST": settings.web_host,
+        "WEB_PORT": str(settings.web_port),
         "CODE_HOST": "127.0.0.1",
         "CODE_PORT": str(settings.code_port),
         "MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}",
