@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.features import WARMUP, Floats, Ints, SeriesFeatures
+from demand_assets.forecasting.features import Floats, Ints, SeriesFeatures
 from demand_assets.forecasting.intervals import Calibration, error_scale
 from demand_assets.forecasting.model import NotEnoughHistoryError, Recipe, TrainingRows, fit_booster, predict_units
 
@@ -41,12 +41,17 @@ class Backtest:
                    for name in ("actual", "forecast", "seasonal_naive", "lower_80", "upper_80")}}
 
 
-def window_origins(series: SeriesFeatures, horizon: int, windows: int = WINDOWS) -> Ints:
-    """The origins of the last windows of the known history, oldest first; at least one."""
-    first = int(np.flatnonzero(~np.isnan(series.demand))[0])
-    room = series.known - first - WARMUP[series.dataset.frequency] - horizon
-    fitting = max(1, min(windows, room // horizon))
-    return np.array([series.known - 1 - horizon * back for back in range(fitting, 0, -1)], dtype=np.int64)
+def judged_origins(series: SeriesFeatures, rows: TrainingRows, horizon: int, windows: int = WINDOWS) -> Ints:
+    """The last periods known in the last windows that have enough to train on before them, oldest first.
+
+    Raises: NotEnoughHistoryError: there is no such window.
+    """
+    origins = series.known - 1 - horizon * np.arange(windows, 0, -1)
+    trainable = [np.count_nonzero(rows.target <= origin) >= ROWS_NEEDED for origin in origins]
+    if not any(trainable):
+        raise NotEnoughHistoryError(f"fewer than {ROWS_NEEDED} known periods to train on before the first backtest "
+                                    "window; most of the history is unknown")
+    return origins[trainable]
 
 
 def seasonal_naive(series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
@@ -62,21 +67,15 @@ def seasonal_naive(series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats
 
 
 def backtest(series: SeriesFeatures, rows: TrainingRows, recipe: Recipe, horizon: int,
-             origins: Ints | None = None) -> Backtest:
-    """Forecasts of the last windows by boosters fitted on what was known before each.
+             origins: Ints) -> Backtest:
+    """Forecasts of the windows by boosters fitted on what was known before each.
 
     Args:
         series: the region-item's features.
         rows: its training rows; each window uses those whose target lies before it.
-        origins: last period known in each window; ``window_origins`` with something to train on unless given.
-    Raises: NotEnoughHistoryError: no window has enough before it.
+        origins: last period known in each window.
+    Raises: NotEnoughHistoryError: a window has no training row before it.
     """
-    if origins is None:
-        origins = window_origins(series, horizon)
-        origins = origins[[np.count_nonzero(rows.target <= origin) >= ROWS_NEEDED for origin in origins]]
-    if not len(origins):
-        raise NotEnoughHistoryError(f"fewer than {ROWS_NEEDED} known periods to train on before the first backtest "
-                                    "window; most of the history is unknown")
     leads = np.arange(1, horizon + 1)
     shape = (len(origins), horizon)
     forecast, errors = np.zeros(shape), []

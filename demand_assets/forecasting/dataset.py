@@ -1,10 +1,11 @@
 """The dataset file: where demand comes from, what its columns mean, and what is known of the future."""
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand"})
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
@@ -62,9 +63,9 @@ class Columns(_Strict):
 
     date: str = "date"
     region: str | None = "region"
-    """None when the source has one region only, which is then called ``all``."""
+    """Empty when the source has one region only, which is then called ``all``."""
     item: str | None = "item"
-    """None when the source has one item only, which is then called ``all``."""
+    """Empty when the source has one item only, which is then called ``all``."""
     demand: str = "demand"
     drivers: dict[str, str] = {}
     """Driver name -> column of the source, where they differ. ``{item}`` and ``{region}`` in the column's name stand
@@ -75,6 +76,18 @@ class Columns(_Strict):
     """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
     date_format: str | None = None
     """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
+
+    @field_validator("region", "item", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("date_start")
+    @classmethod
+    def _is_date(cls, value: str | None) -> str | None:
+        if value is not None:
+            date.fromisoformat(value)
+        return value
 
 
 class SimulatedSource(_Strict):
@@ -101,6 +114,12 @@ class FileSource(_Strict):
     format: Literal["auto", "csv", "parquet"] = "auto"
     options: dict[str, str | int | float | bool] = {}
     """Passed to fsspec (endpoint, credentials …)."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """Between the columns of a CSV file; found in its header unless given."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of a CSV file's numbers."""
+    encoding: str = "utf-8"
+    """Of a CSV file."""
 
 
 class SqlSource(_Strict):
@@ -253,6 +272,6 @@ def _name_of(stem: str) -> str:
 
 
 def _from_folder(path: str, folder: Path) -> str:
-    if "://" in path or Path(path).is_absolute():
+    if "://" in path or path.startswith("${") or Path(path).is_absolute():
         return path
     return str((folder / path).resolve())

@@ -17,6 +17,7 @@ from importlib.metadata import version as installed_version
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import requests
@@ -183,13 +184,13 @@ class Registry:
         temporary = target.parent / f".{version}-{uuid4().hex[:8]}"
         temporary.mkdir()
         try:
-            downloaded = Path(mlflow.artifacts.download_artifacts(
-                artifact_uri=source, dst_path=str(temporary), tracking_uri=self._uri))
-            if downloaded.is_relative_to(temporary):
-                downloaded.rename(target)
+            local = _local_path(source)
+            if local and local.is_dir():
+                copied = shutil.copytree(local, temporary / "files")
             else:
-                copied = shutil.copytree(downloaded, temporary / "files")
-                copied.rename(target)
+                copied = Path(mlflow.artifacts.download_artifacts(
+                    artifact_uri=source, dst_path=str(temporary), tracking_uri=self._uri))
+            copied.rename(target)
         except (OSError, MlflowException) as error:
             if not target.exists():
                 raise NotRegisteredError(f"the files of {name} version {version} cannot be fetched: {error}") from error
@@ -307,6 +308,12 @@ def _save(model: ForecastModel, folder: Path) -> None:
     mlflow.xgboost.save_model(model.booster, str(folder), signature=signature, model_format="ubj",
                               pip_requirements=[f"xgboost=={installed_version('xgboost-cpu')}"])
     model.save(folder)
+
+
+def _local_path(uri: str) -> Path | None:
+    """The path that an artifact URI names on this machine, or None when it is elsewhere."""
+    parsed = urlsplit(uri)
+    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(uri) if not parsed.scheme else None
 
 
 def _json_value(value: Any) -> Any:

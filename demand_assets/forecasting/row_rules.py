@@ -177,8 +177,8 @@ def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordin
     demand[is_infinite] = np.nan
     is_future = ~np.isnan(demand) & is_taken & (days > today.to_datetime64().astype("datetime64[D]"))
     refusals.add(is_future, "demand", "future",
-                 lambda n: f"Demand {as_text(raw[n])} is dated {days[n]}, after today ({today.date()}); only drivers can "
-                           "be known ahead. Correct the date, or leave demand empty.")
+                 lambda n: f"Demand {as_text(raw[n])} is dated {days[n]}, after today ({today.date()}); only drivers "
+                           "can be known ahead. Correct the date, or leave demand empty.")
     demand[is_future] = np.nan
     is_negative = demand < 0
     if rules.negative == "zero":
@@ -257,8 +257,8 @@ def _duplicates(refusals: Refusals, dataset: Dataset, number: Ordinals, owner: O
     period = WORDS[dataset.frequency][0]
     days = refusals.panel["date"].to_numpy(dtype=object)
     refusals.add(conflicting, "date", "conflicting",
-                 lambda n: f"Several rows with different values for the {period} of {as_text(days[n])}; which one holds "
-                           f"is not known, so none is taken. Keep one row a {period}, or sum them at the source.")
+                 lambda n: f"Several rows with different values for the {period} of {as_text(days[n])}; which one "
+                           f"holds is not known, so none is taken. Keep one row a {period}, or sum them at the source.")
     return repeated, conflicting
 
 

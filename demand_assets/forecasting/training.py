@@ -5,18 +5,19 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.backtest import Backtest, backtest
+from demand_assets.forecasting.backtest import ROWS_NEEDED, Backtest, backtest, judged_origins
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import Floats, Ints, SeriesFeatures, series_features
 from demand_assets.forecasting.metrics import bias, coverage, rmsse, wape
 from demand_assets.forecasting.model import (
     ForecastModel,
     ModelCard,
-    NotEnoughHistoryError,
     Recipe,
+    TrainingRows,
     data_hash,
     driver_ranges,
     fit_booster,
+    predict_units,
     training_rows,
 )
 from demand_assets.forecasting.promotion import Contestant, Decision, judge
@@ -48,10 +49,9 @@ def train(demand: pd.DataFrame, dataset: Dataset, recipes: tuple[Recipe, ...] = 
     started = perf_counter()
     series = series_features(demand, dataset)
     rows = training_rows(series, dataset.horizon)
-    judged = backtest(series, rows, recipes[0], dataset.horizon)
-    recipe = _best_recipe(series, dataset.horizon, int(judged.origins[0]), recipes)
-    if recipe != recipes[0]:
-        judged = backtest(series, rows, recipe, dataset.horizon, judged.origins)
+    origins = judged_origins(series, rows, dataset.horizon)
+    recipe = _best_recipe(series, rows, dataset.horizon, int(origins[0]), recipes)
+    judged = backtest(series, rows, recipe, dataset.horizon, origins)
     booster = fit_booster(rows, recipe, series.constraints, seen=series.known)
     return ForecastModel(
         booster=booster, recipe=recipe, feature_names=tuple(series.names), categories=series.categories,
@@ -99,19 +99,19 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
                       data_hash=production.card.data_hash, recipe=vars(production.recipe))
 
 
-def _best_recipe(series: SeriesFeatures, horizon: int, first_judged: int, recipes: tuple[Recipe, ...]) -> Recipe:
+def _best_recipe(series: SeriesFeatures, rows: TrainingRows, horizon: int, first_judged: int,
+                 recipes: tuple[Recipe, ...]) -> Recipe:
     """The recipe with the smallest WAPE on the windows before the first judged one; the first when they are too few."""
-    if len(recipes) == 1:
+    first = first_judged - SELECTION_WINDOWS * horizon
+    if len(recipes) == 1 or np.count_nonzero(rows.target <= first) < ROWS_NEEDED:
         return recipes[0]
-    origins: Ints = np.array([first_judged - horizon * back for back in range(SELECTION_WINDOWS, 0, -1)])
-    try:
-        rows = training_rows(series, horizon)
-        if np.count_nonzero(rows.target <= origins[0]) < 2 * horizon:
-            return recipes[0]
-        tried = [(recipe, backtest(series, rows, recipe, horizon, origins)) for recipe in recipes]
-    except NotEnoughHistoryError:
-        return recipes[0]
-    scores = [wape(result.actual, result.forecast) for _, result in tried]
+    origins: Ints = np.repeat(np.arange(first, first_judged, horizon), horizon)
+    leads: Ints = np.tile(np.arange(1, horizon + 1), SELECTION_WINDOWS)
+    actual = series.demand[origins + leads]
+    scores = []
+    for recipe in recipes:
+        booster = fit_booster(rows, recipe, series.constraints, seen=first + 1)
+        scores.append(wape(actual, predict_units(booster, recipe, series, origins, leads)))
     return recipes[int(np.argmin(np.nan_to_num(scores, nan=np.inf)))]
 
 

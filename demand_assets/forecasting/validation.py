@@ -125,8 +125,8 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
 
 def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
     if not len(rows):
-        return ("The source has no rows for it. If it was renamed, forecast it under its new name; if it was dropped by "
-                "mistake, restore it at the source and materialise `raw_demand` again.")
+        return ("The source has no rows for it. If it was renamed, forecast it under its new name; if it was dropped "
+                "by mistake, restore it at the source and materialise `raw_demand` again.")
     if wrong := _wrong_frequency(dataset, panel, rows):
         return wrong
     if quarantine.empty:

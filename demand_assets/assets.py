@@ -1,0 +1,113 @@
+"""The asset graph: raw_demand -> demand -> demand_features -> candidate_model -> production_model.
+
+The five assets share one op. Dagster skips what is downstream of a step in which some partitions failed; here each
+region-item goes as far as it can, its success or failure is recorded for its own partition, and its neighbours never
+notice (docs/decisions/0002-one-op-for-the-graph.md).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+
+import dagster as dg
+from dagster import DagsterEvent
+from dagster._core.events import AssetMaterializationPlannedData  # no public name; held by a test
+
+from demand_assets.checks import evaluations
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.metadata import to_metadata
+from demand_assets.partitions import PARTITIONS_PER_RUN, region_items
+from demand_assets.pipeline import Asked, Outcome
+from demand_assets.resources import PipelineResource
+
+REQUEST_TAG = "demand/request_id"
+ASKED_BY_TAG = "demand/asked_by"
+SECONDS_TAG = "demand/seconds"
+"""How long each stage of a run took."""
+
+SPECS = [
+    dg.AssetSpec("raw_demand", group_name="demand", kinds={"parquet"}, skippable=True,
+                 description="Rows of the source as read: demand and drivers, with nothing mended."),
+    dg.AssetSpec("demand", deps=["raw_demand"], group_name="demand", kinds={"pandera", "parquet"}, skippable=True,
+                 description="Demand that downstream may trust: one row a period, no gaps. What fails its schema is in "
+                             "the quarantine with the reason; a region-item with too much of it keeps its last good "
+                             "demand and model."),
+    dg.AssetSpec("demand_features", deps=["demand"], group_name="demand", kinds={"parquet"}, skippable=True,
+                 description="What is known at the end of each period (level, recent means, spread), and the calendar "
+                             "and drivers of each period."),
+    dg.AssetSpec("candidate_model", deps=["demand", "demand_features"], group_name="models",
+                 kinds={"xgboost", "mlflow"}, skippable=True,
+                 description="A newly trained model with its backtest, registered with alias `candidate`."),
+    dg.AssetSpec("production_model", deps=["candidate_model"], group_name="models", kinds={"mlflow"}, skippable=True,
+                 description="The gate's decision: the candidate is promoted only when it is better than the model in "
+                             "production and than seasonal naive, on windows that neither has seen."),
+]
+
+
+class Selection(dg.Config):
+    """The region-items to work on when the run has no partitions of its own."""
+
+    region_items: list[str] = []
+    """Partition keys; they may be scattered, which a range of partitions may not."""
+
+
+@dg.multi_asset(name="region_item", specs=SPECS, can_subset=True, partitions_def=region_items,
+                backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN))
+def region_item(context: dg.AssetExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[object]:
+    """Carry region-items through the selected stages; each outcome is recorded for its own partition."""
+    keys = config.region_items or (context.partition_keys if context.has_partition_key_range or context.has_partition_key
+                                   else [])
+    if not keys:
+        raise dg.Failure("no region-items: pick partitions, or give their keys as region_items in the run's "
+                         "configuration", allow_retries=False)
+    tags = context.run.tags
+    asked = Asked(request_id=tags.get(REQUEST_TAG, ""), run_id=context.run_id, by=tags.get(ASKED_BY_TAG, "an engineer"))
+    going: Sequence[RegionItem] = [RegionItem.from_key(key) for key in keys]
+    opened, failed, seconds = pipeline.open(), [], Counter[str]()
+    chosen = {key.to_user_string() for key in context.selected_asset_keys}
+    for asset, stage in opened.stages.items():
+        if asset not in chosen:
+            continue
+        reached = []
+        for outcome in _timed(stage(going, asked), asset, seconds):
+            if outcome.status == "failed":
+                failed.append((asset, outcome))
+                context.log.error(f"{outcome.region_item.key}: {asset}: {outcome.reason}\n{outcome.trace}")
+                continue
+            yield from evaluations(asset, outcome)
+            if outcome.status == "quarantined":
+                context.log.warning(f"{outcome.region_item.key}: {asset}: {outcome.reason}")
+                continue
+            reached.append(outcome.region_item)
+            yield dg.AssetMaterialization(asset, partition=outcome.region_item.key, metadata=to_metadata(outcome))
+        going = sorted(reached)
+    context.instance.add_run_tags(context.run_id, {
+        SECONDS_TAG: json.dumps({stage: round(spent, 3) for stage, spent in seconds.items()})})
+    if failed:
+        if config.region_items:
+            _plan_failed(context, failed)
+        raise dg.Failure(f"{len(failed)} of {len(keys)} region-items failed, the first: "
+                         f"{failed[0][1].region_item.key}: {failed[0][1].reason}", allow_retries=False)
+
+
+def _timed(outcomes: Iterator[Outcome], stage: str, seconds: Counter[str]) -> Iterator[Outcome]:
+    """The outcomes; the time that the stage takes for each, without that of whoever consumes them, is added up."""
+    while True:
+        started = perf_counter()
+        outcome = next(outcomes, None)
+        seconds[stage] += perf_counter() - started
+        if outcome is None:
+            return
+        yield outcome
+
+
+def _plan_failed(context: dg.AssetExecutionContext, failed: Sequence[tuple[str, Outcome]]) -> None:
+    """Say that the failed partitions were meant to be made, so that Dagster shows them as failed.
+
+    A run with partitions of its own says so at its start; one with the keys in its configuration does not.
+    """
+    for asset, outcome in failed:
+        planned = AssetMaterializationPlannedData(dg.AssetKey(asset), partition=outcome.region_item.key)
+        event = DagsterEvent.build_asset_materialization_planned_event(context.job_name, "region_item", planned)
+        context.instance.report_dagster_event(event, context.run_id)

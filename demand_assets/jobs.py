@@ -1,0 +1,65 @@
+"""Runs that are started by name: refresh, retrain, promote; and the weekly retrain."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.monitor import measure
+from demand_assets.partitions import PARTITIONS_PER_RUN, region_items
+from demand_assets.resources import PipelineResource
+
+KIND_TAG = "demand/kind"
+
+refresh = dg.define_asset_job(
+    "refresh", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features").without_checks(),
+    tags={KIND_TAG: "refresh"}, description="New demand into the store; models stay as they are.")
+retrain = dg.define_asset_job(
+    "retrain", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features",
+                                                  "candidate_model").without_checks(),
+    tags={KIND_TAG: "retrain"}, description="New demand and a new candidate for each region-item asked for.")
+promote = dg.define_asset_job(
+    "promote", selection=dg.AssetSelection.assets("production_model").without_checks(),
+    tags={KIND_TAG: "promotion"}, description="The gate's decision on candidates.")
+
+
+class Measured(dg.Config):
+    """Which production models to measure."""
+
+    region_items: list[str]
+    """Partition keys."""
+
+
+@dg.op
+def measure_production(context: dg.OpExecutionContext, config: Measured, pipeline: PipelineResource) -> None:
+    """Production models against demand that has become known since their training."""
+    observations = measure(pipeline.open(), [RegionItem.from_key(key) for key in config.region_items],
+                           datetime.now(UTC))
+    context.log.info(f"{len(observations)} of {len(config.region_items)} region-items have a model in production")
+
+
+@dg.job(tags={KIND_TAG: "monitor"})
+def monitor() -> None:
+    """Is the model in production still right?"""
+    measure_production()
+
+
+@dg.schedule(job=retrain, cron_schedule="0 3 * * 1", execution_timezone="UTC",
+             default_status=dg.DefaultScheduleStatus.RUNNING)
+def weekly_retrain(context: dg.ScheduleEvaluationContext,
+                   pipeline: PipelineResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Retrain every region-item once a week; off unless the dataset file says ``retraining.automatic = true``."""
+    if not pipeline.open().dataset.retraining.automatic:
+        yield dg.SkipReason("automatic retraining is off; [retraining] automatic = true in the dataset file turns it on")
+        return
+    keys = context.instance.get_dynamic_partitions(str(region_items.name))
+    for start in range(0, len(keys), PARTITIONS_PER_RUN):
+        request = f"schedule-{context.scheduled_execution_time:%Y%m%d}-{start}"
+        yield dg.RunRequest(run_key=request, tags={REQUEST_TAG: request, ASKED_BY_TAG: "weekly schedule"}, run_config={
+            "ops": {"region_item": {"config": {"region_items": list(keys[start:start + PARTITIONS_PER_RUN])}}}})
+
+
+ALL = [refresh, retrain, promote, monitor]
+SCHEDULES = [weekly_retrain]

@@ -1,0 +1,125 @@
+"""What happens by itself: new demand is taken in, candidates are judged, production is watched, models are retrained.
+
+Ticks are light: they read cursors, names and small files; the work is done in runs.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import dagster as dg
+
+from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG
+from demand_assets.forecasting.monitoring import nominate
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.jobs import KIND_TAG, monitor, promote, refresh, retrain
+from demand_assets.monitor import latest
+from demand_assets.partitions import PARTITIONS_PER_RUN, missing_keys, region_items
+from demand_assets.resources import PipelineResource
+
+CANDIDATES_PER_TICK = 500
+UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
+              dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+@dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
+    """Take in new demand: known region-items are refreshed, new ones become partitions and get their first model."""
+    stages = pipeline.open()
+    fingerprint = stages.source.fingerprint()
+    if fingerprint == context.cursor:
+        return dg.SensorResult(skip_reason="the source has not changed")
+    found = stages.source.catalogue().region_items
+    stages.store.write_catalogue(found)
+    new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
+    known = [one.key for one in found if one.key not in set(new) and stages.store.has("demand", one)]
+    requests = [*_requests("refresh", known, "new demand", run_key=fingerprint),
+                *_requests("retrain", new, "new region-items", run_key=fingerprint)]
+    return dg.SensorResult(requests, cursor=fingerprint,
+                           dynamic_partitions_requests=[region_items.build_add_request(new)] if new else [])
+
+
+@dg.sensor(job=promote, minimum_interval_seconds=3, default_status=dg.DefaultSensorStatus.RUNNING)
+def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Judge all new candidates in one run; those that arrive while one is under way wait for the next."""
+    if _unfinished(context.instance, "promotion"):
+        return dg.SensorResult(skip_reason="candidates are being judged; the next ones come after")
+    after = int(context.cursor or 0)
+    records = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("candidate_model"), after_storage_id=after),
+        limit=CANDIDATES_PER_TICK, ascending=True).records
+    if not records:
+        return dg.SensorResult(skip_reason="no new candidate")
+    last = records[-1].storage_id
+    keys = sorted({record.partition_key for record in records if record.partition_key})
+    return dg.SensorResult(
+        [dg.RunRequest(run_key=f"promote-{after}-{last}", run_config=_config(keys),
+                       tags={ASKED_BY_TAG: "promotion sensor"})], cursor=str(last))
+
+
+@dg.sensor(job=monitor, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Measure production models against demand that has become known."""
+    if _unfinished(context.instance, "refresh"):
+        return dg.SensorResult(skip_reason="demand is being refreshed")
+    after = int(context.cursor or 0)
+    records = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("demand"), after_storage_id=after), limit=10_000,
+        ascending=True).records
+    if not records:
+        return dg.SensorResult(skip_reason="no new demand")
+    last = records[-1].storage_id
+    keys = sorted({record.partition_key for record in records if record.partition_key})
+    return dg.SensorResult(
+        [dg.RunRequest(run_key=f"monitor-{after}-{last}", run_config={"ops": {"measure_production": {
+            "config": {"region_items": keys}}}})], cursor=str(last))
+
+
+@dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
+    """Retrain where accuracy decayed, demand or drivers drifted, demand is new, or the model is old.
+
+    The largest decay times volume goes first, within a budget for each tick; a region-item that was asked for is left
+    alone until its cool-down is over. Off unless the dataset file says ``retraining.automatic = true``.
+    """
+    stages = pipeline.open()
+    rules = stages.dataset.retraining
+    if not rules.automatic:
+        return dg.SensorResult(skip_reason="automatic retraining is off; [retraining] automatic = true in the dataset "
+                                           "file turns it on")
+    now = datetime.now(UTC)
+    asked = {RegionItem.from_key(key): datetime.fromisoformat(at) for key, at in json.loads(context.cursor or "{}").items()}
+    nominations = nominate(latest(stages.store, now), stages.dataset, now, asked)
+    if not nominations:
+        return dg.SensorResult(skip_reason="every model in production is still good")
+    for one in nominations:
+        context.log.info(f"{one.region_item.key}: {one.reason}")
+    cooling = {one: at for one, at in asked.items() if now - at < timedelta(hours=rules.cool_down_hours)}
+    cooling |= {one.region_item: now for one in nominations}
+    reasons = sorted({one.reason.split(":")[0] for one in nominations})
+    return dg.SensorResult(
+        list(_requests("retrain", [one.region_item.key for one in nominations], ", ".join(reasons),
+                       run_key=now.isoformat())),
+        cursor=json.dumps({one.key: at.isoformat() for one, at in cooling.items()}))
+
+
+def _requests(job: str, keys: Sequence[str], why: str, run_key: str) -> Iterator[dg.RunRequest]:
+    """Runs of the job that share the keys between them."""
+    for start in range(0, len(keys), PARTITIONS_PER_RUN):
+        tags = {ASKED_BY_TAG: f"sensor: {why}"}
+        if job == "retrain":
+            tags[REQUEST_TAG] = f"sensor-{uuid4().hex[:12]}"
+        yield dg.RunRequest(run_key=f"{job}-{run_key}-{start}", job_name=job, tags=tags,
+                            run_config=_config(keys[start:start + PARTITIONS_PER_RUN]))
+
+
+def _config(keys: Sequence[str]) -> dict[str, object]:
+    return {"ops": {"region_item": {"config": {"region_items": list(keys)}}}}
+
+
+def _unfinished(instance: dg.DagsterInstance, kind: str) -> bool:
+    return bool(instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED, tags={KIND_TAG: kind}), limit=1))
+
+
+ALL = [new_demand, judge_candidates, watch_production, retrain_when_needed]

@@ -1,0 +1,199 @@
+"""How our columns are made of a source's: plain columns, a column for each item, expressions, counted periods."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.readings import as_text, read_numbers
+from demand_assets.sources.expressions import Expression
+from demand_assets.sources.source import SourceError
+
+THE_ONLY_ONE = "all"
+"""The name of the region, or of the item, of a source that has no column for it."""
+_WHOLE_AS_FLOAT = re.compile(r"-?\d+\.0+")
+_PLACEHOLDER = re.compile(r"\{(region|item)\}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one column of ours is made."""
+
+    ours: str
+    text: str
+    """A column of the source or an expression, perhaps with ``{region}`` and ``{item}``."""
+    is_expression: bool
+
+    @property
+    def is_template(self) -> bool:
+        """Whether each region or item has columns of its own."""
+        return bool(_PLACEHOLDER.search(self.text))
+
+    def columns(self, region: str = "", item: str = "") -> frozenset[str]:
+        """The source's columns that it needs for a region-item."""
+        return self._expression(region, item).columns if self.is_expression else frozenset([self._for(region, item)])
+
+    def wants(self, column: str) -> bool:
+        """Whether it needs a column of the source for some region-item."""
+        if not self.is_template:
+            return column in self.columns()
+        marked = self._expression("\0", "\0").columns if self.is_expression else [self._for("\0", "\0")]
+        return any(re.fullmatch(re.escape(name).replace("\0", ".+"), column) for name in marked)
+
+    def make(self, table: pd.DataFrame, region: str = "", item: str = "") -> "pd.Series[Any]":
+        """The column for rows of one region-item; for all rows where it is no template."""
+        return (self._expression(region, item).evaluate(table) if self.is_expression
+                else table[self._for(region, item)])
+
+    def _for(self, region: str, item: str) -> str:
+        return self.text.replace("{region}", region).replace("{item}", item)
+
+    def _expression(self, region: str, item: str) -> Expression:
+        return Expression(self._for(region, item), self.ours)
+
+
+class ColumnPlan:
+    """How the columns of a dataset are made; checked against what a source has before anything is read.
+
+    Raises: SourceError: an expression cannot be read.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        columns = dataset.columns
+        named: dict[str, str | None] = {"date": columns.date, "region": columns.region, "item": columns.item,
+                                        "demand": columns.demand}
+        named |= {name: columns.drivers.get(name, name) for name in dataset.driver_names}
+        self._dataset = dataset
+        self._recipes = {ours: Recipe(ours, columns.expressions.get(ours, text or ""), ours in columns.expressions)
+                         for ours, text in named.items() if text is not None or ours in columns.expressions}
+        for ours in ("date", "region", "item", "demand"):
+            if ours in self._recipes and self._recipes[ours].is_template:
+                raise SourceError(f"columns.{ours} = {self._recipes[ours].text!r} may not hold {{region}} or {{item}}; "
+                                  "only drivers may.")
+
+    def keys(self) -> frozenset[str]:
+        """The source's columns that region, item, date and demand are made of."""
+        return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "region", "item", "demand")
+                                   if ours in self._recipes))
+
+    def plain(self, ours: str) -> str | None:
+        """The source's column that one of ours is; None where there is none, or it is an expression."""
+        recipe = self._recipes.get(ours)
+        return recipe.text if recipe and not recipe.is_expression else None
+
+    def wanted(self, available: Iterable[str]) -> list[str]:
+        """Those of the source's columns that are needed."""
+        return [name for name in available if any(recipe.wants(name) for recipe in self._recipes.values())]
+
+    def check(self, available: Collection[str], where: str) -> None:
+        """Hold the plan against the columns of a source.
+
+        Raises: SourceError: a column is missing; the message names those that are there.
+        """
+        for recipe in self._recipes.values():
+            if recipe.is_template:
+                missing = [] if any(recipe.wants(name) for name in available) else [recipe.text]
+            else:
+                missing = sorted(recipe.columns() - set(available))
+            if missing:
+                raise SourceError(_missing(missing[0], recipe, available, where))
+
+    def names(self, table: pd.DataFrame, ours: str) -> "pd.Series[Any]":
+        """The region or the item of each row, as text without white space around it; empty where there is none."""
+        if ours not in self._recipes:
+            return pd.Series(pd.Categorical([THE_ONLY_ONE]).take(np.zeros(len(table), dtype=int)), index=table.index)
+        return _names(self._recipes[ours].make(table))
+
+    def dates(self, table: pd.DataFrame) -> "pd.Series[Any]":
+        """The date of each row as the source has it; computed where the source counts periods."""
+        dates = self._recipes["date"].make(table)
+        start = self._dataset.columns.date_start
+        return _counted(dates, start, self._dataset) if start else dates
+
+    def demand(self, table: pd.DataFrame) -> "pd.Series[Any]":
+        """Demand as the source has it."""
+        return self._recipes["demand"].make(table)
+
+    def canonical(self, table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
+        """The source's rows under our names.
+
+        Args:
+            table: at least the wanted columns.
+            rows: the source's number of each row.
+        """
+        table = table.reset_index(drop=True)
+        regions, items = self.names(table, "region"), self.names(table, "item")
+        ours = {"region": regions.astype(object), "item": items.astype(object), "row": rows,
+                "date": _uniform(self.dates(table)), "demand": _uniform(self.demand(table))}
+        for name in self._dataset.driver_names:
+            ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items))
+        return pd.DataFrame(ours)
+
+    def _driver(self, recipe: Recipe, table: pd.DataFrame, regions: "pd.Series[Any]",
+                items: "pd.Series[Any]") -> "pd.Series[Any]":
+        if not recipe.is_template:
+            return recipe.make(table)
+        parts = [pd.Series(index=table.index[:0], dtype=float)]
+        for (region, item), rows in table.groupby([regions, items], observed=True, sort=False):
+            if recipe.columns(str(region), str(item)) <= set(table.columns):
+                parts.append(recipe.make(rows, str(region), str(item)))
+        return pd.concat([part for part in parts if len(part)] or parts).reindex(table.index)
+
+
+def _missing(name: str, recipe: Recipe, available: Collection[str], where: str) -> str:
+    close = get_close_matches(name, list(available), n=1, cutoff=0.6) or [
+        column for column in available if column.lower().replace(" ", "_") == name.lower().replace(" ", "_")]
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    entry = "columns.drivers" if recipe.ours not in ("date", "region", "item", "demand") else "columns"
+    alone = f" (or {recipe.ours} = \"\" if there is only one)" if recipe.ours in ("region", "item") else ""
+    shown = ", ".join(repr(column) for column in list(available)[:40]) + (" …" if len(available) > 40 else "")
+    return (f"{where} has no column {name!r} for {recipe.ours}; it has {shown or 'none'}.{hint} Name the column under "
+            f"{entry} in the dataset file, as in: {recipe.ours} = \"…\"{alone}.")
+
+
+def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    categories = column.astype("category")
+    values = list(categories.cat.categories)
+    texts = [as_text(value.date() if isinstance(value, pd.Timestamp) else value).strip() for value in values]
+    if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
+        texts = [text.split(".")[0] for text in texts]
+    distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
+    codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
+    return pd.Series(pd.Categorical.from_codes(codes, categories=list(distinct)), index=column.index)
+
+
+def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":
+    """The date of each counted period; what is no whole number stays as it is, for the quarantine to show."""
+    numbers, _ = read_numbers(periods)
+    usable = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 100_000)
+    first = np.array([start], dtype="datetime64[D]")
+    weekday = int(weekdays(first)[0])
+    counted = ordinals(first, dataset.frequency, weekday) + numbers[usable].astype(np.int64)
+    dates = np.full(len(periods), np.datetime64("NaT"), dtype="datetime64[s]")
+    dates[usable] = period_dates(counted, dataset.frequency, weekday)
+    if usable.all():
+        return pd.Series(dates, index=periods.index)
+    text = periods.astype(object)
+    text[usable] = dates[usable].astype("datetime64[D]").astype(str)
+    return text
+
+
+def _uniform(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column with values of one type: text for all where types are mixed, so that it can be stored."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype if len(column.cat.categories) else object)
+    if column.dtype != object:
+        return column
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty"):
+        return column
+    if kind in ("decimal", "integer", "floating", "mixed-integer-float"):
+        return column.astype(float)
+    return column.map(as_text, na_action="ignore")

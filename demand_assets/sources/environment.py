@@ -1,0 +1,52 @@
+"""Values of ``${NAME}`` in paths, URLs and options, and how they are kept out of messages."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from demand_assets.sources.source import SourceError
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = re.compile(r"pass|secret|token|key|credential|pwd|sas", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
+
+
+class Environment:
+    """What a dataset file may refer to by name. Remembers secrets that it gave out, to keep them out of messages.
+
+    Args:
+        values: the process's environment unless given.
+    """
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = os.environ if values is None else values
+        self._secrets: dict[str, str] = {}
+
+    def expand(self, text: str) -> str:
+        """The text with every ``${NAME}`` replaced by its value.
+
+        Raises: SourceError: a name is not set.
+        """
+        return _REFERENCE.sub(lambda match: self._value(match[1], text), text)
+
+    def expand_options(self, options: Mapping[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        """The options with their texts expanded; those with a secret's name are remembered as such."""
+        expanded = {name: self.expand(value) if isinstance(value, str) else value for name, value in options.items()}
+        self._secrets |= {str(value): "***" for name, value in expanded.items()
+                          if _SECRET.search(name) and isinstance(value, str) and len(value) > 2}
+        return expanded
+
+    def without_secrets(self, text: str) -> str:
+        """The text with secrets replaced by the names they are kept under."""
+        for secret, name in sorted(self._secrets.items(), key=lambda entry: -len(entry[0])):
+            text = text.replace(secret, name)
+        return _URL_PASSWORD.sub(r"\1:***@", text)
+
+    def _value(self, name: str, text: str) -> str:
+        value = self._values.get(name, "")
+        if not value:
+            raise SourceError(f"{self.without_secrets(text)!r} needs the environment variable {name}, which is not set. "
+                              f"Set it, as in: export {name}=…")
+        if _SECRET.search(name):
+            self._secrets[value] = f"${{{name}}}"
+        return value

@@ -1,0 +1,178 @@
+"""``make train``: a whole dataset from demand to promoted models, in one process and without servers."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+from threading import Event, Thread
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from demand_assets.forecasting.dataset import DatasetFileError
+from demand_assets.forecasting.journal import FINAL_STEPS
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.store import DemandStore
+from demand_assets.partitions import PARTITIONS_PER_RUN, sync_partitions
+from demand_assets.progress import Progress
+from demand_assets.settings import Settings
+from demand_assets.sources.source import SourceError
+
+UNUSABLE = 2
+"""Exit status when the dataset file or its source cannot be used."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and promote every region-item of a dataset; 0 only when none failed."""
+    given = _parser().parse_args(arguments)
+    started = perf_counter()
+    try:
+        settings = Settings(dataset=given.dataset, state=given.state, horizon=given.horizon)
+        summary = train_all(settings, Console(stderr=True))
+    except (DatasetFileError, SourceError) as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
+    summary["seconds"]["total"] = round(perf_counter() - started, 1)
+    _print(summary, settings)
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(summary, indent=2) + "\n")
+    return 1 if summary["failed"] else 0
+
+
+def train_all(settings: Settings, console: Console) -> dict[str, Any]:
+    """Materialise all partitions in runs of some hundred, and sum up what became of them.
+
+    Raises: DatasetFileError, SourceError: the dataset cannot be used.
+    """
+    from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG, region_item
+    from demand_assets.resources import PipelineResource, open_pipeline
+
+    pipeline = open_pipeline(settings)
+    reading = perf_counter()
+    catalogue = pipeline.source.catalogue()
+    seconds = Counter({"catalogue": perf_counter() - reading})
+    for region, item, reason, rows in catalogue.refused:
+        console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
+    home = settings.folder / "dagster"
+    for folder in (home, settings.folder / "mlflow"):
+        folder.mkdir(parents=True, exist_ok=True)
+    request_id = f"train-{uuid4().hex[:12]}"
+    region_items = list(catalogue.region_items)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        pipeline.store.write_catalogue(region_items)
+        sync_partitions(instance, region_items)
+        resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
+        with _shown(console, pipeline.store, request_id, len(region_items)):
+            for start in range(0, len(region_items), PARTITIONS_PER_RUN):
+                began = perf_counter()
+                result = dg.materialize(
+                    [region_item], instance=instance, resources={"pipeline": resource}, raise_on_error=False,
+                    tags={REQUEST_TAG: request_id, ASKED_BY_TAG: "make train"},
+                    run_config={"ops": {"region_item": {"config": {"region_items": [
+                        one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]}}},
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
+                took = json.loads(instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}"))
+                seconds.update({**took, "bookkeeping": perf_counter() - began - sum(took.values())})
+                for failure in result.get_step_failure_events()[:1]:
+                    console.print(f"run {result.run_id}: {failure.step_failure_data.error_display_string}", markup=False)
+    return _summary(pipeline.store, request_id, region_items, seconds)
+
+
+def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionItem],
+             seconds: "Counter[str]") -> dict[str, Any]:
+    progress = Progress(store, [request_id])
+    counts = progress.look()
+    sums: Counter[str] = Counter()
+    for entry in progress.trained.values():
+        sums.update(entry.numbers["backtest_sums"])
+    unfinished = len(region_items) - sum(counts[step] for step in FINAL_STEPS)
+    return {
+        "region_items": len(region_items), "promoted": counts["promoted"], "kept": counts["kept"],
+        "quarantined": counts["quarantined"], "failed": counts["failed"] + unfinished,
+        "wape": _ratio(sums["absolute_error"], sums["actual"]),
+        "wape_seasonal_naive": _ratio(sums["absolute_error_seasonal_naive"], sums["actual"]),
+        "rmsse": _mean(progress, "rmsse"), "rmsse_seasonal_naive": _mean(progress, "rmsse_seasonal_naive"),
+        "bias": _ratio(sums["error"], sums["actual"]), "coverage_80": _ratio(sums["inside_80"], sums["points"]),
+        "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
+        "reasons": _reasons(progress),
+    }
+
+
+def _reasons(progress: Progress) -> dict[str, str]:
+    """Partition key -> why, for each region-item that got no new production model."""
+    return {one.key: entry.reason for one, entry in sorted(progress.last.items()) if entry.step != "promoted"}
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _mean(progress: Progress, metric: str) -> float | None:
+    """The mean over region-items where the metric is known."""
+    values = [value for entry in progress.trained.values() if isfinite(value := entry.numbers[metric])]
+    return round(sum(values) / len(values), 4) if values else None
+
+
+@contextmanager
+def _shown(console: Console, store: DemandStore, request_id: str, total: int) -> Iterator[None]:
+    """A progress bar that follows the journal while the block runs."""
+    progress, finished = Progress(store, [request_id]), Event()
+    bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+    task = bar.add_task("training", total=total)
+
+    def follow() -> None:
+        while not finished.wait(1.0):
+            show()
+
+    def show() -> None:
+        counts = progress.look()
+        words = ", ".join(f"{count} {step}" for step, count in sorted(counts.items()))
+        bar.update(task, completed=sum(counts[step] for step in FINAL_STEPS), description=words or "training")
+
+    follower = Thread(target=follow, daemon=True)
+    with bar:
+        follower.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            follower.join()
+            show()
+
+
+def _print(summary: dict[str, Any], settings: Settings) -> None:
+    table = Table(title=f"{settings.described.title}: {summary['region_items']} region-items", show_header=False)
+    for name, value in summary.items():
+        if name == "reasons":
+            continue
+        if name == "seconds":
+            value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())
+        table.add_row(name, "unknown" if value is None else str(value))
+    console = Console()
+    console.print(table)
+    for reason, count in Counter(summary["reasons"].values()).most_common(8):
+        console.print(f"{count} × {reason}", markup=False)
+    console.print(f"state: {settings.folder}", markup=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make train", description=__doc__)
+    parser.add_argument("--dataset", type=Path, default=Path("datasets/simulated.toml"), help="dataset file (TOML)")
+    parser.add_argument("--state", type=Path, default=Path("var"), help="state directory")
+    parser.add_argument("--horizon", type=int, help="periods; the dataset file's unless given")
+    parser.add_argument("--json", type=Path, help="write the summary there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
