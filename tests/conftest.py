@@ -1,0 +1,47 @@
+"""What tests of all parts share."""
+
+from pathlib import Path
+
+import pytest
+
+TINY_DATASET = """\
+title = "Tiny shop"
+unit = "units"
+currency = "€"
+frequency = "D"
+horizon = 14
+
+[source]
+kind = "simulated"
+regions = {regions}
+items = {items}
+years = 1
+seed = 11
+
+[[drivers]]
+name = "price"
+kind = "number"
+effect = "decreasing"
+unit = "€"
+
+[[drivers]]
+name = "promo"
+kind = "yes_no"
+effect = "increasing"
+
+[retraining]
+automatic = false
+"""
+
+
+def write_tiny_dataset(folder: Path, regions: int = 2, items: int = 3) -> Path:
+    """A dataset file of simulated demand, small enough to be trained in seconds."""
+    file = folder / "tiny.toml"
+    file.write_text(TINY_DATASET.format(regions=regions, items=items))
+    return file
+
+
+@pytest.fixture
+def tiny_dataset(tmp_path: Path) -> Path:
+    """A dataset file: 2 regions, 3 items, a year of simulated demand."""
+    return write_tiny_dataset(tmp_path)
