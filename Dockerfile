@@ -13,21 +13,19 @@ RUN python -m venv /opt/uv \
 FROM packages AS front-end
 RUN python -m venv --without-pip /opt/node \
     && /opt/uv/bin/uv pip sync --no-cache --python /opt/node/bin/python --require-hashes requirements/assets.txt
-COPY demand_assets/ demand_assets/
-COPY webapp/ webapp/
+COPY webapp/package.json webapp/package-lock.json webapp/assets.py webapp/
 RUN cd webapp \
     && PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund \
-    && cd .. \
-    && .venv/bin/python -m webapp.assets \
-    && rm -rf webapp/node_modules
+    && python assets.py
 
 FROM docker.io/library/python:3.11-slim AS product
 RUN useradd --system --uid 10001 --create-home demand \
     && install -d -o demand /var/lib/demand
 WORKDIR /app
 COPY --from=packages /app/.venv .venv
-COPY --from=front-end /app/webapp webapp
 COPY demand_assets/ demand_assets/
+COPY webapp/ webapp/
+COPY --from=front-end /app/webapp/static/vendor webapp/static/vendor
 COPY datasets/ datasets/
 COPY deploy/ deploy/
 COPY workspace.yaml ./

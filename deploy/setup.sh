@@ -44,7 +44,7 @@ fetch_front_end_libraries() {
     echo "setup: fetching the front-end libraries"
     (PATH="$PWD/.venv/bin:$PATH" && cd webapp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
         fail "npm could not install webapp/package-lock.json (its message is above). Is the npm registry reachable?"
-    .venv/bin/python -m webapp.assets || fail "the front-end libraries could not be put in webapp/static/vendor"
+    .venv/bin/python webapp/assets.py || fail "the front-end libraries could not be put in webapp/static/vendor"
 }
 
 # unchanged STAMP FILE...: true when the stamp holds the checksum of the files as they are now.

@@ -1,5 +1,6 @@
 """What tests of all parts share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ effect = "increasing"
 [retraining]
 automatic = false
 """
+
+
+def pytest_configure() -> None:
+    """Before anything is imported: no tests tell anyone that they ran, or write to the home directory."""
+    os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def write_tiny_dataset(folder: Path, regions: int = 2, items: int = 3) -> Path:
