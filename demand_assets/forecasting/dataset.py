@@ -101,9 +101,9 @@ class SimulatedSource(_Strict):
     today: str | None = None
     """Demand ends the day before; the real today unless given."""
     seconds_per_day: float | None = Field(default=None, gt=0)
-    """Let a simulated day pass in so many seconds from the first start on, to watch the loop; real days unless given."""
+    """Let a simulated day pass in so many seconds from the first start on, to watch the loop; else in a real day."""
     confounded: bool = False
-    """Promos come with price cuts and prices rise where demand is high, so that effects cannot be told apart naively."""
+    """Promos come with price cuts and prices rise with demand, so that effects cannot be told apart naively."""
 
 
 class FileSource(_Strict):

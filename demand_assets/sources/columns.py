@@ -83,6 +83,10 @@ class ColumnPlan:
         return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "region", "item", "demand")
                                    if ours in self._recipes))
 
+    def demand_columns(self) -> frozenset[str]:
+        """The source's columns that demand is made of."""
+        return self._recipes["demand"].columns()
+
     def plain(self, ours: str) -> str | None:
         """The source's column that one of ours is; None where there is none, or it is an expression."""
         recipe = self._recipes.get(ours)
@@ -144,7 +148,8 @@ class ColumnPlan:
         for (region, item), rows in table.groupby([regions, items], observed=True, sort=False):
             if recipe.columns(str(region), str(item)) <= set(table.columns):
                 parts.append(recipe.make(rows, str(region), str(item)))
-        return pd.concat([part for part in parts if len(part)] or parts).reindex(table.index)
+        made: pd.Series[Any] = pd.concat([part for part in parts if len(part)] or parts)
+        return made.reindex(table.index)
 
 
 def _missing(name: str, recipe: Recipe, available: Collection[str], where: str) -> str:
@@ -166,7 +171,7 @@ def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
         texts = [text.split(".")[0] for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
-    return pd.Series(pd.Categorical.from_codes(codes, categories=list(distinct)), index=column.index)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(distinct)), index=column.index)
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":
@@ -192,7 +197,8 @@ def _uniform(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if column.dtype != object:
         return column
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty"):
+    has_zone = kind == "datetime" and any(getattr(value, "tzinfo", None) for value in column)  # storing would shift it
+    if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty") and not has_zone:
         return column
     if kind in ("decimal", "integer", "floating", "mixed-integer-float"):
         return column.astype(float)

@@ -45,8 +45,8 @@ class Environment:
     def _value(self, name: str, text: str) -> str:
         value = self._values.get(name, "")
         if not value:
-            raise SourceError(f"{self.without_secrets(text)!r} needs the environment variable {name}, which is not set. "
-                              f"Set it, as in: export {name}=…")
+            raise SourceError(f"{self.without_secrets(text)!r} needs the environment variable {name}, which is not "
+                              f"set. Set it, as in: export {name}=…")
         if _SECRET.search(name):
             self._secrets[value] = f"${{{name}}}"
         return value

@@ -97,8 +97,8 @@ class Expression:
             case ast.BoolOp(op=op, values=values):
                 join = np.logical_and if isinstance(op, ast.And) else np.logical_or
                 result = self._value(values[0], table)
-                for value in values[1:]:
-                    result = join(result, self._value(value, table))
+                for operand in values[1:]:
+                    result = join(result, self._value(operand, table))
                 return result
             case ast.Call(func=ast.Name(id="text"), args=[ast.Name() as column], keywords=[]):
                 return pd.Series(self._texts(self._column(column), table), dtype="string", index=table.index)

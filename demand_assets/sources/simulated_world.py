@@ -85,10 +85,10 @@ class World:
         effects = (traits.elasticity * np.log(np.maximum(drivers["price"], 0.01) / traits.price)
                    + np.log1p(traits.promo_lift) * drivers["promo"] + traits.holiday * drivers["holiday"]
                    + traits.temperature * (drivers["temperature"] - 15) / 10 + traits.growth * years)
-        return traits.level * week * self._year_season(traits, dates) * self._regime(region_item, dates) * np.exp(
-            effects)
+        season = self._year_season(traits, dates) * self._regime(region_item, dates)
+        return np.asarray(traits.level * week * season * np.exp(effects))
 
-    def demand(self, region_item: RegionItem, first: Ordinals | int, last: Ordinals | int) -> Floats:
+    def demand(self, region_item: RegionItem, first: int, last: int) -> Floats:
         """Units sold in each period from the number ``first`` to ``last``: counts, zero while out of stock."""
         numbers = np.arange(first, last + 1, dtype=np.int64)
         years = period_dates(numbers, self._frequency).astype("datetime64[Y]").astype(np.int64) + 1970
@@ -98,7 +98,7 @@ class World:
     def climate(self, region: str, dates: Dates) -> Floats:
         """The temperature that is usual at the date, °C."""
         mean, size = self._uniform(("climate", region), np.arange(2))
-        return 9 + 9 * mean + (7 + 6 * size) * np.cos(2 * np.pi * (_day_of_year(dates) - 200) / 365.25)
+        return np.asarray(9 + 9 * mean + (7 + 6 * size) * np.cos(2 * np.pi * (_day_of_year(dates) - 200) / 365.25))
 
     def launch(self, region_item: RegionItem, today: np.datetime64) -> np.datetime64:
         """The first day of sale. A late item is replaced by a successor every six years, whose rows start there."""
@@ -152,7 +152,7 @@ class World:
         breaks = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]") + days
         size = self._uniform(("break size", *names), years)
         factors = np.concatenate([[1.0], np.where(size < 0.5, 0.45 + 0.5 * size, 0.8 + 1.2 * size)])
-        return factors[np.searchsorted(breaks, dates, side="right")]
+        return np.asarray(factors[np.searchsorted(breaks, dates, side="right")])
 
     def _temperature(self, region: str, dates: Dates) -> Floats:
         numbers = ordinals(dates, self._frequency)
@@ -189,7 +189,7 @@ class World:
     def _normal(self, names: tuple[str, ...], counters: npt.NDArray[np.int64]) -> Floats:
         """A standard normal number for each counter: Box and Muller (1958)."""
         radius = np.sqrt(-2 * np.log1p(-self._uniform((*names, "radius"), counters)))
-        return radius * np.cos(2 * np.pi * self._uniform((*names, "angle"), counters))
+        return np.asarray(radius * np.cos(2 * np.pi * self._uniform((*names, "angle"), counters)))
 
 
 def region_names(count: int) -> tuple[str, ...]:
@@ -208,7 +208,7 @@ def _names(region_item: RegionItem) -> tuple[str, str]:
 
 def _day_of_year(dates: Dates) -> Floats:
     days = dates.astype("datetime64[D]")
-    return (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(float)
+    return np.asarray((days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(float))
 
 
 @lru_cache(maxsize=256)
@@ -216,7 +216,7 @@ def _numbers_of_year(year: int, frequency: Frequency) -> Ordinals:
     """The numbers of the periods that begin in the year."""
     days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
     numbers = np.unique(ordinals(days, frequency))
-    return numbers[period_dates(numbers, frequency) >= days[0]]
+    return np.asarray(numbers[period_dates(numbers, frequency) >= days[0]])
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,192 @@
+"""Demand in CSV or Parquet files: a path, a folder, a glob, or an object store's URL."""
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import fsspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from fsspec import AbstractFileSystem
+
+from demand_assets.forecasting.dataset import Dataset, FileSource
+from demand_assets.forecasting.readings import as_text
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.sources.catalogue import CatalogueBuilder
+from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.environment import Environment
+from demand_assets.sources.source import Catalogue, SourceError
+from demand_assets.sources.tables import CsvTable, ParquetTable, Table
+
+T = TypeVar("T")
+
+_SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".csv.bz2", ".csv.xz",
+                                                    ".csv.zip", ".tsv.gz", ".txt.gz")}
+_CHANGE_MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "created", "md5Hash")
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What is known of the files of one fingerprint."""
+
+    fingerprint: str
+    tables: tuple[Table, ...]
+    catalogue: Catalogue
+    numbers: Mapping[RegionItem, int]
+    order: npt.NDArray[np.int64]
+    """Row positions over all files, sorted by the number of the region-item."""
+    starts: npt.NDArray[np.int64]
+    """Where the rows of each number begin in ``order``, and at last the end."""
+    ends: npt.NDArray[np.int64]
+    """Row positions at which each file ends."""
+
+
+class Files:
+    """The file source. Keeps what it learned of the files until they change, so that reading the next chunk is cheap.
+
+    Args:
+        dataset: its source is of kind file.
+        environment: values of ``${NAME}`` in the path and options; the process's unless given.
+    Raises: SourceError: a name in the path is not set, or an expression cannot be read.
+    """
+
+    def __init__(self, dataset: Dataset, environment: Mapping[str, str] | None = None) -> None:
+        if not isinstance(dataset.source, FileSource):
+            raise SourceError(f"dataset {dataset.name} has a source of kind {dataset.source.kind!r}, not 'file'")
+        self._dataset, self._source = dataset, dataset.source
+        self._plan = ColumnPlan(dataset)
+        self._environment = Environment(environment)
+        self._options = self._environment.expand_options(dataset.source.options)
+        self._path = self._environment.expand(dataset.source.path)
+        self._loaded: _Loaded | None = None
+
+    def today(self) -> pd.Timestamp:
+        """The real local date."""
+        return pd.Timestamp.now().normalize()
+
+    def fingerprint(self) -> str:
+        """Changes when a file is added, removed, or written again."""
+        return self._reached(lambda: _fingerprint(self._files()[1]))
+
+    def catalogue(self) -> Catalogue:
+        """The region-items of all files together."""
+        return self._reached(self._load).catalogue
+
+    def read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
+        """The rows of these region-items; ``row`` counts the rows below the header over all files by name."""
+        return self._reached(lambda: self._read(region_items))
+
+    def _read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
+        loaded = self._load()
+        numbers = [loaded.numbers[entry] for entry in set(region_items) if entry in loaded.numbers]
+        positions = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *(
+            loaded.order[loaded.starts[number]:loaded.starts[number + 1]] for number in numbers)]))
+        parts, start = [], 0
+        for table, end in zip(loaded.tables, loaded.ends, strict=True):
+            inside = positions[(positions >= start) & (positions < end)]
+            if len(inside):
+                parts.append(self._plan.canonical(table.rows(inside - start), inside + 1))
+            start = end
+        if not parts:
+            names = ["region", "item", "row", "date", "demand", *self._dataset.driver_names]
+            return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in names})
+        return _joined(parts)
+
+    def _load(self) -> _Loaded:
+        filesystem, files = self._files()
+        fingerprint = _fingerprint(files)
+        if self._loaded is not None and self._loaded.fingerprint == fingerprint:
+            return self._loaded
+        tables = [self._open(filesystem, path) for path, info in files.items() if info["size"] != 0]
+        if not tables:
+            raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
+        builder = CatalogueBuilder(self._dataset, self._plan, self.today())
+        scanned = [table.scan(builder) for table in tables]
+        owner = np.concatenate(scanned)
+        if not len(owner):
+            raise SourceError(f"{self._shown} has a header and no rows. Write the file again.")
+        catalogue, numbers = builder.catalogue()
+        if not numbers:
+            region, item, reason, _ = catalogue.refused[0]
+            raise SourceError(f"{self._shown} has no region-item that can be used; the first is region {region!r}, "
+                              f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
+        self._loaded = _Loaded(fingerprint, tuple(tables), catalogue, numbers, np.argsort(owner, kind="stable"),
+                               np.concatenate([[0], np.cumsum(np.bincount(owner))]),
+                               np.cumsum([len(part) for part in scanned]))
+        return self._loaded
+
+    def _files(self) -> tuple[AbstractFileSystem, dict[str, dict[str, Any]]]:
+        """The file system, and each file's details by its path."""
+        try:
+            filesystem, path = fsspec.core.url_to_fs(self._path, **self._options)
+        except (ImportError, ValueError) as error:
+            raise SourceError(f"{self._shown} cannot be opened: {error}. Correct source.path, or install the package "
+                              "that its protocol needs.") from error
+        filesystem.invalidate_cache()
+        pattern = path
+        if filesystem.exists(path):
+            info = filesystem.info(path)
+            if info["type"] != "directory":
+                return filesystem, {path: info}
+            pattern = f"{path.rstrip('/')}/*"
+        found = filesystem.glob(pattern, detail=True) if any(mark in pattern for mark in "*?[") else {}
+        files = {name: info for name, info in sorted(found.items()) if info["type"] == "file"}
+        if pattern != path and self._source.format == "auto":
+            files = {name: info for name, info in files.items() if _format_of(name)}
+        if not files:
+            raise SourceError(f"no file matches {self._shown}. Correct source.path in the dataset file; a relative "
+                              "path is taken from the dataset file's folder.")
+        return filesystem, files
+
+    def _open(self, filesystem: AbstractFileSystem, path: str) -> Table:
+        kind = self._source.format if self._source.format != "auto" else _format_of(path)
+        if kind == "parquet":
+            return ParquetTable(filesystem, path, self._plan)
+        if kind == "csv":
+            return CsvTable.read(filesystem, path, self._plan, self._source)
+        raise SourceError(f"{path} is neither a CSV nor a Parquet file by its name. Set source.format to 'csv' or "
+                          "'parquet'.")
+
+    @property
+    def _shown(self) -> str:
+        return self._environment.without_secrets(self._path)
+
+    def _reached(self, ask: Callable[[], T]) -> T:
+        """What ``ask`` gives, with the errors of disks and networks in words."""
+        try:
+            return ask()
+        except _connection_errors() as error:
+            raise SourceError(f"{self._shown} cannot be read: "
+                              f"{self._environment.without_secrets(str(error) or type(error).__name__)}. Check that it "
+                              "is there, that it may be read, and source.options.") from error
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """What file systems raise when a file cannot be reached; a package that is not loaded raises nothing."""
+    errors: list[type[Exception]] = [OSError]
+    for module, name in (("botocore.exceptions", "BotoCoreError"), ("botocore.exceptions", "ClientError"),
+                         ("aiohttp", "ClientError")):
+        if module in sys.modules:
+            errors.append(getattr(sys.modules[module], name))
+    return tuple(errors)
+
+
+def _fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
+    marks = [(path, info["size"], *(str(info.get(mark)) for mark in _CHANGE_MARKS)) for path, info in files.items()]
+    return hashlib.sha256(repr(marks).encode()).hexdigest()[:32]
+
+
+def _format_of(path: str) -> str | None:
+    return next((kind for kind, suffixes in _SUFFIXES.items() if path.lower().endswith(suffixes)), None)
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all files; a column that is text in one file is text in all."""
+    for name in parts[0].columns:
+        if len({part[name].dtype for part in parts}) > 1 and any(part[name].dtype == object for part in parts):
+            for part in parts:
+                part[name] = part[name].map(as_text, na_action="ignore").astype(object)
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,193 @@
+"""Demand in a database, by an SQLAlchemy URL and a table or a query; nothing is ever written there."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from demand_assets.forecasting.dataset import Dataset, SqlSource
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.sources.catalogue import CatalogueBuilder
+from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.environment import Environment
+from demand_assets.sources.source import Catalogue, SourceError
+
+T = TypeVar("T")
+
+_REGIONS_A_QUERY = 100
+_ITEMS_A_QUERY = 500
+
+
+class Database:
+    """The database source.
+
+    Args:
+        dataset: its source is of kind sql. Region, item and date are plain columns of the table or query.
+        environment: values of ``${NAME}`` in the URL; the process's unless given.
+    Raises: SourceError: a name in the URL is not set, the URL cannot be used, or an expression cannot be read.
+    """
+
+    def __init__(self, dataset: Dataset, environment: Mapping[str, str] | None = None) -> None:
+        if not isinstance(dataset.source, SqlSource):
+            raise SourceError(f"dataset {dataset.name} has a source of kind {dataset.source.kind!r}, not 'sql'")
+        self._dataset, self._source = dataset, dataset.source
+        self._plan = ColumnPlan(dataset)
+        self._environment = Environment(environment)
+        self._date = self._key("date") or ""
+        self._region, self._item = self._key("region"), self._key("item")
+        url = self._environment.expand(dataset.source.url)
+        try:
+            self._engine = sa.create_engine(_with_driver(url), pool_pre_ping=True)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise self._error(f"cannot be opened: {error}. Write source.url as in "
+                              "'postgresql://user:${DB_PASSWORD}@host/database'") from error
+        self._names: dict[RegionItem, list[tuple[Any, Any]]] = {}
+        self._catalogued: tuple[str, Catalogue] | None = None
+
+    def today(self) -> pd.Timestamp:
+        """The real local date."""
+        return pd.Timestamp.now().normalize()
+
+    def fingerprint(self) -> str:
+        """Changes with the number of rows and with the last date; a corrected value alone does not change it."""
+        rows = self._reached(lambda: self._select(lambda table: sa.select(
+            sa.func.count(), sa.func.max(table.c[self._date])).select_from(table)))
+        return " ".join(str(value) for value in rows.iloc[0])
+
+    def catalogue(self) -> Catalogue:
+        """The region-items of the table or query."""
+        return self._reached(self._look)
+
+    def read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
+        """The rows of these region-items; ``row`` counts them as the database gave them."""
+        return self._reached(lambda: self._read(region_items))
+
+    def _look(self) -> Catalogue:
+        fingerprint = self.fingerprint()
+        if self._catalogued is not None and self._catalogued[0] == fingerprint:
+            return self._catalogued[1]
+        keys = [name for name in (self._region, self._item) if name]
+        demand = sorted(self._plan.demand_columns())
+        groups = self._select(lambda table: sa.select(*(table.c[name] for name in keys), sa.func.count().label("rows"))
+                              .group_by(*(table.c[name] for name in keys)))
+        dates = self._select(lambda table: sa.select(table.c[self._date]).distinct()
+                             .where(*(table.c[name].is_not(None) for name in demand)))
+        if groups["rows"].sum() == 0:
+            raise self._error("has no rows. Fill the table, or correct the query")
+        builder = CatalogueBuilder(self._dataset, self._plan, self.today())
+        builder.see_dates(self._plan.dates(dates), None)
+        regions, items = self._plan.names(groups, "region"), self._plan.names(groups, "item")
+        raw: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
+        for place, (region, item) in enumerate(zip(regions, items, strict=True)):
+            builder.add_names(region, item, int(groups["rows"].iloc[place]))
+            own = [groups[name].iloc[place] if name else None for name in (self._region, self._item)]
+            raw.setdefault((region, item), []).append((own[0], own[1]))
+        catalogue, _ = builder.catalogue()
+        self._names = {entry: raw[entry.region, entry.item] for entry in catalogue.region_items}
+        self._catalogued = (fingerprint, catalogue)
+        return catalogue
+
+    def _read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
+        self._look()
+        pairs: dict[Any, set[Any]] = {}
+        for entry in set(region_items):
+            for region, item in self._names.get(entry, []):
+                pairs.setdefault(_plain(region), set()).add(_plain(item))
+        parts = [self._select(partial(self._where, batch)) for batch in _batches(pairs)]
+        rows = (pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0] if parts
+                else self._select(lambda table: sa.select(table).where(sa.false())))
+        return self._plan.canonical(rows, np.arange(1, len(rows) + 1))
+
+    def _where(self, pairs: dict[Any, list[Any]], table: sa.FromClause) -> sa.Executable:
+        columns = [table.c[name] for name in self._plan.wanted(table.c.keys())]
+        each = []
+        for region, items in pairs.items():
+            is_region = table.c[self._region] == region if self._region else sa.true()
+            each.append(sa.and_(is_region, table.c[self._item].in_(items) if self._item else sa.true()))
+        return sa.select(*columns).where(sa.or_(*each))
+
+    def _select(self, statement: Callable[[sa.FromClause], sa.Executable]) -> pd.DataFrame:
+        with self._connected() as connection:
+            result = connection.execute(statement(self._table(connection)))
+            return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """A connection whose work is always rolled back."""
+        with self._engine.connect() as connection:
+            yield connection
+            connection.rollback()
+
+    def _table(self, connection: sa.Connection) -> sa.FromClause:
+        """The table or query with its columns, which hold all that is wanted."""
+        if self._source.table is not None:
+            schema, _, name = self._source.table.rpartition(".")
+            if not sa.inspect(connection).has_table(name, schema=schema or None):
+                if not name or name not in sa.inspect(connection).get_view_names(schema=schema or None):
+                    there = sorted(sa.inspect(connection).get_table_names(schema=schema or None))
+                    raise self._error(f"has no table {self._source.table!r}; it has {', '.join(there) or 'none'}. "
+                                      "Correct source.table")
+            names = [column["name"] for column in sa.inspect(connection).get_columns(name, schema=schema or None)]
+            table: sa.FromClause = sa.table(name, *map(sa.column, names), schema=schema or None)
+        else:
+            query = (self._source.query or "").strip().rstrip(";")
+            names = list(connection.execute(sa.text(f"SELECT * FROM ({query}) AS demand_query WHERE 1 = 0")).keys())
+            table = sa.text(query).columns(*map(sa.column, names)).subquery("demand_query")
+        self._plan.check(names, f"{self._shown} ({self._source.table or 'query'})")
+        return table
+
+    def _key(self, ours: str) -> str | None:
+        if ours in self._dataset.columns.expressions:
+            raise SourceError(f"columns.expressions may not make {ours} of a database's columns; compute it in "
+                              "source.query.")
+        return self._plan.plain(ours)
+
+    def _reached(self, ask: Callable[[], T]) -> T:
+        """What ``ask`` gives, with the database's errors in words and without its password."""
+        try:
+            return ask()
+        except SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", None) or error).strip()
+            raise self._error(f"cannot be read: {cause}. Check source.url, source.table or source.query") from error
+
+    @property
+    def _shown(self) -> str:
+        return self._environment.without_secrets(self._source.url)
+
+    def _error(self, problem: str) -> SourceError:
+        return SourceError(self._environment.without_secrets(f"the database {self._shown} {problem}."))
+
+
+def _with_driver(url: str) -> str:
+    """The URL, with the driver that is installed for PostgreSQL where none is named."""
+    for bare in ("postgresql://", "postgres://"):
+        if url.startswith(bare):
+            return f"postgresql+psycopg2://{url.removeprefix(bare)}"
+    return url
+
+
+def _batches(pairs: dict[Any, set[Any]]) -> Iterator[dict[Any, list[Any]]]:
+    """Region -> items, in pieces that a database takes in one statement."""
+    batch: dict[Any, list[Any]] = {}
+    size = 0
+    for region, items in pairs.items():
+        listed = list(items)
+        for start in range(0, len(listed), _ITEMS_A_QUERY):
+            piece = listed[start:start + _ITEMS_A_QUERY]
+            if batch and (region in batch or len(batch) >= _REGIONS_A_QUERY or size + len(piece) > _ITEMS_A_QUERY):
+                yield batch
+                batch, size = {}, 0
+            batch[region] = piece
+            size += len(piece)
+    if batch:
+        yield batch
+
+
+def _plain(value: Any) -> Any:
+    """A value that database drivers take."""
+    return value.item() if isinstance(value, np.generic) else value
