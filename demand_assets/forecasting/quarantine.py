@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +71,8 @@ class Refusals:
             dates: the date that was read in each row; where there is none, the source's own text is shown.
         """
         if not self._parts:
-            return pd.DataFrame({"position": np.zeros(0, dtype=np.int64), **empty_quarantine()})
+            nothing = {name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in COLUMNS}
+            return pd.DataFrame({"position": np.zeros(0, dtype=np.int64), **nothing})
         table = pd.concat(self._parts, ignore_index=True).sort_values(["position", "column"], kind="stable")
         positions = table["position"].to_numpy()
         read = dates[positions]
@@ -80,8 +80,3 @@ class Refusals:
         table["date"] = [as_text(own) if np.isnat(day) else str(day) for day, own in zip(read, raw, strict=True)]
         table["row"] = self.panel["row"].to_numpy(dtype=np.int64)[positions]
         return table[["position", *COLUMNS]].reset_index(drop=True)
-
-
-def empty_quarantine() -> dict[str, npt.NDArray[Any]]:
-    """The columns of a quarantine without rows."""
-    return {name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in COLUMNS}

@@ -1,22 +1,28 @@
 """Raw rows become demand that downstream may trust; what fails a rule goes to quarantine with the reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.periods import Ordinals, in_words, period_dates
-from demand_assets.forecasting.quarantine import COLUMNS, empty_quarantine
+from demand_assets.forecasting.quarantine import COLUMNS
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.row_rules import ReadPanel, read_panel
+from demand_assets.forecasting.schemas import PANEL_OWNER, demand_schema, raw_schema
 
 Floats = npt.NDArray[np.float64]
 
 WARM_UP = {"D": 28, "W": 8, "M": 6}
 """Periods of demand that the first origin of the training needs behind it."""
+
+
+class RawDemandError(ValueError):
+    """Raw demand that lacks what the dataset file declares."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,13 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
         raw: as ``Source.read`` gives it; rows of other region-items are left aside.
         last_date: the last period with demand anywhere in the dataset; None when there is none.
         today: the day that is not over yet; demand after it is refused.
+    Raises: RawDemandError: a column is missing.
     """
+    try:
+        raw_schema(dataset).validate(raw)
+    except SchemaError as error:
+        raise RawDemandError(f"Raw demand does not fit the dataset file: {error}. The file has changed since the "
+                             "source was read: materialise `raw_demand` again.") from error
     panel = read_panel(raw, dataset, region_items, today)
     order = np.lexsort((panel.number, panel.owner))
     bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
@@ -64,7 +76,7 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
         rows = order[bounds[owner]:bounds[owner + 1]]
         quarantine = refused.loc[refused_owner == owner, list(COLUMNS)].reset_index(drop=True)
         outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date))
-    return outcomes
+    return _held_to_schema(outcomes, dataset)
 
 
 def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
@@ -183,6 +195,21 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
             "stopped: restore the feed, or raise rules.stale_periods.")
 
 
-def no_quarantine() -> pd.DataFrame:
-    """A quarantine without rows."""
-    return pd.DataFrame(empty_quarantine())
+def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validated]:
+    """The outcomes; demand that breaks schema Demand, which only a fault in the rules can bring about, is withheld."""
+    parts = [validated.demand.assign(**{PANEL_OWNER: place}) for place, validated in enumerate(outcomes)
+             if validated.demand is not None]
+    if not parts:
+        return outcomes
+    panel = pd.concat(parts, ignore_index=True)
+    try:
+        demand_schema(dataset, of_panel=True).validate(panel, lazy=True)
+    except SchemaErrors as error:
+        for failure in error.failure_cases.itertuples():
+            places = [int(panel[PANEL_OWNER].iloc[int(failure.index)])] if pd.notna(failure.index) else range(
+                len(outcomes))
+            for place in places:
+                outcomes[place] = replace(outcomes[place], demand=None, problem=(
+                    f"Its validated demand breaks the schema ({failure.check}: {failure.failure_case}). Its rows are "
+                    "as they are; the fault is in the validation: report it."))
+    return outcomes

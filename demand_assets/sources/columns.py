@@ -78,7 +78,7 @@ class ColumnPlan:
                 raise SourceError(f"columns.{ours} = {self._recipes[ours].text!r} may not hold {{region}} or {{item}}; "
                                   "only drivers may.")
 
-    def keys(self) -> frozenset[str]:
+    def key_columns(self) -> frozenset[str]:
         """The source's columns that region, item, date and demand are made of."""
         return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "region", "item", "demand")
                                    if ours in self._recipes))
@@ -170,7 +170,7 @@ def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
-    codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
+    codes = np.asarray(places[categories.cat.codes.to_numpy()], dtype=np.intp)  # code -1, missing, takes the last: the empty name
     return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(distinct)), index=column.index)
 
 

@@ -127,17 +127,18 @@ class Database:
         """The table or query with its columns, which hold all that is wanted."""
         if self._source.table is not None:
             schema, _, name = self._source.table.rpartition(".")
-            if not sa.inspect(connection).has_table(name, schema=schema or None):
-                if not name or name not in sa.inspect(connection).get_view_names(schema=schema or None):
-                    there = sorted(sa.inspect(connection).get_table_names(schema=schema or None))
-                    raise self._error(f"has no table {self._source.table!r}; it has {', '.join(there) or 'none'}. "
-                                      "Correct source.table")
-            names = [column["name"] for column in sa.inspect(connection).get_columns(name, schema=schema or None)]
+            there = sa.inspect(connection)
+            if not there.has_table(name, schema=schema or None):
+                tables = [*there.get_table_names(schema=schema or None), *there.get_view_names(schema=schema or None)]
+                raise self._error(f"has no table {self._source.table!r}; it has {', '.join(sorted(tables)) or 'none'}. "
+                                  "Correct source.table")
+            names = [column["name"] for column in there.get_columns(name, schema=schema or None)]
             table: sa.FromClause = sa.table(name, *map(sa.column, names), schema=schema or None)
         else:
-            query = (self._source.query or "").strip().rstrip(";")
-            names = list(connection.execute(sa.text(f"SELECT * FROM ({query}) AS demand_query WHERE 1 = 0")).keys())
-            table = sa.text(query).columns(*map(sa.column, names)).subquery("demand_query")
+            query = sa.text((self._source.query or "").strip().rstrip(";"))
+            nothing = sa.select(sa.text("*")).select_from(query.columns().subquery("demand_query")).where(sa.false())
+            names = list(connection.execute(nothing).keys())
+            table = query.columns(*map(sa.column, names)).subquery("demand_query")
         self._plan.check(names, f"{self._shown} ({self._source.table or 'query'})")
         return table
 

@@ -60,7 +60,7 @@ class ParquetTable:
 
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
-        keys = [name for name in self._columns if name in self._plan.keys()]
+        keys = [name for name in self._columns if name in self._plan.key_columns()]
         with self._filesystem.open(self._path, "rb") as file:
             parquet = self._open(file)
             parts = [builder.add(_as_pandas(parquet.read_row_group(group, columns=keys)))
@@ -103,7 +103,7 @@ class CsvTable:
         plain_texts = [name for name in header if name.strip() in names]
         settings: dict[str, Any] = {
             "sep": delimiter, "decimal": source.decimal, "encoding": _with_mark(source.encoding),
-            "usecols": lambda name: name.strip() in wanted, "dtype": {name: "category" for name in plain_texts},
+            "usecols": lambda name: name.strip() in wanted, "dtype": dict.fromkeys(plain_texts, "category"),
             "keep_default_na": False,
             "na_values": {name: [""] if name in plain_texts else _MISSING for name in header}}
         try:
