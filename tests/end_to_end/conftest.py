@@ -1,0 +1,148 @@
+"""The whole product, started by its own launcher on free ports, and a real browser."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from deploy.ownership import end_leftovers
+from deploy.settings import PROJECT
+from tests.conftest import write_tiny_dataset
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+                      "--disable-sync", "--no-first-run"]
+START_SECONDS = 180
+T = TypeVar("T")
+PASSWORD = "a passphrase for the tests"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts the real servers, and give it the time that a busy machine needs."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.end_to_end)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def free_ports() -> dict[str, str]:
+    """A free port for each server, as the launcher's settings name them."""
+    names = ("WEB_PORT", "DAGSTER_PORT", "MLFLOW_PORT", "CODE_PORT")
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in names]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return {name: str(one.getsockname()[1]) for name, one in zip(names, sockets, strict=True)}
+
+
+class Product:
+    """The product as a person at a terminal has it: started, read, and stopped with Ctrl-C."""
+
+    def __init__(self, dataset: Path, state: Path, ports: dict[str, str] | None = None) -> None:
+        self.folder = state / dataset.stem
+        self.ports = ports or free_ports()
+        self._environment = {**os.environ, **self.ports, "DATASET": str(dataset), "STATE": str(state)}
+        self._output = state.parent / f"{state.name}.output"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The web app's address."""
+        return f"http://127.0.0.1:{self.ports['WEB_PORT']}"
+
+    @property
+    def output(self) -> str:
+        """What the terminal shows since the last start."""
+        return self._output.read_text()
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> "Product":
+        """Type `make run`."""
+        with self._output.open("w") as output:
+            self._process = subprocess.Popen([sys.executable, "-m", "deploy.run"], cwd=PROJECT, env=self._environment,
+                                             stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        return self
+
+    def wait_for(self, pattern: str, seconds: float = START_SECONDS) -> re.Match[str]:
+        """The first match in what the terminal shows, waited for."""
+        return eventually(lambda: re.search(pattern, self.output), seconds,
+                          lambda: f"{pattern!r} did not appear; the terminal shows:\n{self.output}\n{self.logs()}")
+
+    def wait_until_ready(self) -> "Product":
+        """Wait until the launcher says that all servers answer."""
+        self.wait_for("all servers answer")
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 120) -> int:
+        """Press Ctrl-C and wait; the exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(seconds)
+
+    def clean_up(self) -> None:
+        """Leave no process behind, whatever the test did."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()
+        end_leftovers(self.folder, patience_seconds=5)
+
+    def logs(self) -> str:
+        """The end of each log, for a failed test's report."""
+        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-1500:]}"
+                         for log in sorted((self.folder / "logs").glob("*.log")))
+
+
+def eventually(look: Callable[[], T], seconds: float, complaint: Callable[[], str]) -> T:
+    """What ``look`` returns once that is true; it is asked again and again."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            pytest.fail(complaint())
+        time.sleep(0.2)
+    return seen
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The environment of a launcher on free ports."""
+    return {**os.environ, **free_ports()}
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The running product with all models of the tiny dataset trained and judged."""
+    folder = tmp_path_factory.mktemp("product")
+    product = Product(write_tiny_dataset(folder), folder / "state")
+    try:
+        product.start().wait_until_ready()
+        product.wait_for("6 of 6", 240)
+        yield product
+    finally:
+        product.clean_up()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium without a screen."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
