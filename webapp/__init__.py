@@ -1,0 +1,59 @@
+"""The planner's web app: forecasts with the promoted models, and retrains on request."""
+
+import secrets
+
+from flask import Flask
+from flask_security.core import Security
+from flask_security.datastore import SQLAlchemyUserDatastore
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import accounts, errors, forecasts, health, overview, page_words, retrains, safety
+from webapp.database import db, migrate, open_sqlite_well
+from webapp.services import Services
+from webapp.settings import Settings
+from webapp.tables import Role, User
+
+MONTH_SECONDS = 30 * 24 * 3600
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The app for one dataset; nothing is read but the settings and the dataset file."""
+    settings = settings or Settings()
+    services = Services.from_settings(settings)
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        MAX_CONTENT_LENGTH=8_000_000,
+        MAX_FORM_PARTS=120_000,
+        MAX_FORM_MEMORY_SIZE=8_000_000,
+        SESSION_COOKIE_NAME=f"demand_{services.dataset.name}",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.web_https,
+        REMEMBER_COOKIE_NAME=f"demand_{services.dataset.name}_remember",
+        REMEMBER_COOKIE_DURATION=MONTH_SECONDS,
+        REMEMBER_COOKIE_SAMESITE="Lax",
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SECURE=settings.web_https,
+        WTF_CSRF_TIME_LIMIT=None,
+        **accounts.SECURITY_SETTINGS,
+    )
+    if settings.web_https:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    app.extensions["services"] = services
+    app.extensions["started"] = secrets.token_hex(4)
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            open_sqlite_well(db.engine)
+    migrate.init_app(app, directory=f"{app.root_path}/migrations")
+    CSRFProtect(app)
+    Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
+    for blueprint in (overview.bp, forecasts.bp, retrains.bp, accounts.bp, health.bp):
+        app.register_blueprint(blueprint)
+    accounts.add_commands(app)
+    page_words.add_to(app)
+    errors.add_to(app)
+    safety.add_to(app)
+    return app

@@ -1,0 +1,250 @@
+"""Dagster, as far as the app needs it; the only file that knows its GraphQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import requests
+from typing_extensions import override
+
+LOCATION = "demand_assets"
+REPOSITORY = "__repository__"
+RETRAIN_JOB = "retrain"
+REQUEST_TAG = "demand/request_id"
+RETRAINED_ASSETS = ("raw_demand", "demand", "demand_features", "candidate_model")
+TIMEOUT_SECONDS = (3.0, 60.0)
+
+Carrier = Literal["backfill", "run"]
+CarrierState = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
+
+_RUN_STATES: dict[str, CarrierState] = {
+    "QUEUED": "waiting", "NOT_STARTED": "waiting", "MANAGED": "waiting", "STARTING": "waiting", "SUSPENDED": "waiting",
+    "STARTED": "running", "CANCELING": "running",
+    "SUCCESS": "succeeded", "FAILURE": "failed", "CANCELED": "cancelled",
+}
+_BACKFILL_STATES: dict[str, CarrierState] = {
+    "REQUESTED": "running", "CANCELING": "running", "FAILING": "running",
+    "COMPLETED": "succeeded", "COMPLETED_SUCCESS": "succeeded",
+    "COMPLETED_FAILED": "failed", "FAILED": "failed", "CANCELED": "cancelled",
+}
+
+
+class DagsterDownError(RuntimeError):
+    """Dagster does not answer now; asking again later may help."""
+
+
+class DagsterUnsureError(DagsterDownError):
+    """Dagster did not answer in time: what was asked may or may not have been done."""
+
+
+class DagsterRefusedError(RuntimeError):
+    """Dagster answered and refuses; asking the same again does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What carries a retrain in Dagster."""
+
+    carrier: Carrier
+    id: str
+
+
+class Dagster(Protocol):
+    """What the app asks of Dagster.
+
+    Every method raises DagsterDownError when Dagster does not answer.
+    """
+
+    def check(self) -> None:
+        """Return when Dagster answers and has loaded our definitions."""
+
+    def find(self, request_id: str) -> Sent | None:
+        """What was already sent for the request, or None."""
+
+    def partition_keys(self) -> list[str]:
+        """The region-items that Dagster knows, in its order."""
+
+    def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
+        """Start an asset backfill. Raises: DagsterRefusedError."""
+
+    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
+        """Start one run of the retrain job. Raises: DagsterRefusedError."""
+
+    def state(self, sent: Sent, request_id: str) -> CarrierState:
+        """Where it stands; of a run that Dagster started again, where the newest stands."""
+
+    def run_state(self, run_id: str) -> CarrierState:
+        """Where any one run stands. Raises: DagsterRefusedError: there is no such run."""
+
+    def cancel(self, sent: Sent, request_id: str) -> None:
+        """Stop it when it still runs; nothing happens when it does not."""
+
+    def link(self, sent: Sent) -> str:
+        """Its page in Dagster."""
+
+
+class DagsterClient(Dagster):
+    """Dagster's webserver, through GraphQL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    @override
+    def check(self) -> None:
+        node = self._ask(LOADED, {})["workspaceOrError"]
+        entries = {entry["name"]: entry for entry in node.get("locationEntries", [])}
+        location = entries.get(LOCATION)
+        if location is None or (location["locationOrLoadError"] or {}).get("__typename") != "RepositoryLocation":
+            raise DagsterDownError(f"Dagster answers, but its code location {LOCATION!r} is not loaded")
+
+    @override
+    def find(self, request_id: str) -> Sent | None:
+        found = self._ask(FIND, {"tags": [{"key": REQUEST_TAG, "value": request_id}], "job": RETRAIN_JOB})
+        for entry in _results(found["backfills"]):
+            return Sent("backfill", entry["id"])
+        for run in _results(found["runs"]):
+            return Sent("run", run["runId"])
+        return None
+
+    @override
+    def partition_keys(self) -> list[str]:
+        node = self._ask(KEYS, {"asset": {"path": [RETRAINED_ASSETS[-1]]}})["assetNodeOrError"]
+        if "partitionKeys" not in node:
+            raise DagsterDownError(f"Dagster does not know the asset {RETRAINED_ASSETS[-1]!r} (yet)")
+        return list(node["partitionKeys"])
+
+    @override
+    def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
+        answer = self._ask(LAUNCH_BACKFILL, {"params": {
+            "assetSelection": [{"path": [asset]} for asset in RETRAINED_ASSETS], "partitionNames": list(keys),
+            "tags": [{"key": REQUEST_TAG, "value": request_id}], "title": title,
+        }})["launchPartitionBackfill"]
+        return Sent("backfill", _granted(answer, "LaunchBackfillSuccess")["backfillId"])
+
+    @override
+    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
+        answer = self._ask(LAUNCH_RUN, {"params": {
+            "selector": {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY,
+                         "pipelineName": RETRAIN_JOB},
+            "mode": "default", "runConfigData": {"ops": {"region_item": {"config": {"region_items": list(keys)}}}},
+            "executionMetadata": {"tags": [{"key": REQUEST_TAG, "value": request_id}]},
+        }})["launchRun"]
+        return Sent("run", _granted(answer, "LaunchRunSuccess")["run"]["runId"])
+
+    @override
+    def state(self, sent: Sent, request_id: str) -> CarrierState:
+        if sent.carrier == "backfill":
+            answer = self._ask(BACKFILL_STATE, {"id": sent.id})["partitionBackfillOrError"]
+            return _BACKFILL_STATES.get(_granted(answer, "PartitionBackfill")["status"], "running")
+        runs = self._runs_of(request_id)
+        return _RUN_STATES.get(runs[0]["status"], "running") if runs else self.run_state(sent.id)
+
+    @override
+    def run_state(self, run_id: str) -> CarrierState:
+        answer = self._ask(RUN_STATE, {"id": run_id})["runOrError"]
+        return _RUN_STATES.get(_granted(answer, "Run")["status"], "running")
+
+    @override
+    def cancel(self, sent: Sent, request_id: str) -> None:
+        if self.state(sent, request_id) not in ("waiting", "running"):
+            return
+        if sent.carrier == "backfill":
+            _granted(self._ask(CANCEL_BACKFILL, {"id": sent.id})["cancelPartitionBackfill"], "CancelBackfillSuccess")
+            return
+        for run in self._runs_of(request_id):
+            if _RUN_STATES.get(run["status"], "running") in ("waiting", "running"):
+                self._ask(TERMINATE, {"id": run["runId"]})
+
+    @override
+    def link(self, sent: Sent) -> str:
+        return f"{self._url}/runs/{'b/' if sent.carrier == 'backfill' else ''}{sent.id}"
+
+    def _runs_of(self, request_id: str) -> list[dict[str, Any]]:
+        """Runs of the retrain job for the request, newest first."""
+        found = self._ask(RUNS, {"tags": [{"key": REQUEST_TAG, "value": request_id}], "job": RETRAIN_JOB})
+        return _results(found["runsOrError"])
+
+    def _ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The answer's ``data``. A PythonError comes with status 500 and a body that says what happened."""
+        try:
+            response = self._http.post(f"{self._url}/graphql", json={"query": document, "variables": variables},
+                                       timeout=TIMEOUT_SECONDS)
+        except (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise DagsterUnsureError(f"Dagster at {self._url} did not answer in time") from error
+        except requests.ConnectionError as error:
+            sure = isinstance(error, requests.ConnectTimeout) or "refused" in str(error)
+            raise (DagsterDownError if sure else DagsterUnsureError)(
+                f"Dagster at {self._url} cannot be reached") from error
+        except requests.RequestException as error:
+            raise DagsterDownError(f"Dagster at {self._url} cannot be asked: {error}") from error
+        try:
+            body = response.json()
+        except requests.JSONDecodeError as error:
+            raise DagsterDownError(f"{self._url} answers with status {response.status_code}, not as Dagster "
+                                   "does") from error
+        if errors := body.get("errors"):
+            raise DagsterRefusedError(f"Dagster refuses the question: {errors[0].get('message', errors[0])}")
+        data = body.get("data")
+        if not isinstance(data, dict):
+            raise DagsterDownError(f"{self._url} answers with status {response.status_code}, without data")
+        return data
+
+
+def _results(connection: dict[str, Any]) -> list[dict[str, Any]]:
+    if "results" not in connection:
+        raise DagsterDownError(f"Dagster cannot list runs: {_words(connection)}")
+    return list(connection["results"])
+
+
+def _granted(answer: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """The answer when it is of the wanted type.
+
+    Raises: DagsterDownError: an error inside Dagster; DagsterRefusedError: any other answer.
+    """
+    if answer["__typename"] == wanted:
+        return answer
+    if answer["__typename"] == "PythonError":
+        raise DagsterDownError(f"Dagster failed: {_words(answer)}")
+    raise DagsterRefusedError(f"Dagster refuses: {_words(answer)}")
+
+
+def _words(answer: dict[str, Any]) -> str:
+    texts = [answer.get("message") or "", *(error["message"] for error in answer.get("errors", []))]
+    return " ".join(text for text in texts if text)[:400] or str(answer.get("__typename"))
+
+
+LOADED = """query Loaded { workspaceOrError { __typename ... on Workspace { locationEntries { name
+  locationOrLoadError { __typename } } } } }"""
+FIND = """query Find($tags: [ExecutionTag!]!, $job: String!) {
+  backfills: runsFeedOrError(limit: 1, view: BACKFILLS, filter: {tags: $tags}) {
+    ... on RunsFeedConnection { results { __typename id } } ... on PythonError { message } }
+  runs: runsOrError(limit: 1, filter: {tags: $tags, pipelineName: $job}) {
+    ... on Runs { results { runId } } ... on PythonError { message } ... on InvalidPipelineRunsFilterError { message } }
+}"""
+KEYS = """query Keys($asset: AssetKeyInput!) { assetNodeOrError(assetKey: $asset) { __typename
+  ... on AssetNode { partitionKeys } ... on AssetNotFoundError { message } } }"""
+LAUNCH_BACKFILL = """mutation LaunchBackfill($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) { __typename
+    ... on LaunchBackfillSuccess { backfillId } ... on Error { message }
+    ... on RunConfigValidationInvalid { errors { message } } } }"""
+LAUNCH_RUN = """mutation LaunchRun($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on Error { message }
+  ... on RunConfigValidationInvalid { errors { message } } } }"""
+RUNS = """query Runs($tags: [ExecutionTag!]!, $job: String!) {
+  runsOrError(limit: 20, filter: {tags: $tags, pipelineName: $job}) {
+    ... on Runs { results { runId status } } ... on PythonError { message }
+    ... on InvalidPipelineRunsFilterError { message } } }"""
+RUN_STATE = """query RunState($id: ID!) { runOrError(runId: $id) { __typename
+  ... on Run { status } ... on RunNotFoundError { message } ... on PythonError { message } } }"""
+BACKFILL_STATE = """query BackfillState($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
+  ... on PartitionBackfill { status } ... on BackfillNotFoundError { message } ... on PythonError { message } } }"""
+CANCEL_BACKFILL = """mutation CancelBackfill($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename
+  ... on CancelBackfillSuccess { backfillId } ... on UnauthorizedError { message } ... on PythonError { message } } }"""
+TERMINATE = """mutation Terminate($id: String!) { terminateRun(runId: $id, terminatePolicy: SAFE_TERMINATE) {
+  __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
+
+DOCUMENTS = (LOADED, FIND, KEYS, LAUNCH_BACKFILL, LAUNCH_RUN, RUNS, RUN_STATE, BACKFILL_STATE, CANCEL_BACKFILL,
+             TERMINATE)
+"""Every document that is sent; a test holds them against the installed Dagster's schema."""

@@ -1,0 +1,36 @@
+"""What went wrong, as a page: what is wrong, what is allowed, what to do next."""
+
+from flask import Flask, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
+          413: "Too much at once", 422: "That cannot be done", 500: "Something broke"}
+
+
+def error_page(status: int, message: str) -> tuple[str, int]:
+    """An error as a page; for htmx, as a part of one."""
+    template = "errors/_part.html" if request.headers.get("HX-Request") else "errors/page.html"
+    return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
+                           status=status), status
+
+
+def add_to(app: Flask) -> None:
+    """Show every error as a page."""
+
+    @app.errorhandler(CSRFError)
+    def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+        return error_page(400, "This form is too old or was not opened here. Go back, reload the page and send it "
+                               "again.")
+
+    @app.errorhandler(InternalServerError)
+    def _broken(_error: InternalServerError) -> ResponseReturnValue:
+        return error_page(500, "The error is in the log of the web app. What was stored before is safe; try again, or "
+                               "go on elsewhere.")
+
+    @app.errorhandler(HTTPException)
+    def _refused(error: HTTPException) -> ResponseReturnValue:
+        if isinstance(error.response, Response) or (error.code or 0) < 400:
+            return error.get_response()
+        return error_page(error.code or 500, error.description or error.name)

@@ -1,0 +1,31 @@
+"""Gunicorn: at least two workers with a few threads each, loaded once and forked."""
+
+from typing import Any
+
+from webapp.settings import Settings
+
+_settings = Settings()
+
+bind = f"{_settings.web_host}:{_settings.web_port}"
+workers = _settings.web_workers
+worker_class = "gthread"
+threads = 4
+preload_app = True
+timeout = 60
+graceful_timeout = 10
+keepalive = 5
+limit_request_line = 8190
+forwarded_allow_ips = "127.0.0.1"
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "info"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let no worker share a database connection with its parent."""
+    from webapp.database import db
+    from webapp.wsgi import app
+
+    with app.app_context():
+        db.engine.dispose(close=False)

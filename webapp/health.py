@@ -1,0 +1,29 @@
+"""Is the app well, and are the systems it stands on?"""
+
+from flask import Blueprint, Response, jsonify, render_template
+from flask_security.decorators import auth_required
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.database import db
+from webapp.systems import outages
+from webapp.tables import User
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/health")
+def health() -> tuple[Response, int]:
+    """For launchers and load balancers: 200 when the app and its database answer."""
+    try:
+        db.session.execute(select(User.id).limit(1))
+    except SQLAlchemyError:
+        return jsonify(status="down", db="the database does not answer or has no tables: flask db upgrade"), 503
+    return jsonify(status="ok", db="ok"), 200
+
+
+@bp.get("/systems")
+@auth_required("session")
+def systems() -> str:
+    """The banner that names what is down; empty when all is well."""
+    return render_template("_systems.html", outages=outages())

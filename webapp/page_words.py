@@ -1,0 +1,140 @@
+"""Values as words on a page: numbers, shares, moments, durations."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from math import isfinite
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.periods import WORDS, in_words
+from demand_assets.forecasting.region_item import RegionItem
+from webapp.dagster_client import DagsterClient, Sent
+from webapp.retrain_requests import new_form_token, seconds_of
+from webapp.services import services
+from webapp.systems import outages
+from webapp.tables import Retrain
+
+NOTHING = "–"
+STATE_WORDS = {
+    "stored": "waiting to be sent", "sent": "running", "finished": "finished", "cancelled": "cancelled",
+    "queued": "queued", "training": "training", "judging": "being judged", "promoted": "promoted", "kept": "kept",
+    "quarantined": "quarantined", "failed": "failed",
+    "production": "in production", "baseline": "baseline", "untrained": "not trained yet",
+}
+STATE_COLOURS = {
+    "production": "success", "promoted": "success", "baseline": "secondary", "kept": "secondary",
+    "cancelled": "secondary", "untrained": "light", "queued": "light", "training": "info", "judging": "info",
+    "quarantined": "warning", "failed": "danger", "stored": "light", "sent": "info", "finished": "secondary",
+}
+
+
+def units(value: float | None) -> str:
+    """A quantity: whole from 100 on, with one decimal below."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    return f"{value:,.0f}" if abs(value) >= 99.95 or float(value).is_integer() else f"{value:,.1f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    text = units(abs(value))
+    return text if text in ("0", "0.0") else f"{'+' if value > 0 else '−'}{text}"
+
+
+def share(value: float | None, decimals: int = 1) -> str:
+    """A share as percent."""
+    return NOTHING if value is None or not isfinite(value) else f"{100 * value:.{decimals}f} %"
+
+
+def signed_share(value: float | None) -> str:
+    """A relative difference as percent, with its sign."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(100 * value):.1f} %"
+
+
+def moment(value: datetime | None, form: str = "short") -> Markup | str:
+    """A moment; the browser shows it in its own time zone (``short``: the date is left out today)."""
+    if value is None:
+        return NOTHING
+    at = value.astimezone(UTC)
+    same_day = form == "short" and at.date() == datetime.now(UTC).date()
+    text = f"{at:%H:%M} UTC" if same_day else f"{at:%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}" data-local="{}">{}</time>').format(at.isoformat(timespec="seconds"), form, text)
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in words."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def change_words(change: Mapping[str, Any]) -> str:
+    """One version that took another's place: ``v3 → v4``."""
+    before = f"v{change['before']}" if change["before"] else "baseline"
+    return f"{before} → v{change['after']}" if change["after"] else f"{before} → baseline"
+
+
+def plural(count: int, word: str) -> str:
+    """A count with its word: ``1 region-item``, ``2 region-items``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def driver_value(value: Any, kind: str) -> str:
+    """A driver's value as the table shows it."""
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        return NOTHING
+    if kind == "yes_no":
+        return "yes" if float(value) else ""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def dagster_link(retrain: Retrain) -> str | None:
+    """The page of the retrain's run or backfill in Dagster; None before it is sent."""
+    if not retrain.dagster_id:
+        return None
+    client = DagsterClient(services().settings.dagster_url)
+    return client.link(Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id))
+
+
+def mlflow_link(region_item: RegionItem) -> str:
+    """The page of the region-item's registered model in MLflow."""
+    name = region_item.model_name(services().dataset.name)
+    return f"{services().settings.mlflow_url.rstrip('/')}/#/models/{quote(name, safe='~')}"
+
+
+def forecast_link(key: str) -> str:
+    """The forecast page of one region-item."""
+    return url_for("forecasts.show", ri=key)
+
+
+def period_words(dataset: Dataset, count: int) -> str:
+    """So many periods, in words."""
+    return in_words(count, dataset.frequency)
+
+
+def add_to(app: Flask) -> None:
+    """Let templates use these words."""
+    app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
+                                 duration=duration, driver_value=driver_value)
+    app.jinja_env.globals.update(
+        STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, change_words=change_words,
+        dagster_link=dagster_link, mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
+        new_form_token=new_form_token, outages=outages, today=date.today)
+
+    @app.context_processor
+    def _dataset() -> dict[str, Any]:
+        dataset = services().dataset
+        return {"dataset": dataset, "period_words": lambda count: period_words(dataset, count),
+                "a_period": WORDS[dataset.frequency][0], "settings": services().settings,
+                "started": app.extensions["started"]}

@@ -1,0 +1,104 @@
+"""The web app's settings: read once, from the environment."""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from demand_assets.forecasting.dataset import Dataset, load_dataset
+
+
+class Settings(BaseSettings):
+    """What can be set; the names of the environment variables are the fields' names in capitals."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    demand_dataset: Path = Path("datasets/simulated.toml")
+    """The dataset file."""
+    demand_state: Path = Path("var")
+    """Where everything is written, one folder for each dataset."""
+    demand_horizon: Annotated[int | None, Field(ge=1, le=400)] = None
+    """Periods; the dataset's own unless given."""
+    demand_store_url: str | None = None
+    """The demand store; a folder in the state directory unless given."""
+    web_database_url: str | None = None
+    """An SQLAlchemy URL; an SQLite file in the state directory unless given."""
+    web_secret_key: Annotated[str | None, Field(min_length=16)] = None
+    """Signs sessions; made once and kept in the state directory unless given."""
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    web_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    web_https: bool = False
+    """Whether a proxy in front speaks HTTPS: cookies are then sent over HTTPS only."""
+    web_admin_password: str | None = None
+    """Read by ``flask create-admin`` only."""
+    dagster_url: str = "http://127.0.0.1:3000"
+    mlflow_url: str = "http://127.0.0.1:5000"
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The dataset that is forecast.
+
+        Raises: DatasetFileError: its file is missing or wrong.
+        """
+        return load_dataset(self.demand_dataset, self.demand_horizon)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Everything that the web app writes lies here."""
+        folder = (self.demand_state / self.dataset.name / "web").resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def models_folder(self) -> Path:
+        """Production models as fetched from the registry: ``<name>/<version>/``."""
+        return self.folder / "models"
+
+    @property
+    def store_url(self) -> str:
+        """The demand store's URL."""
+        return self.demand_store_url or str((self.demand_state / self.dataset.name / "demand").resolve())
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with the driver that is installed for PostgreSQL."""
+        url = self.web_database_url or f"sqlite:///{self.folder / 'app.db'}"
+        for prefix in ("postgres://", "postgresql://"):
+            if url.startswith(prefix):
+                return f"postgresql+psycopg2://{url.removeprefix(prefix)}"
+        return url
+
+    @cached_property
+    def secret_key(self) -> str:
+        """The key that signs sessions; the same for every process and every start."""
+        if self.web_secret_key:
+            return self.web_secret_key
+        path = self.folder / "secret_key"
+        if not path.exists():
+            _write_once(path, secrets.token_hex(32))
+        return path.read_text().strip()
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the app when no proxy stands in front."""
+        host = "127.0.0.1" if self.web_host in {"0.0.0.0", "::"} else self.web_host
+        return f"{'https' if self.web_https else 'http'}://{host}:{self.web_port}"
+
+
+def _write_once(path: Path, content: str) -> None:
+    """Write the file whole, readable by its owner only, unless another process was first."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

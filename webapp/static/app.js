@@ -1,0 +1,118 @@
+// What the pages do beyond htmx: local times, the selection that survives paging, and polling only while seen.
+(() => {
+  "use strict";
+
+  // Times are written in UTC by the server and shown in the browser's zone.
+  const localTimes = (root) => root.querySelectorAll("time[data-local]").forEach((time) => {
+    const at = new Date(time.dateTime), today = new Date();
+    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    const day = at.toLocaleDateString([], { day: "numeric", month: "short", year: at.getFullYear() === today.getFullYear() ? undefined : "numeric" });
+    const isToday = at.toDateString() === today.toDateString();
+    time.textContent = isToday && time.dataset.local === "short" ? clock : `${day}, ${clock}`;
+    time.title = at.toLocaleString();
+  });
+
+  // The selection of the overview: kept for this tab, so that it survives paging, sorting and searching.
+  const read = (form) => new Set(JSON.parse(sessionStorage.getItem(form.dataset.store) || "[]"));
+  const write = (form, keys) => sessionStorage.setItem(form.dataset.store, JSON.stringify([...keys]));
+  const boxes = (form) => [...form.querySelectorAll("input[name=ri][type=checkbox]")];
+
+  const showSelection = (form) => {
+    const keys = read(form), all = form.querySelector("#everything"), count = form.querySelector("#selected-count");
+    if (!count) return;
+    const everything = all.checked, size = everything ? Number(form.dataset.matching) : keys.size;
+    boxes(form).forEach((box) => { box.checked = everything || keys.has(box.value); box.disabled = everything; });
+    const page = form.querySelector("#tick-page"), ticked = boxes(form).filter((box) => box.checked).length;
+    page.checked = ticked > 0 && ticked === boxes(form).length;
+    page.indeterminate = ticked > 0 && !page.checked;
+    page.disabled = everything;
+    count.textContent = size ? `${size} selected` : count.dataset.none;
+    form.querySelectorAll("#bulk-bar button:not([type=button])").forEach((button) => { button.disabled = size === 0; });
+    form.querySelector("#clear-selection").hidden = size === 0;
+  };
+
+  const selectionForm = () => document.getElementById("selection");
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("#selection");
+    if (!form) return;
+    const keys = read(form);
+    const touched = event.target.id === "tick-page" ? boxes(form) : event.target.name === "ri" ? [event.target] : [];
+    touched.forEach((box) => (event.target.checked ? keys.add(box.value) : keys.delete(box.value)));
+    write(form, keys);
+    showSelection(form);
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.id !== "clear-selection") return;
+    const form = selectionForm();
+    write(form, []);
+    form.querySelector("#everything").checked = false;
+    showSelection(form);
+  });
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.id === "selection") {
+      const shown = new Set(boxes(form).map((box) => box.value));
+      if (!form.querySelector("#everything").checked) {
+        read(form).forEach((key) => {
+          if (shown.has(key)) return;
+          const field = Object.assign(document.createElement("input"), { type: "hidden", name: "ri", value: key });
+          field.dataset.carried = "";
+          form.append(field);
+        });
+      }
+      if (!event.submitter || !event.submitter.hasAttribute("formaction")) write(form, []);
+    }
+    if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      if (form.dataset.sent) event.preventDefault();  // a second click on the same form
+      form.dataset.sent = "yes";
+    }
+  });
+
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();  // an old page holds old tokens
+  });
+
+  // Ask again only while the page is seen; and not for the table while somebody is at work in it.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const asking = event.detail.elt;
+    if (asking.dataset.live === undefined) return;
+    const busy = asking.id === "table" && asking.querySelector("#bulk-bar :focus, tbody input:focus-visible");
+    if (document.hidden || busy) event.preventDefault();
+  });
+
+  // What was ticked as "all that match" stays so when the table is drawn again.
+  let everything = false;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "table") everything = Boolean(document.querySelector("#everything:checked"));
+    document.getElementById("no-answer").hidden = true;
+  });
+
+  const unanswered = () => { document.getElementById("no-answer").hidden = false; };
+  document.addEventListener("htmx:sendError", unanswered);
+  document.addEventListener("htmx:responseError", unanswered);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) document.getElementById("no-answer").hidden = true;
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    localTimes(document);
+    const form = selectionForm();
+    if (form && event.detail.target.id === "table") {
+      const box = form.querySelector("#everything");
+      if (box) box.checked = everything;
+      showSelection(form);
+    }
+    if (event.detail.target.id === "changes") {
+      const added = event.detail.target.querySelector("[data-change]:last-child input:not([type=hidden]), [data-change]:last-child select");
+      if (added) added.focus();
+    }
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    localTimes(document);
+    if (selectionForm()) showSelection(selectionForm());
+  });
+})();

@@ -1,0 +1,210 @@
+"""``python -m webapp.sync``: the one background process of the web app.
+
+Three loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
+catalogue become rows; the registry's new production versions are tried and announced; stored retrain requests go to
+Dagster and are followed there. Any of the three systems may be down.
+"""
+
+import fcntl
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from types import FrameType
+
+from flask import Flask
+from sqlalchemy import inspect
+
+from demand_assets.forecasting.journal import Journal
+from demand_assets.forecasting.registry import RegistryDownError
+from webapp import create_app
+from webapp.dagster_client import Dagster, DagsterClient, DagsterDownError
+from webapp.database import db
+from webapp.ingest import read_catalogue, read_journal
+from webapp.outbox import clear_dead_activities, follow_sent, send_stored
+from webapp.services import Services
+from webapp.systems import note
+from webapp.tables import SystemState
+from webapp.watch import Registry, Watch
+
+log = logging.getLogger("webapp.sync")
+
+SWEEP_SECONDS = 600.0
+CATALOGUE_SECONDS = 5.0
+DEAD_ACTIVITY_SECONDS = 15.0
+CHECK_SECONDS = 5.0
+STOP_SECONDS = 10.0
+
+
+@dataclass
+class Paced:
+    """An act that is done at most once in so many seconds."""
+
+    seconds: float
+    _next: float = field(default=0.0)
+
+    def is_due(self) -> bool:
+        """Whether it is time; the clock starts again when it is."""
+        if monotonic() < self._next:
+            return False
+        self._next = monotonic() + self.seconds
+        return True
+
+    def again(self) -> None:
+        """Let it be due at once."""
+        self._next = 0.0
+
+
+class StoreLoop:
+    """Journal and catalogue -> rows."""
+
+    def __init__(self, services: Services) -> None:
+        self._store = services.store
+        self._journal = Journal(services.store)
+        self._catalogue = Paced(CATALOGUE_SECONDS)
+
+    def step(self) -> None:
+        """Look once."""
+        note("sync", True)
+        try:
+            if self._catalogue.is_due():
+                read_catalogue(self._store)
+            read_journal(self._journal)
+        except OSError as error:
+            note("store", False, f"the demand store cannot be read: {error}")
+        else:
+            note("store", True)
+
+
+class RegistryLoop:
+    """Production versions of the registry -> announced versions."""
+
+    def __init__(self, services: Services, registry: Registry) -> None:
+        self._watch = Watch(registry, services)
+        self._sweep = Paced(SWEEP_SECONDS)
+
+    def step(self) -> None:
+        """Look once."""
+        sweep = self._sweep.is_due()
+        try:
+            self._watch.look(sweep)
+        except RegistryDownError as error:
+            if sweep:
+                self._sweep.again()
+            note("mlflow", False, str(error))
+        else:
+            note("mlflow", True)
+
+
+class DagsterLoop:
+    """Stored requests -> Dagster, and back what became of them."""
+
+    def __init__(self, dagster: Dagster) -> None:
+        self._dagster = dagster
+        self._check = Paced(CHECK_SECONDS)
+        self._dead = Paced(DEAD_ACTIVITY_SECONDS)
+
+    def step(self) -> None:
+        """Look once."""
+        try:
+            send_stored(self._dagster)
+            follow_sent(self._dagster)
+            if self._dead.is_due():
+                clear_dead_activities(self._dagster)
+            if self._check.is_due():
+                self._dagster.check()
+                note("dagster", True)
+        except DagsterDownError as error:
+            self._check.again()
+            note("dagster", False, str(error))
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another background process works on the same state."""
+
+
+class OnlyOne:
+    """A lock on the state directory, let go when the process ends however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(f"another webapp.sync already works in {path.parent}") from error
+
+
+def run(app: Flask, services: Services, registry: Registry, dagster: Dagster, stop: Event) -> int:
+    """Loop until told to stop; 0 then, 1 when a loop broke in a way nobody foresaw."""
+    loops: list[tuple[str, Callable[[], None], float]] = [
+        ("store", StoreLoop(services).step, 1.0),
+        ("registry", RegistryLoop(services, registry).step, 1.0),
+        ("dagster", DagsterLoop(dagster).step, 1.0),
+    ]
+
+    def loop(step: Callable[[], None], seconds: float) -> None:
+        while not stop.is_set():
+            with app.app_context():
+                step()
+            stop.wait(seconds)
+
+    pool = ThreadPoolExecutor(len(loops), thread_name_prefix="sync")
+    running = {pool.submit(loop, step, seconds): name for name, step, seconds in loops}
+    done, _ = wait(running, return_when=FIRST_EXCEPTION)
+    stop.set()
+    pool.shutdown(wait=True)
+    broken = False
+    for future in done:
+        if error := future.exception():
+            broken = True
+            log.error("the %s loop broke; the process runner starts it again", running[future], exc_info=error)
+    return 1 if broken else 0
+
+
+def wait_for_tables(app: Flask, stop: Event) -> None:
+    """Wait until the database has its tables: the launcher upgrades it, we only use it."""
+    waited = False
+    while not stop.is_set():
+        with app.app_context():
+            if inspect(db.engine).has_table(SystemState.__tablename__):
+                return
+        if not waited:
+            log.warning("the database has no tables yet; waiting for `flask --app webapp db upgrade`")
+            waited = True
+        stop.wait(1.0)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; the exit status."""
+    from demand_assets.forecasting.registry import Registry as MlflowRegistry
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    app = create_app()
+    services: Services = app.extensions["services"]
+    try:
+        lock = OnlyOne(services.settings.folder / "sync.lock")
+    except AlreadyRunningError as error:
+        log.error("%s", error)
+        return 1
+    wait_for_tables(app, stop)
+    settings = services.settings
+    status = run(app, services, MlflowRegistry(settings.mlflow_url, settings.dataset.name),
+                 DagsterClient(settings.dagster_url), stop)
+    del lock
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

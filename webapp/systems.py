@@ -1,0 +1,76 @@
+"""Whether the other systems answer: noted by the background process, told on every page."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from webapp.database import db, now, writing
+from webapp.tables import SystemState
+
+log = logging.getLogger(__name__)
+
+SILENT = timedelta(seconds=30)
+"""The background process notes itself every few seconds; after so long without a note it is not running."""
+NOTED_EVERY = timedelta(seconds=5)
+
+WORDS = {
+    "dagster": ("Dagster", "Forecasts and scenarios work. Retrain requests are kept and sent when it is back."),
+    "mlflow": ("MLflow", "Forecasts and scenarios work with the models in production now. New versions show up when "
+                         "it is back."),
+    "store": ("The demand store", "Nothing can be forecast until it can be read again."),
+    "sync": ("The background process", "Forecasts and scenarios work. Retrain requests are kept, but not sent; what "
+                                       "the pipeline does is not shown until it runs again."),
+}
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A system that does not answer, in words for the page."""
+
+    name: str
+    title: str
+    consequence: str
+    since: datetime
+    message: str
+
+
+def note(name: str, is_up: bool, message: str = "") -> bool:
+    """Note whether a system answers; True when that is news. Logs one line when an outage begins or ends."""
+    state = db.session.get(SystemState, name)
+    at = now()
+    changed = state is None or state.is_up != is_up
+    if state is not None and not changed and state.message == message and at - state.checked_at < NOTED_EVERY:
+        db.session.rollback()
+        return False
+    first = state is None
+    with writing():
+        state = db.session.get(SystemState, name)
+        if state is None:
+            state = SystemState(name=name, is_up=is_up, checked_at=at, since=at, message=message)
+            db.session.add(state)
+        if changed:
+            state.is_up, state.since = is_up, at
+        state.checked_at, state.message = at, message
+    if changed and not is_up:
+        log.warning("%s is down: %s", name, message)
+    elif changed and not first:
+        log.info("%s is back", name)
+    return changed
+
+
+def outages() -> list[Outage]:
+    """The systems that do not answer; the background process first, since it watches the others."""
+    states = {name: db.session.get(SystemState, name) for name in WORDS}
+    sync = states["sync"]
+    if sync is None:
+        return []
+    if now() - sync.checked_at > SILENT:
+        title, consequence = WORDS["sync"]
+        return [Outage("sync", title, consequence, sync.checked_at, "")]
+    return [Outage(name, *WORDS[name], since=state.since, message=state.message)
+            for name, state in states.items() if state is not None and not state.is_up]
+
+
+def is_up(name: str) -> bool:
+    """Whether the system answered when it was last asked; True before the first time."""
+    return all(outage.name not in (name, "sync") for outage in outages())

@@ -1,0 +1,150 @@
+"""New production versions: fetched, loaded and tried first, and only then announced to every worker."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import select
+
+from demand_assets.forecasting.model import ForecastModel, ModelFilesError
+from demand_assets.forecasting.registry import NotRegisteredError, RegistryEntry
+from demand_assets.forecasting.store import NotInStoreError
+from webapp.database import db, now, writing
+from webapp.ingest import set_watermark
+from webapp.production_models import ProductionModels
+from webapp.region_items import new_row, refresh_status, rows_by_key
+from webapp.services import Services
+from webapp.tables import RegionItemRow, Watermark
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN = timedelta(seconds=15)
+ENTRIES_AT_ONCE = 200
+
+
+class Registry(Protocol):
+    """What the app asks of the model registry; every method raises RegistryDownError when it does not answer."""
+
+    def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
+        """Models that changed since, and the new watermark."""
+
+    def fetch(self, name: str, version: int, folder: Path) -> Path:
+        """Download a version's files to ``folder/name/version``."""
+
+
+class Watch:
+    """Follows the registry; one in the whole app."""
+
+    def __init__(self, registry: Registry, services: Services) -> None:
+        self._registry = registry
+        self._services = services
+
+    def look(self, sweep: bool = False) -> None:
+        """Take up what changed in the registry, or everything in a sweep; announce what can be announced.
+
+        Raises: RegistryDownError: the registry does not answer.
+        """
+        mark = db.session.get(Watermark, "registry")
+        since = 0 if sweep or mark is None else int(mark.value)
+        db.session.rollback()
+        entries, watermark = self._registry.entries_since(since)
+        for start in range(0, len(entries), ENTRIES_AT_ONCE):
+            with writing():
+                note_entries(entries[start:start + ENTRIES_AT_ONCE], self._services.models)
+        if watermark != since:
+            with writing():
+                set_watermark("registry", str(watermark))
+        self.announce_wanted()
+
+    def announce_wanted(self) -> None:
+        """Fetch, try and announce every version that is wanted and due."""
+        due = db.session.scalars(select(RegionItemRow.key).where(
+            RegionItemRow.fetch_after.is_not(None), RegionItemRow.fetch_after <= now())
+            .order_by(RegionItemRow.fetch_after, RegionItemRow.position)).all()
+        db.session.rollback()
+        for key in due:
+            self._announce(key)
+
+    def _announce(self, key: str) -> None:
+        row = db.session.get_one(RegionItemRow, key)
+        region_item, version = row.region_item, row.wanted_version
+        db.session.rollback()
+        if version is None:
+            return
+        folder = self._services.models.folder(region_item, version)
+        try:
+            self._services.forecaster.forecast(region_item, self._whole(folder, version))
+        except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
+            log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
+            with writing():
+                row = db.session.get_one(RegionItemRow, key)
+                row.model_problem = f"v{version} was promoted but cannot forecast here: {error}"
+                row.fetch_after = now() + TRY_AGAIN
+            return
+        with writing():
+            row = db.session.get_one(RegionItemRow, key)
+            if row.wanted_version == version:
+                take_over(row)
+                row.announced_at, row.fetch_after, row.model_problem = now(), None, ""
+                refresh_status(row)
+            keep = {row.production_version, row.previous_version, row.wanted_version}
+        _forget_others(folder.parent, {str(number) for number in keep})
+
+    def _whole(self, folder: Path, version: int) -> ForecastModel:
+        """That version, with its files on disk; a damaged copy is fetched again."""
+        if folder.exists():
+            try:
+                return ForecastModel.load(folder, version)
+            except ModelFilesError:
+                shutil.rmtree(folder)
+        self._registry.fetch(folder.parent.name, version, self._services.settings.models_folder)
+        return ForecastModel.load(folder, version)
+
+
+def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> None:
+    """Write what the registry says of these models into their rows; part of the caller's transaction.
+
+    What is said of a version in production is shown only when that version is announced.
+    """
+    rows = rows_by_key([entry.region_item.key for entry in entries])
+    for entry in entries:
+        row = rows.get(entry.region_item.key) or new_row(entry.region_item)
+        row.candidate_version = entry.candidate
+        row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
+        row.decided_at = moment(entry.decided_at)
+        row.wanted_version = entry.production
+        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary}
+        if entry.production is None:
+            row.production_version, row.fetch_after, row.model_problem = None, None, ""
+        elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():
+            take_over(row)
+        else:
+            row.fetch_after = row.fetch_after or now()
+        refresh_status(row)
+
+
+def take_over(row: RegionItemRow) -> None:
+    """Show of the row what the registry says of its wanted version."""
+    wanted, summary = row.wanted, row.wanted.get("summary", {})
+    row.production_version, row.previous_version = row.wanted_version, wanted.get("previous")
+    row.promoted_at, row.numbers = moment(wanted.get("promoted_at")), summary
+    row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
+    row.coverage_80 = summary.get("coverage_80")
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment that the registry wrote down; UTC when it names no zone."""
+    if not text:
+        return None
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _forget_others(folder: Path, keep: set[str]) -> None:
+    """Remove the cached versions of one model that nobody serves any more."""
+    for other in folder.iterdir():
+        if other.name not in keep and other.name.isdigit():
+            shutil.rmtree(other, ignore_errors=True)
