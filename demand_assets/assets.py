@@ -7,8 +7,9 @@ notice (docs/decisions/0002-one-op-for-the-graph.md).
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from time import perf_counter
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEvent
@@ -18,7 +19,7 @@ from demand_assets.checks import evaluations
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.metadata import to_metadata
 from demand_assets.partitions import PARTITIONS_PER_RUN, region_items
-from demand_assets.pipeline import Asked, Outcome
+from demand_assets.pipeline import Asked, Outcome, Pipeline
 from demand_assets.resources import PipelineResource
 
 REQUEST_TAG = "demand/request_id"
@@ -45,6 +46,9 @@ SPECS = [
 ]
 
 
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
 class Selection(dg.Config):
     """The region-items to work on when the run has no partitions of its own."""
 
@@ -52,22 +56,42 @@ class Selection(dg.Config):
     """Partition keys; they may be scattered, which a range of partitions may not."""
 
 
+def selection_config(keys: Sequence[str], op: str = "region_item") -> dict[str, Any]:
+    """The configuration of a run whose op works on these partition keys."""
+    return {"ops": {op: {"config": {"region_items": list(keys)}}}}
+
+
 @dg.multi_asset(name="region_item", specs=SPECS, can_subset=True, partitions_def=region_items,
                 backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN))
-def region_item(context: dg.AssetExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[object]:
+def region_item(context: dg.AssetExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[Event]:
     """Carry region-items through the selected stages; each outcome is recorded for its own partition."""
-    keys = config.region_items or (context.partition_keys if context.has_partition_key_range or context.has_partition_key
-                                   else [])
+    keys = config.region_items
+    if not keys and (context.has_partition_key or context.has_partition_key_range):
+        keys = list(context.partition_keys)
+    yield from carry(context.op_execution_context, pipeline.open(), keys,
+                     {key.to_user_string() for key in context.selected_asset_keys}, is_range=not config.region_items)
+
+
+def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str], assets: Container[str],
+          is_range: bool = False) -> Iterator[Event]:
+    """The events of carrying region-items through the stages that make these assets.
+
+    Args:
+        keys: partition keys.
+        is_range: whether Dagster was told at the run's start which partitions it is meant to make.
+    Raises: dg.Failure: some region-items failed, or none was given.
+    """
     if not keys:
         raise dg.Failure("no region-items: pick partitions, or give their keys as region_items in the run's "
                          "configuration", allow_retries=False)
     tags = context.run.tags
-    asked = Asked(request_id=tags.get(REQUEST_TAG, ""), run_id=context.run_id, by=tags.get(ASKED_BY_TAG, "an engineer"))
+    asked = Asked(request_id=tags.get(REQUEST_TAG, ""), run_id=context.run.run_id,
+                  by=tags.get(ASKED_BY_TAG, "an engineer"))
     going: Sequence[RegionItem] = [RegionItem.from_key(key) for key in keys]
-    opened, failed, seconds = pipeline.open(), [], Counter[str]()
-    chosen = {key.to_user_string() for key in context.selected_asset_keys}
-    for asset, stage in opened.stages.items():
-        if asset not in chosen:
+    failed: list[tuple[str, Outcome]] = []
+    seconds: Counter[str] = Counter()
+    for asset, stage in pipeline.stages.items():
+        if asset not in assets:
             continue
         reached = []
         for outcome in _timed(stage(going, asked), asset, seconds):
@@ -82,10 +106,10 @@ def region_item(context: dg.AssetExecutionContext, config: Selection, pipeline: 
             reached.append(outcome.region_item)
             yield dg.AssetMaterialization(asset, partition=outcome.region_item.key, metadata=to_metadata(outcome))
         going = sorted(reached)
-    context.instance.add_run_tags(context.run_id, {
+    context.instance.add_run_tags(context.run.run_id, {
         SECONDS_TAG: json.dumps({stage: round(spent, 3) for stage, spent in seconds.items()})})
     if failed:
-        if config.region_items:
+        if not is_range:
             _plan_failed(context, failed)
         raise dg.Failure(f"{len(failed)} of {len(keys)} region-items failed, the first: "
                          f"{failed[0][1].region_item.key}: {failed[0][1].reason}", allow_retries=False)
@@ -102,7 +126,7 @@ def _timed(outcomes: Iterator[Outcome], stage: str, seconds: Counter[str]) -> It
         yield outcome
 
 
-def _plan_failed(context: dg.AssetExecutionContext, failed: Sequence[tuple[str, Outcome]]) -> None:
+def _plan_failed(context: dg.OpExecutionContext, failed: Sequence[tuple[str, Outcome]]) -> None:
     """Say that the failed partitions were meant to be made, so that Dagster shows them as failed.
 
     A run with partitions of its own says so at its start; one with the keys in its configuration does not.
@@ -110,4 +134,4 @@ def _plan_failed(context: dg.AssetExecutionContext, failed: Sequence[tuple[str, 
     for asset, outcome in failed:
         planned = AssetMaterializationPlannedData(dg.AssetKey(asset), partition=outcome.region_item.key)
         event = DagsterEvent.build_asset_materialization_planned_event(context.job_name, "region_item", planned)
-        context.instance.report_dagster_event(event, context.run_id)
+        context.instance.report_dagster_event(event, context.run.run_id)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG
+from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, Selection, carry, selection_config
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.monitor import measure
 from demand_assets.partitions import PARTITIONS_PER_RUN, region_items
@@ -20,9 +20,21 @@ retrain = dg.define_asset_job(
     "retrain", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features",
                                                   "candidate_model").without_checks(),
     tags={KIND_TAG: "retrain"}, description="New demand and a new candidate for each region-item asked for.")
-promote = dg.define_asset_job(
-    "promote", selection=dg.AssetSelection.assets("production_model").without_checks(),
-    tags={KIND_TAG: "promotion"}, description="The gate's decision on candidates.")
+
+@dg.op
+def judge(context: dg.OpExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[object]:
+    """The gate's decision on the candidates of these region-items."""
+    yield from carry(context, pipeline.open(), config.region_items, {"production_model"})
+    yield dg.Output(None)
+
+
+@dg.job(tags={KIND_TAG: "promotion"})
+def promote() -> None:
+    """Judge candidates, whichever they are; recorded as materializations of production_model.
+
+    A job of an op, since Dagster lets no run begin at a downstream asset unless its partitions are one range.
+    """
+    judge()
 
 
 class Measured(dg.Config):
@@ -57,8 +69,8 @@ def weekly_retrain(context: dg.ScheduleEvaluationContext,
     keys = context.instance.get_dynamic_partitions(str(region_items.name))
     for start in range(0, len(keys), PARTITIONS_PER_RUN):
         request = f"schedule-{context.scheduled_execution_time:%Y%m%d}-{start}"
-        yield dg.RunRequest(run_key=request, tags={REQUEST_TAG: request, ASKED_BY_TAG: "weekly schedule"}, run_config={
-            "ops": {"region_item": {"config": {"region_items": list(keys[start:start + PARTITIONS_PER_RUN])}}}})
+        yield dg.RunRequest(run_key=request, tags={REQUEST_TAG: request, ASKED_BY_TAG: "weekly schedule"}, run_config=selection_config(
+            keys[start:start + PARTITIONS_PER_RUN]))
 
 
 ALL = [refresh, retrain, promote, monitor]

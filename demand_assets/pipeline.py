@@ -20,7 +20,7 @@ from demand_assets.forecasting.model import ForecastModel, NotEnoughHistoryError
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, TrainingBatch
-from demand_assets.forecasting.store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store import DemandStore
 from demand_assets.forecasting.training import ALL_RECIPES, QUICK_RECIPES, contest, train
 from demand_assets.forecasting.validation import Validated, validate_panel
 from demand_assets.sources.source import Source
@@ -86,11 +86,13 @@ class Pipeline:
         """Stage ``demand``: what passes its schema is stored; what fails is quarantined with the reason."""
         readable, panels = [], []
         for region_item in region_items:
-            try:
-                panels.append(self.store.read("raw_demand", region_item))
-                readable.append(region_item)
-            except NotInStoreError as error:
-                yield self._failed(region_item, asked, str(error))
+            outcome = self._guarded(region_item, asked, lambda region_item=region_item: Outcome(
+                region_item, demand=self.store.read("raw_demand", region_item)))
+            if outcome.demand is None:
+                yield outcome
+                continue
+            readable.append(region_item)
+            panels.append(outcome.demand)
         if not readable:
             return
         panel = pd.concat(panels, ignore_index=True)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import dagster as dg
 
-from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG
+from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, selection_config
 from demand_assets.forecasting.monitoring import nominate
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.jobs import KIND_TAG, monitor, promote, refresh, retrain
@@ -25,7 +25,10 @@ UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.Da
 
 @dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
-    """Take in new demand: known region-items are refreshed, new ones become partitions and get their first model."""
+    """Take in new demand: known region-items are refreshed, new ones become partitions and get their first model.
+
+    The first look only takes note of what is there; what is missing then is the first training's.
+    """
     stages = pipeline.open()
     fingerprint = stages.source.fingerprint()
     if fingerprint == context.cursor:
@@ -33,9 +36,12 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     found = stages.source.catalogue().region_items
     stages.store.write_catalogue(found)
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
-    known = [one.key for one in found if one.key not in set(new) and stages.store.has("demand", one)]
-    requests = [*_requests("refresh", known, "new demand", run_key=fingerprint),
-                *_requests("retrain", new, "new region-items", run_key=fingerprint)]
+    requests: list[dg.RunRequest] = []
+    if context.cursor:
+        known = [one.key for one in found if stages.store.has("demand", one)]
+        without = sorted({one.key for one in found} - set(known))
+        requests = [*_requests("refresh", known, "new demand", run_key=fingerprint),
+                    *_requests("retrain", without, "region-items without demand so far", run_key=fingerprint)]
     return dg.SensorResult(requests, cursor=fingerprint,
                            dynamic_partitions_requests=[region_items.build_add_request(new)] if new else [])
 
@@ -54,7 +60,7 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     last = records[-1].storage_id
     keys = sorted({record.partition_key for record in records if record.partition_key})
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"promote-{after}-{last}", run_config=_config(keys),
+        [dg.RunRequest(run_key=f"promote-{after}-{last}", run_config=selection_config(keys, op="judge"),
                        tags={ASKED_BY_TAG: "promotion sensor"})], cursor=str(last))
 
 
@@ -72,8 +78,8 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     last = records[-1].storage_id
     keys = sorted({record.partition_key for record in records if record.partition_key})
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"monitor-{after}-{last}", run_config={"ops": {"measure_production": {
-            "config": {"region_items": keys}}}})], cursor=str(last))
+        [dg.RunRequest(run_key=f"monitor-{after}-{last}", run_config=selection_config(
+            keys, op="measure_production"))], cursor=str(last))
 
 
 @dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -111,11 +117,7 @@ def _requests(job: str, keys: Sequence[str], why: str, run_key: str) -> Iterator
         if job == "retrain":
             tags[REQUEST_TAG] = f"sensor-{uuid4().hex[:12]}"
         yield dg.RunRequest(run_key=f"{job}-{run_key}-{start}", job_name=job, tags=tags,
-                            run_config=_config(keys[start:start + PARTITIONS_PER_RUN]))
-
-
-def _config(keys: Sequence[str]) -> dict[str, object]:
-    return {"ops": {"region_item": {"config": {"region_items": list(keys)}}}}
+                            run_config=selection_config(keys[start:start + PARTITIONS_PER_RUN]))
 
 
 def _unfinished(instance: dg.DagsterInstance, kind: str) -> bool:

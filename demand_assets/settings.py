@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     """The demand store; ``<state>/<dataset>/demand`` unless given."""
     mlflow_url: str | None = Field(None, validation_alias=AliasChoices("MLFLOW_URL", "DEMAND_MLFLOW_URL"))
     """MLflow's tracking server; its database in the state directory, without a server, unless given."""
+    dagster_url: str = Field("http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
+    """Dagster's webserver."""
     cores: int = Field(os.cpu_count() or 1, ge=1)
     """Models trained at the same time, one thread each."""
 

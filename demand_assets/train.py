@@ -54,7 +54,7 @@ def train_all(settings: Settings, console: Console) -> dict[str, Any]:
 
     Raises: DatasetFileError, SourceError: the dataset cannot be used.
     """
-    from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG, region_item
+    from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG, region_item, selection_config
     from demand_assets.resources import PipelineResource, open_pipeline
 
     pipeline = open_pipeline(settings)
@@ -78,9 +78,8 @@ def train_all(settings: Settings, console: Console) -> dict[str, Any]:
                 result = dg.materialize(
                     [region_item], instance=instance, resources={"pipeline": resource}, raise_on_error=False,
                     tags={REQUEST_TAG: request_id, ASKED_BY_TAG: "make train"},
-                    run_config={"ops": {"region_item": {"config": {"region_items": [
-                        one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]}}},
-                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
+                    run_config=selection_config([one.key for one in region_items[start:start + PARTITIONS_PER_RUN]])
+                    | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
                 took = json.loads(instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}"))
                 seconds.update({**took, "bookkeeping": perf_counter() - began - sum(took.values())})
                 for failure in result.get_step_failure_events()[:1]:

@@ -170,8 +170,8 @@ def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
-    codes = np.asarray(places[categories.cat.codes.to_numpy()], dtype=np.intp)  # code -1, missing, takes the last: the empty name
-    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(distinct)), index=column.index)
+    codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
+    return pd.Series(pd.Categorical.from_codes(list(codes), categories=pd.Index(distinct)), index=column.index)
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":

@@ -1,0 +1,117 @@
+"""Many partitions in one run: each region-item's success and failure is its own."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pytest
+
+from demand_assets.assets import REQUEST_TAG, region_item, selection_config
+from demand_assets.forecasting.journal import Entry, Journal
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.jobs import promote
+from demand_assets.pipeline import Pipeline
+from demand_assets.resources import PipelineResource
+from demand_assets.settings import Settings
+
+ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
+
+
+def run(instance: dg.DagsterInstance, resource: PipelineResource, assets: Sequence[str], *,
+        keys: Sequence[str] = (), whole_range: tuple[str, str] | None = None,
+        request_id: str = "") -> dg.ExecuteInProcessResult:
+    tags = {REQUEST_TAG: request_id}
+    if whole_range:
+        tags |= {"dagster/asset_partition_range_start": whole_range[0],
+                 "dagster/asset_partition_range_end": whole_range[1]}
+    return dg.materialize(
+        [region_item], selection=dg.AssetSelection.assets(*assets).without_checks(), instance=instance,
+        resources={"pipeline": resource}, raise_on_error=False, tags=tags,
+        run_config=selection_config(keys) if keys else None)
+
+
+def journal(pipeline: Pipeline) -> list[Entry]:
+    found = Journal(pipeline.store)
+    return [entry for name in found.files_after("") for entry in found.read(name)]
+
+
+def block(pipeline: Pipeline, settings: Settings, one: RegionItem) -> None:
+    """A folder where the region-item's demand should be a file: it can be neither written nor read."""
+    (settings.folder / "demand" / "demand" / f"{one.path}.parquet").mkdir(parents=True)
+
+
+def failed_partitions(instance: dg.DagsterInstance, asset: str) -> set[str]:
+    from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+
+    from demand_assets.partitions import region_items
+
+    status = get_and_update_asset_status_cache_value(instance, dg.AssetKey(asset), region_items,
+                                                     dynamic_partitions_loader=instance)
+    return set(status.deserialize_failed_partition_subsets(region_items).get_partition_keys())
+
+
+@pytest.fixture
+def keys(pipeline: Pipeline) -> list[str]:
+    return [one.key for one in pipeline.source.catalogue().region_items]
+
+
+def test_a_range_goes_from_the_source_to_production(
+        pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
+    result = run(instance, resource, ASSETS, whole_range=(keys[0], keys[-1]), request_id="r1")
+
+    assert result.success
+    for asset in ASSETS:
+        assert instance.get_materialized_partitions(dg.AssetKey(asset)) == set(keys)
+    for one in pipeline.source.catalogue().region_items:
+        assert pipeline.registry.entry(one).candidate == 1
+    steps = {(entry.region_item.key, entry.step) for entry in journal(pipeline) if entry.request_id == "r1"}
+    assert {(key, step) for key in keys for step in ("started", "validated", "trained")} <= steps
+    assert {key for key, step in steps if step in ("promoted", "kept")} == set(keys)
+
+
+@pytest.mark.parametrize("scattered", [True, False], ids=["keys in the configuration", "range"])
+def test_a_bad_region_item_fails_alone(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
+                                       settings: Settings, keys: list[str], scattered: bool) -> None:
+    bad = RegionItem.from_key(keys[1])
+    block(pipeline, settings, bad)
+
+    result = run(instance, resource, ["raw_demand", "demand", "demand_features"], request_id="r2",
+                 **({"keys": keys} if scattered else {"whole_range": (keys[0], keys[-1])}))
+
+    assert not result.success
+    assert instance.get_materialized_partitions(dg.AssetKey("demand_features")) == set(keys) - {bad.key}
+    assert failed_partitions(instance, "demand_features") == {bad.key}
+    failure = [entry for entry in journal(pipeline) if entry.step == "failed"]
+    assert [(entry.region_item, entry.request_id) for entry in failure] == [(bad, "r2")]
+    assert "directory" in failure[0].reason.lower()
+
+
+def test_a_run_without_region_items_says_what_to_do(instance: dg.DagsterInstance, resource: PipelineResource,
+                                                    pipeline: Pipeline) -> None:
+    result = run(instance, resource, ["raw_demand"])
+
+    assert "pick partitions" in result.get_step_failure_events()[0].step_failure_data.error_display_string
+
+
+def test_judging_twice_decides_once(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
+                                    keys: list[str]) -> None:
+    run(instance, resource, ASSETS, keys=keys[:1])
+    before = pipeline.registry.entry(RegionItem.from_key(keys[0]))
+
+    again = promote.execute_in_process(instance=instance, resources={"pipeline": resource},
+                                       run_config=selection_config(keys[:1], op="judge"))
+
+    assert again.success
+    assert pipeline.registry.entry(RegionItem.from_key(keys[0])) == before
+    assert len([entry for entry in journal(pipeline) if entry.step in ("promoted", "kept")]) == 1
+
+
+def test_partition_checks_are_recorded(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
+                                       keys: list[str]) -> None:
+    run(instance, resource, ASSETS, keys=keys[:2])
+
+    for asset, check in (("demand", "schema_holds"), ("candidate_model", "beats_seasonal_naive"),
+                         ("candidate_model", "intervals_cover")):
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey(asset), check), limit=10)
+        partitions = {record.event.dagster_event.event_specific_data.partition for record in records}
+        assert partitions == set(keys[:2])
