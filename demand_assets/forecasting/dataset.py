@@ -246,7 +246,7 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
     """
     path = Path(path)
     try:
-        entries = tomllib.loads(path.read_text())
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DatasetFileError(f"dataset file {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -210,5 +210,6 @@ def _category_of(value: Any) -> str | None:
 
 
 def _is_whole(value: Any) -> bool:
-    return (isinstance(value, float | np.floating | int | np.integer) and not isinstance(value, bool)
-            and bool(np.isfinite(value)) and float(value).is_integer())
+    if isinstance(value, float | np.floating):
+        return abs(value) < 1e15 and float(value).is_integer()
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
