@@ -211,5 +211,6 @@ def _category_of(value: Any) -> str | None:
 
 def _is_whole(value: Any) -> bool:
     if isinstance(value, float | np.floating):
-        return abs(value) < 1e15 and float(value).is_integer()
+        number = float(value)
+        return abs(number) < 1e15 and number.is_integer()
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -42,7 +42,7 @@ class Expression:
     """
 
     def __init__(self, text: str, ours: str) -> None:
-        self._text, self._ours = text, ours
+        self._written, self._ours = text, ours
         self._quoted: dict[str, str] = {}
         if len(text) > _LONGEST:
             raise self._error(f"is longer than {_LONGEST} characters")
@@ -87,6 +87,8 @@ class Expression:
                 return -self._value(operand, table)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return np.logical_not(self._value(operand, table))
+            case ast.BinOp(left=left, op=ast.Add(), right=right) if _is_text(left) or _is_text(right):
+                return self._text(left, table) + self._text(right, table)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 return _ARITHMETIC[type(op)](self._value(left, table), self._value(right, table))
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
@@ -101,7 +103,7 @@ class Expression:
                     result = join(result, self._value(operand, table))
                 return result
             case ast.Call(func=ast.Name(id="text"), args=[ast.Name() as column], keywords=[]):
-                return pd.Series(self._texts(self._column(column), table), dtype="string", index=table.index)
+                return self._text(column, table)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
                 return FUNCTIONS[name](*(self._value(argument, table) for argument in arguments))
         raise self._error(f"holds {ast.unparse(node)!r}, which is not allowed; allowed are columns, numbers, 'text', "
@@ -111,6 +113,12 @@ class Expression:
         values, unreadable = read_numbers(table[name])
         self._unreadable[name] = unreadable
         return values
+
+    def _text(self, node: ast.AST, table: pd.DataFrame) -> Any:
+        """One side of a sum of texts; a column stands for its text."""
+        if isinstance(node, ast.Name):
+            return pd.Series(self._texts(self._column(node), table), dtype="string", index=table.index)
+        return self._value(node, table)
 
     def _texts(self, name: str, table: pd.DataFrame) -> npt.NDArray[np.object_]:
         return read_categories(table[name])
@@ -124,5 +132,14 @@ class Expression:
         return self._quoted.get(node.id, node.id)
 
     def _error(self, problem: str) -> SourceError:
-        return SourceError(f"the expression {self._text!r} for {self._ours} {problem}. Correct columns.expressions in "
-                           "the dataset file.")
+        return SourceError(f"the expression {self._written!r} for {self._ours} {problem}. Correct columns.expressions "
+                           "in the dataset file.")
+
+
+def _is_text(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(value=str()) | ast.Call(func=ast.Name(id="text")):
+            return True
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _is_text(left) or _is_text(right)
+    return False

@@ -146,7 +146,7 @@ class Files:
         if kind == "parquet":
             return ParquetTable(filesystem, path, self._plan)
         if kind == "csv":
-            return CsvTable.read(filesystem, path, self._plan, self._source)
+            return CsvTable(filesystem, path, self._plan, self._source)
         raise SourceError(f"{path} is neither a CSV nor a Parquet file by its name. Set source.format to 'csv' or "
                           "'parquet'.")
 

@@ -1,16 +1,16 @@
 """CSV and Parquet files as tables whose rows are fetched by their numbers."""
 
 import csv
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
-from pandas.errors import EmptyDataError, ParserError
 
 from demand_assets.forecasting.dataset import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
@@ -84,89 +84,108 @@ class ParquetTable:
         return pq.ParquetFile(file, metadata=self._metadata, read_dictionary=self._dictionaries)
 
 
-@dataclass(frozen=True)
 class CsvTable:
-    """A CSV file, read whole: a column is numbers if every value is one, else text as it stands."""
+    """A CSV file, read whole: a column is numbers if every value is one, else text as it stands.
 
-    frame: pd.DataFrame
+    A line with too many or too few values is a row whose demand is the whole line, for the validation to refuse.
+    """
 
-    @classmethod
-    def read(cls, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, source: FileSource) -> "CsvTable":
-        """Read the file's wanted columns.
-
-        Raises: SourceError: it cannot be read or lacks a column.
-        """
-        header, delimiter = _header(filesystem, path, source)
-        plan.check([name.strip() for name in header], path)
-        wanted = set(plan.wanted([name.strip() for name in header]))
-        names = {plan.plain("region"), plan.plain("item")}
-        plain_texts = [name for name in header if name.strip() in names]
-        settings: dict[str, Any] = {
-            "sep": delimiter, "decimal": source.decimal, "encoding": _with_mark(source.encoding),
-            "usecols": lambda name: name.strip() in wanted, "dtype": dict.fromkeys(plain_texts, "category"),
-            "keep_default_na": False,
-            "na_values": {name: [""] if name in plain_texts else _MISSING for name in header}}
+    def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, source: FileSource) -> None:
+        self._filesystem, self._path, self._source = filesystem, path, source
         try:
-            with filesystem.open(path, "rb", compression="infer") as file:
-                frame = pd.read_csv(file, low_memory=False, **settings)
-        except ParserError:
-            frame = _read_with_broken_lines(filesystem, path, settings, header, plan.plain("demand"))
+            self._header, self._delimiter = self._first_line()
+            plan.check(self._header, path)
+            self._wanted = plan.wanted(self._header)
+            self._places = {name: str(self._header.index(name)) for name in self._wanted}
+            self._names = {plan.plain("region"), plan.plain("item")}
+            self._demand = plan.plain("demand")
+            self._keys = [name for name in self._wanted if name in plan.key_columns()]
+            broken: list[pv.InvalidRow] = []
+            table = self._read(broken, in_order=False)
+            if broken:
+                broken.clear()
+                table = self._read(broken, in_order=True)
         except (UnicodeDecodeError, LookupError) as error:
-            raise SourceError(f"{path} is no {source.encoding} text: {error}. Set source.encoding, as in 'latin-1'."
+            raise self._wrong_encoding(error) from error
+        except pa.ArrowInvalid as error:
+            if "UTF8" in str(error):
+                raise self._wrong_encoding(error) from error
+            raise SourceError(f"{path} is no readable CSV file: {error}. Correct the file, or set source.delimiter."
                               ) from error
-        except EmptyDataError:
-            frame = pd.DataFrame(columns=header)
-        return cls(frame.rename(columns=str.strip))
+        self._table = self._with_broken(table, broken)
 
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
-        return builder.add(self.frame)
+        return builder.add(_as_pandas(self._table.select(self._keys)))
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
-        return self.frame.iloc[positions]
+        return _as_pandas(self._table.take(pa.array(positions)))
+
+    def _first_line(self) -> tuple[list[str], str]:
+        """The names in the first line, and what stands between them."""
+        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+            line = file.readline().decode(self._source.encoding).removeprefix("\ufeff")
+        if "\0" in line:
+            raise SourceError(f"{self._path} is no CSV file: its first line holds bytes that are no text. Set "
+                              "source.format to what it is.")
+        delimiter = self._source.delimiter or max(_DELIMITERS, key=line.count)
+        return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])], delimiter
+
+    def _read(self, broken: list[pv.InvalidRow], in_order: bool) -> pa.Table:
+        """The wanted columns as text; lines with too many or too few values are left out and collected.
+
+        Args:
+            in_order: read by one thread, so that it is known where the broken lines stand.
+        """
+        def collect(row: pv.InvalidRow) -> str:
+            broken.append(row)
+            return "skip"
+
+        columns = list(self._places.values())
+        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+            return pv.read_csv(
+                file, pv.ReadOptions(column_names=[str(place) for place in range(len(self._header))], skip_rows=1,
+                                     use_threads=not in_order, encoding=self._source.encoding),
+                pv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=collect),
+                pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()),
+                                  strings_can_be_null=False))
+
+    def _with_broken(self, table: pa.Table, broken: list[pv.InvalidRow]) -> pa.Table:
+        """All rows in the file's order, under the file's names, numbers as numbers."""
+        table = table.rename_columns(self._wanted)
+        if broken:
+            rows = [self._repaired(line) for line in broken]
+            table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=table.schema)])
+            at = np.array([line.number - 2 for line in broken])  # the header is row 1
+            whole = np.setdiff1d(np.arange(len(table)), at)
+            table = table.take(pa.array(np.argsort(np.concatenate([whole, at]), kind="stable")))
+        columns = [table[name].dictionary_encode() if name in self._names
+                   else _numbers_or_text(table[name], self._source.decimal) for name in self._wanted]
+        return pa.table(dict(zip(self._wanted, columns, strict=True)))
+
+    def _repaired(self, line: pv.InvalidRow) -> dict[str, str]:
+        values = next(csv.reader([line.text], delimiter=self._delimiter), [])
+        row = {name: values[int(place)] if int(place) < len(values) else "" for name, place in self._places.items()}
+        return row | ({self._demand: f"broken line: {line.text}"} if self._demand else {})
+
+    def _wrong_encoding(self, error: Exception) -> SourceError:
+        return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
+                           "'latin-1'.")
 
 
-def _header(filesystem: AbstractFileSystem, path: str, source: FileSource) -> tuple[list[str], str]:
-    """The names in the first line, and what stands between them."""
-    try:
-        with filesystem.open(path, "rt", compression="infer", encoding=_with_mark(source.encoding),
-                             newline="") as file:
-            line = file.readline()
-    except (UnicodeDecodeError, LookupError) as error:
-        raise SourceError(f"{path} is no {source.encoding} text: {error}. Set source.encoding, as in 'latin-1'."
-                          ) from error
-    delimiter = source.delimiter or max(_DELIMITERS, key=line.count)
-    names = next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
-    if "\0" in line:
-        raise SourceError(f"{path} is no CSV file: its first line holds bytes that are no text. Set source.format to "
-                          "what it is.")
-    return names, delimiter
-
-
-def _with_mark(encoding: str) -> str:
-    """The encoding that also reads the mark which spreadsheets write at the beginning."""
-    return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-
-
-def _read_with_broken_lines(filesystem: AbstractFileSystem, path: str, settings: dict[str, Any], header: list[str],
-                            demand: str | None) -> pd.DataFrame:
-    """Read a file some of whose lines have too many values: such a line stands whole in the column of demand, where
-    the validation refuses it."""
-    place = next((n for n, name in enumerate(header) if name.strip() == demand), None)
-
-    def repair(values: list[str]) -> list[str]:
-        kept = values[:len(header)]
-        if place is not None:
-            kept[place] = f"broken line: {settings['sep'].join(values)}"
-        return kept
-
-    try:
-        with filesystem.open(path, "rb", compression="infer") as file:
-            return cast(pd.DataFrame, pd.read_csv(file, engine="python", on_bad_lines=repair, **settings))
-    except (ParserError, csv.Error) as error:
-        raise SourceError(f"{path} is no readable CSV file: {error}. Correct the line, or set source.delimiter."
-                          ) from error
+def _numbers_or_text(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+    """Numbers if every value is one or missing; else text, null where nothing stands."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    numbers = pc.if_else(pc.is_in(trimmed, pa.array(_MISSING)), pa.scalar(None, pa.string()), trimmed)
+    if decimal == ",":
+        numbers = pc.replace_substring(numbers, ",", ".")
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return pc.cast(numbers, kind)
+        except pa.ArrowInvalid:
+            continue
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), column)
 
 
 def _as_pandas(table: pa.Table) -> pd.DataFrame:

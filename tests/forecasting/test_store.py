@@ -31,7 +31,7 @@ def test_stages_and_region_items_are_kept_apart(store):
 
     assert not store.has("quarantine", KETTLE)
     assert not store.has("demand", ODD)
-    with pytest.raises(NotInStoreError, match="Materialise `quarantine` for partition 'north|kettle'"):
+    with pytest.raises(NotInStoreError, match=r"Materialise `quarantine` for partition 'north\|kettle'"):
         store.read("quarantine", KETTLE)
 
 

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from demand_assets.forecasting.schemas import Quarantine, demand_schema
 from demand_assets.forecasting.validation import validate_panel
-from tests.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, TODAY, TOASTER, dataset
+from tests.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, TOASTER, TODAY, dataset
 
 DATES = st.one_of(
     st.dates(pd.Timestamp("2023-11-01").date(), pd.Timestamp("2024-07-15").date()).map(str),
     st.sampled_from(["2024-01-01", "2024-01-08", "2024-01", "20240103", "2024-01-01T05:00:00Z", "1970-01-01",
-                     "9999-12-31", "rubbish", "", None, 45000, 1.5, float("nan"), pd.NaT, True, pd.Timestamp(2024, 1, 2)]),
+                     "9999-12-31", "rubbish", "", None, 45000, 1.5, float("nan"), pd.NaT, True,
+                     pd.Timestamp(2024, 1, 2)]),
     st.datetimes(), st.text(max_size=12))
 VALUES = st.one_of(
     st.integers(-5, 40), st.integers(), st.floats(), st.booleans(), st.none(), st.text(max_size=8), st.decimals(),
