@@ -1,21 +1,32 @@
 """One launch: start the processes in their order, tell when each answers, watch them, stop them."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.commands import Command
 from deploy.console import Console, Follower
 from deploy.health import answers_http, listens
 from deploy.ownership import end_leftovers, wait_until_gone
 from deploy.processes import Folders, processes, runner_settings
-from deploy.runner import EXITED, FATAL, RUNNING, Runner, RunnerError
-from deploy.settings import PROJECT, RunSettings
+from deploy.runner import EXITED, FATAL, RUNNING, Runner
+from deploy.settings import RunSettings
 
 LOOK_SECONDS = 0.5
 START_AGAIN_SECONDS = 60
 """A process that kept dying is tried again after so long."""
+LOOPBACK = "http://127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is waited for, and what is done then."""
+
+    is_there: Callable[[], bool]
+    then: Callable[[], None]
+    after: tuple[str, ...] = ()
+    """The steps that come before it."""
 
 
 class Launch:
@@ -24,41 +35,47 @@ class Launch:
     def __init__(self, settings: RunSettings, folders: Folders, environment: dict[str, str], console: Console) -> None:
         self._settings, self._folders, self._environment, self._console = settings, folders, environment, console
         self._stop_seconds = sum(process.stop_seconds for process in processes(settings, folders))
-        self._training_log = Follower(self._log("first-training"))
-        self._waiting = self._steps()
+        self._has_history = (folders.dagster / "history").exists()
+        self._training = Follower(self._log("first-training"))
+        self._training_status = ""
+        self._steps = self._all_steps()
+        self._commands: dict[str, Command] = {}
+        self._sign_in_links: list[str] = []
         self._pids: dict[str, int] = {}
         self._given_up: dict[str, float] = {}
-        self._training_over = False
         self._runner = Runner(folders.run, runner_settings(settings, folders), environment)
 
-    def _steps(self) -> dict[str, tuple[Callable[[], bool], Callable[[], None]]]:
-        """What is waited for -> how it is seen, and what is done then."""
-        local = "http://127.0.0.1:"
-        settings = self._settings
+    def _all_steps(self) -> dict[str, Step]:
+        """What happens while everything starts; the slowest starters go first."""
+        dagster, mlflow = (f"{LOOPBACK}:{port}" for port in (self._settings.dagster_port, self._settings.mlflow_port))
         return {
-            "runner": (lambda: self._runner.answers(),
-                       lambda: self._runner.start("web", "mlflow", "dagster-code")),
-            "web": (lambda: answers_http(f"{self._web_address}/health"), self._announce_web),
+            "runner": Step(lambda: self._runner.answers(), self._begin),
+            "database": Step(lambda: self._commands["database"].has_ended, self._start_web, ("runner",)),
+            "web": Step(lambda: answers_http(f"{self._web_address}/health"), self._announce_web, ("database",)),
+            "old runs": Step(self._has_no_old_runs, self._say_old_runs, ("runner",)),
             # The daemon and the webserver load the pipeline when they start, so the code server comes first.
-            "dagster-code": (lambda: listens(settings.code_port),
-                             lambda: self._runner.start("dagster-web", "dagster-daemon")),
-            "mlflow": (lambda: answers_http(f"{local}{settings.mlflow_port}/health"),
-                       lambda: self._console.say(f"MLflow   {local}{settings.mlflow_port}")),
-            "dagster-web": (lambda: answers_http(f"{local}{settings.dagster_port}/server_info"),
-                            lambda: self._console.say(f"Dagster  {local}{settings.dagster_port}")),
+            "dagster-code": Step(lambda: listens(self._settings.code_port),
+                                 lambda: self._runner.start("dagster-web", "dagster-daemon"), ("runner", "old runs")),
+            "dagster": Step(lambda: answers_http(f"{dagster}/server_info"),
+                            lambda: self._console.say(f"Dagster  {dagster}"), ("dagster-code",)),
+            "mlflow": Step(lambda: answers_http(f"{mlflow}/health"),
+                           lambda: self._console.say(f"MLflow   {mlflow}"), ("runner",)),
+            "all": Step(lambda: True, self._everything_answers, ("web", "dagster", "mlflow")),
         }
 
-    def stay_until(self, told_to_stop: Callable[[], bool]) -> int:
-        """Start all and watch them until told to stop; the exit status."""
+    def stay_until(self, told_to_stop: Callable[[], bool]) -> None:
+        """Start all and watch them until told to stop.
+
+        Raises: CommandFailedError, RunnerError: it cannot go on.
+        """
         self._console.say("starting MLflow, Dagster and the web app (half a minute or so)")
         while not told_to_stop():
-            try:
-                self._look()
-            except RunnerError as error:
-                self._console.say(str(error))
-                return 1
+            self._take_steps()
+            if "runner" not in self._steps:
+                self._watch()
+            for line in self._training.new_lines():
+                self._console.say(line)
             time.sleep(LOOK_SECONDS)
-        return 0
 
     def stop(self, at_once: Callable[[], bool]) -> None:
         """Stop all processes, in order; kill what is left when that takes too long or ``at_once`` says so."""
@@ -66,34 +83,39 @@ class Launch:
         deadline = time.monotonic() + self._stop_seconds
         while not self._runner.wait(0.2) and time.monotonic() < deadline and not at_once():
             pass
-        remaining = [] if at_once() else wait_until_gone(self._folders.root, 5)
-        if remaining or at_once():
+        if at_once() or wait_until_gone(self._folders.root, 5):
             end_leftovers(self._folders.root, patience_seconds=0 if at_once() else 5)
         self._runner.wait(5)
 
-    def _look(self) -> None:
-        for name, (is_there, then) in list(self._waiting.items()):
-            if is_there():
-                del self._waiting[name]
-                then()
-                if not self._waiting:
-                    self._everything_answers()
-            elif name == "runner":
-                return
-        self._watch()
-        for line in self._training_log.new_lines():
-            self._console.say(line)
+    def _take_steps(self) -> None:
+        for name, step in list(self._steps.items()):
+            if not any(earlier in self._steps for earlier in step.after) and step.is_there():
+                step.then()
+                del self._steps[name]
+
+    def _begin(self) -> None:
+        self._runner.start("mlflow", "dagster-code")
+        self._command("database", "-m", "deploy.web_database")
+        if self._has_history:
+            self._command("old runs", "-m", "deploy.unfinished_runs")
+
+    def _start_web(self) -> None:
+        self._sign_in_links = self._commands["database"].printed()
+        self._runner.start("web")
 
     def _announce_web(self) -> None:
-        self._runner.start("web-sync")
         self._console.say(f"web app  {self._web_address}")
-        link = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "webapp", "first-admin-link"], cwd=PROJECT, check=False, text=True,
-            env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
-        for line in link.stdout.splitlines():
-            self._console.say(line)
-        if link.returncode:
-            self._console.say(f"the first sign-in link could not be made: {link.stderr.strip()[-500:]}")
+        self._runner.start("web-sync")
+        for link in self._sign_in_links:
+            self._console.say(f"         nobody has an account yet; make the first one at {link}")
+
+    def _has_no_old_runs(self) -> bool:
+        return not self._has_history or self._commands["old runs"].has_ended
+
+    def _say_old_runs(self) -> None:
+        closed = "".join(self._commands["old runs"].printed()) if self._has_history else "0"
+        if closed != "0":
+            self._console.say(f"Dagster runs cut off when the product last stopped, now started again: {closed}")
 
     def _everything_answers(self) -> None:
         self._console.say(f"all servers answer; logs are in {self._folders.logs}; Ctrl-C stops everything")
@@ -102,26 +124,30 @@ class Launch:
     def _watch(self) -> None:
         """Say which processes died, and try again those that kept dying."""
         for name, state in self._runner.states().items():
-            status, pid = str(state["statename"]), int(state["pid"])
+            status, pid, log = str(state["statename"]), int(state["pid"]), self._log(name)
             if name == "first-training":
                 self._watch_training(status, int(state["exitstatus"]))
             elif status == RUNNING:
                 if self._pids.setdefault(name, pid) != pid:
-                    self._console.say(f"{name} had stopped and was started again; see {self._log(name)}")
+                    self._console.say(f"{name} had stopped and was started again; see {log}")
                 self._pids[name] = pid
             elif status == FATAL and name not in self._given_up:
                 self._given_up[name] = time.monotonic()
-                self._console.say(
-                    f"{name} keeps stopping; next try in {START_AGAIN_SECONDS} s. Its log {self._log(name)} ends:")
-                self._console.show_end_of(self._log(name))
+                self._console.say(f"{name} keeps stopping; next try in {START_AGAIN_SECONDS} s. Its log {log} ends:")
+                self._console.show_end_of(log)
             elif status == FATAL and time.monotonic() - self._given_up[name] > START_AGAIN_SECONDS:
                 del self._given_up[name]
                 self._runner.start(name)
 
     def _watch_training(self, status: str, exit_status: int) -> None:
-        if status == EXITED and not self._training_over and exit_status:
-            self._console.say(f"the first training ended with status {exit_status}; see {self._log('first-training')}")
-        self._training_over = status == EXITED
+        if status == EXITED and self._training_status != EXITED and exit_status:
+            self._console.say(f"the first training ended with status {exit_status}; see {self._log('first-training')} "
+                              f"and {self._log('first-training.errors')}")
+        self._training_status = status
+
+    def _command(self, name: str, *arguments: str) -> None:
+        log = self._log(f"start-{name.replace(' ', '-')}")
+        self._commands[name] = Command(arguments, self._environment, log)
 
     @property
     def _web_address(self) -> str:

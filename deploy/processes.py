@@ -53,8 +53,11 @@ class Process:
     command: tuple[str, ...]
     stop_seconds: int = 15
     """How long it may take to stop before it is killed."""
+    niceness: int = 0
+    """Above 0 it leaves the processor to others first: pages come before training."""
     once: bool = False
-    """It does its work and ends; servers are started again when they end."""
+    """It does its work and ends, and prints what the person at the terminal should read; servers are started again
+    when they end, and their output is for their log only."""
 
 
 def processes(settings: RunSettings, folders: Folders) -> list[Process]:
@@ -66,22 +69,22 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port),
             "--workers", "1", "--backend-store-uri", f"sqlite:///{folders.mlflow / 'mlflow.db'}",
             # Clients on this machine write artifacts to disk themselves, which spares them a detour over HTTP.
-            "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri())),
+            "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri()), niceness=5),
         Process("dagster-code", (
             python, "-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
             "--location-name", "demand_assets", "--use-python-environment-entry-point",
-            "--inject-env-vars-from-instance"), stop_seconds=40),
+            "--inject-env-vars-from-instance"), stop_seconds=40, niceness=10),
         Process("dagster-daemon", (
-            str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30),
+            str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=5),
         Process("dagster-web", (
             str(scripts / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(settings.dagster_port),
-            "--workspace", workspace), stop_seconds=30),
+            "--workspace", workspace), stop_seconds=30, niceness=5),
         Process("web", (
             python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
         Process("web-sync", (python, "-m", "webapp.sync")),
-        Process("first-training", (python, "-m", "demand_assets.first_training"), once=True),
+        Process("first-training", (python, "-m", "demand_assets.first_training"), niceness=10, once=True),
     ]
 
 
@@ -139,7 +142,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
     for priority, process in enumerate(processes(settings, folders), start=1):
         sections.append(f"""\
 [program:{process.name}]
-command = {_escaped(shlex.join(process.command))}
+command = {_escaped(shlex.join(("nice", "-n", str(process.niceness), *process.command)))}
 directory = {_escaped(PROJECT)}
 priority = {priority}
 autostart = false
@@ -149,8 +152,9 @@ startretries = 3
 stopasgroup = true
 killasgroup = true
 stopwaitsecs = {process.stop_seconds}
-redirect_stderr = true
+redirect_stderr = {"false" if process.once else "true"}
 stdout_logfile = {_escaped(folders.logs / process.name)}.log
+stderr_logfile = {_escaped(folders.logs / process.name)}.errors.log
 stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 2
 """)

@@ -12,7 +12,7 @@ ENDED = "The product was stopped or the machine went down while this run was goi
 def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
     """Report runs of an earlier life failed, or cancelled where that was asked for; how many there were.
 
-    Only to be called while no code server runs: a run that is really going on would be reported failed too. A run
+    Only to be called before the daemon starts: a run that is really going on would be reported failed too. A run
     reported failed here is started again by Dagster's own retry of crashed runs.
     """
     going_on = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]

@@ -66,6 +66,8 @@ def test_a_name_is_made_of_the_files(tmp_path):
     (("[source]", '[[drivers]]\nname = "date"\nkind = "number"\n[source]'), "may not be called 'date'"),
     (("[source]", '[[drivers]]\nname = "a"\nkind = "category"\neffect = "increasing"\n[source]'), "has no order"),
     (("[source]", '[[drivers]]\nname = "a"\nkind = "number"\nfuture = "given"\n[source]'), "needs a default"),
+    (("[source]", '[[drivers]]\nname = "a"\nkind = "number"\ndefault = "x"\n[source]'), "does not fit kind = 'number'"),
+    (('kind = "file"\npath = "demand.csv"', 'kind = "simulated"\ntoday = "1 May"'), "source.simulated.today"),
     (("[source]", '[columns]\ndate_start = "1 May"\n[source]'), "columns.date_start"),
     (("[source]", '[columns.expressions]\nprofit = "a"\n[source]'), "names what is no driver: profit"),
     (('"D"', "D"), "is no valid TOML")])

@@ -71,11 +71,12 @@ def test_another_spelling_is_read_when_the_dataset_file_names_it():
     assert validated.demand["date"].iloc[-1] == pd.Timestamp("2024-02-29")
 
 
-def test_a_row_years_before_all_others_is_refused():
-    validated = validate(raw(["1970-01-01", *days(60)]))
+@pytest.mark.parametrize("stray", ["1970-01-01", "2024-06-30"])
+def test_a_row_years_away_from_all_others_is_refused(stray):
+    validated = validate(raw([stray, *days(60, "2020-01-01")]))
 
     assert validated.quarantine["rule"].tolist() == ["stray_date"]
-    assert validated.demand["date"].iloc[0] == pd.Timestamp("2024-01-01")
+    assert validated.demand["date"].tolist() == list(pd.date_range("2020-01-01", periods=60))
 
 
 def test_weeks_keep_the_weekday_of_the_data():

@@ -164,6 +164,12 @@ def test_demand_dated_in_the_future_does_not_move_the_end_of_the_dataset(tmp_pat
     assert open_source(file_dataset(tmp_path / "a.csv")).catalogue().last_date == pd.Timestamp("2024-01-03")
 
 
+def test_a_few_rows_dated_later_than_the_rest_do_not_move_the_end_of_the_dataset(tmp_path):
+    write(pd.concat([sales(), sales().head(1).assign(day="2024-05-01")]), tmp_path / "a.csv")
+
+    assert open_source(file_dataset(tmp_path / "a.csv")).catalogue().last_date == pd.Timestamp("2024-01-03")
+
+
 def test_names_that_cannot_be_used_are_refused_with_the_reason(tmp_path):
     (tmp_path / "a.csv").write_text("shop,article,day,sold\nnorth,7,2024-01-01,5\nnorth,,2024-01-01,5\n")
 
@@ -178,7 +184,7 @@ def test_the_fingerprint_changes_with_the_file(file):
     before = source.fingerprint()
     assert source.fingerprint() == before
 
-    write(pd.concat([sales(), sales().head(1).assign(day="2024-01-05")]), file)
+    write(pd.concat([sales(), sales().head(1).assign(day="2024-01-05"), sales()[8:9].assign(day="2024-01-05")]), file)
     os.utime(file, (1, 1))
 
     assert source.fingerprint() != before

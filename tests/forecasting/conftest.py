@@ -1,0 +1,43 @@
+"""Demand made by hand, so that a test's numbers can be checked by the reader."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.dataset import Dataset, Driver, FileSource
+
+HERE = FileSource(kind="file", path="nowhere.csv")
+
+
+@pytest.fixture
+def weekly() -> Dataset:
+    """A weekly dataset with a price, which lowers demand, and a promo, which raises it."""
+    return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(
+        Driver(name="price", kind="number", effect="decreasing", future="repeat_last"),
+        Driver(name="promo", kind="yes_no", effect="increasing")))
+
+
+@pytest.fixture
+def daily() -> Dataset:
+    """A daily dataset without drivers."""
+    return Dataset(name="shop", frequency="D", horizon=7, source=HERE)
+
+
+def weekly_demand(periods: int = 130, future: int = 0, seed: int = 0) -> pd.DataFrame:
+    """About 100 units a week, twice that in a promo week, less when dear; ``future`` more weeks with drivers only."""
+    rng = np.random.default_rng(seed)
+    weeks = np.arange(periods + future)
+    price = np.round(rng.uniform(8, 12, len(weeks)), 2)
+    promo = (rng.random(len(weeks)) < 0.2).astype(float)
+    units = 100 * (price / 10) ** -2 * np.where(promo == 1, 2.0, 1.0) * rng.uniform(0.9, 1.1, len(weeks))
+    return pd.DataFrame({"date": pd.date_range("2023-01-02", periods=len(weeks), freq="7D"),
+                         "demand": np.where(weeks < periods, np.round(units), np.nan), "price": price, "promo": promo})
+
+
+def daily_demand(periods: int = 200, seed: int = 0) -> pd.DataFrame:
+    """A week's pattern of 10 to 40 units with a little noise."""
+    rng = np.random.default_rng(seed)
+    pattern = np.array([10, 12, 15, 20, 30, 40, 25])
+    days = np.arange(periods)
+    return pd.DataFrame({"date": pd.date_range("2025-01-06", periods=periods, freq="D"),
+                         "demand": np.round(pattern[days % 7] * rng.uniform(0.85, 1.15, periods))})

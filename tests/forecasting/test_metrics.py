@@ -1,0 +1,61 @@
+"""Our measures against a library's, and by hand where nothing is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from utilsforecast import losses
+
+from demand_assets.forecasting.metrics import bias, coverage, rmsse, wape
+
+
+@pytest.fixture
+def history() -> np.ndarray:
+    return np.random.default_rng(1).poisson(20, 100).astype(float)
+
+
+@pytest.fixture
+def actual() -> np.ndarray:
+    return np.random.default_rng(2).poisson(20, 12).astype(float)
+
+
+@pytest.fixture
+def forecast() -> np.ndarray:
+    return np.random.default_rng(3).normal(20, 3, 12)
+
+
+def table(values: np.ndarray, **more: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"unique_id": "a", "ds": np.arange(len(values)), "y": values, **more})
+
+
+def test_wape_is_the_librarys_nd(actual: np.ndarray, forecast: np.ndarray) -> None:
+    assert wape(actual, forecast) == pytest.approx(losses.nd(table(actual, model=forecast), ["model"])["model"][0])
+
+
+def test_rmsse_is_the_librarys_with_a_season_of_one(actual: np.ndarray, forecast: np.ndarray,
+                                                    history: np.ndarray) -> None:
+    theirs = losses.rmsse(table(actual, model=forecast), ["model"], seasonality=1, train_df=table(history))
+
+    assert rmsse(actual, forecast, history) == pytest.approx(theirs["model"][0])
+
+
+def test_bias_is_positive_when_too_much_is_forecast() -> None:
+    assert bias(np.array([10.0, 10.0]), np.array([12.0, 11.0])) == pytest.approx(0.15)
+
+
+def test_coverage_counts_bounds_as_inside() -> None:
+    assert coverage(np.array([1.0, 2.0, 3.0, 9.0]), np.full(4, 1.0), np.full(4, 3.0)) == 0.75
+
+
+def test_unknown_actuals_are_left_out() -> None:
+    actual, forecast = np.array([10.0, np.nan, 20.0]), np.array([12.0, 99.0, 20.0])
+
+    assert wape(actual, forecast) == pytest.approx(2 / 30)
+    assert coverage(actual, forecast - 5, forecast + 5) == 1.0
+
+
+def test_nothing_sold_gives_no_number_rather_than_a_good_one() -> None:
+    zeros = np.zeros(4)
+
+    assert np.isnan(wape(zeros, zeros))
+    assert np.isnan(bias(zeros, zeros))
+    assert np.isnan(rmsse(zeros, zeros, zeros))

@@ -1,0 +1,218 @@
+"""The real app on its own database and demand store; only Dagster and MLflow are stood in for."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from werkzeug.test import TestResponse
+
+from demand_assets.forecasting.dataset import load_dataset
+from demand_assets.forecasting.journal import Entry, Journal
+from demand_assets.forecasting.model import ForecastModel, Recipe
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.training import train
+from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
+from webapp import create_app
+from webapp.accounts import create_user
+from webapp.ingest import read_catalogue, read_journal
+from webapp.outbox import follow_sent, send_stored
+from webapp.services import Services
+from webapp.settings import Settings
+from webapp.watch import Watch
+
+DATASET = """\
+title = "Test shop"
+unit = "units"
+currency = "€"
+frequency = "D"
+horizon = 14
+
+[source]
+kind = "simulated"
+
+[[drivers]]
+name = "price"
+kind = "number"
+effect = "decreasing"
+unit = "€"
+
+[[drivers]]
+name = "promo"
+kind = "yes_no"
+effect = "increasing"
+
+[[drivers]]
+name = "shelf"
+kind = "category"
+future = "repeat_last"
+"""
+EMAIL, PASSWORD = "planner@example.com", "a long password"
+DAYS = 220
+LAST_DAY = date(2026, 6, 30)
+KETTLE = RegionItem("north", "kettle")
+ODD = RegionItem("süd/west", "a|b: 3.5 % <b>")
+REGION_ITEMS = [KETTLE, *(RegionItem("north", f"item {n:02}") for n in range(28)), RegionItem("south", "kettle"), ODD]
+
+
+def demand_of(units: float, days: int = DAYS) -> pd.DataFrame:
+    """Demand that repeats each week, ends on LAST_DAY, and is answered by a price cut in between."""
+    dates = pd.date_range(end=LAST_DAY, periods=days)
+    week = np.array([0.5, 0.75, 1.0, 1.0, 1.0, 1.25, 1.5])[dates.dayofweek]
+    price = np.where(np.arange(days) % 10 < 2, 8.0, 10.0)
+    return pd.DataFrame({
+        "date": dates, "demand": units * week * np.where(price < 9, 1.5, 1.0), "price": price,
+        "promo": np.where(np.arange(days) % 17 == 0, 1.0, 0.0), "shelf": np.where(dates.month > 3, "front", "back")})
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory with one planner, a catalogue and demand of every region-item; copied for each test."""
+    folder = tmp_path_factory.mktemp("template")
+    app = create_app(settings_in(folder))
+    services: Services = app.extensions["services"]
+    services.store.write_catalogue(REGION_ITEMS)
+    for region_item in REGION_ITEMS:
+        services.store.write("demand", region_item, demand_of(12.0))
+    with app.app_context():
+        upgrade()
+        create_user(EMAIL, PASSWORD, "planner")
+        read_catalogue(services.store)
+    return folder
+
+
+def settings_in(folder: Path) -> Settings:
+    (folder / "shop.toml").write_text(DATASET)
+    return Settings(demand_dataset=folder / "shop.toml", demand_state=folder / "var", web_secret_key="x" * 32,
+                    dagster_url="http://dagster.test", mlflow_url="http://mlflow.test")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, template: Path) -> Settings:
+    shutil.copytree(template / "var", tmp_path / "var")
+    return settings_in(tmp_path)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    """The app; nothing is trained."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def services(app: Flask) -> Services:
+    found: Services = app.extensions["services"]
+    return found
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def client(anonymous: FlaskClient) -> FlaskClient:
+    """Signed in as a planner."""
+    response = post(anonymous, "/sign-in", {"email": EMAIL, "password": PASSWORD}, form_on="/sign-in")
+    assert response.status_code == 302
+    return anonymous
+
+
+@pytest.fixture
+def dagster() -> FakeDagster:
+    return FakeDagster(keys=keys_of(sorted(REGION_ITEMS)))
+
+
+@pytest.fixture
+def registry(settings: Settings, tmp_path: Path) -> FakeRegistry:
+    return FakeRegistry(tmp_path / "registry", settings.dataset.name)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ForecastModel:
+    """A model trained on the tests' demand."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "shop.toml").write_text(DATASET)
+    return train(demand_of(12.0), load_dataset(folder / "shop.toml"), (Recipe(rounds=20),))
+
+
+@dataclass
+class Background:
+    """The background process, one step at a time."""
+
+    app: Flask
+    dagster: FakeDagster
+    registry: FakeRegistry
+
+    @property
+    def services(self) -> Services:
+        found: Services = self.app.extensions["services"]
+        return found
+
+    def catalogue(self, *region_items: RegionItem) -> None:
+        """The pipeline looks at the source, and the background process reads what it found."""
+        self.services.store.write_catalogue(region_items)
+        with self.app.app_context():
+            read_catalogue(self.services.store)
+
+    def journal(self, *entries: Entry) -> None:
+        """The pipeline writes to the journal, and the background process reads it."""
+        Journal(self.services.store).write(entries)
+        self.read()
+
+    def read(self) -> int:
+        with self.app.app_context():
+            return read_journal(Journal(self.services.store))
+
+    def send(self) -> None:
+        with self.app.app_context():
+            send_stored(self.dagster)
+
+    def follow(self) -> None:
+        with self.app.app_context():
+            follow_sent(self.dagster)
+
+    def watch(self, sweep: bool = False) -> None:
+        with self.app.app_context():
+            Watch(self.registry, self.services).look(sweep)
+
+
+@pytest.fixture
+def background(app: Flask, dagster: FakeDagster, registry: FakeRegistry) -> Background:
+    return Background(app, dagster, registry)
+
+
+def page(response: TestResponse) -> BeautifulSoup:
+    return BeautifulSoup(response.data, "html.parser")
+
+
+def text_of(found: Tag | BeautifulSoup | None) -> str:
+    """The words of an element, with single spaces."""
+    assert found is not None
+    return " ".join(found.get_text(" ").split())
+
+
+def hidden(soup: BeautifulSoup, name: str) -> str:
+    field = soup.find("input", attrs={"name": name})
+    assert isinstance(field, Tag)
+    return str(field["value"])
+
+
+def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "/", **more: Any) -> TestResponse:
+    """Send a form with the token of the page that it stands on."""
+    soup = page(client.get(form_on))
+    return client.post(url, data={"csrf_token": hidden(soup, "csrf_token"), **data}, **more)
+
+
+def ask_for_retrain(client: FlaskClient, keys: list[str], **more: Any) -> TestResponse:
+    """Tick region-items in the overview and press Retrain."""
+    token = hidden(page(client.get("/")), "token")
+    return post(client, "/retrains", {"token": token, "ri": keys, **more})

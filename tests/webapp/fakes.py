@@ -1,0 +1,152 @@
+"""Dagster and the model registry as the app sees them, in memory; ``test_fakes.py`` holds them to the real ones."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.registry import NotRegisteredError, RegistryDownError, RegistryEntry
+from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
+
+
+@dataclass
+class Carried:
+    """A run or a backfill."""
+
+    sent: Sent
+    request_id: str
+    keys: list[str]
+    state: CarrierState = "waiting"
+
+
+@dataclass
+class FakeDagster:
+    """Dagster without runs that do anything: a test says how they go."""
+
+    keys: list[str] = field(default_factory=list)
+    is_down: bool = False
+    answer_gets_lost: bool = False
+    """The next launch happens, but its answer never comes."""
+    carried: list[Carried] = field(default_factory=list)
+
+    def check(self) -> None:
+        self._answer()
+
+    def find(self, request_id: str) -> Sent | None:
+        self._answer()
+        return next((each.sent for each in self.carried if each.request_id == request_id), None)
+
+    def partition_keys(self) -> list[str]:
+        self._answer()
+        return list(self.keys)
+
+    def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
+        return self._launch(Sent("backfill", f"backfill{len(self.carried)}"), request_id, keys)
+
+    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
+        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys)
+
+    def state(self, sent: Sent, request_id: str) -> CarrierState:
+        self._answer()
+        return self._one(sent.id).state
+
+    def run_state(self, run_id: str) -> CarrierState:
+        self._answer()
+        return self._one(run_id).state
+
+    def cancel(self, sent: Sent, request_id: str) -> None:
+        self._answer()
+        one = self._one(sent.id)
+        if one.state in ("waiting", "running"):
+            one.state = "cancelled"
+
+    def link(self, sent: Sent) -> str:
+        return f"http://dagster.test/{sent.carrier}/{sent.id}"
+
+    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str]) -> Sent:
+        self._answer()
+        if unknown := set(keys) - set(self.keys):
+            raise DagsterRefusedError(f"Dagster refuses: Partition keys {sorted(unknown)} could not be found")
+        self.carried.append(Carried(sent, request_id, list(keys)))
+        if self.answer_gets_lost:
+            self.answer_gets_lost = False
+            raise DagsterUnsureError("Dagster did not answer in time")
+        return sent
+
+    def _one(self, sent_id: str) -> Carried:
+        for each in self.carried:
+            if each.sent.id == sent_id:
+                return each
+        raise DagsterRefusedError(f"Dagster refuses: {sent_id} could not be found")
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise DagsterDownError("Dagster cannot be reached")
+
+
+class FakeRegistry:
+    """The registry's entries and files, in a folder."""
+
+    def __init__(self, folder: Path, dataset: str) -> None:
+        self._folder = folder
+        self._dataset = dataset
+        self._entries: dict[str, tuple[int, RegistryEntry]] = {}
+        self._clock = 1_700_000_000_000
+        self.is_down = False
+        self.fetched: list[tuple[str, int]] = []
+
+    def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None) -> int:
+        """Register the model as the next version and put it in production; its version."""
+        name = region_item.model_name(self._dataset)
+        before = self._entries[name][1] if name in self._entries else None
+        version = (before.candidate or 0) + 1 if before else 1
+        target = self._folder / name / str(version)
+        target.mkdir(parents=True)
+        model.save(target)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        card = summary or {"wape": model.card.wape, "wape_seasonal_naive": model.card.wape_seasonal_naive}
+        self._set(RegistryEntry(region_item, name, production=version, candidate=version,
+                                previous=before.production if before else None, promoted_at=at, decided_at=at,
+                                decision="promote", reason="better", summary=card))
+        return version
+
+    def keep(self, region_item: RegionItem, reason: str) -> None:
+        """Record that a new candidate was judged and not promoted."""
+        entry = self._entries[region_item.model_name(self._dataset)][1]
+        self._set(replace(entry, candidate=(entry.candidate or 0) + 1, decision="keep", reason=reason))
+
+    def damage(self, region_item: RegionItem, version: int) -> None:
+        """Break the files of one version."""
+        (self._folder / region_item.model_name(self._dataset) / str(version) / "model.ubj").write_bytes(b"broken")
+
+    def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
+        self._answer()
+        changed = [entry for at, entry in self._entries.values() if at > watermark - 60_000]
+        return changed, max([watermark, *(at for at, _ in self._entries.values())])
+
+    def fetch(self, name: str, version: int, folder: Path) -> Path:
+        self._answer()
+        source, target = self._folder / name / str(version), folder / name / str(version)
+        if not source.exists():
+            raise NotRegisteredError(f"{name} has no version {version}")
+        if not target.exists():
+            self.fetched.append((name, version))
+            shutil.copytree(source, target)
+        return target
+
+    def _set(self, entry: RegistryEntry) -> None:
+        self._clock += 1000
+        self._entries[entry.name] = (self._clock, entry)
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise RegistryDownError("MLflow does not answer")
+
+
+def keys_of(region_items: Iterable[RegionItem]) -> list[str]:
+    """The region-items' keys."""
+    return [region_item.key for region_item in region_items]

@@ -1,0 +1,96 @@
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.webapp.conftest import EMAIL, KETTLE, PASSWORD, page, post, text_of
+from webapp.database import db
+from webapp.tables import User
+
+
+@pytest.mark.parametrize("url", ["/", "/forecasts", f"/forecasts?ri={KETTLE.key}", "/forecasts/choices", "/retrains",
+                                 "/retrains/1", "/retrains/1/progress", "/account", "/systems"])
+def test_every_page_needs_a_sign_in(anonymous: FlaskClient, url: str) -> None:
+    response = anonymous.get(url)
+
+    assert response.status_code == 302
+    assert response.location.startswith("/sign-in")
+
+
+def test_a_part_of_a_page_sends_the_browser_to_the_sign_in(anonymous: FlaskClient) -> None:
+    response = anonymous.get("/systems", headers={"HX-Request": "true"})
+
+    assert (response.status_code, response.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_health_needs_none(anonymous: FlaskClient) -> None:
+    response = anonymous.get("/health")
+
+    assert (response.status_code, response.json) == (200, {"status": "ok", "db": "ok"})
+
+
+def test_wrong_password_and_unknown_user_get_the_same_words(anonymous: FlaskClient) -> None:
+    answers = [text_of(page(post(anonymous, "/sign-in", {"email": email, "password": "wrong wrong"}, "/sign-in")).form)
+               for email in (EMAIL, "nobody@example.com")]
+
+    assert answers[0] == answers[1]
+    assert anonymous.get("/").status_code == 302
+
+
+def test_signing_out_ends_the_session(client: FlaskClient) -> None:
+    assert client.get("/").status_code == 200
+    post(client, "/sign-out", {})
+    assert client.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("url", ["/retrains", "/retrains/1/cancel", "/forecasts", "/forecasts/selection", "/sign-out"])
+def test_no_form_works_without_its_token(client: FlaskClient, url: str) -> None:
+    response = client.post(url, data={"ri": KETTLE.key, "token": "a" * 32})
+
+    assert response.status_code == 400
+    assert "reload the page" in text_of(page(response))
+
+
+def test_a_password_can_be_changed(client: FlaskClient) -> None:
+    fields = {"password": PASSWORD, "new_password": "another long one", "new_password_confirm": "another long one"}
+
+    assert post(client, "/password", fields, "/password").status_code == 302
+    post(client, "/sign-out", {})
+    assert post(client, "/sign-in", {"email": EMAIL, "password": "another long one"}, "/sign-in").status_code == 302
+    assert client.get("/").status_code == 200
+
+
+def test_the_first_administrator_signs_up_by_a_link_that_works_once(app: Flask, anonymous: FlaskClient) -> None:
+    with app.app_context():
+        db.session.delete(db.session.query(User).one())
+        db.session.commit()
+    link = app.test_cli_runner().invoke(args=["first-admin-link"]).output.strip()
+    path = link.removeprefix("http://127.0.0.1:8000")
+    fields = {"email": "Admin@Localhost", "password": "correct horse", "again": "correct horse"}
+
+    assert anonymous.get(f"{path}x").status_code == 404
+    assert post(anonymous, path, {**fields, "again": "other"}, path).status_code == 422
+    assert post(anonymous, path, {**fields, "password": "short", "again": "short"}, path).status_code == 422
+    assert post(anonymous, path, fields, path).status_code == 302
+    assert "admin@localhost" in text_of(page(anonymous.get("/account")))
+    assert anonymous.get(path).status_code == 404
+    assert app.test_cli_runner().invoke(args=["first-admin-link"]).output == ""
+
+
+def test_an_administrator_can_be_created_by_command(settings: object, app: Flask) -> None:
+    object.__setattr__(settings, "web_admin_password", "from the environment")
+    runner = app.test_cli_runner()
+
+    assert "boss@example.com may sign in" in runner.invoke(args=["create-admin", "--email", "boss@example.com"]).output
+    again = runner.invoke(args=["create-admin", "--email", "BOSS@example.com"])
+    assert (again.exit_code, "may already sign in" in again.output) == (1, True)
+    assert runner.invoke(args=["create-admin", "--email", "nonsense"]).exit_code == 1
+
+
+def test_pages_allow_no_inline_scripts_and_are_not_kept(client: FlaskClient) -> None:
+    response = client.get("/")
+
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in response.headers["Content-Security-Policy"]
+    assert response.headers["Cache-Control"] == "no-store"
+    for script in page(response).find_all("script"):
+        assert script.get("src") or script.get("type") == "application/json"

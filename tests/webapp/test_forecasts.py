@@ -1,0 +1,239 @@
+import json
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.region_item import RegionItem
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
+from tests.webapp.fakes import FakeRegistry
+
+OTHER = REGION_ITEMS[1]
+
+
+def change(number: int = 0, **fields: str) -> dict[str, str]:
+    """The fields of one change of the scenario form."""
+    plain = {"driver": "price", "action": "percent", "value": "-20", "first": "2026-07-01", "last": "2026-07-14"}
+    return {f"change-{number}-{name}": value for name, value in {**plain, **fields}.items()}
+
+
+def ask(client: FlaskClient, htmx: bool = False, **fields: object) -> BeautifulSoup:
+    response = post(client, "/forecasts", {"ri": [KETTLE.key], "horizon": "14", **fields},
+                    headers={"HX-Request": "true"} if htmx else {})
+    assert response.status_code == 200, text_of(page(response))
+    return page(response)
+
+
+def difference(soup: BeautifulSoup) -> float:
+    words = text_of(soup.select_one("#difference")).replace("−", "-").replace(",", "")
+    return float(words.split(" ")[0])
+
+
+@pytest.fixture
+def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
+    """The kettle's and the odd one's first models are in production."""
+    registry.promote(KETTLE, model, {"wape": 0.0512, "wape_seasonal_naive": 0.1, "coverage_80": 0.8})
+    registry.promote(ODD, model)
+    background.watch()
+    return registry
+
+
+def test_without_a_model_the_labelled_baseline_repeats_the_last_week(client: FlaskClient) -> None:
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=7"))
+    last_week = demand_of(12.0)["demand"].tail(7).sum()
+
+    assert text_of(soup.h2) == f"{last_week:.1f} units in 7 days".replace(".0 ", " ")
+    assert "seasonal-naive baseline" in text_of(soup.select_one("#model"))
+
+
+def test_a_model_in_production_says_what_it_is(client: FlaskClient, promoted: FakeRegistry) -> None:
+    words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")).select_one("#model"))
+
+    assert "production v1 promoted" in words
+    assert "Backtest WAPE 5.1 % , seasonal naive 10.0 %" in words
+    assert "held 80 % of the actuals" in words
+
+
+def test_the_chart_has_history_and_forecast_and_the_table_the_same_numbers(client: FlaskClient,
+                                                                           promoted: FakeRegistry) -> None:
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=3"))
+    chart = json.loads(soup.select_one("script.chart-data").text)  # type: ignore[union-attr]
+
+    assert chart["history"][-1][0] == "2026-06-30"
+    assert [point[0] for point in chart["plan"]] == ["2026-07-01", "2026-07-02", "2026-07-03"]
+    cells = [text_of(cell) for cell in soup.select("#by-period tbody tr")[0].find_all("td")]
+    assert cells[0] == f"{chart['plan'][0][1]:.1f}"
+    assert float(cells[1]) <= float(cells[0]) <= float(cells[2])
+
+
+def test_a_selection_is_summed(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = page(client.get("/forecasts", query_string={"ri": [KETTLE.key, OTHER.key, ODD.key], "horizon": "7"}))
+
+    parts = [float(text_of(row.find_all("td")[4])) for row in soup.select("#by-region-item tbody tr")]
+    total = float(text_of(soup.h2).split(" ")[0].replace(",", ""))
+    assert sum(parts) == pytest.approx(total, abs=0.6)
+    assert [text_of(row.td) for row in soup.select("#by-region-item tbody tr")] == ["v1", "baseline", "v1"]
+
+
+def test_a_price_cut_stands_beside_the_plan(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = ask(client, **change())
+
+    assert difference(soup) > 0
+    assert "%" in text_of(soup.select_one("#difference"))
+    assert json.loads(soup.select_one("script.chart-data").text)["scenario"]  # type: ignore[union-attr]
+    assert soup.select_one("[name=change-0-value]")["value"] == "-20"  # type: ignore[index]
+
+
+def test_every_kind_of_driver_can_be_changed_several_times(client: FlaskClient, promoted: FakeRegistry) -> None:
+    fields = {**change(0), **change(1, action="add", value="1", first="2026-07-03", last="2026-07-05"),
+              **change(2, driver="promo", action="set", value="1", last="2026-07-02"),
+              **change(3, driver="shelf", action="set", value="front"), **change(7, action="set", value="9.5")}
+
+    assert len(ask(client, **fields).select("fieldset.change")) == 5
+
+
+def test_the_result_alone_answers_htmx(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = ask(client, htmx=True, **change())
+
+    assert soup.find("html") is None
+    assert soup.find("section", id="result")
+    assert soup.find("form", id="scenario") is None
+
+
+def test_a_scenario_of_several_region_items_is_answered_for_each(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = ask(client, ri=[KETTLE.key, ODD.key], **change())
+
+    assert len(soup.select("#by-region-item tbody tr")) == 2
+    assert difference(soup) > 0
+
+
+def test_a_link_can_carry_a_scenario(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = page(client.get("/forecasts", query_string={"ri": KETTLE.key, **change()}))
+
+    assert difference(soup) > 0
+
+
+def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted: FakeRegistry) -> None:
+    assert "outside what the model has seen" in text_of(ask(client, **change(action="set", value="99")))
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    (change(value="ten"), "Give a number, not 'ten'"),
+    (change(value=""), "Give a number"),
+    (change(value="nan"), "Give a number"),
+    (change(value="-101"), "cannot fall by more than 100 percent"),
+    (change(action="double"), "Choose one of: percent, set, add"),
+    (change(first="2026-02-30"), "Give a date as 2026-01-31, not '2026-02-30'"),
+    (change(first="2026-07-09", last="2026-07-02"), "lies before the first"),
+    (change(first="2027-01-01", last="2027-01-05"), "The forecast runs from 2026-07-01 to 2026-07-14"),
+    (change(driver="weather"), "'weather' is no driver of Test shop"),
+    (change(driver="promo", action="set", value="2"), "Choose yes or no"),
+    (change(driver="shelf", action="set", value=""), "Choose a value"),
+])
+def test_what_cannot_be_read_is_told_at_its_field(client: FlaskClient, promoted: FakeRegistry,
+                                                  fields: dict[str, str], message: str) -> None:
+    for headers in ({}, {"HX-Request": "true"}):
+        response = post(client, "/forecasts", {"ri": KETTLE.key, "horizon": "14", **fields}, headers=headers)
+
+        assert response.status_code == 422
+        assert message in text_of(page(response).select_one("form#scenario"))
+        assert "The scenario was not applied" in text_of(page(response))
+
+
+def test_rows_are_added_and_removed_without_scripts(client: FlaskClient) -> None:
+    added = ask(client, add="promo", **change())
+    assert [field["value"] for field in added.select("[name$=-driver]")] == ["price", "promo"]
+
+    removed = ask(client, remove="0", **change(0), **change(1, value="5"))
+    assert [field["name"] for field in removed.select("[name$=-driver]")] == ["change-1-driver"]
+
+
+def test_a_row_is_added_by_htmx(client: FlaskClient) -> None:
+    response = client.get("/forecasts/change", query_string={"ri": KETTLE.key, "add": "promo", **change(4)})
+
+    assert page(response).select_one("[name=change-5-driver]")["value"] == "promo"  # type: ignore[index]
+    assert client.get(f"/forecasts/change?ri={KETTLE.key}&add=weather").status_code == 422
+
+
+@pytest.mark.parametrize(("query", "status", "message"), [
+    ("ri=north|kettle&horizon=0", 422, "whole number from 1 to 14"),
+    ("ri=north|kettle&horizon=10000", 422, "whole number from 1 to 14"),
+    ("ri=north|kettle&horizon=-3", 422, "whole number from 1 to 14"),
+    ("ri=north|kettle&horizon=7.5", 422, "whole number from 1 to 14"),
+    ("ri=north|kettle&horizon=%D9%A3", 422, "whole number from 1 to 14"),
+    ("ri=north|nothing", 404, "There is no region-item north · nothing"),
+    ("ri=north", 404, "is no region-item"),
+    ("ri=north|kettle|x", 404, "is no region-item"),
+    ("ri=~FF|x", 404, "no UTF-8"),
+    ("ri=%00|x", 404, "control characters"),
+    ("ri=" + "x" * 300 + "|y", 404, "too long"),
+])
+def test_impossible_questions_get_a_clear_page(client: FlaskClient, caplog: pytest.LogCaptureFixture, query: str,
+                                               status: int, message: str) -> None:
+    response = client.get(f"/forecasts?{query}")
+
+    assert response.status_code == status
+    assert message in text_of(page(response).main)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_too_many_region_items_are_refused_with_the_number(client: FlaskClient) -> None:
+    response = client.get("/forecasts", query_string={"ri": [f"north|{n}" for n in range(101)]})
+
+    assert response.status_code == 422
+    assert "at most 100" in text_of(page(response))
+
+
+def test_no_selection_offers_a_choice_that_works_without_scripts(client: FlaskClient) -> None:
+    soup = page(client.get("/forecasts?find=kettle"))
+
+    assert [box["value"] for box in soup.select("#choices [name=ri]")] == ["north|kettle", "south|kettle"]
+
+
+def test_a_region_item_without_demand_is_named_and_the_rest_is_answered(client: FlaskClient,
+                                                                        background: Background) -> None:
+    new = RegionItem("north", "brand new")
+    background.catalogue(new, *REGION_ITEMS)
+
+    soup = page(client.get("/forecasts", query_string={"ri": [new.key, KETTLE.key]}))
+    assert "north · brand new cannot be forecast. No demand is stored for it yet" in text_of(soup)
+    assert len(soup.select("#by-region-item tbody tr")) == 1
+    assert client.get("/forecasts", query_string={"ri": new.key}).status_code == 200
+
+
+def test_odd_names_have_a_page(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = page(client.get("/forecasts", query_string={"ri": ODD.key}))
+
+    assert soup.h1.text == "süd/west · a|b: 3.5 % <b>"  # type: ignore[union-attr]
+
+
+def news(client: FlaskClient, soup: BeautifulSoup) -> tuple[int, BeautifulSoup]:
+    url = soup.select_one("#result > [data-live]")["hx-get"]  # type: ignore[index]
+    response = client.get(str(url), headers={"HX-Request": "true"})
+    return response.status_code, page(response)
+
+
+def test_the_page_tells_of_a_promotion_while_it_is_open(client: FlaskClient, background: Background,
+                                                        promoted: FakeRegistry, model: ForecastModel) -> None:
+    soup = ask(client, **change())
+    assert news(client, soup)[0] == 204
+
+    promoted.promote(KETTLE, model)
+    background.watch()
+    status, after = news(client, soup)
+
+    assert status == 200
+    assert text_of(after.select_one("#promoted")).startswith("v1 → v2 , promoted ")
+    assert "v1 → v2, promoted" in text_of(after.select_one("#model"))
+    assert difference(after) > 0
+    assert news(client, after)[0] == 204
+
+
+def test_a_first_model_is_news_too(client: FlaskClient, background: Background, registry: FakeRegistry,
+                                   model: ForecastModel) -> None:
+    soup = page(client.get("/forecasts", query_string={"ri": [KETTLE.key, ODD.key]}))
+    registry.promote(ODD, model)
+    background.watch()
+
+    assert text_of(news(client, soup)[1].select_one("#promoted")).startswith(f"{ODD}: baseline → v1")

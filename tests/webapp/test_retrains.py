@@ -1,0 +1,293 @@
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from demand_assets.forecasting.journal import Entry
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, hidden, page, post, text_of
+from tests.webapp.fakes import FakeDagster, keys_of
+from webapp.database import db
+from webapp.tables import Retrain
+
+SCATTERED = [REGION_ITEMS[0], REGION_ITEMS[4], REGION_ITEMS[9], ODD]
+
+
+def requests_stored(app: Flask) -> list[str]:
+    with app.app_context():
+        return [retrain.request_id for retrain in db.session.query(Retrain).order_by(Retrain.id)]
+
+
+def state(client: FlaskClient, number: int = 1) -> str:
+    return text_of(page(client.get(f"/retrains/{number}/progress")).select_one(".badge"))
+
+
+def items(client: FlaskClient, number: int = 1) -> dict[str, str]:
+    soup = page(client.get(f"/retrains/{number}/progress"))
+    return {text_of(row.th): text_of(row.select_one(".badge")) for row in soup.select("tbody tr")}
+
+
+def line(client: FlaskClient, region_item: object, number: int = 1) -> str:
+    soup = page(client.get(f"/retrains/{number}/progress"))
+    return next(text_of(row) for row in soup.select("tbody tr") if text_of(row.th) == str(region_item))
+
+
+def test_a_request_is_stored_and_shown_before_anything_is_sent(app: Flask, client: FlaskClient,
+                                                               dagster: FakeDagster) -> None:
+    response = ask_for_retrain(client, keys_of(SCATTERED))
+
+    assert (response.status_code, response.location) == (303, "/retrains/1")
+    assert state(client) == "waiting to be sent"
+    assert items(client) == {str(each): "queued" for each in SCATTERED}
+    assert dagster.carried == []
+
+
+def test_the_same_form_sent_twice_is_one_request(app: Flask, client: FlaskClient) -> None:
+    token = hidden(page(client.get("/")), "token")
+    fields = {"token": token, "ri": keys_of(SCATTERED)}
+
+    first, second = (post(client, "/retrains", fields) for _ in range(2))
+
+    assert first.location == second.location == "/retrains/1"
+    assert len(requests_stored(app)) == 1
+    assert "asked already" in text_of(page(client.get(second.location)))
+
+
+def test_another_selection_on_the_same_form_is_another_request(app: Flask, client: FlaskClient) -> None:
+    token = hidden(page(client.get("/")), "token")
+    post(client, "/retrains", {"token": token, "ri": [KETTLE.key]})
+    post(client, "/retrains", {"token": token, "ri": [ODD.key]})
+
+    assert len(set(requests_stored(app))) == 2
+
+
+def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, client: FlaskClient) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED[:2]))
+    overlapping = ask_for_retrain(client, keys_of(SCATTERED))
+    covered = ask_for_retrain(client, keys_of(SCATTERED[:1]))
+
+    assert set(items(client, 2)) == {str(each) for each in SCATTERED[2:]}
+    words = text_of(page(client.get(overlapping.location)))
+    assert "an unfinished retrain holds 2 region-items of the selection already: north · kettle, north · item 03" in words
+    assert covered.location == "/retrains/1"
+    assert len(requests_stored(app)) == 2
+
+
+def test_a_scattered_pick_goes_as_one_run_and_neighbours_as_a_backfill(client: FlaskClient, background: Background,
+                                                                       dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    ask_for_retrain(client, keys_of(REGION_ITEMS[11:24]))
+    background.send()
+
+    run, backfill = dagster.carried
+    assert (run.sent.carrier, run.keys) == ("run", keys_of(SCATTERED))
+    assert (backfill.sent.carrier, len(backfill.keys)) == ("backfill", 13)
+    assert state(client) == "running"
+    assert "/runs/run0" in str(page(client.get("/retrains/1")))
+
+
+def test_a_request_is_sent_once_whatever_happens_in_between(app: Flask, client: FlaskClient, background: Background,
+                                                            dagster: FakeDagster) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    dagster.launch_run(requests_stored(app)[0], [KETTLE.key])  # sent, and then the background process was killed
+    background.send()
+    background.send()
+
+    assert len(dagster.carried) == 1
+    assert state(client) == "running"
+
+
+def test_a_lost_answer_does_not_send_it_again(app: Flask, client: FlaskClient, background: Background,
+                                              dagster: FakeDagster) -> None:
+    from webapp.dagster_client import DagsterUnsureError
+
+    ask_for_retrain(client, [KETTLE.key])
+    dagster.answer_gets_lost = True
+    with pytest.raises(DagsterUnsureError):
+        background.send()
+    make_due(app)
+    background.send()
+
+    assert len(dagster.carried) == 1
+    assert state(client) == "running"
+
+
+def make_due(app: Flask) -> None:
+    """Let the time of the next attempt come."""
+    with app.app_context():
+        for retrain in db.session.query(Retrain):
+            retrain.next_attempt_at = None
+        db.session.commit()
+
+
+def test_while_dagster_is_down_requests_are_kept_and_the_page_says_so(app: Flask, client: FlaskClient,
+                                                                      background: Background,
+                                                                      dagster: FakeDagster) -> None:
+    from webapp.dagster_client import DagsterDownError
+
+    dagster.is_down = True
+    ask_for_retrain(client, [KETTLE.key])
+    with pytest.raises(DagsterDownError):
+        background.send()
+    words = text_of(page(client.get("/retrains/1")))
+    assert "Dagster is down: the request is kept and will be sent when it is back" in words
+
+    dagster.is_down = False
+    background.send()
+    assert dagster.carried == []  # its time has not come
+    make_due(app)
+    background.send()
+    assert state(client) == "running"
+
+
+def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskClient, background: Background,
+                                                      dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    background.send()
+    request_id = requests_stored(app)[0]
+    a, b, c, d = SCATTERED
+    background.journal(*(Entry(each, "started", request_id) for each in SCATTERED))
+    assert set(items(client).values()) == {"training"}
+
+    background.journal(Entry(a, "trained", request_id, numbers={"version": 4, "wape": 0.2}),
+                       Entry(b, "trained", request_id, numbers={"version": 2}),
+                       Entry(c, "quarantined", request_id, reason="all rows were refused"),
+                       Entry(d, "failed", request_id, reason="ValueError: no"))
+    assert items(client) == {str(a): "being judged", str(b): "being judged", str(c): "quarantined", str(d): "failed"}
+
+    background.journal(
+        Entry(a, "promoted", request_id, reason="WAPE 0.100 against 0.200",
+              numbers={"version": 4, "replaced": 3, "wape": 0.1, "wape_production": 0.2, "wape_seasonal_naive": 0.3}),
+        Entry(b, "kept", request_id, reason="not better", numbers={"version": 2, "replaced": 1}))
+
+    assert re.search(r"v3 → v4 , promoted \d\d:\d\d UTC. WAPE 0.100 against 0.200", line(client, a))
+    assert "10.0 % 20.0 % 30.0 %" in line(client, a)
+    assert "v1 stays (v2 was judged): not better" in line(client, b)
+    assert "all rows were refused" in line(client, c)
+    assert "ValueError: no" in line(client, d)
+    soup = page(client.get("/retrains/1/progress"))
+    assert "4 of 4 done" in text_of(soup)
+    assert text_of(soup.select_one(".badge")) == "finished"
+    assert "hx-trigger" not in str(soup)
+
+
+def test_a_running_retrain_asks_again_every_two_seconds(client: FlaskClient) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+
+    assert page(client.get("/retrains/1/progress")).select_one("#retrain-1")["hx-trigger"] == "every 2s"  # type: ignore[index]
+
+
+def test_decisions_of_other_requests_change_nothing_here(client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.journal(Entry(KETTLE, "promoted", "another request", numbers={"version": 9}))
+
+    assert items(client) == {str(KETTLE): "queued"}
+
+
+def test_what_a_run_left_open_is_closed_with_a_reason(app: Flask, client: FlaskClient, background: Background,
+                                                      dagster: FakeDagster, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    background.send()
+    request_id = requests_stored(app)[0]
+    background.journal(Entry(SCATTERED[0], "started", request_id), Entry(SCATTERED[1], "trained", request_id))
+    dagster.carried[0].state = "failed"
+    background.follow()
+    assert "failed" not in items(client).values()  # a crashed run may be started again
+
+    let_time_pass(app, seconds=20)
+    background.follow()
+    assert list(items(client).values()) == ["failed", "being judged", "failed", "failed"]
+    assert "the run failed while it was trained" in line(client, SCATTERED[0])
+
+    background.journal(Entry(SCATTERED[1], "kept", request_id, reason="no"))
+    assert state(client) == "finished"
+
+
+def test_a_candidate_that_nobody_judges_is_given_up_in_the_end(app: Flask, client: FlaskClient,
+                                                               background: Background, dagster: FakeDagster) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    background.journal(Entry(KETTLE, "trained", requests_stored(app)[0]))
+    dagster.carried[0].state = "succeeded"
+    background.follow()
+    let_time_pass(app, seconds=16 * 60)
+    background.follow()
+    assert "promotion sensor" in line(client, KETTLE)
+
+    background.journal(Entry(KETTLE, "promoted", requests_stored(app)[0], numbers={"version": 1}))
+    assert items(client) == {str(KETTLE): "promoted"}  # what the journal says counts
+
+
+def let_time_pass(app: Flask, seconds: float) -> None:
+    """Let the run have ended that long ago."""
+    from datetime import timedelta
+
+    with app.app_context():
+        for retrain in db.session.query(Retrain):
+            assert retrain.ended_at is not None
+            retrain.ended_at -= timedelta(seconds=seconds)
+        db.session.commit()
+
+
+def test_cancelling_before_it_is_sent_sends_nothing(client: FlaskClient, background: Background,
+                                                    dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    post(client, "/retrains/1/cancel", {})
+    background.send()
+
+    assert state(client) == "cancelled"
+    assert dagster.carried == []
+    ask_for_retrain(client, keys_of(SCATTERED))
+    assert set(items(client, 2)) == {str(each) for each in SCATTERED}
+
+
+def test_cancelling_a_running_one_stops_it_in_dagster(app: Flask, client: FlaskClient, background: Background,
+                                                      dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    background.send()
+    background.journal(Entry(SCATTERED[0], "promoted", requests_stored(app)[0], numbers={"version": 1}))
+    post(client, "/retrains/1/cancel", {})
+    assert "Being cancelled" in text_of(page(client.get("/retrains/1")))
+
+    background.follow()
+    let_time_pass(app, seconds=20)
+    background.follow()
+    assert dagster.carried[0].state == "cancelled"
+    assert list(items(client).values()) == ["promoted", "cancelled", "cancelled", "cancelled"]
+    assert state(client) == "finished"
+    assert "nothing left to cancel" in text_of(page(client.get(post(client, "/retrains/1/cancel", {}).location)))
+
+
+def test_region_items_that_dagster_does_not_know_are_told_and_the_rest_is_sent(client: FlaskClient,
+                                                                               background: Background,
+                                                                               dagster: FakeDagster) -> None:
+    dagster.keys.remove(ODD.key)
+    ask_for_retrain(client, [KETTLE.key, ODD.key])
+    background.send()
+
+    assert dagster.carried[0].keys == [KETTLE.key]
+    assert "Dagster has no partition for it" in line(client, ODD)
+
+
+def test_unknown_region_items_and_retrains_are_404(client: FlaskClient) -> None:
+    assert ask_for_retrain(client, ["north|nothing"]).status_code == 404
+    assert client.get("/retrains/7").status_code == 404
+    assert client.get("/retrains/99999999999999999999").status_code == 404
+    assert post(client, "/retrains/7/cancel", {}).status_code == 404
+
+
+def test_everything_that_matches_can_be_retrained(client: FlaskClient, background: Background,
+                                                  dagster: FakeDagster) -> None:
+    ask_for_retrain(client, [], everything="1")
+    background.send()
+
+    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("backfill", len(REGION_ITEMS))
+
+
+def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskClient, background: Background) -> None:
+    assert "Nobody has asked" in text_of(page(client.get("/retrains")))
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
+
+    assert re.search(r"#1 .* planner@example.com finished 1 1 kept", text_of(page(client.get("/retrains")).tbody))
