@@ -25,7 +25,7 @@ from demand_assets.sensors import UNFINISHED
 from demand_assets.settings import Settings
 from demand_assets.sources.source import SourceError
 
-LOOK_SECONDS = 2
+LOOK_SECONDS = 5
 JUDGING_SECONDS = 120
 """How long the decisions on the last candidates are waited for after the training runs have ended."""
 

@@ -5,9 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand"})
+RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
+                              "upper_80"})
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
 HORIZONS = {"D": 28, "W": 8, "M": 6}
 
@@ -18,8 +19,14 @@ class DatasetFileError(ValueError):
     """A dataset file that cannot be used; the message names each wrong entry."""
 
 
+def _checked_date(value: str | None) -> str | None:
+    if value is not None:
+        date.fromisoformat(value)
+    return value
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Driver(_Strict):
@@ -50,6 +57,11 @@ class Driver(_Strict):
             raise ValueError("a category has no order, so its effect can only be 'none'")
         if self.future == "given" and self.default is None:
             raise ValueError("future = 'given' needs a default, the value when no scenario says otherwise")
+        fits = {"number": isinstance(self.default, int | float) and not isinstance(self.default, bool),
+                "yes_no": self.default in (True, False), "category": isinstance(self.default, str)}
+        if self.default is not None and not fits[self.kind]:
+            raise ValueError(f"default = {self.default!r} does not fit kind = {self.kind!r}: a number such as 0.5, "
+                             "true or false, or a category's text is expected")
         return self
 
     @property
@@ -85,9 +97,7 @@ class Columns(_Strict):
     @field_validator("date_start")
     @classmethod
     def _is_date(cls, value: str | None) -> str | None:
-        if value is not None:
-            date.fromisoformat(value)
-        return value
+        return _checked_date(value)
 
 
 class SimulatedSource(_Strict):
@@ -104,6 +114,11 @@ class SimulatedSource(_Strict):
     """Let a simulated day pass in so many seconds from the first start on, to watch the loop; else in a real day."""
     confounded: bool = False
     """Promos come with price cuts and prices rise with demand, so that effects cannot be told apart naively."""
+
+    @field_validator("today")
+    @classmethod
+    def _is_date(cls, value: str | None) -> str | None:
+        return _checked_date(value)
 
 
 class FileSource(_Strict):
@@ -189,6 +204,21 @@ class Dataset(_Strict):
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
 
+    @field_validator("title", mode="after")
+    @classmethod
+    def _titled(cls, title: str, given: ValidationInfo) -> str:
+        return title or str(given.data.get("name", "")).replace("_", " ")
+
+    @field_validator("season_lengths", mode="after")
+    @classmethod
+    def _seasons(cls, seasons: tuple[int, ...], given: ValidationInfo) -> tuple[int, ...]:
+        return tuple(sorted(seasons)) or SEASON_LENGTHS.get(given.data.get("frequency", ""), ())
+
+    @field_validator("horizon", mode="after")
+    @classmethod
+    def _ahead(cls, horizon: int, given: ValidationInfo) -> int:
+        return horizon or HORIZONS.get(given.data.get("frequency", ""), 0)
+
     @model_validator(mode="after")
     def _check(self) -> "Dataset":
         names = [driver.name for driver in self.drivers]
@@ -199,11 +229,7 @@ class Dataset(_Strict):
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
             raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
-        return self.model_copy(update={
-            "title": self.title or self.name.replace("_", " "),
-            "season_lengths": tuple(sorted(self.season_lengths)) or SEASON_LENGTHS[self.frequency],
-            "horizon": self.horizon or HORIZONS[self.frequency],
-        })
+        return self
 
     @property
     def season_length(self) -> int:

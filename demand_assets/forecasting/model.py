@@ -135,7 +135,8 @@ class TrainingRows:
     """Shape (n, features)."""
     ratio: Floats
     """Demand at the target over the level at the origin, shape (n,)."""
-    weight: Floats
+    level: Floats
+    """In units, shape (n,); errors are weighed by it, so that they count in units."""
     target: Ints
     """Target period of each row, so that windows can leave out what they must not have seen."""
 
@@ -162,7 +163,7 @@ def training_rows(series: SeriesFeatures, horizon: int) -> TrainingRows:
     origin, lead = origin[sold], lead[sold]
     level = series.level[origin]
     return TrainingRows(features=series.rows(origin, lead), ratio=series.demand[origin + lead] / level,
-                        weight=level / level.mean(), target=origin + lead)
+                        level=level, target=origin + lead)
 
 
 def fit_booster(rows: TrainingRows, recipe: Recipe, constraints: tuple[int, ...], seen: int) -> xgb.Booster:
@@ -173,9 +174,9 @@ def fit_booster(rows: TrainingRows, recipe: Recipe, constraints: tuple[int, ...]
     use = rows.target < seen
     if not use.any():
         raise NotEnoughHistoryError(f"no training row before period {seen}")
-    ratio = rows.ratio[use]
+    ratio, level = rows.ratio[use], rows.level[use]
     label = np.log1p(ratio) if recipe.scale == "log" else ratio
-    matrix = xgb.QuantileDMatrix(rows.features[use], label, weight=rows.weight[use], max_bin=64, nthread=1)
+    matrix = xgb.QuantileDMatrix(rows.features[use], label, weight=level / level.mean(), max_bin=64, nthread=1)
     return xgb.train({
         "objective": "reg:squarederror", "tree_method": "hist", "max_bin": 64, "nthread": 1, "seed": 0,
         "max_depth": recipe.depth, "eta": recipe.learning_rate, "min_child_weight": recipe.min_child_weight,

@@ -27,7 +27,7 @@ Mask = npt.NDArray[np.bool_]
 FURTHEST_AHEAD = 400
 """Known future drivers further ahead than the longest horizon are not kept."""
 _DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_STRAY_GAP_DAYS = 3 * 365
+_STRAY_GAP_DAYS = 2 * 365
 _STRAY_SHARE = 0.01
 
 
@@ -132,18 +132,21 @@ def _accept_dates(refusals: Refusals, dates: ReadDates, owner: Ordinals, size: i
 
 
 def _accept_strays(refusals: Refusals, days: Dates, owner: Ordinals, is_taken: Mask) -> Mask:
-    """Refuse the few first rows of a region-item that lie years before all others: typing errors and placeholders."""
-    rows = np.flatnonzero(is_taken)
+    """Refuse the few rows of a region-item that lie years before or after all others: typing errors, placeholders."""
+    rows = np.flatnonzero(is_taken & refusals.panel["demand"].notna().to_numpy())
     rows = rows[np.lexsort((days[rows], owner[rows]))]
     jumps = np.flatnonzero((owner[rows][1:] == owner[rows][:-1])
                            & (np.diff(days[rows]).astype(np.int64) > _STRAY_GAP_DAYS))
     strays = np.zeros(len(days), dtype=bool)
     for jump in jumps:
         start, stop = np.searchsorted(owner[rows], [owner[rows[jump]], owner[rows[jump]] + 1])
-        if jump + 1 - start <= max(1, int(_STRAY_SHARE * (stop - start))) and stop - start > 2:
+        few = max(1, int(_STRAY_SHARE * (stop - start)))
+        if stop - start > 2 and jump + 1 - start <= few:
             strays[rows[start:jump + 1]] = True
+        elif stop - start > 2 and stop - jump - 1 <= few:
+            strays[rows[jump + 1:stop]] = True
     refusals.add(strays, "date", "stray_date",
-                 lambda n: f"The date {days[n]} lies more than three years before the region-item's other rows; "
+                 lambda n: f"The date {days[n]} lies more than two years away from the region-item's other rows; "
                            "correct or remove it at the source.")
     return ~strays
 

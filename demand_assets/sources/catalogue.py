@@ -13,6 +13,9 @@ from demand_assets.sources.source import Catalogue
 
 Numbers = npt.NDArray[np.int32]
 
+_FEW_SHARE = 0.05
+"""Of the region-items; so many rows at least tell when demand ends."""
+
 
 class CatalogueBuilder:
     """Collects which region-items there are, in which rows, and when demand ends.
@@ -25,7 +28,7 @@ class CatalogueBuilder:
         self._dataset, self._plan = dataset, plan
         self._today = today.to_datetime64().astype("datetime64[D]")
         self._places: dict[tuple[str, str], int] = {}
-        self._last = np.datetime64("NaT", "D")
+        self._rows_on: dict[np.datetime64, int] = {}
         self._rows: list[int] = []
 
     def add(self, table: pd.DataFrame) -> Numbers:
@@ -52,14 +55,21 @@ class CatalogueBuilder:
         self._rows.extend([0] * (len(self._places) - len(self._rows)))
         self._rows[place] += rows
 
-    def see_dates(self, dates: pd.Series, demand: pd.Series | None) -> None:
-        """Take note of the last date with demand; all have demand when none is given."""
+    def see_dates(self, dates: pd.Series, demand: pd.Series | None = None, rows: pd.Series | None = None) -> None:
+        """Take note of the dates of demand.
+
+        Args:
+            demand: of each date; without it, all dates have demand.
+            rows: how many rows each date stands for; one unless given.
+        """
         days = read_dates(dates, self._dataset.frequency, self._dataset.columns.date_format).days
         counts = ~np.isnat(days) & (days <= self._today)
         if demand is not None:
             counts &= np.isfinite(read_numbers(demand)[0])
-        if counts.any():
-            self._last = np.fmax(self._last, days[counts].max())
+        weights = rows.to_numpy(dtype=float)[counts] if rows is not None else None
+        distinct, place = np.unique(days[counts], return_inverse=True)
+        for day, number in zip(distinct, np.bincount(place, weights, minlength=len(distinct)), strict=True):
+            self._rows_on[day] = self._rows_on.get(day, 0) + int(number)
 
     def catalogue(self) -> tuple[Catalogue, dict[RegionItem, int]]:
         """What was seen, and the number of each region-item that can be used."""
@@ -72,9 +82,14 @@ class CatalogueBuilder:
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused))), numbers
 
     def _last_date(self) -> pd.Timestamp | None:
-        if np.isnat(self._last):
+        """The last date of demand; a few rows dated later than the rest, which typing errors may be, do not move it."""
+        if not self._rows_on:
             return None
-        day = np.array([self._last])
-        weekday = int(weekdays(day)[0])
+        days = np.array(sorted(self._rows_on))
+        rows = np.array([self._rows_on[day] for day in days])
+        usual = min(_FEW_SHARE * len(self._places), float(np.median(rows)))
+        needed = 1 if len(self._places) == 1 else min(max(2.0, usual), rows.sum())
+        last = days[np.flatnonzero(np.cumsum(rows[::-1])[::-1] >= needed)[-1:]]
+        weekday = int(weekdays(last)[0])
         frequency = self._dataset.frequency
-        return pd.Timestamp(period_dates(ordinals(day, frequency, weekday), frequency, weekday)[0])
+        return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])

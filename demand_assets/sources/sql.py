@@ -75,18 +75,18 @@ class Database:
         demand = sorted(self._plan.demand_columns())
         groups = self._select(lambda table: sa.select(*(table.c[name] for name in keys), sa.func.count().label("rows"))
                               .group_by(*(table.c[name] for name in keys)))
-        dates = self._select(lambda table: sa.select(table.c[self._date]).distinct()
-                             .where(*(table.c[name].is_not(None) for name in demand)))
+        dates = self._select(lambda table: sa.select(table.c[self._date], sa.func.count().label("rows"))
+                             .where(*(table.c[name].is_not(None) for name in demand)).group_by(table.c[self._date]))
         if groups["rows"].sum() == 0:
             raise self._error("has no rows. Fill the table, or correct the query")
         builder = CatalogueBuilder(self._dataset, self._plan, self.today())
-        builder.see_dates(self._plan.dates(dates), None)
         regions, items = self._plan.names(groups, "region"), self._plan.names(groups, "item")
         raw: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
         for place, (region, item) in enumerate(zip(regions, items, strict=True)):
             builder.add_names(region, item, int(groups["rows"].iloc[place]))
             own = [groups[name].iloc[place] if name else None for name in (self._region, self._item)]
             raw.setdefault((region, item), []).append((own[0], own[1]))
+        builder.see_dates(self._plan.dates(dates), rows=dates["rows"])
         catalogue, _ = builder.catalogue()
         self._names = {entry: raw[entry.region, entry.item] for entry in catalogue.region_items}
         self._catalogued = (fingerprint, catalogue)

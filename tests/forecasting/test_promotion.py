@@ -1,0 +1,105 @@
+"""The gate, on contests small enough to be judged by eye."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from demand_assets.forecasting.promotion import Contestant, judge
+
+ACTUAL = np.full((3, 4), 100.0)
+NAIVE = np.full((3, 4), 130.0)
+HONEST_ERRORS = np.array([[5, -5, 5, -5]] * 3, dtype=float)
+
+
+def contestant(error: float | np.ndarray = HONEST_ERRORS, half_width: float = 6.0, data: str = "old",
+               recipe: str = "a", trained_to: str = "2026-01-01") -> Contestant:
+    forecast = ACTUAL + error
+    inside = np.where(np.arange(12).reshape(3, 4) % 5 == 4, 0.0, half_width)
+    return Contestant(forecast=forecast, lower_80=forecast - inside, upper_80=forecast + inside, data_hash=data,
+                      recipe={"name": recipe}, trained_to=trained_to)
+
+
+def test_a_first_model_is_promoted_when_it_beats_seasonal_naive() -> None:
+    decision = judge(ACTUAL, contestant(), None, NAIVE)
+
+    assert decision.verdict == "promote"
+    assert decision.reason == "first model: WAPE 0.050 against 0.300 of seasonal naive"
+    assert decision.numbers["wape"] == 0.05
+
+
+def test_a_model_worse_than_seasonal_naive_is_kept_out() -> None:
+    decision = judge(ACTUAL, contestant(20 * np.sign(HONEST_ERRORS)), None, np.full((3, 4), 110.0))
+
+    assert (decision.verdict, decision.reason) == ("keep", "WAPE 0.200 is worse than seasonal naive with 0.100")
+
+
+def test_the_margin_decides_on_the_same_demand() -> None:
+    production = contestant(recipe="b")
+
+    by_half_a_percent = judge(ACTUAL, contestant(0.995 * HONEST_ERRORS), production, NAIVE)
+    by_two_percent = judge(ACTUAL, contestant(0.98 * HONEST_ERRORS), production, NAIVE)
+
+    assert by_half_a_percent.verdict == "keep"
+    assert "margin" in by_half_a_percent.reason
+    assert by_two_percent.verdict == "promote"
+
+
+def test_equal_accuracy_on_newer_demand_is_promoted() -> None:
+    decision = judge(ACTUAL, contestant(data="new", trained_to="2026-02-01"), contestant(), NAIVE)
+
+    assert decision.verdict == "promote"
+    assert "newer demand (to 2026-02-01)" in decision.reason
+
+
+def test_the_same_demand_and_recipe_is_nothing_new() -> None:
+    decision = judge(ACTUAL, contestant(), contestant(), NAIVE)
+
+    assert decision.verdict == "keep"
+    assert decision.reason.startswith("nothing new")
+
+
+def test_a_worse_model_on_newer_demand_is_kept_out() -> None:
+    decision = judge(ACTUAL, contestant(1.1 * HONEST_ERRORS, data="new", trained_to="2026-02-01"), contestant(), NAIVE)
+
+    assert decision.verdict == "keep"
+
+
+def test_a_biased_candidate_is_kept_out_unless_production_is_worse() -> None:
+    biased = contestant(np.full((3, 4), 26.0), half_width=30.0)
+
+    first = judge(ACTUAL, biased, None, NAIVE)
+    against_a_worse_one = judge(ACTUAL, biased, contestant(np.full((3, 4), 29.0), recipe="b"), NAIVE)
+
+    assert (first.verdict, first.reason) == (
+        "keep", "its forecasts are too high by 0.260 of demand; at most 0.250 is allowed")
+    assert against_a_worse_one.verdict == "promote"
+
+
+@pytest.mark.parametrize(("half_width", "share"), [(1.0, "0.000"), (1000.0, "1.000")])
+def test_collapsed_and_boundless_intervals_are_kept_out(half_width: float, share: str) -> None:
+    everywhere = contestant(half_width=half_width)
+    everywhere = replace(everywhere, lower_80=everywhere.forecast - half_width,
+                         upper_80=everywhere.forecast + half_width)
+
+    decision = judge(ACTUAL, everywhere, None, NAIVE)
+
+    assert decision.verdict == "keep"
+    assert f"held a share of {share} of the actuals" in decision.reason
+
+
+def test_nothing_sold_keeps_the_baseline() -> None:
+    zeros = np.zeros((3, 4))
+
+    decision = judge(zeros, contestant(), None, zeros)
+
+    assert decision.verdict == "keep"
+    assert "nothing was sold" in decision.reason
+    assert decision.numbers["wape"] is None
+
+
+def test_unknown_actuals_are_left_out() -> None:
+    actual = ACTUAL.copy()
+    actual[0, 0] = np.nan
+
+    assert judge(actual, contestant(), None, NAIVE).numbers["wape"] == 0.05

@@ -1,0 +1,127 @@
+"""The registry on a real MLflow store, without a server."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.promotion import Decision
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError
+from demand_assets.forecasting.training import QUICK_RECIPES, train
+from tests.forecasting.conftest import weekly_demand
+
+KETTLES = RegionItem("north", "kettle")
+ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")
+PROMOTE = Decision("promote", "better", {"wape": 0.1})
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture
+def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Registry:
+    dataset = "".join(character for character in request.node.name if character.isalnum())[-40:]
+    return Registry(uri, dataset, artifacts=str(tmp_path / "artifacts"))
+
+
+@pytest.fixture
+def model(weekly: Dataset) -> ForecastModel:
+    return train(weekly_demand(60), weekly, QUICK_RECIPES[:1])
+
+
+def register(registry: Registry, one: RegionItem, model: ForecastModel) -> int:
+    with registry.batch("training", {}) as batch:
+        return batch.register(one, model, {"request_id": "r1"})
+
+
+def promote(registry: Registry, one: RegionItem, version: int, model: ForecastModel) -> None:
+    registry.record_decision(one, version, PROMOTE, "r1", asdict(model.card))
+
+
+@pytest.mark.parametrize("one", [KETTLES, ODD], ids=["plain", "odd"])
+def test_a_version_comes_back_whole(registry: Registry, model: ForecastModel, one: RegionItem) -> None:
+    version = register(registry, one, model)
+
+    loaded = registry.load(one, version)
+
+    assert loaded.card == model.card
+    assert loaded.booster.save_raw() == model.booster.save_raw()
+    assert registry.entry(one).candidate == 1
+    assert registry.entry(one).production is None
+    assert registry.tags(one, 1)["region"] == one.region
+
+
+def test_nothing_is_pickled_and_the_signature_is_kept(registry: Registry, model: ForecastModel, tmp_path: Path) -> None:
+    register(registry, KETTLES, model)
+
+    folder = registry.fetch(KETTLES.model_name(registry._dataset), 1, tmp_path / "cache")
+
+    assert {"model.ubj", "forecast.json", "MLmodel"} <= {file.name for file in folder.iterdir()}
+    assert not [file for file in folder.iterdir() if file.suffix in (".pkl", ".pickle")]
+    assert "signature" in (folder / "MLmodel").read_text()
+
+
+def test_promotion_remembers_what_it_replaced(registry: Registry, model: ForecastModel) -> None:
+    for _ in range(2):
+        promote(registry, KETTLES, register(registry, KETTLES, model), model)
+
+    entry = registry.entry(KETTLES)
+
+    assert (entry.production, entry.previous, entry.candidate) == (2, 1, 2)
+    assert entry.summary["trained_to"] == model.card.trained_to
+    assert json.loads(registry.tags(KETTLES, 2)["decision_numbers"]) == {"wape": 0.1}
+
+
+def test_promoting_twice_is_promoting_once(registry: Registry, model: ForecastModel) -> None:
+    for _ in range(2):
+        promote(registry, KETTLES, register(registry, KETTLES, model), model)
+
+    promote(registry, KETTLES, 2, model)
+
+    assert (registry.entry(KETTLES).production, registry.entry(KETTLES).previous) == (2, 1)
+
+
+def test_keeping_leaves_production_and_says_why(registry: Registry, model: ForecastModel) -> None:
+    promote(registry, KETTLES, register(registry, KETTLES, model), model)
+    promoted_at = registry.entry(KETTLES).promoted_at
+
+    registry.record_decision(KETTLES, register(registry, KETTLES, model), Decision("keep", "worse"), "r2", {})
+
+    entry = registry.entry(KETTLES)
+    assert (entry.production, entry.candidate, entry.decision, entry.reason) == (1, 2, "keep", "worse")
+    assert entry.promoted_at == promoted_at
+
+
+def test_changes_are_found_by_watermark(registry: Registry, model: ForecastModel) -> None:
+    promote(registry, KETTLES, register(registry, KETTLES, model), model)
+    entries, watermark = registry.entries_since(0)
+
+    later, _ = registry.entries_since(watermark + 120_000)
+
+    assert [entry.region_item for entry in entries] == [KETTLES]
+    assert later == []
+
+
+def test_other_datasets_are_left_out(registry: Registry, model: ForecastModel, uri: str) -> None:
+    register(registry, KETTLES, model)
+
+    entries, _ = Registry(uri, "another").entries_since(0)
+
+    assert entries == []
+
+
+def test_what_is_not_there_is_said(registry: Registry) -> None:
+    assert registry.entry(RegionItem("no", "where")) is None
+    with pytest.raises(NotRegisteredError, match="version 9"):
+        registry.tags(RegionItem("no", "where"), 9)
+
+
+def test_a_server_that_is_down_is_said() -> None:
+    with pytest.raises(RegistryDownError, match="127.0.0.1:9"):
+        Registry("http://127.0.0.1:9", "shop").entries_since(0)
