@@ -56,17 +56,17 @@ def source_of(tmp_path, table, **entries):
 
 
 def test_counted_weeks_a_logarithm_and_a_price_column_for_each_brand(tmp_path):
-    table = pd.DataFrame({"store": [2, 2, 2], "brand": [1, 2, 1], "week": [40, 40, 41], "logmove": np.log([10, 20, 30]),
-                          "price1": [1.5, 1.5, 1.6], "price2": [2.5, 2.5, 2.6]})
+    table = pd.DataFrame({"store": [2, 2, 2], "brand": [1, 1, 2], "week": [40, 41, 41], "logmove": np.log([10, 30, 20]),
+                          "price1": [1.5, 1.6, 1.6], "price2": [2.5, 2.6, 2.6]})
     source = source_of(tmp_path, table, drivers=[{"name": "price", "kind": "number"}], columns={
         "date": "week", "date_start": "1989-09-07", "region": "store", "item": "brand",
         "expressions": {"demand": "exp(logmove)"}, "drivers": {"price": "price{item}"}})
 
     rows = source.read([RegionItem("2", "1"), RegionItem("2", "2")]).sort_values(["item", "date"])
 
-    assert rows["date"].tolist() == list(pd.to_datetime(["1990-06-14", "1990-06-21", "1990-06-14"]))
+    assert rows["date"].tolist() == list(pd.to_datetime(["1990-06-14", "1990-06-21", "1990-06-21"]))
     assert rows["demand"].tolist() == pytest.approx([10, 30, 20])
-    assert rows["price"].tolist() == [1.5, 1.6, 2.5]
+    assert rows["price"].tolist() == [1.5, 1.6, 2.6]
     assert source.catalogue().last_date == pd.Timestamp("1990-06-21")
 
 
