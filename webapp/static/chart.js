@@ -6,8 +6,8 @@
 
   // A band is an invisible line at its lower edge with its height stacked on top.
   const band = (name, rows, fill) => [
-    { name, type: "line", stack: name, data: rows.map(([date, , lower]) => [date, lower]), lineStyle: { opacity: 0 }, symbol: "none", silent: true, tooltip: { show: false } },
-    { name, type: "line", stack: name, data: rows.map(([date, , lower, upper]) => [date, upper - lower]), lineStyle: { opacity: 0 }, areaStyle: { color: fill, opacity: 0.22 }, symbol: "none", silent: true },
+    { name, type: "line", stack: name, data: rows.map(([date, , lower]) => [date, lower]), lineStyle: { opacity: 0 }, symbol: "none", silent: true, itemStyle: { color: fill } },
+    { name, type: "line", stack: name, data: rows.map(([date, , lower, upper]) => [date, upper - lower]), lineStyle: { opacity: 0 }, areaStyle: { color: fill, opacity: 0.22 }, itemStyle: { color: fill, opacity: 0.3 }, symbol: "none", silent: true },
   ];
 
   const tooltip = (chart, data, unit) => (points) => {
@@ -35,11 +35,11 @@
     return {
       animation: false,
       textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
-      grid: { left: 8, right: 12, top: 40, bottom: 56, containLabel: true },
-      legend: { top: 4, left: 0, textStyle: { color: text }, itemWidth: 28, data: ["Demand", plan, ...(data.scenario.length ? ["Scenario"] : []), "80 % interval"] },
+      grid: { left: 8, right: 28, top: 40, bottom: 56, containLabel: true },
+      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 28, itemHeight: 10, itemStyle: { opacity: 0 }, data: ["Demand", plan, ...(data.scenario.length ? ["Scenario"] : []), { name: "80 % interval", icon: "rect", itemStyle: { opacity: 0.3 } }] },
       tooltip: { trigger: "axis", formatter: tooltip(chart, data, unit), backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: dates, boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true }, axisTick: { show: false } },
-      yAxis: { type: "value", min: 0, name: unit, nameTextStyle: { color: text, align: "left" }, nameGap: 10, axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
+      yAxis: { type: "value", min: 0, axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
       dataZoom: [
         { type: "inside", startValue: Math.max(0, dates.length - shown), endValue: dates.length - 1, zoomOnMouseWheel: "ctrl" },
         { type: "slider", height: 22, bottom: 10, borderColor: faint, textStyle: { color: text }, brushSelect: false },

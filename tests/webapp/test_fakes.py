@@ -1,0 +1,172 @@
+"""The fakes and the real systems answer alike."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster_graphql.schema import create_schema
+from graphql import parse, validate
+
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.promotion import Decision
+from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError, RegistryEntry
+from tests.webapp.conftest import KETTLE, ODD
+from tests.webapp.fakes import FakeDagster, FakeRegistry
+from tests.webapp.graphql_server import GraphQL, serving
+from webapp.dagster_client import DOCUMENTS, DagsterClient, DagsterDownError, DagsterRefusedError, Sent
+
+Promote = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database as it is before the first model; its making takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Registry(f"sqlite:///{file}", "shop").entries_since(0)
+    return file
+
+
+@pytest.fixture(params=["fake", "real"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    if request.param == "fake":
+        return FakeRegistry(tmp_path / "registry", "shop")
+    file = shutil.copy(request.getfixturevalue("empty_mlflow"), tmp_path / "mlflow.db")
+    return Registry(f"sqlite:///{file}", "shop", (tmp_path / "artifacts").as_uri())
+
+
+@pytest.fixture
+def promote(registry: Any, model: ForecastModel) -> Promote:
+    """Register a model and put it in production."""
+    if isinstance(registry, FakeRegistry):
+        return lambda region_item: registry.promote(region_item, model)
+
+    def really(region_item: Any) -> int:
+        with registry.batch("test", {}) as batch:
+            version: int = batch.register(region_item, model, {})
+        registry.record_decision(region_item, version, Decision("promote", "better"), "", {"wape": 0.1})
+        return version
+
+    return really
+
+
+def newest(registry: Any) -> dict[str, RegistryEntry]:
+    entries, _ = registry.entries_since(0)
+    return {entry.name: entry for entry in entries}
+
+
+def test_an_empty_registry_has_no_entries(registry: Any) -> None:
+    assert registry.entries_since(0) == ([], 0)
+
+
+def test_a_promotion_shows_version_and_what_it_replaced(registry: Any, promote: Promote) -> None:
+    assert (promote(KETTLE), promote(KETTLE), promote(ODD)) == (1, 2, 1)
+
+    entry = newest(registry)[KETTLE.model_name("shop")]
+    assert (entry.region_item, entry.production, entry.previous, entry.candidate) == (KETTLE, 2, 1, 2)
+    assert (entry.decision, entry.reason) == ("promote", "better")
+    assert entry.summary["wape"] > 0
+    assert newest(registry)[ODD.model_name("shop")].previous is None
+
+
+def test_what_changed_since_is_found_again(registry: Any, promote: Promote) -> None:
+    promote(KETTLE)
+    _, watermark = registry.entries_since(0)
+    promote(ODD)
+    entries, later = registry.entries_since(watermark)
+
+    assert ODD in [entry.region_item for entry in entries]
+    assert later > watermark
+
+
+def test_files_are_fetched_whole(registry: Any, promote: Promote, tmp_path: Path) -> None:
+    version = promote(ODD)
+    path = registry.fetch(ODD.model_name("shop"), version, tmp_path / "cache")
+
+    assert path == tmp_path / "cache" / ODD.model_name("shop") / "1"
+    assert ForecastModel.load(path, version).version == 1
+    with pytest.raises(NotRegisteredError):
+        registry.fetch(ODD.model_name("shop"), 7, tmp_path / "cache")
+
+
+def test_a_registry_that_is_down_says_so(tmp_path: Path) -> None:
+    fake = FakeRegistry(tmp_path, "shop")
+    fake.is_down = True
+    for registry in (fake, Registry("http://127.0.0.1:9", "shop")):
+        with pytest.raises(RegistryDownError):
+            registry.entries_since(0)
+        with pytest.raises(RegistryDownError):
+            registry.fetch("shop.north.kettle", 1, tmp_path / "cache")
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, GraphQL]]:
+    graphql = GraphQL(FakeDagster(keys=["a|1", "a|2", "b|1"]))
+    with serving(graphql) as url:
+        yield url, graphql
+
+
+@pytest.fixture(params=["fake", "client"])
+def dagster(request: pytest.FixtureRequest, server: tuple[str, GraphQL]) -> Any:
+    return server[1].dagster if request.param == "fake" else DagsterClient(server[0])
+
+
+def test_what_was_sent_is_found_by_its_request(dagster: Any) -> None:
+    dagster.check()
+    assert dagster.partition_keys() == ["a|1", "a|2", "b|1"]
+    run = dagster.launch_run("request 1", ["a|1", "b|1"])
+    backfill = dagster.launch_backfill("request 2", ["a|1", "a|2"], "two")
+
+    assert (run.carrier, backfill.carrier) == ("run", "backfill")
+    assert (dagster.find("request 1"), dagster.find("request 2"), dagster.find("3")) == (run, backfill, None)
+
+
+def test_unknown_keys_and_ids_are_refused(dagster: Any) -> None:
+    with pytest.raises(DagsterRefusedError, match="could not be found"):
+        dagster.launch_backfill("request", ["z|9"], "one")
+    with pytest.raises(DagsterRefusedError, match="could not be found"):
+        dagster.state(Sent("backfill", "nothing"), "request")
+    with pytest.raises(DagsterRefusedError, match="could not be found"):
+        dagster.run_state("nothing")
+
+
+@pytest.mark.parametrize("carrier", ["run", "backfill"])
+def test_cancelling_stops_what_runs_and_leaves_what_ended(dagster: Any, server: tuple[str, GraphQL],
+                                                          carrier: str) -> None:
+    sent = (dagster.launch_run("1", ["a|1"]) if carrier == "run" else dagster.launch_backfill("1", ["a|1"], "one"))
+    dagster.cancel(sent, "1")
+    assert dagster.state(sent, "1") == "cancelled"
+
+    server[1].dagster.carried[0].state = "succeeded"
+    dagster.cancel(sent, "1")
+    assert dagster.state(sent, "1") == "succeeded"
+
+
+@pytest.mark.parametrize(("status", "content", "kind", "message"), [
+    (500, b'{"data": {"launchRun": {"__typename": "PythonError", "message": "disk full"}}}', DagsterDownError,
+     "Dagster failed: disk full"),
+    (502, b"<html>Bad gateway", DagsterDownError, "status 502"),
+    (200, b'{"errors": [{"message": "Cannot query field"}]}', DagsterRefusedError, "Cannot query field"),
+    (200, b'{"data": {"launchRun": {"__typename": "RunConfigValidationInvalid", "errors": [{"message": "missing x"}]}}'
+          b'}', DagsterRefusedError, "missing x"),
+])
+def test_errors_are_told_apart_by_what_can_be_done(server: tuple[str, GraphQL], status: int, content: bytes,
+                                                   kind: type[Exception], message: str) -> None:
+    url, graphql = server
+    graphql.raw = (status, content)
+
+    with pytest.raises(kind, match=message):
+        DagsterClient(url).launch_run("1", ["a|1"])
+
+
+def test_nobody_there_is_down() -> None:
+    with pytest.raises(DagsterDownError, match="cannot be reached"):
+        DagsterClient("http://127.0.0.1:9").check()
+
+
+def test_every_document_is_valid_for_the_installed_dagster() -> None:
+    schema = create_schema().graphql_schema  # type: ignore[attr-defined]
+
+    assert {document.split("(")[0]: validate(schema, parse(document)) for document in DOCUMENTS
+            if validate(schema, parse(document))} == {}

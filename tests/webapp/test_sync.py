@@ -1,0 +1,294 @@
+"""The background process: what it learns, what it announces, and what it survives."""
+
+import fcntl
+import logging
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from demand_assets.forecasting.journal import Entry, Journal
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.registry import RegistryDownError
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
+from tests.webapp.fakes import FakeDagster, FakeRegistry
+from webapp.database import db, now
+from webapp.ingest import take_up
+from webapp.sync import AlreadyRunningError, DagsterLoop, OnlyOne, RegistryLoop, StoreLoop, run
+from webapp.systems import note
+from webapp.tables import JournalFile, RegionItemRow, SystemState
+
+
+def row(app: Flask, region_item: RegionItem = KETTLE) -> RegionItemRow:
+    with app.app_context():
+        found = db.session.get_one(RegionItemRow, region_item.key)
+        db.session.expunge(found)
+        return found
+
+
+def test_the_journal_is_read_once_and_only_what_is_new(app: Flask, background: Background) -> None:
+    journal = Journal(background.services.store)
+    journal.write([Entry(KETTLE, "started", run_id="run1")])
+    journal.write([Entry(KETTLE, "validated", numbers={"last_date": "2026-06-30"})])
+
+    assert background.read() == 2
+    assert background.read() == 0
+    journal.write([Entry(KETTLE, "trained")])
+    assert background.read() == 1
+    assert (row(app).last_date, row(app).activity) == ("2026-06-30", "judging")
+
+
+def test_the_same_entries_twice_change_nothing(app: Flask, background: Background) -> None:
+    entries = [Entry(KETTLE, "started", run_id="run1"), Entry(KETTLE, "kept", reason="no")]
+    background.journal(*entries)
+    with app.app_context():
+        take_up(entries)
+        db.session.commit()
+
+    assert (row(app).step, row(app).activity, row(app).status) == ("kept", "", "baseline")
+
+
+def test_a_crash_before_the_commit_loses_and_repeats_nothing(app: Flask, background: Background) -> None:
+    journal = Journal(background.services.store)
+    journal.write([Entry(KETTLE, "kept", reason="first")])
+    with app.app_context():
+        take_up(list(journal.read(background.services.store.names("journal")[0])))
+        db.session.add(JournalFile(name="half"))
+        db.session.rollback()  # killed here
+
+    assert row(app).step == ""
+    assert background.read() == 1
+    assert row(app).reason == "first"
+
+
+def test_a_damaged_journal_file_is_left_out_and_told(app: Flask, background: Background,
+                                                     caplog: pytest.LogCaptureFixture) -> None:
+    background.services.store.write_bytes("journal/20260101T000000000000-00000000.jsonl", b'{"half')
+    background.journal(Entry(KETTLE, "kept", reason="no"))
+
+    assert row(app).step == "kept"
+    assert "is left out" in caplog.text
+    assert background.read() == 0
+
+
+def test_notes_of_read_files_do_not_pile_up(app: Flask, background: Background) -> None:
+    store = background.services.store
+    line = b'{"region_item": "north|kettle", "step": "started", "at": "2026-01-01T00:00:00+00:00"}'
+    for minute in range(30):
+        store.write_bytes(f"journal/20260101T00{minute:02}00000000-00000000.jsonl", line)
+    background.read()
+
+    with app.app_context():
+        assert (db.session.scalar(select(func.count()).select_from(JournalFile)) or 0) <= 3
+    assert background.read() == 0
+
+
+def test_region_items_that_only_the_journal_knows_are_no_error(app: Flask, background: Background) -> None:
+    new = RegionItem("east", "new one")
+    background.journal(Entry(new, "validated", numbers={"last_date": "2026-06-30"}))
+    assert not row(app, new).in_catalogue
+
+    background.catalogue(new, *REGION_ITEMS)
+    assert (row(app, new).in_catalogue, row(app, new).position) == (True, 0)
+
+
+def test_good_demand_ends_a_quarantine(app: Flask, background: Background) -> None:
+    background.journal(Entry(KETTLE, "quarantined", reason="too few rows"))
+    assert row(app).status == "quarantined"
+    background.journal(Entry(KETTLE, "validated", numbers={"quarantined_by_rule": {}}))
+    assert (row(app).status, row(app).quarantined_rows) == ("untrained", 0)
+
+
+def test_a_version_is_announced_after_it_forecast_here(app: Flask, background: Background, registry: FakeRegistry,
+                                                       model: ForecastModel) -> None:
+    registry.promote(KETTLE, model, {"wape": 0.1})
+    background.watch()
+    registry.promote(KETTLE, model, {"wape": 0.05})
+    background.watch()
+
+    found = row(app)
+    assert (found.production_version, found.previous_version, found.wape) == (2, 1, 0.05)
+    assert found.promoted_at is not None
+    assert now() - found.promoted_at < timedelta(minutes=5)
+    assert registry.fetched == [("shop.north.kettle", 1), ("shop.north.kettle", 2)]
+
+
+def test_only_the_version_before_is_kept_on_disk(background: Background, registry: FakeRegistry,
+                                                 model: ForecastModel) -> None:
+    for _ in range(4):
+        registry.promote(KETTLE, model)
+        background.watch()
+
+    folder = background.services.models.folder(KETTLE, 1).parent
+    assert sorted(path.name for path in folder.iterdir()) == ["3", "4"]
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(app: Flask, client: FlaskClient,
+                                                                    background: Background, registry: FakeRegistry,
+                                                                    model: ForecastModel) -> None:
+    registry.promote(KETTLE, model, {"wape": 0.1})
+    background.watch()
+    registry.damage(KETTLE, registry.promote(KETTLE, model, {"wape": 0.05}))
+    background.watch()
+
+    assert (row(app).production_version, row(app).wape) == (1, 0.1)
+    words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")).select_one("#model"))
+    assert "production v1" in words
+    assert "v2 was promoted but cannot forecast here" in words
+
+
+def test_a_kept_candidate_changes_no_version(app: Flask, background: Background, registry: FakeRegistry,
+                                             model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    background.watch()
+    registry.keep(KETTLE, "not better")
+    background.watch()
+
+    assert (row(app).production_version, row(app).candidate_version, row(app).reason) == (1, 2, "not better")
+
+
+def test_files_that_vanish_are_fetched_again_and_meanwhile_something_labelled_forecasts(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    for _ in range(2):
+        registry.promote(KETTLE, model)
+        background.watch()
+    folder = background.services.models.folder
+    shutil.rmtree(folder(KETTLE, 2))
+    forget_loaded_models(background)
+
+    words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
+    assert "v2 is in production, but its files here are damaged and are being fetched again; v1 forecasts" in words
+
+    (folder(KETTLE, 1) / "model.ubj").write_bytes(b"broken")
+    forget_loaded_models(background)
+    words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
+    assert "the seasonal-naive baseline forecasts until then" in words
+
+    background.watch()
+    assert folder(KETTLE, 2).exists()
+    assert "damaged" not in text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
+
+
+def forget_loaded_models(background: Background) -> None:
+    """As another worker, which has loaded nothing yet."""
+    background.services.models._held.clear()
+
+
+def test_forecasts_go_on_while_mlflow_is_down_and_a_banner_says_so(app: Flask, client: FlaskClient,
+                                                                   background: Background, registry: FakeRegistry,
+                                                                   model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    background.watch()
+    registry.is_down = True
+    loop = RegistryLoop(background.services, registry)
+    with app.app_context():
+        note("sync", True)
+        loop.step()
+
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}"))
+    assert "MLflow is down" in text_of(soup.select_one("#systems"))
+    assert "production v1" in text_of(soup.select_one("#model"))
+
+    registry.is_down = False
+    with app.app_context():
+        loop.step()
+    assert text_of(page(client.get("/systems"))) == ""
+
+
+def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(app: Flask, dagster: FakeDagster,
+                                                                   caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="webapp")
+    loop = DagsterLoop(dagster)
+    with app.app_context():
+        loop.step()
+        dagster.is_down = True
+        for _ in range(5):
+            loop.step()
+            loop._check.again()
+        dagster.is_down = False
+        for _ in range(5):
+            loop.step()
+            loop._check.again()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "dagster is down: Dagster cannot be reached", "dagster is back"]
+
+
+def test_a_store_that_cannot_be_read_is_an_outage_too(app: Flask, client: FlaskClient, background: Background) -> None:
+    folder = Path(background.services.settings.store_url)
+    folder.rename(folder.with_name("moved"))
+    folder.write_text("a file where a folder should be")
+    with app.app_context():
+        StoreLoop(background.services).step()
+
+    assert "The demand store is down" in text_of(page(client.get("/systems")))
+
+
+def test_without_the_background_process_the_pages_say_what_waits(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        note("sync", True)
+        db.session.get_one(SystemState, "sync").checked_at = now() - timedelta(minutes=2)
+        db.session.commit()
+
+    assert "The background process is not running" in text_of(page(client.get("/")))
+
+
+def test_it_stops_when_told_and_has_looked_at_everything(app: Flask, background: Background, dagster: FakeDagster,
+                                                         registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(ODD, model)
+    Journal(background.services.store).write([Entry(KETTLE, "kept", reason="no")])
+    stop, ended = Event(), []
+    process = Thread(target=lambda: ended.append(run(app, background.services, registry, dagster, stop)))
+    process.start()
+    for _ in range(600):
+        if row(app).step == "kept" and row(app, ODD).production_version == 1:
+            break
+        stop.wait(0.1)
+    stop.set()
+    process.join(30)
+
+    assert ended == [0]
+    assert (row(app).step, row(app, ODD).production_version) == ("kept", 1)
+
+
+def test_a_loop_that_breaks_ends_the_process_so_that_it_is_started_again(app: Flask, background: Background,
+                                                                         registry: FakeRegistry,
+                                                                         caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FakeDagster):
+        def check(self) -> None:
+            raise AssertionError("nobody foresaw this")
+
+    assert run(app, background.services, registry, Broken(), Event()) == 1
+    assert "the dagster loop broke" in caplog.text
+
+
+def test_only_one_works_on_a_state_directory(tmp_path: Path) -> None:
+    lock = OnlyOne(tmp_path / "sync.lock")
+    with pytest.raises(AlreadyRunningError):
+        OnlyOne(tmp_path / "sync.lock")
+    fcntl.flock(lock._file, fcntl.LOCK_UN)
+    OnlyOne(tmp_path / "sync.lock")
+
+
+def test_an_outage_in_the_middle_of_a_look_leaves_the_rest_for_later(app: Flask, background: Background,
+                                                                     registry: FakeRegistry,
+                                                                     model: ForecastModel) -> None:
+    class Flaky(FakeRegistry):
+        def fetch(self, name: str, version: int, folder: Path) -> Path:
+            raise RegistryDownError("it went away")
+
+    registry.promote(KETTLE, model)
+    registry.__class__ = Flaky
+    with pytest.raises(RegistryDownError):
+        background.watch()
+    assert row(app).production_version is None
+
+    registry.__class__ = FakeRegistry
+    background.watch()
+    assert row(app).production_version == 1
