@@ -1,5 +1,6 @@
 """The dataset file: what is taken for granted, and how each mistake is named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import BaseModel
 
 from demand_assets.forecasting import dataset as dataset_module
 from demand_assets.forecasting.dataset import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.quarantine import RULES
 
 ROOT = Path(__file__).parents[2]
 SHOP = """
@@ -86,11 +88,26 @@ def test_the_dataset_files_that_come_with_the_product_can_be_used(file):
     assert isinstance(load_dataset(file), Dataset)
 
 
+REFERENCE = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", REFERENCE, re.DOTALL))
+def test_the_examples_of_the_reference_can_be_used(tmp_path, example):
+    text = example if "frequency" in example else f'frequency = "D"\n{example}'
+    if "[source]" not in example:
+        text += '[source]\nkind = "file"\npath = "a.csv"\n[[drivers]]\nname = "price"\nkind = "number"\n'
+
+    assert isinstance(load_dataset(written(tmp_path, text)), Dataset)
+
+
+def test_the_reference_explains_every_rule_of_the_quarantine():
+    assert [rule for rule in RULES if f"`{rule}`" not in REFERENCE] == []
+
+
 def test_the_reference_mentions_every_entry():
-    text = (ROOT / "docs" / "datasets.md").read_text()
     models = [model for model in vars(dataset_module).values()
               if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel]
 
-    missing = [f"{model.__name__}.{name}" for model in models for name in model.model_fields if f"`{name}`" not in text]
+    missing = [f"{model.__name__}.{name}" for model in models for name in model.model_fields if f"`{name}`" not in REFERENCE]
 
     assert missing == []
