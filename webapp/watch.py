@@ -16,13 +16,16 @@ from webapp.database import db, now, writing
 from webapp.ingest import set_watermark
 from webapp.production_models import ProductionModels
 from webapp.region_items import new_row, refresh_status, rows_by_key
+from webapp.retrain_requests import close_item, settle
 from webapp.services import Services
-from webapp.tables import RegionItemRow, Watermark
+from webapp.tables import RegionItemRow, RetrainItem, Watermark
 
 log = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
+JOURNAL_LAG = timedelta(seconds=20)
+"""A decision is in the registry a moment before it is in the journal."""
 
 
 class Registry(Protocol):
@@ -124,6 +127,20 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         else:
             row.fetch_after = row.fetch_after or now()
         refresh_status(row)
+        _close_judged(entry)
+
+
+def _close_judged(entry: RegistryEntry) -> None:
+    """Close what waits for a decision that the registry has and the journal lost: its writer died in between."""
+    decided_at = moment(entry.decided_at)
+    if decided_at is None or now() - decided_at < JOURNAL_LAG:
+        return
+    for item in db.session.scalars(select(RetrainItem).where(
+            RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
+            RetrainItem.version == entry.candidate)):
+        if decided_at > datetime.fromisoformat(item.at):
+            close_item(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
+            settle(item.retrain)
 
 
 def take_over(row: RegionItemRow) -> None:

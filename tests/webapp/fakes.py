@@ -99,7 +99,8 @@ class FakeRegistry:
         self.is_down = False
         self.fetched: list[tuple[str, int]] = []
 
-    def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None) -> int:
+    def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None,
+                decided_at: str | None = None) -> int:
         """Register the model as the next version and put it in production; its version."""
         name = region_item.model_name(self._dataset)
         before = self._entries[name][1] if name in self._entries else None
@@ -110,7 +111,8 @@ class FakeRegistry:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         card = summary or {"wape": model.card.wape, "wape_seasonal_naive": model.card.wape_seasonal_naive}
         self._set(RegistryEntry(region_item, name, production=version, candidate=version,
-                                previous=before.production if before else None, promoted_at=at, decided_at=at,
+                                previous=before.production if before else None,
+                                promoted_at=at, decided_at=decided_at or at,
                                 decision="promote", reason="better", summary=card))
         return version
 

@@ -6,8 +6,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.journal import Entry
+from demand_assets.forecasting.model import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, hidden, page, post, text_of
-from tests.webapp.fakes import FakeDagster, keys_of
+from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.database import db
 from webapp.tables import Retrain
@@ -287,3 +288,17 @@ def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskC
     background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
 
     assert re.search(r"#1 .* planner@example.com finished 1 1 kept", text_of(page(client.get("/retrains")).tbody))
+
+
+def test_a_decision_that_the_journal_lost_is_taken_from_the_registry(app: Flask, client: FlaskClient,
+                                                                     background: Background, registry: FakeRegistry,
+                                                                     model: ForecastModel) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    long_ago = "2026-01-01T00:00:00.000+00:00"
+    background.journal(Entry(KETTLE, "trained", requests_stored(app)[0], numbers={"version": 1}, at=long_ago))
+    registry.promote(KETTLE, model, decided_at="2026-01-01T00:01:00+00:00")
+    background.watch()
+
+    assert items(client) == {str(KETTLE): "promoted"}
+    assert state(client) == "finished"
