@@ -87,6 +87,11 @@ class ColumnPlan:
         """The source's columns that demand is made of."""
         return self._recipes["demand"].columns()
 
+    def text_columns(self) -> frozenset[str]:
+        """The source's columns that are no numbers even where they look so: dates and categories."""
+        categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number"]
+        return frozenset(name for ours in ("date", *categories) if (name := self.plain(ours)))
+
     def plain(self, ours: str) -> str | None:
         """The source's column that one of ours is; None where there is none, or it is an expression."""
         recipe = self._recipes.get(ours)

@@ -21,6 +21,7 @@ Positions = npt.NDArray[np.int64]
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _DELIMITERS = ",;\t|"
+_WITH_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"
 
 
 class Table(Protocol):
@@ -98,6 +99,7 @@ class CsvTable:
             self._wanted = plan.wanted(self._header)
             self._places = {name: str(self._header.index(name)) for name in self._wanted}
             self._names = {plan.plain("region"), plan.plain("item")}
+            self._texts = plan.text_columns()
             self._demand = plan.plain("demand")
             self._keys = [name for name in self._wanted if name in plan.key_columns()]
             broken: list[pv.InvalidRow] = []
@@ -161,6 +163,7 @@ class CsvTable:
             whole = np.setdiff1d(np.arange(len(table)), at)
             table = table.take(pa.array(np.argsort(np.concatenate([whole, at]), kind="stable")))
         columns = [table[name].dictionary_encode() if name in self._names
+                   else _text(table[name]) if name in self._texts
                    else _numbers_or_text(table[name], self._source.decimal) for name in self._wanted]
         return pa.table(dict(zip(self._wanted, columns, strict=True)))
 
@@ -176,16 +179,29 @@ class CsvTable:
 
 def _numbers_or_text(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
     """Numbers if every value is one or missing; else text, null where nothing stands."""
-    trimmed = pc.utf8_trim_whitespace(column)
-    numbers = pc.if_else(pc.is_in(trimmed, pa.array(_MISSING)), pa.scalar(None, pa.string()), trimmed)
+    written = pc.utf8_trim_whitespace(column)
     if decimal == ",":
-        numbers = pc.replace_substring(numbers, ",", ".")
+        written = _with_point(written)
+    numbers = pc.if_else(pc.is_in(written, pa.array(_MISSING)), pa.scalar(None, pa.string()), written)
     for kind in (pa.int64(), pa.float64()):
         try:
             return pc.cast(numbers, kind)
         except pa.ArrowInvalid:
             continue
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), column)
+    return _text(written)
+
+
+def _with_point(written: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers written as 1.234,5 rewritten as 1234.5; other values with a point are marked, to be read as no number."""
+    plain = pc.replace_substring(pc.replace_substring(written, ".", ""), ",", ".")
+    marked = pc.binary_join_element_wise(written, "(the decimal mark is ,)", " ")
+    others = pc.if_else(pc.match_substring(written, "."), marked, written)
+    return pc.if_else(pc.match_substring_regex(written, _WITH_COMMA), plain, others)
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as they stand; null where nothing stands."""
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), pa.scalar(None, pa.string()), column)
 
 
 def _as_pandas(table: pa.Table) -> pd.DataFrame:

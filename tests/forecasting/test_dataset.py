@@ -108,6 +108,7 @@ def test_the_reference_mentions_every_entry():
     models = [model for model in vars(dataset_module).values()
               if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel]
 
-    missing = [f"{model.__name__}.{name}" for model in models for name in model.model_fields if f"`{name}`" not in REFERENCE]
+    missing = [f"{model.__name__}.{name}" for model in models for name in model.model_fields
+               if f"`{name}`" not in REFERENCE]
 
     assert missing == []

@@ -137,6 +137,16 @@ def test_spreadsheets_in_other_countries(tmp_path):
     assert table["demand"].tolist() == [1.5]
 
 
+def test_one_dirty_value_leaves_the_numbers_with_a_decimal_comma_alone(tmp_path):
+    values = ["1,5", "abc", "1.234", "12.5", "1.234,5", "", "-2"]
+    lines = [f"north;7;2024-01-{day:02};{value}" for day, value in enumerate(values, start=1)]
+    (tmp_path / "a.csv").write_text("\n".join(["shop;article;day;sold", *lines]))
+
+    table = read(tmp_path / "a.csv", drivers=False, decimal=",")
+
+    assert table["demand"].tolist() == ["1.5", "abc", "1234", "12.5 (the decimal mark is ,)", "1234.5", None, "-2"]
+
+
 def test_another_encoding_must_be_named(tmp_path):
     (tmp_path / "a.csv").write_text("shop,article,day,sold\nnörd,7,2024-01-01,5\n", encoding="latin-1")
 
