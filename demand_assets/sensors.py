@@ -19,6 +19,8 @@ from demand_assets.partitions import PARTITIONS_PER_RUN, missing_keys, region_it
 from demand_assets.resources import PipelineResource
 
 CANDIDATES_PER_TICK = 500
+GATHER_SECONDS = 20
+"""How long a candidate waits for others of a retrain that is still under way: each judging run costs a start."""
 UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
               dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -57,6 +59,10 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         limit=CANDIDATES_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new candidate")
+    waiting = datetime.now(UTC).timestamp() - records[0].timestamp
+    if waiting < GATHER_SECONDS and _unfinished(context.instance, "retrain"):
+        return dg.SensorResult(skip_reason="a retrain is under way and will bring more candidates; they are judged "
+                                           "together")
     last = records[-1].storage_id
     keys = sorted({record.partition_key for record in records if record.partition_key})
     return dg.SensorResult(

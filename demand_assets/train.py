@@ -27,6 +27,8 @@ from demand_assets.progress import Progress
 from demand_assets.settings import Settings
 from demand_assets.sources.source import SourceError
 
+LINE_SECONDS = 15
+"""How often progress is said where there is no terminal to draw a bar on."""
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
 
@@ -126,17 +128,21 @@ def _mean(progress: Progress, metric: str) -> float | None:
 def _shown(console: Console, store: DemandStore, request_id: str, total: int) -> Iterator[None]:
     """A progress bar that follows the journal while the block runs."""
     progress, finished = Progress(store, [request_id]), Event()
-    bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+    bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
+              disable=not console.is_terminal)
     task = bar.add_task("training", total=total)
 
     def follow() -> None:
-        while not finished.wait(1.0):
+        while not finished.wait(1.0 if console.is_terminal else LINE_SECONDS):
             show()
 
     def show() -> None:
         counts = progress.look()
-        words = ", ".join(f"{count} {step}" for step, count in sorted(counts.items()))
-        bar.update(task, completed=sum(counts[step] for step in FINAL_STEPS), description=words or "training")
+        done = sum(counts[step] for step in FINAL_STEPS)
+        words = ", ".join(f"{count} {step}" for step, count in sorted(counts.items())) or "reading"
+        bar.update(task, completed=done, description=words)
+        if not console.is_terminal:
+            console.print(f"{done} of {total} decided: {words}", markup=False)
 
     follower = Thread(target=follow, daemon=True)
     with bar:
