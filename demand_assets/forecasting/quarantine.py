@@ -48,21 +48,26 @@ class Refusals:
     def __post_init__(self) -> None:
         self.any = np.zeros(len(self.panel), dtype=bool)
 
-    def add(self, mask: Mask, column: str, rule: str, message: Callable[[int], str]) -> None:
+    def add(self, mask: Mask, column: str, rule: str, message: Callable[[int, str], str]) -> None:
         """Refuse the values of one column in the rows of the mask.
 
         Args:
-            message: says for a position in the panel what is wrong with the value, what is allowed, what to do.
+            message: says for a position in the panel, and the text of the value there, what is wrong with it, what
+                is allowed, what to do.
         """
         if not mask.any():
             return
         positions = np.flatnonzero(mask)
-        values = self.panel[column].to_numpy(dtype=object)[positions]
+        values = self.texts(column, positions)
         self._parts.append(pd.DataFrame({
-            "position": positions, "column": column, "value": [as_text(value) for value in values], "rule": rule,
-            "message": [message(int(position)) for position in positions]}))
+            "position": positions, "column": column, "value": values, "rule": rule,
+            "message": [message(position, value) for position, value in zip(positions.tolist(), values, strict=True)]}))
         if rule not in HARMLESS:
             self.any |= mask
+
+    def texts(self, column: str, positions: npt.NDArray[np.intp]) -> list[str]:
+        """The source's values at these positions, as a quarantine shows them."""
+        return [as_text(value) for value in self.panel[column].iloc[positions].astype(object)]
 
     def table(self, dates: npt.NDArray[np.datetime64]) -> pd.DataFrame:
         """All refusals by position: schema Quarantine with the column ``position`` before it.
@@ -75,8 +80,9 @@ class Refusals:
             return pd.DataFrame({"position": np.zeros(0, dtype=np.int64), **nothing})
         table = pd.concat(self._parts, ignore_index=True).sort_values(["position", "column"], kind="stable")
         positions = table["position"].to_numpy()
-        read = dates[positions]
-        raw = self.panel["date"].to_numpy(dtype=object)[positions]
-        table["date"] = [as_text(own) if np.isnat(day) else str(day) for day, own in zip(read, raw, strict=True)]
+        unread = np.isnat(dates[positions])
+        texts = np.datetime_as_string(dates[positions], unit="D").astype(object)
+        texts[unread] = self.texts("date", positions[unread])
+        table["date"] = texts
         table["row"] = self.panel["row"].to_numpy(dtype=np.int64)[positions]
         return table[["position", *COLUMNS]].reset_index(drop=True)

@@ -9,11 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset, Driver
-from demand_assets.forecasting.periods import WORDS, Dates, Frequency, Ordinals, ordinals, weekdays
+from demand_assets.forecasting.date_rules import accept_dates, accept_strays, accept_weekdays
+from demand_assets.forecasting.periods import WORDS, Dates, Frequency, Ordinals, ordinals
 from demand_assets.forecasting.quarantine import Refusals
 from demand_assets.forecasting.readings import (
-    ReadDates,
-    as_text,
     read_categories,
     read_dates,
     read_numbers,
@@ -26,9 +25,6 @@ Mask = npt.NDArray[np.bool_]
 
 FURTHEST_AHEAD = 400
 """Known future drivers further ahead than the longest horizon are not kept."""
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_STRAY_GAP_DAYS = 2 * 365
-_STRAY_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -83,11 +79,11 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     owner = owner[owner >= 0]
     refusals = Refusals(panel)
     dates = read_dates(panel["date"], dataset.frequency, dataset.columns.date_format)
-    is_taken = _accept_dates(refusals, dates, owner, len(owners))
-    is_taken &= _accept_strays(refusals, dates.days, owner, is_taken)
+    is_taken = accept_dates(refusals, dates, owner, len(owners))
+    is_taken &= accept_strays(refusals, dates.days, owner, is_taken)
     weekday = np.zeros(len(panel), dtype=np.int64)
     if dataset.frequency == "W":
-        weekday, fits = _weeks(refusals, dates.days, owner, is_taken, len(owners))
+        weekday, fits = accept_weekdays(refusals, dates.days, owner, is_taken, len(owners))
         is_taken &= fits
     number = np.zeros(len(panel), dtype=np.int64)
     number[is_taken] = ordinals(dates.days[is_taken], dataset.frequency, weekday[is_taken])
@@ -114,73 +110,22 @@ def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
     return np.asarray(places[regions, items])  # -1, missing, looks at the last row and column
 
 
-def _accept_dates(refusals: Refusals, dates: ReadDates, owner: Ordinals, size: int) -> Mask:
-    """Refuse rows whose date cannot be read, and the rarer of those with and without a time zone."""
-    unreadable = np.isnat(dates.days)
-    raw = refusals.panel["date"].to_numpy(dtype=object)
-    refusals.add(unreadable, "date", "unreadable_date",
-                 lambda n: "The date is missing." if dates.problem[n] == "is missing"
-                 else f"The date {as_text(raw[n])!r} {dates.problem[n]}.")
-    with_zone = np.bincount(owner[~unreadable & dates.has_zone], minlength=size)
-    without = np.bincount(owner[~unreadable & ~dates.has_zone], minlength=size)
-    mixed = (with_zone > 0) & (without > 0)
-    rarer = ~unreadable & mixed[owner] & (dates.has_zone == (with_zone <= without)[owner])
-    refusals.add(rarer, "date", "mixed_time_zones",
-                 lambda n: f"The date {as_text(raw[n])!r} has {'a' if dates.has_zone[n] else 'no'} time zone and most "
-                           "others of the region-item are the other way; write all dates alike.")
-    return np.asarray(~unreadable & ~rarer)
-
-
-def _accept_strays(refusals: Refusals, days: Dates, owner: Ordinals, is_taken: Mask) -> Mask:
-    """Refuse the few rows of a region-item that lie years before or after all others: typing errors, placeholders."""
-    rows = np.flatnonzero(is_taken & refusals.panel["demand"].notna().to_numpy())
-    rows = rows[np.lexsort((days[rows], owner[rows]))]
-    jumps = np.flatnonzero((owner[rows][1:] == owner[rows][:-1])
-                           & (np.diff(days[rows]).astype(np.int64) > _STRAY_GAP_DAYS))
-    strays = np.zeros(len(days), dtype=bool)
-    for jump in jumps:
-        start, stop = np.searchsorted(owner[rows], [owner[rows[jump]], owner[rows[jump]] + 1])
-        few = max(1, int(_STRAY_SHARE * (stop - start)))
-        if stop - start > 2 and jump + 1 - start <= few:
-            strays[rows[start:jump + 1]] = True
-        elif stop - start > 2 and stop - jump - 1 <= few:
-            strays[rows[jump + 1:stop]] = True
-    refusals.add(strays, "date", "stray_date",
-                 lambda n: f"The date {days[n]} lies more than two years away from the region-item's other rows; "
-                           "correct or remove it at the source.")
-    return ~strays
-
-
-def _weeks(refusals: Refusals, days: Dates, owner: Ordinals, is_taken: Mask, size: int) -> tuple[Ordinals, Mask]:
-    """The weekday of each row's region-item, its most common one; rows on another are refused."""
-    own = np.zeros(len(days), dtype=np.int64)
-    own[is_taken] = weekdays(days[is_taken])
-    seen = np.bincount(owner[is_taken] * 7 + own[is_taken], minlength=size * 7).reshape(size, 7)
-    weekday = seen.argmax(axis=1)[owner] if size else own
-    off = is_taken & (own != weekday)
-    refusals.add(off, "date", "off_weekday",
-                 lambda n: f"{days[n]} is a {_DAY_NAMES[own[n]]}; the region-item's weeks are dated on "
-                           f"{_DAY_NAMES[weekday[n]]}s. Date all weeks alike.")
-    return weekday, ~off
-
-
 def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordinals, is_taken: Mask,
                  today: pd.Timestamp) -> tuple[Floats, Mask]:
     """Demand, NaN where unknown or refused, and where it was negative and counts as zero."""
     rules = dataset.rules
     column = refusals.panel["demand"]
     demand, unreadable = read_numbers(column)
-    raw = column.to_numpy(dtype=object)
     refusals.add(unreadable & is_taken, "demand", "not_a_number",
-                 lambda n: f"Demand {as_text(raw[n])!r} is no number; write it as 1234.5, without separators of "
+                 lambda n, value: f"Demand {value!r} is no number; write it as 1234.5, without separators of "
                            "thousands, or leave it empty if it is unknown.")
     is_infinite = np.isinf(demand)
     refusals.add(is_infinite & is_taken, "demand", "infinite",
-                 lambda n: "Demand is infinite; leave it empty if it is unknown.")
+                 lambda n, value: "Demand is infinite; leave it empty if it is unknown.")
     demand[is_infinite] = np.nan
     is_future = ~np.isnan(demand) & is_taken & (days > today.to_datetime64().astype("datetime64[D]"))
     refusals.add(is_future, "demand", "future",
-                 lambda n: f"Demand {as_text(raw[n])} is dated {days[n]}, after today ({today.date()}); only drivers "
+                 lambda n, value: f"Demand {value} is dated {days[n]}, after today ({today.date()}); only drivers "
                            "can be known ahead. Correct the date, or leave demand empty.")
     demand[is_future] = np.nan
     is_negative = demand < 0
@@ -188,13 +133,13 @@ def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordin
         demand[is_negative] = 0.0
     else:
         refusals.add(is_negative & is_taken, "demand", "negative",
-                     lambda n: f"Demand {as_text(raw[n])} is negative; sales without returns are expected. Set "
+                     lambda n, value: f"Demand {value} is negative; sales without returns are expected. Set "
                                "rules.negative = 'zero' to count such periods as zero.")
         demand[is_negative] = np.nan
     limit = rules.absurd_multiple * _usual_largest(demand, owner, is_taken)
     is_absurd = is_taken & (demand > limit)
     refusals.add(is_absurd, "demand", "absurd",
-                 lambda n: f"Demand {as_text(raw[n])} is more than {rules.absurd_multiple:g} times the region-item's "
+                 lambda n, value: f"Demand {value} is more than {rules.absurd_multiple:g} times the region-item's "
                            f"99th percentile ({limit[n] / rules.absurd_multiple:g}). Correct it, or raise "
                            "rules.absurd_multiple.")
     demand[is_absurd] = np.nan
@@ -224,19 +169,18 @@ def _read_drivers(refusals: Refusals, dataset: Dataset, is_taken: Mask) -> dict[
 
 def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask) -> Floats:
     column = refusals.panel[driver.name]
-    raw = column.to_numpy(dtype=object)
     if driver.kind == "yes_no":
         values, unreadable = read_yes_no(column)
         refusals.add(unreadable & is_taken, driver.name, "driver_not_yes_no",
-                     lambda n: f"{driver.title} {as_text(raw[n])!r} is neither yes nor no; write 1/0, true/false or "
+                     lambda n, value: f"{driver.title} {value!r} is neither yes nor no; write 1/0, true/false or "
                                "yes/no, or declare the driver as a number.")
         return values
     values, unreadable = read_numbers(column)
     refusals.add(unreadable & is_taken, driver.name, "driver_not_a_number",
-                 lambda n: f"{driver.title} {as_text(raw[n])!r} is no number; leave it empty if it is unknown, or "
+                 lambda n, value: f"{driver.title} {value!r} is no number; leave it empty if it is unknown, or "
                            "declare the driver as a category.")
     refusals.add(np.isinf(values) & is_taken, driver.name, "driver_infinite",
-                 lambda n: f"{driver.title} is infinite; leave it empty if it is unknown.")
+                 lambda n, value: f"{driver.title} is infinite; leave it empty if it is unknown.")
     values[np.isinf(values)] = np.nan
     return values
 
@@ -250,17 +194,17 @@ def _duplicates(refusals: Refusals, dataset: Dataset, number: Ordinals, owner: O
     repeated, conflicting = np.zeros(len(owner), dtype=bool), np.zeros(len(owner), dtype=bool)
     if not len(rows):
         return repeated, conflicting
-    raw = refusals.panel["demand"].to_numpy(dtype=object)
-    refused_text = [as_text(raw[row]) if refusals.any[row] else "" for row in rows]
+    is_refused = refusals.any[rows]
+    refused_text = np.full(len(rows), "", dtype=object)
+    refused_text[is_refused] = refusals.texts("demand", rows[is_refused])
     values = keys.iloc[rows].assign(demand=demand[rows], refused=refused_text,
                                     **{f"driver {name}": column[rows] for name, column in drivers.items()})
     repeated[rows] = values.duplicated().to_numpy()
     left = rows[~repeated[rows]]
     conflicting[left] = keys.iloc[left].duplicated(keep=False).to_numpy()
     period = WORDS[dataset.frequency][0]
-    days = refusals.panel["date"].to_numpy(dtype=object)
     refusals.add(conflicting, "date", "conflicting",
-                 lambda n: f"Several rows with different values for the {period} of {as_text(days[n])}; which one "
+                 lambda n, value: f"Several rows with different values for the {period} of {value}; which one "
                            f"holds is not known, so none is taken. Keep one row a {period}, or sum them at the source.")
     return repeated, conflicting
 
@@ -273,6 +217,6 @@ def _accept_future(refusals: Refusals, number: Ordinals, owner: Ordinals, is_tak
     np.maximum.at(last, owner[known], number[known])
     beyond = is_taken & (number > last[owner] + FURTHEST_AHEAD) & (last[owner] > np.iinfo(np.int64).min // 2)
     refusals.add(beyond, "date", "beyond_horizon",
-                 lambda n: f"The row lies more than {FURTHEST_AHEAD} periods beyond the last demand; drivers that far "
-                           "ahead are not used.")
+                 lambda n, value: f"The row lies more than {FURTHEST_AHEAD} periods beyond the last demand; drivers "
+                                  "that far ahead are not used.")
     return ~beyond

@@ -71,10 +71,12 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
     bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
     refused = panel.refusals.table(panel.days)
     refused_owner = panel.owner[refused["position"].to_numpy(dtype=np.int64)]
+    refused = refused.loc[:, list(COLUMNS)].iloc[np.argsort(refused_owner, kind="stable")]
+    refused_bounds = np.searchsorted(np.sort(refused_owner), np.arange(len(region_items) + 1))
     outcomes = []
     for owner, region_item in enumerate(region_items):
         rows = order[bounds[owner]:bounds[owner + 1]]
-        quarantine = refused.loc[refused_owner == owner, list(COLUMNS)].reset_index(drop=True)
+        quarantine = refused.iloc[refused_bounds[owner]:refused_bounds[owner + 1]].reset_index(drop=True)
         outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date))
     return _held_to_schema(outcomes, dataset)
 
