@@ -67,24 +67,25 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     return [
         Process("mlflow", (
             python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port),
-            "--workers", "1", "--backend-store-uri", f"sqlite:///{folders.mlflow / 'mlflow.db'}",
+            "--workers", "1", "--uvicorn-opts", "--log-level warning",
+            "--backend-store-uri", f"sqlite:///{folders.mlflow / 'mlflow.db'}",
             # Clients on this machine write artifacts to disk themselves, which spares them a detour over HTTP.
-            "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri()), niceness=5),
+            "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri()), niceness=3),
         Process("dagster-code", (
             python, "-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
             "--location-name", "demand_assets", "--use-python-environment-entry-point",
-            "--inject-env-vars-from-instance"), stop_seconds=40, niceness=10),
+            "--inject-env-vars-from-instance"), stop_seconds=40, niceness=3),
         Process("dagster-daemon", (
-            str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=5),
+            str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("dagster-web", (
             str(scripts / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(settings.dagster_port),
-            "--workspace", workspace), stop_seconds=30, niceness=5),
+            "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("web", (
             python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
         Process("web-sync", (python, "-m", "webapp.sync")),
-        Process("first-training", (python, "-m", "demand_assets.first_training"), niceness=10, once=True),
+        Process("first-training", (python, "-m", "demand_assets.first_training"), niceness=3, once=True),
     ]
 
 

@@ -51,8 +51,9 @@ class Product:
 
     def __init__(self, dataset: Path, state: Path, ports: dict[str, str] | None = None) -> None:
         self.folder = state / dataset.stem
+        self.cwd = PROJECT
         self.ports = ports or free_ports()
-        self._environment = {**os.environ, **self.ports, "DATASET": str(dataset), "STATE": str(state)}
+        self.environment = {**os.environ, **self.ports, "DATASET": str(dataset), "STATE": str(state)}
         self._output = state.parent / f"{state.name}.output"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -75,7 +76,7 @@ class Product:
     def start(self) -> "Product":
         """Type `make run`."""
         with self._output.open("w") as output:
-            self._process = subprocess.Popen([sys.executable, "-m", "deploy.run"], cwd=PROJECT, env=self._environment,
+            self._process = subprocess.Popen([sys.executable, "-m", "deploy.run"], cwd=self.cwd, env=self.environment,
                                              stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         return self
 
@@ -94,6 +95,11 @@ class Product:
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(seconds)
+
+    def wait(self) -> int:
+        """Wait for an end that came from elsewhere; the exit status."""
+        assert self._process is not None
+        return self._process.wait(30)
 
     def clean_up(self) -> None:
         """Leave no process behind, whatever the test did."""
@@ -131,7 +137,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     product = Product(write_tiny_dataset(folder), folder / "state")
     try:
         product.start().wait_until_ready()
-        product.wait_for("6 of 6", 240)
+        product.wait_for("6 of 6 decided", 300)
         yield product
     finally:
         product.clean_up()

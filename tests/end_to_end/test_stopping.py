@@ -1,0 +1,84 @@
+"""Ctrl-C, kill, and starting again."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.ownership import processes_of
+from tests.conftest import write_tiny_dataset
+from tests.end_to_end.conftest import Product, eventually
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A product of its own, with the smallest dataset; the tests below are its life, in order."""
+    folder = tmp_path_factory.mktemp("stopping")
+    product = Product(write_tiny_dataset(folder, regions=1, items=2), folder / "state")
+    yield product
+    product.clean_up()
+
+
+def run_workers(product: Product) -> list[int]:
+    """The processes in which Dagster carries out runs."""
+    code_servers = {process.pid for process in processes_of(product.folder) if "grpc" in process.cmdline()}
+    return [process.pid for process in processes_of(product.folder)
+            if process.ppid() in code_servers and "spawn_main" in " ".join(process.cmdline())]
+
+
+def test_ctrl_c_in_the_middle_of_the_first_training_leaves_no_process(product):
+    product.start().wait_until_ready()
+    eventually(lambda: run_workers(product), 180, lambda: f"no run was started\n{product.output}\n{product.logs()}")
+
+    status = product.stop(signal.SIGINT)
+
+    assert status == 0
+    assert processes_of(product.folder) == []
+    assert product.output.splitlines()[-1].endswith("stopped; `make run` continues from here")
+
+
+def test_a_second_start_goes_on_with_the_training(product):
+    product.start().wait_until_ready()
+
+    said = product.wait_for(r"first training: (2 of 2 decided|nothing is missing)", 300)
+
+    assert "nobody has an account yet" in product.output[:said.end()]
+
+
+def test_a_second_run_on_the_same_state_is_refused(product):
+    refused = subprocess.run(
+        [sys.executable, "-m", "deploy.run"], env=product.environment, cwd=product.cwd, capture_output=True, text=True,
+        timeout=60, check=False)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"{product.folder} is already being served by process {product.pid};")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_server_that_dies_is_started_again(product):
+    web = next(process for process in processes_of(product.folder) if "webapp.sync" in process.cmdline())
+
+    web.kill()
+
+    product.wait_for(r"web-sync had stopped and was started again; see .*web-sync\.log", 60)
+
+
+def test_what_a_killed_launcher_leaves_is_ended_by_the_next(product):
+    os.kill(product.pid, signal.SIGKILL)
+    product.wait()
+    orphans = {process.pid for process in processes_of(product.folder)}
+    assert orphans
+
+    product.start().wait_until_ready()
+
+    product.wait_for(rf"an earlier run was killed and left {len(orphans)} processes behind", 1)
+    assert not orphans & {process.pid for process in processes_of(product.folder)}
+
+
+def test_a_request_to_terminate_stops_everything_too(product):
+    assert product.stop(signal.SIGTERM) == 0
+
+    assert processes_of(product.folder) == []

@@ -1,0 +1,145 @@
+"""A planner's day on the real page: sign in, forecast, ask what-if, retrain, see the decision."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.end_to_end.conftest import PASSWORD, Product
+
+DECISION_SECONDS = 240
+FINAL = re.compile("promoted|kept")
+
+
+@pytest.fixture(scope="module")
+def planner(product: Product, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser in which the first administrator has signed up, through the link that the launcher printed."""
+    link = product.wait_for(r"make the first one at (http://\S+)").group(1)
+    context = browser.new_context(base_url=product.url)
+    page = context.new_page()
+    page.goto(link)
+    page.locator("[name=email]").fill("planner@example.com")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=again]").fill(PASSWORD)
+    page.locator("form [type=submit]").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(planner: BrowserContext) -> Iterator[Page]:
+    """A page of the signed-in planner; a script that fails on it fails the test."""
+    page = planner.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    page.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def in_production(page: Page) -> str:
+    """The words for a region-item that has a model in production, as in "north · kettle"."""
+    page.goto("/")
+    row = page.get_by_role("row").filter(has_text="in production").first
+    return row.get_by_role("rowheader").inner_text()
+
+
+def open_forecast(page: Page, region_item: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name=region_item, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(region_item)
+
+
+def test_nobody_sees_forecasts_without_signing_in(product, browser):
+    stranger = browser.new_context(base_url=product.url)
+    page = stranger.new_page()
+
+    page.goto("/")
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    stranger.close()
+
+
+def test_the_overview_lists_every_region_item(page):
+    page.goto("/")
+
+    rows = page.locator("#table tbody tr")
+    expect(rows).to_have_count(6)
+    assert {text.split(" · ")[0] for text in rows.get_by_role("rowheader").all_inner_texts()} == {"north", "south"}
+    expect(page.locator("#table")).not_to_contain_text("not trained yet")
+
+
+def test_a_search_narrows_the_overview(page):
+    page.goto("/")
+    page.get_by_role("searchbox").fill("south")
+
+    expect(page.locator("#table tbody tr")).to_have_count(3)
+    assert "q=south" in page.url
+
+
+def test_a_forecast_has_a_chart_and_its_numbers(page, in_production):
+    open_forecast(page, in_production)
+
+    expect(page.locator(".chart canvas")).to_be_visible()
+    expect(page.locator("#by-period tbody tr")).to_have_count(14)
+    expect(page.locator("#totals h2")).to_contain_text("units in 14 days")
+    expect(page.locator("#model")).to_contain_text(re.compile(r"production v\d+"))
+    expect(page.locator("#model")).to_contain_text(re.compile(r"Backtest WAPE [\d.]+ %, seasonal naive [\d.]+ %"))
+
+
+def test_a_shorter_horizon_shows_fewer_days(page, in_production):
+    open_forecast(page, in_production)
+    page.get_by_label("Horizon, days").fill("5")
+    page.get_by_role("button", name="Show").click()
+
+    expect(page.locator("#by-period tbody tr")).to_have_count(5)
+
+
+def test_a_lower_price_sells_no_less_and_is_shown_beside_the_plan(page, in_production):
+    open_forecast(page, in_production)
+    page.get_by_role("button", name="+ price").click()
+    page.locator("[data-change] input[type=number]").fill("-20")
+    page.get_by_role("button", name="Compare with the plan").click()
+
+    expect(page.locator("#scenario-total")).to_contain_text("units")
+    expect(page.locator("#by-period thead")).to_contain_text("Scenario")
+    assert not page.locator("#difference").inner_text().startswith("−")
+    expect(page.locator("#by-period tbody tr").first.locator("s")).to_have_count(1)  # the price that was planned
+
+
+def test_a_retrain_of_scattered_region_items_ends_in_decisions(page):
+    page.goto("/")
+    boxes = page.locator("#table tbody [name=ri]")
+    chosen = [boxes.nth(position).get_attribute("value") for position in (0, 2, 4)]
+    for position in (0, 2, 4):
+        boxes.nth(position).check()
+    expect(page.locator("#selected-count")).to_have_text("3 selected")
+    page.get_by_role("button", name="Retrain").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Retrain of 3 region-items")
+    expect(page.get_by_text("3 of 3 done")).to_be_visible(timeout=DECISION_SECONDS * 1000)
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(len(chosen))
+    for row in rows.all():
+        expect(row.locator(".badge")).to_have_text(FINAL)
+        assert len(row.locator("[data-label=Outcome]").inner_text()) > 10  # a reason in words
+
+
+def test_after_a_decision_the_forecast_is_by_the_version_in_production(page, product):
+    page.goto("/retrains")
+    page.get_by_role("link", name="#1").click()
+    row = page.locator("tbody tr").filter(has=page.locator(".badge", has_text=FINAL)).first
+    outcome = row.locator("[data-label=Outcome]").inner_text()
+    version = re.search(r"→ v(\d+)|v(\d+) stays|v(\d+), its first", outcome)
+    row.get_by_role("rowheader").get_by_role("link").click()
+
+    if version is None:
+        expect(page.locator("#model")).to_contain_text("baseline")
+    else:
+        number = next(filter(None, version.groups()))
+        expect(page.locator("#model .badge")).to_have_text(f"production v{number}")
