@@ -12,7 +12,10 @@ REPOSITORY = "__repository__"
 RETRAIN_JOB = "retrain"
 REQUEST_TAG = "demand/request_id"
 RETRAINED_ASSETS = ("raw_demand", "demand", "demand_features", "candidate_model")
-TIMEOUT_SECONDS = (3.0, 60.0)
+CONNECT_SECONDS = 3.0
+QUERY_SECONDS = 15.0
+MUTATION_SECONDS = 60.0
+"""A launch checks its configuration in the code server first; to give up on it early leaves its outcome open."""
 
 Carrier = Literal["backfill", "run"]
 CarrierState = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
@@ -168,17 +171,17 @@ class DagsterClient(Dagster):
 
     def _ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         """The answer's ``data``. A PythonError comes with status 500 and a body that says what happened."""
+        changes = document.startswith("mutation")
+        unanswered = DagsterUnsureError if changes else DagsterDownError
         try:
             response = self._http.post(f"{self._url}/graphql", json={"query": document, "variables": variables},
-                                       timeout=TIMEOUT_SECONDS)
-        except (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise DagsterUnsureError(f"Dagster at {self._url} did not answer in time") from error
-        except requests.ConnectionError as error:
-            sure = isinstance(error, requests.ConnectTimeout) or "refused" in str(error)
-            raise (DagsterDownError if sure else DagsterUnsureError)(
-                f"Dagster at {self._url} cannot be reached") from error
+                                       timeout=(CONNECT_SECONDS, MUTATION_SECONDS if changes else QUERY_SECONDS))
+        except requests.ConnectTimeout as error:
+            raise DagsterDownError(f"Dagster at {self._url} cannot be reached") from error
         except requests.RequestException as error:
-            raise DagsterDownError(f"Dagster at {self._url} cannot be asked: {error}") from error
+            refused = isinstance(error, requests.ConnectionError) and "refused" in str(error)
+            raise (DagsterDownError if refused else unanswered)(
+                f"Dagster at {self._url} {'cannot be reached' if refused else 'does not answer'}") from error
         try:
             body = response.json()
         except requests.JSONDecodeError as error:

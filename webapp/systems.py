@@ -10,7 +10,8 @@ from webapp.tables import SystemState
 log = logging.getLogger(__name__)
 
 SILENT = timedelta(seconds=30)
-"""The background process notes itself every few seconds; after so long without a note it is not running."""
+"""The background process notes itself every few seconds; after so long without a note it is not running,
+and a system that was not heard of for so long does not answer."""
 NOTED_EVERY = timedelta(seconds=5)
 
 WORDS = {
@@ -67,8 +68,13 @@ def outages() -> list[Outage]:
     if now() - sync.checked_at > SILENT:
         title, consequence = WORDS["sync"]
         return [Outage("sync", title, consequence, sync.checked_at, "")]
-    return [Outage(name, *WORDS[name], since=state.since, message=state.message)
-            for name, state in states.items() if state is not None and not state.is_up]
+    found = []
+    for name, state in states.items():
+        if state is not None and not state.is_up:
+            found.append(Outage(name, *WORDS[name], since=state.since, message=state.message))
+        elif state is not None and now() - state.checked_at > SILENT:  # a question to it has been open since
+            found.append(Outage(name, *WORDS[name], since=state.checked_at, message="it does not answer"))
+    return found
 
 
 def is_up(name: str) -> bool:

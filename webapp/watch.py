@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from sqlalchemy import select
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
+ANNOUNCING_SECONDS = 5.0
 JOURNAL_LAG = timedelta(seconds=20)
 """A decision is in the registry a moment before it is in the journal."""
 
@@ -63,13 +65,16 @@ class Watch:
         self.announce_wanted()
 
     def announce_wanted(self) -> None:
-        """Fetch, try and announce every version that is wanted and due."""
+        """Fetch, try and announce versions that are wanted and due, for some seconds; the rest the next time."""
         due = db.session.scalars(select(RegionItemRow.key).where(
             RegionItemRow.fetch_after.is_not(None), RegionItemRow.fetch_after <= now())
             .order_by(RegionItemRow.fetch_after, RegionItemRow.position)).all()
         db.session.rollback()
+        until = monotonic() + ANNOUNCING_SECONDS
         for key in due:
             self._announce(key)
+            if monotonic() > until:
+                return
 
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)

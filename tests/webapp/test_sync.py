@@ -239,6 +239,16 @@ def test_without_the_background_process_the_pages_say_what_waits(app: Flask, cli
     assert "The background process is not running" in text_of(page(client.get("/")))
 
 
+def test_a_system_that_leaves_a_question_open_counts_as_down(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        note("sync", True)
+        note("mlflow", True)
+        db.session.get_one(SystemState, "mlflow").checked_at = now() - timedelta(minutes=2)
+        db.session.commit()
+
+    assert "MLflow is down" in text_of(page(client.get("/systems")))
+
+
 def test_it_stops_when_told_and_has_looked_at_everything(app: Flask, background: Background, dagster: FakeDagster,
                                                          registry: FakeRegistry, model: ForecastModel) -> None:
     registry.promote(ODD, model)
