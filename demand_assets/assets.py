@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent
 from dagster._core.events import AssetMaterializationPlannedData  # no public name; held by a test
+from pydantic import Field
 
 from demand_assets.checks import evaluations
 from demand_assets.forecasting.region_item import RegionItem
@@ -52,7 +53,7 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 class Selection(dg.Config):
     """The region-items to work on when the run has no partitions of its own."""
 
-    region_items: list[str] = []
+    region_items: list[str] = Field(default_factory=list)
     """Partition keys; they may be scattered, which a range of partitions may not."""
 
 

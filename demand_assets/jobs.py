@@ -12,6 +12,7 @@ from demand_assets.partitions import PARTITIONS_PER_RUN, region_items
 from demand_assets.resources import PipelineResource
 
 KIND_TAG = "demand/kind"
+AUTOMATIC_IS_OFF = "automatic retraining is off; automatic = true under [retraining] in the dataset file turns it on"
 
 refresh = dg.define_asset_job(
     "refresh", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features").without_checks(),
@@ -64,13 +65,13 @@ def weekly_retrain(context: dg.ScheduleEvaluationContext,
                    pipeline: PipelineResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Retrain every region-item once a week; off unless the dataset file says ``retraining.automatic = true``."""
     if not pipeline.open().dataset.retraining.automatic:
-        yield dg.SkipReason("automatic retraining is off; [retraining] automatic = true in the dataset file turns it on")
+        yield dg.SkipReason(AUTOMATIC_IS_OFF)
         return
     keys = context.instance.get_dynamic_partitions(str(region_items.name))
     for start in range(0, len(keys), PARTITIONS_PER_RUN):
         request = f"schedule-{context.scheduled_execution_time:%Y%m%d}-{start}"
-        yield dg.RunRequest(run_key=request, tags={REQUEST_TAG: request, ASKED_BY_TAG: "weekly schedule"}, run_config=selection_config(
-            keys[start:start + PARTITIONS_PER_RUN]))
+        yield dg.RunRequest(run_key=request, tags={REQUEST_TAG: request, ASKED_BY_TAG: "weekly schedule"},
+                            run_config=selection_config(keys[start:start + PARTITIONS_PER_RUN]))
 
 
 ALL = [refresh, retrain, promote, monitor]

@@ -182,7 +182,7 @@ class Pipeline:
         details = {"version": entry.candidate, "replaced": entry.production,
                    "request_id": tags.get("request_id", "")}
         if tags.get("decision_applied"):
-            return Outcome(region_item, reason=f"already judged: {tags['decision']}, {tags['decision_reason']}",
+            return Outcome(region_item, reason=f"already judged: {tags['decision']}",
                            details=details)
         candidate = self.registry.load(region_item, entry.candidate)
         production = None

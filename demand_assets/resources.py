@@ -1,9 +1,12 @@
 """Thin Dagster shells around plain objects."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
+from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.registry import Registry
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.store import DemandStore, NotInStoreError
 from demand_assets.pipeline import Pipeline
 from demand_assets.settings import Settings
 from demand_assets.sources import open_source
@@ -25,7 +28,20 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def open_pipeline(settings: Settings) -> Pipeline:
     """The stages of the settings' dataset."""
     dataset = settings.described
+    store = DemandStore(settings.demand_store_url)
     return Pipeline(
-        dataset=dataset, source=open_source(dataset), store=DemandStore(settings.demand_store_url),
+        dataset=dataset, source=open_source(dataset, _first_start(store, dataset)), store=store,
         registry=Registry(settings.registry_uri, dataset.name, artifacts=f"{settings.folder}/mlflow/artifacts"),
         cores=settings.cores)
+
+
+def _first_start(store: DemandStore, dataset: Dataset) -> datetime | None:
+    """When a simulated clock that runs faster than days began, kept in the store; None for every other source."""
+    if dataset.source.kind != "simulated" or not dataset.source.seconds_per_day:
+        return None
+    try:
+        return datetime.fromisoformat(store.read_bytes("first_start").decode())
+    except NotInStoreError:
+        now = datetime.now(UTC)
+        store.write_bytes("first_start", now.isoformat().encode())
+        return now

@@ -13,7 +13,7 @@ import dagster as dg
 from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, selection_config
 from demand_assets.forecasting.monitoring import nominate
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.jobs import KIND_TAG, monitor, promote, refresh, retrain
+from demand_assets.jobs import AUTOMATIC_IS_OFF, KIND_TAG, monitor, promote, refresh, retrain
 from demand_assets.monitor import latest
 from demand_assets.partitions import PARTITIONS_PER_RUN, missing_keys, region_items
 from demand_assets.resources import PipelineResource
@@ -98,10 +98,10 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     stages = pipeline.open()
     rules = stages.dataset.retraining
     if not rules.automatic:
-        return dg.SensorResult(skip_reason="automatic retraining is off; [retraining] automatic = true in the dataset "
-                                           "file turns it on")
+        return dg.SensorResult(skip_reason=AUTOMATIC_IS_OFF)
     now = datetime.now(UTC)
-    asked = {RegionItem.from_key(key): datetime.fromisoformat(at) for key, at in json.loads(context.cursor or "{}").items()}
+    asked = {RegionItem.from_key(key): datetime.fromisoformat(at)
+             for key, at in json.loads(context.cursor or "{}").items()}
     nominations = nominate(latest(stages.store, now), stages.dataset, now, asked)
     if not nominations:
         return dg.SensorResult(skip_reason="every model in production is still good")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,8 @@ from uuid import uuid4
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from demand_assets.forecasting.dataset import DatasetFileError
@@ -36,6 +38,7 @@ UNUSABLE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and promote every region-item of a dataset; 0 only when none failed."""
     given = _parser().parse_args(arguments)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     started = perf_counter()
     try:
         settings = Settings(dataset=given.dataset, state=given.state, horizon=given.horizon)
@@ -85,7 +88,8 @@ def train_all(settings: Settings, console: Console) -> dict[str, Any]:
                 took = json.loads(instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}"))
                 seconds.update({**took, "bookkeeping": perf_counter() - began - sum(took.values())})
                 for failure in result.get_step_failure_events()[:1]:
-                    console.print(f"run {result.run_id}: {failure.step_failure_data.error_display_string}", markup=False)
+                    error = failure.step_failure_data.error_display_string
+                    console.print(f"run {result.run_id}: {error}", markup=False)
     return _summary(pipeline.store, request_id, region_items, seconds)
 
 

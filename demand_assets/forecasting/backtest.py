@@ -107,4 +107,5 @@ def _calibration_pairs(series: SeriesFeatures, origin: int, horizon: int) -> tup
 
 
 def _calibrated(errors: list[tuple[Floats, Floats, Ints]], horizon: int) -> Calibration:
-    return Calibration.from_errors(*(np.concatenate(parts) for parts in zip(*errors, strict=True)), horizon=horizon)
+    differences, scales, leads = (np.concatenate(parts) for parts in zip(*errors, strict=True))
+    return Calibration.from_errors(differences, scales, leads, horizon)

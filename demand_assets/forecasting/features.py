@@ -6,6 +6,7 @@ period, which are planned. Demand enters divided by the level at the origin, so 
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -139,9 +140,10 @@ class SeriesFeatures:
             for depth in (2,) if is_year else (4, 8):
                 columns[f"season_{season}_mean_{depth}"] = _mean(values[:depth]) / level
         year = self.dataset.year_length
-        back = year * (-(-leads // year))
+        years_back = year * (-(-leads // year))
         reach = SMOOTHING[self.dataset.frequency] // 2
-        around = np.stack([np.where(leads - back + shift <= 0, _at(self.demand, origins + leads - back + shift), np.nan)
+        around = np.stack([np.where(leads - years_back + shift <= 0,
+                                    _at(self.demand, origins + leads - years_back + shift), np.nan)
                            for shift in range(-reach, reach + 1)])
         columns["last_year_shape"] = _mean(around) / _at(self.level, origins - year)
         return columns
@@ -194,7 +196,7 @@ def series_features(demand: pd.DataFrame, dataset: Dataset,
 
 
 def features_table(series: SeriesFeatures) -> pd.DataFrame:
-    """What is known at the end of each period and of its calendar and drivers: schema DemandFeatures, a row a period."""
+    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures."""
     columns = {"date": series.dates, "demand": series.demand, "level": series.level, **series._calendar,
                **series._origin, **{f"target:{name}": values for name, values in series.drivers.items()}}
     return pd.DataFrame(columns)
@@ -212,12 +214,13 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
     table = demand.set_index("date").reindex(dates).rename_axis("date").reset_index()
     sentences = []
     for driver in dataset.drivers:
-        future = table[driver.name].iloc[known:].copy()
+        kind: Literal["string", "float64"] = "string" if driver.kind == "category" else "float64"
+        future: pd.Series[Any] = table[driver.name].iloc[known:].astype(kind)
         missing = future.isna()
         if driver.future == "given":
             future[:] = _as_stored(driver)
         elif driver.future == "repeat_season":
-            season = table[driver.name].shift(dataset.year_length).iloc[known:]
+            season = table[driver.name].shift(dataset.year_length).iloc[known:].astype(kind)
             future = future.where(~missing, season)
         elif driver.future == "known" and missing.any():
             rule = "“no” is assumed" if driver.kind == "yes_no" else "the last known value is repeated"

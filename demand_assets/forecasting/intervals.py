@@ -74,7 +74,7 @@ def _growth(sizes: Floats, leads: Ints, horizon: int) -> float:
 
 
 def _growth_at(leads: Ints, slope: float, horizon: int) -> Floats:
-    return 1.0 + slope * (leads - (horizon + 1) / 2)
+    return 1.0 + slope * (leads.astype(np.float64) - (horizon + 1) / 2)
 
 
 def _conformal_quantile(values: Floats, tail: float) -> float:

@@ -8,14 +8,16 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import xgboost as xgb
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import WARMUP, Floats, Ints, SeriesFeatures
 from demand_assets.forecasting.intervals import Calibration
+
+if TYPE_CHECKING:
+    import xgboost as xgb  # seconds of start-up, so it is imported where a booster is made or read
 
 CODE_VERSION = "1"
 """Raised whenever the same data and recipe would give another model."""
@@ -71,7 +73,7 @@ class ModelCard:
 class ForecastModel:
     """A fitted model that can be stored, loaded and asked."""
 
-    booster: xgb.Booster
+    booster: "xgb.Booster"
     recipe: Recipe
     feature_names: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
@@ -109,6 +111,8 @@ class ForecastModel:
 
         Raises: ModelFilesError: a file is missing or damaged.
         """
+        import xgboost as xgb
+
         try:
             details = json.loads((folder / DETAILS_FILE).read_text())
             booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / BOOSTER_FILE))
@@ -166,11 +170,13 @@ def training_rows(series: SeriesFeatures, horizon: int) -> TrainingRows:
                         level=level, target=origin + lead)
 
 
-def fit_booster(rows: TrainingRows, recipe: Recipe, constraints: tuple[int, ...], seen: int) -> xgb.Booster:
+def fit_booster(rows: TrainingRows, recipe: Recipe, constraints: tuple[int, ...], seen: int) -> "xgb.Booster":
     """A booster fitted on the rows whose target lies before period ``seen``.
 
     Raises: NotEnoughHistoryError: no such row.
     """
+    import xgboost as xgb
+
     use = rows.target < seen
     if not use.any():
         raise NotEnoughHistoryError(f"no training row before period {seen}")
@@ -185,7 +191,8 @@ def fit_booster(rows: TrainingRows, recipe: Recipe, constraints: tuple[int, ...]
     }, matrix, num_boost_round=recipe.rounds)
 
 
-def predict_units(booster: xgb.Booster, recipe: Recipe, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+def predict_units(booster: "xgb.Booster", recipe: Recipe, series: SeriesFeatures, origins: Ints,
+                  leads: Ints) -> Floats:
     """Point forecasts in units for pairs of origin and lead; never negative, never far above what was seen."""
     raw = booster.inplace_predict(series.rows(origins, leads)).astype(np.float64)
     ratio = np.expm1(raw) if recipe.scale == "log" else raw

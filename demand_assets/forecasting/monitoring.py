@@ -94,7 +94,8 @@ def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetim
     nominated = [Nomination(one.region_item, reason, one.decay * max(one.volume, 1e-9)) for one in observations
                  if now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
                  and (reason := _reason(one, dataset, now))]
-    return sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))[:rules.budget_per_tick]
+    first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
+    return first_things_first[:rules.budget_per_tick]
 
 
 def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:

@@ -62,13 +62,13 @@ def judge(actual: Floats, candidate: Contestant, production: Contestant | None, 
     """
     gate = gate or Gate()
     mine, floor = wape(actual, candidate.forecast), wape(actual, seasonal_naive)
-    numbers = {"wape": mine, "wape_seasonal_naive": floor, "bias": bias(actual, candidate.forecast),
-               "coverage_80": coverage(actual, candidate.lower_80, candidate.upper_80)}
+    measured = {"wape": mine, "wape_seasonal_naive": floor, "bias": bias(actual, candidate.forecast),
+                "coverage_80": coverage(actual, candidate.lower_80, candidate.upper_80)}
     theirs = float("nan")
     if production is not None:
         theirs = wape(actual, production.forecast)
-        numbers |= {"wape_production": theirs, "bias_production": bias(actual, production.forecast)}
-    numbers = {name: round(value, 4) if isfinite(value) else None for name, value in numbers.items()}
+        measured |= {"wape_production": theirs, "bias_production": bias(actual, production.forecast)}
+    numbers = {name: round(value, 4) if isfinite(value) else None for name, value in measured.items()}
 
     def decided(verdict: Literal["promote", "keep"], reason: str) -> Decision:
         return Decision(verdict, reason, numbers)
@@ -81,8 +81,9 @@ def judge(actual: Floats, candidate: Contestant, production: Contestant | None, 
     own_bias = bias(actual, candidate.forecast)
     if abs(own_bias) > gate.bias_limit and not (
             production is not None and abs(own_bias) <= abs(bias(actual, production.forecast))):
-        return decided("keep", f"its forecasts are too {'high' if own_bias > 0 else 'low'} by {_share(abs(own_bias))} of "
-                               f"demand; at most {_share(gate.bias_limit)} is allowed")
+        direction = "high" if own_bias > 0 else "low"
+        return decided("keep", f"its forecasts are too {direction} by {_share(abs(own_bias))} of demand; "
+                               f"at most {_share(gate.bias_limit)} is allowed")
     low, high = gate.coverage_range
     inside = coverage(actual, candidate.lower_80, candidate.upper_80)
     if not low <= inside <= high:

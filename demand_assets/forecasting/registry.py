@@ -128,7 +128,8 @@ class Registry:
             raise RegistryDownError(f"MLflow at {self._uri} stopped answering: {error}") from error
 
     def _changed_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
-        entries, newest, token = [], watermark, None
+        entries: list[RegistryEntry] = []
+        newest, token = watermark, None
         while True:
             page = self._client.search_registered_models(
                 max_results=_PAGE if watermark else 1000, order_by=["last_updated_timestamp DESC"], page_token=token)
@@ -206,10 +207,10 @@ class Registry:
         """
         name, now = region_item.model_name(self._dataset), _now()
         before = self.entry(region_item)
-        for key, value in (("decision", decision.verdict), ("decision_reason", decision.reason),
-                           ("decision_numbers", json.dumps(decision.numbers)), ("decided_at", now),
-                           ("decision_request_id", request_id)):
-            self._client.set_model_version_tag(name, str(version), key, str(value)[:_TAG_LENGTH])
+        evidence = {**decision.numbers, "decided_at": now, "request_id": request_id}
+        for key, value in (("decision", f"{decision.verdict}: {decision.reason}"),
+                           ("decision_numbers", json.dumps(evidence))):
+            self._client.set_model_version_tag(name, str(version), key, value[:_TAG_LENGTH])
         served = asdict(before) if before else {}
         description = {"decision": decision.verdict, "reason": decision.reason, "decided_at": now,
                        "promoted_at": served.get("promoted_at"), "previous": served.get("previous"),
@@ -310,10 +311,10 @@ def _save(model: ForecastModel, folder: Path) -> None:
     model.save(folder)
 
 
-def _local_path(uri: str) -> Path | None:
+def _local_path(uri: str | None) -> Path | None:
     """The path that an artifact URI names on this machine, or None when it is elsewhere."""
-    parsed = urlsplit(uri)
-    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(uri) if not parsed.scheme else None
+    parsed = urlsplit(uri or "unknown:")
+    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(parsed.path) if not parsed.scheme else None
 
 
 def _json_value(value: Any) -> Any:

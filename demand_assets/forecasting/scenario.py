@@ -80,8 +80,9 @@ def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
             slack = 1e-9 * max(1.0, abs(low), abs(high))
             outside = int(((values < low - slack) | (values > high + slack)).sum())
             if outside:
-                sentences.append(f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in {outside} "
-                                 f"of {len(values)} periods; there the forecast only repeats the nearest known effect.")
+                sentences.append(f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in "
+                                 f"{outside} of {len(values)} periods; there the forecast only repeats the nearest "
+                                 "known effect.")
         if driver.kind == "category" and driver.name in categories:
             new = sorted(set(values.dropna().astype(str)) - set(categories[driver.name]))
             if new:

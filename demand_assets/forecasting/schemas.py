@@ -32,6 +32,23 @@ class Demand(pa.DataFrameModel):
         ordered = True
 
 
+class DemandFeatures(pa.DataFrameModel):
+    """What is known at the end of each period, and of its calendar and drivers; one row a period.
+
+    Beside these stand the recent means (``mean_…``), last values (``last_…``) and driver means (``recent:…``) at the
+    period's end, over the level, and the period's own calendar and drivers (``target:…``).
+    """
+
+    date: Series[pa.DateTime] = pa.Field(description="the period")
+    demand: float = pa.Field(ge=0, nullable=True, description="units in the period; null where unknown")
+    level: float = pa.Field(gt=0, description="recent mean demand at the period's end, in units, drawn a little to "
+                                              "the long-run mean and never near zero")
+    month: float = pa.Field(ge=1, le=12, description="month of the period")
+    spread: float = pa.Field(ge=0, description="standard deviation of recent demand over the level")
+    share_of_zeros: float = pa.Field(ge=0, le=1, description="share of recent periods without a sale")
+    since_last_sale: float = pa.Field(ge=0, description="periods since something was sold")
+
+
 class Forecast(pa.DataFrameModel):
     """A forecast of one region-item: one row a lead."""
 

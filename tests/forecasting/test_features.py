@@ -6,6 +6,7 @@ import pytest
 
 from demand_assets.forecasting.dataset import Dataset, Driver
 from demand_assets.forecasting.features import features_table, future_drivers, series_features
+from demand_assets.forecasting.schemas import DemandFeatures
 from tests.forecasting.conftest import HERE, daily_demand, weekly_demand
 
 
@@ -97,6 +98,7 @@ def test_the_features_table_has_a_row_a_period(weekly: Dataset) -> None:
 
     assert len(table) == 134
     assert {"date", "demand", "level", "mean_4", "target:price"} <= set(table.columns)
+    DemandFeatures.validate(table, lazy=True)
 
 
 class TestFutureDrivers:

@@ -75,7 +75,8 @@ def test_promotion_remembers_what_it_replaced(registry: Registry, model: Forecas
 
     assert (entry.production, entry.previous, entry.candidate) == (2, 1, 2)
     assert entry.summary["trained_to"] == model.card.trained_to
-    assert json.loads(registry.tags(KETTLES, 2)["decision_numbers"]) == {"wape": 0.1}
+    assert registry.tags(KETTLES, 2)["decision"] == "promote: better"
+    assert json.loads(registry.tags(KETTLES, 2)["decision_numbers"])["wape"] == 0.1
 
 
 def test_promoting_twice_is_promoting_once(registry: Registry, model: ForecastModel) -> None:
@@ -123,5 +124,5 @@ def test_what_is_not_there_is_said(registry: Registry) -> None:
 
 
 def test_a_server_that_is_down_is_said() -> None:
-    with pytest.raises(RegistryDownError, match="127.0.0.1:9"):
+    with pytest.raises(RegistryDownError, match="does not answer at"):
         Registry("http://127.0.0.1:9", "shop").entries_since(0)

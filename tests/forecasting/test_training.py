@@ -1,4 +1,4 @@
-"""From demand to a candidate: leak-free, never negative, better than seasonal naive where there is something to learn."""
+"""From demand to a candidate: leak-free, never negative, better than seasonal naive where there is a pattern."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import future_drivers, series_features
-from demand_assets.forecasting.forecaster import ForecastError, Forecaster, total
+from demand_assets.forecasting.forecaster import Forecaster, ForecastError, total
 from demand_assets.forecasting.model import ForecastModel, ModelFilesError, NotEnoughHistoryError
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.scenario import Change, Scenario, ScenarioError
