@@ -109,6 +109,8 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "PYTHONUNBUFFERED": "1",
+        # Dagster's own commands find the project's modules.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), outer.get("PYTHONPATH", "")])),
         # A proxy for the outside must not stand between our own servers.
         "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
@@ -136,6 +138,9 @@ childlogdir = {_escaped(folders.logs)}
 [unix_http_server]
 file = supervisor.sock
 chmod = 0700
+
+[supervisorctl]
+serverurl = unix://supervisor.sock
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface

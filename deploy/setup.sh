@@ -42,7 +42,7 @@ install_packages() {
 
 fetch_front_end_libraries() {
     echo "setup: fetching the front-end libraries"
-    (PATH="$PWD/.venv/bin:$PATH" && cd webapp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+    (PATH="$PWD/.venv/bin:$PATH" && cd webapp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
         fail "npm could not install webapp/package-lock.json (its message is above). Is the npm registry reachable?"
     .venv/bin/python webapp/assets.py || fail "the front-end libraries could not be put in webapp/static/vendor"
 }

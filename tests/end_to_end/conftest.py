@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from deploy.health import answers_http
 from deploy.ownership import end_leftovers
 from deploy.settings import PROJECT
 from tests.conftest import write_tiny_dataset
@@ -24,6 +25,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
                       "--disable-sync", "--no-first-run"]
 START_SECONDS = 180
+DECISION_SECONDS = 300
 T = TypeVar("T")
 PASSWORD = "a passphrase for the tests"
 
@@ -90,6 +92,12 @@ class Product:
         self.wait_for("all servers answer")
         return self
 
+    def wait_until_systems_answer(self) -> None:
+        """Wait until MLflow and Dagster answer, whoever started them."""
+        for url in (f"http://127.0.0.1:{self.ports['MLFLOW_PORT']}/health",
+                    f"http://127.0.0.1:{self.ports['DAGSTER_PORT']}/server_info"):
+            eventually(lambda url=url: answers_http(url), START_SECONDS, self.logs)
+
     def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 120) -> int:
         """Press Ctrl-C and wait; the exit status."""
         assert self._process is not None
@@ -152,3 +160,32 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def planner(product: Product, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser in which the first administrator has signed up, through the link that the launcher printed."""
+    link = product.wait_for(r"make the first one at (http://\S+)").group(1)
+    context = browser.new_context(base_url=product.url)
+    page = context.new_page()
+    page.goto(link)
+    page.locator("[name=email]").fill("planner@example.com")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=again]").fill(PASSWORD)
+    page.locator("form [type=submit]").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(planner: BrowserContext) -> Iterator[Page]:
+    """A page of the signed-in planner; a script that fails on it fails the test."""
+    page = planner.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    page.close()
+    assert complaints == []
