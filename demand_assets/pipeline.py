@@ -190,7 +190,7 @@ class Pipeline:
             production = self._production(region_item, entry.production)
         decision = contest(self.store.read("demand", region_item), self.dataset, candidate, production)
         self.registry.record_decision(region_item, entry.candidate, decision, asked.request_id or details["request_id"],
-                                      asdict(candidate.card))
+                                      asdict(candidate.card), before=entry)
         return Outcome(region_item, reason=decision.reason, decision=decision, model=candidate,
                        details={**details, **decision.numbers, "verdict": decision.verdict})
 

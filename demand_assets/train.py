@@ -24,6 +24,7 @@ from demand_assets.forecasting.dataset import DatasetFileError
 from demand_assets.forecasting.journal import FINAL_STEPS
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
+from demand_assets.instance import prepare_home
 from demand_assets.partitions import PARTITIONS_PER_RUN, sync_partitions
 from demand_assets.progress import Progress
 from demand_assets.settings import Settings
@@ -69,8 +70,8 @@ def train_all(settings: Settings, console: Console) -> dict[str, Any]:
     for region, item, reason, rows in catalogue.refused:
         console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
     home = settings.folder / "dagster"
-    for folder in (home, settings.folder / "mlflow"):
-        folder.mkdir(parents=True, exist_ok=True)
+    prepare_home(home)
+    (settings.folder / "mlflow").mkdir(parents=True, exist_ok=True)
     request_id = f"train-{uuid4().hex[:12]}"
     region_items = list(catalogue.region_items)
     with dg.DagsterInstance.from_config(str(home)) as instance:

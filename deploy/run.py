@@ -1,19 +1,19 @@
 """``make run``: the whole product on one machine, in the foreground, until Ctrl-C."""
 
 import os
-import shutil
 import signal
 import sys
 from types import FrameType
 
 from demand_assets.forecasting.dataset import Dataset, DatasetFileError, load_dataset
+from demand_assets.instance import prepare_home
 from deploy.commands import CommandFailedError
 from deploy.console import Console
 from deploy.launch import Launch
 from deploy.ownership import AlreadyRunningError, PortInUseError, end_leftovers, require_free_ports, state_lock
 from deploy.processes import Folders, environment
 from deploy.runner import RunnerError
-from deploy.settings import PROJECT, RunSettings, SettingsError, read_settings
+from deploy.settings import RunSettings, SettingsError, read_settings
 
 
 class StopSignals:
@@ -59,7 +59,7 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
     if leftovers := end_leftovers(folders.root):
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)
-    shutil.copyfile(PROJECT / "deploy" / "dagster.yaml", folders.dagster / "dagster.yaml")
+    prepare_home(folders.dagster)
     os.chdir(folders.run)
     launch = Launch(settings, folders, environment(settings, folders), console)
     try:

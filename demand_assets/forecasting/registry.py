@@ -200,13 +200,18 @@ class Registry:
         return target
 
     def record_decision(self, region_item: RegionItem, version: int, decision: Decision, request_id: str,
-                        card: dict[str, Any]) -> None:
+                        card: dict[str, Any], before: RegistryEntry | None = None) -> None:
         """Write the gate's decision on the version; where it is to promote, move the alias and then date the model.
 
         Each step may be repeated: a crash between any two is mended by calling it again.
+
+        Args:
+            request_id: the retrain request that led to it.
+            card: the version's card, shown of it when it is promoted.
+            before: what the registry says now; looked up unless given.
         """
         name, now = region_item.model_name(self._dataset), _now()
-        before = self.entry(region_item)
+        before = before or self.entry(region_item)
         evidence = {**decision.numbers, "decided_at": now, "request_id": request_id}
         for key, value in (("decision", f"{decision.verdict}: {decision.reason}"),
                            ("decision_numbers", json.dumps(evidence))):

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from demand_assets.instance import prepare_home
 from demand_assets.partitions import sync_partitions
 from demand_assets.pipeline import Pipeline
 from demand_assets.resources import PipelineResource, open_pipeline
@@ -60,7 +61,7 @@ def resource(settings: Settings, pipeline: Pipeline) -> PipelineResource:
 def instance(settings: Settings, pipeline: Pipeline) -> Iterator[dg.DagsterInstance]:
     """A Dagster instance that knows the region-items as partitions."""
     home = settings.folder / "dagster"
-    home.mkdir(parents=True)
+    prepare_home(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         sync_partitions(instance, pipeline.source.catalogue().region_items)
         yield instance

@@ -1,0 +1,60 @@
+"""The pooled event log records what Dagster's own does, and leans on nothing that Dagster has since moved."""
+
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from demand_assets.event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
+from demand_assets.instance import prepare_home
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def thing() -> None:
+    """Two partitions."""
+
+
+def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    runs = [dg.materialize([thing], instance=instance, partition_key=key) for key in ("a", "b")]
+    return [(event.event_type_value, event.partition or "") for run in runs
+            for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]
+
+
+def test_it_is_what_the_settings_name(tmp_path: Path) -> None:
+    prepare_home(tmp_path)
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert type(instance.event_log_storage) is PooledSqliteEventLogStorage
+        assert not instance.telemetry_enabled
+
+
+def test_the_same_events_are_recorded(tmp_path: Path) -> None:
+    prepare_home(tmp_path / "pooled")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "dagster.yaml").write_text("telemetry: {enabled: false}")
+
+    with (dg.DagsterInstance.from_config(str(tmp_path / "pooled")) as pooled,
+          dg.DagsterInstance.from_config(str(tmp_path / "own")) as own):
+        assert type(own.event_log_storage) is SqliteEventLogStorage
+        assert recorded(pooled) == recorded(own)
+        assert pooled.get_materialized_partitions(thing.key) == {"a", "b"}
+
+
+def test_another_process_sees_them(tmp_path: Path) -> None:
+    prepare_home(tmp_path)
+    with (dg.DagsterInstance.from_config(str(tmp_path)) as writer,
+          dg.DagsterInstance.from_config(str(tmp_path)) as reader):
+        assert reader.get_materialized_partitions(thing.key) == set()
+
+        dg.materialize([thing], instance=writer, partition_key="a")
+
+        assert reader.get_materialized_partitions(thing.key) == {"a"}
+
+
+def test_only_the_last_databases_stay_open(tmp_path: Path) -> None:
+    prepare_home(tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        for _ in range(SHARDS_OPEN + 2):
+            dg.materialize([thing], instance=instance, partition_key="a")
+
+        assert len(instance.event_log_storage._engines) == SHARDS_OPEN
