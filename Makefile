@@ -36,7 +36,7 @@ test: setup ## run all tests; PYTEST_ARGS="-k name" picks some
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=summary.json]
 	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/$(PY)" -m demand_assets.train \
-	--dataset "$(DATASET)" $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)")
+	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)")
 
 lint: setup ## check style, types, import rules and templates
 	@$(PY) -m ruff check .
@@ -44,9 +44,12 @@ lint: setup ## check style, types, import rules and templates
 	@.venv/bin/lint-imports
 	@if [ -d webapp/templates ]; then .venv/bin/djlint --quiet --lint webapp/templates; fi
 
+screenshot: setup ## take the README's picture from the real page (needs Chromium)
+	@$(PY) docs/take_screenshot.py
+
 clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test train lint clean
+.PHONY: help setup run test train lint screenshot clean
