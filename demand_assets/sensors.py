@@ -64,7 +64,13 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason="a retrain is under way and will bring more candidates; they are judged "
                                            "together")
     last = records[-1].storage_id
-    keys = sorted({record.partition_key for record in records if record.partition_key})
+    made = {record.partition_key: record.storage_id for record in records if record.partition_key}
+    judged = {record.partition_key: record.storage_id for record in context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("production_model"), after_storage_id=records[0].storage_id,
+                              asset_partitions=list(made)), limit=2 * CANDIDATES_PER_TICK, ascending=False).records}
+    keys = sorted(key for key, candidate in made.items() if judged.get(key, 0) < candidate)
+    if not keys:
+        return dg.SensorResult(skip_reason="judged in the run that trained them", cursor=str(last))
     return dg.SensorResult(
         [dg.RunRequest(run_key=f"promote-{after}-{last}", run_config=selection_config(keys, op="judge"),
                        tags={ASKED_BY_TAG: "promotion sensor"})], cursor=str(last))

@@ -88,6 +88,16 @@ class TestJudgeCandidates:
         assert first.run_requests[0].run_key == again.run_requests[0].run_key
         assert "no new candidate" in after.skip_reason.skip_message
 
+    def test_candidates_judged_in_the_run_that_trained_them_are_left_alone(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
+        dg.materialize([region_item], instance=instance, resources={"pipeline": resource},
+                       run_config=selection_config(keys[:2]))
+        train(instance, resource, keys[1:3])
+
+        result = judge_candidates(context(instance, resource))
+
+        assert keys_of(result.run_requests[0]) == keys[1:3]
+
     def test_it_waits_while_candidates_are_being_judged(self, instance: dg.DagsterInstance,
                                                         resource: PipelineResource, keys: list[str]) -> None:
         train(instance, resource, keys[:1])
