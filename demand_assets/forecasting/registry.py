@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CANDIDATE, PRODUCTION = "candidate", "production"
-_PAGE = 200
+_FIRST_PAGE, _NEXT_PAGES, _SWEEP_PAGES = 20, 200, 1000
+"""Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
 _OVERLAP_MS = 60_000
 _TAG_LENGTH = 5000
 
@@ -115,7 +116,7 @@ class Registry:
     def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
         """What changed since the watermark, and the new watermark (milliseconds); 0 asks for everything.
 
-        One query for each 200 changes; those of the last minute before the watermark come again.
+        One small query where little changed; those of the last minute before the watermark come again.
         Raises: RegistryDownError: MLflow does not answer.
         """
         from mlflow.exceptions import MlflowException
@@ -130,9 +131,10 @@ class Registry:
     def _changed_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
         entries: list[RegistryEntry] = []
         newest, token = watermark, None
+        size = _FIRST_PAGE if watermark else _SWEEP_PAGES
         while True:
             page = self._client.search_registered_models(
-                max_results=_PAGE if watermark else 1000, order_by=["last_updated_timestamp DESC"], page_token=token)
+                max_results=size, order_by=["last_updated_timestamp DESC"], page_token=token)
             for found in page:
                 changed = int(found.last_updated_timestamp)
                 if changed < watermark - _OVERLAP_MS:
@@ -140,7 +142,7 @@ class Registry:
                 newest = max(newest, changed)
                 if entry := self._entry(found):
                     entries.append(entry)
-            token = page.token
+            token, size = page.token, max(size, _NEXT_PAGES)
             if not token:
                 return entries, newest
 
