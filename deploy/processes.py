@@ -125,15 +125,17 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
 
 def runner_settings(settings: RunSettings, folders: Folders) -> str:
     """The process runner's settings file; nothing starts by itself, the launcher starts each when its time comes."""
+    # Relative to the runner's folder: supervisor reads a log's path as a format, twice.
+    logs = os.path.relpath(folders.logs, folders.run)
     sections = [f"""\
 [supervisord]
 nodaemon = true
 strip_ansi = true
-logfile = {_escaped(folders.logs / "processes.log")}
+logfile = {logs}/processes.log
 logfile_maxbytes = 2MB
 logfile_backups = 2
 pidfile = supervisord.pid
-childlogdir = {_escaped(folders.logs)}
+childlogdir = {logs}
 
 [unix_http_server]
 file = supervisor.sock
@@ -159,8 +161,8 @@ stopasgroup = true
 killasgroup = true
 stopwaitsecs = {process.stop_seconds}
 redirect_stderr = {"false" if process.once else "true"}
-stdout_logfile = {_escaped(folders.logs / process.name)}.log
-stderr_logfile = {_escaped(folders.logs / process.name)}.errors.log
+stdout_logfile = {logs}/{process.name}.log
+stderr_logfile = {logs}/{process.name}.errors.log
 stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 2
 """)

@@ -1,6 +1,8 @@
+import shlex
 from pathlib import Path
 
 import pytest
+from supervisor.options import ServerOptions
 
 from deploy.processes import Folders, environment, processes, runner_settings
 from deploy.settings import PROJECT, SettingsError, read_settings
@@ -32,15 +34,25 @@ def test_two_servers_cannot_share_a_port(monkeypatch):
         read_settings()
 
 
-def test_every_process_gets_a_section_that_survives_odd_folder_names():
-    folders = Folders(Path("/srv/50% of it/my state"))
-
-    text = runner_settings(read_settings(), folders)
+def test_every_process_gets_a_section():
+    text = runner_settings(read_settings(), Folders(Path("/srv/state")))
 
     names = [line.removeprefix("[program:").removesuffix("]") for line in text.splitlines() if "[program:" in line]
-    assert names == [process.name for process in processes(read_settings(), folders)]
-    assert "'file:///srv/50%%25%%20of%%20it/my%%20state/mlflow/artifacts'" not in text.replace("'", "")
-    assert "stdout_logfile = /srv/50%% of it/my state/logs/web.log" in text
+    assert names == [process.name for process in processes(read_settings(), Folders(Path("/srv/state")))]
+
+
+def test_the_process_runner_understands_odd_folder_names(tmp_path, monkeypatch):
+    folders = Folders(tmp_path / "50% of it, my 'state' é")
+    folders.make()
+    monkeypatch.chdir(folders.run)
+    (folders.run / "supervisord.conf").write_text(runner_settings(read_settings(), folders))
+    options = ServerOptions()
+
+    options.realize(["-c", "supervisord.conf"])
+
+    programs = {group.name: group.process_configs[0] for group in options.process_group_configs}
+    assert Path(programs["web"].stdout_logfile).resolve() == folders.logs / "web.log"
+    assert f"sqlite:///{folders.mlflow}/mlflow.db" in shlex.split(programs["mlflow"].command)
 
 
 def test_a_proxy_for_the_outside_is_not_used_between_our_servers():
