@@ -48,9 +48,8 @@ def main() -> None:
 
 def _in_production(product: Running) -> list[str]:
     """Partition keys of region-items that a model in production serves."""
-    table = page(product.planner(), f"{product.url}/", params={"status": "production", "per": 250})
-    return [row.select_one("[name=ri]")["value"] for row in table.select("tbody tr:has([name=ri])")
-            if "in production" in row.text]
+    table = page(product.planner(), f"{product.url}/", params={"status": "production", "size": 250})
+    return [row.select_one("[name=ri]")["value"] for row in table.select("#table tbody tr:has([name=ri])")]
 
 
 def _retrain(product: Running, keys: list[str]) -> float:
@@ -58,11 +57,8 @@ def _retrain(product: Running, keys: list[str]) -> float:
     session = product.planner()
     forecast = page(session, f"{product.url}/forecasts", params=[("ri", key) for key in keys])
     form = next(form for form in forecast.find_all("form") if form.find("button", string=re.compile("Retrain")))
-    fields = [*form_fields(form).items()]
-    if not any(name == "ri" for name, _ in fields):
-        fields += [("ri", key) for key in keys]
-    elif len(keys) > 1:
-        fields = [(name, value) for name, value in fields if name != "ri"] + [("ri", key) for key in keys]
+    hidden = form_fields(form)
+    fields = [*((name, hidden[name]) for name in ("csrf_token", "token")), *(("ri", key) for key in keys)]
     started = time.monotonic()
     answer = session.post(f"{product.url}{form['action']}", data=fields, timeout=30)
     answer.raise_for_status()
@@ -87,13 +83,11 @@ def _promotions(product: Running, one: RegionItem, times: int) -> list[float]:
         card = asdict(registry.load(one, version).card)
         registry.record_decision(one, version, Decision("promote", "benchmark"), "benchmark", card)
         started = time.monotonic()
-        agreeing = 0
+        agreeing, seen_at = 0, started
         while agreeing < ANSWERS_THAT_AGREE:
             shown = _version_shown(product, session, one)
             agreeing = agreeing + 1 if shown == version else 0
-            if not agreeing:
-                seen_at = None
-            elif agreeing == 1:
+            if agreeing == 1:
                 seen_at = time.monotonic()
             if time.monotonic() - started > LONGEST_SECONDS:
                 raise TimeoutError(f"version {version} was not shown in {LONGEST_SECONDS} s")

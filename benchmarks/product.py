@@ -38,9 +38,9 @@ class Running:
     def planner(self) -> requests.Session:
         """A signed-in session."""
         session = requests.Session()
-        form = page(session, f"{self.url}/login").find("form", method=re.compile("post", re.IGNORECASE))
+        form = page(session, f"{self.url}/sign-in").find("form", method=re.compile("post", re.IGNORECASE))
         fields = form_fields(form) | {"email": self.email, "password": self.password}
-        session.post(f"{self.url}/login", data=fields, timeout=30).raise_for_status()
+        session.post(f"{self.url}/sign-in", data=fields, timeout=30).raise_for_status()
         return session
 
 

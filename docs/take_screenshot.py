@@ -23,10 +23,10 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"),
                                              args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 860})
-        page.goto(f"{product.url}/login")
+        page.goto(f"{product.url}/sign-in")
         page.locator("[name=email]").fill(product.email)
         page.locator("[name=password]").fill(product.password)
-        page.locator("main [type=submit]").click()
+        page.locator("main form [type=submit]").first.click()
         page.goto(f"{product.url}/forecasts?{urlencode([('ri', key) for key in SHOWN])}")
         page.get_by_role("button", name="+ price").click()
         page.locator("[data-change] input[type=number]").fill("-15")
