@@ -29,14 +29,16 @@ install_packages() {
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$PYTHON cannot make virtualenvs (no venv module). On Debian: apt install python3-venv"
     echo "setup: installing the locked packages into .venv"
-    is_python_3_11 .venv/bin/python || "$PYTHON" -m venv --clear .venv
+    # A virtualenv that was moved or copied still names its old place in its scripts.
+    is_python_3_11 .venv/bin/python && grep -qF "$PWD/.venv" .venv/pyvenv.cfg || "$PYTHON" -m venv --clear "$PWD/.venv"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt ||
         fail "pip could not install uv from requirements/uv.txt (its message is above). Is the package index reachable?"
     # uv reads its own settings, not pip's: on a machine where only pip knows the index, pip installs the same lock.
     .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.txt ||
         {
             echo "setup: uv could not install (its message is above); trying pip with the same lock, which takes minutes"
-            .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+                -r requirements/dev.txt
         } || fail "the locked packages could not be installed (the message is above)"
 }
 
@@ -47,23 +49,22 @@ fetch_front_end_libraries() {
     .venv/bin/python webapp/assets.py || fail "the front-end libraries could not be put in webapp/static/vendor"
 }
 
-# unchanged STAMP FILE...: true when the stamp holds the checksum of the files as they are now.
-unchanged() {
-    stamp=$1
-    shift
-    [ -f "$stamp" ] && [ "$(cat "$@" | cksum)" = "$(cat "$stamp")" ]
+# checksum FILE...: of the files as they are now, and of the place of the project.
+checksum() {
+    { pwd && cat "$@"; } | cksum
 }
 
 packages_stamp=.venv/locked-packages.stamp
-if ! unchanged "$packages_stamp" requirements/uv.txt requirements/dev.txt; then
+packages=$(checksum requirements/uv.txt requirements/dev.txt)
+if [ "$packages" != "$(cat "$packages_stamp" 2>/dev/null)" ]; then
     rm -f "$packages_stamp"
     install_packages
-    cat requirements/uv.txt requirements/dev.txt | cksum >"$packages_stamp"
+    echo "$packages" >"$packages_stamp"
 fi
 
 front_end_stamp=webapp/static/vendor/locked-libraries.stamp
-if [ -f webapp/package-lock.json ] && [ -f webapp/assets.py ] &&
-    ! unchanged "$front_end_stamp" webapp/package-lock.json webapp/assets.py; then
+libraries=$(checksum webapp/package-lock.json webapp/assets.py)
+if [ "$libraries" != "$(cat "$front_end_stamp" 2>/dev/null)" ]; then
     fetch_front_end_libraries
-    cat webapp/package-lock.json webapp/assets.py | cksum >"$front_end_stamp"
+    echo "$libraries" >"$front_end_stamp"
 fi
