@@ -95,7 +95,10 @@ def matching_keys(view: View) -> list[str]:
 
 
 def counts() -> dict[str, int]:
-    """How many region-items of the catalogue are in each status; ``total``, ``judged`` and ``retraining`` too."""
+    """How many region-items of the catalogue are in each status; ``total``, ``judged`` and ``retraining`` too.
+
+    ``arriving`` are those whose promoted version is on its way from the registry.
+    """
     known = RegionItemRow.in_catalogue
     by_status = db.session.execute(
         select(RegionItemRow.status, func.count()).where(known).group_by(RegionItemRow.status)).all()
@@ -104,6 +107,8 @@ def counts() -> dict[str, int]:
     found["judged"] = found["total"] - found["untrained"]
     found["retraining"] = db.session.scalar(
         select(func.count()).where(known, RegionItemRow.activity != "")) or 0
+    found["arriving"] = db.session.scalar(select(func.count()).where(
+        known, RegionItemRow.fetch_after.is_not(None), RegionItemRow.model_problem == "")) or 0
     return found
 
 

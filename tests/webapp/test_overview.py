@@ -1,10 +1,14 @@
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
+from webapp.database import db, now, writing
+from webapp.tables import RegionItemRow
 
 
 def rows(client: FlaskClient, url: str) -> list[str]:
@@ -41,6 +45,23 @@ def test_sorting_puts_the_unknown_last_both_ways(client: FlaskClient, background
 
     assert rows(client, "/?sort=wape")[:2] == [str(REGION_ITEMS[5]), str(REGION_ITEMS[3])]
     assert rows(client, "/?sort=wape&dir=desc")[:2] == [str(REGION_ITEMS[3]), str(REGION_ITEMS[5])]
+
+
+def test_a_promoted_version_on_its_way_is_said_and_waited_for(app: Flask, client: FlaskClient) -> None:
+    with app.app_context(), writing():
+        for row in db.session.scalars(select(RegionItemRow)):
+            row.status = "baseline"
+        kettle = db.session.get_one(RegionItemRow, KETTLE.key)
+        kettle.wanted_version, kettle.fetch_after = 7, now()
+
+    arriving = page(client.get("/?size=50"))
+    with app.app_context(), writing():
+        db.session.get_one(RegionItemRow, KETTLE.key).fetch_after = None
+    arrived = page(client.get("/?size=50"))
+
+    assert "v7 is being fetched from the registry" in text_of(arriving)
+    assert arriving.select_one("#table").has_attr("data-live")
+    assert not arrived.select_one("#table").has_attr("data-live")
 
 
 def test_each_status_says_why(client: FlaskClient, background: Background, registry: FakeRegistry,
