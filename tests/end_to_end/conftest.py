@@ -139,16 +139,23 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def products() -> Iterator[list[Product]]:
+    """Every product that a test started; none outlives the tests."""
+    started: list[Product] = []
+    yield started
+    for product in started:
+        product.clean_up()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -> Product:
     """The running product with all models of the tiny dataset trained and judged."""
     folder = tmp_path_factory.mktemp("product")
     product = Product(write_tiny_dataset(folder), folder / "state")
-    try:
-        product.start().wait_until_ready()
-        product.wait_for("6 of 6 decided", 300)
-        yield product
-    finally:
-        product.clean_up()
+    products.append(product)
+    product.start().wait_until_ready()
+    product.wait_for("6 of 6 decided", 300)
+    return product
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.end_to_end.conftest import DECISION_SECONDS
+from tests.end_to_end.conftest import DECISION_SECONDS, eventually
 
 FINAL = re.compile("promoted|kept")
 
@@ -13,9 +13,14 @@ FINAL = re.compile("promoted|kept")
 @pytest.fixture
 def in_production(page: Page) -> str:
     """The words for a region-item that has a model in production, as in "north · kettle"."""
-    page.goto("/")
-    row = page.get_by_role("row").filter(has_text="in production").first
-    return row.get_by_role("rowheader").inner_text()
+    rows = page.get_by_role("row").filter(has_text="in production")
+
+    def some_rows() -> bool:
+        page.goto("/")
+        return rows.count() > 0
+
+    eventually(some_rows, 60, lambda: page.locator("#table").inner_text())
+    return rows.first.get_by_role("rowheader").inner_text()
 
 
 def open_forecast(page: Page, region_item: str) -> None:

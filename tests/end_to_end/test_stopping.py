@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -16,12 +15,14 @@ from tests.end_to_end.conftest import Product, eventually
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def product(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -> Product:
     """A product of its own, with the smallest dataset; the tests below are its life, in order."""
+    for other in products:
+        other.clean_up()  # the tests before these are done with it, and two at a time are slow
     folder = tmp_path_factory.mktemp("stopping")
     product = Product(write_tiny_dataset(folder, regions=1, items=2), folder / "state")
-    yield product
-    product.clean_up()
+    products.append(product)
+    return product
 
 
 def running(product: Product, word: str) -> list[psutil.Process]:
