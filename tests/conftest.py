@@ -1,6 +1,7 @@
 """What tests of all parts share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ automatic = false
 def pytest_configure() -> None:
     """Before anything is imported: no tests tell anyone that they ran, or write to the home directory."""
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def pytest_sessionstart() -> None:
+    """Told to terminate, end what fixtures started, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def write_tiny_dataset(folder: Path, regions: int = 2, items: int = 3) -> Path:

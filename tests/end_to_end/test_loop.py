@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.end_to_end.conftest import DECISION_SECONDS, eventually
+from tests.end_to_end.conftest import DECISION_SECONDS
 
 FINAL = re.compile("promoted|kept")
 
@@ -13,13 +13,9 @@ FINAL = re.compile("promoted|kept")
 @pytest.fixture
 def in_production(page: Page) -> str:
     """The words for a region-item that has a model in production, as in "north · kettle"."""
+    page.goto("/")
     rows = page.get_by_role("row").filter(has_text="in production")
-
-    def some_rows() -> bool:
-        page.goto("/")
-        return rows.count() > 0
-
-    eventually(some_rows, 60, lambda: page.locator("#table").inner_text())
+    expect(rows.first).to_be_visible(timeout=60_000)  # the page goes on looking while a version is on its way
     return rows.first.get_by_role("rowheader").inner_text()
 
 
