@@ -27,7 +27,7 @@ from demand_assets.sources.source import SourceError
 
 LOOK_SECONDS = 5
 JUDGING_SECONDS = 120
-"""How long the decisions on the last candidates are waited for after the training runs have ended."""
+"""How long a decision is waited for when neither a training nor a judging run is under way."""
 
 
 def main() -> int:
@@ -90,8 +90,9 @@ def _follow(instance: dg.DagsterInstance, progress: Progress, run_ids: Sequence[
             said = line
         if done >= total:
             return 1 if counts["failed"] else 0
-        running = instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids), statuses=UNFINISHED), limit=1)
-        if running:
+        training = instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids), statuses=UNFINISHED), limit=1)
+        judging = instance.get_run_records(dg.RunsFilter(job_name="promote", statuses=UNFINISHED), limit=1)
+        if training or judging:
             ended_at = None
         elif ended_at is None:
             ended_at = time.monotonic()
