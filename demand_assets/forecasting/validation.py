@@ -9,6 +9,7 @@ import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.features import WARMUP
 from demand_assets.forecasting.periods import Ordinals, in_words, period_dates
 from demand_assets.forecasting.quarantine import COLUMNS
 from demand_assets.forecasting.region_item import RegionItem
@@ -16,9 +17,6 @@ from demand_assets.forecasting.row_rules import ReadPanel, read_panel
 from demand_assets.forecasting.schemas import PANEL_OWNER, demand_schema, raw_schema
 
 Floats = npt.NDArray[np.float64]
-
-WARM_UP = {"D": 28, "W": 8, "M": 6}
-"""Periods of demand that the first origin of the training needs behind it."""
 
 
 class RawDemandError(ValueError):
@@ -46,7 +44,7 @@ class Validated:
 
 def minimum_periods(dataset: Dataset) -> int:
     """How many periods of known demand a region-item needs to be forecast: warm-up and two horizons."""
-    return WARM_UP[dataset.frequency] + 2 * dataset.horizon
+    return WARMUP[dataset.frequency] + 2 * dataset.horizon
 
 
 def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[RegionItem],
