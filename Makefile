@@ -12,6 +12,7 @@ DAGSTER_PORT ?= 3000
 MLFLOW_PORT ?= 5000
 CODE_PORT ?= 4000
 PYTEST_ARGS ?=
+SETS ?=
 
 # With `make -C project …`, relative paths are still those of the caller.
 CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
@@ -38,6 +39,12 @@ train: setup ## batch, no servers: train and promote all of DATASET=file.toml [S
 	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/$(PY)" -m demand_assets.train \
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)")
 
+accuracy: setup ## compare accuracy with peers on real data; quick unless SETS=a,b names the sets [JSON=file]
+	@sh benchmarks/setup.sh
+	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \
+	"$$root/.venv-benchmarks/bin/python" -m benchmarks.accuracy $(if $(SETS),--sets "$(SETS)",--quick) \
+	$(if $(JSON),--json "$(JSON)")
+
 lint: setup ## check style, types, import rules and templates
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
@@ -48,8 +55,8 @@ screenshot: setup ## take the README's picture from the real page (needs Chromiu
 	@$(PY) docs/take_screenshot.py
 
 clean: ## remove caches and the environment; the state in ./var stays
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	@rm -rf .venv .venv-benchmarks .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test train lint screenshot clean
+.PHONY: help setup run test train accuracy lint screenshot clean
