@@ -3,32 +3,31 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.panel_forecasts import Ahead, PanelForecasts, Tables, roll
-from demand_assets.forecasting.backtest import seasonal_naive
+from benchmarks.panel_forecasts import (
+    PanelForecasts,
+    RollingForecasts,
+    actual_demand,
+    cpu_seconds,
+    rolling_origins,
+)
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.intervals import error_scale
-from demand_assets.forecasting.model import NotEnoughHistoryError
+from demand_assets.forecasting.pooled_training import train_pooled
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import QUICK_RECIPES, train
+from demand_assets.forecasting.training import train
 
 
 def product_forecasts(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset, windows: int) -> PanelForecasts:
-    """What the product would have shown at each origin: a first training on what was known there, and its forecast."""
-    return roll(_window, tables, dataset, windows)
+    """The product's own rolling-origin backtest: choices, fits and intervals of a window know nothing after its origin.
 
-
-def _window(known: Tables, dataset: Dataset) -> dict[RegionItem, Ahead]:
-    return {one: _ahead(table, dataset) for one, table in known.items()}
-
-
-def _ahead(known: pd.DataFrame, dataset: Dataset) -> Ahead:
-    leads = np.arange(1, dataset.horizon + 1)
-    origins = np.full(dataset.horizon, len(known) - dataset.horizon - 1, dtype=np.int64)
-    try:
-        model = train(known, dataset, QUICK_RECIPES)
-    except NotEnoughHistoryError:  # the product then shows its labelled baseline
-        return Ahead(seasonal_naive(series_features(known, dataset), origins, leads))
-    series = series_features(known, dataset, model.categories)
-    forecast = model.predict(series, origins, leads)
-    return Ahead(forecast, *model.calibration.interval(forecast, error_scale(forecast, series.level[origins]), leads))
+    Everything that a training costs is counted: choices, fits for each window and for today, models of region-items.
+    """
+    dataset = dataset.model_copy(update={"backtest": dataset.backtest.model_copy(update={"windows": windows})})
+    started = cpu_seconds()
+    pooled = train_pooled(list(tables), lambda one: tables[one], dataset).with_version(1)
+    models = {one: train(table, dataset, pooled, one) for one, table in tables.items()}
+    spent = cpu_seconds() - started
+    return PanelForecasts({one: RollingForecasts(
+        rolling_origins(tables[one], dataset.horizon, windows),
+        actual_demand(tables[one], rolling_origins(tables[one], dataset.horizon, windows), dataset.horizon),
+        *(np.array(model.backtest[name], dtype=np.float64) for name in ("forecast", "lower_80", "upper_80")))
+        for one, model in models.items()}, spent)

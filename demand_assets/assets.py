@@ -38,9 +38,11 @@ SPECS = [
     dg.AssetSpec("demand_features", deps=["demand"], group_name="demand", kinds={"parquet"}, skippable=True,
                  description="What is known at the end of each period (level, recent means, spread), and the calendar "
                              "and drivers of each period."),
-    dg.AssetSpec("candidate_model", deps=["demand", "demand_features"], group_name="models",
+    dg.AssetSpec("candidate_model", deps=["demand", "demand_features", "pooled_model"], group_name="models",
                  kinds={"xgboost", "mlflow"}, skippable=True,
-                 description="A newly trained model with its backtest, registered with alias `candidate`."),
+                 description="A small booster of the region-item's own on top of the pooled model in production, with "
+                             "its backtest, registered with alias `candidate`. The first run trains the pooled model "
+                             "where there is none."),
     dg.AssetSpec("production_model", deps=["candidate_model"], group_name="models", kinds={"mlflow"}, skippable=True,
                  description="The gate's decision: the candidate is promoted only when it is better than the model in "
                              "production and than seasonal naive, on windows that neither has seen."),
@@ -71,6 +73,16 @@ def region_item(context: dg.AssetExecutionContext, config: Selection, pipeline: 
         keys = list(context.partition_keys)
     yield from carry(context.op_execution_context, pipeline.open(), keys,
                      {key.to_user_string() for key in context.selected_asset_keys}, is_range=not config.region_items)
+
+
+@dg.asset(deps=["demand"], group_name="models", kinds={"xgboost", "mlflow"})
+def pooled_model(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
+    """One model over all region-items, which every region-item's own model stands on; promoted unless it is worse."""
+    asked = Asked(run_id=context.run.run_id, by=context.run.tags.get(ASKED_BY_TAG, "an engineer"))
+    pooled = pipeline.open().pool(asked)
+    return dg.MaterializeResult(metadata={
+        "version": pooled.model.version, "decision": pooled.decision.verdict, "reason": pooled.decision.reason,
+        **{name: value for name, value in pooled.model.card.items() if value is not None}})
 
 
 def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str], assets: Container[str],

@@ -3,11 +3,11 @@
 import dagster as dg
 
 from demand_assets import checks, jobs, sensors
-from demand_assets.assets import region_item
+from demand_assets.assets import pooled_model, region_item
 from demand_assets.resources import PipelineResource
 
 defs = dg.Definitions(
-    assets=[region_item],
+    assets=[pooled_model, region_item],
     asset_checks=checks.ALL,
     jobs=jobs.ALL,
     sensors=sensors.ALL,

@@ -6,7 +6,7 @@ are trained through Dagster like any retrain; the promotion sensor judges them. 
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -47,7 +47,9 @@ def main() -> int:
             print(f"first training: nothing is missing, {len(wanted)} region-items", flush=True)
             return 0
         print(f"first training: {len(missing)} of {len(wanted)} region-items have no model yet", flush=True)
-        requests = _submit(settings, missing)
+        if len(missing) > PARTITIONS_PER_RUN and pipeline.registry.pooled_production() is None:
+            _pool_first(settings, instance, missing)
+        requests = _submit(settings, "retrain", missing)
         return _follow(instance, Progress(pipeline.store, requests.values()), list(requests), len(missing))
 
 
@@ -61,15 +63,34 @@ def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[
             and (pipeline.store.has("demand", one) or not pipeline.store.has("quarantine", one))]
 
 
-def _submit(settings: Settings, missing: Sequence[RegionItem]) -> dict[str, str]:
-    """Training runs for the region-items: run id -> request id."""
+def _pool_first(settings: Settings, instance: dg.DagsterInstance, missing: Sequence[RegionItem]) -> None:
+    """Take in the demand of all region-items and train the pooled model on it, before any run trains on a part."""
+    print("first training: demand is taken in, then the pooled model is trained", flush=True)
+    _wait_for(instance, _submit(settings, "refresh", missing))
+    run_id = _client(settings).submit_job_execution(
+        "pool", repository_location_name="demand_assets", repository_name="__repository__",
+        tags={ASKED_BY_TAG: "first training"})
+    _wait_for(instance, [run_id])
+
+
+def _wait_for(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> None:
+    while instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids), statuses=UNFINISHED), limit=1):
+        time.sleep(LOOK_SECONDS)
+
+
+def _client(settings: Settings) -> DagsterGraphQLClient:
     address = urlsplit(settings.dagster_url)
-    client = DagsterGraphQLClient(str(address.hostname), port_number=address.port, use_https=address.scheme == "https")
+    return DagsterGraphQLClient(str(address.hostname), port_number=address.port, use_https=address.scheme == "https")
+
+
+def _submit(settings: Settings, job: str, missing: Sequence[RegionItem]) -> dict[str, str]:
+    """Runs of the job for the region-items: run id -> request id."""
+    client = _client(settings)
     requests = {}
     for start in range(0, len(missing), PARTITIONS_PER_RUN):
         request_id = f"first-{uuid4().hex[:12]}"
         run_id = client.submit_job_execution(
-            "retrain", repository_location_name="demand_assets", repository_name="__repository__",
+            job, repository_location_name="demand_assets", repository_name="__repository__",
             run_config=selection_config([one.key for one in missing[start:start + PARTITIONS_PER_RUN]]),
             tags={REQUEST_TAG: request_id, ASKED_BY_TAG: "first training"})
         requests[run_id] = request_id

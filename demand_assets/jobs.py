@@ -22,6 +22,10 @@ retrain = dg.define_asset_job(
                                                   "candidate_model").without_checks(),
     tags={KIND_TAG: "retrain"}, description="New demand and a new candidate for each region-item asked for.")
 
+pool = dg.define_asset_job("pool", selection=dg.AssetSelection.assets("pooled_model"), tags={KIND_TAG: "pool"},
+                           description="A new pooled model, on which retrained models stand from then on.")
+
+
 @dg.op
 def judge(context: dg.OpExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[object]:
     """The gate's decision on the candidates of these region-items."""
@@ -36,6 +40,19 @@ def promote() -> None:
     A job of an op, since Dagster lets no run begin at a downstream asset unless its partitions are one range.
     """
     judge()
+
+
+@dg.op
+def fit_and_judge(context: dg.OpExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[object]:
+    """Candidates of these region-items from the demand in the store, and the gate's decisions on them."""
+    yield from carry(context, pipeline.open(), config.region_items, {"candidate_model", "production_model"})
+    yield dg.Output(None)
+
+
+@dg.job(tags={KIND_TAG: "retrain"})
+def fit() -> None:
+    """Train and judge on demand that has been taken in already; a job of an op for the reason that ``promote`` is."""
+    fit_and_judge()
 
 
 class Measured(dg.Config):
@@ -74,5 +91,13 @@ def weekly_retrain(context: dg.ScheduleEvaluationContext,
                             run_config=selection_config(keys[start:start + PARTITIONS_PER_RUN]))
 
 
-ALL = [refresh, retrain, promote, monitor]
-SCHEDULES = [weekly_retrain]
+@dg.schedule(job=pool, cron_schedule="0 2 * * 1", execution_timezone="UTC",
+             default_status=dg.DefaultScheduleStatus.RUNNING)
+def weekly_pool(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Renew the pooled model once a week, an hour before the weekly retrain; no region-item changes by that alone."""
+    return dg.RunRequest(run_key=f"pool-{context.scheduled_execution_time:%Y%m%d}",
+                         tags={ASKED_BY_TAG: "weekly schedule"})
+
+
+ALL = [refresh, pool, retrain, fit, promote, monitor]
+SCHEDULES = [weekly_pool, weekly_retrain]

@@ -16,12 +16,15 @@ import pandas as pd
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import features_table, series_features
 from demand_assets.forecasting.journal import Entry, Journal, Step
-from demand_assets.forecasting.model import ForecastModel, NotEnoughHistoryError
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.pooled_contest import judge_pooled
+from demand_assets.forecasting.pooled_training import train_pooled
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, TrainingBatch
 from demand_assets.forecasting.store import DemandStore
-from demand_assets.forecasting.training import ALL_RECIPES, QUICK_RECIPES, contest, train
+from demand_assets.forecasting.training import contest, train
 from demand_assets.forecasting.validation import Validated, validate_panel
 from demand_assets.sources.source import Source
 
@@ -51,6 +54,14 @@ class Outcome:
     demand: pd.DataFrame | None = None
     model: ForecastModel | None = None
     decision: Decision | None = None
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A new pooled model, and whether new models stand on it."""
+
+    model: PooledModel
+    decision: Decision
 
 
 Stage = Callable[[Sequence[RegionItem], Asked], Iterator[Outcome]]
@@ -114,17 +125,34 @@ class Pipeline:
 
     def train(self, region_items: Sequence[RegionItem], asked: Asked) -> Iterator[Outcome]:
         """Stage ``candidate_model``: fit, backtest, register as candidate; all cores, one thread for each model."""
+        pooled = self._pooled_to_stand_on(asked)
         tags = {"request_id": asked.request_id, "asked_by": asked.by, "dagster_run_id": asked.run_id}
         with (self.registry.batch(f"train {len(region_items)} region-items", tags) as batch,
               ThreadPoolExecutor(self.cores) as pool):
-            fitted = {pool.submit(self._fit, region_item): region_item for region_item in region_items}
+            fitted = {pool.submit(self._fit, region_item, pooled): region_item for region_item in region_items}
             for future in as_completed(fitted):
                 outcome = self._guarded(fitted[future], asked, lambda future=future: self._register(
                     batch, fitted[future], future, tags))
                 if outcome.status != "failed":
-                    step: Step = "trained" if outcome.status == "done" else "quarantined"
+                    step: Step = "trained" if outcome.status == "done" else "kept"
                     Journal(self.store).write([self._entry(step, outcome, asked)])
                 yield outcome
+
+    def pool(self, asked: Asked) -> Pooled:
+        """Train the pooled model on all demand in the store, register it, and promote it unless it is worse.
+
+        Raises: NotEnoughHistoryError: no region-item is long enough to train on.
+        """
+        stored = [one for one in self.store.read_catalogue() if self.store.has("demand", one)]
+        model = train_pooled(stored, self._demand, self.dataset, self.cores)
+        tags = {"asked_by": asked.by, "dagster_run_id": asked.run_id}
+        in_production = self.registry.pooled_production()
+        with self.registry.batch("train the pooled model", tags) as batch:
+            version = batch.register_pooled(model, tags)
+        production = None if in_production is None else self.registry.load_pooled(in_production)
+        decision = judge_pooled(model, production, stored, self._demand, self.dataset)
+        self.registry.decide_pooled(version, decision)
+        return Pooled(model.with_version(version), decision)
 
     def judge(self, region_items: Sequence[RegionItem], asked: Asked) -> Iterator[Outcome]:
         """Stage ``production_model``: the gate; the alias moves when the candidate is better."""
@@ -150,7 +178,8 @@ class Pipeline:
             return Outcome(region_item, "quarantined", validated.problem, details)
         self.store.write("demand", region_item, validated.demand)
         known = validated.demand.loc[validated.demand["demand"].notna(), "date"]
-        details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
+        if len(known):
+            details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
         return Outcome(region_item, details=details, demand=validated.demand)
 
     def _store_features(self, region_item: RegionItem) -> Outcome:
@@ -159,17 +188,25 @@ class Pipeline:
         self.store.write("demand_features", region_item, table)
         return Outcome(region_item, details={"rows": len(table), "columns": len(table.columns)})
 
-    def _fit(self, region_item: RegionItem) -> tuple[pd.DataFrame, ForecastModel]:
-        demand = self.store.read("demand", region_item)
-        first_model = self.registry.entry(region_item) is None
-        return demand, train(demand, self.dataset, QUICK_RECIPES if first_model else ALL_RECIPES)
+    def _pooled_to_stand_on(self, asked: Asked) -> PooledModel:
+        """The pooled model in production; a first one is trained where there is none."""
+        version = self.registry.pooled_production()
+        return self.pool(asked).model if version is None else self.registry.load_pooled(version)
+
+    def _demand(self, region_item: RegionItem) -> pd.DataFrame:
+        return self.store.read("demand", region_item)
+
+    def _fit(self, region_item: RegionItem, pooled: PooledModel) -> tuple[pd.DataFrame, ForecastModel]:
+        demand = self._demand(region_item)
+        return demand, train(demand, self.dataset, pooled, region_item)
 
     def _register(self, batch: TrainingBatch, region_item: RegionItem,
                   fitted: "Future[tuple[pd.DataFrame, ForecastModel]]", tags: dict[str, str]) -> Outcome:
         try:
             demand, model = fitted.result()
         except NotEnoughHistoryError as error:
-            return Outcome(region_item, "quarantined", f"{error}. Its last good model is kept.")
+            return Outcome(region_item, "quarantined", f"too short for a model of its own: {error}. The pooled model "
+                                                       "serves it until its own passes the gate.")
         version = batch.register(region_item, model, tags)
         return Outcome(region_item, demand=demand, model=model, details={
             "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
@@ -188,7 +225,7 @@ class Pipeline:
         production = None
         if entry.production is not None and entry.production != entry.candidate:
             production = self._production(region_item, entry.production)
-        decision = contest(self.store.read("demand", region_item), self.dataset, candidate, production)
+        decision = contest(self._demand(region_item), self.dataset, candidate, production, region_item)
         self.registry.record_decision(region_item, entry.candidate, decision, asked.request_id or details["request_id"],
                                       asdict(candidate.card), before=entry)
         return Outcome(region_item, reason=decision.reason, decision=decision, model=candidate,
@@ -222,13 +259,15 @@ class Pipeline:
 
 def backtest_sums(model: ForecastModel) -> dict[str, float]:
     """What the backtest's total over many region-items is made of: sums over its known actuals, in units and counts."""
-    actual, forecast, naive, lower, upper = (
+    actual, forecast, naive, own, pooled, lower, upper = (
         np.array(model.backtest[name], dtype=np.float64).ravel()
-        for name in ("actual", "forecast", "seasonal_naive", "lower_80", "upper_80"))
+        for name in ("actual", "forecast", "seasonal_naive", "own", "pooled", "lower_80", "upper_80"))
     known = ~np.isnan(actual)
-    actual, forecast, naive = actual[known], forecast[known], naive[known]
+    actual, forecast, naive, own, pooled = (values[known] for values in (actual, forecast, naive, own, pooled))
     inside = (actual >= lower[known]) & (actual <= upper[known])
     return {"actual": float(actual.sum()), "error": float((forecast - actual).sum()),
             "absolute_error": float(np.abs(forecast - actual).sum()),
             "absolute_error_seasonal_naive": float(np.abs(naive - actual).sum()),
+            "absolute_error_own": float(np.abs(own - actual).sum()),
+            "absolute_error_pooled": float(np.abs(pooled - actual).sum()),
             "inside_80": int(inside.sum()), "points": len(actual)}

@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -60,7 +60,15 @@ def train_all(settings: Settings, console: Console) -> dict[str, Any]:
 
     Raises: DatasetFileError, SourceError: the dataset cannot be used.
     """
-    from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG, region_item, selection_config
+    from demand_assets.assets import (
+        ASKED_BY_TAG,
+        REQUEST_TAG,
+        SECONDS_TAG,
+        pooled_model,
+        region_item,
+        selection_config,
+    )
+    from demand_assets.jobs import fit
     from demand_assets.resources import PipelineResource, open_pipeline
 
     pipeline = open_pipeline(settings)
@@ -78,20 +86,40 @@ def train_all(settings: Settings, console: Console) -> dict[str, Any]:
         pipeline.store.write_catalogue(region_items)
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
+        options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
+                   "tags": {REQUEST_TAG: request_id, ASKED_BY_TAG: "make train"}}
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+        def timed(rest: str, run: Callable[[], dg.ExecuteInProcessResult]) -> None:
+            began = perf_counter()
+            result = run()
+            took = json.loads(instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}"))
+            seconds.update({**took, rest: perf_counter() - began - sum(took.values())})
+            for failure in result.get_step_failure_events()[:1]:
+                error = failure.step_failure_data.error_display_string
+                console.print(f"run {result.run_id}: {error}", markup=False)
+
         with _shown(console, pipeline.store, request_id, len(region_items)):
-            for start in range(0, len(region_items), PARTITIONS_PER_RUN):
-                began = perf_counter()
-                result = dg.materialize(
-                    [region_item], instance=instance, resources={"pipeline": resource}, raise_on_error=False,
-                    tags={REQUEST_TAG: request_id, ASKED_BY_TAG: "make train"},
-                    run_config=selection_config([one.key for one in region_items[start:start + PARTITIONS_PER_RUN]])
-                    | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
-                took = json.loads(instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}"))
-                seconds.update({**took, "bookkeeping": perf_counter() - began - sum(took.values())})
-                for failure in result.get_step_failure_events()[:1]:
-                    error = failure.step_failure_data.error_display_string
-                    console.print(f"run {result.run_id}: {error}", markup=False)
+            for keys in _parts(region_items):
+                timed("bookkeeping", lambda keys=keys: dg.materialize(
+                    [region_item], selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features"),
+                    run_config=selection_config(keys) | quiet, **options))
+            progress = Progress(pipeline.store, [request_id])
+            progress.look()
+            ready = [one for one in region_items if one in progress.last
+                     and progress.last[one].step not in FINAL_STEPS]
+            if ready:
+                timed("pooled_model", lambda: dg.materialize([pooled_model], run_config=quiet, **options))
+            for keys in _parts(ready):
+                timed("bookkeeping", lambda keys=keys: fit.execute_in_process(
+                    run_config=selection_config(keys, op="fit_and_judge") | quiet, **options))
     return _summary(pipeline.store, request_id, region_items, seconds)
+
+
+def _parts(region_items: Sequence[RegionItem]) -> Iterator[list[str]]:
+    """Partition keys of so many region-items as a run carries."""
+    for start in range(0, len(region_items), PARTITIONS_PER_RUN):
+        yield [one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]
 
 
 def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionItem],
@@ -107,6 +135,8 @@ def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionI
         "quarantined": counts["quarantined"], "failed": counts["failed"] + unfinished,
         "wape": _ratio(sums["absolute_error"], sums["actual"]),
         "wape_seasonal_naive": _ratio(sums["absolute_error_seasonal_naive"], sums["actual"]),
+        "wape_own": _ratio(sums["absolute_error_own"], sums["actual"]),
+        "wape_pooled": _ratio(sums["absolute_error_pooled"], sums["actual"]),
         "rmsse": _mean(progress, "rmsse"), "rmsse_seasonal_naive": _mean(progress, "rmsse_seasonal_naive"),
         "bias": _ratio(sums["error"], sums["actual"]), "coverage_80": _ratio(sums["inside_80"], sums["points"]),
         "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},

@@ -1,57 +1,99 @@
-"""Rolling-origin backtest: refit before each window, forecast it, compare with seasonal naive."""
+"""Rolling-origin backtest: forecast windows that no fit has seen, beside seasonal naive."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.features import Floats, Ints, SeriesFeatures
-from demand_assets.forecasting.intervals import Calibration, error_scale
-from demand_assets.forecasting.model import NotEnoughHistoryError, Recipe, TrainingRows, fit_booster, predict_units
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.features import SeriesFeatures
+from demand_assets.forecasting.intervals import LEVELS, Errors
+from demand_assets.forecasting.metrics import bias, coverage, mase, pinball, rmsse, wape, width
+from demand_assets.forecasting.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.trailing import Floats, Ints
 
-WINDOWS = 3
-"""Windows of one horizon each, at the end of the history; fewer when it is short."""
-ROWS_NEEDED = 20
-"""Training rows that a window needs before it."""
+SELECTION_WINDOWS = 2
+"""Windows before the judged ones, on which recipes are chosen and the first intervals calibrated."""
 CALIBRATION_STRIDES = 4
 """Origins for each window whose errors calibrate the intervals, evenly spaced."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Forecasts of windows that the fits had not seen."""
+    """Forecasts of windows that the fits had not seen; each of shape (windows, horizon), in units."""
 
     origins: Ints
     """Last period known in each window, shape (windows,)."""
     actual: Floats
-    """Shape (windows, horizon), in units; NaN where unknown."""
+    """NaN where unknown."""
     forecast: Floats
+    own: Floats
+    """By the region-item's own booster at full share."""
+    pooled: Floats
+    """By the pooled model alone."""
     seasonal_naive: Floats
-    lower_80: Floats
-    """Calibrated without the window's own errors."""
-    upper_80: Floats
-    calibration: Calibration
-    """On the errors of all windows."""
+    lower: Mapping[float, Floats]
+    """For each of LEVELS; calibrated on errors known at the window's origin."""
+    upper: Mapping[float, Floats]
 
     def to_json(self, series: SeriesFeatures) -> dict[str, Any]:
         """As JSON types, with dates for origins."""
+        tables = {"actual": self.actual, "forecast": self.forecast, "own": self.own, "pooled": self.pooled,
+                  "seasonal_naive": self.seasonal_naive, "lower_80": self.lower[0.8], "upper_80": self.upper[0.8]}
         return {"origins": [str(series.dates[origin].date()) for origin in self.origins],
-                **{name: [[None if np.isnan(value) else round(float(value), 4) for value in row]
-                          for row in getattr(self, name)]
-                   for name in ("actual", "forecast", "seasonal_naive", "lower_80", "upper_80")}}
+                **{name: [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in table]
+                   for name, table in tables.items()}}
+
+    def report(self, series: SeriesFeatures) -> dict[str, Any]:
+        """Every measure in total and by lead, for the forecast and for seasonal naive, as JSON types."""
+        history = series.demand[: int(self.origins[0]) + 1]
+        season = series.dataset.season_length
+
+        def measures(columns: slice) -> dict[str, Any]:
+            actual = self.actual[:, columns].ravel()
+            found: dict[str, Any] = {}
+            for name, table in (("forecast", self.forecast), ("seasonal_naive", self.seasonal_naive)):
+                values = table[:, columns].ravel()
+                found[name] = {"wape": wape(actual, values), "mase": mase(actual, values, history, season),
+                               "rmsse": rmsse(actual, values, history), "bias": bias(actual, values)}
+            for level in LEVELS:
+                lower, upper = self.lower[level][:, columns].ravel(), self.upper[level][:, columns].ravel()
+                tail = (1 - level) / 2
+                found["forecast"] |= {
+                    f"coverage_{level * 100:.0f}": coverage(actual, lower, upper),
+                    f"width_{level * 100:.0f}": width(actual, lower, upper),
+                    f"pinball_{level * 100:.0f}": (pinball(actual, lower, tail) + pinball(actual, upper, 1 - tail)) / 2}
+            return {name: {measure: round(value, 5) if np.isfinite(value) else None for measure, value in each.items()}
+                    for name, each in found.items()}
+
+        return {"total": measures(slice(None)),
+                "by_lead": [measures(slice(lead, lead + 1)) for lead in range(self.actual.shape[1])]}
 
 
-def judged_origins(series: SeriesFeatures, rows: TrainingRows, horizon: int, windows: int = WINDOWS) -> Ints:
-    """The last periods known in the last windows that have enough to train on before them, oldest first.
+def judged_origins(series: SeriesFeatures) -> Ints:
+    """The last periods known in the last windows, oldest first, as the dataset asks; those before the start left out.
 
     Raises: NotEnoughHistoryError: there is no such window.
     """
-    origins = series.known - 1 - horizon * np.arange(windows, 0, -1)
-    trainable = [np.count_nonzero(rows.target <= origin) >= ROWS_NEEDED for origin in origins]
-    if not any(trainable):
-        raise NotEnoughHistoryError(f"fewer than {ROWS_NEEDED} known periods to train on before the first backtest "
-                                    "window; most of the history is unknown")
-    return origins[trainable]
+    origins = origins_before(series.known - 1, series.dataset)
+    first = int(np.flatnonzero(~np.isnan(series.demand))[0]) if series.known else 0
+    origins = origins[origins > first]
+    if not len(origins):
+        raise NotEnoughHistoryError(f"{series.known - first} periods of demand are too few for a backtest window of "
+                                    f"{series.dataset.horizon}")
+    return origins
+
+
+def origins_before(last: int, dataset: Dataset) -> Ints:
+    """The origins of the judged windows when ``last`` is the last period known, oldest first."""
+    stride = dataset.backtest.stride or dataset.horizon
+    return last - dataset.horizon - stride * np.arange(dataset.backtest.windows - 1, -1, -1)
+
+
+def selection_origins(first_judged: int, horizon: int) -> Ints:
+    """The origins of the windows before the judged ones, oldest first; the oldest is where their fit ends."""
+    return first_judged - horizon * np.arange(SELECTION_WINDOWS, 0, -1)
 
 
 def seasonal_naive(series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
@@ -66,46 +108,16 @@ def seasonal_naive(series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats
     return np.where(np.isnan(forecast), series.level[origins], forecast)
 
 
-def backtest(series: SeriesFeatures, rows: TrainingRows, recipe: Recipe, horizon: int,
-             origins: Ints) -> Backtest:
-    """Forecasts of the windows by boosters fitted on what was known before each.
-
-    Args:
-        series: the region-item's features.
-        rows: its training rows; each window uses those whose target lies before it.
-        origins: last period known in each window.
-    Raises: NotEnoughHistoryError: a window has no training row before it.
-    """
-    leads = np.arange(1, horizon + 1)
-    shape = (len(origins), horizon)
-    forecast, errors = np.zeros(shape), []
-    for index, origin in enumerate(origins):
-        booster = fit_booster(rows, recipe, series.constraints, seen=int(origin) + 1)
-        starts, ahead = _calibration_pairs(series, int(origin), horizon)
-        units = predict_units(booster, recipe, series, starts, ahead)
-        forecast[index] = units[:horizon]
-        errors.append((series.demand[starts + ahead] - units, error_scale(units, series.level[starts]), ahead))
-    pairs = np.repeat(origins, horizon), np.tile(leads, len(origins))
-    level = series.level[origins][:, None]
-    lower, upper = np.zeros(shape), np.zeros(shape)
-    for index in range(len(origins)):
-        others = [entry for other, entry in enumerate(errors) if other != index] or errors
-        lower[index], upper[index] = _calibrated(others, horizon).interval(
-            forecast[index], error_scale(forecast[index], level[index]), leads)
-    return Backtest(origins=origins, actual=series.demand[pairs[0] + pairs[1]].reshape(shape), forecast=forecast,
-                    seasonal_naive=seasonal_naive(series, *pairs).reshape(shape), lower_80=lower, upper_80=upper,
-                    calibration=_calibrated(errors, horizon))
-
-
-def _calibration_pairs(series: SeriesFeatures, origin: int, horizon: int) -> tuple[Ints, Ints]:
-    """The window's own pairs first, then those of later origins whose targets are known."""
+def window_pairs(series: SeriesFeatures, origin: int) -> tuple[Ints, Ints]:
+    """Origins and leads of one window: its own pairs first, then those of later origins whose targets are known."""
+    horizon = series.dataset.horizon
     stride = max(1, horizon // CALIBRATION_STRIDES)
-    starts = np.repeat(np.arange(origin, origin + horizon, stride), horizon)
-    ahead = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
+    starts: Ints = np.repeat(np.arange(origin, origin + horizon, stride), horizon)
+    ahead: Ints = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
     known = starts + ahead < series.known
     return starts[known], ahead[known]
 
 
-def _calibrated(errors: list[tuple[Floats, Floats, Ints]], horizon: int) -> Calibration:
-    differences, scales, leads = (np.concatenate(parts) for parts in zip(*errors, strict=True))
-    return Calibration.from_errors(differences, scales, leads, horizon)
+def errors_of(series: SeriesFeatures, units: Floats, starts: Ints, leads: Ints) -> Errors:
+    """The errors of these forecasts."""
+    return Errors(series.demand[starts + leads] - units, units, series.level[starts], leads, starts + leads)

@@ -185,6 +185,31 @@ class Retraining(_Strict):
     """Retrain when so many periods arrived since the training; one horizon unless given."""
 
 
+class Backtesting(_Strict):
+    """The windows on which models are judged, at the end of the history."""
+
+    windows: int = Field(default=3, ge=1, le=24)
+    """Windows of one horizon each; fewer where the history is short."""
+    stride: int | None = Field(default=None, ge=1)
+    """Periods between their origins; one horizon unless given."""
+
+
+class Pins(_Strict):
+    """Training choices that are pinned instead of made by data (see ``forecasting.recipes.Recipe``)."""
+
+    scale: Literal["log", "tweedie", "mix"] | None = None
+    year_features: bool | None = None
+    rounds: int | None = Field(default=None, ge=1, le=5000)
+    depth: int | None = Field(default=None, ge=1, le=12)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    min_child_weight: float | None = Field(default=None, ge=0)
+    subsample: float | None = Field(default=None, gt=0, le=1)
+    columns: float | None = Field(default=None, gt=0, le=1)
+    regularisation: float | None = Field(default=None, ge=0)
+    own_rounds: int | None = Field(default=None, ge=1, le=1000)
+    own_share: float | None = Field(default=None, ge=0, le=1)
+
+
 class Dataset(_Strict):
     """One dataset: its source, its columns, its drivers, its calendar."""
 
@@ -203,6 +228,8 @@ class Dataset(_Strict):
     drivers: tuple[Driver, ...] = ()
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
+    backtest: Backtesting = Backtesting()
+    training: Pins = Pins()
 
     @field_validator("title", mode="after")
     @classmethod

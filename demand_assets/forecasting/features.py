@@ -6,16 +6,16 @@ period, which are planned. Demand enters divided by the level at the origin, so 
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.dataset import Dataset, Driver
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.panel_facts import PanelFacts
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.trailing import Floats, Ints, at, mean_known, shifted, trailing_sum
 
 LEVEL_WINDOW = {"D": 28, "W": 8, "M": 12}
 WARMUP = {"D": 28, "W": 8, "M": 6}
@@ -28,6 +28,10 @@ LEVEL_FLOOR = 0.05
 SHRINKAGE_PERIODS = 2.0
 """Weight of the long-run mean in the level, in periods."""
 LAST_VALUES = 3
+SMALLEST = 1e-9
+"""What a driver that is always positive counts as where a scenario sets it to nothing."""
+STATE_DEPTHS = (4, 12, 52)
+"""Past periods in the target's state whose mean is a feature."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,26 @@ class SeriesFeatures:
     drivers: dict[str, Floats]
     """One column for a number or yes/no driver, one for each category (``name=value``); each of shape (periods,)."""
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    common: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values of each category driver that have a column in ``drivers``; the others share ``name=(other)``."""
+    positive: tuple[str, ...] = ()
+    item_level: float = np.nan
+    """Of the panel, as region_level; NaN where the panel does not know the name."""
+    region_level: float = np.nan
+    borrowed_level: float = 1.0
+    """The level before anything was sold, in units."""
 
     @cached_property
     def level(self) -> Floats:
         """Demand level at the end of each period, in units, positive; shape (periods,)."""
         window = LEVEL_WINDOW[self.dataset.frequency]
-        recent, count = _trailing_sum(self.demand, window)
-        total, seen = _trailing_sum(self.demand, len(self.demand))
-        positive, sold = _trailing_sum(np.where(self.demand > 0, self.demand, np.nan), len(self.demand))
+        recent, count = trailing_sum(self.demand, window)
+        total, seen = trailing_sum(self.demand, len(self.demand))
+        positive, sold = trailing_sum(np.where(self.demand > 0, self.demand, np.nan), len(self.demand))
         long_run = total / np.maximum(seen, 1)
         level = (recent + SHRINKAGE_PERIODS * long_run) / (count + SHRINKAGE_PERIODS)
         floor = LEVEL_FLOOR * positive / np.maximum(sold, 1)
-        return np.where(sold > 0, np.maximum(level, floor), 1.0)
+        return np.where(sold > 0, np.maximum(level, floor), self.borrowed_level)
 
     @cached_property
     def largest(self) -> Floats:
@@ -66,15 +78,15 @@ class SeriesFeatures:
     @cached_property
     def names(self) -> list[str]:
         """The names of the columns of ``rows``."""
-        return ["lead", *self._calendar, *self._origin, *self._lags(*_NO_ROWS), *self._driver_features(*_NO_ROWS)]
+        return list(self._columns(*_NO_ROWS))
 
     @cached_property
     def constraints(self) -> tuple[int, ...]:
-        """For each column, +1 or -1 where the driver's declared effect holds the model to a direction, else 0."""
-        signs = {driver.name: {"increasing": 1, "decreasing": -1, "none": 0}[driver.effect]
-                 for driver in self.dataset.drivers}
-        return tuple(signs[name.split(":")[1].split("=")[0]] if name.startswith("target:") else 0
-                     for name in self.names)
+        """For each column, +1 or -1 where the driver's declared effect holds the model to a direction, else 0.
+
+        Yes/no drivers of the periods before and after the target are free: after a promo less may be sold.
+        """
+        return tuple(self._direction(name) for name in self.names)
 
     def rows(self, origins: Ints, leads: Ints) -> npt.NDArray[np.float32]:
         """The features of pairs of an origin and a lead.
@@ -84,11 +96,29 @@ class SeriesFeatures:
             leads: periods ahead, from 1, shape (n,).
         Returns: shape (n, len(names)); NaN where the history is too short.
         """
+        columns = self._columns(origins, leads)
+        rows = np.empty((len(origins), len(columns)), dtype=np.float32)
+        for place, values in enumerate(columns.values()):
+            rows[:, place] = values
+        return rows
+
+    def _columns(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         target = origins + leads
-        columns = [leads.astype(np.float64), *(values[target] for values in self._calendar.values()),
-                   *(values[origins] for values in self._origin.values()), *self._lags(origins, leads).values(),
-                   *self._driver_features(origins, leads).values()]
-        return np.column_stack(columns).astype(np.float32)
+        ones = np.ones(len(origins))
+        return {"lead": leads.astype(np.float64), "item_level": self.item_level * ones,
+                "region_level": self.region_level * ones,
+                **{name: values[target] for name, values in self._calendar.items()},
+                **{name: values[origins] for name, values in self._origin.items()},
+                **self._lags(origins, leads), **self._states(origins, leads), **self._driver_features(origins, leads)}
+
+    def _direction(self, column: str) -> int:
+        if not column.startswith("target:"):
+            return 0
+        name, *rest = column.removeprefix("target:").split(":")
+        driver = self.dataset.driver(name.split("=")[0])
+        if driver.kind != "number" and rest in (["before"], ["after"]):
+            return 0
+        return {"increasing": 1, "decreasing": -1, "none": 0}[driver.effect]
 
     @cached_property
     def _calendar(self) -> dict[str, Floats]:
@@ -108,24 +138,40 @@ class SeriesFeatures:
         level = self.level
         columns: dict[str, Floats] = {}
         for back in range(LAST_VALUES):
-            columns[f"last_{back + 1}"] = _shifted(self.demand, back) / level
+            columns[f"last_{back + 1}"] = shifted(self.demand, back) / level
         for window in MEAN_WINDOWS[self.dataset.frequency]:
-            total, count = _trailing_sum(self.demand, window)
+            total, count = trailing_sum(self.demand, window)
             columns[f"mean_{window}"] = np.where(count > 0, total / np.maximum(count, 1), np.nan) / level
         window = LEVEL_WINDOW[self.dataset.frequency]
-        total, count = _trailing_sum(self.demand, window)
-        squares, _ = _trailing_sum(self.demand**2, window)
+        total, count = trailing_sum(self.demand, window)
+        squares, _ = trailing_sum(self.demand**2, window)
         mean = total / np.maximum(count, 1)
         columns["spread"] = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0.0)) / level
-        zeros, _ = _trailing_sum(np.where(np.isnan(self.demand), np.nan, self.demand == 0), window)
+        zeros, _ = trailing_sum(np.where(np.isnan(self.demand), np.nan, self.demand == 0), window)
         columns["share_of_zeros"] = zeros / np.maximum(count, 1)
         periods = np.arange(len(self.demand), dtype=np.float64)
         last_sale = np.maximum.accumulate(np.where(self.demand > 0, periods, -1.0))
         columns["since_last_sale"] = periods - last_sale
-        for name in self.drivers:
-            total, count = _trailing_sum(self.drivers[name], window)
-            columns[f"recent:{name}"] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        logs, count = trailing_sum(np.log1p(self.demand), window)
+        columns["geometric_mean"] = np.expm1(logs / np.maximum(count, 1)) / level
+        columns["level"] = np.log(level)
         return columns
+
+    @cached_property
+    def _recent(self) -> dict[str, Floats]:
+        """The mean of each driver over the level's window."""
+        means = {}
+        for name, values in self.drivers.items():
+            total, count = trailing_sum(values, LEVEL_WINDOW[self.dataset.frequency])
+            means[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return means
+
+    @cached_property
+    def _usual(self) -> dict[str, Floats]:
+        """The median of each number driver over the last year: a shelf price without its promos."""
+        return {driver.name: pd.Series(self.drivers[driver.name]).rolling(
+                    self.dataset.year_length, min_periods=1).median().to_numpy()
+                for driver in self.dataset.drivers if driver.kind == "number"}
 
     def _lags(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Seasonal lags relative to the target that are known at the origin, over the level at the origin."""
@@ -133,19 +179,67 @@ class SeriesFeatures:
         columns: dict[str, Floats] = {}
         for season in self.dataset.season_lengths:
             nearest = origins + leads - season * (-(-leads // season))
-            values = np.stack([_at(self.demand, nearest - season * back) for back in range(8)])
             is_year = season >= self.dataset.year_length
+            values = np.stack([at(self.demand, nearest - season * back) for back in range(2 if is_year else 8)])
             for back in range(2 if is_year else 4):
                 columns[f"season_{season}_lag_{back + 1}"] = values[back] / level
             for depth in (2,) if is_year else (4, 8):
-                columns[f"season_{season}_mean_{depth}"] = _mean(values[:depth]) / level
+                columns[f"season_{season}_mean_{depth}"] = mean_known(values[:depth]) / level
         year = self.dataset.year_length
         years_back = year * (-(-leads // year))
         reach = SMOOTHING[self.dataset.frequency] // 2
-        around = np.stack([np.where(leads - years_back + shift <= 0,
-                                    _at(self.demand, origins + leads - years_back + shift), np.nan)
-                           for shift in range(-reach, reach + 1)])
-        columns["last_year_shape"] = _mean(around) / _at(self.level, origins - year)
+        shapes = []
+        for older in range(0, 3 * year, year):
+            around = np.stack([np.where(leads - years_back + shift <= 0,
+                                        at(self.demand, origins + leads - years_back - older + shift), np.nan)
+                               for shift in range(-reach, reach + 1)])
+            shapes.append(mean_known(around) / at(self.level, origins - year - older))
+        columns["last_year_shape"] = shapes[0]
+        columns["years_shape"] = mean_known(np.stack(shapes))
+        return columns
+
+    @cached_property
+    def _state(self) -> Ints:
+        """A number for the weekday and the yes/no drivers of each period, shape (periods,).
+
+        A number driver whose default is zero counts as yes where it is above zero.
+        """
+        daily = self.dataset.frequency == "D"
+        codes = (self.dates.dayofweek if daily else np.zeros(len(self.dates))).astype(np.int64)
+        codes = np.asarray(codes)
+        for name in self._switches:
+            codes = codes * 2 + (np.nan_to_num(self.drivers[name]) > 0)
+        return codes
+
+    @property
+    def _switches(self) -> list[str]:
+        return [driver.name for driver in self.dataset.drivers
+                if driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)]
+
+    @cached_property
+    def _by_state(self) -> tuple[Ints, Floats, Floats]:
+        """Known periods in order of state and time, as sorted keys, and cumulated demand over level and in units."""
+        known = np.flatnonzero(~np.isnan(self.demand))
+        keys = self._state[known] * (len(self.dates) + 1) + known
+        order = np.argsort(keys, kind="stable")
+        units = self.demand[known[order]]
+        sums = (np.concatenate([[0.0], np.cumsum(values)]) for values in (units / self.level[known[order]], units))
+        return keys[order], *sums
+
+    def _states(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
+        """Means over the last periods known at the origin that were in the target's state."""
+        if self.dataset.frequency != "D" and not self._switches:
+            return {}
+        keys, ratios, units = self._by_state
+        wanted = self._state[origins + leads] * (len(self.dates) + 1)
+        first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted + origins, side="right")
+        columns = {}
+        for depth in STATE_DEPTHS:
+            start = np.maximum(first, last - depth)
+            count = np.where(last > start, last - start, np.nan)
+            columns[f"state_mean_{depth}"] = (ratios[last] - ratios[start]) / count
+            if depth != STATE_DEPTHS[-1]:
+                columns[f"state_units_{depth}"] = (units[last] - units[start]) / count / self.level[origins]
         return columns
 
     def _driver_features(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
@@ -158,111 +252,75 @@ class SeriesFeatures:
             columns[f"target:{name}"] = values[target]
             if "=" in name:
                 continue
-            recent = self._origin[f"recent:{name}"][origins]
-            columns[f"target:{name}:against_recent"] = values[target] - recent
-            columns[f"target:{name}:against_season"] = (
-                values[target] - _at(values, target - season * (-(-leads // season))))
-            columns[f"target:{name}:before"] = values[np.maximum(target - 1, 0)]
-            columns[f"target:{name}:after"] = values[np.minimum(target + 1, last)]
+            is_ratio = name in self.positive
+            recent, now = self._recent[name][origins], values[target]
+            before, after = values[np.maximum(target - 1, 0)], values[np.minimum(target + 1, last)]
+            columns[f"target:{name}:against_recent"] = _against(now, recent, is_ratio)
+            columns[f"target:{name}:against_season"] = _against(
+                now, at(values, target - season * (-(-leads // season))), is_ratio)
+            columns[f"target:{name}:before"] = _against(before, recent, True) if is_ratio else before
+            columns[f"target:{name}:after"] = _against(after, recent, True) if is_ratio else after
+            if name in self._usual:
+                columns[f"target:{name}:against_usual"] = _against(now, self._usual[name][origins], is_ratio)
         return columns
 
 
 _NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
-def series_features(demand: pd.DataFrame, dataset: Dataset,
-                    categories: dict[str, tuple[str, ...]] | None = None) -> SeriesFeatures:
+def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | None = None,
+                    region_item: RegionItem | None = None) -> SeriesFeatures:
     """The features of one region-item.
 
     Args:
         demand: schema Demand, with rows beyond the last known demand for the known future.
         dataset: names drivers, seasons and frequency.
-        categories: the values of each category driver that a model knows; those in ``demand`` unless given.
+        facts: what is borrowed from the panel; of this region-item alone unless given.
+        region_item: whose demand it is; needed with ``facts``.
     """
     units = demand["demand"].to_numpy(dtype=np.float64)
-    known = int(np.flatnonzero(~np.isnan(units))[-1]) + 1 if (~np.isnan(units)).any() else 0
+    known = int(np.flatnonzero(~np.isnan(units))[-1]) + 1 if (~np.isnan(units)).any() else 1
     drivers: dict[str, Floats] = {}
     values_of: dict[str, tuple[str, ...]] = {}
+    common: dict[str, tuple[str, ...]] = {}
     for driver in dataset.drivers:
         if driver.kind == "category":
             values = demand[driver.name].astype("string").fillna("").to_numpy(dtype=object)
-            values_of[driver.name] = (categories or {}).get(driver.name, tuple(sorted(set(values[:known]))))
-            for category in values_of[driver.name]:
+            values_of[driver.name] = facts.categories[driver.name] if facts else tuple(sorted(set(values[:known])))
+            common[driver.name] = facts.common[driver.name] if facts else values_of[driver.name]
+            for category in common[driver.name]:
                 drivers[f"{driver.name}={category}"] = (values == category).astype(np.float64)
+            others = ~np.isin(values.astype(str), common[driver.name])
+            drivers[f"{driver.name}=(other)"] = others.astype(np.float64)
         else:
             drivers[driver.name] = demand[driver.name].to_numpy(dtype=np.float64)
-    return SeriesFeatures(dates=pd.DatetimeIndex(demand["date"]), demand=units, known=known, dataset=dataset,
-                          drivers=drivers, categories=values_of)
+    plain: dict[str, Any] = {"dates": pd.DatetimeIndex(demand["date"]), "demand": units, "known": known,
+                             "dataset": dataset, "drivers": drivers, "categories": values_of, "common": common}
+    if facts is None or region_item is None:
+        return SeriesFeatures(**plain)
+    return SeriesFeatures(**plain, positive=facts.positive,
+                          item_level=facts.item_levels.get(region_item.item, np.nan),
+                          region_level=facts.region_levels.get(region_item.region, np.nan),
+                          borrowed_level=facts.expected_level(region_item) or 1.0)
 
 
 def features_table(series: SeriesFeatures) -> pd.DataFrame:
     """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures."""
-    columns = {"date": series.dates, "demand": series.demand, "level": series.level, **series._calendar,
-               **series._origin, **{f"target:{name}": values for name, values in series.drivers.items()}}
+    columns = {"date": series.dates, "demand": series.demand, **series._calendar,
+               **series._origin, "level": series.level,
+               **{f"recent:{name}": values for name, values in series._recent.items()},
+               **{f"target:{name}": values for name, values in series.drivers.items()}}
     return pd.DataFrame(columns)
 
 
-def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Demand with its drivers completed for ``horizon`` periods beyond the last known demand.
-
-    Args:
-        demand: schema Demand.
-    Returns: the completed table, which ends at the horizon, and a sentence for each driver that had to be assumed.
-    """
-    known = int(np.flatnonzero(demand["demand"].notna())[-1]) + 1
-    dates = period_range(demand["date"].iloc[0], known + horizon, dataset.frequency)
-    table = demand.set_index("date").reindex(dates).rename_axis("date").reset_index()
-    sentences = []
-    for driver in dataset.drivers:
-        kind: Literal["string", "float64"] = "string" if driver.kind == "category" else "float64"
-        future: pd.Series[Any] = table[driver.name].iloc[known:].astype(kind)
-        missing = future.isna()
-        if driver.future == "given":
-            future[:] = _as_stored(driver)
-        elif driver.future == "repeat_season":
-            season = table[driver.name].shift(dataset.year_length).iloc[known:].astype(kind)
-            future = future.where(~missing, season)
-        elif driver.future == "known" and missing.any():
-            rule = "“no” is assumed" if driver.kind == "yes_no" else "the last known value is repeated"
-            sentences.append(f"{driver.title} is not known for {int(missing.sum())} of {horizon} periods: {rule}.")
-            if driver.kind == "yes_no":
-                future = future.where(~missing, 0.0)
-        before = table[driver.name].iloc[:known].dropna()
-        last = before.iloc[-1] if len(before) else np.nan
-        table.loc[table.index[known:], driver.name] = future.ffill().where(lambda values: values.notna(), last)
-    return table, tuple(sentences)
+def is_of_last_year(column: str, dataset: Dataset) -> bool:
+    """Whether a feature looks back a year or more at single periods: what a short history can do without."""
+    seasons = tuple(f"season_{season}_" for season in dataset.season_lengths if season >= dataset.year_length)
+    return column in ("last_year_shape", "years_shape") or column.startswith(seasons)
 
 
-def period_range(first: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
-    """So many consecutive periods from the first: days, weeks on the first's weekday, or months."""
-    if frequency == "M":
-        return pd.date_range(first, periods=periods, freq="MS")
-    return pd.date_range(first, periods=periods, freq="D" if frequency == "D" else "7D")
-
-
-def _as_stored(driver: Driver) -> float | str:
-    return str(driver.default) if driver.kind == "category" else float(driver.default)  # type: ignore[arg-type]
-
-
-def _trailing_sum(values: Floats, window: int) -> tuple[Floats, Floats]:
-    """Sum and count of the known values among the last ``window``, at the end of each period."""
-    known = ~np.isnan(values)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
-    counts = np.concatenate([[0.0], np.cumsum(known)])
-    start = np.maximum(np.arange(len(values)) + 1 - window, 0)
-    return sums[1:] - sums[start], counts[1:] - counts[start]
-
-
-def _shifted(values: Floats, periods: int) -> Floats:
-    return _at(values, np.arange(len(values)) - periods)
-
-
-def _at(values: Floats, index: Ints) -> Floats:
-    """The values at these periods; NaN before the first."""
-    return np.where(index >= 0, values[np.maximum(index, 0)], np.nan)
-
-
-def _mean(stacked: Floats) -> Floats:
-    known = ~np.isnan(stacked)
-    count = known.sum(axis=0)
-    return np.where(count > 0, np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+def _against(values: Floats, reference: Floats, is_ratio: bool) -> Floats:
+    """The logarithm of the ratio, or the difference."""
+    if is_ratio:
+        return np.log(np.maximum(values, SMALLEST) / np.maximum(reference, SMALLEST))
+    return values - reference

@@ -7,17 +7,25 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.backtest import seasonal_naive
+from demand_assets.forecasting import totals
+from demand_assets.forecasting.backtest import errors_of, seasonal_naive
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import Floats, Ints, SeriesFeatures, future_drivers, series_features
-from demand_assets.forecasting.intervals import Calibration, error_scale
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.explanation import explain
+from demand_assets.forecasting.features import SeriesFeatures, series_features
+from demand_assets.forecasting.intervals import Calibration
+from demand_assets.forecasting.model import ErrorPaths, ForecastModel
+from demand_assets.forecasting.planned_drivers import future_drivers
+from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import PLAN, Scenario, apply, unseen_values
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.scenario import PLAN, Scenario, apply, declared_direction, unseen_values
+from demand_assets.forecasting.store import DemandStore, NotInStoreError
+from demand_assets.forecasting.trailing import Floats, Ints
 
 BASELINE_ORIGINS = 26
 """Past origins whose errors give the seasonal-naive baseline its interval."""
+
+Model = ForecastModel | PooledModel | None
+"""What forecasts: the region-item's own model, the pooled one alone, or none: the seasonal-naive baseline."""
 
 
 class ForecastError(ValueError):
@@ -31,14 +39,29 @@ class Forecast:
     region_item: RegionItem
     origin: pd.Timestamp
     """The last period with known demand."""
-    served_by: Literal["production", "baseline"]
+    served_by: Literal["production", "pooled", "baseline"]
     version: int | None
+    """Of the model that serves; of the pooled one where it serves alone."""
     table: pd.DataFrame
     """Schema Forecast: date, lead, forecast, lower_80, upper_80 (units), and each driver as used."""
+    part: totals.Part
+    """What totals need of it."""
     assumed: tuple[str, ...] = ()
     """What had to be assumed of future drivers, in sentences."""
     flags: tuple[str, ...] = ()
     """Where drivers leave what the model has seen, in sentences."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One region-item under one scenario, ready to be forecast."""
+
+    series: SeriesFeatures
+    origins: Ints
+    leads: Ints
+    drivers: pd.DataFrame
+    """Of the future as they are used, with dates."""
+    assumed: tuple[str, ...]
 
 
 class Forecaster:
@@ -54,14 +77,19 @@ class Forecaster:
         Raises: NotInStoreError: no demand is stored for the region-item.
         """
         demand = self._store.read("demand", region_item)
-        history = demand.iloc[: int(np.flatnonzero(demand["demand"].notna())[-1]) + 1]
+        known = np.flatnonzero(demand["demand"].notna())
+        history = demand.iloc[: int(known[-1]) + 1 if len(known) else 0]
         return history.tail(periods) if periods else history
 
-    def forecast(self, region_item: RegionItem, model: ForecastModel | None, horizon: int | None = None,
+    def forecast(self, region_item: RegionItem, model: Model, horizon: int | None = None,
                  scenario: Scenario = PLAN) -> Forecast:
-        """Point forecasts and 80 % intervals; by the seasonal-naive baseline when there is no model.
+        """Point forecasts and 80 % intervals.
+
+        A scenario that only pushes drivers in directions whose effects are declared never moves the forecast of a
+        changed period the other way: where the model would, the plan's forecast stands.
 
         Args:
+            model: the region-item's own, the pooled one, or None for the seasonal-naive baseline.
             horizon: periods, the dataset's unless given.
             scenario: changes to the drivers of the future.
         Raises:
@@ -70,6 +98,53 @@ class Forecaster:
             ScenarioError: the scenario cannot be applied.
             ModelFilesError: the model was made for other drivers.
         """
+        dataset, asked = self._dataset, self._asked(region_item, model, horizon, scenario)
+        series, origins, leads = asked.series, asked.origins, asked.leads
+        flags: tuple[str, ...] = ()
+        if model is None:
+            if not series.largest[origins[0]] and np.isnan(series.demand[: series.known]).all():
+                raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
+            units, calibration = seasonal_naive(series, origins, leads), baseline_calibration(series)
+            paths, inflation = ErrorPaths(), 1.0
+        else:
+            pooled = model if isinstance(model, PooledModel) else model.pooled
+            units = _units(model, asked)
+            inflation = pooled.horizon_inflation
+            if isinstance(model, ForecastModel):
+                calibration, paths, ranges = model.calibration, model.paths, model.driver_ranges
+            else:
+                calibration, paths, ranges = pooled.calibration_of(series), ErrorPaths(), {}
+            if scenario != PLAN:
+                plan = self._asked(region_item, model, horizon, PLAN)
+                units = _held(units, _units(model, plan), declared_direction(plan.drivers, asked.drivers, dataset))
+            flags = unseen_values(asked.drivers, ranges, pooled.facts.categories, dataset)
+        level = series.level[origins]
+        lower, upper = calibration.interval(units, level, leads)
+        table = pd.DataFrame({"date": asked.drivers["date"].to_numpy(), "lead": leads, "forecast": units,
+                              "lower_80": lower, "upper_80": upper})
+        table = pd.concat([table, asked.drivers.drop(columns="date").reset_index(drop=True)], axis=1)
+        return Forecast(
+            region_item=region_item, origin=series.dates[int(origins[0])], version=model.version if model else None,
+            served_by="baseline" if model is None else "pooled" if isinstance(model, PooledModel) else "production",
+            table=table, assumed=asked.assumed, flags=flags, part=totals.Part(
+                table, paths, calibration.scaling.scale(units, level, leads), inflation))
+
+    def explain(self, region_item: RegionItem, model: ForecastModel | PooledModel, horizon: int | None = None,
+                scenario: Scenario = PLAN) -> pd.DataFrame:
+        """Contributions by driver and group of features to each period's forecast, in units that add up to it.
+
+        Under a scenario they add up to what the model says before declared directions are held. The contributions of
+        the scenario minus the plan are the difference of two such tables.
+
+        Args: as for ``forecast``.
+        Returns: date and a column for each group (``explanation.explain``).
+        """
+        asked = self._asked(region_item, model, horizon, scenario)
+        told = explain(model, asked.series, asked.origins, asked.leads)
+        told.insert(0, "date", asked.drivers["date"].to_numpy())
+        return told
+
+    def _asked(self, region_item: RegionItem, model: Model, horizon: int | None, scenario: Scenario) -> _Asked:
         dataset = self._dataset
         horizon = dataset.horizon if horizon is None else horizon
         if not 1 <= horizon <= dataset.horizon:
@@ -77,50 +152,37 @@ class Forecaster:
                                 f"{dataset.title} were trained for")
         demand, assumed = future_drivers(self._store.read("demand", region_item), dataset, dataset.horizon)
         known = len(demand) - dataset.horizon
-        asked = demand.iloc[known: known + horizon]
-        changed = apply(scenario, asked[["date", *dataset.driver_names]], dataset)
-        demand.loc[asked.index, list(dataset.driver_names)] = changed[list(dataset.driver_names)]
-        series = series_features(demand, dataset, model.categories if model else None)
-        origins, leads = np.full(horizon, known - 1, dtype=np.int64), np.arange(1, horizon + 1)
-        if model:
-            units = model.predict(series, origins, leads)
-            calibration = model.calibration
-            flags = unseen_values(changed, model.driver_ranges, model.categories, dataset)
-        else:
-            units, flags = seasonal_naive(series, origins, leads), ()
-            calibration = baseline_calibration(series)
-        lower, upper = calibration.interval(units, error_scale(units, series.level[origins]), leads)
-        table = pd.DataFrame({"date": series.dates[known: known + horizon], "lead": leads, "forecast": units,
-                              "lower_80": lower, "upper_80": upper})
-        return Forecast(
-            region_item=region_item, origin=series.dates[known - 1], served_by="production" if model else "baseline",
-            version=model.version if model else None, assumed=assumed, flags=flags,
-            table=pd.concat([table, changed.drop(columns="date").reset_index(drop=True)], axis=1))
+        future = demand.iloc[known: known + horizon]
+        changed = apply(scenario, future[["date", *dataset.driver_names]], dataset)
+        demand.loc[future.index, list(dataset.driver_names)] = changed[list(dataset.driver_names)]
+        facts = None if model is None else (model if isinstance(model, PooledModel) else model.pooled).facts
+        series = series_features(demand, dataset, facts, region_item)
+        return _Asked(series, np.full(horizon, known - 1, dtype=np.int64), np.arange(1, horizon + 1), changed, assumed)
+
+
+def _units(model: ForecastModel | PooledModel, asked: _Asked) -> Floats:
+    if isinstance(model, ForecastModel):
+        return model.predict(asked.series, asked.origins, asked.leads)
+    model.check(asked.series)
+    return model.forecast(asked.series, asked.origins, asked.leads)
+
+
+def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:
+    """The scenario's forecast, not against the declared direction of what was changed in each period."""
+    return np.where(direction > 0, np.maximum(units, plan), np.where(direction < 0, np.minimum(units, plan), units))
 
 
 def baseline_calibration(series: SeriesFeatures) -> Calibration:
     """What the seasonal-naive baseline's intervals need, from its errors at past origins."""
     horizon = series.dataset.horizon
     first = max(series.known - BASELINE_ORIGINS - 1, 0)
-    starts = np.repeat(np.arange(first, max(series.known - 1, first)), horizon)
+    starts: Ints = np.repeat(np.arange(first, max(series.known - 1, first)), horizon)
     leads: Ints = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
     inside = starts + leads < series.known
     starts, leads = starts[inside], leads[inside]
-    units = seasonal_naive(series, starts, leads)
-    errors: Floats = series.demand[starts + leads] - units
-    return Calibration.from_errors(errors, error_scale(units, series.level[starts]), leads, horizon)
+    return Calibration.from_errors(errors_of(series, seasonal_naive(series, starts, leads), starts, leads), horizon)
 
 
 def total(forecasts: Sequence[Forecast]) -> pd.DataFrame:
-    """The sum over region-items for each date: date, forecast, lower_80, upper_80.
-
-    Half-widths are added as if errors were independent between region-items (root of the sum of squares); dates that
-    some region-items do not reach hold the sum of the others.
-    """
-    tables = [forecast.table.assign(below=(forecast.table["forecast"] - forecast.table["lower_80"]) ** 2,
-                                    above=(forecast.table["upper_80"] - forecast.table["forecast"]) ** 2)
-              for forecast in forecasts]
-    summed = pd.concat(tables)[["date", "forecast", "below", "above"]].groupby("date", as_index=False).sum()
-    return pd.DataFrame({"date": summed["date"], "forecast": summed["forecast"],
-                         "lower_80": (summed["forecast"] - np.sqrt(summed["below"])).clip(lower=0.0),
-                         "upper_80": summed["forecast"] + np.sqrt(summed["above"])})
+    """The sum over region-items for each date: date, forecast, lower_80, upper_80 (``totals.by_date``)."""
+    return totals.by_date([forecast.part for forecast in forecasts])

@@ -1,54 +1,39 @@
-"""The model of one region-item: a booster, what it needs to forecast, and what its intervals need.
+"""The model of one region-item: a small booster on top of the pooled one, and what its intervals need.
 
-One booster answers for all leads at once. It predicts demand over the level at the origin, on a log scale where the
-recipe says so; intervals come from its backtest errors.
+The forecast is the pooled model's, times the exponential of a share of the small booster's margin: the region-item's
+own correction. It names the exact version of the pooled model that it stands on and cannot be used without it.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import WARMUP, Floats, Ints, SeriesFeatures
+from demand_assets.forecasting.features import SeriesFeatures
 from demand_assets.forecasting.intervals import Calibration
+from demand_assets.forecasting.pooled import (
+    BINS,
+    TWEEDIE_POWER,
+    Fit,
+    ModelFilesError,
+    PooledModel,
+    Rows,
+    TrainingRows,
+    bounded,
+)
+from demand_assets.forecasting.recipes import CODE_VERSION, Recipe
+from demand_assets.forecasting.trailing import Floats, Ints
 
 if TYPE_CHECKING:
-    import xgboost as xgb  # seconds of start-up, so it is imported where a booster is made or read
+    import xgboost as xgb
 
-CODE_VERSION = "1"
-"""Raised whenever the same data and recipe would give another model."""
-ROWS_WANTED = 3000
-"""Training rows are thinned evenly to about so many."""
-CAP = 3.0
-"""No forecast exceeds so many times the largest demand seen."""
 DETAILS_FILE = "forecast.json"
 BOOSTER_FILE = "model.ubj"
-
-
-class NotEnoughHistoryError(ValueError):
-    """Too few periods to train on."""
-
-
-class ModelFilesError(ValueError):
-    """A model's files that are damaged or were made for something else."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is fitted."""
-
-    scale: Literal["log", "plain"] = "log"
-    rounds: int = 120
-    depth: int = 4
-    learning_rate: float = 0.06
-    min_child_weight: float = 5.0
-    subsample: float = 0.8
-    columns: float = 0.7
-    regularisation: float = 2.0
+OWN_DEPTH, OWN_RATE, OWN_CHILD_WEIGHT = 2, 0.05, 10.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +50,24 @@ class ModelCard:
     trained_to: str
     rows: int
     data_hash: str
+    wape_own: float = float("nan")
+    """Of the region-item's own booster at full share."""
+    wape_pooled: float = float("nan")
+    """Of the pooled model alone."""
+    demand_class: str = ""
+    pooled_version: int = 0
     code_version: str = CODE_VERSION
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ErrorPaths:
+    """Errors of past forecasts, whole horizons at a time, so that totals are drawn from errors that came together."""
+
+    origins: tuple[str, ...] = ()
+    """Dates of the last period known, ISO."""
+    scaled: tuple[tuple[float, ...], ...] = ()
+    """For each origin, the error at each lead in multiples of the forecast's scale."""
 
 
 @dataclass(frozen=True)
@@ -74,129 +75,119 @@ class ForecastModel:
     """A fitted model that can be stored, loaded and asked."""
 
     booster: "xgb.Booster"
+    pooled: PooledModel
     recipe: Recipe
-    feature_names: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
     driver_ranges: dict[str, tuple[float, float]]
     """Smallest and largest value of each number driver in training."""
     calibration: Calibration
     card: ModelCard
     backtest: dict[str, Any] = field(default_factory=dict)
-    """The backtest's windows, for the gate and the page: origin dates, actual, forecast, seasonal naive."""
+    """The backtest's windows, for the gate and the page: origin dates, actual, forecast, seasonal naive, bounds."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """Metrics of the backtest in total and by lead, each next to seasonal naive."""
+    paths: ErrorPaths = ErrorPaths()
     version: int | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features that the model was fitted on."""
+        return self.pooled.feature_names
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The values of each category driver that the model knows."""
+        return self.pooled.facts.categories
 
     def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """Point forecasts in units, never negative; shape (n,).
 
         Raises: ModelFilesError: the series has other features than the model was fitted on.
         """
-        if tuple(series.names) != self.feature_names:
-            raise ModelFilesError("the model was fitted on other drivers or features than the dataset has now; retrain")
-        return predict_units(self.booster, self.recipe, series, origins, leads)
+        self.pooled.check(series)
+        rows = series.rows(origins, leads)
+        factor = own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share)
+        return bounded(self.pooled.ratio(rows) * factor, series, origins)
 
     def save(self, folder: Path) -> None:
-        """Write the booster as UBJSON and everything else as JSON into the folder."""
+        """Write the booster as UBJSON and everything else but the pooled model as JSON into the folder."""
         self.booster.save_model(folder / BOOSTER_FILE)
         (folder / DETAILS_FILE).write_text(json.dumps(self.details(), ensure_ascii=False))
 
     def details(self) -> dict[str, Any]:
-        """Everything but the booster, as JSON types."""
-        return {"recipe": asdict(self.recipe), "feature_names": self.feature_names, "categories": self.categories,
-                "driver_ranges": self.driver_ranges, "calibration": self.calibration.to_json(),
-                "card": asdict(self.card), "backtest": self.backtest}
+        """Everything but the boosters, as JSON types."""
+        return {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
+                "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
+                "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
+                "paths": asdict(self.paths)}
 
     @classmethod
-    def load(cls, folder: Path, version: int | None = None) -> Self:
+    def load(cls, folder: Path, pooled: PooledModel, version: int | None = None) -> Self:
         """The model that ``save`` wrote.
 
-        Raises: ModelFilesError: a file is missing or damaged.
+        Args:
+            pooled: the version that ``pooled_version`` names.
+        Raises: ModelFilesError: a file is missing or damaged, or it stands on another pooled version.
         """
         import xgboost as xgb
 
+        needed = pooled_version(folder)
+        if needed != pooled.version:
+            raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
+                                  f"{pooled.version}")
         try:
             details = json.loads((folder / DETAILS_FILE).read_text())
             booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / BOOSTER_FILE))
             return cls(
-                booster=booster, recipe=Recipe(**details["recipe"]), feature_names=tuple(details["feature_names"]),
-                categories={name: tuple(values) for name, values in details["categories"].items()},
+                booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
                 driver_ranges={name: (low, high) for name, (low, high) in details["driver_ranges"].items()},
                 calibration=Calibration.from_json(details["calibration"]), card=ModelCard(**details["card"]),
-                backtest=details["backtest"], version=version)
+                backtest=details["backtest"], report=details["report"],
+                paths=ErrorPaths(tuple(details["paths"]["origins"]),
+                                 tuple(tuple(path) for path in details["paths"]["scaled"])), version=version)
         except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
-            raise ModelFilesError(f"the model in {folder} cannot be read: {error}. Remove the folder; it is fetched "
-                                  "again from the registry.") from error
+            raise _damaged(folder, error) from error
 
     def with_version(self, version: int) -> Self:
         """The same model, told its version in the registry."""
         return replace(self, version=version)
 
 
-@dataclass(frozen=True)
-class TrainingRows:
-    """Rows that a booster learns from; prepared once, shared by all windows of a backtest."""
+def pooled_version(folder: Path) -> int:
+    """The version of the pooled model that the model in the folder stands on.
 
-    features: np.ndarray
-    """Shape (n, features)."""
-    ratio: Floats
-    """Demand at the target over the level at the origin, shape (n,)."""
-    level: Floats
-    """In units, shape (n,); errors are weighed by it, so that they count in units."""
-    target: Ints
-    """Target period of each row, so that windows can leave out what they must not have seen."""
-
-
-def training_rows(series: SeriesFeatures, horizon: int) -> TrainingRows:
-    """All (origin, lead) pairs whose target is known, thinned evenly.
-
-    Raises: NotEnoughHistoryError: there is no origin with a warm-up behind it.
+    Raises: ModelFilesError: a file is missing or damaged.
     """
-    warmup = WARMUP[series.dataset.frequency]
-    known = np.flatnonzero(~np.isnan(series.demand))
-    first = int(known[0]) if len(known) else series.known
-    if series.known - first < warmup + 2 * horizon:
-        raise NotEnoughHistoryError(f"{series.known - first} periods of demand; training needs {warmup + 2 * horizon}: "
-                                    f"{warmup} to warm up and two horizons")
-    origins = np.arange(first + warmup - 1, series.known - 1)
-    step = max(1, round(len(origins) * horizon / ROWS_WANTED))
-    pairs = np.arange(0, len(origins) * horizon)
-    pairs = pairs[(pairs // horizon + pairs % horizon) % step == 0]
-    origin, lead = origins[pairs // horizon], pairs % horizon + 1
-    inside = origin + lead < series.known
-    origin, lead = origin[inside], lead[inside]
-    sold = ~np.isnan(series.demand[origin + lead])
-    origin, lead = origin[sold], lead[sold]
-    level = series.level[origin]
-    return TrainingRows(features=series.rows(origin, lead), ratio=series.demand[origin + lead] / level,
-                        level=level, target=origin + lead)
+    try:
+        return int(json.loads((folder / DETAILS_FILE).read_text())["pooled_version"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
 
 
-def fit_booster(rows: TrainingRows, recipe: Recipe, constraints: tuple[int, ...], seen: int) -> "xgb.Booster":
-    """A booster fitted on the rows whose target lies before period ``seen``.
+def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
+            constraints: tuple[int, ...]) -> "xgb.Booster":
+    """A small booster that goes on where the pooled fit ends, on the region-item's rows up to the fit's date.
 
-    Raises: NotEnoughHistoryError: no such row.
+    Its margin is added to the logarithm of the pooled forecast.
     """
     import xgboost as xgb
 
-    use = rows.target < seen
-    if not use.any():
-        raise NotEnoughHistoryError(f"no training row before period {seen}")
-    ratio, level = rows.ratio[use], rows.level[use]
-    label = np.log1p(ratio) if recipe.scale == "log" else ratio
-    matrix = xgb.QuantileDMatrix(rows.features[use], label, weight=level / level.mean(), max_bin=64, nthread=1)
+    matrix = xgb.QuantileDMatrix(
+        rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(), max_bin=BINS,
+        nthread=1, base_margin=np.log(pooled.ratio(rows.features, fit)))
     return xgb.train({
-        "objective": "reg:squarederror", "tree_method": "hist", "max_bin": 64, "nthread": 1, "seed": 0,
-        "max_depth": recipe.depth, "eta": recipe.learning_rate, "min_child_weight": recipe.min_child_weight,
+        "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
+        "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_RATE, "min_child_weight": OWN_CHILD_WEIGHT,
         "subsample": recipe.subsample, "colsample_bytree": recipe.columns, "lambda": recipe.regularisation,
-        "monotone_constraints": str(constraints),
-    }, matrix, num_boost_round=recipe.rounds)
+        "base_score": 1.0, "monotone_constraints": str(tuple(constraints[place] for place in pooled.columns)),
+    }, matrix, num_boost_round=recipe.own_rounds)
 
 
-def predict_units(booster: "xgb.Booster", recipe: Recipe, series: SeriesFeatures, origins: Ints,
-                  leads: Ints) -> Floats:
-    """Point forecasts in units for pairs of origin and lead; never negative, never far above what was seen."""
-    raw = booster.inplace_predict(series.rows(origins, leads)).astype(np.float64)
-    ratio = np.expm1(raw) if recipe.scale == "log" else raw
-    return np.clip(ratio * series.level[origins], 0.0, CAP * series.largest[origins])
+def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], share: float) -> Floats:
+    """What the region-item's own booster multiplies the pooled forecast by; shape (n,)."""
+    if share == 0:
+        return np.ones(len(rows))
+    margin = booster.inplace_predict(rows[:, list(columns)], predict_type="margin").astype(np.float64)
+    return np.exp(share * margin)
 
 
 def data_hash(series: SeriesFeatures) -> str:
@@ -217,3 +208,8 @@ def driver_ranges(series: SeriesFeatures, dataset: Dataset) -> dict[str, tuple[f
             if not np.isnan(values).all():
                 ranges[driver.name] = (float(np.nanmin(values)), float(np.nanmax(values)))
     return ranges
+
+
+def _damaged(folder: Path, error: Exception) -> ModelFilesError:
+    return ModelFilesError(f"the model in {folder} cannot be read: {error}. Remove the folder; it is fetched again "
+                           "from the registry.")

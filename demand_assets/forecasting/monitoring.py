@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import Floats, SeriesFeatures, series_features
+from demand_assets.forecasting.features import SeriesFeatures, series_features
 from demand_assets.forecasting.metrics import bias, wape
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.trailing import Floats
 
 DRIFT_BINS = 8
 LEAST_NEW_PERIODS = {"D": 7, "W": 2, "M": 1}
@@ -66,7 +67,7 @@ def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region
         demand: schema Demand.
         model: the production version.
     """
-    series = series_features(demand, dataset, model.categories)
+    series = series_features(demand, dataset, model.pooled.facts, region_item)
     trained_to = int(series.dates.searchsorted(pd.Timestamp(model.card.trained_to), side="right")) - 1
     new = max(series.known - 1 - trained_to, 0)
     measured, its_bias, drift, drifted = float("nan"), float("nan"), 0.0, "demand"

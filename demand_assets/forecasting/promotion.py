@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from demand_assets.forecasting.features import Floats
 from demand_assets.forecasting.metrics import bias, coverage, wape
+from demand_assets.forecasting.trailing import Floats
 
 
 @dataclass(frozen=True)

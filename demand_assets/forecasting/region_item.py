@@ -95,6 +95,11 @@ class RegionItem:
         return cls(unescape(parts[0]), unescape(parts[1]))
 
 
+def pooled_name(dataset: str) -> str:
+    """The registered name of a dataset's pooled model, ``dataset.pooled``: one part less than a region-item's."""
+    return f"{escape(dataset)}.pooled"
+
+
 def name_problem(name: str) -> str | None:
     """What is wrong with a region's or an item's name, or None when it can be used."""
     if not name.strip():

@@ -1,6 +1,6 @@
 """The model registry. The only file that imports mlflow, and only when it is first asked.
 
-One registered model for each region-item. Aliases ``candidate`` and ``production`` name versions; the registered
+One registered model for each region-item, and the pooled model that they stand on. Aliases ``candidate`` and ``production`` name versions; the registered
 model's description holds, as JSON, what the web app shows of the version in production. MLflow does not date alias
 moves, so the description is written after each: that dates the registered model, and one query finds what changed.
 """
@@ -22,9 +22,10 @@ from uuid import uuid4
 
 import requests
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model import ForecastModel, pooled_version
+from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import BadNameError, RegionItem, escape
+from demand_assets.forecasting.region_item import BadNameError, RegionItem, escape, pooled_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,6 +36,8 @@ _FIRST_PAGE, _NEXT_PAGES, _SWEEP_PAGES = 20, 200, 1000
 """Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
 _OVERLAP_MS = 60_000
 _TAG_LENGTH = 5000
+_POOLED_KEPT = 3
+"""Versions of the pooled model kept in memory: the one in production, and those that older models stand on."""
 
 
 class RegistryDownError(RuntimeError):
@@ -78,6 +81,7 @@ class Registry:
         self._uri = uri
         self._dataset = dataset
         self._artifacts = artifacts
+        self._pooled: dict[int, PooledModel] = {}
 
     def is_up(self) -> bool:
         """Whether the tracking server answers; always true without a server."""
@@ -160,13 +164,54 @@ class Registry:
         return dict(self._version(region_item.model_name(self._dataset), version).tags)
 
     def load(self, region_item: RegionItem, version: int) -> ForecastModel:
-        """The model of one version.
+        """The model of one version, with the pooled version that it stands on.
 
         Raises: NotRegisteredError: there is no such version. ModelFilesError: its files are damaged.
         """
         with tempfile.TemporaryDirectory() as folder:
             path = self.fetch(region_item.model_name(self._dataset), version, Path(folder))
-            return ForecastModel.load(path, version)
+            return ForecastModel.load(path, self.load_pooled(pooled_version(path)), version)
+
+    def load_pooled(self, version: int) -> PooledModel:
+        """One version of the pooled model; kept in memory.
+
+        Raises: as ``load``.
+        """
+        if version not in self._pooled:
+            with tempfile.TemporaryDirectory() as folder:
+                path = self.fetch(pooled_name(self._dataset), version, Path(folder))
+                self._pooled[version] = PooledModel.load(path, version)
+            while len(self._pooled) > _POOLED_KEPT:
+                self._pooled.pop(next(iter(self._pooled)))
+        return self._pooled[version]
+
+    def pooled_production(self) -> int | None:
+        """The version of the pooled model that new models stand on; None before the first.
+
+        Raises: RegistryDownError: MLflow does not answer.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if not self.is_up():
+            raise RegistryDownError(f"MLflow does not answer at {self._uri}")
+        try:
+            found = self._client.get_model_version_by_alias(pooled_name(self._dataset), PRODUCTION)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+        return int(found.version)
+
+    def decide_pooled(self, version: int, decision: Decision) -> None:
+        """Write the decision on a version of the pooled model; where it is to promote, move the alias."""
+        name = pooled_name(self._dataset)
+        evidence = {**decision.numbers, "decided_at": _now()}
+        for key, value in (("decision", f"{decision.verdict}: {decision.reason}"),
+                           ("decision_numbers", json.dumps(evidence))):
+            self._client.set_model_version_tag(name, str(version), key, value[:_TAG_LENGTH])
+        if decision.verdict == "promote":
+            self._client.set_registered_model_alias(name, PRODUCTION, str(version))
+        self._client.set_model_version_tag(name, str(version), "decision_applied", "yes")
 
     def fetch(self, name: str, version: int, folder: Path) -> Path:
         """Copy a version's files to ``folder/name/version`` unless they are there, whole or not at all.
@@ -283,23 +328,33 @@ class TrainingBatch:
         Args:
             tags: of the version, beside the region-item, the card and the recipe.
         """
-        from mlflow.exceptions import MlflowException
-
         name = region_item.model_name(self._dataset)
         identity = {"dataset": self._dataset, "region": region_item.region, "item": region_item.item}
+        with tempfile.TemporaryDirectory() as folder:
+            _save(model, Path(folder) / "model")
+            self._client.log_artifacts(self._run_id, str(Path(folder) / "model"), f"models/{region_item.path}")
+        card = {key: str(value) for key, value in asdict(model.card).items()}
+        return self._added(name, f"models/{region_item.path}", identity,
+                             {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags})
+
+    def register_pooled(self, model: PooledModel, tags: dict[str, str]) -> int:
+        """Store the pooled model as a new version with alias ``candidate``; the version's number."""
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(Path(folder))
+            self._client.log_artifacts(self._run_id, folder, "pooled")
+        card = {key: json.dumps(value)[:_TAG_LENGTH] for key, value in model.card.items()}
+        return self._added(pooled_name(self._dataset), "pooled", {"dataset": self._dataset},
+                             {**card, "recipe": json.dumps(model.recipe.to_json()), **tags})
+
+    def _added(self, name: str, path: str, identity: dict[str, str], tags: dict[str, str]) -> int:
+        from mlflow.exceptions import MlflowException
+
         try:
             self._client.create_registered_model(name, tags=identity)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        path = f"models/{region_item.path}"
-        with tempfile.TemporaryDirectory() as folder:
-            _save(model, Path(folder) / "model")
-            self._client.log_artifacts(self._run_id, str(Path(folder) / "model"), path)
-        card = {key: str(value) for key, value in asdict(model.card).items()}
-        recipe = {"recipe": json.dumps(asdict(model.recipe))}
-        version = self._client.create_model_version(name, f"{self._artifact_uri}/{path}", self._run_id,
-                                                    tags={**identity, **card, **recipe, **tags})
+        version = self._client.create_model_version(name, f"{self._artifact_uri}/{path}", self._run_id, tags=tags)
         self._client.set_registered_model_alias(name, CANDIDATE, version.version)
         self.registered += 1
         return int(version.version)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset, Driver
+from demand_assets.forecasting.trailing import Ints
 
 Action = Literal["percent", "set", "add"]
 ACTIONS: dict[str, tuple[Action, ...]] = {"number": ("percent", "set", "add"), "yes_no": ("set",), "category": ("set",)}
@@ -61,6 +62,29 @@ def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.Data
         new = {"percent": values * (1 + value / 100), "set": values * 0 + value, "add": values + value}[change.action]
         changed[driver.name] = values.where(~days, new.fillna(value) if change.action == "set" else new)
     return changed
+
+
+def declared_direction(plan: pd.DataFrame, changed: pd.DataFrame, dataset: Dataset) -> Ints:
+    """Where demand is declared to go in each period: +1 up, -1 down, 0 where nothing is declared or drivers disagree.
+
+    Args:
+        plan: columns date and drivers, as planned.
+        changed: the same under a scenario.
+    """
+    directions = []
+    for driver in dataset.drivers:
+        if driver.kind == "category":
+            moved = (plan[driver.name].astype(str) != changed[driver.name].astype(str)).to_numpy()
+            directions.append(np.where(moved, np.nan, 0.0))
+            continue
+        difference = changed[driver.name].to_numpy(dtype=float) - plan[driver.name].to_numpy(dtype=float)
+        sign = {"increasing": 1.0, "decreasing": -1.0, "none": np.nan}[driver.effect]
+        directions.append(np.where(difference == 0, 0.0, np.sign(difference) * sign))
+    if not directions:
+        return np.zeros(len(plan), dtype=np.int64)
+    pushed = np.stack(directions)
+    agree = ~np.isnan(pushed).any(axis=0) & ~((pushed > 0).any(axis=0) & (pushed < 0).any(axis=0))
+    return np.where(agree, np.sign(np.nansum(pushed, axis=0)), 0).astype(np.int64)
 
 
 def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],

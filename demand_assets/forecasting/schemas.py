@@ -19,11 +19,12 @@ class Demand(pa.DataFrameModel):
     demand: float = pa.Field(ge=0, nullable=True, raise_warning=False,
                              description="units in the period; null where unknown, and in the future")
 
-    @pa.dataframe_check(error="demand must begin with a period whose demand is known")
+    @pa.dataframe_check(error="demand must begin with a period whose demand is known, unless nothing was sold yet")
     @classmethod
     def begins_with_known_demand(cls, table: pd.DataFrame) -> "pd.Series[bool]":
-        """Leading periods without demand teach nothing."""
-        return _owner(table).duplicated() | table["demand"].notna()
+        """Leading periods without demand teach nothing; where all is unknown, the first period is the origin."""
+        known = table["demand"].notna()
+        return _owner(table).duplicated() | known | ~known.groupby(_owner(table)).transform("any")
 
     class Config:
         """Drivers are declared by the dataset; nothing else may stand beside demand."""

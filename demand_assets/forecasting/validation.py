@@ -9,7 +9,6 @@ import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import WARMUP
 from demand_assets.forecasting.periods import Ordinals, in_words, period_dates
 from demand_assets.forecasting.quarantine import COLUMNS
 from demand_assets.forecasting.region_item import RegionItem
@@ -40,11 +39,6 @@ class Validated:
     reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
     the last known demand, of them ``unknown_periods`` and ``filled_zero``; ``negative_as_zero``; and periods without a
     driver's value (``unknown:price`` …)."""
-
-
-def minimum_periods(dataset: Dataset) -> int:
-    """How many periods of known demand a region-item needs to be forecast: warm-up and two horizons."""
-    return WARMUP[dataset.frequency] + 2 * dataset.horizon
 
 
 def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[RegionItem],
@@ -87,6 +81,9 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     taken = rows[panel.is_taken[rows]]
     known = taken[~np.isnan(panel.demand[taken])]
     if not len(known):
+        if len(taken) and quarantine.empty and last_date is not None and (
+                table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
+            return Validated(region_item, table, quarantine, "", {**counts, "periods": 0})
         problem = _nothing_known(dataset, panel, rows, quarantine)
         return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0})
     first, last_known = panel.number[known[0]], panel.number[known[-1]]
@@ -106,15 +103,17 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
                for driver in dataset.drivers}
     refused = int(panel.refusals.any[rows].sum())
     problem = (_wrong_frequency(dataset, panel, rows) or _much_refused(dataset, refused, len(rows), quarantine)
-               or _too_short(dataset, len(known)) or _much_unknown(dataset, counts)
+               or _much_unknown(dataset, counts)
                or _ended(dataset, behind, table["date"].iloc[int(last_known - first)], last_date))
     return Validated(region_item, None if problem else table, quarantine, problem, counts)
 
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
-                 weekday: int) -> tuple[pd.DataFrame, int]:
-    """One row a period from the first of ``rows`` on, and how many were filled with zero by the rule for gaps."""
-    first, last = int(panel.number[rows[0]]), max(int(panel.number[rows[-1]]), end)
+                 weekday: int, begin: int | None = None) -> tuple[pd.DataFrame, int]:
+    """One row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
+    gaps, which holds up to ``end``."""
+    first = int(panel.number[rows[0]]) if begin is None else begin
+    last = max(int(panel.number[rows[-1]]), end)
     numbers: Ordinals = np.arange(first, last + 1)
     places = panel.number[rows] - first
     demand = np.full(len(numbers), np.nan)
@@ -133,6 +132,17 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         column[places] = values[rows]
         columns[driver.name] = column
     return pd.DataFrame(columns), filled
+
+
+def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
+                  last_date: pd.Timestamp) -> pd.DataFrame | None:
+    """The planned drivers of a region-item whose rows all lie in the future, from the dataset's last period on; None
+    where some do not."""
+    weekday = int(panel.weekday[rows[0]])
+    end = int(panel.number_of(last_date, weekday))
+    if int(panel.number[rows[0]]) <= end:
+        return None
+    return _consecutive(dataset, panel, rows, end - 1, weekday, begin=end)[0]
 
 
 def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
@@ -168,14 +178,6 @@ def _much_refused(dataset: Dataset, refused: int, rows: int, quarantine: pd.Data
     example = quarantine.loc[quarantine["rule"] == rule, "message"].iloc[0]
     return (f"{refused} of its {rows} rows are in quarantine, more than the allowed {allowed:.0%}. Most frequent rule: "
             f"{rule}, as in: {example} Correct the source, or raise rules.quarantined_share.")
-
-
-def _too_short(dataset: Dataset, known: int) -> str:
-    needed = minimum_periods(dataset)
-    if known >= needed:
-        return ""
-    return (f"It has {in_words(known, dataset.frequency)} of known demand; forecasting {dataset.horizon} ahead needs "
-            f"{needed}. It is taken up when the source has more; a shorter horizon needs less.")
 
 
 def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:

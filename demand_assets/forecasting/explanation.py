@@ -1,0 +1,94 @@
+"""Why a forecast is what it is: contributions by driver and group of features, in units that add up to it.
+
+Source: TreeSHAP (Lundberg et al., 2020), as XGBoost computes it, for each booster on its own scale. The rule by which
+contributions come to units: a booster's total effect, from its usual value to its value here, is undone through its
+scale as a whole, and shared out in proportion to the contributions on that scale. Members of a mix are averaged. What
+the cap or the floor at zero takes away is shown on its own.
+"""
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.features import SeriesFeatures
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.pooled import SMALLEST_RATIO, PooledModel, Rows, inverse
+from demand_assets.forecasting.trailing import Floats, Ints
+
+USUAL, HISTORY, CALENDAR, LIMITS = "usual level", "recent demand", "calendar", "limits"
+_CALENDAR = {"month", "day_of_week", "day_of_month", "day_of_year", "week_of_year", "days_in_month", "lead"}
+_FLAT = 1e-9
+
+
+def group_of(column: str) -> str:
+    """What a feature is told as: a driver's name, calendar, or recent demand."""
+    if column.startswith("target:"):
+        return column.removeprefix("target:").split(":")[0].split("=")[0]
+    return CALENDAR if column in _CALENDAR else HISTORY
+
+
+def explain(model: ForecastModel | PooledModel, series: SeriesFeatures, origins: Ints, leads: Ints) -> pd.DataFrame:
+    """Contributions to each forecast, in units; each row adds up to the forecast.
+
+    Args:
+        model: of a region-item, or the pooled one alone.
+        series: the region-item's features, drivers of the future among them.
+        origins: shape (n,).
+        leads: shape (n,).
+    Returns: n rows; a column for the usual level, recent demand, calendar, each driver, and limits.
+    """
+    pooled = model.pooled if isinstance(model, ForecastModel) else model
+    rows = series.rows(origins, leads)
+    names = [group_of(pooled.feature_names[place]) for place in pooled.columns]
+    groups = [HISTORY, CALENDAR, *series.dataset.driver_names]
+    parts = {group: np.zeros(len(rows)) for group in groups}
+    usual, members = np.zeros(len(rows)), pooled.latest.boosters
+    own = _own_contributions(model, rows, names, groups)
+    factor = np.exp(sum(own.values())) if own else np.ones(len(rows))
+    ratio = np.zeros(len(rows))
+    for scale, booster in members.items():
+        raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups)
+        start, end = inverse(scale)(base), inverse(scale)(base + sum(raw.values()))
+        usual += start / len(members)
+        ratio += end / len(members)
+        for group, units in _shared(raw, end - start).items():
+            parts[group] += units / len(members)
+    floored = np.maximum(ratio, SMALLEST_RATIO)
+    if own:
+        for group, units in _shared(own, floored * (factor - 1)).items():
+            parts[group] += units
+    level = series.level[origins]
+    told = {USUAL: usual * level, **{group: values * level for group, values in parts.items()}}
+    forecast = model.predict(series, origins, leads) if isinstance(model, ForecastModel) else model.forecast(
+        series, origins, leads)
+    return pd.DataFrame({**told, LIMITS: forecast - sum(told.values())})
+
+
+def _own_contributions(model: ForecastModel | PooledModel, rows: Rows, names: list[str],
+                       groups: list[str]) -> dict[str, Floats]:
+    """Contributions to the logarithm of the region-item's own factor; the booster's constant counts as recent demand."""
+    if not isinstance(model, ForecastModel) or model.recipe.own_share == 0:
+        return {}
+    raw, base = _contributions(model.booster, rows[:, list(model.pooled.columns)], names, groups)
+    raw[HISTORY] = raw[HISTORY] + base
+    return {group: model.recipe.own_share * values for group, values in raw.items()}
+
+
+def _contributions(booster: object, rows: Rows, names: list[str],
+                   groups: list[str]) -> tuple[dict[str, Floats], Floats]:
+    """By group on the booster's own scale, and the constant that they start from."""
+    import xgboost as xgb
+
+    values = booster.predict(xgb.DMatrix(rows, nthread=1), pred_contribs=True).astype(np.float64)  # type: ignore[attr-defined]
+    summed = {group: values[:, [place for place, name in enumerate(names) if name == group]].sum(axis=1)
+              for group in groups}
+    return summed, values[:, -1]
+
+
+def _shared(contributions: dict[str, Floats], effect: Floats) -> dict[str, Floats]:
+    """The effect shared out in proportion to the contributions; all to recent demand where they cancel out."""
+    total = sum(contributions.values())
+    flat = np.abs(total) < _FLAT
+    shares = {group: np.where(flat, 0.0, values / np.where(flat, 1.0, total) * effect)
+              for group, values in contributions.items()}
+    shares[HISTORY] = shares[HISTORY] + np.where(flat, effect, 0.0)
+    return shares

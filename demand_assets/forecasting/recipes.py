@@ -1,0 +1,38 @@
+"""How models are fitted: what is chosen by data, and what an engineer may pin in the dataset file."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+CODE_VERSION = "2"
+"""Raised whenever the same data and recipe would give another model."""
+Scale = Literal["log", "tweedie", "mix"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the pooled booster and the small boosters on top of it are fitted."""
+
+    scale: Scale = "mix"
+    """``log``: squared error of log(1 + demand over level), near the median. ``tweedie``: Tweedie deviance of demand
+    over level with a log link, the mean. ``mix``: the mean of two boosters, one of each."""
+    year_features: bool = True
+    """Whether single periods of last year are features; a short history can do without."""
+    rounds: int = 130
+    depth: int = 7
+    learning_rate: float = 0.1
+    min_child_weight: float = 30.0
+    subsample: float = 0.7
+    columns: float = 0.4
+    regularisation: float = 2.0
+    own_rounds: int = 40
+    own_share: float = 0.5
+    """How much of the region-item's own booster is added to the pooled one, 0 to 1."""
+
+    @property
+    def members(self) -> tuple[Scale, ...]:
+        """The scales of the boosters that the pooled model is the mean of."""
+        return ("log", "tweedie") if self.scale == "mix" else (self.scale,)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
