@@ -56,7 +56,7 @@ class SeriesFeatures:
     """Of the panel, as region_level; NaN where the panel does not know the name."""
     region_level: float = np.nan
     borrowed_level: float = 1.0
-    """The level before anything was sold, in units."""
+    """The level before anything was known, in units; it fades with every period in which nothing is sold."""
 
     @cached_property
     def level(self) -> Floats:
@@ -68,7 +68,8 @@ class SeriesFeatures:
         long_run = total / np.maximum(seen, 1)
         level = (recent + SHRINKAGE_PERIODS * long_run) / (count + SHRINKAGE_PERIODS)
         floor = LEVEL_FLOOR * positive / np.maximum(sold, 1)
-        return np.where(sold > 0, np.maximum(level, floor), self.borrowed_level)
+        fading = self.borrowed_level * window / (window + seen)
+        return np.where(sold > 0, np.maximum(level, floor), fading)
 
     @cached_property
     def largest(self) -> Floats:
@@ -245,7 +246,7 @@ class SeriesFeatures:
     def _driver_features(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Drivers at the target: plain, against the recent past, against the same season, and their neighbours."""
         target = origins + leads
-        last = len(self.dates) - 1
+        last = np.minimum(origins + self.dataset.horizon, len(self.dates) - 1)  # what every forecast knows is planned
         season = self.dataset.season_length
         columns: dict[str, Floats] = {}
         for name, values in self.drivers.items():

@@ -28,6 +28,8 @@ SPREAD_NEEDED = 0.7
 """Of the logarithm of forecast over level, for its power to be measured."""
 SMALLEST_SHARE = 0.05
 """Of the level; smaller forecasts have no smaller errors."""
+NEXT_TO_NOTHING = 0.05
+"""Share of the forecast below which a lower bound is zero, so that selling nothing is inside."""
 EVERYONE = "all"
 BISECTIONS = 16
 ROUNDING = 1e-12
@@ -142,7 +144,8 @@ class Calibration:
         """
         index = LEVELS.index(coverage)
         width = self.scaling.scale(forecast, level, leads)
-        return np.maximum(forecast + self.lower[index] * width, 0.0), forecast + self.upper[index] * width
+        lower = forecast + self.lower[index] * width
+        return np.where(lower < NEXT_TO_NOTHING * forecast, 0.0, lower), forecast + self.upper[index] * width
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -240,7 +243,8 @@ def _bounds(ordered: Floats, errors: Floats, zero: Floats, level: float) -> tupl
     for _ in range(BISECTIONS):
         share = (low + high) / 2
         lower, upper = at(share)
-        covered = np.mean((errors >= np.maximum(lower, zero) - ROUNDING) & (errors <= upper + ROUNDING))
+        lowest = np.where(lower < (1 - NEXT_TO_NOTHING) * zero, zero, lower)
+        covered = np.mean((errors >= lowest - ROUNDING) & (errors <= upper + ROUNDING))
         low, high = (low, share) if covered >= wanted else (share, high)
     return at(high)
 

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset import Dataset, Driver, FileSource
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.pooled import PooledModel
+from demand_assets.forecasting.pooled_training import train_pooled
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.training import train
 
+KETTLES = RegionItem("north", "kettle")
 HERE = FileSource(kind="file", path="nowhere.csv")
 
 
@@ -41,3 +47,13 @@ def daily_demand(periods: int = 200, seed: int = 0) -> pd.DataFrame:
     days = np.arange(periods)
     return pd.DataFrame({"date": pd.date_range("2025-01-06", periods=periods, freq="D"),
                          "demand": np.round(pattern[days % 7] * rng.uniform(0.85, 1.15, periods))})
+
+
+def pooled_over(demand: dict[RegionItem, pd.DataFrame], dataset: Dataset) -> PooledModel:
+    """Version 1 of the pooled model over these region-items."""
+    return train_pooled(list(demand), lambda one: demand[one], dataset).with_version(1)
+
+
+def trained(demand: pd.DataFrame, dataset: Dataset) -> ForecastModel:
+    """The kettles' model, on a pooled model over the kettles alone."""
+    return train(demand, dataset, pooled_over({KETTLES: demand}, dataset), KETTLES)

@@ -19,7 +19,7 @@ EVENT = {"name": "event", "kind": "category"}
 
 def dataset(frequency: str = "D", drivers: tuple[dict[str, Any], ...] = (), horizon: int = 7,
             columns: dict[str, Any] | None = None, **rules: Any) -> Dataset:
-    """A dataset that needs 42 days, 22 weeks or 20 months of demand with its horizon of 7."""
+    """A dataset without gaps filled, with a horizon of 7."""
     return Dataset.model_validate({
         "name": "shop", "frequency": frequency, "horizon": horizon, "source": {"kind": "file", "path": "unused.csv"},
         "drivers": drivers, "rules": rules, "columns": columns or {}})

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset import Dataset, Driver
-from demand_assets.forecasting.features import features_table, future_drivers, series_features
+from demand_assets.forecasting.features import features_table, series_features
+from demand_assets.forecasting.planned_drivers import future_drivers
 from demand_assets.forecasting.schemas import DemandFeatures
 from tests.forecasting.conftest import HERE, daily_demand, weekly_demand
 
@@ -79,7 +80,7 @@ def test_declared_effects_become_constraints(weekly: Dataset) -> None:
 
     assert signs["target:price"] == signs["target:price:before"] == -1
     assert signs["target:promo"] == 1
-    assert signs["recent:price"] == signs["lead"] == 0
+    assert signs["target:promo:after"] == signs["lead"] == 0
 
 
 def test_categories_become_one_column_each(daily: Dataset) -> None:

@@ -9,7 +9,7 @@ import pytest
 from demand_assets.forecasting.dataset import Dataset, Retraining
 from demand_assets.forecasting.monitoring import Observation, nominate, observe, stability_index
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import QUICK_RECIPES, train
+from tests.forecasting.conftest import trained
 from tests.forecasting.conftest import daily_demand
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -20,7 +20,7 @@ FINE = Observation(KETTLES, version=1, observed_at=NOW, promoted_at=NOW - timede
 
 def test_decay_is_measured_on_demand_since_the_training(daily: Dataset) -> None:
     demand = daily_demand(260)
-    model = train(demand.iloc[:200], daily, QUICK_RECIPES).with_version(2)
+    model = trained(demand.iloc[:200], daily).with_version(2)
     tripled = demand.assign(demand=np.where(np.arange(260) >= 230, 3, 1) * demand["demand"])
 
     calm, shaken = (observe(table, daily, model, KETTLES, NOW, NOW) for table in (demand, tripled))
@@ -35,7 +35,7 @@ def test_decay_is_measured_on_demand_since_the_training(daily: Dataset) -> None:
 
 def test_too_little_new_demand_says_nothing(daily: Dataset) -> None:
     demand = daily_demand(203)
-    model = train(demand.iloc[:200], daily, QUICK_RECIPES)
+    model = trained(demand.iloc[:200], daily)
 
     observed = observe(demand, daily, model, KETTLES, NOW, NOW)
 

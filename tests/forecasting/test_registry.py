@@ -8,13 +8,13 @@ import pytest
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError
-from demand_assets.forecasting.training import QUICK_RECIPES, train
-from tests.forecasting.conftest import weekly_demand
+from demand_assets.forecasting.training import train
+from tests.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
-KETTLES = RegionItem("north", "kettle")
 ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")
 PROMOTE = Decision("promote", "better", {"wape": 0.1})
 
@@ -31,8 +31,16 @@ def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Regist
 
 
 @pytest.fixture
-def model(weekly: Dataset) -> ForecastModel:
-    return train(weekly_demand(60), weekly, QUICK_RECIPES[:1])
+def pooled(weekly: Dataset) -> PooledModel:
+    return pooled_over({KETTLES: weekly_demand(60)}, weekly)
+
+
+@pytest.fixture
+def model(weekly: Dataset, registry: Registry, pooled: PooledModel) -> ForecastModel:
+    """Stands on the pooled model that the registry holds as version 1."""
+    with registry.batch("pooled", {}) as batch:
+        assert batch.register_pooled(pooled, {}) == 1
+    return train(weekly_demand(60), weekly, pooled, KETTLES)
 
 
 def register(registry: Registry, one: RegionItem, model: ForecastModel) -> int:
@@ -126,3 +134,27 @@ def test_what_is_not_there_is_said(registry: Registry) -> None:
 def test_a_server_that_is_down_is_said() -> None:
     with pytest.raises(RegistryDownError, match="does not answer at"):
         Registry("http://127.0.0.1:9", "shop").entries_since(0)
+
+
+def test_the_pooled_model_is_a_version_like_the_others(registry: Registry, pooled: PooledModel) -> None:
+    with registry.batch("pooled", {}) as batch:
+        version = batch.register_pooled(pooled, {"asked_by": "a test"})
+    before = registry.pooled_production()
+    registry.decide_pooled(version, PROMOTE)
+
+    assert before is None
+    assert registry.pooled_production() == version == 1
+    assert registry.load_pooled(1).card == pooled.card
+    assert registry.entries_since(0)[0] == []
+
+
+def test_a_model_is_loaded_with_the_pooled_version_it_stands_on(registry: Registry, model: ForecastModel,
+                                                                pooled: PooledModel, uri: str) -> None:
+    version = register(registry, KETTLES, model)
+    with registry.batch("a newer pooled model", {}) as batch:
+        registry.decide_pooled(batch.register_pooled(pooled, {}), PROMOTE)
+
+    loaded = registry.load(KETTLES, version)
+
+    assert registry.pooled_production() == 2
+    assert loaded.pooled.version == loaded.card.pooled_version == 1

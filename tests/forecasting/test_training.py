@@ -7,16 +7,19 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import future_drivers, series_features
-from demand_assets.forecasting.forecaster import Forecaster, ForecastError, total
-from demand_assets.forecasting.model import ForecastModel, ModelFilesError, NotEnoughHistoryError
+from demand_assets.forecasting.features import series_features
+from demand_assets.forecasting.forecaster import Forecaster, ForecastError
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.planned_drivers import future_drivers
+from demand_assets.forecasting.pooled import ModelFilesError, NotEnoughHistoryError
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.scenario import Change, Scenario, ScenarioError
 from demand_assets.forecasting.store import DemandStore
-from demand_assets.forecasting.training import QUICK_RECIPES, contest, train
-from tests.forecasting.conftest import daily_demand, weekly_demand
+from demand_assets.forecasting.training import contest, train
+from tests.forecasting.conftest import KETTLES, daily_demand, pooled_over, trained, weekly_demand
 
-KETTLES = RegionItem("north", "kettle")
+
+TOASTERS = RegionItem("north", "toaster")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def demand() -> pd.DataFrame:
 
 @pytest.fixture
 def model(demand: pd.DataFrame, weekly: Dataset) -> ForecastModel:
-    return train(demand, weekly, QUICK_RECIPES)
+    return trained(demand, weekly)
 
 
 @pytest.fixture
@@ -48,14 +51,14 @@ def test_demand_after_the_first_window_does_not_reach_its_forecast(demand: pd.Da
     rewritten = demand.copy()
     rewritten.loc[first + 1: 129, "demand"] = 1.0
 
-    again = train(rewritten, weekly, (model.recipe,))
+    again = trained(rewritten, weekly)
 
     assert again.backtest["forecast"][0] == model.backtest["forecast"][0]
     assert again.backtest["forecast"][1] != model.backtest["forecast"][1]
 
 
 def test_the_same_demand_gives_the_same_model(demand: pd.DataFrame, weekly: Dataset, model: ForecastModel) -> None:
-    again = train(demand, weekly, QUICK_RECIPES)
+    again = trained(demand, weekly)
 
     assert again.booster.save_raw() == model.booster.save_raw()
     assert again.backtest == model.backtest
@@ -64,7 +67,7 @@ def test_the_same_demand_gives_the_same_model(demand: pd.DataFrame, weekly: Data
 def test_what_the_page_forecasts_is_what_the_backtest_would(demand: pd.DataFrame, weekly: Dataset,
                                                             model: ForecastModel, store: DemandStore) -> None:
     completed, _ = future_drivers(demand, weekly, 4)
-    series = series_features(completed, weekly)
+    series = series_features(completed, weekly, model.pooled.facts, KETTLES)
 
     by_page = Forecaster(weekly, store).forecast(KETTLES, model).table["forecast"].to_numpy()
 
@@ -77,7 +80,7 @@ def test_saved_and_loaded_it_forecasts_the_same(model: ForecastModel, tmp_path: 
     folder.mkdir()
     model.save(folder)
 
-    loaded = ForecastModel.load(folder, version=3)
+    loaded = ForecastModel.load(folder, model.pooled, version=3)
 
     assert loaded.version == 3
     before, after = (Forecaster(weekly, store).forecast(KETTLES, one).table for one in (model, loaded))
@@ -90,24 +93,27 @@ def test_damaged_files_are_named(model: ForecastModel, tmp_path: Path, damage: s
     (tmp_path / "forecast.json").write_text(damage)
 
     with pytest.raises(ModelFilesError, match="fetched again"):
-        ForecastModel.load(tmp_path)
+        ForecastModel.load(tmp_path, model.pooled)
 
 
 def test_too_little_history_is_said(weekly: Dataset) -> None:
+    pooled = pooled_over({KETTLES: weekly_demand(60)}, weekly)
+
     with pytest.raises(NotEnoughHistoryError, match="10 periods of demand; training needs 16"):
-        train(weekly_demand(10), weekly)
+        train(weekly_demand(10), weekly, pooled, KETTLES)
 
 
-def test_zero_demand_forecasts_zero(daily: Dataset) -> None:
-    model = train(daily_demand().assign(demand=0.0), daily, QUICK_RECIPES)
+def test_zero_demand_forecasts_next_to_nothing(daily: Dataset) -> None:
+    nothing = daily_demand().assign(demand=0.0)
+    model = train(nothing, daily, pooled_over({KETTLES: nothing, TOASTERS: daily_demand()}, daily), KETTLES)
 
-    assert np.array(model.backtest["forecast"]).max() == 0
-    assert contest(daily_demand().assign(demand=0.0), daily, model, None).verdict == "keep"
+    assert np.array(model.backtest["forecast"]).max() < 0.01
+    assert contest(nothing, daily, model, None, KETTLES).verdict == "keep"
 
 
 def test_forecasts_are_never_negative_nor_absurd(daily: Dataset, tmp_path: Path) -> None:
     demand = daily_demand(300).assign(demand=lambda table: np.where(np.arange(300) % 17 == 0, 500.0, 0.0))
-    model = train(demand, daily, QUICK_RECIPES)
+    model = trained(demand, daily)
     store = DemandStore(str(tmp_path))
     store.write("demand", KETTLES, demand)
 
@@ -189,19 +195,10 @@ def test_without_a_model_the_baseline_repeats_last_season(store: DemandStore, we
     assert (answer.table["upper_80"] >= answer.table["forecast"]).all()
 
 
-def test_a_total_adds_forecasts_and_not_interval_ends(model: ForecastModel, store: DemandStore,
-                                                      weekly: Dataset) -> None:
-    one = Forecaster(weekly, store).forecast(KETTLES, model)
-
-    both = total([one, one])
-
-    np.testing.assert_allclose(both["forecast"], 2 * one.table["forecast"])
-    np.testing.assert_allclose(both["upper_80"] - both["forecast"],
-                               np.sqrt(2) * (one.table["upper_80"] - one.table["forecast"]))
-
-
 def test_intervals_cover_about_what_they_say(weekly: Dataset) -> None:
-    shares = [train(weekly_demand(130, seed=seed), weekly, QUICK_RECIPES[:1]).card.coverage_80 for seed in range(12)]
+    shops = {RegionItem(f"region {seed}", "kettle"): weekly_demand(130, seed=seed) for seed in range(12)}
+    pooled = pooled_over(shops, weekly)
+    shares = [train(demand, weekly, pooled, one).card.coverage_80 for one, demand in shops.items()]
 
     assert 0.7 <= float(np.mean(shares)) <= 0.9
 

@@ -1,8 +1,8 @@
 """When a region-item's demand cannot be trusted as a whole, and how the reason is worded."""
 
+import pandas as pd
 import pytest
 
-from demand_assets.forecasting.validation import minimum_periods
 from tests.forecasting.raw_demand import PROMO, dataset, days, raw, validate
 
 
@@ -12,17 +12,22 @@ def problem_of(rows, of=None, last_date=None):
     return validated.problem
 
 
-@pytest.mark.parametrize(("frequency", "needed"), [("D", 42), ("W", 22), ("M", 20)])
-def test_the_least_history_is_the_warm_up_and_two_horizons(frequency, needed):
-    assert minimum_periods(dataset(frequency, horizon=7)) == needed
+def test_a_short_history_is_taken():
+    validated = validate(raw(days(3)))
+
+    assert validated.problem == ""
+    assert validated.demand["demand"].notna().sum() == 3
 
 
-def test_three_rows_are_too_few():
-    assert problem_of(raw(days(3))).startswith("It has 3 days of known demand; forecasting 7 ahead needs 42.")
+def test_an_item_that_is_only_planned_begins_at_the_datasets_end():
+    rows = raw(days(65)[60:], demand=None)
 
+    validated = validate(rows, last_date=days(60)[-1])
 
-def test_just_enough_rows_are_enough():
-    assert validate(raw(days(42))).problem == ""
+    assert validated.problem == ""
+    assert len(validated.demand) == 6
+    assert validated.demand["demand"].isna().all()
+    assert validated.demand["date"].iloc[0] == pd.Timestamp(days(60)[-1])
 
 
 def test_no_rows():

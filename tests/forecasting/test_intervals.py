@@ -1,0 +1,135 @@
+"""Intervals cover what they say: by class, by lead, at zero, and in totals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting import totals
+from demand_assets.forecasting.intervals import Calibration, Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model import ErrorPaths
+
+HORIZON = 10
+
+
+def errors_of(noise: np.ndarray, forecast: float = 100.0) -> Errors:
+    """Errors of forecasts of 100 at a level of 100, a row a path of ten leads."""
+    leads = np.tile(np.arange(1, HORIZON + 1), len(noise) // HORIZON)
+    return Errors(noise, np.full(len(noise), forecast), np.full(len(noise), 100.0), leads, np.arange(len(noise)))
+
+
+def covered(calibration: Calibration, fresh: np.ndarray, level: float = 0.8, forecast: float = 100.0) -> np.ndarray:
+    """Whether each fresh error lies inside, shape (paths, horizon)."""
+    leads = np.arange(1, HORIZON + 1)
+    lower, upper = calibration.interval(np.full(HORIZON, forecast), np.full(HORIZON, 100.0), leads, level)
+    actual = np.maximum(forecast + fresh.reshape(-1, HORIZON), 0.0)
+    return (actual >= lower) & (actual <= upper)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_fresh_errors_are_covered_as_often_as_said(level: float) -> None:
+    rng = np.random.default_rng(0)
+    calibration = Calibration.from_errors(errors_of(rng.normal(0, 10, 4000)), HORIZON)
+
+    assert covered(calibration, rng.normal(0, 10, 20_000), level).mean() == pytest.approx(level, abs=0.02)
+
+
+def test_errors_that_grow_with_the_lead_get_intervals_that_grow() -> None:
+    rng = np.random.default_rng(0)
+    growth = np.linspace(1, 3, HORIZON)
+    calibration = Calibration.from_errors(errors_of((rng.normal(0, 5, (400, HORIZON)) * growth).ravel()), HORIZON)
+
+    inside = covered(calibration, (rng.normal(0, 5, (2000, HORIZON)) * growth).ravel()).mean(axis=0)
+
+    assert inside.min() > 0.74
+    assert inside.max() < 0.86
+
+
+def test_a_noisy_region_item_gets_wider_intervals_than_a_calm_one() -> None:
+    rng = np.random.default_rng(0)
+    calm, noisy = errors_of(rng.normal(0, 5, 200)), errors_of(rng.normal(0, 20, 200))
+    panel = PanelCalibration.from_errors([calm, noisy], ["smooth", "smooth"], HORIZON)
+
+    widths = [Calibration.of(panel, own, "smooth").upper[1] for own in (calm, noisy)]
+
+    assert widths[1] / widths[0] == pytest.approx(4, rel=0.15)
+
+
+def test_without_errors_of_its_own_the_usual_size_is_taken() -> None:
+    rng = np.random.default_rng(0)
+    panel = PanelCalibration.from_errors([errors_of(rng.normal(0, 10, 2000))], ["smooth"], HORIZON)
+
+    assert covered(Calibration.of(panel, None, "smooth"), rng.normal(0, 10, 20_000)).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_where_zero_is_common_the_interval_still_covers_four_fifths() -> None:
+    rng = np.random.default_rng(0)
+    sold = rng.poisson(0.4, 8000).astype(float)
+    errors = Errors(sold[:4000] - 0.4, np.full(4000, 0.4), np.full(4000, 0.4), np.tile(np.arange(1, 11), 400),
+                    np.arange(4000))
+    calibration = Calibration.from_errors(errors, HORIZON)
+
+    lower, upper = calibration.interval(np.full(HORIZON, 0.4), np.full(HORIZON, 0.4), np.arange(1, 11))
+    inside = ((sold[4000:].reshape(-1, 10) >= lower) & (sold[4000:].reshape(-1, 10) <= upper)).mean()
+
+    assert (lower == 0).all()
+    assert 0.8 <= inside < 0.95  # counts are coarse: 67 % are 0, 94 % are 0 or 1
+
+
+def test_errors_not_known_yet_are_left_out() -> None:
+    errors = errors_of(np.arange(20.0))
+
+    assert errors.known(until=4).difference.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("demand", "name"), [
+    ([10, 11, 9, 10] * 5, "smooth"), ([1, 40, 2, 60] * 5, "erratic"), ([0, 0, 5, 0] * 5, "intermittent"),
+    ([0, 0, 1, 0, 0, 30] * 5, "lumpy"), ([0.0] * 20, "dead")])
+def test_classes_of_demand(demand: list[float], name: str) -> None:
+    assert demand_class(np.array(demand, dtype=float)) == name
+
+
+class TestTotals:
+    """Two region-items, 100 units a day each, half-width 12.8 (standard deviation 10)."""
+
+    @staticmethod
+    def part(scaled: np.ndarray, **more: float) -> totals.Part:
+        dates = pd.date_range("2026-01-01", periods=HORIZON)
+        table = pd.DataFrame({"date": dates, "lead": np.arange(1, HORIZON + 1), "forecast": 100.0, "lower_80": 87.2,
+                              "upper_80": 112.8})
+        origins = tuple(str(day.date()) for day in pd.date_range("2025-01-01", periods=len(scaled)))
+        return totals.Part(table, ErrorPaths(origins, tuple(tuple(path) for path in scaled)), np.full(HORIZON, 10.0),
+                           **more)
+
+    def test_independent_errors_add_as_roots_of_squares(self) -> None:
+        rng = np.random.default_rng(0)
+        parts = [self.part(rng.normal(0, 1, (400, HORIZON))) for _ in range(2)]
+
+        summed = totals.by_date(parts)
+
+        assert summed["forecast"].tolist() == [200.0] * HORIZON
+        assert (summed["upper_80"] - 200).iloc[0] == pytest.approx(np.sqrt(2) * 12.8, rel=0.05)
+
+    def test_errors_that_come_together_add_in_full(self) -> None:
+        same = np.random.default_rng(0).normal(0, 1, (50, HORIZON))
+
+        summed = totals.by_date([self.part(same), self.part(same)])
+
+        assert (summed["upper_80"] - 200).iloc[0] == pytest.approx(2 * 12.8, rel=0.01)
+
+    def test_a_sum_over_days_covers_when_errors_last(self) -> None:
+        rng = np.random.default_rng(0)
+        lasting = np.repeat(rng.normal(0, 1, (300, 1)), HORIZON, axis=1)
+
+        forecast, lower, upper = totals.over_all([self.part(lasting)])
+
+        assert forecast == 1000
+        fresh = 1000 + 10 * HORIZON * rng.normal(0, 1, 5000)
+        assert ((fresh >= lower) & (fresh <= upper)).mean() == pytest.approx(0.8, abs=0.03)
+
+    def test_too_few_common_paths_count_as_independent(self) -> None:
+        parts = [self.part(np.ones((3, HORIZON))) for _ in range(2)]
+
+        assert (totals.by_date(parts)["upper_80"] - 200).iloc[0] == pytest.approx(np.sqrt(2) * 12.8)
+
+    def test_one_region_items_total_is_its_own_interval(self) -> None:
+        assert totals.by_date([self.part(np.ones((9, HORIZON)))])["upper_80"].tolist() == [112.8] * HORIZON
