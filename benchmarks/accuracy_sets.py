@@ -12,9 +12,10 @@ import pandas as pd
 
 from benchmarks.panel_forecasts import known_periods
 from demand_assets.forecasting.dataset import Dataset, DatasetFileError, FileSource, load_dataset
+from demand_assets.forecasting.features import WARMUP
 from demand_assets.forecasting.periods import in_words
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.validation import RawDemandError, minimum_periods, validate_panel
+from demand_assets.forecasting.validation import RawDemandError, validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.environment import Environment
 from demand_assets.sources.source import SourceError
@@ -117,7 +118,8 @@ def sample(name: str, limit: int | None = None) -> Sample:
 
 
 def _too_short(demand: pd.DataFrame, dataset: Dataset) -> str:
-    before, needed = known_periods(demand) - WINDOWS * dataset.horizon, minimum_periods(dataset)
+    before = known_periods(demand) - WINDOWS * dataset.horizon
+    needed = WARMUP[dataset.frequency] + 2 * dataset.horizon
     if before >= needed:
         return ""
     return f"too short: {in_words(max(before, 0), dataset.frequency)} before the first origin, {needed} are needed"

@@ -10,7 +10,10 @@ from benchmarks.panel_forecasts import (
     cpu_seconds,
     rolling_origins,
 )
+from demand_assets.forecasting.backtest import seasonal_naive
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.features import series_features
+from demand_assets.forecasting.pooled import NotEnoughHistoryError, PooledModel
 from demand_assets.forecasting.pooled_training import train_pooled
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.training import train
@@ -24,10 +27,23 @@ def product_forecasts(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset, 
     dataset = dataset.model_copy(update={"backtest": dataset.backtest.model_copy(update={"windows": windows})})
     started = cpu_seconds()
     pooled = train_pooled(list(tables), lambda one: tables[one], dataset).with_version(1)
-    models = {one: train(table, dataset, pooled, one) for one, table in tables.items()}
-    spent = cpu_seconds() - started
-    return PanelForecasts({one: RollingForecasts(
-        rolling_origins(tables[one], dataset.horizon, windows),
-        actual_demand(tables[one], rolling_origins(tables[one], dataset.horizon, windows), dataset.horizon),
-        *(np.array(model.backtest[name], dtype=np.float64) for name in ("forecast", "lower_80", "upper_80")))
-        for one, model in models.items()}, spent)
+    found = {one: _windows(table, dataset, pooled, one, windows) for one, table in tables.items()}
+    return PanelForecasts(found, cpu_seconds() - started)
+
+
+def _windows(table: pd.DataFrame, dataset: Dataset, pooled: PooledModel, one: RegionItem,
+             windows: int) -> RollingForecasts:
+    """The backtest's windows; seasonal naive, which the page would show, where there is too little for a model."""
+    origins = rolling_origins(table, dataset.horizon, windows)
+    pairs = np.repeat(origins, dataset.horizon), np.tile(np.arange(1, dataset.horizon + 1), windows)
+    naive = seasonal_naive(series_features(table, dataset), *pairs).reshape(windows, dataset.horizon)
+    forecast, lower, upper = naive, np.full_like(naive, np.nan), np.full_like(naive, np.nan)
+    try:
+        backtest = train(table, dataset, pooled, one).backtest
+    except NotEnoughHistoryError:
+        backtest = {"origins": []}
+    dates = [str(table["date"].iloc[origin].date()) for origin in origins]
+    for place, date in enumerate(backtest["origins"]):
+        for name, values in (("forecast", forecast), ("lower_80", lower), ("upper_80", upper)):
+            values[dates.index(date)] = backtest[name][place]
+    return RollingForecasts(origins, actual_demand(table, origins, dataset.horizon), forecast, lower, upper)

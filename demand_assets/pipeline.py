@@ -125,7 +125,17 @@ class Pipeline:
 
     def train(self, region_items: Sequence[RegionItem], asked: Asked) -> Iterator[Outcome]:
         """Stage ``candidate_model``: fit, backtest, register as candidate; all cores, one thread for each model."""
-        pooled = self._pooled_to_stand_on(asked)
+        try:
+            pooled = self._pooled_to_stand_on(asked)
+        except NotEnoughHistoryError as error:
+            outcomes = [Outcome(one, "quarantined", f"nothing to stand on yet: {error}") for one in region_items]
+            Journal(self.store).write(self._entry("kept", outcome, asked) for outcome in outcomes)
+            yield from outcomes
+            return
+        except Exception as error:  # noqa: BLE001  without the pooled model each region-item fails, and says why
+            for one in region_items:
+                yield self._failed(one, asked, f"pooled model: {type(error).__name__}: {error}", traceback.format_exc())
+            return
         tags = {"request_id": asked.request_id, "asked_by": asked.by, "dagster_run_id": asked.run_id}
         with (self.registry.batch(f"train {len(region_items)} region-items", tags) as batch,
               ThreadPoolExecutor(self.cores) as pool):
@@ -143,7 +153,7 @@ class Pipeline:
 
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
         """
-        stored = [one for one in self.store.read_catalogue() if self.store.has("demand", one)]
+        stored = [one for one in self.source.catalogue().region_items if self.store.has("demand", one)]
         model = train_pooled(stored, self._demand, self.dataset, self.cores)
         tags = {"asked_by": asked.by, "dagster_run_id": asked.run_id}
         in_production = self.registry.pooled_production()

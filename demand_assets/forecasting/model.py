@@ -54,6 +54,8 @@ class ModelCard:
     """Of the region-item's own booster at full share."""
     wape_pooled: float = float("nan")
     """Of the pooled model alone."""
+    backtest_units: float = float("nan")
+    """Units sold in the backtest's windows: times a WAPE, the sum of absolute errors."""
     demand_class: str = ""
     pooled_version: int = 0
     code_version: str = CODE_VERSION

@@ -45,6 +45,8 @@ SELECTION_ROWS = 100_000
 """Rows on which recipes are compared."""
 JUDGED_MEMBERS = 400
 """Region-items on which recipes are compared and error shapes learned, evenly chosen."""
+BIAS_WEIGHT = 0.25
+"""Of the absolute bias beside accuracy in the choice of a recipe."""
 OWN_SHARES = (0.0, 0.25, 0.5)
 CAUTION = 1.01
 """A single booster must be so much better than the mean of two to be chosen: the mean is wrong less often."""
@@ -212,7 +214,10 @@ def _choose(rows: TrainingRows, members: Sequence[Member], end: np.datetime64, n
 
 
 def _score(selection: Sequence[Selection], units: Sequence[Floats]) -> float:
-    """WAPE and mean RMSSE, each over that of seasonal naive, in the mean: small is good."""
+    """WAPE and mean RMSSE, each over that of seasonal naive, in the mean, and a share of the bias: small is good.
+
+    The bias counts because totals are shown: what is right on the median of each can be far too low on their sum.
+    """
     naive = [seasonal_naive(one.member.series, one.starts, one.leads) for one in selection]
 
     def measured(forecasts: Sequence[Floats]) -> Floats:
@@ -220,7 +225,8 @@ def _score(selection: Sequence[Selection], units: Sequence[Floats]) -> float:
         scaled = [rmsse(one.actual, forecast, one.history) for one, forecast in zip(selection, forecasts, strict=True)]
         return np.array([wape(actual, np.concatenate(forecasts)), np.nanmean(scaled) if ~np.isnan(scaled).all() else 1])
 
-    return float(np.nan_to_num(measured(units) / measured(naive), nan=1.0).mean())
+    off = bias(np.concatenate([one.actual for one in selection]), np.concatenate(units))
+    return float(np.nan_to_num(measured(units) / measured(naive), nan=1.0).mean() + BIAS_WEIGHT * abs(np.nan_to_num(off)))
 
 
 def _with_share(model: PooledModel, members: Sequence[Member],

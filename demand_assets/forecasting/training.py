@@ -57,6 +57,8 @@ class Window:
     served: Floats
     """By the recipe's share of the own booster."""
     fit: Fit
+    seen: np.datetime64
+    """The last date whose demand its fits have seen."""
 
 
 def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem) -> ForecastModel:
@@ -83,7 +85,9 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     return ForecastModel(
         booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
-        card=_card(series, judged, pooled, kind, perf_counter() - started), backtest=judged.to_json(series),
+        card=_card(series, judged, pooled, kind, perf_counter() - started),
+        backtest={**judged.to_json(series),
+                  "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]},
         report=judged.report(series), paths=_paths(series, windows, pooled.latest.calibration.scaling))
 
 
@@ -138,7 +142,9 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
     actual = _table(candidate, "actual")
     mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
                       upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
-                      data_hash=candidate.card.data_hash, recipe=_identity(candidate))
+                      data_hash=candidate.card.data_hash, recipe=_identity(candidate),
+                      origins=tuple(candidate.backtest["origins"]),
+                      seen_to=tuple(candidate.backtest.get("seen_to", ())))
     theirs = _production_contestant(demand, dataset, candidate, production, region_item) if production else None
     return judge(actual, mine, theirs, _table(candidate, "seasonal_naive"))
 
@@ -164,8 +170,10 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
         leads = np.arange(1, dataset.horizon + 1)
         for window in np.flatnonzero(as_it_is):
             forecast[window] = production.predict(series, np.full(len(leads), origins[window]), leads)
+    seen_to = tuple(production.card.trained_to if whole else date for whole, date in zip(as_it_is, dates, strict=True))
     return Contestant(forecast=forecast, lower_80=lower, upper_80=upper, trained_to=production.card.trained_to,
-                      data_hash=production.card.data_hash, recipe=_identity(production))
+                      data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
+                      seen_to=seen_to)
 
 
 def _identity(model: ForecastModel) -> dict[str, object]:
@@ -174,7 +182,8 @@ def _identity(model: ForecastModel) -> dict[str, object]:
 
 def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
             origin: int) -> Window | None:
-    """One window; None where no pooled fit or no training row lies before it."""
+    """One window; None where no pooled fit lies before it. Without a training row before it, it is the pooled
+    model's alone."""
     if origin < 0:
         return None
     date = series.dates.to_numpy()[origin].astype("datetime64[D]")
@@ -183,15 +192,16 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
         fit = pooled.fit_before(date)
     except NotEnoughHistoryError:
         return None
-    if not len(known.ratio):
-        return None
-    booster = fit_own(known, pooled, fit, recipe, series.constraints)
     starts, leads = window_pairs(series, origin)
     features = series.rows(starts, leads)
     base = pooled.ratio(features, fit)
-    own, served = (bounded(base * own_factor(booster, features, pooled.columns, share), series, starts)
-                   for share in (1.0, recipe.own_share))
-    return Window(origin, starts, leads, bounded(base, series, starts), own, served, fit)
+    own = served = bounded(base, series, starts)
+    if len(known.ratio):
+        booster = fit_own(known, pooled, fit, recipe, series.constraints)
+        own, served = (bounded(base * own_factor(booster, features, pooled.columns, share), series, starts)
+                       for share in (1.0, recipe.own_share))
+    return Window(origin, starts, leads, bounded(base, series, starts), own, served, fit,
+                  max(fit.seen, known.date.max(initial=fit.seen)))
 
 
 def _errors(series: SeriesFeatures, window: Window) -> Errors:
@@ -229,6 +239,7 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         wape=wape(judged.actual, judged.forecast),
         wape_seasonal_naive=wape(judged.actual, judged.seasonal_naive),
         wape_own=wape(judged.actual, judged.own), wape_pooled=wape(judged.actual, judged.pooled),
+        backtest_units=float(np.nansum(judged.actual)),
         rmsse=rmsse(judged.actual, judged.forecast, history),
         rmsse_seasonal_naive=rmsse(judged.actual, judged.seasonal_naive, history),
         bias=bias(judged.actual, judged.forecast),

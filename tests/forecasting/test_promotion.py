@@ -45,6 +45,19 @@ def test_the_margin_decides_on_the_same_demand() -> None:
     assert by_two_percent.verdict == "promote"
 
 
+def test_an_advantage_no_larger_than_its_standard_error_is_chance_on_the_same_demand() -> None:
+    """Five units better on one day and two worse on another: three of 1,200, plus or minus five and a half."""
+    errors = HONEST_ERRORS.copy()
+    errors[0, 0], errors[1, 1] = 0.0, -7.0
+
+    same = judge(ACTUAL, contestant(errors), contestant(recipe="b"), NAIVE)
+    newer = judge(ACTUAL, contestant(errors, data="new", trained_to="2026-02-01"), contestant(), NAIVE)
+
+    assert (same.verdict, same.numbers["wape"], same.numbers["wape_difference_error"]) == ("keep", 0.0475, 0.0046)
+    assert same.reason.endswith("on the same demand: a difference of 0.003 may be chance, up to 0.005")
+    assert newer.verdict == "promote"
+
+
 def test_equal_accuracy_on_newer_demand_is_promoted() -> None:
     decision = judge(ACTUAL, contestant(data="new", trained_to="2026-02-01"), contestant(), NAIVE)
 
@@ -66,7 +79,7 @@ def test_a_worse_model_on_newer_demand_is_kept_out() -> None:
 
 
 def test_a_biased_candidate_is_kept_out_unless_production_is_worse() -> None:
-    biased = contestant(np.full((3, 4), 26.0), half_width=30.0)
+    biased = contestant(np.full((3, 4), 26.0), half_width=30.0)  # by as much everywhere, so none of it is noise
 
     first = judge(ACTUAL, biased, None, NAIVE)
     against_a_worse_one = judge(ACTUAL, biased, contestant(np.full((3, 4), 29.0), recipe="b"), NAIVE)

@@ -1,0 +1,81 @@
+"""The pooled model in the pipeline: trained once where there is none, renewed when asked, named by what stands on it."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from demand_assets.assets import pooled_model
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.pipeline import Asked, Pipeline
+from demand_assets.resources import PipelineResource
+
+TODAY = Asked(request_id="r1", run_id="run", by="a test")
+
+
+def take_in(pipeline: Pipeline, ones: list[RegionItem]) -> None:
+    list(pipeline.read(ones, TODAY))
+    list(pipeline.validate(ones, TODAY))
+
+
+def test_the_first_training_makes_a_pooled_model_and_the_next_stands_on_it_too(pipeline: Pipeline) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+
+    first = list(pipeline.train(ones[:2], TODAY))
+    second = list(pipeline.train(ones[:1], TODAY))
+
+    assert pipeline.registry.pooled_production() == 1
+    assert [outcome.model.card.pooled_version for outcome in (*first, *second)] == [1, 1, 1]
+    assert first[0].model.pooled.card["region_items"] == len(ones)
+
+
+def test_a_renewed_pooled_model_is_stood_on_from_then_on(pipeline: Pipeline, instance: dg.DagsterInstance,
+                                                         resource: PipelineResource) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    [before] = pipeline.train(ones[:1], TODAY)
+
+    result = dg.materialize([pooled_model], instance=instance, resources={"pipeline": resource})
+    [after] = pipeline.train(ones[:1], TODAY)
+
+    [made] = result.asset_materializations_for_node("pooled_model")
+    assert made.metadata["version"].value == 2
+    assert made.metadata["decision"].value == "promote"
+    assert (before.model.card.pooled_version, after.model.card.pooled_version) == (1, 2)
+    again = pipeline.registry.load(ones[0], before.details["version"])
+    assert again.pooled.version == 1
+
+
+def test_a_short_region_item_is_told_who_serves_it(pipeline: Pipeline) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    pipeline.store.write("demand", ones[0], pipeline.store.read("demand", ones[0]).tail(12).reset_index(drop=True))
+
+    outcomes = {outcome.region_item: outcome for outcome in pipeline.train(ones, TODAY)}
+
+    assert outcomes[ones[0]].status == "quarantined"
+    assert "too short for a model of its own" in outcomes[ones[0]].reason
+    assert all(outcomes[one].model for one in ones[1:])
+
+
+def test_a_dataset_too_short_for_any_model_says_so_for_each(pipeline: Pipeline) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    for one in ones:
+        pipeline.store.write("demand", one, pipeline.store.read("demand", one).head(9))
+
+    outcomes = list(pipeline.train(ones, TODAY))
+
+    assert len(outcomes) == len(ones)
+    assert all("nothing to stand on yet" in outcome.reason for outcome in outcomes)
+    assert pipeline.registry.pooled_production() is None
+
+
+def test_a_region_items_own_files_stay_small(pipeline: Pipeline, tmp_path: Path) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    [outcome] = pipeline.train(ones[:1], TODAY)
+
+    files = pipeline.registry.fetch(ones[0].model_name("shop"), outcome.details["version"], tmp_path)
+
+    assert sum(file.stat().st_size for file in files.rglob("*") if file.is_file()) < 100_000
