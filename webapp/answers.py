@@ -3,43 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import update
 
-from demand_assets.forecasting.forecaster import Forecast, total
-from demand_assets.forecasting.model import ForecastModel, ModelFilesError
+from demand_assets.forecasting import totals
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.scenario import Scenario, ScenarioError
 from demand_assets.forecasting.store import NotInStoreError
-from webapp.database import db, now, writing
-from webapp.production_models import Serving
+from webapp.lines import Line, fetch_again, line_of, why_missing
+from webapp.region_items import pooled_row
 from webapp.services import Services
 from webapp.tables import RegionItemRow
 
 
 @dataclass(frozen=True)
-class Line:
-    """One region-item of the answer."""
+class Total:
+    """The sum over the selection and the whole horizon, in units, with its 80 % interval."""
 
-    row: RegionItemRow
-    model: ForecastModel | None
-    plan: Forecast
-    scenario: Forecast | None
-    notice: str
-    """Why it is not the announced version that answers; empty when it is."""
-
-    @property
-    def plan_units(self) -> float:
-        """Units over the horizon under the plan."""
-        return float(self.plan.table["forecast"].sum())
-
-    @property
-    def scenario_units(self) -> float | None:
-        """Units over the horizon under the scenario."""
-        return float(self.scenario.table["forecast"].sum()) if self.scenario else None
+    forecast: float
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True)
@@ -75,15 +61,20 @@ class Answer:
         return [period.date for period in self.periods]
 
     @property
-    def plan_units(self) -> float:
-        """Units of the selection over the horizon under the plan."""
-        return sum(line.plan_units for line in self.lines)
+    def known_until(self) -> date | None:
+        """The last period with known demand; None where nothing is known of any region-item."""
+        return None if self.history.empty else self.history["date"].max().date()
 
-    @property
-    def scenario_units(self) -> float | None:
-        """Units of the selection over the horizon under the scenario."""
-        found = [units for line in self.lines if (units := line.scenario_units) is not None]
-        return sum(found) if found else None
+    @cached_property
+    def plan_total(self) -> Total:
+        """Under the plan."""
+        return Total(*totals.over_all([line.plan.part for line in self.lines]))
+
+    @cached_property
+    def scenario_total(self) -> Total | None:
+        """Under the scenario; None without one."""
+        parts = [line.scenario.part for line in self.lines if line.scenario]
+        return Total(*totals.over_all(parts)) if parts else None
 
     @property
     def has_scenario(self) -> bool:
@@ -123,17 +114,15 @@ def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> 
     """
     lines: list[Line] = []
     missing: list[tuple[RegionItemRow, str]] = []
-    damaged: list[str] = []
-    for row in rows:
-        serving = services.models.serving(row)
-        if serving.damaged:
-            damaged.append(row.key)
+    pooled = pooled_row()
+    servings = [services.models.serving(row, pooled) for row in rows]
+    for row, serving in zip(rows, servings, strict=True):
         try:
-            lines.append(_line(services, row, serving, horizon))
+            lines.append(line_of(services, row, serving, pooled, horizon))
         except NotInStoreError:
-            missing.append((row, _why_missing(row)))
-    if damaged:
-        _fetch_again(damaged)
+            missing.append((row, why_missing(row)))
+    fetch_again([row.key for row, serving in zip(rows, servings, strict=True) if serving.damaged],
+                 any(serving.pooled_damaged for serving in servings))
     return _summed(services, lines, missing)
 
 
@@ -147,7 +136,7 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
         touching = tuple(change for change in scenario.changes if line.plan.table["date"].between(
             pd.Timestamp(change.first), pd.Timestamp(change.last)).any())
         changed = services.forecaster.forecast(line.row.region_item, line.model, horizon, Scenario(touching))
-        lines.append(replace(line, scenario=changed))
+        lines.append(replace(line, scenario=changed, asked=Scenario(touching)))
     for change in scenario.changes:
         if not any(change.first <= period.date <= change.last for period in plan.periods):
             raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period "
@@ -161,19 +150,11 @@ def _summed(services: Services, lines: list[Line], missing: list[tuple[RegionIte
     return Answer(lines, missing, _periods(services, lines), _history(services, lines), _notices(lines))
 
 
-def _line(services: Services, row: RegionItemRow, serving: Serving, horizon: int) -> Line:
-    try:
-        plan = services.forecaster.forecast(row.region_item, serving.model, horizon)
-    except ModelFilesError as error:
-        notice = (f"the model in production cannot be used: {error}. The seasonal-naive baseline forecasts until then.")
-        return Line(row, None, services.forecaster.forecast(row.region_item, None, horizon), None, notice)
-    return Line(row, serving.model, plan, None, serving.notice)
-
-
 def _periods(services: Services, lines: Sequence[Line]) -> list[Period]:
-    plan = total([line.plan for line in lines])
-    changed = [line.scenario for line in lines if line.scenario is not None]
-    table = plan if not changed else plan.merge(total(changed), on="date", suffixes=("", "_scenario"))
+    table = totals.by_date([line.plan.part for line in lines])
+    changed = [line.scenario.part for line in lines if line.scenario is not None]
+    if changed:
+        table = table.merge(totals.by_date(changed), on="date", suffixes=("", "_scenario"))
     used = _drivers_used(services, lines[0]) if len(lines) == 1 else [{}] * len(table)
     return [Period(
         date=values["date"].date(), plan=values["forecast"], lower=values["lower_80"], upper=values["upper_80"],
@@ -203,19 +184,6 @@ def _notices(lines: Sequence[Line]) -> list[str]:
         found.append(f"Known demand ends on different dates ({min(origins)} to {max(origins)}), and so do the "
                      "forecasts: the total of a date holds the region-items that reach it.")
     return found
-
-
-def _why_missing(row: RegionItemRow) -> str:
-    if row.quarantine_reason:
-        return f"Its demand is quarantined: {row.quarantine_reason}"
-    return "No demand is stored for it yet; it appears once the pipeline has read it."
-
-
-def _fetch_again(keys: Sequence[str]) -> None:
-    """Ask the background process for files that are missing or damaged here."""
-    with writing():
-        db.session.execute(update(RegionItemRow).where(
-            RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)).values(fetch_after=now()))
 
 
 def _grouped(pairs: Any) -> dict[str, list[RegionItem]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -11,11 +12,13 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.scenario import ScenarioError
 from webapp.answers import Answer, plan_of, under
+from webapp.evidence import table_of
+from webapp.explanations import explain
 from webapp.overview import selected_keys
-from webapp.region_items import View, find_page, open_retrains, rows_of
+from webapp.region_items import View, find_page, open_retrains, pooled_row, rows_of
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
 from webapp.services import services
-from webapp.tables import RegionItemRow
+from webapp.tables import PooledRow, RegionItemRow
 
 bp = Blueprint("forecasts", __name__, url_prefix="/forecasts")
 
@@ -26,10 +29,12 @@ CHOICES = 20
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: which region-items, how far ahead."""
+    """What is asked: which region-items, how far ahead, and whether to tell why."""
 
     rows: list[RegionItemRow]
     horizon: int
+    why: bool
+    pooled: PooledRow | None
 
     @property
     def keys(self) -> list[str]:
@@ -38,8 +43,9 @@ class Question:
 
     @property
     def versions(self) -> str:
-        """The versions in production, to notice when one changes."""
-        return ",".join(str(row.production_version or "") for row in self.rows)
+        """What is in production for each region-item, to notice when it changes: a version, or the pooled model's."""
+        alone = self.pooled.production_version if self.pooled else None
+        return ",".join(str(row.production_version or (f"p{alone}" if alone else "")) for row in self.rows)
 
 
 def parse_question(fields: MultiDict[str, str]) -> Question:
@@ -52,7 +58,7 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     text = fields.get("horizon", "").strip() or str(longest)
     if not (text.isascii() and text.isdigit() and len(text) < 10) or not 1 <= int(text) <= longest:
         abort(422, f"A horizon of {text[:40]!r} is not possible; it is a whole number from 1 to {longest}.")
-    return Question(rows_of(keys), int(text))
+    return Question(rows_of(keys), int(text), bool(fields.get("why")), pooled_row())
 
 
 @bp.get("")
@@ -120,17 +126,42 @@ def news() -> ResponseReturnValue:
     known = request.args.get("known", "")
     if not question.rows or question.versions == known:
         return "", 204
+    after = question.versions.split(",")
     before = known.split(",")
     if len(before) != len(question.rows):
-        before = question.versions.split(",")
-    changed = [{"region_item": row.region_item, "before": int(old) if old.isdigit() else None,
-                "after": row.production_version, "at": row.promoted_at}
-               for old, row in zip(before, question.rows, strict=True) if old != str(row.production_version or "")]
+        before = after
+    changed = [{"region_item": row.region_item, "before": old, "after": new, "at": _since(row, question.pooled)}
+               for row, old, new in zip(question.rows, before, after, strict=True) if old != new]
     return _answered(question, request.args, changed=changed)
+
+
+@bp.get("/why")
+@auth_required("session")
+def why() -> ResponseReturnValue:
+    """Contributions to the forecast, and under a scenario to its difference from the plan."""
+    question = parse_question(request.args)
+    if not question.rows:
+        abort(422, "Choose at least one region-item first.")
+    answer, form, _ = _under(plan_of(services(), question.rows, question.horizon), question, request.args)
+    return render_template("forecasts/_why.html", question=question, answer=answer, form=form,
+                           explanation=explain(services(), answer))
 
 
 def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int]:
     plan = plan_of(services(), question.rows, question.horizon)
+    result, form, status = _under(plan, question, fields)
+    alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
+    text = render_template(
+        "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
+        retraining=open_retrains(question.keys), evidence=table_of([line.row for line in result.lines]),
+        explanation=explain(services(), result) if question.why else None,
+        known_values={name: _known_values(plan, name) for name in _categories()},
+        with_form_errors=alone and not form.is_valid, **{"changed": [], "find": "", "choices": [], **more})
+    return text, status
+
+
+def _under(plan: Answer, question: Question, fields: MultiDict[str, str]) -> tuple[Answer, ScenarioForm, int]:
+    """The answer under the scenario of the fields, the form as it was typed, and the status of the page."""
     form = ScenarioForm([], [], ())
     status, result = 200, plan
     if plan.dates:
@@ -144,13 +175,14 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
             form.rows.append(new_row(form.next_number, services().dataset.driver(fields["add"]), plan.dates))
         elif not form.is_valid:
             status = 422
-    alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
-    retraining = open_retrains(question.keys)
-    text = render_template(
-        "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
-        retraining=retraining, known_values={name: _known_values(plan, name) for name in _categories()},
-        with_form_errors=alone and not form.is_valid, **{"changed": [], "find": "", "choices": [], **more})
-    return text, status
+    return result, form, status
+
+
+def _since(row: RegionItemRow, pooled: PooledRow | None) -> datetime | None:
+    """Since when it is forecast by what is in production now."""
+    if row.production_version is not None:
+        return row.promoted_at
+    return pooled.announced_at if pooled else None
 
 
 def _categories() -> list[str]:
@@ -161,7 +193,7 @@ def _known_values(plan: Answer, driver: str) -> list[str]:
     """Values of a category driver that the selection's models have seen."""
     values: set[str] = set()
     for line in plan.lines:
-        values.update(line.model.categories.get(driver, ()) if line.model else ())
+        values.update(line.categories.get(driver, ()))
         if driver in line.plan.table:
             values.update(str(value) for value in line.plan.table[driver].dropna().unique())
     return sorted(values)

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from demand_assets.forecasting.journal import Entry, Journal
 from demand_assets.forecasting.store import DemandStore
 from webapp.database import db, writing
+from webapp.evidence import note_candidate
 from webapp.region_items import new_row, refresh_status, rows_by_key
 from webapp.retrain_requests import settle
 from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, Watermark
@@ -94,6 +95,8 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if "quarantined_by_rule" in numbers:
         row.quarantined = {str(rule): int(rows) for rule, rows in numbers["quarantined_by_rule"].items()}
         row.quarantined_rows = sum(row.quarantined.values())
+    if entry.step == "trained":
+        note_candidate(row, numbers)
     if entry.step in ("promoted", "kept", "failed"):
         row.reason = entry.reason
         if row.production_version is None:
@@ -116,7 +119,8 @@ def _apply_to_item(item: RetrainItem, entry: Entry) -> None:
     at = datetime.fromisoformat(entry.at)
     item.state, item.at, item.run_id = state, entry.at, entry.run_id
     item.reason, item.closed_by_us = entry.reason, False
-    item.numbers = {**item.numbers, **entry.numbers}
+    item.numbers = {**item.numbers, **{name: value for name, value in entry.numbers.items() if value == value}}
+    # a NaN is left out: databases take no JSON with one
     item.started_at = item.started_at or at
     version = entry.numbers.get("version")
     item.version = int(version) if version is not None else item.version

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_security.decorators import auth_required
 from werkzeug.datastructures import MultiDict
 
+from webapp.evidence import best_counts
 from webapp.region_items import (
     COLUMNS,
     LARGEST_PAGE,
@@ -16,6 +17,7 @@ from webapp.region_items import (
     counts,
     find_page,
     matching_keys,
+    pooled_row,
     rows_of,
 )
 
@@ -62,4 +64,5 @@ def show() -> ResponseReturnValue:
     first_training = found["total"] == 0 or (found["untrained"] > 0 and found["judged"] < found["total"])
     template = "overview/_table.html" if request.headers.get("HX-Target") == "table" else "overview/show.html"
     return render_template(template, view=replace(view, page=page.number), page=page, counts=found,
-                           first_training=first_training, statuses=STATUSES, sizes=PAGE_SIZES)
+                           first_training=first_training, best=best_counts(), pooled=pooled_row(), statuses=STATUSES,
+                           sizes=PAGE_SIZES)

@@ -10,9 +10,12 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.forecaster import Forecast
 from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
 from webapp.dagster_client import DagsterClient, Sent
+from webapp.evidence import CONTESTANTS
+from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
 from webapp.systems import outages
@@ -23,10 +26,10 @@ STATE_WORDS = {
     "stored": "waiting to be sent", "sent": "running", "finished": "finished", "cancelled": "cancelled",
     "queued": "queued", "training": "training", "judging": "being judged", "promoted": "promoted", "kept": "kept",
     "quarantined": "quarantined", "failed": "failed",
-    "production": "in production", "baseline": "baseline", "untrained": "not trained yet",
+    "production": "in production", "pooled": "pooled model", "baseline": "baseline", "untrained": "not trained yet",
 }
 STATE_COLOURS = {
-    "production": "success", "promoted": "success", "baseline": "secondary", "kept": "secondary",
+    "production": "success", "promoted": "success", "pooled": "primary", "baseline": "secondary", "kept": "secondary",
     "cancelled": "secondary", "untrained": "light", "queued": "light", "training": "info", "judging": "info",
     "quarantined": "warning", "failed": "danger", "stored": "light", "sent": "info", "finished": "secondary",
 }
@@ -86,10 +89,49 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def version_words(mark: object) -> str:
+    """What forecasts: ``v3``, ``pooled model v2``, ``baseline``.
+
+    Args:
+        mark: a version, with a ``p`` before it when it is the pooled model's; empty for the baseline.
+    """
+    text = str(mark or "")
+    if not text.removeprefix("p").isdecimal():
+        return "baseline"
+    return f"pooled model v{text[1:]}" if text.startswith("p") else f"v{text}"
+
+
 def change_words(change: Mapping[str, Any]) -> str:
-    """One version that took another's place: ``v3 → v4``."""
-    before = f"v{change['before']}" if change["before"] else "baseline"
-    return f"{before} → v{change['after']}" if change["after"] else f"{before} → baseline"
+    """What took another's place: ``v3 → v4``, ``pooled model v2 → v1``."""
+    return f"{version_words(change['before'])} → {version_words(change['after'])}"
+
+
+def promotion_words(before: int | None, after: int | None) -> str:
+    """A promotion: ``v3 → v4``, ``v1, its first model``."""
+    return f"v{before} → v{after}" if before else f"v{after}, its first model"
+
+
+def stand_in_words(numbers: Mapping[str, Any] | None = None) -> str:
+    """What forecasts region-items without a model of their own.
+
+    Args:
+        numbers: of the gate's decision on one; the baseline stands in where it was better than its candidate.
+    """
+    mine, naive = ((numbers or {}).get(name) for name in ("wape", "wape_seasonal_naive"))
+    if mine is not None and naive is not None and naive < mine:
+        return "the baseline"
+    pooled = pooled_row()
+    return "the pooled model" if pooled and pooled.production_version is not None else "the baseline"
+
+
+def served_by_words(forecast: Forecast) -> str:
+    """What a forecast is by: ``v3``, ``pooled model v2``, ``baseline``."""
+    return version_words(f"p{forecast.version}" if forecast.served_by == "pooled" else forecast.version)
+
+
+def group_titles(dataset: Dataset) -> dict[str, str]:
+    """The drivers of an explanation by their titles."""
+    return {driver.name: driver.title for driver in dataset.drivers}
 
 
 def plural(count: int, word: str) -> str:
@@ -136,7 +178,8 @@ def add_to(app: Flask) -> None:
                                  duration=duration, driver_value=driver_value)
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
-        change_words=change_words, dagster_link=dagster_link,
+        change_words=change_words, promotion_words=promotion_words, stand_in_words=stand_in_words,
+        served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
         mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
         new_form_token=new_form_token, outages=outages, today=date.today)
 
@@ -144,5 +187,5 @@ def add_to(app: Flask) -> None:
     def _dataset() -> dict[str, Any]:
         dataset = services().dataset
         return {"dataset": dataset, "period_words": lambda count: period_words(dataset, count),
-                "a_period": WORDS[dataset.frequency][0], "settings": services().settings,
-                "started": app.extensions["started"]}
+                "a_period": WORDS[dataset.frequency][0], "group_titles": group_titles(dataset),
+                "settings": services().settings, "started": app.extensions["started"]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from demand_assets.forecasting.region_item import BadNameError, RegionItem
 from webapp.database import db
-from webapp.tables import OPEN_STATES, RegionItemRow, RetrainItem
+from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
 
 PAGE_SIZES = (25, 50, 100, 250)
 COLUMNS: dict[str, ColumnElement[Any]] = {
@@ -24,8 +24,8 @@ COLUMNS: dict[str, ColumnElement[Any]] = {
     "promoted": RegionItemRow.promoted_at.expression,
     "quarantined": RegionItemRow.quarantined_rows.expression,
 }
-STATUSES = {"production": "in production", "baseline": "baseline", "quarantined": "quarantined",
-            "untrained": "not trained yet", "retraining": "retraining"}
+STATUSES = {"production": "in production", "pooled": "pooled model", "baseline": "baseline",
+            "quarantined": "quarantined", "untrained": "not trained yet", "retraining": "retraining"}
 LARGEST_PAGE = 1_000_000
 
 
@@ -102,7 +102,8 @@ def counts() -> dict[str, int]:
     known = RegionItemRow.in_catalogue
     by_status = db.session.execute(
         select(RegionItemRow.status, func.count()).where(known).group_by(RegionItemRow.status)).all()
-    found = {"production": 0, "baseline": 0, "quarantined": 0, "untrained": 0, **{row[0]: row[1] for row in by_status}}
+    found = {"production": 0, "pooled": 0, "baseline": 0, "quarantined": 0, "untrained": 0,
+             **{row[0]: row[1] for row in by_status}}
     found["total"] = sum(found.values())
     found["judged"] = found["total"] - found["untrained"]
     found["retraining"] = db.session.scalar(
@@ -146,9 +147,24 @@ def new_row(region_item: RegionItem) -> RegionItemRow:
         key=region_item.key, region=region_item.region, item=region_item.item, position=0, in_catalogue=False,
         search=f"{region_item.region} {region_item.item}".lower(), status="untrained", quarantined_rows=0,
         quarantined={}, quarantine_reason="", wanted={}, model_problem="", decision="", reason="", numbers={},
-        step="", step_at="", step_reason="", activity="", activity_run="")
+        candidate_numbers={}, best="", step="", step_at="", step_reason="", activity="", activity_run="")
     db.session.add(row)
     return row
+
+
+def pooled_row() -> PooledRow | None:
+    """What is known of the pooled model; None before anything is."""
+    return db.session.get(PooledRow, 1)
+
+
+def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", "baseline"]:
+    """What forecasts a region-item that has no model of its own in production.
+
+    The pooled model, unless there is none or the region-item's backtest showed seasonal naive to be best.
+    """
+    if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
+        return "baseline"
+    return "pooled"
 
 
 def refresh_status(row: RegionItemRow) -> None:
@@ -158,7 +174,7 @@ def refresh_status(row: RegionItemRow) -> None:
     elif row.production_version is not None:
         row.status = "production"
     elif row.step in ("kept", "failed") or row.decision:
-        row.status = "baseline"
+        row.status = stand_in(row, pooled_row())
     else:
         row.status = "untrained"
 

@@ -26,7 +26,9 @@ from webapp import create_app
 from webapp.dagster_client import Dagster, DagsterClient, DagsterDownError
 from webapp.database import db
 from webapp.ingest import read_catalogue, read_journal
+from webapp.model_files import ModelFiles
 from webapp.outbox import clear_dead_activities, follow_sent, send_stored
+from webapp.pooled_watch import PooledWatch
 from webapp.services import Services
 from webapp.systems import note
 from webapp.tables import SystemState
@@ -35,6 +37,7 @@ from webapp.watch import Registry, Watch
 log = logging.getLogger("webapp.sync")
 
 SWEEP_SECONDS = 600.0
+POOLED_SECONDS = 15.0
 CATALOGUE_SECONDS = 5.0
 DEAD_ACTIVITY_SECONDS = 15.0
 CHECK_SECONDS = 5.0
@@ -85,17 +88,26 @@ class RegistryLoop:
     """Production versions of the registry -> announced versions."""
 
     def __init__(self, services: Services, registry: Registry) -> None:
-        self._watch = Watch(registry, services)
+        files = ModelFiles(registry, services.models)
+        self._watch = Watch(registry, services, files)
+        self._pooled_watch = PooledWatch(registry, services, files)
         self._sweep = Paced(SWEEP_SECONDS)
+        self._pooled = Paced(POOLED_SECONDS)
 
     def step(self) -> None:
         """Look once."""
-        sweep = self._sweep.is_due()
+        sweep, pooled = self._sweep.is_due(), self._pooled.is_due()
         try:
+            if pooled:
+                self._pooled_watch.look()
+            self._pooled_watch.announce_wanted()
             self._watch.look(sweep)
-        except RegistryDownError as error:
             if sweep:
-                self._sweep.again()
+                self._pooled_watch.forget_others()
+        except RegistryDownError as error:
+            for paced, was_due in ((self._sweep, sweep), (self._pooled, pooled)):
+                if was_due:
+                    paced.again()
             note("mlflow", False, str(error))
         else:
             note("mlflow", True)

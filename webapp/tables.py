@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from demand_assets.forecasting.region_item import RegionItem
 from webapp.database import Base, now
 
-RowStatus = Literal["production", "baseline", "quarantined", "untrained"]
+RowStatus = Literal["production", "pooled", "baseline", "quarantined", "untrained"]
 ItemState = Literal["queued", "training", "judging", "promoted", "kept", "quarantined", "failed", "cancelled"]
 RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]
 
@@ -90,6 +90,10 @@ class RegionItemRow(Base):
     coverage_80: Mapped[float | None]
     numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Everything measured on the production version."""
+    candidate_numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the backtest of the newest candidate measured."""
+    best: Mapped[str] = mapped_column(String(20), default="", index=True)
+    """What was best on the backtest: a name of ``evidence.CONTESTANTS``; empty when there was none."""
 
     step: Mapped[str] = mapped_column(String(20), default="")
     """The journal's last step."""
@@ -104,10 +108,21 @@ class RegionItemRow(Base):
         """The region-item that this row is about."""
         return RegionItem(self.region, self.item)
 
-    @property
-    def is_forecast_by_model(self) -> bool:
-        """Whether a production model answers, not the baseline."""
-        return self.production_version is not None
+
+class PooledRow(Base):
+    """What is known of the dataset's pooled model; a single row."""
+
+    __tablename__ = "pooled_model"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    production_version: Mapped[int | None]
+    """The version that forecasts region-items without a model of their own; loaded and tried before it stands here."""
+    previous_version: Mapped[int | None]
+    announced_at: Mapped[datetime | None]
+    wanted_version: Mapped[int | None]
+    """The registry's production version; another than ``production_version`` while that cannot be loaded."""
+    fetch_after: Mapped[datetime | None]
+    """When to try again to fetch the wanted version; null when nothing is to be fetched."""
+    problem: Mapped[str] = mapped_column(default="")
 
 
 class Retrain(Base):

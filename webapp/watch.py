@@ -1,7 +1,6 @@
 """New production versions: fetched, loaded and tried first, and only then announced to every worker."""
 
 import logging
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +9,13 @@ from typing import Protocol
 
 from sqlalchemy import select
 
-from demand_assets.forecasting.model import ForecastModel, ModelFilesError
+from demand_assets.forecasting.pooled import ModelFilesError
 from demand_assets.forecasting.registry import NotRegisteredError, RegistryEntry
 from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db, now, writing
+from webapp.evidence import note_best
 from webapp.ingest import set_watermark
+from webapp.model_files import ModelFiles
 from webapp.production_models import ProductionModels
 from webapp.region_items import new_row, refresh_status, rows_by_key
 from webapp.retrain_requests import close_item, settle
@@ -39,13 +40,17 @@ class Registry(Protocol):
     def fetch(self, name: str, version: int, folder: Path) -> Path:
         """Download a version's files to ``folder/name/version``."""
 
+    def pooled_production(self) -> int | None:
+        """The version of the pooled model in production."""
+
 
 class Watch:
     """Follows the registry; one in the whole app."""
 
-    def __init__(self, registry: Registry, services: Services) -> None:
+    def __init__(self, registry: Registry, services: Services, files: ModelFiles) -> None:
         self._registry = registry
         self._services = services
+        self._files = files
 
     def look(self, sweep: bool = False) -> None:
         """Take up what changed in the registry, or everything in a sweep; announce what can be announced.
@@ -82,9 +87,8 @@ class Watch:
         db.session.rollback()
         if version is None:
             return
-        folder = self._services.models.folder(region_item, version)
         try:
-            self._services.forecaster.forecast(region_item, self._whole(folder, version))
+            self._services.forecaster.forecast(region_item, self._files.whole(region_item, version))
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
@@ -97,19 +101,10 @@ class Watch:
             if row.wanted_version == version:
                 take_over(row)
                 row.announced_at, row.fetch_after, row.model_problem = now(), None, ""
+                note_best(row)
                 refresh_status(row)
             keep = {row.production_version, row.previous_version, row.wanted_version}
-        _forget_others(folder.parent, {str(number) for number in keep})
-
-    def _whole(self, folder: Path, version: int) -> ForecastModel:
-        """That version, with its files on disk; a damaged copy is fetched again."""
-        if folder.exists():
-            try:
-                return ForecastModel.load(folder, version)
-            except ModelFilesError:
-                shutil.rmtree(folder)
-        self._registry.fetch(folder.parent.name, version, self._services.settings.models_folder)
-        return ForecastModel.load(folder, version)
+        self._files.forget_others(region_item, keep)
 
 
 def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> None:
@@ -131,6 +126,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
             take_over(row)
         else:
             row.fetch_after = row.fetch_after or now()
+        note_best(row)
         refresh_status(row)
         _close_judged(entry)
 
@@ -163,10 +159,3 @@ def moment(text: str | None) -> datetime | None:
         return None
     parsed = datetime.fromisoformat(text)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def _forget_others(folder: Path, keep: set[str]) -> None:
-    """Remove the cached versions of one model that nobody serves any more."""
-    for other in folder.iterdir():
-        if other.name not in keep and other.name.isdigit():
-            shutil.rmtree(other, ignore_errors=True)

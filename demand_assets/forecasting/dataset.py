@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
-                              "upper_80"})
+                              "upper_80", "calendar", "limits"})
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
 HORIZONS = {"D": 28, "W": 8, "M": 6}
 

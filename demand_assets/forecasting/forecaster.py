@@ -130,17 +130,17 @@ class Forecaster:
                 table, paths, calibration.scaling.scale(units, level, leads), inflation))
 
     def explain(self, region_item: RegionItem, model: ForecastModel | PooledModel, horizon: int | None = None,
-                scenario: Scenario = PLAN) -> pd.DataFrame:
+                scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
         """Contributions by driver and group of features to each period's forecast, in units that add up to it.
 
         Under a scenario they add up to what the model says before declared directions are held. The contributions of
         the scenario minus the plan are the difference of two such tables.
 
-        Args: as for ``forecast``.
+        Args: as for ``forecast``; ``exact`` as for ``explanation.explain``.
         Returns: date and a column for each group (``explanation.explain``).
         """
         asked = self._asked(region_item, model, horizon, scenario)
-        told = explain(model, asked.series, asked.origins, asked.leads)
+        told = explain(model, asked.series, asked.origins, asked.leads, exact)
         told.insert(0, "date", asked.drivers["date"].to_numpy())
         return told
 

@@ -15,16 +15,20 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.dataset import load_dataset
+from demand_assets.forecasting.dataset import Dataset, load_dataset
 from demand_assets.forecasting.journal import Entry, Journal
-from demand_assets.forecasting.model import ForecastModel, Recipe
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.pooled import PooledModel
+from demand_assets.forecasting.pooled_training import train_pooled
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.training import train
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
 from webapp.accounts import create_user
 from webapp.ingest import read_catalogue, read_journal
+from webapp.model_files import ModelFiles
 from webapp.outbox import follow_sent, send_stored
+from webapp.pooled_watch import PooledWatch
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.watch import Watch
@@ -54,6 +58,13 @@ effect = "increasing"
 name = "shelf"
 kind = "category"
 future = "repeat_last"
+
+[training]
+scale = "log"
+year_features = false
+rounds = 30
+own_rounds = 10
+own_share = 0.5
 """
 EMAIL, PASSWORD = "planner@example.com", "a long password"
 DAYS = 220
@@ -137,11 +148,22 @@ def registry(settings: Settings, tmp_path: Path) -> FakeRegistry:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> ForecastModel:
-    """A model trained on the tests' demand."""
-    folder = tmp_path_factory.mktemp("model")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("dataset")
     (folder / "shop.toml").write_text(DATASET)
-    return train(demand_of(12.0), load_dataset(folder / "shop.toml"), (Recipe(rounds=20),))
+    return load_dataset(folder / "shop.toml")
+
+
+@pytest.fixture(scope="session")
+def pooled(dataset: Dataset) -> PooledModel:
+    """The pooled model, version 1, trained on the tests' demand."""
+    return train_pooled([KETTLE, ODD], lambda _: demand_of(12.0), dataset).with_version(1)
+
+
+@pytest.fixture(scope="session")
+def model(dataset: Dataset, pooled: PooledModel) -> ForecastModel:
+    """A model trained on the tests' demand, standing on version 1 of the pooled model."""
+    return train(demand_of(12.0), dataset, pooled, KETTLE)
 
 
 @dataclass
@@ -182,7 +204,13 @@ class Background:
 
     def watch(self, sweep: bool = False) -> None:
         with self.app.app_context():
-            Watch(self.registry, self.services).look(sweep)
+            files = ModelFiles(self.registry, self.services.models)
+            pooled = PooledWatch(self.registry, self.services, files)
+            pooled.look()
+            pooled.announce_wanted()
+            Watch(self.registry, self.services, files).look(sweep)
+            if sweep:
+                pooled.forget_others()
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.pooled import PooledModel
+from demand_assets.forecasting.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.registry import NotRegisteredError, RegistryDownError, RegistryEntry
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 
@@ -96,25 +97,47 @@ class FakeRegistry:
         self._dataset = dataset
         self._entries: dict[str, tuple[int, RegistryEntry]] = {}
         self._clock = 1_700_000_000_000
+        self._pooled_production: int | None = None
         self.is_down = False
         self.fetched: list[tuple[str, int]] = []
 
     def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None,
                 decided_at: str | None = None) -> int:
-        """Register the model as the next version and put it in production; its version."""
+        """Register the model as the next version and put it in production; its version.
+
+        The pooled version that it stands on is registered too, where it is not.
+        """
         name = region_item.model_name(self._dataset)
+        self._add_pooled(model.pooled)
         before = self._entries[name][1] if name in self._entries else None
         version = (before.candidate or 0) + 1 if before else 1
         target = self._folder / name / str(version)
         target.mkdir(parents=True)
         model.save(target)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        card = summary or {"wape": model.card.wape, "wape_seasonal_naive": model.card.wape_seasonal_naive}
+        card = summary or {key: value if value == value else None for key, value in asdict(model.card).items()}
         self._set(RegistryEntry(region_item, name, production=version, candidate=version,
                                 previous=before.production if before else None,
                                 promoted_at=at, decided_at=decided_at or at,
                                 decision="promote", reason="better", summary=card))
         return version
+
+    def promote_pooled(self, model: PooledModel) -> int:
+        """Register the pooled model under its version, where it is not, and put it in production; its version."""
+        self._pooled_production = self._add_pooled(model)
+        return self._pooled_production
+
+    def pooled_production(self) -> int | None:
+        self._answer()
+        return self._pooled_production
+
+    def _add_pooled(self, model: PooledModel) -> int:
+        assert model.version is not None
+        target = self._folder / pooled_name(self._dataset) / str(model.version)
+        if not target.exists():
+            target.mkdir(parents=True)
+            model.save(target)
+        return model.version
 
     def keep(self, region_item: RegionItem, reason: str) -> None:
         """Record that a new candidate was judged and not promoted."""
@@ -124,6 +147,10 @@ class FakeRegistry:
     def damage(self, region_item: RegionItem, version: int) -> None:
         """Break the files of one version."""
         (self._folder / region_item.model_name(self._dataset) / str(version) / "model.ubj").write_bytes(b"broken")
+
+    def damage_pooled(self, version: int) -> None:
+        """Break the files of one version of the pooled model."""
+        (self._folder / pooled_name(self._dataset) / str(version) / "pooled.json").write_bytes(b"broken")
 
     def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
         self._answer()

@@ -9,8 +9,10 @@ import pytest
 from dagster_graphql.schema import create_schema
 from graphql import parse, validate
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model import ForecastModel, pooled_version
+from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
+from demand_assets.forecasting.region_item import pooled_name
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError, RegistryEntry
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry
@@ -37,13 +39,16 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def promote(registry: Any, model: ForecastModel) -> Promote:
+def promote(registry: Any, model: ForecastModel, tmp_path: Path) -> Promote:
     """Register a model and put it in production."""
     if isinstance(registry, FakeRegistry):
         return lambda region_item: registry.promote(region_item, model)
 
     def really(region_item: Any) -> int:
         with registry.batch("test", {}) as batch:
+            if not (tmp_path / "pooled").exists():
+                batch.register_pooled(model.pooled, {})
+                (tmp_path / "pooled").touch()
             version: int = batch.register(region_item, model, {})
         registry.record_decision(region_item, version, Decision("promote", "better"), "", {"wape": 0.1})
         return version
@@ -85,9 +90,26 @@ def test_files_are_fetched_whole(registry: Any, promote: Promote, tmp_path: Path
     path = registry.fetch(ODD.model_name("shop"), version, tmp_path / "cache")
 
     assert path == tmp_path / "cache" / ODD.model_name("shop") / "1"
-    assert ForecastModel.load(path, version).version == 1
+    pooled = PooledModel.load(registry.fetch(pooled_name("shop"), pooled_version(path), tmp_path / "cache"), 1)
+    assert ForecastModel.load(path, pooled, version).version == 1
     with pytest.raises(NotRegisteredError):
         registry.fetch(ODD.model_name("shop"), 7, tmp_path / "cache")
+
+
+def test_the_pooled_model_in_production_is_told(registry: Any, promote: Promote, pooled: PooledModel,
+                                                tmp_path: Path) -> None:
+    promote(KETTLE)  # registers version 1 of the pooled model, and decides nothing on it
+    assert registry.pooled_production() is None
+
+    if isinstance(registry, FakeRegistry):
+        registry.promote_pooled(pooled)
+    else:
+        registry.decide_pooled(1, Decision("promote", "first"))
+
+    assert registry.pooled_production() == 1
+    assert [entry.region_item for entry in registry.entries_since(0)[0]] == [KETTLE]
+    path = registry.fetch(pooled_name("shop"), 1, tmp_path / "cache")
+    assert PooledModel.load(path, 1, latest_only=True).version == 1
 
 
 def test_a_registry_that_is_down_says_so(tmp_path: Path) -> None:
@@ -96,6 +118,8 @@ def test_a_registry_that_is_down_says_so(tmp_path: Path) -> None:
     for registry in (fake, Registry("http://127.0.0.1:9", "shop")):
         with pytest.raises(RegistryDownError):
             registry.entries_since(0)
+        with pytest.raises(RegistryDownError):
+            registry.pooled_production()
         with pytest.raises(RegistryDownError):
             registry.fetch("shop.north.kettle", 1, tmp_path / "cache")
 

@@ -70,10 +70,33 @@ def test_the_chart_has_history_and_forecast_and_the_table_the_same_numbers(clien
 def test_a_selection_is_summed(client: FlaskClient, promoted: FakeRegistry) -> None:
     soup = page(client.get("/forecasts", query_string={"ri": [KETTLE.key, OTHER.key, ODD.key], "horizon": "7"}))
 
-    parts = [float(text_of(row.find_all("td")[4])) for row in soup.select("#by-region-item tbody tr")]
+    parts = [float(text_of(row.find_all("td")[2])) for row in soup.select("#by-region-item tbody tr")]
     total = float(text_of(soup.h2).split(" ")[0].replace(",", ""))
     assert sum(parts) == pytest.approx(total, abs=0.6)
     assert [text_of(row.td) for row in soup.select("#by-region-item tbody tr")] == ["v1", "baseline", "v1"]
+
+
+def test_the_total_over_the_horizon_has_its_interval(client: FlaskClient) -> None:
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=7"))
+    plan = json.loads(soup.select_one("script.chart-data").text)["plan"]  # type: ignore[union-attr]
+
+    forecast = sum(point[1] for point in plan)  # the baseline's errors count as independent: halves add as squares
+    below = sum((point[1] - point[2]) ** 2 for point in plan) ** 0.5
+    above = sum((point[3] - point[1]) ** 2 for point in plan) ** 0.5
+    words = text_of(soup.select_one("#plan-interval"))
+    assert [float(number) for number in words.removeprefix("80 %: ").split(" to ")] == pytest.approx(
+        [forecast - below, forecast + above], abs=0.1)
+
+
+def test_a_scenario_has_the_interval_of_its_total_too(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = ask(client, ri=[KETTLE.key, ODD.key], **change())
+
+    low, high = (float(number) for number in
+                 text_of(soup.select_one("#scenario-interval")).removeprefix("80 %: ").split(" to "))
+    total = float(text_of(soup.select_one("#scenario-total")).split()[0])
+    scenario = json.loads(soup.select_one("script.chart-data").text)["scenario"]  # type: ignore[union-attr]
+    assert low < total < high
+    assert high - low < sum(point[3] - point[2] for point in scenario)  # errors cancel out over days
 
 
 def test_a_price_cut_stands_beside_the_plan(client: FlaskClient, promoted: FakeRegistry) -> None:

@@ -116,7 +116,7 @@ def test_a_version_is_announced_after_it_forecast_here(app: Flask, background: B
     assert (found.production_version, found.previous_version, found.wape) == (2, 1, 0.05)
     assert found.promoted_at is not None
     assert now() - found.promoted_at < timedelta(minutes=5)
-    assert registry.fetched == [("shop.north.kettle", 1), ("shop.north.kettle", 2)]
+    assert registry.fetched == [("shop.north.kettle", 1), ("shop.pooled", 1), ("shop.north.kettle", 2)]
 
 
 def test_only_the_version_before_is_kept_on_disk(background: Background, registry: FakeRegistry,

@@ -105,6 +105,7 @@
       if (box) box.checked = everything;
       showSelection(form);
     }
+    if (event.detail.target.id === "why") document.getElementById("why-title")?.focus();
     if (event.detail.target.id === "changes") {
       const added = event.detail.target.querySelector("[data-change]:last-child input:not([type=hidden]), [data-change]:last-child select");
       if (added) added.focus();

@@ -1,4 +1,4 @@
-// Draws every .chart from the JSON beside it: history, plan, 80 % band, scenario.
+// Draws every .chart from the JSON beside it: history, plan, 80 % band, scenario; or what a forecast is made of.
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -54,10 +54,30 @@
     };
   };
 
+  // Stacked bars for each group, those below zero downwards, and a line for what they add up to. Palette: Okabe and Ito.
+  const palette = ["#8c8c8c", "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442"];
+  const contributions = (chart, data, unit) => {
+    const text = colour("--bs-body-color"), faint = colour("--bs-border-color");
+    return {
+      animation: false,
+      textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
+      grid: { left: 8, right: 12, top: 44, bottom: 8, containLabel: true },
+      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 16, itemHeight: 10 },
+      tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value) => `${number(value)} ${unit}`, backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
+      xAxis: { type: "category", data: data.dates, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true }, axisTick: { show: false } },
+      yAxis: { type: "value", axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
+      series: [
+        ...data.groups.map((group) => ({ name: group.name, type: "bar", stack: "all", data: group.units, itemStyle: { color: palette[group.colour % palette.length], borderColor: colour("--bs-body-bg"), borderWidth: 0.5 } })),
+        { name: "Sum", type: "line", data: data.total, symbol: "none", lineStyle: { color: text, width: 2 }, itemStyle: { color: text } },
+      ],
+    };
+  };
+
   const draw = () => document.querySelectorAll(".chart").forEach((place) => {
     const data = JSON.parse(place.parentElement.querySelector(".chart-data").textContent);
     const chart = echarts.getInstanceByDom(place) || echarts.init(place, null, { renderer: "canvas" });
-    chart.setOption(options(chart, data, place.dataset.unit), true);
+    const drawn = place.dataset.kind === "contributions" ? contributions : options;
+    chart.setOption(drawn(chart, data, place.dataset.unit), true);
     place.dataset.drawn = "yes";
   });
 

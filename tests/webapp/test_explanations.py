@@ -1,0 +1,122 @@
+import json
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+
+from demand_assets.forecasting.model import ForecastModel
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
+from tests.webapp.fakes import FakeRegistry
+from webapp.answers import plan_of
+from webapp.explanations import explain
+from webapp.region_items import rows_of
+from webapp.services import Services
+
+OTHER = REGION_ITEMS[1]
+CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",
+       "change-0-first": "2026-07-03", "change-0-last": "2026-07-05"}
+
+
+@pytest.fixture
+def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    registry.promote(ODD, model)
+    background.watch()
+
+
+def why(client: FlaskClient, *keys: str, **fields: str) -> BeautifulSoup:
+    response = client.get("/forecasts/why", query_string={"ri": keys or (KETTLE.key,), "horizon": "7", **fields},
+                          headers={"HX-Request": "true"})
+    assert response.status_code == 200
+    return page(response)
+
+
+def number(words: str) -> float:
+    return float(words.replace("−", "-").replace("+", "").replace(",", ""))
+
+
+def table(soup: BeautifulSoup) -> tuple[list[str], list[tuple[str, list[float]]]]:
+    """Headings and rows of the first table of contributions."""
+    first = soup.select("#why table")[0]
+    return ([text_of(heading) for heading in first.select("thead th")],
+            [(text_of(row.th), [number(text_of(cell)) for cell in row.find_all("td")])
+             for row in first.select("tbody tr")])
+
+
+def test_contributions_add_up_to_the_forecast_of_the_selection(client: FlaskClient, promoted: None) -> None:
+    keys = (KETTLE.key, ODD.key)
+    headings, rows = table(why(client, *keys))
+    shown = page(client.get("/forecasts", query_string={"ri": keys, "horizon": "7"})).select("#by-period tbody tr")
+
+    assert headings[:4] == ["Date", "Usual level", "Recent demand", "Calendar"]
+    assert {"Price", "Promo", "Shelf", "Forecast"} <= set(headings)
+    assert len(rows) == len(shown) == 7
+    for (date, values), period in zip(rows, shown, strict=True):
+        assert date == text_of(period.th)
+        assert sum(values[:-1]) == pytest.approx(values[-1], abs=0.05 * len(values))
+        assert values[-1] == pytest.approx(number(text_of(period.td)), abs=0.11)
+
+
+def test_the_chart_draws_what_the_table_says(client: FlaskClient, promoted: None) -> None:
+    soup = why(client)
+    chart = json.loads(soup.select_one("#why script.chart-data").text)  # type: ignore[union-attr]
+
+    assert chart["dates"][0] == "2026-07-01"
+    summed = [sum(group["units"][place] for group in chart["groups"]) for place in range(7)]
+    assert summed == pytest.approx(chart["total"], abs=0.05)
+
+
+def test_a_price_cut_contributes_by_price_where_it_is_and_nowhere_else(client: FlaskClient, promoted: None) -> None:
+    soup = why(client, **CUT)
+    headings, rows = table(soup)
+    price = headings.index("Price") - 1
+    answered = page(client.get("/forecasts", query_string={"ri": KETTLE.key, "horizon": "7", **CUT}))
+    differences = [number(text_of(row.find_all("td")[4])) for row in answered.select("#by-period tbody tr")]
+
+    assert text_of(soup.select_one("#why-title")) == "Why the scenario differs from the plan"
+    assert [values[-1] for _, values in rows] == pytest.approx(differences, abs=0.11)
+    assert [values[price] > 0.5 for _, values in rows] == [False, False, True, True, True, False, False]
+    assert differences[0] == 0
+    assert "What the plan is made of" in text_of(soup)
+
+
+def test_it_is_told_when_asked_and_without_scripts(client: FlaskClient, promoted: None) -> None:
+    soup = page(client.get("/forecasts", query_string={"ri": KETTLE.key, "horizon": "7"}))
+    link = soup.select_one("#why a")
+    assert link is not None
+    assert soup.select("#why table") == []
+
+    opened = page(client.get(str(link["href"])))
+    assert len(opened.select("#why table tbody tr")) == 7
+    assert opened.select_one("h1") is not None
+
+
+def test_a_scenario_keeps_it_open(client: FlaskClient, promoted: None) -> None:
+    fields = {"ri": [KETTLE.key], "horizon": "7", "why": "1", **CUT}
+    response = post(client, "/forecasts", fields, headers={"HX-Request": "true"})
+
+    assert "Why the scenario differs" in text_of(page(response).select_one("#why"))
+    assert page(response).select_one("#why [name=why]")["form"] == "scenario"  # type: ignore[index]
+
+
+def test_the_baseline_has_no_explanation_and_says_so(client: FlaskClient, promoted: None) -> None:
+    assert "there is nothing more to explain" in text_of(why(client, OTHER.key))
+
+    soup = why(client, KETTLE.key, OTHER.key)
+    assert f"the baseline forecasts them by repeating past demand, which leaves nothing to explain: {OTHER}" in text_of(
+        soup)
+    alone = table(why(client))[1]
+    assert table(soup)[1] == alone
+
+
+def test_of_a_large_selection_the_largest_are_explained(app: Flask, services: Services, client: FlaskClient,
+                                                        promoted: None) -> None:
+    services.store.write("demand", ODD, demand_of(120.0))
+    with app.app_context():
+        answer = plan_of(services, rows_of([KETTLE.key, ODD.key]), 7)
+        told = explain(services, answer, most=1)
+
+    assert told is not None
+    assert (told.explained, told.smaller) == (1, 1)
+    assert sum(told.plan.totals) == pytest.approx(answer.lines[1].plan_units)

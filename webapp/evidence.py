@@ -1,0 +1,108 @@
+"""What was best on the backtest: the region-item's own model, the pooled one, or seasonal naive."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Self
+
+from sqlalchemy import func, select
+
+from webapp.database import db
+from webapp.tables import RegionItemRow
+
+CONTESTANTS = {"seasonal_naive": "seasonal naive", "pooled": "pooled model", "own": "own model"}
+"""Of two that are equally good, the first is the best: it needs less."""
+MEASURED = ("wape", "wape_own", "wape_pooled", "wape_seasonal_naive", "backtest_units")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """WAPE of each contestant on the same backtest windows, and of what the recipe makes of them."""
+
+    own: float
+    pooled: float
+    seasonal_naive: float
+    mix: float
+    """Of the recipe's mix of pooled and own, which a production model forecasts by."""
+    units: float | None = None
+    """Units sold in the backtest, by which WAPE over several region-items is weighed; None where it was not noted."""
+
+    @property
+    def best(self) -> str:
+        """The contestant with the smallest WAPE."""
+        return min(CONTESTANTS, key=lambda name: float(getattr(self, name)))
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any]) -> Self | None:
+        """From a model's card; None where the card does not tell, as when nothing was sold in the backtest."""
+        found = [_finite(numbers.get(name)) for name in ("wape_own", "wape_pooled", "wape_seasonal_naive", "wape")]
+        own, pooled, naive, mix = found
+        if own is None or pooled is None or naive is None or mix is None:
+            return None
+        return cls(own, pooled, naive, mix, _finite(numbers.get("backtest_units")))
+
+
+@dataclass(frozen=True)
+class EvidenceTable:
+    """The evidence of a selection, by region-item and in total."""
+
+    rows: list[tuple[RegionItemRow, Evidence | None]]
+    total: Evidence | None
+    """Sums of absolute errors over the sum of units sold; None where no row tells both."""
+    left_out: int
+    """Region-items that the total does not hold, since their backtest tells no errors or no units."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Contestant -> how many region-items it is best for."""
+        return {name: sum(1 for _, found in self.rows if found and found.best == name) for name in CONTESTANTS}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no region-item has any evidence."""
+        return not any(found for _, found in self.rows)
+
+
+def evidence_of(row: RegionItemRow) -> Evidence | None:
+    """Of the version in production; without one, of the newest candidate."""
+    return Evidence.of(row.numbers if row.production_version is not None else row.candidate_numbers)
+
+
+def table_of(rows: Sequence[RegionItemRow]) -> EvidenceTable:
+    """The evidence of a selection; in total WAPE times units are the absolute errors that are summed."""
+    each = [(row, evidence_of(row)) for row in rows]
+    weighed = [(found, found.units) for _, found in each if found and found.units]
+    return EvidenceTable(each, _total(weighed) if weighed else None, len(each) - len(weighed))
+
+
+def _total(weighed: Sequence[tuple[Evidence, float]]) -> Evidence:
+    units = sum(sold for _, sold in weighed)
+    return Evidence(
+        own=sum(found.own * sold for found, sold in weighed) / units,
+        pooled=sum(found.pooled * sold for found, sold in weighed) / units,
+        seasonal_naive=sum(found.seasonal_naive * sold for found, sold in weighed) / units,
+        mix=sum(found.mix * sold for found, sold in weighed) / units, units=units)
+
+
+def best_counts() -> dict[str, int]:
+    """Contestant -> how many region-items of the catalogue it is best for on the backtest."""
+    rows = db.session.execute(select(RegionItemRow.best, func.count()).where(
+        RegionItemRow.in_catalogue, RegionItemRow.best != "").group_by(RegionItemRow.best))
+    found = {row[0]: int(row[1]) for row in rows}
+    return {name: found.get(name, 0) for name in CONTESTANTS}
+
+
+def note_candidate(row: RegionItemRow, numbers: Mapping[str, Any]) -> None:
+    """Note what the backtest of a new candidate measured."""
+    row.candidate_numbers = {name: _finite(numbers.get(name)) for name in MEASURED}
+    note_best(row)
+
+
+def note_best(row: RegionItemRow) -> None:
+    """Note what the row's evidence says is best."""
+    found = evidence_of(row)
+    row.best = found.best if found else ""
+
+
+def _finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None

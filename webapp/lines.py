@@ -1,0 +1,80 @@
+"""One region-item of an answer: forecast by what serves it now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import update
+
+from demand_assets.forecasting.forecaster import Forecast, Model
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.pooled import ModelFilesError
+from demand_assets.forecasting.scenario import PLAN, Scenario
+from webapp.database import db, now, writing
+from webapp.production_models import Serving, model_words
+from webapp.services import Services
+from webapp.tables import PooledRow, RegionItemRow
+
+
+@dataclass(frozen=True)
+class Line:
+    """One region-item of the answer."""
+
+    row: RegionItemRow
+    model: Model
+    plan: Forecast
+    scenario: Forecast | None
+    notice: str
+    """Why it is not the announced version that answers; empty when it is."""
+    asked: Scenario = PLAN
+    """The changes of the scenario that touch its periods."""
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The values of each category driver that its model knows."""
+        if self.model is None:
+            return {}
+        return (self.model.pooled if isinstance(self.model, ForecastModel) else self.model).facts.categories
+
+    @property
+    def plan_units(self) -> float:
+        """Units over the horizon under the plan."""
+        return float(self.plan.table["forecast"].sum())
+
+    @property
+    def scenario_units(self) -> float | None:
+        """Units over the horizon under the scenario."""
+        return float(self.scenario.table["forecast"].sum()) if self.scenario else None
+
+
+def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None, horizon: int) -> Line:
+    """The forecast by what serves; where that was made for other drivers, by the pooled model or the baseline."""
+    stand_in = services.models.without_own(pooled).model if isinstance(serving.model, ForecastModel) else None
+    models = [serving.model, *([stand_in] if stand_in else []), None]
+    notice = serving.notice
+    for model, following in zip(models, [*models[1:], None], strict=True):
+        try:
+            return Line(row, model, services.forecaster.forecast(row.region_item, model, horizon), None, notice)
+        except ModelFilesError as error:
+            notice = (f"{model_words(model)} is in production but cannot be used: {error}; {model_words(following)} "
+                      "forecasts until then.")
+    raise AssertionError("the baseline needs no files")
+
+
+def why_missing(row: RegionItemRow) -> str:
+    """Why a region-item cannot be forecast."""
+    if row.quarantine_reason:
+        return f"Its demand is quarantined: {row.quarantine_reason}"
+    if row.step == "kept":
+        return "It has no demand yet, and no pooled model is here that could forecast it."
+    return "No demand is stored for it yet; it appears once the pipeline has read it."
+
+
+def fetch_again(keys: Sequence[str], pooled: bool) -> None:
+    """Ask the background process for files that are missing or damaged here."""
+    if not keys and not pooled:
+        return
+    with writing():
+        db.session.execute(update(RegionItemRow).where(
+            RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)).values(fetch_after=now()))
+        if pooled:
+            db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))
