@@ -94,6 +94,22 @@ def test_region_items_that_come_later_are_pooled_too(app: Flask, background: Bac
     assert status(app, ODD) == "untrained"
 
 
+def test_where_seasonal_naive_was_best_the_baseline_stays(app: Flask, client: FlaskClient, background: Background,
+                                                          registry: FakeRegistry, pooled: PooledModel) -> None:
+    registry.promote_pooled(pooled)
+    background.watch()
+    background.journal(
+        Entry(KETTLE, "trained", numbers={"version": 1, "wape": 0.31, "wape_own": 0.32, "wape_pooled": 0.31,
+                                          "wape_seasonal_naive": 0.25, "backtest_units": 84.0}),
+        Entry(KETTLE, "kept", reason="worse than seasonal naive"))
+
+    assert status(app, KETTLE) == "baseline"
+    assert "baseline" in model_card(client, KETTLE)
+    registry.promote_pooled(pooled.with_version(2))
+    background.watch()
+    assert status(app, KETTLE) == "baseline"
+
+
 def test_planned_drivers_without_any_demand_are_forecast_once_there_is_a_pooled_model(
         client: FlaskClient, background: Background, registry: FakeRegistry, pooled: PooledModel) -> None:
     background.services.store.write("demand", NEW, pd.DataFrame({
