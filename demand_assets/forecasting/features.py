@@ -1,7 +1,8 @@
 """Features for training and for forecasting: one function for both, so that they cannot differ.
 
 A row is an (origin, lead): everything in it is known at the origin, but for the calendar and the drivers of the target
-period, which are planned. Demand enters divided by the level at the origin, so that a model learns shapes, not sizes.
+period, which are planned. Demand enters cleared of what drivers did to it and divided by the level at the origin, so
+that a model learns shapes, not sizes.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.driver_effects import Effects, has_effect, scaled
 from demand_assets.forecasting.panel_facts import PanelFacts
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.trailing import Floats, Ints, at, mean_known, shifted, trailing_sum
@@ -30,6 +32,8 @@ SHRINKAGE_PERIODS = 2.0
 LAST_VALUES = 3
 SMALLEST = 1e-9
 """What a driver that is always positive counts as where a scenario sets it to nothing."""
+EFFECT = "effect:"
+"""How the columns begin that hold a driver's effect at the target, as a logarithm: no feature, but put back after."""
 STATE_DEPTHS = (4, 12, 52)
 """Past periods in the target's state whose mean is a feature."""
 
@@ -52,6 +56,10 @@ class SeriesFeatures:
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The values of each category driver that have a column in ``drivers``; the others share ``name=(other)``."""
     positive: tuple[str, ...] = ()
+    effects: Effects = field(default_factory=dict)
+    """Of the item; a driver without one has none."""
+    usual_values: Effects = field(default_factory=dict)
+    """Of the item's number drivers, as their effects multiply them."""
     item_level: float = np.nan
     """Of the panel, as region_level; NaN where the panel does not know the name."""
     region_level: float = np.nan
@@ -59,12 +67,34 @@ class SeriesFeatures:
     """The level before anything was known, in units; it fades with every period in which nothing is sold."""
 
     @cached_property
+    def _effects(self) -> dict[str, Floats]:
+        """The logarithm of what each driver multiplies demand by in each period, beside its usual value; zero where
+        boosters see the drivers themselves."""
+        found = {}
+        for driver in self.dataset.drivers:
+            if has_effect(driver):
+                values = scaled(self.drivers[driver.name], driver.name in self.positive)
+                usual = self.usual_values.get(driver.name, 0.0)
+                found[driver.name] = np.nan_to_num((values - usual) * self.effects.get(driver.name, 0.0))
+        return found
+
+    @cached_property
+    def effect(self) -> Floats:
+        """What drivers multiply demand by in each period, beside their usual values; shape (periods,)."""
+        return np.exp(sum(self._effects.values(), np.zeros(len(self.dates))))
+
+    @cached_property
+    def cleared(self) -> Floats:
+        """Demand as it would be with each driver at its usual value, in units; NaN where unknown; shape (periods,)."""
+        return self.demand / self.effect
+
+    @cached_property
     def level(self) -> Floats:
-        """Demand level at the end of each period, in units, positive; shape (periods,)."""
+        """Level of cleared demand at the end of each period, in units, positive; shape (periods,)."""
         window = LEVEL_WINDOW[self.dataset.frequency]
-        recent, count = trailing_sum(self.demand, window)
-        total, seen = trailing_sum(self.demand, len(self.demand))
-        positive, sold = trailing_sum(np.where(self.demand > 0, self.demand, np.nan), len(self.demand))
+        recent, count = trailing_sum(self.cleared, window)
+        total, seen = trailing_sum(self.cleared, len(self.cleared))
+        positive, sold = trailing_sum(np.where(self.cleared > 0, self.cleared, np.nan), len(self.cleared))
         long_run = total / np.maximum(seen, 1)
         level = (recent + SHRINKAGE_PERIODS * long_run) / (count + SHRINKAGE_PERIODS)
         floor = LEVEL_FLOOR * positive / np.maximum(sold, 1)
@@ -106,7 +136,8 @@ class SeriesFeatures:
     def _columns(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         target = origins + leads
         ones = np.ones(len(origins))
-        return {"lead": leads.astype(np.float64), "item_level": self.item_level * ones,
+        return {**{f"{EFFECT}{name}": values[target] for name, values in self._effects.items()},
+                "lead": leads.astype(np.float64), "item_level": self.item_level * ones,
                 "region_level": self.region_level * ones,
                 **{name: values[target] for name, values in self._calendar.items()},
                 **{name: values[origins] for name, values in self._origin.items()},
@@ -135,25 +166,25 @@ class SeriesFeatures:
 
     @cached_property
     def _origin(self) -> dict[str, Floats]:
-        """Features of the recent past, as of the end of each period."""
+        """Features of the recent past of cleared demand, as of the end of each period."""
         level = self.level
         columns: dict[str, Floats] = {}
         for back in range(LAST_VALUES):
-            columns[f"last_{back + 1}"] = shifted(self.demand, back) / level
+            columns[f"last_{back + 1}"] = shifted(self.cleared, back) / level
         for window in MEAN_WINDOWS[self.dataset.frequency]:
-            total, count = trailing_sum(self.demand, window)
+            total, count = trailing_sum(self.cleared, window)
             columns[f"mean_{window}"] = np.where(count > 0, total / np.maximum(count, 1), np.nan) / level
         window = LEVEL_WINDOW[self.dataset.frequency]
-        total, count = trailing_sum(self.demand, window)
-        squares, _ = trailing_sum(self.demand**2, window)
+        total, count = trailing_sum(self.cleared, window)
+        squares, _ = trailing_sum(self.cleared**2, window)
         mean = total / np.maximum(count, 1)
         columns["spread"] = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0.0)) / level
-        zeros, _ = trailing_sum(np.where(np.isnan(self.demand), np.nan, self.demand == 0), window)
+        zeros, _ = trailing_sum(np.where(np.isnan(self.cleared), np.nan, self.cleared == 0), window)
         columns["share_of_zeros"] = zeros / np.maximum(count, 1)
-        periods = np.arange(len(self.demand), dtype=np.float64)
-        last_sale = np.maximum.accumulate(np.where(self.demand > 0, periods, -1.0))
+        periods = np.arange(len(self.cleared), dtype=np.float64)
+        last_sale = np.maximum.accumulate(np.where(self.cleared > 0, periods, -1.0))
         columns["since_last_sale"] = periods - last_sale
-        logs, count = trailing_sum(np.log1p(self.demand), window)
+        logs, count = trailing_sum(np.log1p(self.cleared), window)
         columns["geometric_mean"] = np.expm1(logs / np.maximum(count, 1)) / level
         columns["level"] = np.log(level)
         return columns
@@ -181,7 +212,7 @@ class SeriesFeatures:
         for season in self.dataset.season_lengths:
             nearest = origins + leads - season * (-(-leads // season))
             is_year = season >= self.dataset.year_length
-            values = np.stack([at(self.demand, nearest - season * back) for back in range(2 if is_year else 8)])
+            values = np.stack([at(self.cleared, nearest - season * back) for back in range(2 if is_year else 8)])
             for back in range(2 if is_year else 4):
                 columns[f"season_{season}_lag_{back + 1}"] = values[back] / level
             for depth in (2,) if is_year else (4, 8):
@@ -192,7 +223,7 @@ class SeriesFeatures:
         shapes = []
         for older in range(0, 3 * year, year):
             around = np.stack([np.where(leads - years_back + shift <= 0,
-                                        at(self.demand, origins + leads - years_back - older + shift), np.nan)
+                                        at(self.cleared, origins + leads - years_back - older + shift), np.nan)
                                for shift in range(-reach, reach + 1)])
             shapes.append(mean_known(around) / at(self.level, origins - year - older))
         columns["last_year_shape"] = shapes[0]
@@ -214,22 +245,22 @@ class SeriesFeatures:
 
     @property
     def _switches(self) -> list[str]:
-        return [driver.name for driver in self.dataset.drivers
-                if driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)]
+        return [driver.name for driver in self.dataset.drivers if driver.name not in self.effects
+                and (driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0))]
 
     @cached_property
     def _by_state(self) -> tuple[Ints, Floats, Floats]:
         """Known periods in order of state and time, as sorted keys, and cumulated demand over level and in units."""
-        known = np.flatnonzero(~np.isnan(self.demand))
+        known = np.flatnonzero(~np.isnan(self.cleared))
         keys = self._state[known] * (len(self.dates) + 1) + known
         order = np.argsort(keys, kind="stable")
-        units = self.demand[known[order]]
-        sums = (np.concatenate([[0.0], np.cumsum(values)]) for values in (units / self.level[known[order]], units))
-        return keys[order], *sums
+        units = self.cleared[known[order]]
+        ratios = units / self.level[known[order]]
+        return keys[order], np.append(0.0, np.cumsum(ratios)), np.append(0.0, np.cumsum(units))
 
     def _states(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Means over the last periods known at the origin that were in the target's state."""
-        if self.dataset.frequency != "D" and not self._switches:
+        if self.dataset.frequency != "D" and not any(has_effect(driver) for driver in self.dataset.drivers):
             return {}
         keys, ratios, units = self._by_state
         wanted = self._state[origins + leads] * (len(self.dates) + 1)
@@ -299,7 +330,8 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
                              "dataset": dataset, "drivers": drivers, "categories": values_of, "common": common}
     if facts is None or region_item is None:
         return SeriesFeatures(**plain)
-    return SeriesFeatures(**plain, positive=facts.positive,
+    return SeriesFeatures(**plain, positive=facts.positive, effects=facts.effects_of(region_item),
+                          usual_values=facts.usual_of(region_item),
                           item_level=facts.item_levels.get(region_item.item, np.nan),
                           region_level=facts.region_levels.get(region_item.region, np.nan),
                           borrowed_level=facts.expected_level(region_item) or 1.0)
@@ -318,6 +350,11 @@ def is_of_last_year(column: str, dataset: Dataset) -> bool:
     """Whether a feature looks back a year or more at single periods: what a short history can do without."""
     seasons = tuple(f"season_{season}_" for season in dataset.season_lengths if season >= dataset.year_length)
     return column in ("last_year_shape", "years_shape") or column.startswith(seasons)
+
+
+def is_of_effect(column: str, dataset: Dataset) -> bool:
+    """Whether a feature tells of a driver that has a log-linear effect."""
+    return any(column.split(":")[:2] == ["target", driver.name] for driver in dataset.drivers if has_effect(driver))
 
 
 def _against(values: Floats, reference: Floats, is_ratio: bool) -> Floats:

@@ -1,12 +1,14 @@
 """What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.driver_effects import Effects, driver_effects, scaled
+from demand_assets.forecasting.recipes import Drivers
 from demand_assets.forecasting.region_item import RegionItem
 
 if TYPE_CHECKING:
@@ -29,9 +31,18 @@ class PanelFacts:
     """Item -> mean over regions of the logarithm of its level."""
     region_levels: dict[str, float] = field(default_factory=dict)
     """Region -> the same over items."""
+    effects: Effects = field(default_factory=dict)
+    """What drivers do to demand, in the mean over items; empty where boosters see the drivers themselves."""
+    item_effects: dict[str, Effects] = field(default_factory=dict)
+    """Item -> what they do to its demand."""
+    usual: Effects = field(default_factory=dict)
+    """The usual value of each number driver as its effect multiplies it, in the median over items."""
+    item_usual: dict[str, Effects] = field(default_factory=dict)
+    """Item -> its own usual values."""
 
     @classmethod
-    def of(cls, panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, periods_before_end: int) -> Self:
+    def of(cls, panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, periods_before_end: int,
+           drivers: Drivers) -> Self:
         """The facts as they were so many periods before the end of each region-item's demand."""
         positive = tuple(driver.name for driver in dataset.drivers if driver.kind == "number" and all(
             np.nanmin(series.drivers[driver.name], initial=np.inf) > 0 for series in panel.values()))
@@ -39,16 +50,30 @@ class PanelFacts:
                                                  for value in series.categories[driver.name]}))
                       for driver in dataset.drivers if driver.kind == "category"}
         common = {name: _most_frequent(name, values, panel.values()) for name, values in categories.items()}
+        effects, item_effects = driver_effects(panel, dataset, positive, periods_before_end) if (
+            drivers == "log_linear") else ({}, {})
+        usual, item_usual = _usual(panel, effects, positive, periods_before_end)
         items: dict[str, list[float]] = {}
         regions: dict[str, list[float]] = {}
-        for one, series in panel.items():
+        for one, alone in panel.items():
+            series = replace(alone, positive=positive, effects=item_effects.get(one.item, effects),
+                             usual_values=item_usual.get(one.item, usual))
             period = max(series.known - 1 - periods_before_end, 0)
             if series.largest[period] > 0:
                 level = float(np.log(series.level[period]))
                 items.setdefault(one.item, []).append(level)
                 regions.setdefault(one.region, []).append(level)
-        return cls(categories, common, positive, *({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
-                                           for group in (items, regions)))
+        of_items, of_regions = ({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
+                                for group in (items, regions))
+        return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual)
+
+    def effects_of(self, region_item: RegionItem) -> Effects:
+        """What drivers do to the demand of a region-item."""
+        return self.item_effects.get(region_item.item, self.effects)
+
+    def usual_of(self, region_item: RegionItem) -> Effects:
+        """The usual values of number drivers of a region-item."""
+        return self.item_usual.get(region_item.item, self.usual)
 
     def expected_level(self, region_item: RegionItem) -> float | None:
         """The level to expect of a region-item without demand, in units, from its siblings; None without siblings."""
@@ -65,7 +90,25 @@ class PanelFacts:
         """What ``dataclasses.asdict`` gave, after JSON."""
         categories, common = ({name: tuple(values) for name, values in fields[which].items()}
                               for which in ("categories", "common"))
-        return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"])
+        return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
+                   fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"])
+
+
+def _usual(panel: "Mapping[RegionItem, SeriesFeatures]", effects: Effects, positive: tuple[str, ...],
+           periods_before_end: int) -> tuple[Effects, dict[str, Effects]]:
+    """The medians of the drivers that have effects, over items and of each item; yes/no drivers are usually “no”."""
+    medians: dict[str, dict[str, list[float]]] = {}
+    for one, series in panel.items():
+        for name in effects:
+            values = series.drivers[name][: max(series.known - periods_before_end, 1)]
+            if series.dataset.driver(name).kind == "number" and not np.isnan(values).all():
+                medians.setdefault(one.item, {}).setdefault(name, []).append(
+                    float(np.nanmedian(scaled(values, name in positive))))
+    of_items = {item: {name: round(float(np.median(found)), 6) for name, found in drivers.items()}
+                for item, drivers in medians.items()}
+    names = {name for drivers in of_items.values() for name in drivers}
+    return {name: round(float(np.median([drivers[name] for drivers in of_items.values() if name in drivers])), 6)
+            for name in sorted(names)}, of_items
 
 
 def _most_frequent(driver: str, values: tuple[str, ...], panel: "Iterable[SeriesFeatures]") -> tuple[str, ...]:

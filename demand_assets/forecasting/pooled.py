@@ -8,7 +8,7 @@ has seen.
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import WARMUP, SeriesFeatures, is_of_last_year
+from demand_assets.forecasting.features import EFFECT, WARMUP, SeriesFeatures, is_of_effect, is_of_last_year
 from demand_assets.forecasting.intervals import Calibration, PanelCalibration, demand_class
 from demand_assets.forecasting.panel_facts import PanelFacts
 from demand_assets.forecasting.recipes import Recipe, Scale
@@ -54,25 +54,28 @@ class TrainingRows:
     """Shape (n, features)."""
     ratio: Floats
     """Demand at the target over the level at the origin, shape (n,)."""
+    effect: Floats
+    """What drivers multiply demand by at the target, shape (n,)."""
     level: Floats
-    """In units, shape (n,); errors are weighed by it, so that they count in units."""
+    """In units, shape (n,); errors are weighed by it and the effect, so that they count in units."""
     date: npt.NDArray[np.datetime64]
     """Target date of each row, so that a fit can leave out what it must not have seen."""
 
     def before(self, date: np.datetime64) -> "TrainingRows":
         """The rows whose target is not after that date."""
-        use = self.date <= date
-        return TrainingRows(self.features[use], self.ratio[use], self.level[use], self.date[use])
+        return self._taken(self.date <= date)
 
     def every(self, step: int) -> "TrainingRows":
         """Every so manieth row."""
-        return TrainingRows(self.features[::step], self.ratio[::step], self.level[::step], self.date[::step])
+        return self._taken(slice(None, None, step))
+
+    def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
+        return TrainingRows(*(getattr(self, column.name)[which] for column in fields(self)))
 
     @classmethod
     def joined(cls, parts: "Sequence[TrainingRows]") -> Self:
         """All of them in one."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts])
-                     for name in ("features", "ratio", "level", "date")))
+        return cls(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,13 @@ class PooledModel:
         used = rows[:, list(self.columns)]
         members = [inverse(scale)(booster.inplace_predict(used, predict_type="margin").astype(np.float64))
                    for scale, booster in (fit or self.latest).boosters.items()]
-        return np.maximum(np.mean(members, axis=0), SMALLEST_RATIO)
+        effect = np.exp(sum(self.effects(rows).values(), np.zeros(len(rows))))
+        return np.asarray(np.maximum(np.mean(members, axis=0) * effect, SMALLEST_RATIO))
+
+    def effects(self, rows: Rows) -> dict[str, Floats]:
+        """The logarithm of what each driver multiplies demand by; each of shape (n,)."""
+        return {name.removeprefix(EFFECT): rows[:, place].astype(np.float64)
+                for place, name in enumerate(self.feature_names) if name.startswith(EFFECT)}
 
     def forecast(self, series: SeriesFeatures, origins: Ints, leads: Ints, fit: Fit | None = None) -> Floats:
         """Point forecasts in units by the pooled model alone, never negative, never far above what was seen."""
@@ -200,7 +209,8 @@ def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints) -> Floats:
 def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
     """The places of the features that the recipe uses."""
     return tuple(place for place, name in enumerate(names)
-                 if recipe.year_features or not is_of_last_year(name, dataset))
+                 if not name.startswith(EFFECT) and (recipe.year_features or not is_of_last_year(name, dataset))
+                 and (recipe.drivers == "boosted" or not is_of_effect(name, dataset)))
 
 
 def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) -> TrainingRows:
@@ -225,9 +235,9 @@ def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) 
     origin, lead = origin[use], lead[use]
     use = ~np.isnan(series.demand[origin + lead])
     origin, lead = origin[use], lead[use]
-    level = series.level[origin]
-    return TrainingRows(series.rows(origin, lead), series.demand[origin + lead] / level, level,
-                        series.dates.to_numpy()[origin + lead].astype("datetime64[D]"))
+    level, target = series.level[origin], origin + lead
+    return TrainingRows(series.rows(origin, lead), series.demand[target] / level, series.effect[target], level,
+                        series.dates.to_numpy()[target].astype("datetime64[D]"))
 
 
 def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], constraints: Sequence[int],
@@ -241,11 +251,11 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], con
     if not len(rows.ratio):
         raise NotEnoughHistoryError("no training row")
     used = rows.features[:, list(columns)]
-    weight = rows.level / rows.level.mean()
+    weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
     signs = str(tuple(int(constraints[place]) for place in columns))
 
     def fit(scale: Scale) -> "xgb.Booster":
-        label = np.log1p(rows.ratio) if scale == "log" else rows.ratio
+        label = np.log1p(rows.ratio / rows.effect) if scale == "log" else rows.ratio / rows.effect
         matrix = xgb.QuantileDMatrix(used, label, weight=weight, max_bin=BINS, nthread=1)
         objective = {"objective": "reg:squarederror"} if scale == "log" else {
             "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER}

@@ -17,6 +17,7 @@ from demand_assets.forecasting.backtest import (
     window_pairs,
 )
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.driver_effects import has_effect
 from demand_assets.forecasting.features import SeriesFeatures, series_features
 from demand_assets.forecasting.intervals import Errors, PanelCalibration, demand_class
 from demand_assets.forecasting.metrics import bias, rmsse, wape
@@ -32,7 +33,7 @@ from demand_assets.forecasting.pooled import (
     training_rows,
     used_columns,
 )
-from demand_assets.forecasting.recipes import CODE_VERSION, Recipe
+from demand_assets.forecasting.recipes import CODE_VERSION, Drivers, Recipe
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.trailing import Floats, Ints
 
@@ -45,12 +46,18 @@ SELECTION_ROWS = 100_000
 """Rows on which recipes are compared."""
 JUDGED_MEMBERS = 400
 """Region-items on which recipes are compared and error shapes learned, evenly chosen."""
-BIAS_WEIGHT = 0.25
+BIAS_WEIGHT = 0.5
 """Of the absolute bias beside accuracy in the choice of a recipe."""
 OWN_SHARES = (0.0, 0.25, 0.5)
 CAUTION = 1.01
 """A single booster must be so much better than the mean of two to be chosen: the mean is wrong less often."""
-SHORT_YEARS = 2.5
+DISTRUST = 1.05
+"""Last year's single periods must be so much better than nothing of last year where the history is short."""
+TRUTH = 1.02
+"""A score so many times that of boosted drivers is no reason against log-linear ones."""
+MOST = 0.5
+"""Share of erratic region-items above which drivers are boosted."""
+SHORT_YEARS = 3.0
 """Years of history below which last year's single periods are distrusted."""
 
 
@@ -77,12 +84,9 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
     started = perf_counter()
-    members = _members(region_items, read, dataset)
-    rows = TrainingRows.joined([member.rows for member in members])
-    judged = members[::-(-len(members) // JUDGED_MEMBERS)]
-    ends = _fit_ends(members, dataset)
-    names, constraints = tuple(members[0].series.names), members[0].series.constraints
-    recipe, fitted, choice = _choose(rows, judged, ends[0], names, constraints, dataset, cores)
+    panel, recipe, fitted, choice = _best_panel(region_items, read, dataset, cores)
+    members, facts, rows, judged, ends = panel.members, panel.facts, panel.rows, panel.judged, panel.ends
+    names, constraints = panel.names, members[0].series.constraints
     columns = used_columns(names, recipe, dataset)
 
     def fit(seen: np.datetime64) -> Fit | None:
@@ -93,7 +97,6 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
 
     with ThreadPoolExecutor(cores) as pool:
         fits = [made for made in pool.map(fit, ends) if made]
-    facts = _facts(members)
     bare = PooledModel(recipe, names, columns, facts, tuple(fits))
     judgement = _judged(bare, judged)
     recipe, shares = _with_share(bare, judged, dataset)
@@ -104,13 +107,60 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     return replace(bare, recipe=recipe, fits=calibrated, card=card, horizon_inflation=judgement.horizon_inflation)
 
 
-def _members(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],
-             dataset: Dataset) -> list[Member]:
+@dataclass(frozen=True)
+class Panel:
+    """All that is learned from, for one way in which drivers work."""
+
+    drivers: Drivers
+    members: list[Member]
+    facts: PanelFacts
+    rows: TrainingRows
+    ends: list[np.datetime64]
+
+    @property
+    def judged(self) -> list[Member]:
+        """The region-items on which recipes are compared."""
+        return self.members[::-(-len(self.members) // JUDGED_MEMBERS)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the features."""
+        return tuple(self.members[0].series.names)
+
+
+def _best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
+                cores: int) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
+    """The way in which drivers work and its best recipe, the recipe's fit, and the scores of all.
+
+    Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well. They are not tried
+    where most demand is erratic, that is, comes in bursts that one slope does not describe.
+    """
+    if dataset.training.drivers:
+        pinned = _panel(region_items, read, dataset, dataset.training.drivers)
+        return pinned, *_choose(pinned, dataset, cores)[1:]
+    boosted = _panel(region_items, read, dataset, "boosted")
+    score, recipe, fitted, choice = _choose(boosted, dataset, cores)
+    end = boosted.ends[0]
+    erratic = np.mean([demand_class(member.series.demand[member.series.dates <= end]) == "erratic"
+                       for member in boosted.judged])
+    if not choice or erratic > MOST or not any(map(has_effect, dataset.drivers)):
+        return boosted, recipe, fitted, choice
+    log_linear = _panel(region_items, read, dataset, "log_linear")
+    other_score, other_recipe, other_fitted, other_choice = _choose(log_linear, dataset, cores)
+    scores = {f"{way} drivers, {words}": value for way, told in (("boosted", choice), ("log-linear", other_choice))
+              for words, value in told.items()}
+    if other_score <= TRUTH * score:
+        return log_linear, other_recipe, other_fitted, scores
+    return boosted, recipe, fitted, scores
+
+
+def _panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
+           drivers: Drivers) -> Panel:
     chosen = list(region_items)[::max(1, -(-len(region_items) // MEMBERS))]
     wanted = min(ROWS_OF_EACH, max(20, ROWS_OF_ALL // max(len(chosen), 1)))
     alone = {one: series_features(read(one), dataset) for one in chosen}
     before = dataset.horizon * (dataset.backtest.windows + 2)
-    facts = PanelFacts.of(alone, dataset, before)
+    facts = PanelFacts.of(alone, dataset, before, drivers)
     members = []
     for one in chosen:
         series = series_features(read(one), dataset, facts, one)
@@ -120,7 +170,8 @@ def _members(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
             continue
     if not members:
         raise NotEnoughHistoryError("no region-item of the dataset is long enough to train on")
-    return members
+    rows = TrainingRows.joined([member.rows for member in members])
+    return Panel(drivers, members, facts, rows, _fit_ends(members, dataset))
 
 
 def _fit_ends(members: Sequence[Member], dataset: Dataset) -> list[np.datetime64]:
@@ -132,18 +183,8 @@ def _fit_ends(members: Sequence[Member], dataset: Dataset) -> list[np.datetime64
     return [longest.dates.to_numpy()[period].astype("datetime64[D]") for period in periods if period >= 0]
 
 
-def _end(series: SeriesFeatures) -> np.datetime64:
-    return series.dates.to_numpy()[series.known - 1]
-
-
-def _facts(members: Sequence[Member]) -> PanelFacts:
-    """The facts that the members' features were made with."""
-    first = members[0]
-    items = {member.region_item.item: member.series.item_level for member in members}
-    regions = {member.region_item.region: member.series.region_level for member in members}
-    return PanelFacts(first.series.categories, first.series.common, first.series.positive,
-                      *({name: level for name, level in levels.items() if not np.isnan(level)}
-                        for levels in (items, regions)))
+def _end(series: SeriesFeatures) -> pd.Timestamp:
+    return pd.Timestamp(series.dates[series.known - 1])
 
 
 @dataclass(frozen=True)
@@ -175,17 +216,17 @@ def _selection(members: Sequence[Member], end: np.datetime64, dataset: Dataset) 
     return found
 
 
-def _choose(rows: TrainingRows, members: Sequence[Member], end: np.datetime64, names: tuple[str, ...],
-            constraints: tuple[int, ...], dataset: Dataset, cores: int,
-            ) -> tuple[Recipe, Fit | None, dict[str, float]]:
-    """The recipe with the smallest score, its fit, and the scores of all by their words."""
-    pins = {name: value for name, value in dataset.training.model_dump().items() if value is not None}
-    known = rows.before(end)
+def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, Fit | None, dict[str, float]]:
+    """The smallest score, the recipe that has it, its fit, and the scores of all by their words."""
+    pins = {"drivers": panel.drivers, **{
+        name: value for name, value in dataset.training.model_dump().items() if value is not None}}
+    members, end, names, constraints = panel.judged, panel.ends[0], panel.names, panel.members[0].series.constraints
+    known = panel.rows.before(end)
     selection = _selection(members, end, dataset)
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
     if not selection or len(known.ratio) < 20 * dataset.horizon or (len(years) == 1 and pins.get("scale")):
         long = max(member.series.known for member in members) >= SHORT_YEARS * dataset.year_length
-        return Recipe(**{"year_features": long, **pins}), None, {}
+        return 0.0, Recipe(**{"year_features": long, **pins}), None, {}
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
     recipes = [Recipe(**{"scale": scale, "year_features": year, **pins})
                for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]
@@ -206,11 +247,13 @@ def _choose(rows: TrainingRows, members: Sequence[Member], end: np.datetime64, n
 
     def cautious(entry: tuple[float, Recipe, Fit]) -> float:
         score, recipe, _ = entry
-        return score * (1.0 if recipe.scale == "mix" else CAUTION) * (CAUTION**2 if short and recipe.year_features else 1)
+        score *= 1.0 if recipe.scale == "mix" else CAUTION
+        return score * DISTRUST if short and recipe.year_features else score
 
-    _, recipe, fit = min(scored, key=cautious)
-    return recipe, fit, {f"{one.scale}, {'with' if one.year_features else 'without'} last year": round(score, 5)
-                         for score, one, _ in scored}
+    best = min(scored, key=cautious)
+    told = {f"{one.scale}, {'with' if one.year_features else 'without'} last year": round(score, 5)
+            for score, one, _ in scored}
+    return cautious(best), best[1], best[2], told
 
 
 def _score(selection: Sequence[Selection], units: Sequence[Floats]) -> float:
@@ -226,7 +269,8 @@ def _score(selection: Sequence[Selection], units: Sequence[Floats]) -> float:
         return np.array([wape(actual, np.concatenate(forecasts)), np.nanmean(scaled) if ~np.isnan(scaled).all() else 1])
 
     off = bias(np.concatenate([one.actual for one in selection]), np.concatenate(units))
-    return float(np.nan_to_num(measured(units) / measured(naive), nan=1.0).mean() + BIAS_WEIGHT * abs(np.nan_to_num(off)))
+    accuracy = np.nan_to_num(measured(units) / measured(naive), nan=1.0).mean()
+    return float(accuracy + BIAS_WEIGHT * abs(np.nan_to_num(off)))
 
 
 def _with_share(model: PooledModel, members: Sequence[Member],
@@ -322,4 +366,5 @@ def _card(tables: Sequence[tuple[Floats, Floats, Floats, Floats]]) -> dict[str, 
     return {name: round(value, 5) if np.isfinite(value) else None for name, value in found.items()}
 
 
-_NO_ERRORS = Errors(*(np.zeros(0) for _ in range(3)), *(np.zeros(0, dtype=np.int64) for _ in range(2)))
+_NONE, _NOWHERE = np.zeros(0), np.zeros(0, dtype=np.int64)
+_NO_ERRORS = Errors(_NONE, _NONE, _NONE, _NOWHERE, _NOWHERE)

@@ -1,8 +1,9 @@
 """The model registry. The only file that imports mlflow, and only when it is first asked.
 
-One registered model for each region-item, and the pooled model that they stand on. Aliases ``candidate`` and ``production`` name versions; the registered
-model's description holds, as JSON, what the web app shows of the version in production. MLflow does not date alias
-moves, so the description is written after each: that dates the registered model, and one query finds what changed.
+One registered model for each region-item, and the pooled model that they stand on. Aliases ``candidate`` and
+``production`` name versions; the registered model's description holds, as JSON, what the web app shows of the version
+in production. MLflow does not date alias moves, so the description is written after each: that dates the registered
+model, and one query finds what changed.
 """
 
 import json
@@ -199,7 +200,7 @@ class Registry:
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
-            raise
+            raise RegistryDownError(f"MLflow at {self._uri} stopped answering: {error}") from error
         return int(found.version)
 
     def decide_pooled(self, version: int, decision: Decision) -> None:

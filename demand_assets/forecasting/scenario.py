@@ -105,8 +105,8 @@ def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
             outside = int(((values < low - slack) | (values > high + slack)).sum())
             if outside:
                 sentences.append(f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in "
-                                 f"{outside} of {len(values)} periods; there the forecast only repeats the nearest "
-                                 "known effect.")
+                                 f"{outside} of {len(values)} periods; there no demand bears the forecast out: the "
+                                 "effect seen so far is carried on, or stays what it was at the nearest seen value.")
         if driver.kind == "category" and driver.name in categories:
             new = sorted(set(values.dropna().astype(str)) - set(categories[driver.name]))
             if new:

@@ -201,7 +201,7 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
         own, served = (bounded(base * own_factor(booster, features, pooled.columns, share), series, starts)
                        for share in (1.0, recipe.own_share))
     return Window(origin, starts, leads, bounded(base, series, starts), own, served, fit,
-                  max(fit.seen, known.date.max(initial=fit.seen)))
+                  np.append(known.date, fit.seen).max())
 
 
 def _errors(series: SeriesFeatures, window: Window) -> Errors:

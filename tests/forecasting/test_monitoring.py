@@ -9,8 +9,7 @@ import pytest
 from demand_assets.forecasting.dataset import Dataset, Retraining
 from demand_assets.forecasting.monitoring import Observation, nominate, observe, stability_index
 from demand_assets.forecasting.region_item import RegionItem
-from tests.forecasting.conftest import trained
-from tests.forecasting.conftest import daily_demand
+from tests.forecasting.conftest import daily_demand, trained
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KETTLES, TOASTERS = RegionItem("north", "kettle"), RegionItem("north", "toaster")

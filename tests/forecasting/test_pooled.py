@@ -158,8 +158,8 @@ def test_damaged_pooled_files_are_named(pooled: PooledModel, tmp_path: Path, dam
 
 
 def test_what_an_engineer_pins_is_not_chosen(weekly: Dataset) -> None:
-    pinned = weekly.model_copy(update={"training": Pins(scale="log", year_features=False, own_share=1.0, rounds=15),
-                                       "backtest": Backtesting(windows=2, stride=2)})
+    pins = Pins(scale="log", drivers="boosted", year_features=False, own_share=1.0, rounds=15)
+    pinned = weekly.model_copy(update={"training": pins, "backtest": Backtesting(windows=2, stride=2)})
 
     pooled = pooled_over(SHOPS, pinned)
     model = train(SHOPS[KETTLES], pinned, pooled, KETTLES)
@@ -172,7 +172,7 @@ def test_what_an_engineer_pins_is_not_chosen(weekly: Dataset) -> None:
 
 def test_the_choice_is_recorded(pooled: PooledModel) -> None:
     assert set(pooled.card["own_shares"]) == {"0.0", "0.25", "0.5"}
-    assert len(pooled.card["recipes"]) == 6
+    assert len(pooled.card["recipes"]) == 12  # two scales and their mix, with and without last year, drivers two ways
     assert pooled.card["wape"] < 0.5 * pooled.card["wape_seasonal_naive"]
 
 
@@ -202,7 +202,8 @@ def test_the_pooled_model_explains_itself_too(pooled: PooledModel, weekly: Datas
 
 
 def test_the_first_pooled_model_is_promoted_and_a_worse_one_is_not(pooled: PooledModel, weekly: Dataset) -> None:
-    poor = pooled_over(SHOPS, weekly.model_copy(update={"training": Pins(rounds=2, scale="log")}))
+    blind = {one: table.assign(price=10.0, promo=0.0) for one, table in SHOPS.items()}
+    poor = pooled_over(blind, weekly)
 
     def judged(candidate: PooledModel, production: PooledModel | None) -> str:
         return judge_pooled(candidate, production, list(SHOPS), lambda one: SHOPS[one], weekly).verdict

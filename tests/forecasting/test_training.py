@@ -18,7 +18,6 @@ from demand_assets.forecasting.store import DemandStore
 from demand_assets.forecasting.training import contest, train
 from tests.forecasting.conftest import KETTLES, daily_demand, pooled_over, trained, weekly_demand
 
-
 TOASTERS = RegionItem("north", "toaster")
 
 

@@ -1,7 +1,6 @@
 """When a region-item's demand cannot be trusted as a whole, and how the reason is worded."""
 
 import pandas as pd
-import pytest
 
 from tests.forecasting.raw_demand import PROMO, dataset, days, raw, validate
 

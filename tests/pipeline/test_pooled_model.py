@@ -1,4 +1,4 @@
-"""The pooled model in the pipeline: trained once where there is none, renewed when asked, named by what stands on it."""
+"""The pooled model in the pipeline: trained once where there is none, renewed when asked, named by what needs it."""
 
 from pathlib import Path
 
