@@ -71,6 +71,7 @@ def _factors(model: ForecastModel | PooledModel, rows: Rows, names: list[str], g
     """
     pooled = model.pooled if isinstance(model, ForecastModel) else model
     factors = {group: np.zeros(len(rows)) for group in groups} | pooled.effects(rows)
+    factors[HISTORY] = factors[HISTORY] + np.log(pooled.latest.correction)
     if not isinstance(model, ForecastModel) or model.recipe.own_share == 0:
         return factors
     raw, base = _contributions(model.booster, rows[:, list(pooled.columns)], names, groups)

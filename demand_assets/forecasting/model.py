@@ -175,7 +175,7 @@ def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
 
     matrix = xgb.QuantileDMatrix(
         rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(), max_bin=BINS,
-        nthread=1, base_margin=np.log(pooled.ratio(rows.features, fit)))
+        nthread=1, base_margin=np.log(pooled.ratio(rows.features, fit) / fit.correction))
     return xgb.train({
         "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
         "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_RATE, "min_child_weight": OWN_CHILD_WEIGHT,

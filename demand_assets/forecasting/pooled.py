@@ -87,6 +87,8 @@ class Fit:
     boosters: "dict[Scale, xgb.Booster]"
     calibration: PanelCalibration | None = None
     """Shapes of errors known at that date; None for the first fit."""
+    correction: float = 1.0
+    """What makes totals right: forecasts of earlier windows were too low or too high by so much, again and again."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class PooledModel:
         members = [inverse(scale)(booster.inplace_predict(used, predict_type="margin").astype(np.float64))
                    for scale, booster in (fit or self.latest).boosters.items()]
         effect = np.exp(sum(self.effects(rows).values(), np.zeros(len(rows))))
-        return np.asarray(np.maximum(np.mean(members, axis=0) * effect, SMALLEST_RATIO))
+        correction = (fit or self.latest).correction
+        return np.asarray(np.maximum(np.mean(members, axis=0) * effect * correction, SMALLEST_RATIO))
 
     def effects(self, rows: Rows) -> dict[str, Floats]:
         """The logarithm of what each driver multiplies demand by; each of shape (n,)."""
@@ -157,7 +160,7 @@ class PooledModel:
         for number, fit in enumerate(self.fits):
             for scale, booster in fit.boosters.items():
                 booster.save_model(folder / f"fit-{number}-{scale}.ubj")
-            fits.append({"seen": str(fit.seen), "scales": list(fit.boosters),
+            fits.append({"seen": str(fit.seen), "scales": list(fit.boosters), "correction": fit.correction,
                          "calibration": fit.calibration.to_json() if fit.calibration else None})
         (folder / DETAILS_FILE).write_text(json.dumps({
             "recipe": self.recipe.to_json(), "feature_names": self.feature_names,
@@ -180,7 +183,8 @@ class PooledModel:
         try:
             details = json.loads((folder / DETAILS_FILE).read_text())
             fits = tuple(Fit(np.datetime64(fit["seen"]), {scale: booster(number, scale) for scale in fit["scales"]},
-                             PanelCalibration.from_json(fit["calibration"]) if fit["calibration"] else None)
+                             PanelCalibration.from_json(fit["calibration"]) if fit["calibration"] else None,
+                             fit["correction"])
                          for number, fit in enumerate(details["fits"])
                          if not latest_only or number == len(details["fits"]) - 1)
             return cls(Recipe(**details["recipe"]), tuple(details["feature_names"]), tuple(details["columns"]),

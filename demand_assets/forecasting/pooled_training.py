@@ -48,6 +48,9 @@ JUDGED_MEMBERS = 400
 """Region-items on which recipes are compared and error shapes learned, evenly chosen."""
 BIAS_WEIGHT = 0.5
 """Of the absolute bias beside accuracy in the choice of a recipe."""
+WINDOWS_TO_CORRECT = 4
+CORRECTIONS = (-0.25, 0.25)
+"""Of totals, as logarithms, at most."""
 OWN_SHARES = (0.0, 0.25, 0.5)
 CAUTION = 1.01
 """A single booster must be so much better than the mean of two to be chosen: the mean is wrong less often."""
@@ -97,7 +100,8 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
 
     with ThreadPoolExecutor(cores) as pool:
         fits = [made for made in pool.map(fit, ends) if made]
-    bare = PooledModel(recipe, names, columns, facts, tuple(fits))
+    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits)), judged)
+    fits = list(bare.fits)
     judgement = _judged(bare, judged)
     recipe, shares = _with_share(bare, judged, dataset)
     card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": len(members),
@@ -302,6 +306,42 @@ class Judgement:
     shapes: list[PanelCalibration]
     """For each fit."""
     horizon_inflation: float
+
+
+def _corrected(model: PooledModel, members: Sequence[Member]) -> PooledModel:
+    """The model with the correction of each fit: what the total of earlier windows was short of, where it is always so.
+
+    Half the mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows disagree
+    (positive part of James and Stein, 1961): a bias that changes its sign is not corrected, nor one of few windows.
+    """
+    longest = max((member.series for member in members), key=lambda series: (_end(series), series.known))
+    judged = origins_before(longest.known - 1, longest.dataset)
+    origins = [*selection_origins(int(judged[0]), longest.dataset.horizon), *judged]
+    sums = np.zeros((len(origins), 2))
+    for member in members:
+        shift = longest.known - member.series.known
+        for place, origin in enumerate(origins):
+            if window := _pooled_window(model, member.series, int(origin) - shift):
+                ahead = slice(0, longest.dataset.horizon)
+                actual = member.series.demand[(window[0] + window[1])[ahead]]
+                known = ~np.isnan(actual)
+                sums[place] += actual[known].sum(), window[2][ahead][known].sum()
+    dates = longest.dates.to_numpy().astype("datetime64[D]")
+    fits = []
+    for fit in model.fits:
+        ended = [place for place, origin in enumerate(origins)
+                 if origin >= 0 and dates[origin + longest.dataset.horizon] <= fit.seen and sums[place].min() > 0]
+        short = np.log(sums[ended, 0] / sums[ended, 1])
+        fits.append(replace(fit, correction=_persistent(short)))
+    return replace(model, fits=tuple(fits))
+
+
+def _persistent(logarithms: Floats) -> float:
+    if len(logarithms) < WINDOWS_TO_CORRECT or not logarithms.mean():
+        return 1.0
+    doubt = float(logarithms.var(ddof=1) / len(logarithms) / logarithms.mean() ** 2)
+    half = 0.5 * float(logarithms.mean()) * max(0.0, 1 - doubt)
+    return round(float(np.exp(np.clip(half, *CORRECTIONS))), 5)
 
 
 def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
