@@ -14,6 +14,7 @@ from demand_assets.forecasting.scenario import ScenarioError
 from webapp.answers import Answer, plan_of, under
 from webapp.evidence import table_of
 from webapp.explanations import explain
+from webapp.lines import analogues_of
 from webapp.overview import selected_keys
 from webapp.region_items import View, find_page, open_retrains, pooled_row, rows_of
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
@@ -150,11 +151,13 @@ def why() -> ResponseReturnValue:
 def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int]:
     plan = plan_of(services(), question.rows, question.horizon)
     result, form, status = _under(plan, question, fields)
+    only = result.lines[0] if len(question.rows) == len(result.lines) == 1 and result.has_scenario else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
         retraining=open_retrains(question.keys), evidence=table_of([line.row for line in result.lines]),
         explanation=explain(services(), result) if question.why else None,
+        analogues=analogues_of(services(), only) if only else [],
         known_values={name: _known_values(plan, name) for name in _categories()},
         with_form_errors=alone and not form.is_valid, **{"changed": [], "find": "", "choices": [], **more})
     return text, status

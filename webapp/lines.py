@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import update
 
@@ -13,6 +14,9 @@ from webapp.database import db, now, writing
 from webapp.production_models import Serving, model_words
 from webapp.services import Services
 from webapp.tables import PooledRow, RegionItemRow
+
+ANALOGUES, ANALOGUE_PERIODS = 3, 3
+"""Past periods shown for each of the first changed ones."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,13 @@ def why_missing(row: RegionItemRow) -> str:
     if row.step == "kept":
         return "It has no demand yet, and no pooled model is here that could forecast it."
     return "No demand is stored for it yet; it appears once the pipeline has read it."
+
+
+def analogues_of(services: Services, line: Line) -> list[dict[str, Any]]:
+    """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers."""
+    found = services.forecaster.most_like(line.row.region_item, len(line.plan.table), line.asked, ANALOGUES)
+    shown = list(dict.fromkeys(found["future_date"]))[:ANALOGUE_PERIODS]
+    return [{"date": at.date(), "past": found[found["future_date"] == at].to_dict("records")} for at in shown]
 
 
 def fetch_again(keys: Sequence[str], pooled: bool) -> None:

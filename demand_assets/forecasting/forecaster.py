@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting import totals
+from demand_assets.forecasting.analogues import nearest_past
 from demand_assets.forecasting.backtest import errors_of, seasonal_naive
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.explanation import explain
@@ -143,6 +144,16 @@ class Forecaster:
         told = explain(model, asked.series, asked.origins, asked.leads, exact)
         told.insert(0, "date", asked.drivers["date"].to_numpy())
         return told
+
+    def most_like(self, region_item: RegionItem, horizon: int, scenario: Scenario, count: int) -> pd.DataFrame:
+        """The past periods most like those that a scenario changes, by drivers and calendar (``nearest_past``).
+
+        Raises: as for ``forecast``.
+        """
+        asked, plan = (self._asked(region_item, None, horizon, each).drivers for each in (scenario, PLAN))
+        names = list(self._dataset.driver_names)
+        changed = (asked[names].astype("string") != plan[names].astype("string")).any(axis=1).to_numpy()
+        return nearest_past(self._store.read("demand", region_item), self._dataset, asked[changed], count)
 
     def _asked(self, region_item: RegionItem, model: Model, horizon: int | None, scenario: Scenario) -> _Asked:
         dataset = self._dataset

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from utilsforecast import losses
 
-from demand_assets.forecasting.metrics import bias, coverage, rmsse, wape
+from demand_assets.forecasting.metrics import bias, coverage, mase, pinball, rmsse, wape, width
 
 
 @pytest.fixture
@@ -36,6 +36,31 @@ def test_rmsse_is_the_librarys_with_a_season_of_one(actual: np.ndarray, forecast
     theirs = losses.rmsse(table(actual, model=forecast), ["model"], seasonality=1, train_df=table(history))
 
     assert rmsse(actual, forecast, history) == pytest.approx(theirs["model"][0])
+
+
+@pytest.mark.parametrize("season", [1, 7])
+def test_mase_is_the_librarys(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, season: int) -> None:
+    theirs = losses.mase(table(actual, model=forecast), ["model"], seasonality=season, train_df=table(history))
+
+    assert mase(actual, forecast, history, season) == pytest.approx(theirs["model"][0])
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.975])
+def test_pinball_is_the_librarys_quantile_loss(actual: np.ndarray, forecast: np.ndarray, quantile: float) -> None:
+    theirs = losses.quantile_loss(table(actual, model=forecast), {"model": "model"}, q=quantile)
+
+    assert pinball(actual, forecast, quantile) == pytest.approx(theirs["model"][0])
+
+
+def test_coverage_is_the_librarys(actual: np.ndarray, forecast: np.ndarray) -> None:
+    bounds = {"model-lo-80": forecast - 4, "model-hi-80": forecast + 4}
+    theirs = losses.coverage(table(actual, model=forecast, **bounds), ["model"], level=80)
+
+    assert coverage(actual, forecast - 4, forecast + 4) == pytest.approx(theirs["model"][0])
+
+
+def test_width_is_the_share_of_demand_that_intervals_span() -> None:
+    assert width(np.array([10.0, 30.0]), np.array([8.0, 25.0]), np.array([12.0, 35.0])) == pytest.approx(14 / 40)
 
 
 def test_bias_is_positive_when_too_much_is_forecast() -> None:

@@ -108,6 +108,17 @@ def test_a_price_cut_stands_beside_the_plan(client: FlaskClient, promoted: FakeR
     assert soup.select_one("[name=change-0-value]")["value"] == "-20"  # type: ignore[index]
 
 
+def test_past_days_like_the_changed_ones_are_shown_of_one_region_item(client: FlaskClient,
+                                                                      promoted: FakeRegistry) -> None:
+    rows = ask(client, **change(first="2026-07-02", last="2026-07-02")).select("#analogues tbody tr")
+
+    assert len(rows) == 3
+    assert all(text_of(row.td) == "2026-07-02" for row in rows)
+    assert all(text_of(row.th) < "2026-07-01" for row in rows)  # of known demand
+    assert not ask(client, ri=[KETTLE.key, ODD.key], **change()).select("#analogues")
+    assert not ask(client).select("#analogues")
+
+
 def test_every_kind_of_driver_can_be_changed_several_times(client: FlaskClient, promoted: FakeRegistry) -> None:
     fields = {**change(0), **change(1, action="add", value="1", first="2026-07-03", last="2026-07-05"),
               **change(2, driver="promo", action="set", value="1", last="2026-07-02"),
