@@ -33,7 +33,7 @@ from demand_assets.forecasting.recipes import CODE_VERSION
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.trailing import Floats, Ints
 
-WINDOWS_TO_CORRECT = 4
+WINDOWS_TO_CORRECT = 3
 """Windows from which on a bias can be seen to stay."""
 CORRECTIONS = (-0.25, 0.25)
 """Of totals, as logarithms, at most."""
@@ -90,12 +90,12 @@ class Judgement:
 def _corrected(model: PooledModel, members: Sequence[Member]) -> PooledModel:
     """The model with the correction of each fit: what the total of earlier windows was short of, where it is always so.
 
-    Half the mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows disagree
+    The mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows disagree
     (positive part of James and Stein, 1961): a bias that changes its sign is not corrected, nor one of few windows.
     """
     longest = longest_of(members)
     judged = origins_before(longest.known - 1, longest.dataset)
-    origins = [*selection_origins(int(judged[0]), longest.dataset.horizon), *judged]
+    origins = [selection_origins(int(judged[0]), longest.dataset.horizon)[0], *judged]
     sums = np.zeros((len(origins), 2))
     for member in members:
         shift = longest.known - member.series.known
@@ -119,8 +119,8 @@ def _persistent(logarithms: Floats) -> float:
     if len(logarithms) < WINDOWS_TO_CORRECT or not logarithms.mean():
         return 1.0
     doubt = float(logarithms.var(ddof=1) / len(logarithms) / logarithms.mean() ** 2)
-    half = 0.5 * float(logarithms.mean()) * max(0.0, 1 - doubt)
-    return round(float(np.exp(np.clip(half, *CORRECTIONS))), 5)
+    stays = float(logarithms.mean()) * max(0.0, 1 - doubt)
+    return round(float(np.exp(np.clip(stays, *CORRECTIONS))), 5)
 
 
 def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
