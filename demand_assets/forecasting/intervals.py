@@ -226,14 +226,14 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     unit = scaling.scale(joined.forecast, joined.level, joined.lead) * others
     spread = np.sort(joined.difference / unit)
     zero = -joined.forecast / unit
-    bounds = [_bounds(spread, joined.difference / unit, zero, level) for level in LEVELS]
+    periods = max(len(np.unique(own.target)) for own in errors)  # what one period brings comes to all region-items
+    bounds = [_bounds(spread, joined.difference / unit, zero, min(level * (1 + 1 / (periods + 1)), 1.0))
+              for level in LEVELS]
     return Shape(usual, tuple(low for low, _ in bounds), tuple(high for _, high in bounds))
 
 
 def _bounds(ordered: Floats, errors: Floats, zero: Floats, level: float) -> tuple[float, float]:
     """Central quantiles of the errors, at the tail where intervals that stop at zero cover the level."""
-    wanted = min(level * (1 + 1 / len(ordered)), 1.0)
-
     def at(share: float) -> tuple[float, float]:
         tail = (1 - share) / 2
         return (min(0.0, float(np.quantile(ordered, tail, method="lower"))),
@@ -245,7 +245,7 @@ def _bounds(ordered: Floats, errors: Floats, zero: Floats, level: float) -> tupl
         lower, upper = at(share)
         lowest = np.where(lower < (1 - NEXT_TO_NOTHING) * zero, zero, lower)
         covered = np.mean((errors >= lowest - ROUNDING) & (errors <= upper + ROUNDING))
-        low, high = (low, share) if covered >= wanted else (share, high)
+        low, high = (low, share) if covered >= level else (share, high)
     return at(high)
 
 
