@@ -43,6 +43,12 @@ class Panel:
     ends: list[np.datetime64]
 
     @property
+    def selection_end(self) -> np.datetime64 | None:
+        """Where the fits end on which choices are made; None where the history is too short for windows of their own,
+        so that nothing may be chosen."""
+        return self.ends[0] if len(self.ends) == self.members[0].series.dataset.backtest.windows + 2 else None
+
+    @property
     def judged(self) -> list[Member]:
         """The region-items on which recipes are compared."""
         return self.members[::-(-len(self.members) // JUDGED_MEMBERS)]
@@ -62,7 +68,7 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
     chosen = list(region_items)[::max(1, -(-len(region_items) // MEMBERS))]
     wanted = min(ROWS_OF_EACH, max(20, ROWS_OF_ALL // max(len(chosen), 1)))
     alone = {one: series_features(read(one), dataset) for one in chosen}
-    before = dataset.horizon * (dataset.backtest.windows + 2)
+    before = -int(selection_origins(int(origins_before(0, dataset)[0]), dataset.horizon)[0])
     facts = PanelFacts.of(alone, dataset, before, drivers)
     members = []
     for one in chosen:

@@ -69,7 +69,7 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits)), judged)
     fits = list(bare.fits)
     judgement = _judged(bare, judged)
-    recipe, shares = share_of_own(bare, judged, dataset)
+    recipe, shares = share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else (recipe, {})
     card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": len(members),
             "rows": len(rows.ratio), "trained_to": str(ends[-1]), "code_version": CODE_VERSION,
             "seconds": round(perf_counter() - started, 1)}
@@ -126,7 +126,8 @@ def _persistent(logarithms: Floats) -> float:
 def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
     errors: list[Errors] = []
     tables: list[tuple[Floats, Floats, Floats, Floats]] = []
-    classes, inflations = [], []
+    judged_series: list[SeriesFeatures] = []
+    inflations: list[float] = []
     for member in members:
         series, parts = member.series, []
         judged = origins_before(series.known - 1, series.dataset)
@@ -143,16 +144,17 @@ def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
             inflations.extend(_inflation(parts[-1], series.dataset.horizon))
         if parts:
             errors.append(Errors.joined(parts))
-            classes.append((series, demand_class(series.demand[: series.known])))
+            judged_series.append(series)
     horizon = members[0].series.dataset.horizon
     shapes = []
     for place, fit in enumerate(model.fits):
         # the oldest fit has no errors before its end; those of its own windows shape its intervals
         end = model.fits[max(place, 1)].seen if len(model.fits) > 1 else fit.seen
+        untils = [int(np.searchsorted(series.dates.to_numpy(), end, side="right")) - 1 for series in judged_series]
         shapes.append(PanelCalibration.from_errors(
-            [one.known(int(np.searchsorted(series.dates.to_numpy(), end, side="right")) - 1)
-             for one, (series, _) in zip(errors, classes, strict=True)] or [_NO_ERRORS],
-            [kind for _, kind in classes] or [""], horizon))
+            [one.known(until) for one, until in zip(errors, untils, strict=True)] or [_NO_ERRORS],
+            [demand_class(series.demand[: until + 1]) for series, until in zip(judged_series, untils, strict=True)]
+            or [""], horizon))
     return Judgement(_card(tables), shapes, float(np.sqrt(np.mean(inflations))) if inflations else 1.0)
 
 

@@ -100,13 +100,15 @@ def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, 
     """The smallest score, the recipe that has it, its fit, and the scores of all by their words."""
     pins = {"drivers": panel.drivers, **{
         name: value for name, value in dataset.training.model_dump().items() if value is not None}}
-    members, end, names, constraints = panel.judged, panel.ends[0], panel.names, panel.members[0].series.constraints
-    known = panel.rows.before(end)
-    selection = _selection(members, end, dataset)
+    members, names, constraints = panel.judged, panel.names, panel.members[0].series.constraints
+    end = panel.selection_end
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
-    if not selection or len(known.ratio) < 20 * dataset.horizon or (len(years) == 1 and pins.get("scale")):
+    selection = _selection(members, end, dataset) if end is not None else []
+    few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
+    if end is None or few or not selection or (len(years) == 1 and pins.get("scale")):
         long = max(member.series.known for member in members) >= SHORT_YEARS * dataset.year_length
         return 0.0, Recipe(**{"year_features": long, **pins}), None, {}
+    known = panel.rows.before(end)
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
     recipes = [Recipe(**{"scale": scale, "year_features": year, **pins})
                for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]

@@ -153,7 +153,8 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
                            production: ForecastModel, region_item: RegionItem) -> Contestant:
     forecast, lower, upper = (_table(candidate, name) for name in ("forecast", "lower_80", "upper_80"))
     dates = candidate.backtest["origins"]
-    as_it_is = np.array([production.card.trained_to <= date for date in dates])
+    seen = max(production.card.trained_to, str(production.pooled.latest.seen))
+    as_it_is = np.array([seen <= date for date in dates])
     series = series_features(demand, dataset, production.pooled.facts, region_item)
     comparable = tuple(series.names) == production.feature_names
     if comparable and (as_it_is.any() or _identity(production) != _identity(candidate)):
@@ -170,7 +171,7 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
         leads = np.arange(1, dataset.horizon + 1)
         for window in np.flatnonzero(as_it_is):
             forecast[window] = production.predict(series, np.full(len(leads), origins[window]), leads)
-    seen_to = tuple(production.card.trained_to if whole else date for whole, date in zip(as_it_is, dates, strict=True))
+    seen_to = tuple(seen if whole else date for whole, date in zip(as_it_is, dates, strict=True))
     return Contestant(forecast=forecast, lower_80=lower, upper_80=upper, trained_to=production.card.trained_to,
                       data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
                       seen_to=seen_to)

@@ -170,6 +170,33 @@ def test_what_an_engineer_pins_is_not_chosen(weekly: Dataset) -> None:
     assert model.backtest["origins"] == ["2025-05-12", "2025-05-26"]
 
 
+def test_nothing_is_chosen_on_judged_windows(weekly: Dataset) -> None:
+    """Eighteen weeks leave no windows before the three judged ones: the recipe is the one written down."""
+    young = {one: table.iloc[112:].reset_index(drop=True) for one, table in SHOPS.items()}
+
+    pooled = pooled_over(young, weekly)
+
+    assert pooled.card["recipes"] == pooled.card["own_shares"] == {}
+    assert pooled.recipe.own_share == 0.5
+
+
+@pytest.mark.parametrize("stride", [2, 16])
+def test_whatever_the_stride_nothing_after_the_first_window_reaches_it(weekly: Dataset, stride: int) -> None:
+    """Demand that turns lumpy after the first origin changes neither its forecast nor its interval."""
+    strided = weekly.model_copy(update={"backtest": Backtesting(windows=3, stride=stride)})
+    before = train(SHOPS[KETTLES], strided, pooled_over(SHOPS, strided), KETTLES)
+    origin = pd.Timestamp(before.backtest["origins"][0])
+    lumpy = {one: table.assign(demand=table["demand"].where(
+        (table["date"] <= origin) | table["demand"].isna(), np.where(np.arange(len(table)) % 3, 0.0, 900.0)))
+        for one, table in SHOPS.items()}
+
+    after = train(lumpy[KETTLES], strided, pooled_over(lumpy, strided), KETTLES)
+
+    assert after.pooled.facts == before.pooled.facts
+    for name in ("forecast", "own", "pooled", "lower_80", "upper_80"):
+        assert after.backtest[name][0] == before.backtest[name][0]
+
+
 def test_the_choice_is_recorded(pooled: PooledModel) -> None:
     assert set(pooled.card["own_shares"]) == {"0.0", "0.25", "0.5"}
     assert len(pooled.card["recipes"]) == 12  # two scales and their mix, with and without last year, drivers two ways
