@@ -1,5 +1,6 @@
 """All region-items of a dataset as the pooled training sees them: features, training rows, and where fits must end."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,12 @@ class Panel:
     """All that is learned from, for one way in which drivers work."""
 
     drivers: Drivers
-    members: list[Member]
+    judged: list[Member]
+    """The region-items on which recipes are compared; of the others only the rows are kept, for memory's sake."""
+    longest: SeriesFeatures
+    """Of all region-items learned from: its dates are the dataset's."""
+    size: int
+    """How many region-items are learned from."""
     facts: PanelFacts
     rows: TrainingRows
     ends: list[np.datetime64]
@@ -46,17 +52,17 @@ class Panel:
     def selection_end(self) -> np.datetime64 | None:
         """Where the fits end on which choices are made; None where the history is too short for windows of their own,
         so that nothing may be chosen."""
-        return self.ends[0] if len(self.ends) == self.members[0].series.dataset.backtest.windows + 2 else None
-
-    @property
-    def judged(self) -> list[Member]:
-        """The region-items on which recipes are compared."""
-        return self.members[::-(-len(self.members) // JUDGED_MEMBERS)]
+        return self.ends[0] if len(self.ends) == self.longest.dataset.backtest.windows + 2 else None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the features."""
-        return tuple(self.members[0].series.names)
+        return tuple(self.longest.names)
+
+    @property
+    def constraints(self) -> tuple[int, ...]:
+        """Of the features, as ``SeriesFeatures.constraints``."""
+        return self.longest.constraints
 
 
 def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
@@ -67,32 +73,54 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
     """
     chosen = list(region_items)[::max(1, -(-len(region_items) // MEMBERS))]
     wanted = min(ROWS_OF_EACH, max(20, ROWS_OF_ALL // max(len(chosen), 1)))
-    alone = {one: series_features(read(one), dataset) for one in chosen}
-    before = -int(selection_origins(int(origins_before(0, dataset)[0]), dataset.horizon)[0])
-    facts = PanelFacts.of(alone, dataset, before, drivers)
-    members = []
-    for one in chosen:
+    facts = _facts(chosen, read, dataset, drivers)
+    judged_places = range(0, len(chosen), -(-len(chosen) // JUDGED_MEMBERS)) if chosen else range(0)
+    judged: list[Member] = []
+    longest: SeriesFeatures | None = None
+    parts: list[TrainingRows] = []
+    for place, one in enumerate(chosen):
         series = series_features(read(one), dataset, facts, one)
         try:
-            members.append(Member(one, series, training_rows(series, one, wanted)))
+            rows = training_rows(series, one, wanted)
         except NotEnoughHistoryError:
             continue
-    if not members:
+        parts.append(rows)
+        longest = series if longest is None else max(longest, series, key=_last_and_length)
+        if place in judged_places or not judged:
+            judged.append(Member(one, series, rows))
+    if longest is None:
         raise NotEnoughHistoryError("no region-item of the dataset is long enough to train on")
-    rows = TrainingRows.joined([member.rows for member in members])
-    return Panel(drivers, members, facts, rows, fit_ends(members, dataset))
+    return Panel(drivers, judged, longest, len(parts), facts, TrainingRows.joined(parts), fit_ends(longest))
 
 
-def fit_ends(members: Sequence[Member], dataset: Dataset) -> list[np.datetime64]:
+def _facts(chosen: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
+           drivers: Drivers) -> PanelFacts:
+    """What the features of each borrow from the others; looked at without a column for each category."""
+    bare = PanelFacts.without_categories(dataset)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in bare.categories}
+    alone: dict[RegionItem, SeriesFeatures] = {}
+    for one in chosen:
+        demand = read(one)
+        alone[one] = series = series_features(demand, dataset, bare, one)
+        for name, counted in counts.items():
+            counted.update(demand[name].iloc[:series.known].astype("string").fillna("").value_counts().to_dict())
+    before = -int(selection_origins(int(origins_before(0, dataset)[0]), dataset.horizon)[0])
+    return PanelFacts.of(alone, dataset, before, drivers, counts)
+
+
+def fit_ends(longest: SeriesFeatures) -> list[np.datetime64]:
     """The last dates that the fits may see, oldest first: before the selection windows, before each judged, the end."""
-    longest = longest_of(members)
     last = longest.known - 1
-    judged = origins_before(last, dataset)
-    periods = [int(selection_origins(int(judged[0]), dataset.horizon)[0]), *(int(origin) for origin in judged), last]
+    judged = origins_before(last, longest.dataset)
+    selection = selection_origins(int(judged[0]), longest.dataset.horizon)
+    periods = [int(selection[0]), *(int(origin) for origin in judged), last]
     return [longest.dates.to_numpy()[period].astype("datetime64[D]") for period in periods if period >= 0]
 
 
 def longest_of(members: Sequence[Member]) -> SeriesFeatures:
     """The region-item whose demand ends last, and of those the longest: its dates are the dataset's."""
-    return max((member.series for member in members),
-               key=lambda series: (pd.Timestamp(series.dates[series.known - 1]), series.known))
+    return max((member.series for member in members), key=_last_and_length)
+
+
+def _last_and_length(series: SeriesFeatures) -> tuple[pd.Timestamp, int]:
+    return pd.Timestamp(series.dates[series.known - 1]), series.known

@@ -1,6 +1,6 @@
 """What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +12,8 @@ from demand_assets.forecasting.recipes import Drivers
 from demand_assets.forecasting.region_item import RegionItem
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from demand_assets.forecasting.features import SeriesFeatures
 
 COMMON_CATEGORIES = 8
@@ -41,15 +43,24 @@ class PanelFacts:
     """Item -> its own usual values."""
 
     @classmethod
+    def without_categories(cls, dataset: Dataset) -> Self:
+        """Nothing is borrowed, and all values of a category driver share one column."""
+        names = [driver.name for driver in dataset.drivers if driver.kind == "category"]
+        return cls(dict.fromkeys(names, ()), dict.fromkeys(names, ()))
+
+    @classmethod
     def of(cls, panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, periods_before_end: int,
-           drivers: Drivers) -> Self:
-        """The facts as they were so many periods before the end of each region-item's demand."""
+           drivers: Drivers, counts: "Mapping[str, Counter[str]]") -> Self:
+        """The facts as they were so many periods before the end of each region-item's demand.
+
+        Args:
+            panel: the features of each, as they are ``without_categories``.
+            counts: of each category driver, in how many known periods it has each value.
+        """
         positive = tuple(driver.name for driver in dataset.drivers if driver.kind == "number" and all(
             np.nanmin(series.drivers[driver.name], initial=np.inf) > 0 for series in panel.values()))
-        categories = {driver.name: tuple(sorted({value for series in panel.values()
-                                                 for value in series.categories[driver.name]}))
-                      for driver in dataset.drivers if driver.kind == "category"}
-        common = {name: _most_frequent(name, values, panel.values()) for name, values in categories.items()}
+        categories = {name: tuple(sorted(counted)) for name, counted in counts.items()}
+        common = {name: _most_frequent(counted) for name, counted in counts.items()}
         effects, item_effects = driver_effects(panel, dataset, positive, periods_before_end) if (
             drivers == "log_linear") else ({}, {})
         usual, item_usual = _usual(panel, effects, positive, periods_before_end)
@@ -111,12 +122,7 @@ def _usual(panel: "Mapping[RegionItem, SeriesFeatures]", effects: Effects, posit
             for name in sorted(names)}, of_items
 
 
-def _most_frequent(driver: str, values: tuple[str, ...], panel: "Iterable[SeriesFeatures]") -> tuple[str, ...]:
+def _most_frequent(counts: "Counter[str]") -> tuple[str, ...]:
     """The values of a category driver that have a feature of their own, in alphabetical order."""
-    if len(values) <= COMMON_CATEGORIES:
-        return values
-    counts = dict.fromkeys(values, 0.0)
-    for series in panel:
-        for value in series.common[driver]:
-            counts[value] += series.drivers[f"{driver}={value}"][: series.known].sum()
-    return tuple(sorted(sorted(values, key=lambda value: (-counts[value], value))[:COMMON_CATEGORIES]))
+    by_frequency = sorted(counts, key=lambda value: (-counts[value], value))
+    return tuple(sorted(by_frequency[:COMMON_CATEGORIES]))

@@ -7,7 +7,6 @@ has seen.
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -244,9 +243,9 @@ def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) 
                         series.dates.to_numpy()[target].astype("datetime64[D]"))
 
 
-def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], constraints: Sequence[int],
-                 threads: int = 1) -> "dict[Scale, xgb.Booster]":
-    """The recipe's boosters, fitted on the rows.
+def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
+                 constraints: Sequence[int]) -> "dict[Scale, xgb.Booster]":
+    """The recipe's boosters, fitted on the rows, one after the other on the same histogram bins and one thread.
 
     Raises: NotEnoughHistoryError: no row.
     """
@@ -254,13 +253,14 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], con
 
     if not len(rows.ratio):
         raise NotEnoughHistoryError("no training row")
-    used = rows.features[:, list(columns)]
     weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
     signs = str(tuple(int(constraints[place]) for place in columns))
+    cleared = rows.ratio / rows.effect
+    labels = {"log": np.log1p(cleared), "tweedie": cleared}
+    matrix = xgb.QuantileDMatrix(rows.features[:, list(columns)], weight=weight, max_bin=BINS, nthread=1)
 
     def fit(scale: Scale) -> "xgb.Booster":
-        label = np.log1p(rows.ratio / rows.effect) if scale == "log" else rows.ratio / rows.effect
-        matrix = xgb.QuantileDMatrix(used, label, weight=weight, max_bin=BINS, nthread=1)
+        matrix.set_label(labels[scale])
         objective = {"objective": "reg:squarederror"} if scale == "log" else {
             "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER}
         return xgb.train({
@@ -269,8 +269,7 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], con
             "colsample_bytree": recipe.columns, "lambda": recipe.regularisation, "monotone_constraints": signs,
         }, matrix, num_boost_round=recipe.rounds)
 
-    with ThreadPoolExecutor(threads) as pool:
-        return dict(zip(recipe.members, pool.map(fit, recipe.members), strict=True))
+    return {scale: fit(scale) for scale in recipe.members}
 
 
 def inverse(scale: Scale) -> Callable[[Floats], Floats]:

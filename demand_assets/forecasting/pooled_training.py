@@ -54,8 +54,8 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     """
     started = perf_counter()
     panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
-    members, facts, rows, judged, ends = panel.members, panel.facts, panel.rows, panel.judged, panel.ends
-    names, constraints = panel.names, members[0].series.constraints
+    facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
+    names, constraints = panel.names, panel.constraints
     columns = used_columns(names, recipe, dataset)
 
     def fit(seen: np.datetime64) -> Fit | None:
@@ -70,7 +70,7 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     fits = list(bare.fits)
     judgement = _judged(bare, judged)
     recipe, shares = share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else (recipe, {})
-    card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": len(members),
+    card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": panel.size,
             "rows": len(rows.ratio), "trained_to": str(ends[-1]), "code_version": CODE_VERSION,
             "seconds": round(perf_counter() - started, 1)}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))

@@ -100,7 +100,7 @@ def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, 
     """The smallest score, the recipe that has it, its fit, and the scores of all by their words."""
     pins = {"drivers": panel.drivers, **{
         name: value for name, value in dataset.training.model_dump().items() if value is not None}}
-    members, names, constraints = panel.judged, panel.names, panel.members[0].series.constraints
+    members, names, constraints = panel.judged, panel.names, panel.constraints
     end = panel.selection_end
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
     selection = _selection(members, end, dataset) if end is not None else []
