@@ -13,6 +13,7 @@ MLFLOW_PORT ?= 5000
 CODE_PORT ?= 4000
 PYTEST_ARGS ?=
 SETS ?=
+AFRESH ?=
 
 # With `make -C project …`, relative paths are still those of the caller.
 CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
@@ -35,9 +36,11 @@ run: setup ## start everything: MLflow, Dagster, the web app; train what is miss
 test: setup ## run all tests; PYTEST_ARGS="-k name" picks some
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
-train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=summary.json]
-	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/$(PY)" -m demand_assets.train \
-	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)")
+train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
+	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \
+	"$$root/$(PY)" -m demand_assets.train \
+	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)") \
+	$(if $(AFRESH),--afresh)
 
 accuracy: setup ## compare accuracy with peers on real data; quick unless SETS=a,b names the sets [JSON=file]
 	@sh benchmarks/setup.sh

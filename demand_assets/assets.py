@@ -6,9 +6,7 @@ notice (docs/decisions/0002-one-op-for-the-graph.md).
 """
 
 import json
-from collections import Counter
-from collections.abc import Container, Iterator, Sequence
-from time import perf_counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,16 +15,18 @@ from dagster._core.events import AssetMaterializationPlannedData  # no public na
 from pydantic import Field
 
 from demand_assets.checks import evaluations
+from demand_assets.forecasting.clock import Clock
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.metadata import to_metadata
+from demand_assets.outcomes import Asked, Outcome
 from demand_assets.partitions import PARTITIONS_PER_RUN, region_items
-from demand_assets.pipeline import Asked, Outcome, Pipeline
+from demand_assets.pipeline import Pipeline
 from demand_assets.resources import PipelineResource
 
 REQUEST_TAG = "demand/request_id"
 ASKED_BY_TAG = "demand/asked_by"
 SECONDS_TAG = "demand/seconds"
-"""How long each stage of a run took."""
+"""Stage -> wall and processor seconds of a run, over all its workers."""
 
 SPECS = [
     dg.AssetSpec("raw_demand", group_name="demand", kinds={"parquet"}, skippable=True,
@@ -85,7 +85,7 @@ def pooled_model(context: dg.AssetExecutionContext, pipeline: PipelineResource) 
         **{name: value for name, value in pooled.model.card.items() if value is not None}})
 
 
-def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str], assets: Container[str],
+def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str], assets: Collection[str],
           is_range: bool = False) -> Iterator[Event]:
     """The events of carrying region-items through the stages that make these assets.
 
@@ -100,51 +100,33 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
     tags = context.run.tags
     asked = Asked(request_id=tags.get(REQUEST_TAG, ""), run_id=context.run.run_id,
                   by=tags.get(ASKED_BY_TAG, "an engineer"))
-    going: Sequence[RegionItem] = [RegionItem.from_key(key) for key in keys]
-    failed: list[tuple[str, Outcome]] = []
-    seconds: Counter[str] = Counter()
-    for asset, stage in pipeline.stages.items():
-        if asset not in assets:
+    failed: list[Outcome] = []
+    clock = Clock()
+    for outcome in pipeline.carry([RegionItem.from_key(key) for key in keys], assets, asked, clock):
+        if outcome.status == "failed":
+            failed.append(outcome)
+            context.log.error(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}\n{outcome.trace}")
             continue
-        reached = []
-        for outcome in _timed(stage(going, asked), asset, seconds):
-            if outcome.status == "failed":
-                failed.append((asset, outcome))
-                context.log.error(f"{outcome.region_item.key}: {asset}: {outcome.reason}\n{outcome.trace}")
-                continue
-            yield from evaluations(asset, outcome)
-            if outcome.status == "quarantined":
-                context.log.warning(f"{outcome.region_item.key}: {asset}: {outcome.reason}")
-                continue
-            reached.append(outcome.region_item)
-            yield dg.AssetMaterialization(asset, partition=outcome.region_item.key, metadata=to_metadata(outcome))
-        going = sorted(reached)
-    context.instance.add_run_tags(context.run.run_id, {
-        SECONDS_TAG: json.dumps({stage: round(spent, 3) for stage, spent in seconds.items()})})
+        yield from evaluations(outcome)
+        if outcome.status == "quarantined":
+            context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
+            continue
+        yield dg.AssetMaterialization(outcome.asset, partition=outcome.region_item.key, metadata=to_metadata(outcome))
+    context.instance.add_run_tags(context.run.run_id, {SECONDS_TAG: json.dumps({
+        stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})
     if failed:
         if not is_range:
             _plan_failed(context, failed)
         raise dg.Failure(f"{len(failed)} of {len(keys)} region-items failed, the first: "
-                         f"{failed[0][1].region_item.key}: {failed[0][1].reason}", allow_retries=False)
+                         f"{failed[0].region_item.key}: {failed[0].reason}", allow_retries=False)
 
 
-def _timed(outcomes: Iterator[Outcome], stage: str, seconds: Counter[str]) -> Iterator[Outcome]:
-    """The outcomes; the time that the stage takes for each, without that of whoever consumes them, is added up."""
-    while True:
-        started = perf_counter()
-        outcome = next(outcomes, None)
-        seconds[stage] += perf_counter() - started
-        if outcome is None:
-            return
-        yield outcome
-
-
-def _plan_failed(context: dg.OpExecutionContext, failed: Sequence[tuple[str, Outcome]]) -> None:
+def _plan_failed(context: dg.OpExecutionContext, failed: Sequence[Outcome]) -> None:
     """Say that the failed partitions were meant to be made, so that Dagster shows them as failed.
 
     A run with partitions of its own says so at its start; one with the keys in its configuration does not.
     """
-    for asset, outcome in failed:
-        planned = AssetMaterializationPlannedData(dg.AssetKey(asset), partition=outcome.region_item.key)
+    for outcome in failed:
+        planned = AssetMaterializationPlannedData(dg.AssetKey(outcome.asset), partition=outcome.region_item.key)
         event = DagsterEvent.build_asset_materialization_planned_event(context.job_name, "region_item", planned)
         context.instance.report_dagster_event(event, context.run.run_id)

@@ -12,26 +12,26 @@ import dagster as dg
 
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import NotInStoreError
+from demand_assets.outcomes import Outcome
 from demand_assets.partitions import region_items
-from demand_assets.pipeline import Outcome
 from demand_assets.resources import PipelineResource
 
 COVERAGE_RANGE = (0.6, 0.95)
 """Share of backtest actuals inside the 80 % interval that passes for one region-item."""
 
 
-def evaluations(asset: str, outcome: Outcome) -> Iterator[dg.AssetCheckEvaluation]:
+def evaluations(outcome: Outcome) -> Iterator[dg.AssetCheckEvaluation]:
     """The checks of a partition that has just been made, or refused."""
-    if asset == "demand":
-        yield _evaluation(asset, "schema_holds", outcome, outcome.status == "done",
+    if outcome.asset == "demand":
+        yield _evaluation("schema_holds", outcome, outcome.status == "done",
                           {"reason": outcome.reason or "every rule holds",
                            "quarantined_by_rule": outcome.details.get("quarantined_by_rule", {})})
-    if asset == "candidate_model" and outcome.model:
-        card = outcome.model.card
-        yield _evaluation(asset, "beats_seasonal_naive", outcome, beats_naive(card.wape, card.wape_seasonal_naive),
-                          {"wape": str(card.wape), "wape_seasonal_naive": str(card.wape_seasonal_naive)})
-        yield _evaluation(asset, "intervals_cover", outcome, covers(card.coverage_80),
-                          {"coverage_80": str(card.coverage_80), "allowed": f"{COVERAGE_RANGE}"})
+    if outcome.asset == "candidate_model" and outcome.status == "done":
+        wape, naive, share = (outcome.details[name] for name in ("wape", "wape_seasonal_naive", "coverage_80"))
+        yield _evaluation("beats_seasonal_naive", outcome, beats_naive(wape, naive),
+                          {"wape": str(wape), "wape_seasonal_naive": str(naive)})
+        yield _evaluation("intervals_cover", outcome, covers(share),
+                          {"coverage_80": str(share), "allowed": f"{COVERAGE_RANGE}"})
 
 
 def beats_naive(wape: float, naive: float) -> bool:
@@ -44,9 +44,8 @@ def covers(share: float) -> bool:
     return isnan(share) or COVERAGE_RANGE[0] <= share <= COVERAGE_RANGE[1]
 
 
-def _evaluation(asset: str, name: str, outcome: Outcome, passed: bool,
-                metadata: dict[str, Any]) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(asset_key=dg.AssetKey(asset), check_name=name, passed=passed, metadata=metadata,
+def _evaluation(name: str, outcome: Outcome, passed: bool, metadata: dict[str, Any]) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(asset_key=dg.AssetKey(outcome.asset), check_name=name, passed=passed, metadata=metadata,
                                    severity=dg.AssetCheckSeverity.WARN, partition=outcome.region_item.key)
 
 

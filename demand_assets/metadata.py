@@ -8,22 +8,16 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from demand_assets.pipeline import Outcome
-
-PLOT_PERIODS = 180
+from demand_assets.outcomes import Outcome
 
 
 def to_metadata(outcome: Outcome) -> dict[str, Any]:
-    """The outcome's details, and a plot where there is demand or a backtest."""
+    """The outcome's details, and a plot where it has lines."""
     metadata: dict[str, Any] = {name: _value(value) for name, value in outcome.details.items() if value is not None}
     if outcome.reason:
         metadata["reason"] = outcome.reason
-    if outcome.model:
-        actual, forecast = (np.array(outcome.model.backtest[name], dtype=float).ravel()
-                            for name in ("actual", "forecast"))
-        metadata["backtest"] = plot({"#444": actual, "#c60": forecast})
-    elif outcome.demand is not None:
-        metadata["plot"] = plot({"#444": outcome.demand["demand"].to_numpy(dtype=float)[-PLOT_PERIODS:]})
+    if outcome.lines:
+        metadata["plot"] = plot(outcome.lines)
     return metadata
 
 

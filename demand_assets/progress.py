@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from demand_assets.forecasting.journal import Entry, Journal, Step
+from demand_assets.forecasting.journal import FINAL_STEPS, Entry, Journal, Step
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
 
@@ -24,6 +24,14 @@ class Progress:
         """The last entry of each region-item."""
         self.trained: dict[RegionItem, Entry] = {}
         """The entry of each candidate, with its metrics."""
+
+    def is_final(self, region_item: RegionItem) -> bool:
+        """Whether the work on the region-item is over."""
+        return region_item in self.last and self.last[region_item].step in FINAL_STEPS
+
+    def is_past(self, region_item: RegionItem, step: Step) -> bool:
+        """Whether the region-item is beyond that step."""
+        return region_item in self.last and self.last[region_item].step != step
 
     def look(self) -> Counter[Step]:
         """Read what is new; how many region-items stand at each step."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import dagster as dg
 from rich.console import Console
@@ -20,16 +19,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from demand_assets.crew import dismiss
+from demand_assets.forecasting.clock import Clock
 from demand_assets.forecasting.dataset import DatasetFileError
 from demand_assets.forecasting.journal import FINAL_STEPS
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
 from demand_assets.instance import prepare_home
-from demand_assets.partitions import PARTITIONS_PER_RUN, sync_partitions
+from demand_assets.partitions import sync_partitions
 from demand_assets.progress import Progress
 from demand_assets.settings import Settings
 from demand_assets.sources.source import SourceError
+from demand_assets.unfinished import Unfinished
 
+REGION_ITEMS_OF_A_RUN = 500
+"""Cores idle for a moment at each run's end; much larger runs hold too many events in memory."""
 LINE_SECONDS = 15
 """How often progress is said where there is no terminal to draw a bar on."""
 UNUSABLE = 2
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = perf_counter()
     try:
         settings = Settings(dataset=given.dataset, state=given.state, horizon=given.horizon)
-        summary = train_all(settings, Console(stderr=True))
+        summary = train_all(settings, Console(stderr=True), given.afresh)
     except (DatasetFileError, SourceError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
@@ -55,75 +59,81 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if summary["failed"] else 0
 
 
-def train_all(settings: Settings, console: Console) -> dict[str, Any]:
+def train_all(settings: Settings, console: Console, afresh: bool = False) -> dict[str, Any]:
     """Materialise all partitions in runs of some hundred, and sum up what became of them.
 
+    What an earlier call began and did not end is gone on with, unless the source or the dataset file changed since.
+
+    Args:
+        afresh: begin anew all the same.
     Raises: DatasetFileError, SourceError: the dataset cannot be used.
     """
-    from demand_assets.assets import (
-        ASKED_BY_TAG,
-        REQUEST_TAG,
-        SECONDS_TAG,
-        pooled_model,
-        region_item,
-        selection_config,
-    )
+    from demand_assets.assets import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG, pooled_model, region_item, selection_config
     from demand_assets.jobs import fit
     from demand_assets.resources import PipelineResource, open_pipeline
 
     pipeline = open_pipeline(settings)
-    reading = perf_counter()
-    catalogue = pipeline.source.catalogue()
-    seconds = Counter({"catalogue": perf_counter() - reading})
+    clock = Clock()
+    with clock("catalogue"):
+        catalogue = pipeline.source.catalogue()
     for region, item, reason, rows in catalogue.refused:
         console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
     home = settings.folder / "dagster"
     prepare_home(home)
     (settings.folder / "mlflow").mkdir(parents=True, exist_ok=True)
-    request_id = f"train-{uuid4().hex[:12]}"
     region_items = list(catalogue.region_items)
+    unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
+    training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
     with dg.DagsterInstance.from_config(str(home)) as instance:
         pipeline.store.write_catalogue(region_items)
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
         options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
-                   "tags": {REQUEST_TAG: request_id, ASKED_BY_TAG: "make train"}}
+                   "tags": {REQUEST_TAG: training.request_id, ASKED_BY_TAG: "make train"}}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
-        def timed(rest: str, run: Callable[[], dg.ExecuteInProcessResult]) -> None:
-            began = perf_counter()
-            result = run()
-            took = json.loads(instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}"))
-            seconds.update({**took, rest: perf_counter() - began - sum(took.values())})
+        def timed(phase: str, run: Callable[[], dg.ExecuteInProcessResult]) -> bool:
+            with clock(phase):
+                result = run()
+            clock.add({f"{phase}: {stage}": (wall, processor) for stage, (wall, processor) in json.loads(
+                instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}")).items()})
             for failure in result.get_step_failure_events()[:1]:
                 error = failure.step_failure_data.error_display_string
                 console.print(f"run {result.run_id}: {error}", markup=False)
+            return bool(result.success)
 
-        with _shown(console, pipeline.store, request_id, len(region_items)):
-            for keys in _parts(region_items):
-                timed("bookkeeping", lambda keys=keys: dg.materialize(
+        progress = Progress(pipeline.store, [training.request_id])
+        progress.look()
+        if progress.last:
+            done = sum(entry.step in FINAL_STEPS for entry in progress.last.values())
+            console.print(f"going on with the training that was stopped: {done} of {len(region_items)} are decided; "
+                          "make train AFRESH=yes begins anew", markup=False)
+        with _shown(console, pipeline.store, training.request_id, len(region_items)):
+            for keys in _parts([one for one in region_items if not progress.is_past(one, "started")]):
+                timed("taking in", lambda keys=keys: dg.materialize(
                     [region_item], selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features"),
                     run_config=selection_config(keys) | quiet, **options))
-            progress = Progress(pipeline.store, [request_id])
+            dismiss(pipeline.cores)
             progress.look()
-            ready = [one for one in region_items if one in progress.last
-                     and progress.last[one].step not in FINAL_STEPS]
-            if ready:
-                timed("pooled_model", lambda: dg.materialize([pooled_model], run_config=quiet, **options))
+            ready = [one for one in region_items if one in progress.last and not progress.is_final(one)]
+            if ready and not training.is_pooled and timed(
+                    "pooled model", lambda: dg.materialize([pooled_model], run_config=quiet, **options)):
+                training = unfinished.pooled(training)
             for keys in _parts(ready):
-                timed("bookkeeping", lambda keys=keys: fit.execute_in_process(
+                timed("training", lambda keys=keys: fit.execute_in_process(
                     run_config=selection_config(keys, op="fit_and_judge") | quiet, **options))
-    return _summary(pipeline.store, request_id, region_items, seconds)
+    unfinished.end()
+    return _summary(pipeline.store, training.request_id, region_items, clock)
 
 
 def _parts(region_items: Sequence[RegionItem]) -> Iterator[list[str]]:
     """Partition keys of so many region-items as a run carries."""
-    for start in range(0, len(region_items), PARTITIONS_PER_RUN):
-        yield [one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]
+    for start in range(0, len(region_items), REGION_ITEMS_OF_A_RUN):
+        yield [one.key for one in region_items[start:start + REGION_ITEMS_OF_A_RUN]]
 
 
 def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionItem],
-             seconds: "Counter[str]") -> dict[str, Any]:
+             clock: Clock) -> dict[str, Any]:
     progress = Progress(store, [request_id])
     counts = progress.look()
     sums: Counter[str] = Counter()
@@ -139,7 +149,9 @@ def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionI
         "wape_pooled": _ratio(sums["absolute_error_pooled"], sums["actual"]),
         "rmsse": _mean(progress, "rmsse"), "rmsse_seasonal_naive": _mean(progress, "rmsse_seasonal_naive"),
         "bias": _ratio(sums["error"], sums["actual"]), "coverage_80": _ratio(sums["inside_80"], sums["points"]),
-        "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
+        "seconds": {phase: round(wall, 2) for phase, (wall, _) in clock.seconds.items() if ": " not in phase},
+        "worker_seconds": {stage: {"wall": round(wall, 2), "cpu": round(processor, 2)}
+                           for stage, (wall, processor) in clock.seconds.items() if ": " in stage},
         "reasons": _reasons(progress),
     }
 
@@ -193,7 +205,7 @@ def _shown(console: Console, store: DemandStore, request_id: str, total: int) ->
 def _print(summary: dict[str, Any], settings: Settings) -> None:
     table = Table(title=f"{settings.described.title}: {summary['region_items']} region-items", show_header=False)
     for name, value in summary.items():
-        if name == "reasons":
+        if name in ("reasons", "worker_seconds"):
             continue
         if name == "seconds":
             value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())
@@ -210,6 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", type=Path, default=Path("datasets/simulated.toml"), help="dataset file (TOML)")
     parser.add_argument("--state", type=Path, default=Path("var"), help="state directory")
     parser.add_argument("--horizon", type=int, help="periods; the dataset file's unless given")
+    parser.add_argument("--afresh", action="store_true", help="begin anew where an earlier training was stopped")
     parser.add_argument("--json", type=Path, help="write the summary there")
     return parser
 

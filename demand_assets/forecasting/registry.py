@@ -12,13 +12,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
-from importlib.metadata import version as installed_version
+from functools import cached_property, lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import requests
@@ -27,16 +24,16 @@ from demand_assets.forecasting.model import ForecastModel, pooled_version
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import BadNameError, RegionItem, escape, pooled_name
+from demand_assets.forecasting.registration import CANDIDATE, TrainingBatch, decision_tags, iso_now, local_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
-CANDIDATE, PRODUCTION = "candidate", "production"
+PRODUCTION = "production"
 _FIRST_PAGE, _NEXT_PAGES, _SWEEP_PAGES = 20, 200, 1000
 """Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
 _OVERLAP_MS = 60_000
-_TAG_LENGTH = 5000
 _POOLED_KEPT = 3
 """Versions of the pooled model kept in memory: the one in production, and those that older models stand on."""
 
@@ -62,6 +59,8 @@ class RegistryEntry:
     promoted_at: str | None = None
     """When production was promoted, ISO, UTC."""
     decided_at: str | None = None
+    decided: int | None = None
+    """The version that the gate decided on last."""
     decision: str = ""
     """The last decision of the gate: ``promote``, ``keep`` or none yet."""
     reason: str = ""
@@ -80,9 +79,13 @@ class Registry:
 
     def __init__(self, uri: str, dataset: str, artifacts: str | None = None) -> None:
         self._uri = uri
-        self._dataset = dataset
+        self.dataset = dataset
         self._artifacts = artifacts
         self._pooled: dict[int, PooledModel] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets a registry of its own, with what it has loaded."""
+        return opened, (self._uri, self.dataset, self._artifacts)
 
     def is_up(self) -> bool:
         """Whether the tracking server answers; always true without a server."""
@@ -96,22 +99,20 @@ class Registry:
     @contextmanager
     def batch(self, run_name: str, tags: dict[str, str]) -> Iterator["TrainingBatch"]:
         """One MLflow run that holds the models trained together; it is closed as failed when the block raises."""
-        run = self._client.create_run(self._experiment, run_name=run_name, tags=tags)
-        batch = TrainingBatch(self._client, run.info.run_id, run.info.artifact_uri, self._dataset)
+        run = self.client.create_run(self._experiment, run_name=run_name, tags=tags)
         try:
-            yield batch
+            yield TrainingBatch(self, run.info.run_id, run.info.artifact_uri)
         except BaseException:
-            self._client.set_terminated(run.info.run_id, "FAILED")
+            self.client.set_terminated(run.info.run_id, "FAILED")
             raise
-        self._client.log_metric(run.info.run_id, "models", batch.registered)
-        self._client.set_terminated(run.info.run_id)
+        self.client.set_terminated(run.info.run_id)
 
     def entry(self, region_item: RegionItem) -> RegistryEntry | None:
         """What the registry says of the region-item; None when no model was ever registered for it."""
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client.get_registered_model(region_item.model_name(self._dataset))
+            found = self.client.get_registered_model(region_item.model_name(self.dataset))
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
@@ -138,7 +139,7 @@ class Registry:
         newest, token = watermark, None
         size = _FIRST_PAGE if watermark else _SWEEP_PAGES
         while True:
-            page = self._client.search_registered_models(
+            page = self.client.search_registered_models(
                 max_results=size, order_by=["last_updated_timestamp DESC"], page_token=token)
             for found in page:
                 changed = int(found.last_updated_timestamp)
@@ -153,8 +154,8 @@ class Registry:
 
     def versions(self, region_item: RegionItem) -> list["ModelVersion"]:
         """All versions of the region-item's model, newest first."""
-        name = region_item.model_name(self._dataset)
-        found = self._client.search_model_versions(f"name='{name}'", max_results=1000)
+        name = region_item.model_name(self.dataset)
+        found = self.client.search_model_versions(f"name='{name}'", max_results=1000)
         return sorted(found, key=lambda version: -int(version.version))
 
     def tags(self, region_item: RegionItem, version: int) -> dict[str, str]:
@@ -162,15 +163,14 @@ class Registry:
 
         Raises: NotRegisteredError: there is no such version.
         """
-        return dict(self._version(region_item.model_name(self._dataset), version).tags)
+        return dict(self._version(region_item.model_name(self.dataset), version).tags)
 
     def load(self, region_item: RegionItem, version: int) -> ForecastModel:
         """The model of one version, with the pooled version that it stands on.
 
         Raises: NotRegisteredError: there is no such version. ModelFilesError: its files are damaged.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            path = self.fetch(region_item.model_name(self._dataset), version, Path(folder))
+        with self._files(region_item.model_name(self.dataset), version) as path:
             return ForecastModel.load(path, self.load_pooled(pooled_version(path)), version)
 
     def load_pooled(self, version: int) -> PooledModel:
@@ -179,8 +179,7 @@ class Registry:
         Raises: as ``load``.
         """
         if version not in self._pooled:
-            with tempfile.TemporaryDirectory() as folder:
-                path = self.fetch(pooled_name(self._dataset), version, Path(folder))
+            with self._files(pooled_name(self.dataset), version) as path:
                 self._pooled[version] = PooledModel.load(path, version)
             while len(self._pooled) > _POOLED_KEPT:
                 self._pooled.pop(next(iter(self._pooled)))
@@ -196,7 +195,7 @@ class Registry:
         if not self.is_up():
             raise RegistryDownError(f"MLflow does not answer at {self._uri}")
         try:
-            found = self._client.get_model_version_by_alias(pooled_name(self._dataset), PRODUCTION)
+            found = self.client.get_model_version_by_alias(pooled_name(self.dataset), PRODUCTION)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -205,14 +204,24 @@ class Registry:
 
     def decide_pooled(self, version: int, decision: Decision) -> None:
         """Write the decision on a version of the pooled model; where it is to promote, move the alias."""
-        name = pooled_name(self._dataset)
-        evidence = {**decision.numbers, "decided_at": _now()}
-        for key, value in (("decision", f"{decision.verdict}: {decision.reason}"),
-                           ("decision_numbers", json.dumps(evidence))):
-            self._client.set_model_version_tag(name, str(version), key, value[:_TAG_LENGTH])
+        name = pooled_name(self.dataset)
+        for key, value in decision_tags(decision, {"decided_at": iso_now()}).items():
+            self.client.set_model_version_tag(name, str(version), key, value)
         if decision.verdict == "promote":
-            self._client.set_registered_model_alias(name, PRODUCTION, str(version))
-        self._client.set_model_version_tag(name, str(version), "decision_applied", "yes")
+            self.client.set_registered_model_alias(name, PRODUCTION, str(version))
+
+    @contextmanager
+    def _files(self, name: str, version: int) -> Iterator[Path]:
+        """A folder with a version's files: where they are, or a copy.
+
+        Raises: as ``fetch``.
+        """
+        local = local_path(self._version(name, version).source)
+        if local and local.is_dir():
+            yield local
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            yield self.fetch(name, version, Path(folder))
 
     def fetch(self, name: str, version: int, folder: Path) -> Path:
         """Copy a version's files to ``folder/name/version`` unless they are there, whole or not at all.
@@ -233,7 +242,7 @@ class Registry:
         temporary = target.parent / f".{version}-{uuid4().hex[:8]}"
         temporary.mkdir()
         try:
-            local = _local_path(source)
+            local = local_path(source)
             if local and local.is_dir():
                 copied = shutil.copytree(local, temporary / "files")
             else:
@@ -248,7 +257,7 @@ class Registry:
         return target
 
     def record_decision(self, region_item: RegionItem, version: int, decision: Decision, request_id: str,
-                        card: dict[str, Any], before: RegistryEntry | None = None) -> None:
+                        card: dict[str, Any], before: RegistryEntry | None = None, is_told: bool = False) -> None:
         """Write the gate's decision on the version; where it is to promote, move the alias and then date the model.
 
         Each step may be repeated: a crash between any two is mended by calling it again.
@@ -257,28 +266,27 @@ class Registry:
             request_id: the retrain request that led to it.
             card: the version's card, shown of it when it is promoted.
             before: what the registry says now; looked up unless given.
+            is_told: whether the version bears the decision's tags since it was registered.
         """
-        name, now = region_item.model_name(self._dataset), _now()
+        name, now = region_item.model_name(self.dataset), iso_now()
         before = before or self.entry(region_item)
-        evidence = {**decision.numbers, "decided_at": now, "request_id": request_id}
-        for key, value in (("decision", f"{decision.verdict}: {decision.reason}"),
-                           ("decision_numbers", json.dumps(evidence))):
-            self._client.set_model_version_tag(name, str(version), key, value[:_TAG_LENGTH])
+        if not is_told:
+            for key, value in decision_tags(decision, {"decided_at": now, "request_id": request_id}).items():
+                self.client.set_model_version_tag(name, str(version), key, value)
         served = asdict(before) if before else {}
-        description = {"decision": decision.verdict, "reason": decision.reason, "decided_at": now,
+        description = {"decided": version, "decision": decision.verdict, "reason": decision.reason, "decided_at": now,
                        "promoted_at": served.get("promoted_at"), "previous": served.get("previous"),
                        "summary": served.get("summary", {})}
         if decision.verdict == "promote":
             replaced = served.get("production")
             description |= {"promoted_at": now, "summary": {key: _json_value(value) for key, value in card.items()},
                             "previous": replaced if replaced != version else served.get("previous")}
-            self._client.set_registered_model_alias(name, PRODUCTION, str(version))
-        self._client.update_registered_model(name, description=json.dumps(description, ensure_ascii=False))
-        self._client.set_model_version_tag(name, str(version), "decision_applied", "yes")
+            self.client.set_registered_model_alias(name, PRODUCTION, str(version))
+        self.client.update_registered_model(name, description=json.dumps(description, ensure_ascii=False))
 
     def _entry(self, found: "RegisteredModel") -> RegistryEntry | None:
         """The entry of a registered model; None when it is not of this dataset."""
-        if not found.name.startswith(f"{escape(self._dataset)}."):
+        if not found.name.startswith(f"{escape(self.dataset)}."):
             return None
         try:
             _, region_item = RegionItem.from_model_name(found.name)
@@ -293,97 +301,33 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self._client.get_model_version(name, str(version))
+            return self.client.get_model_version(name, str(version))
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise NotRegisteredError(f"{name} has no version {version}") from error
             raise
 
     @cached_property
-    def _client(self) -> "MlflowClient":
+    def client(self) -> "MlflowClient":
+        """MLflow's own client."""
         from mlflow import MlflowClient
 
         return MlflowClient(self._uri, registry_uri=self._uri)
 
     @cached_property
     def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(self._dataset)
+        found = self.client.get_experiment_by_name(self.dataset)
         if found:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(self._dataset, artifact_location=self._artifacts))
+        return str(self.client.create_experiment(self.dataset, artifact_location=self._artifacts))
 
 
-class TrainingBatch:
-    """Registers the models that one MLflow run holds."""
-
-    def __init__(self, client: "MlflowClient", run_id: str, artifact_uri: str, dataset: str) -> None:
-        self._client = client
-        self._run_id = run_id
-        self._artifact_uri = artifact_uri
-        self._dataset = dataset
-        self.registered = 0
-
-    def register(self, region_item: RegionItem, model: ForecastModel, tags: dict[str, str]) -> int:
-        """Store the model as a new version with alias ``candidate``; the version's number.
-
-        Args:
-            tags: of the version, beside the region-item, the card and the recipe.
-        """
-        name = region_item.model_name(self._dataset)
-        identity = {"dataset": self._dataset, "region": region_item.region, "item": region_item.item}
-        with tempfile.TemporaryDirectory() as folder:
-            _save(model, Path(folder) / "model")
-            self._client.log_artifacts(self._run_id, str(Path(folder) / "model"), f"models/{region_item.path}")
-        card = {key: str(value) for key, value in asdict(model.card).items()}
-        return self._added(name, f"models/{region_item.path}", identity,
-                             {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags})
-
-    def register_pooled(self, model: PooledModel, tags: dict[str, str]) -> int:
-        """Store the pooled model as a new version with alias ``candidate``; the version's number."""
-        with tempfile.TemporaryDirectory() as folder:
-            model.save(Path(folder))
-            self._client.log_artifacts(self._run_id, folder, "pooled")
-        card = {key: json.dumps(value)[:_TAG_LENGTH] for key, value in model.card.items()}
-        return self._added(pooled_name(self._dataset), "pooled", {"dataset": self._dataset},
-                             {**card, "recipe": json.dumps(model.recipe.to_json()), **tags})
-
-    def _added(self, name: str, path: str, identity: dict[str, str], tags: dict[str, str]) -> int:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(name, tags=identity)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        version = self._client.create_model_version(name, f"{self._artifact_uri}/{path}", self._run_id, tags=tags)
-        self._client.set_registered_model_alias(name, CANDIDATE, version.version)
-        self.registered += 1
-        return int(version.version)
-
-
-def _save(model: ForecastModel, folder: Path) -> None:
-    """An MLflow model folder with the booster as UBJSON, its signature, and our details beside it."""
-    import mlflow.xgboost
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-
-    signature = ModelSignature(inputs=Schema([ColSpec(DataType.float, name) for name in model.feature_names]),
-                               outputs=Schema([ColSpec(DataType.float)]))
-    mlflow.xgboost.save_model(model.booster, str(folder), signature=signature, model_format="ubj",
-                              pip_requirements=[f"xgboost=={installed_version('xgboost-cpu')}"])
-    model.save(folder)
-
-
-def _local_path(uri: str | None) -> Path | None:
-    """The path that an artifact URI names on this machine, or None when it is elsewhere."""
-    parsed = urlsplit(uri or "unknown:")
-    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(parsed.path) if not parsed.scheme else None
+@lru_cache(maxsize=8)
+def opened(uri: str, dataset: str, artifacts: str | None) -> Registry:
+    """The registry of a process that is sent one again and again; it keeps its connection and its pooled models."""
+    return Registry(uri, dataset, artifacts)
 
 
 def _json_value(value: Any) -> Any:
     """The value, or None for a number that JSON does not know."""
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -61,8 +61,7 @@ class DemandStore:
 
     def remove(self, stage: Stage, region_item: RegionItem) -> None:
         """Remove the region-item's table of that stage, if there is one."""
-        if self.has(stage, region_item):
-            self._filesystem.rm_file(self._path(self._table(stage, region_item)))
+        self.remove_bytes(self._table(stage, region_item))
 
     def write_catalogue(self, region_items: Iterable[RegionItem]) -> None:
         """Record which region-items the source has, region-major."""
@@ -97,6 +96,12 @@ class DemandStore:
             return bytes(self._filesystem.cat_file(self._path(name)))
         except FileNotFoundError:
             raise NotInStoreError(f"{name} is not in the demand store") from None
+
+    def remove_bytes(self, name: str) -> None:
+        """Remove one file below the store's root, if it is there."""
+        path = self._path(name)
+        if self._filesystem.exists(path):
+            self._filesystem.rm_file(path)
 
     def names(self, folder: str) -> Sequence[str]:
         """The names of the files in one folder below the root, sorted; empty when there is no such folder."""

@@ -14,6 +14,7 @@ from demand_assets.forecasting.backtest import (
     selection_origins,
     window_pairs,
 )
+from demand_assets.forecasting.clock import Clock
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import SeriesFeatures, series_features
 from demand_assets.forecasting.intervals import LEVELS, Calibration, Errors, Scaling, demand_class
@@ -61,7 +62,8 @@ class Window:
     """The last date whose demand its fits have seen."""
 
 
-def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem) -> ForecastModel:
+def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
+          clock: Clock | None = None) -> ForecastModel:
     """A candidate for one region-item, with its backtest.
 
     The backtest judges windows that neither the fits nor the choice of the recipe have seen; the model itself is then
@@ -70,15 +72,18 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     Args:
         demand: schema Demand.
         pooled: the pooled model to stand on.
+        clock: is told where the time goes.
     Raises: NotEnoughHistoryError: too short to fit and to judge. ModelFilesError: the pooled model knows other drivers.
     """
-    started = perf_counter()
-    series = series_features(demand, dataset, pooled.facts, region_item)
-    pooled.check(series)
-    rows = training_rows(series, region_item, OWN_ROWS)
-    recipe = pooled.recipe
-    judged, windows = backtest(series, rows, pooled, recipe)
-    booster = fit_own(rows, pooled, pooled.latest, recipe, series.constraints)
+    started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
+    with clock("features"):
+        series = series_features(demand, dataset, pooled.facts, region_item)
+        pooled.check(series)
+        rows = training_rows(series, region_item, OWN_ROWS)
+    with clock("backtest"):
+        judged, windows = backtest(series, rows, pooled, recipe)
+    with clock("fit"):
+        booster = fit_own(rows, pooled, pooled.latest, recipe, series.constraints)
     kind = demand_class(series.demand[: series.known])
     errors = Errors.joined([_errors(series, window) for window in windows])
     assert pooled.latest.calibration is not None  # the last fit is always calibrated

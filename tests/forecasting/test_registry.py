@@ -68,7 +68,7 @@ def test_a_version_comes_back_whole(registry: Registry, model: ForecastModel, on
 def test_nothing_is_pickled_and_the_signature_is_kept(registry: Registry, model: ForecastModel, tmp_path: Path) -> None:
     register(registry, KETTLES, model)
 
-    folder = registry.fetch(KETTLES.model_name(registry._dataset), 1, tmp_path / "cache")
+    folder = registry.fetch(KETTLES.model_name(registry.dataset), 1, tmp_path / "cache")
 
     assert {"model.ubj", "forecast.json", "MLmodel"} <= {file.name for file in folder.iterdir()}
     assert not [file for file in folder.iterdir() if file.suffix in (".pkl", ".pickle")]

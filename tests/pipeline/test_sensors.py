@@ -12,7 +12,8 @@ from demand_assets.forecasting.monitoring import Observation
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.jobs import monitor, promote
 from demand_assets.monitor import FOLDER, latest, measure
-from demand_assets.pipeline import Asked, Pipeline
+from demand_assets.outcomes import Asked
+from demand_assets.pipeline import Pipeline
 from demand_assets.resources import PipelineResource
 from demand_assets.sensors import judge_candidates, new_demand, retrain_when_needed, watch_production
 from demand_assets.settings import Settings
@@ -57,8 +58,7 @@ class TestNewDemand:
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
             keys: list[str]) -> None:
         known = RegionItem.from_key(keys[0])
-        list(pipeline.read([known], Asked()))
-        list(pipeline.validate([known], Asked()))
+        list(pipeline.carry([known], {"raw_demand", "demand"}, Asked()))
         instance.delete_dynamic_partition("region_items", keys[3])
 
         result = new_demand(context(instance, resource, "an older state"))
@@ -112,12 +112,12 @@ def test_a_crash_before_the_alias_moves_is_mended_by_judging_again(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     train(instance, resource, keys[:1])
-    pipeline.registry._client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
+    pipeline.registry.client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
 
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=selection_config(keys[:1], op="judge"))
 
-    assert pipeline.registry.tags(one, 1)["decision_applied"] == "yes"
+    assert pipeline.registry.entry(one).decided == 1
     assert pipeline.registry.entry(one).decision in ("promote", "keep")
 
 
