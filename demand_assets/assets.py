@@ -103,15 +103,17 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
     failed: list[Outcome] = []
     clock = Clock()
     for outcome in pipeline.carry([RegionItem.from_key(key) for key in keys], assets, asked, clock):
-        if outcome.status == "failed":
-            failed.append(outcome)
-            context.log.error(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}\n{outcome.trace}")
-            continue
-        yield from evaluations(outcome)
-        if outcome.status == "quarantined":
-            context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
-            continue
-        yield dg.AssetMaterialization(outcome.asset, partition=outcome.region_item.key, metadata=to_metadata(outcome))
+        with clock("dagster events"):
+            if outcome.status == "failed":
+                failed.append(outcome)
+                context.log.error(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}\n{outcome.trace}")
+                continue
+            yield from evaluations(outcome)
+            if outcome.status == "quarantined":
+                context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
+                continue
+            yield dg.AssetMaterialization(outcome.asset, partition=outcome.region_item.key,
+                                          metadata=to_metadata(outcome))
     context.instance.add_run_tags(context.run.run_id, {SECONDS_TAG: json.dumps({
         stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})
     if failed:

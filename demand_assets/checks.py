@@ -45,8 +45,9 @@ def covers(share: float) -> bool:
 
 
 def _evaluation(name: str, outcome: Outcome, passed: bool, metadata: dict[str, Any]) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(asset_key=dg.AssetKey(outcome.asset), check_name=name, passed=passed, metadata=metadata,
-                                   severity=dg.AssetCheckSeverity.WARN, partition=outcome.region_item.key)
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(outcome.asset), check_name=name, passed=passed, metadata=metadata,
+        severity=dg.AssetCheckSeverity.WARN, partition=outcome.region_item.key)
 
 
 @dg.asset_check(asset="demand", partitions_def=region_items)

@@ -164,8 +164,7 @@ class Stages:
             with clock("gate"):
                 production = self._production(region_item, before.production if before else None)
                 decision = contest(demand, self.dataset, model, production, region_item)
-        with clock("register"):
-            version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision)
+        version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
         yield Outcome(region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {}, details={
             "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
         if decision:

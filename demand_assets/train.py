@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from threading import Event, Thread
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import dagster as dg
@@ -25,7 +25,7 @@ from demand_assets.forecasting.dataset import DatasetFileError
 from demand_assets.forecasting.journal import FINAL_STEPS
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
-from demand_assets.instance import prepare_home
+from demand_assets.instance import prepare_home, prepare_registry
 from demand_assets.partitions import sync_partitions
 from demand_assets.progress import Progress
 from demand_assets.settings import Settings
@@ -38,6 +38,8 @@ LINE_SECONDS = 15
 """How often progress is said where there is no terminal to draw a bar on."""
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
+STOPPED = 130
+"""Exit status after Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DatasetFileError, SourceError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return STOPPED
     summary["seconds"]["total"] = round(perf_counter() - started, 1)
     _print(summary, settings)
     if given.json:
@@ -80,7 +85,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
     home = settings.folder / "dagster"
     prepare_home(home)
-    (settings.folder / "mlflow").mkdir(parents=True, exist_ok=True)
+    prepare_registry(settings.folder / "mlflow")
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
@@ -93,10 +98,14 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
         def timed(phase: str, run: Callable[[], dg.ExecuteInProcessResult]) -> bool:
-            with clock(phase):
-                result = run()
+            began, spent = perf_counter(), process_time()
+            result = run()
+            clock.add({phase: (perf_counter() - began, process_time() - spent)})
+            record = instance.get_run_by_id(result.run_id)
+            if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
+                raise KeyboardInterrupt  # Dagster ends its run at Ctrl-C, and goes on with what comes after
             clock.add({f"{phase}: {stage}": (wall, processor) for stage, (wall, processor) in json.loads(
-                instance.get_run_by_id(result.run_id).tags.get(SECONDS_TAG, "{}")).items()})
+                record.tags.get(SECONDS_TAG, "{}")).items()})
             for failure in result.get_step_failure_events()[:1]:
                 error = failure.step_failure_data.error_display_string
                 console.print(f"run {result.run_id}: {error}", markup=False)
@@ -126,6 +135,16 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     return _summary(pipeline.store, training.request_id, region_items, clock)
 
 
+def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
+    for failure in result.get_step_failure_events():
+        error = failure.step_failure_data.error
+        while error is not None:
+            if error.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError"):
+                return True
+            error = error.cause
+    return False
+
+
 def _parts(region_items: Sequence[RegionItem]) -> Iterator[list[str]]:
     """Partition keys of so many region-items as a run carries."""
     for start in range(0, len(region_items), REGION_ITEMS_OF_A_RUN):
@@ -150,6 +169,8 @@ def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionI
         "rmsse": _mean(progress, "rmsse"), "rmsse_seasonal_naive": _mean(progress, "rmsse_seasonal_naive"),
         "bias": _ratio(sums["error"], sums["actual"]), "coverage_80": _ratio(sums["inside_80"], sums["points"]),
         "seconds": {phase: round(wall, 2) for phase, (wall, _) in clock.seconds.items() if ": " not in phase},
+        "cpu_seconds": {phase: round(processor, 2) for phase, (_, processor) in clock.seconds.items()
+                        if ": " not in phase},
         "worker_seconds": {stage: {"wall": round(wall, 2), "cpu": round(processor, 2)}
                            for stage, (wall, processor) in clock.seconds.items() if ": " in stage},
         "reasons": _reasons(progress),
@@ -205,7 +226,7 @@ def _shown(console: Console, store: DemandStore, request_id: str, total: int) ->
 def _print(summary: dict[str, Any], settings: Settings) -> None:
     table = Table(title=f"{settings.described.title}: {summary['region_items']} region-items", show_header=False)
     for name, value in summary.items():
-        if name in ("reasons", "worker_seconds"):
+        if name in ("reasons", "cpu_seconds", "worker_seconds"):
             continue
         if name == "seconds":
             value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())

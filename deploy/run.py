@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 
 from demand_assets.forecasting.dataset import Dataset, DatasetFileError, load_dataset
-from demand_assets.instance import prepare_home
+from demand_assets.instance import prepare_home, prepare_registry
 from deploy.commands import CommandFailedError
 from deploy.console import Console
 from deploy.launch import Launch
@@ -60,6 +60,7 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)
     prepare_home(folders.dagster)
+    prepare_registry(folders.mlflow)
     os.chdir(folders.run)
     launch = Launch(settings, folders, environment(settings, folders), console)
     try:

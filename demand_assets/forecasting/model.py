@@ -173,15 +173,19 @@ def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
     """
     import xgboost as xgb
 
-    matrix = xgb.QuantileDMatrix(
-        rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(), max_bin=BINS,
+    # On so few rows a plain matrix has the same bins as a quantile matrix and is made many times faster.
+    matrix = xgb.DMatrix(
+        rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(),
         nthread=1, base_margin=np.log(pooled.ratio(rows.features, fit) / fit.correction))
-    return xgb.train({
+    booster = xgb.Booster({
         "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
         "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_RATE, "min_child_weight": OWN_CHILD_WEIGHT,
         "subsample": recipe.subsample, "colsample_bytree": recipe.columns, "lambda": recipe.regularisation,
         "base_score": 1.0, "monotone_constraints": str(tuple(constraints[place] for place in pooled.columns)),
-    }, matrix, num_boost_round=recipe.own_rounds)
+    }, [matrix])
+    for tree in range(recipe.own_rounds):
+        booster.update(matrix, tree)
+    return booster
 
 
 def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], share: float) -> Floats:

@@ -5,6 +5,7 @@ log-model.md).
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +16,18 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
-from demand_assets.forecasting.model import ForecastModel
+import numpy as np
+
+from demand_assets.forecasting.clock import Clock
+from demand_assets.forecasting.model import BOOSTER_FILE, ForecastModel
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem, pooled_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.models import ModelSignature
 
     from demand_assets.forecasting.registry import Registry
 
@@ -40,23 +44,25 @@ class TrainingBatch:
     artifact_uri: str
 
     def register(self, region_item: RegionItem, model: ForecastModel, tags: dict[str, str], is_known: bool = False,
-                 decision: Decision | None = None) -> int:
+                 decision: Decision | None = None, clock: Clock | None = None) -> int:
         """Store the model as a new version with alias ``candidate``; the version's number.
 
         Args:
             tags: of the version, beside the region-item, the card and the recipe.
             is_known: whether the region-item has a registered model already; it is tried out unless said.
             decision: the gate's, where it is known already; written on the version, and to be recorded next.
+            clock: is told where the time goes.
         """
-        dataset = self.registry.dataset
+        dataset, clock = self.registry.dataset, clock or Clock()
         identity = {"dataset": dataset, "region": region_item.region, "item": region_item.item}
-        with self._folder(f"models/{region_item.path}") as folder:
+        with clock("log"), self._folder(f"models/{region_item.path}") as folder:
             _save(model, folder)
         card = {key: str(value) for key, value in asdict(model.card).items()}
         decided = decision_tags(decision, {"decided_at": iso_now(), "request_id": tags.get("request_id", "")}) if (
             decision) else {}
-        return self._added(region_item.model_name(dataset), f"models/{region_item.path}", identity, is_known,
-                           {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags, **decided})
+        tags = {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags, **decided}
+        with clock("register"):
+            return self._added(region_item.model_name(dataset), f"models/{region_item.path}", identity, is_known, tags)
 
     def register_pooled(self, model: PooledModel, tags: dict[str, str]) -> int:
         """Store the pooled model as a new version with alias ``candidate``; the version's number."""
@@ -89,7 +95,7 @@ class TrainingBatch:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
         version = self._client.create_model_version(name, f"{self.artifact_uri}/{path}", self.run_id, tags=tags)
-        self._client.set_registered_model_alias(name, CANDIDATE, version.version)
+        self.registry.models.set_registered_model_alias(name, CANDIDATE, version.version)
         return int(version.version)
 
     @property
@@ -116,17 +122,34 @@ def local_path(uri: str | None) -> Path | None:
 
 def _save(model: ForecastModel, folder: Path) -> None:
     """An MLflow model folder with the booster as UBJSON, its signature, and our details beside it."""
-    import mlflow.xgboost
-
-    mlflow.xgboost.save_model(model.booster, str(folder), signature=_signature(model.feature_names), model_format="ubj",
-                              pip_requirements=[f"xgboost=={installed_version('xgboost-cpu')}"])
+    folder.mkdir(parents=True)
     model.save(folder)
+    size = (folder / BOOSTER_FILE).stat().st_size
+    for name, text in _model_folder(model.feature_names).items():
+        if name == "MLmodel":
+            text = _OF_ONE_MODEL.sub(lambda found: f"{found[1]}: " + {
+                "model_uuid": uuid4().hex, "model_size_bytes": str(size),
+                "utc_time_created": f"'{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"}[found[1]], text)
+        (folder / name).write_text(text)
+
+
+_OF_ONE_MODEL = re.compile(r"^(model_uuid|model_size_bytes|utc_time_created): .*$", re.MULTILINE)
+"""What differs between the MLmodel files of two boosters with the same features."""
 
 
 @lru_cache(maxsize=4)
-def _signature(features: tuple[str, ...]) -> "ModelSignature":
+def _model_folder(features: tuple[str, ...]) -> dict[str, str]:
+    """The files that MLflow writes beside a booster with these features: as it writes them itself, once."""
+    import mlflow.xgboost
+    import xgboost as xgb
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    return ModelSignature(inputs=Schema([ColSpec(DataType.float, name) for name in features]),
-                          outputs=Schema([ColSpec(DataType.float)]))
+    signature = ModelSignature(inputs=Schema([ColSpec(DataType.float, name) for name in features]),
+                               outputs=Schema([ColSpec(DataType.float)]))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        empty = xgb.train({"nthread": 1}, xgb.DMatrix(np.zeros((1, 1)), np.zeros(1)), num_boost_round=1)
+        mlflow.xgboost.save_model(empty, str(folder), signature=signature, model_format="ubj",
+                                  pip_requirements=[f"xgboost=={installed_version('xgboost-cpu')}"])
+        return {file.name: file.read_text() for file in folder.iterdir() if file.name != BOOSTER_FILE}

@@ -29,6 +29,7 @@ from demand_assets.forecasting.registration import CANDIDATE, TrainingBatch, dec
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 PRODUCTION = "production"
 _FIRST_PAGE, _NEXT_PAGES, _SWEEP_PAGES = 20, 200, 1000
@@ -208,7 +209,7 @@ class Registry:
         for key, value in decision_tags(decision, {"decided_at": iso_now()}).items():
             self.client.set_model_version_tag(name, str(version), key, value)
         if decision.verdict == "promote":
-            self.client.set_registered_model_alias(name, PRODUCTION, str(version))
+            self.models.set_registered_model_alias(name, PRODUCTION, str(version))
 
     @contextmanager
     def _files(self, name: str, version: int) -> Iterator[Path]:
@@ -281,8 +282,8 @@ class Registry:
             replaced = served.get("production")
             description |= {"promoted_at": now, "summary": {key: _json_value(value) for key, value in card.items()},
                             "previous": replaced if replaced != version else served.get("previous")}
-            self.client.set_registered_model_alias(name, PRODUCTION, str(version))
-        self.client.update_registered_model(name, description=json.dumps(description, ensure_ascii=False))
+            self.models.set_registered_model_alias(name, PRODUCTION, str(version))
+        self.models.update_registered_model(name, json.dumps(description, ensure_ascii=False))
 
     def _entry(self, found: "RegisteredModel") -> RegistryEntry | None:
         """The entry of a registered model; None when it is not of this dataset."""
@@ -313,6 +314,16 @@ class Registry:
         from mlflow import MlflowClient
 
         return MlflowClient(self._uri, registry_uri=self._uri)
+
+    @cached_property
+    def models(self) -> "ModelRegistryClient":
+        """MLflow's client of registered models only, without a public name; a test holds it.
+
+        ``MlflowClient`` looks before each change whether a name is a prompt's, which doubles the queries.
+        """
+        from mlflow.tracking._model_registry.client import ModelRegistryClient
+
+        return ModelRegistryClient(self._uri, self._uri)
 
     @cached_property
     def _experiment(self) -> str:

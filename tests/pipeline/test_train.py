@@ -1,0 +1,106 @@
+"""``make train``: a whole dataset without servers; stopped at any moment, it is gone on with."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from demand_assets.crew import side_by_side
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.pipeline import Pipeline
+from demand_assets.settings import Settings
+from demand_assets.stages import Stages
+from demand_assets.train import train_all
+
+
+def quiet() -> Console:
+    return Console(file=StringIO())
+
+
+def versions(pipeline: Pipeline, one: RegionItem) -> int:
+    return len(pipeline.registry.versions(one))
+
+
+def stop_at_the_second_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = Stages._train_and_judge
+    seen: list[RegionItem] = []
+
+    def until_then(self: Stages, region_item: RegionItem, *arguments: object) -> object:
+        seen.append(region_item)
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+        return decided(self, region_item, *arguments)
+
+    monkeypatch.setenv("DEMAND_CORES", "1")
+    monkeypatch.setattr(Stages, "_train_and_judge", until_then)
+
+
+def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipeline: Pipeline,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    with monkeypatch.context() as stopping:
+        stop_at_the_second_promotion(stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_all(settings, quiet())
+    decided = [one for one in ones if (entry := pipeline.registry.entry(one)) and entry.decided]
+    console = quiet()
+
+    summary = train_all(settings, console)
+
+    assert len(decided) == 1
+    assert "1 of 4 are decided" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert summary["promoted"] + summary["kept"] == 4
+    assert [versions(pipeline, one) for one in ones] == [1, 1, 1, 1]
+    assert pipeline.registry.pooled_production() == 1
+    assert "taking in" not in summary["seconds"]
+
+
+def test_a_training_that_ended_is_begun_anew(settings: Settings, pipeline: Pipeline) -> None:
+    ones = list(pipeline.source.catalogue().region_items)
+    train_all(settings, quiet())
+
+    train_all(settings, quiet())
+
+    assert [versions(pipeline, one) for one in ones] == [2, 2, 2, 2]
+
+
+def test_afresh_forgets_what_was_stopped(settings: Settings, pipeline: Pipeline,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as stopping:
+        stop_at_the_second_promotion(stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_all(settings, quiet())
+
+    summary = train_all(settings, quiet(), afresh=True)
+
+    assert "taking in" in summary["seconds"]
+
+
+def double(number: int) -> int:
+    if number == 13:
+        raise ValueError("thirteen")
+    return 2 * number
+
+
+@pytest.mark.parametrize("in_processes", [False, True], ids=["threads", "processes"])
+class TestSideBySide:
+    def test_every_result_comes(self, in_processes: bool) -> None:
+        assert sorted(side_by_side(double, range(10), 2, in_processes)) == list(range(0, 20, 2))
+
+    def test_an_error_comes_through_and_ends_it(self, in_processes: bool) -> None:
+        with pytest.raises(ValueError, match="thirteen"):
+            list(side_by_side(double, iter([1, 13, *range(100, 200)]), 2, in_processes))
+
+    def test_tasks_are_taken_when_they_can_be_worked_on(self, in_processes: bool) -> None:
+        taken = []
+
+        def tasks() -> object:
+            for number in range(100, 200):
+                taken.append(number)
+                yield number
+
+        results = side_by_side(double, tasks(), 2, in_processes)  # type: ignore[arg-type]
+        next(results)
+
+        assert len(taken) <= 4
+        results.close()  # type: ignore[attr-defined]
