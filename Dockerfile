@@ -1,6 +1,7 @@
 # Two images from one file: `docker build --target web -t demand-web .` and `--target pipeline -t demand-pipeline`.
 # They share every layer but the last lines: pulling both costs no more than pulling one. Which process a container is,
-# its command says (see deploy/container.py and docs/deploy.md). State lives in the volume /var/lib/demand.
+# its command says (see deploy/container.py and docs/deploy.md). State lives in /var/lib/demand: mount
+# a volume there.
 
 # Another base with Python 3.11, e.g. one that knows a company's package index and certificates: --build-arg PYTHON_IMAGE=…
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
@@ -47,7 +48,6 @@ ENV PATH="/app/.venv/bin:$PATH" \
     OPENBLAS_NUM_THREADS=1
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
-VOLUME /var/lib/demand
 
 # The pipeline: the code server unless the command is another name: daemon, dagster-web, mlflow, worker, first-training.
 FROM product AS pipeline

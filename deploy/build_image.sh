@@ -1,6 +1,6 @@
 #!/bin/bash
 # build_image.sh FOLDER: build the images demand-pipeline and demand-web from ../Dockerfile without a Docker engine, with
-# Debian's buildah; FOLDER gets its storage (delete it with the images). Needs root on Debian.
+# Debian's buildah; FOLDER gets its storage (a second build in it reuses layers; delete it with the images). Needs root on Debian.
 #
 # The public base image is stood in for by the same Debian and Python 3.11 made with debootstrap; with BASE_IMAGE=pull
 # it is pulled instead. How this machine reaches its package index (pip's and npm's settings, certificates) is mounted
@@ -96,7 +96,7 @@ if [ "${BASE_IMAGE:-}" = pull ]; then
     "${buildah[@]}" pull --quiet "$base_image" >/dev/null
 else
     make_base_archive
-    import_base
+    "${buildah[@]}" images --quiet "$base_image" >/dev/null 2>&1 || import_base
 fi
 pass_index_settings
 for target in pipeline web; do
