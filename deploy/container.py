@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from demand_assets.forecasting.dataset import DatasetFileError
 from demand_assets.instance import prepare_home
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare what the process needs and become it; an exit status only when that is impossible."""
     name = arguments[0] if arguments else ""
     try:
-        pipeline = Settings()
+        pipeline = Settings()  # type: ignore[call-arg]  # from the environment
         settings = RunSettings(dataset=pipeline.dataset, state=pipeline.state, listen_host="0.0.0.0")
         folders = Folders(pipeline.folder)
     except (DatasetFileError, ValueError) as error:
@@ -67,11 +69,16 @@ def main(arguments: Sequence[str]) -> int:
     folders.make()
     ours = container_environment(settings, folders, os.environ)
     if not name.startswith("web"):
-        prepare_home(type(folders.root)(ours["DAGSTER_HOME"]))
+        prepare_home(Path(ours["DAGSTER_HOME"]))
     for before in first(name, os.environ):
         subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)
+    return become(known[name], ours)
+
+
+def become(command: tuple[str, ...], ours: dict[str, str]) -> NoReturn:
+    """Go on as that command, so that it gets the container's signals itself."""
     os.chdir(PROJECT)
-    os.execvpe(known[name][0], known[name], ours)
+    os.execvpe(command[0], command, ours)
 
 
 if __name__ == "__main__":
