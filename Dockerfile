@@ -24,8 +24,9 @@ WORKDIR /app/webapp
 RUN PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund && python assets.py
 
 FROM ${PYTHON_IMAGE} AS product
+# The second folder is where Dagster's Helm chart puts DAGSTER_HOME.
 RUN useradd --no-log-init --uid 10001 --user-group --create-home demand \
-    && install -d -o demand -g demand /var/lib/demand
+    && install -d -o demand -g demand /var/lib/demand /opt/dagster/dagster_home
 WORKDIR /app
 COPY --from=packages /app/.venv .venv
 COPY demand_assets/ demand_assets/
