@@ -1,4 +1,4 @@
-"""``python -m deploy.check_image``: build the images without a Docker engine, run the product from them, and see a forecast.
+"""``python -m deploy.check_image``: build the images, run the product from them, see a forecast; no Docker needed.
 
 Needs root on Debian (see deploy/build_image.sh) and the packages of `make setup`. What is run is what Compose and
 Kubernetes run: ``python -m deploy.container NAME``. Everything that it starts, it ends; its folder is deleted.
