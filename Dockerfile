@@ -1,26 +1,32 @@
-# Two images from one file: `docker build --target web .` and `docker build --target pipeline .`
-# State lives in the volume /var/lib/demand; it and the servers' addresses are settings (see docs/architecture.md).
+# Two images from one file: `docker build --target web -t demand-web .` and `--target pipeline -t demand-pipeline`.
+# They share every layer but the last lines: pulling both costs no more than pulling one. Which process a container is,
+# its command says (see deploy/container.py and docs/deploy.md). State lives in /var/lib/demand: mount
+# a volume there.
 
-FROM docker.io/library/python:3.11-slim AS packages
+# Another base with Python 3.11, e.g. one that knows a company's package index and certificates: --build-arg PYTHON_IMAGE=…
+ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
+
+FROM ${PYTHON_IMAGE} AS installer
 WORKDIR /app
-COPY requirements/ requirements/
-RUN python -m venv /opt/uv \
-    && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
-    && python -m venv --without-pip .venv \
-    && /opt/uv/bin/uv pip sync --no-cache --python .venv/bin/python --require-hashes requirements/base.txt
+COPY requirements/uv.txt requirements/install.sh requirements/
+RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r requirements/uv.txt
+
+FROM installer AS packages
+COPY requirements/base.txt requirements/
+RUN python -m venv --without-pip .venv && sh requirements/install.sh .venv requirements/base.txt
 
 # The front-end libraries, fetched with a Node that stays in this stage.
-FROM packages AS front-end
-RUN python -m venv --without-pip /opt/node \
-    && /opt/uv/bin/uv pip sync --no-cache --python /opt/node/bin/python --require-hashes requirements/assets.txt
+FROM installer AS front-end
+COPY requirements/assets.txt requirements/
+RUN python -m venv --without-pip /opt/node && sh requirements/install.sh /opt/node requirements/assets.txt
 COPY webapp/package.json webapp/package-lock.json webapp/assets.py webapp/
-RUN cd webapp \
-    && PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund \
-    && python assets.py
+WORKDIR /app/webapp
+RUN PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund && python assets.py
 
-FROM docker.io/library/python:3.11-slim AS product
-RUN useradd --system --uid 10001 --create-home demand \
-    && install -d -o demand /var/lib/demand
+FROM ${PYTHON_IMAGE} AS product
+# The second folder is where Dagster's Helm chart puts DAGSTER_HOME.
+RUN useradd --no-log-init --uid 10001 --user-group --create-home demand \
+    && install -d -o demand -g demand /var/lib/demand /opt/dagster/dagster_home
 WORKDIR /app
 COPY --from=packages /app/.venv .venv
 COPY demand_assets/ demand_assets/
@@ -30,26 +36,29 @@ COPY datasets/ datasets/
 COPY deploy/ deploy/
 COPY workspace.yaml ./
 ENV PATH="/app/.venv/bin:$PATH" \
+    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
     DEMAND_STATE=/var/lib/demand \
     DEMAND_DATASET=/app/datasets/simulated.toml \
+    WEB_HOST=0.0.0.0 \
     DAGSTER_DISABLE_TELEMETRY=yes \
     MLFLOW_DISABLE_TELEMETRY=true \
     DO_NOT_TRACK=true \
-    OMP_NUM_THREADS=1
-USER demand
-VOLUME /var/lib/demand
+    OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1
+# By number, so that Kubernetes can see that it is not root.
+USER 10001:10001
 
-# The pipeline: the code server unless another command is given (dagster-webserver, dagster-daemon, mlflow server).
+# The pipeline: the code server unless the command is another name: daemon, dagster-web, mlflow, worker, first-training.
 FROM product AS pipeline
 EXPOSE 4000
-HEALTHCHECK --start-period=60s CMD ["dagster", "api", "grpc-health-check", "--port", "4000"]
-CMD ["dagster", "api", "grpc", "--host", "0.0.0.0", "--port", "4000", "--module-name", "demand_assets.definitions", \
-     "--location-name", "demand_assets", "--use-python-environment-entry-point", "--inject-env-vars-from-instance"]
+HEALTHCHECK --start-period=60s --interval=30s --timeout=20s CMD ["python", "-m", "deploy.health", "grpc://127.0.0.1:4000"]
+CMD ["python", "-m", "deploy.container", "code"]
 
-# The planner's app. `python -m webapp.sync` in a second container of this image keeps it in step with the registry.
+# The planner's app. A second container of this image, with the command `… web-sync` and the same volume, keeps it in
+# step with the registry.
 FROM product AS web
 EXPOSE 8000
-HEALTHCHECK --start-period=30s CMD ["python", "-m", "deploy.health", "http://127.0.0.1:8000/health"]
-CMD ["sh", "-c", "python -m flask --app webapp db upgrade && exec gunicorn --config webapp/gunicorn_conf.py \
-     --no-control-socket --bind 0.0.0.0:8000 webapp.wsgi:app"]
+HEALTHCHECK --start-period=60s --interval=30s --timeout=20s CMD ["python", "-m", "deploy.health", "http://127.0.0.1:8000/health"]
+CMD ["python", "-m", "deploy.container", "web"]

@@ -54,12 +54,19 @@ lint: setup ## check style, types, import rules and templates
 	@.venv/bin/lint-imports
 	@if [ -d webapp/templates ]; then .venv/bin/djlint --quiet --lint webapp/templates; fi
 
+lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests against their schemas
+	@sh deploy/setup_linters.sh
+	@.venv-deploy/bin/python deploy/lint_deploy.py
+
+check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)
+	@$(PY) -m deploy.check_image
+
 screenshot: setup ## take the README's picture from the real page (needs Chromium)
 	@$(PY) docs/take_screenshot.py
 
 clean: ## remove caches and the environment; the state in ./var stays
-	@rm -rf .venv .venv-benchmarks .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	@rm -rf .venv .venv-benchmarks .venv-deploy .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test train accuracy lint screenshot clean
+.PHONY: help setup run test train accuracy lint lint-deploy check-image screenshot clean

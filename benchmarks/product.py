@@ -59,7 +59,7 @@ def running(dataset: Path, ready: str) -> Iterator[Running]:
             seconds = time.monotonic() - started
             url = f"http://127.0.0.1:{ports['WEB_PORT']}"
             email, password = "planner@example.com", uuid4().hex
-            _sign_up(output, email, password)
+            sign_up(_sign_up_link(output), email, password)
             yield Running(url, f"http://127.0.0.1:{ports['MLFLOW_PORT']}", dataset, Path(folder) / "var", email,
                           password, seconds)
         finally:
@@ -82,14 +82,20 @@ def form_fields(form: BeautifulSoup) -> dict[str, str]:
     return {field["name"]: field.get("value", "") for field in form.select("input[type=hidden][name]")}
 
 
-def _sign_up(output: Path, email: str, password: str) -> None:
+def sign_up(link: str, email: str, password: str) -> requests.Session:
+    """Make the first account with the printed link; the session that is then signed in."""
+    session = requests.Session()
+    form = page(session, link).select_one("form:has([name=again])")
+    fields = form_fields(form) | {"email": email, "password": password, "again": password}
+    session.post(link, data=fields, timeout=30).raise_for_status()
+    return session
+
+
+def _sign_up_link(output: Path) -> str:
     link = re.search(r"http://\S+/first-admin/\S+", output.read_text())
     if link is None:
         raise RuntimeError(f"no sign-up link in the output:\n{output.read_text()}")
-    session = requests.Session()
-    form = page(session, link.group()).select_one("form:has([name=again])")
-    fields = form_fields(form) | {"email": email, "password": password, "again": password}
-    session.post(link.group(), data=fields, timeout=30).raise_for_status()
+    return link.group()
 
 
 def _wait(output: Path, process: "subprocess.Popen[bytes]", pattern: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a server answers; ``python -m deploy.health URL`` says so with its exit status."""
+"""Whether a server answers; ``python -m deploy.health URL`` says so with its exit status (http://… or grpc://…)."""
 
 import socket
 import sys
@@ -27,5 +27,26 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
+def answers_grpc(address: str, timeout_seconds: float = 10) -> bool:
+    """Whether Dagster's code server at ``host:port`` says that it serves."""
+    import grpc  # not needed by the launcher
+    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            answer = HealthStub(channel).Check(HealthCheckRequest(service="DagsterApi"), timeout=timeout_seconds)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == HealthCheckResponse.SERVING)
+
+
+def main(url: str) -> int:
+    """0 when it answers, 1 when it does not."""
+    if url.startswith("grpc://"):
+        return 0 if answers_grpc(url.removeprefix("grpc://")) else 1
+    return 0 if answers_http(url) else 1
+
+
 if __name__ == "__main__":
-    sys.exit(not answers_http(sys.argv[1]))
+    sys.exit(main(sys.argv[1]))

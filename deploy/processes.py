@@ -66,20 +66,20 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     workspace = str(PROJECT / "workspace.yaml")
     return [
         Process("mlflow", (
-            python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port),
+            python, "-m", "mlflow", "server", "--host", settings.listen_host, "--port", str(settings.mlflow_port),
             "--workers", "1", "--uvicorn-opts", "--log-level warning",
             "--backend-store-uri", f"sqlite:///{folders.mlflow / 'mlflow.db'}",
             # Clients on this machine write artifacts to disk themselves, which spares them a detour over HTTP.
             "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri()), niceness=3),
         Process("dagster-code", (
-            python, "-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", str(settings.code_port),
+            python, "-m", "dagster", "api", "grpc", "--host", settings.listen_host, "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
             "--location-name", "demand_assets", "--use-python-environment-entry-point",
             "--inject-env-vars-from-instance"), stop_seconds=40, niceness=3),
         Process("dagster-daemon", (
             str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("dagster-web", (
-            str(scripts / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(settings.dagster_port),
+            str(scripts / "dagster-webserver"), "--host", settings.listen_host, "--port", str(settings.dagster_port),
             "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("web", (
             python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",

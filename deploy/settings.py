@@ -29,7 +29,10 @@ class RunSettings(BaseSettings):
     """Periods to forecast; the dataset file's unless given."""
 
     web_host: str = "127.0.0.1"
-    """Address that the web app listens on; the other servers stay on the loopback address, they have no sign-in."""
+    """Address that the web app listens on."""
+    listen_host: str = "127.0.0.1"
+    """Address that the other servers listen on: the loopback address, for they have no sign-in. A container, whose
+    network is private, says otherwise."""
     web_port: Port = 8000
     dagster_port: Port = 3000
     mlflow_port: Port = 5000

@@ -1,0 +1,85 @@
+"""``python -m deploy.container NAME``: one process of the product, in the foreground, as a container's command.
+
+Compose, Kubernetes and `docker run` say the short name; the command lines are those of `make run`. Where the other
+processes are is told by DAGSTER_URL, MLFLOW_URL and CODE_HOST; where state lies by DEMAND_STATE and the stores' URLs.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from demand_assets.forecasting.dataset import DatasetFileError
+from demand_assets.instance import prepare_home
+from demand_assets.settings import Settings
+from deploy.processes import Folders, environment, processes
+from deploy.settings import PROJECT, RunSettings
+
+ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
+"""Set by `make run` to what is on the same machine; in containers by who starts them."""
+SHORT_NAMES = {"code": "dagster-code", "daemon": "dagster-daemon"}
+EXTRA = {
+    "worker": ("-m", "deploy.worker"),
+    "migrate": ("-m", "dagster", "instance", "migrate"),
+    "stores": ("-m", "deploy.stores"),
+}
+"""What containers need and `make run` does not, as arguments of Python."""
+
+
+def commands(settings: RunSettings, folders: Folders) -> dict[str, tuple[str, ...]]:
+    """Name -> command line of everything that a container can be."""
+    ours = {process.name: process.command for process in processes(settings, folders)}
+    short = {name: ours.pop(long) for name, long in SHORT_NAMES.items()}
+    return short | ours | {name: (sys.executable, *arguments) for name, arguments in EXTRA.items()}
+
+
+def first(name: str, outer: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Modules of Python, with arguments, that run to their end before that process starts."""
+    if name == "web":
+        return [("-m", "deploy.web_database")]
+    if name == "code" and outer.get("RUN_LAUNCHER", "local") == "local":
+        # The runs are children of the code server and ended with its container; nobody else would notice.
+        return [("-m", "deploy.unfinished_runs")]
+    return []
+
+
+def container_environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the process: as in `make run`, but for where the others are."""
+    given = {name: outer[name] for name in ELSEWHERE if outer.get(name)}
+    ours = environment(settings, folders, outer) | given
+    return ours | {"MLFLOW_TRACKING_URI": ours["MLFLOW_URL"]}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare what the process needs and become it; an exit status only when that is impossible."""
+    name = arguments[0] if arguments else ""
+    try:
+        pipeline = Settings()  # type: ignore[call-arg]  # from the environment
+        settings = RunSettings(dataset=pipeline.dataset, state=pipeline.state, listen_host="0.0.0.0")
+        folders = Folders(pipeline.folder)
+    except (DatasetFileError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    known = commands(settings, folders)
+    if name not in known:
+        print(f"{name!r} is no process of the product; say one of {', '.join(sorted(known))}", file=sys.stderr)
+        return 2
+    folders.make()
+    ours = container_environment(settings, folders, os.environ)
+    if not name.startswith("web"):
+        prepare_home(Path(ours["DAGSTER_HOME"]))
+    for before in first(name, os.environ):
+        subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)
+    return become(known[name], ours)
+
+
+def become(command: tuple[str, ...], ours: dict[str, str]) -> NoReturn:
+    """Go on as that command, so that it gets the container's signals itself."""
+    os.chdir(PROJECT)
+    os.execvpe(command[0], command, ours)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

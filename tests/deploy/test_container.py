@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.container import EXTRA, commands, container_environment, first, main
+from deploy.processes import Folders, processes
+from deploy.settings import PROJECT, RunSettings
+from deploy.stores import Stores, create_buckets
+
+FOLDERS = Folders(Path("/srv/state/shop"))
+SETTINGS = RunSettings(listen_host="0.0.0.0")
+
+
+def test_a_container_can_be_every_process_of_make_run():
+    known = commands(SETTINGS, FOLDERS)
+
+    ours = [process.command for process in processes(SETTINGS, FOLDERS)]
+    assert set(ours) <= set(known.values())
+    assert {"code", "daemon", "dagster-web", "mlflow", "web", "web-sync", "first-training", *EXTRA} == set(known)
+
+
+@pytest.mark.parametrize("name", ["code", "dagster-web", "mlflow"])
+def test_servers_listen_for_other_containers(name):
+    command = commands(SETTINGS, FOLDERS)[name]
+
+    assert command[command.index("--host") + 1] == "0.0.0.0"
+
+
+def test_the_others_are_where_the_container_was_told():
+    ours = container_environment(SETTINGS, FOLDERS, {"MLFLOW_URL": "http://mlflow:5000", "CODE_HOST": "code"})
+
+    assert ours["MLFLOW_TRACKING_URI"] == ours["MLFLOW_URL"] == "http://mlflow:5000"
+    assert ours["CODE_HOST"] == "code"
+    assert ours["DAGSTER_HOME"] == "/srv/state/shop/dagster"
+
+
+def test_runs_that_ended_with_the_code_server_are_closed_unless_workers_have_them():
+    assert first("code", {}) == [("-m", "deploy.unfinished_runs")]
+    assert first("code", {"RUN_LAUNCHER": "celery"}) == []
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEMAND_DATASET", str(PROJECT / "datasets" / "simulated.toml"))
+    monkeypatch.setenv("DEMAND_STATE", str(tmp_path))
+
+    assert main(["dagit"]) == 2
+
+    assert "'dagit' is no process of the product; say one of code, daemon" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_stores_on_a_server_are_created():
+    stores = Stores(dagster_database_url="postgresql+psycopg2://a:b@host/dagster", web_database_url="sqlite:///app.db",
+                    mlflow_artifacts_url="s3://mlflow/artifacts", demand_store_url="/srv/demand")
+
+    assert stores.databases == ["postgresql+psycopg2://a:b@host/dagster"]
+    assert stores.buckets == ["mlflow"]
+
+
+def test_missing_buckets_are_created_once(object_store):
+    assert create_buckets(["demand", "mlflow"]) == ["demand", "mlflow"]
+    assert create_buckets(["demand", "mlflow"]) == []
+
+
+@pytest.fixture
+def object_store(monkeypatch):
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    for name, value in {"AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
+                        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+                        "AWS_DEFAULT_REGION": "us-east-1", "NO_PROXY": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
