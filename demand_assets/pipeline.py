@@ -113,7 +113,7 @@ class Pipeline:
 
     def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
                clock: Clock) -> Iterator[Part]:
-        together = max(1, min(TRAINED_TOGETHER, len(region_items) // (4 * self.cores)))  # nobody waits long for the last
+        together = max(1, min(TRAINED_TOGETHER, len(region_items) // (4 * self.cores)))  # none waits long
         parts, plots = list(_parts(region_items, together)), len(region_items) <= PLOTS_UP_TO
         if "candidate_model" not in wanted:
             tasks = (Train(some, wanted, asked, plots) for some in parts)
