@@ -1,7 +1,7 @@
 """Trains what is missing when the product starts, and says how far it is.
 
 Runs once, after the servers answer: region-items of the source that have no model and are not being trained already
-are trained through Dagster like any retrain; the promotion sensor judges them. Started again, it goes on with the rest.
+are trained and judged through Dagster like any retrain. Started again, it goes on with the rest.
 """
 
 import sys

@@ -7,7 +7,7 @@ disturbs its neighbours. What happens is written to the journal, which the web a
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -172,6 +172,9 @@ class Pipeline:
                 requested = Asked(outcome.details.get("request_id") or asked.request_id, asked.run_id, asked.by)
                 step: Step = "promoted" if outcome.decision.verdict == "promote" else "kept"
                 Journal(self.store).write([self._entry(step, outcome, requested)])
+            if asked.request_id and outcome.details.get("request_id", asked.request_id) != asked.request_id:
+                replaced = f"a later retrain's v{outcome.details['version']} was judged instead: {outcome.reason}"
+                Journal(self.store).write([self._entry("kept", replace(outcome, reason=replaced), asked)])
             yield outcome
 
     def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame) -> Outcome:
@@ -236,8 +239,11 @@ class Pipeline:
         if entry.production is not None and entry.production != entry.candidate:
             production = self._production(region_item, entry.production)
         decision = contest(self._demand(region_item), self.dataset, candidate, production, region_item)
+        now = self.registry.entry(region_item)
+        if now is None or now.production != entry.production:
+            return self._judge(region_item, asked)  # another run promoted meanwhile: judge against what it promoted
         self.registry.record_decision(region_item, entry.candidate, decision, asked.request_id or details["request_id"],
-                                      asdict(candidate.card), before=entry)
+                                      asdict(candidate.card), before=now)
         return Outcome(region_item, reason=decision.reason, decision=decision, model=candidate,
                        details={**details, **decision.numbers, "verdict": decision.verdict})
 
