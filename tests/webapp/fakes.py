@@ -21,6 +21,7 @@ class Carried:
     sent: Sent
     request_id: str
     keys: list[str]
+    is_range: bool = False
     state: CarrierState = "waiting"
 
 
@@ -48,8 +49,8 @@ class FakeDagster:
     def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
         return self._launch(Sent("backfill", f"backfill{len(self.carried)}"), request_id, keys)
 
-    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
-        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys)
+    def launch_run(self, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
+        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys, is_range)
 
     def state(self, sent: Sent, request_id: str) -> CarrierState:
         self._answer()
@@ -68,11 +69,11 @@ class FakeDagster:
     def link(self, sent: Sent) -> str:
         return f"http://dagster.test/{sent.carrier}/{sent.id}"
 
-    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str]) -> Sent:
+    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
         self._answer()
         if unknown := set(keys) - set(self.keys):
             raise DagsterRefusedError(f"Dagster refuses: Partition keys {sorted(unknown)} could not be found")
-        self.carried.append(Carried(sent, request_id, list(keys)))
+        self.carried.append(Carried(sent, request_id, list(keys), is_range))
         if self.answer_gets_lost:
             self.answer_gets_lost = False
             raise DagsterUnsureError("Dagster did not answer in time")

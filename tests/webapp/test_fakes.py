@@ -140,6 +140,9 @@ def test_what_was_sent_is_found_by_its_request(dagster: Any) -> None:
     dagster.check()
     assert dagster.partition_keys() == ["a|1", "a|2", "b|1"]
     run = dagster.launch_run("request 1", ["a|1", "b|1"])
+    for request_id, keys in (("one", ["a|2"]), ("two neighbours", ["a|2", "b|1"])):
+        neighbours = dagster.launch_run(request_id, keys, is_range=True)
+        assert dagster.find(request_id) == neighbours
     backfill = dagster.launch_backfill("request 2", ["a|1", "a|2"], "two")
 
     assert (run.carrier, backfill.carrier) == ("run", "backfill")
