@@ -174,7 +174,7 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
 def test_a_running_retrain_asks_again_every_two_seconds(client: FlaskClient) -> None:
     ask_for_retrain(client, [KETTLE.key])
 
-    assert page(client.get("/retrains/1/progress")).select_one("#retrain-1")["hx-trigger"] == "every 2s"  # type: ignore[index]
+    assert page(client.get("/retrains/1/progress")).select_one("#retrain-1")["hx-trigger"] == "every 1s"  # type: ignore[index]
 
 
 def test_decisions_of_other_requests_change_nothing_here(client: FlaskClient, background: Background) -> None:
