@@ -46,7 +46,7 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
                            dynamic_partitions_requests=[region_items.build_add_request(new)] if new else [])
 
 
-@dg.sensor(job=promote, minimum_interval_seconds=3, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(job=promote, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
 def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Judge candidates that the run which trained them does not judge itself, all in one run.
 

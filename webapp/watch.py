@@ -63,6 +63,8 @@ class Watch:
         self._files = files
         self._seen: dict[str, tuple[int, RegistryEntry]] = {}
         """What was seen lately and comes again in the overlap."""
+        self._settled_at = monotonic() + OVERLAP_MS / 1000
+        """From then on the overlap is not looked at again, until something changes."""
         self._size = FIRST_PAGE
         self._sweep_token = ""
         self._announced = 0
@@ -80,15 +82,15 @@ class Watch:
         Raises: RegistryDownError: the registry does not answer.
         """
         mark = db.session.get(Watermark, "registry")
-        since = int(mark.value) - OVERLAP_MS if mark else 0
+        overlap = OVERLAP_MS if monotonic() < self._settled_at else 0
+        since = int(mark.value) - overlap if mark else 0
         db.session.rollback()
+        self._seen = {name: seen for name, seen in self._seen.items() if seen[0] >= since}
         size = min(self._size + len(self._seen), LARGEST_PAGE)
         page = self._registry.page(size)
         self._note([entry for changed, entry in page.entries
                     if changed >= since and self._seen.get(entry.name) != (changed, entry)])
-        oldest = page.newest - OVERLAP_MS
-        self._seen = {name: seen for name, seen in self._seen.items() if seen[0] >= oldest} | {
-            entry.name: (changed, entry) for changed, entry in page.entries if changed >= oldest}
+        self._seen |= {entry.name: (changed, entry) for changed, entry in page.entries if changed >= since}
         whole = not page.token or page.oldest < since
         if whole or size == LARGEST_PAGE:
             self._size = FIRST_PAGE
@@ -122,6 +124,7 @@ class Watch:
         known = mark.value if mark else ""
         db.session.rollback()
         if known != str(newest):
+            self._settled_at = monotonic() + OVERLAP_MS / 1000
             with writing():
                 set_watermark("registry", str(newest))
 

@@ -71,6 +71,11 @@ def test_more_changes_than_a_question_brings_are_found_by_the_next_the_newest_fi
         assert wanted(app) == {ODD, *MANY[-FIRST_PAGE:]}
         assert looking.look()
         assert wanted(app) == {ODD, *MANY}
+        looking.look()
+        looking._settled_at = 0.0  # some time later
+        looking.look()
+
+    assert registry.pages_asked[-1] == FIRST_PAGE + 1
 
 
 def test_after_a_time_of_being_down_everything_since_is_found(app: Flask, background: Background,
