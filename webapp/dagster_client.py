@@ -79,7 +79,7 @@ class Dagster(Protocol):
 
         Args:
             keys: any region-items; a contiguous range, in Dagster's order, where ``is_range``: Dagster then plans each
-                partition before the run starts, which takes some 30 ms for each.
+                partition before it answers, some 10 ms of processor time for each.
         Raises: DagsterRefusedError.
         """
 
