@@ -18,6 +18,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -57,6 +58,7 @@ SETTLE_SECONDS = 15
 def main() -> None:
     """Measure and report."""
     given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it stops all that it started
     with tempfile.TemporaryDirectory(prefix="loop-") as folder:
         dataset = _dataset(Path(folder), given.region_items)
         with running(dataset, ready=r"nothing is missing|(\d+) of \1 decided") as product:

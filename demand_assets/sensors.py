@@ -19,6 +19,8 @@ from demand_assets.partitions import PARTITIONS_PER_RUN, missing_keys, region_it
 from demand_assets.resources import PipelineResource
 
 CANDIDATES_PER_TICK = 500
+MEASURING_WAITS_SECONDS = 600
+"""How long new demand waits to be measured while a retrain needs the processor."""
 UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
               dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -92,6 +94,9 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new demand")
+    waiting = datetime.now(UTC).timestamp() - records[0].timestamp
+    if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, "retrain"):
+        return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait")
     last = records[-1].storage_id
     keys = sorted({record.partition_key for record in records if record.partition_key})
     return dg.SensorResult(

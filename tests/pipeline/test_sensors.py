@@ -194,6 +194,10 @@ def test_production_is_measured_when_demand_was_refreshed(
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=selection_config(keys[:2], op="judge"))
 
+    retraining = instance.create_run_for_job(defs.resolve_job_def("retrain"), status=dg.DagsterRunStatus.STARTED,
+                                             tags={"demand/kind": "retrain"})
+    assert "are being retrained" in watch_production(context(instance, resource)).skip_reason.skip_message
+    instance.report_run_canceled(retraining)
     request = watch_production(context(instance, resource)).run_requests[0]
     result = monitor.execute_in_process(instance=instance, resources={"pipeline": resource},
                                         run_config=request.run_config)
