@@ -66,6 +66,7 @@ class Watch:
         self._settled_at = monotonic() + OVERLAP_MS / 1000
         """From then on the overlap is not looked at again, until something changes."""
         self._size = FIRST_PAGE
+        self._newest = 0
         self._sweep_token = ""
         self._announced = 0
 
@@ -77,8 +78,9 @@ class Watch:
         return mark is None
 
     def look(self) -> bool:
-        """Take up what changed since the last look, newest first; whether one query could tell all of it.
+        """Take up what changed since the last look, newest first; what one query did not bring, the next brings.
 
+        Returns: False when more changed than any look brings, so that a sweep must.
         Raises: RegistryDownError: the registry does not answer.
         """
         mark = db.session.get(Watermark, "registry")
@@ -190,6 +192,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         row.candidate_version = entry.candidate
         row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
         row.decided_at = moment(entry.decided_at)
+        is_another = row.wanted_version != entry.production
         row.wanted_version = entry.production
         row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
                       "source": entry.source}
@@ -197,8 +200,8 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
             row.production_version, row.fetch_after, row.model_problem = None, None, ""
         elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():
             take_over(row)
-        else:
-            row.fetch_after = row.fetch_after or now()
+        elif is_another or row.fetch_after is None:
+            row.fetch_after, row.model_problem = now(), ""
         note_best(row)
         refresh_status(row)
         _close_judged(entry)

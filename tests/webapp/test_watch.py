@@ -111,6 +111,19 @@ def test_the_newest_is_announced_first_and_what_failed_last(app: Flask, backgrou
         assert not looking.announce_wanted(seconds=0)
 
 
+def test_a_version_after_one_that_failed_does_not_wait_for_the_next_try(app: Flask, background: Background,
+                                                                       registry: FakeRegistry,
+                                                                       model: ForecastModel) -> None:
+    registry.damage(KETTLE, registry.promote(KETTLE, model))
+    background.watch(sweep=True)
+    assert announced(app) == set()
+
+    registry.promote(KETTLE, model)
+    background.watch()
+
+    assert announced(app) == {KETTLE}
+
+
 def test_files_are_fetched_from_where_the_entry_says(background: Background, registry: FakeRegistry,
                                                      model: ForecastModel) -> None:
     told: list[str] = []
