@@ -126,6 +126,8 @@ class RegistryLoop:
                 self._is_announcing = False
                 self._pooled_watch.announce_wanted()
                 self._is_announcing = self._watch.announce_wanted(self._look.seconds_left)
+            if not self._is_announcing:
+                self._watch.note_swept(self._look.seconds_left)
         except RegistryDownError as error:
             note("mlflow", False, str(error))
         else:

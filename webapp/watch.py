@@ -7,6 +7,7 @@ where the registry's entry says they are.
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -32,6 +33,7 @@ TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
 FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 500
 """Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
+SWEPT_AT_ONCE = 20
 OVERLAP_MS = 10_000
 """What changed so long before the last change seen is looked at again: the clocks of several MLflow servers differ,
 and a change is dated a moment before it can be seen. What comes still later, the sweep finds."""
@@ -68,6 +70,8 @@ class Watch:
         self._size = FIRST_PAGE
         self._newest = 0
         self._sweep_token = ""
+        self._swept: dict[str, RegistryEntry] = {}
+        """What a sweep brought and is not written down yet."""
         self._announced = 0
 
     @property
@@ -90,6 +94,8 @@ class Watch:
         self._seen = {name: seen for name, seen in self._seen.items() if seen[0] >= since}
         size = min(self._size + len(self._seen), LARGEST_PAGE)
         page = self._registry.page(size)
+        for _, entry in page.entries:
+            self._swept.pop(entry.name, None)  # what a sweep brought of it is older
         self._note([entry for changed, entry in page.entries
                     if changed >= since and self._seen.get(entry.name) != (changed, entry)])
         self._seen |= {entry.name: (changed, entry) for changed, entry in page.entries if changed >= since}
@@ -102,19 +108,31 @@ class Watch:
         return whole or size < LARGEST_PAGE
 
     def sweep(self) -> bool:
-        """Take up the next page of everything; whether it was the last.
+        """Ask for the next page of everything, once the one before is written down; whether it was the last.
 
         Raises: RegistryDownError: the registry does not answer.
         """
+        self.note_swept()
         is_new, is_first = self.is_new_here, not self._sweep_token
         page = self._registry.page(LARGEST_PAGE if is_new else SWEEP_PAGE, self._sweep_token)
-        self._note([entry for _, entry in page.entries])
+        self._swept = {entry.name: entry for _, entry in page.entries}
+        if is_new:
+            self.note_swept()
         if is_first:
             self._newest = page.newest
         self._sweep_token = page.token
         if is_new and not page.token:
             self._set_mark(self._newest)
         return not page.token
+
+    def note_swept(self, seconds: float = inf) -> None:
+        """Write down what a sweep brought, for so long; the rest the next time."""
+        until = monotonic() + seconds
+        while self._swept and monotonic() < until:
+            some = list(self._swept.values())[:SWEPT_AT_ONCE]
+            self._note(some)
+            for entry in some:
+                del self._swept[entry.name]
 
     def _note(self, entries: Sequence[RegistryEntry]) -> None:
         for start in range(0, len(entries), ENTRIES_AT_ONCE):

@@ -211,6 +211,7 @@ class Background:
             watch = Watch(self.registry, self.services, files)
             while sweep and not watch.sweep():
                 pass
+            watch.note_swept()
             watch.look()
             watch.announce_wanted(seconds=60)
             if sweep:

@@ -92,6 +92,18 @@ def test_after_a_time_of_being_down_everything_since_is_found(app: Flask, backgr
     assert wanted(app) == {ODD, *MANY}
 
 
+def test_what_a_sweep_brought_never_replaces_what_was_seen_later(app: Flask, background: Background,
+                                                                 registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    with app.app_context():
+        looking = watch(background)
+        looking.sweep()
+        registry.promote(KETTLE, model)
+        looking.look()
+        looking.note_swept()
+        assert db.session.get_one(RegionItemRow, KETTLE.key).wanted_version == 2
+
+
 def test_the_newest_is_announced_first_and_what_failed_last(app: Flask, background: Background,
                                                             registry: FakeRegistry, model: ForecastModel) -> None:
     with app.app_context():
