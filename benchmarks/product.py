@@ -17,6 +17,8 @@ from uuid import uuid4
 import requests
 from bs4 import BeautifulSoup
 
+from demand_assets.forecasting.dataset import load_dataset
+
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 900
 PORTS = ("WEB_PORT", "DAGSTER_PORT", "MLFLOW_PORT", "CODE_PORT")
@@ -30,10 +32,16 @@ class Running:
     mlflow_url: str
     dataset: Path
     state: Path
+    ports: dict[str, str]
     email: str
     password: str
     seconds_to_forecast: float
     """From the start of ``make run``, its environment being there, until every region-item was decided."""
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of this dataset is."""
+        return self.state / load_dataset(self.dataset).name
 
     def planner(self) -> requests.Session:
         """A signed-in session."""
@@ -60,8 +68,8 @@ def running(dataset: Path, ready: str) -> Iterator[Running]:
             url = f"http://127.0.0.1:{ports['WEB_PORT']}"
             email, password = "planner@example.com", uuid4().hex
             sign_up(_sign_up_link(output), email, password)
-            yield Running(url, f"http://127.0.0.1:{ports['MLFLOW_PORT']}", dataset, Path(folder) / "var", email,
-                          password, seconds)
+            yield Running(url, f"http://127.0.0.1:{ports['MLFLOW_PORT']}", dataset, Path(folder) / "var", ports,
+                          email, password, seconds)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(120)

@@ -1,7 +1,7 @@
 """Trains what is missing when the product starts, and says how far it is.
 
 Runs once, after the servers answer: region-items of the source that have no model and are not being trained already
-are trained through Dagster like any retrain; the promotion sensor judges them. Started again, it goes on with the rest.
+are trained and judged through Dagster like any retrain. Started again, it goes on with the rest.
 """
 
 import sys
@@ -55,8 +55,7 @@ def main() -> int:
 
 def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[RegionItem]) -> list[RegionItem]:
     """Region-items without any version, neither in training now nor refused by the validation before."""
-    entries, _ = pipeline.registry.entries_since(0)
-    present = {entry.region_item.key for entry in entries}
+    present = {entry.region_item.key for entry in pipeline.registry.entries()}
     for run in instance.get_runs(dg.RunsFilter(job_name="retrain", statuses=UNFINISHED)):
         present |= set(run.run_config.get("ops", {}).get("region_item", {}).get("config", {}).get("region_items", []))
     return [one for one in wanted if one.key not in present

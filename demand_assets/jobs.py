@@ -18,9 +18,10 @@ refresh = dg.define_asset_job(
     "refresh", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features").without_checks(),
     tags={KIND_TAG: "refresh"}, description="New demand into the store; models stay as they are.")
 retrain = dg.define_asset_job(
-    "retrain", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features",
-                                                  "candidate_model").without_checks(),
-    tags={KIND_TAG: "retrain"}, description="New demand and a new candidate for each region-item asked for.")
+    "retrain", selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features", "candidate_model",
+                                                  "production_model").without_checks(),
+    tags={KIND_TAG: "retrain"},
+    description="New demand, a new candidate and the gate's decision for each region-item asked for.")
 
 pool = dg.define_asset_job("pool", selection=dg.AssetSelection.assets("pooled_model"), tags={KIND_TAG: "pool"},
                            description="A new pooled model, on which retrained models stand from then on.")

@@ -42,14 +42,15 @@ class Outcome:
     lines: dict[str, list[float]] = field(default_factory=dict)
     """Colour -> values of a plot."""
 
-    def entry(self, asked: Asked) -> Entry | None:
+    def entries(self, asked: Asked) -> list[Entry]:
         """What the journal says of it; nothing where there is nothing new."""
-        step = self._step
-        if step is None:
-            return None
-        request_id = self.details.get("request_id") if self.asset == "production_model" else None
-        return Entry(self.region_item, step, request_id=request_id or asked.request_id, run_id=asked.run_id,
-                     reason=self.reason, numbers=self.details)
+        request_id = self.details.get("request_id") or asked.request_id
+        entries = [Entry(self.region_item, self._step, request_id=request_id, run_id=asked.run_id, reason=self.reason,
+                         numbers=self.details)] if self._step else []
+        if asked.request_id and request_id != asked.request_id:
+            reason = f"a later retrain's v{self.details['version']} was judged instead: {self.reason}"
+            entries.append(Entry(self.region_item, "kept", asked.request_id, asked.run_id, reason, self.details))
+        return entries
 
     @property
     def _step(self) -> Step | None:

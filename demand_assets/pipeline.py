@@ -157,7 +157,7 @@ class Pipeline:
 
         def told(outcomes: Sequence[Outcome]) -> None:
             nonlocal written
-            waiting.extend(entry for outcome in outcomes if (entry := outcome.entry(asked)))
+            waiting.extend(entry for outcome in outcomes for entry in outcome.entries(asked))
             if monotonic() - written >= JOURNAL_SECONDS:
                 journal.write(waiting)
                 waiting.clear()

@@ -19,8 +19,8 @@ from demand_assets.partitions import PARTITIONS_PER_RUN, missing_keys, region_it
 from demand_assets.resources import PipelineResource
 
 CANDIDATES_PER_TICK = 500
-GATHER_SECONDS = 20
-"""How long a candidate waits for others of a retrain that is still under way: each judging run costs a start."""
+MEASURING_WAITS_SECONDS = 600
+"""How long new demand waits to be measured while a retrain needs the processor."""
 UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
               dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -48,9 +48,12 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
                            dynamic_partitions_requests=[region_items.build_add_request(new)] if new else [])
 
 
-@dg.sensor(job=promote, minimum_interval_seconds=3, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(job=promote, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
 def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Judge all new candidates in one run; those that arrive while one is under way wait for the next."""
+    """Judge candidates that the run which trained them does not judge itself, all in one run.
+
+    A retrain decides in its own run; this is for candidates made otherwise, or left by a run that was cut off.
+    """
     if _unfinished(context.instance, "promotion"):
         return dg.SensorResult(skip_reason="candidates are being judged; the next ones come after")
     after = int(context.cursor or 0)
@@ -59,20 +62,24 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         limit=CANDIDATES_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new candidate")
-    waiting = datetime.now(UTC).timestamp() - records[0].timestamp
-    if waiting < GATHER_SECONDS and _unfinished(context.instance, "retrain"):
-        return dg.SensorResult(skip_reason="a retrain is under way and will bring more candidates; they are judged "
-                                           "together")
-    last = records[-1].storage_id
-    made = {record.partition_key: record.storage_id for record in records if record.partition_key}
+    still_deciding = {run_id for run_id in {record.run_id for record in records}
+                      if _will_judge(context.instance, run_id)}
+    made = {record.partition_key: record.storage_id for record in records
+            if record.partition_key and record.run_id not in still_deciding}
+    # The next look begins again at the first candidate that was left to its run: that run may be cut off yet.
+    first_left = min((record.storage_id for record in records if record.run_id in still_deciding), default=None)
+    last = records[-1].storage_id if first_left is None else first_left - 1
+    if not made:
+        return dg.SensorResult(skip_reason="their runs judge them", cursor=str(last))
     judged = {record.partition_key: record.storage_id for record in context.instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey("production_model"), after_storage_id=records[0].storage_id,
                               asset_partitions=list(made)), limit=2 * CANDIDATES_PER_TICK, ascending=False).records}
     keys = sorted(key for key, candidate in made.items() if judged.get(key, 0) < candidate)
     if not keys:
         return dg.SensorResult(skip_reason="judged in the run that trained them", cursor=str(last))
+    newest = max(made[key] for key in keys)
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"promote-{after}-{last}", run_config=selection_config(keys, op="judge"),
+        [dg.RunRequest(run_key=f"promote-{after}-{newest}", run_config=selection_config(keys, op="judge"),
                        tags={ASKED_BY_TAG: "promotion sensor"})], cursor=str(last))
 
 
@@ -87,6 +94,9 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new demand")
+    waiting = datetime.now(UTC).timestamp() - records[0].timestamp
+    if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, "retrain"):
+        return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait")
     last = records[-1].storage_id
     keys = sorted({record.partition_key for record in records if record.partition_key})
     return dg.SensorResult(
@@ -130,6 +140,13 @@ def _requests(job: str, keys: Sequence[str], why: str, run_key: str) -> Iterator
             tags[REQUEST_TAG] = f"sensor-{uuid4().hex[:12]}"
         yield dg.RunRequest(run_key=f"{job}-{run_key}-{start}", job_name=job, tags=tags,
                             run_config=selection_config(keys[start:start + PARTITIONS_PER_RUN]))
+
+
+def _will_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether the run is not over and is meant to make production models too."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status in UNFINISHED and dg.AssetKey("production_model") in (
+        instance.get_asset_keys_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED))
 
 
 def _unfinished(instance: dg.DagsterInstance, kind: str) -> bool:

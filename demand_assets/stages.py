@@ -16,6 +16,7 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import features_table, series_features
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryEntry, TrainingBatch
 from demand_assets.forecasting.store import DemandStore
@@ -167,14 +168,24 @@ class Stages:
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
         yield Outcome(region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {}, details={
             "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
-        if decision:
+        if decision and self._is_out_of_date(decision, before):
+            yield self._judge(region_item, task.asked, clock)
+        elif decision:
             with clock("promote"):
                 self.registry.record_decision(
                     region_item, version, decision, task.asked.request_id, asdict(model.card),
-                    before=before or RegistryEntry(region_item, "", None, None), is_told=True)
+                    before=before or RegistryEntry(region_item, "", None, None), is_told=True,
+                    source=task.batch.source(region_item))
             yield Outcome(region_item, "production_model", reason=decision.reason, details={
                 "version": version, "replaced": before.production if before else None,
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
+
+    def _is_out_of_date(self, decision: Decision, before: RegistryEntry | None) -> bool:
+        """Whether a promotion would replace another model than the one that the candidate was compared with."""
+        if decision.verdict != "promote" or before is None:
+            return False
+        now = self.registry.entry(before.region_item)
+        return now is None or now.production != before.production
 
     def _judge(self, region_item: RegionItem, asked: Asked, clock: Clock) -> Outcome:
         with clock("register"):
@@ -182,23 +193,24 @@ class Stages:
         if entry is None or entry.candidate is None:
             return Outcome(region_item, "production_model", "quarantined",
                            "no candidate was ever trained, so there is nothing to judge")
-        details = {"version": entry.candidate, "replaced": entry.production}
+        tags = self.registry.tags(region_item, entry.candidate)
+        details = {"version": entry.candidate, "replaced": entry.production, "request_id": tags.get("request_id", "")}
         if entry.decided == entry.candidate:
             return Outcome(region_item, "production_model", reason=f"already judged: {entry.decision}: {entry.reason}",
                            details=details)
         with clock("gate"):
-            tags = self.registry.tags(region_item, entry.candidate)
             candidate = self.registry.load(region_item, entry.candidate)
             in_production = entry.production if entry.production != entry.candidate else None
             decision = contest(self.store.read("demand", region_item), self.dataset, candidate,
                                self._production(region_item, in_production), region_item)
-        request_id = asked.request_id or tags.get("request_id", "")
+        if self._is_out_of_date(decision, entry):
+            return self._judge(region_item, asked, clock)  # another run promoted meanwhile
         with clock("promote"):
-            self.registry.record_decision(region_item, entry.candidate, decision, request_id, asdict(candidate.card),
-                                          before=entry)
+            self.registry.record_decision(
+                region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id),
+                asdict(candidate.card), before=entry)
         return Outcome(region_item, "production_model", reason=decision.reason,
-                       details={**details, "request_id": tags.get("request_id", ""), **decision.numbers,
-                                "verdict": decision.verdict})
+                       details={**details, **decision.numbers, "verdict": decision.verdict})
 
     def _production(self, region_item: RegionItem, version: int | None) -> ForecastModel | None:
         if version is None:

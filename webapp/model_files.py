@@ -19,8 +19,8 @@ Stamp = tuple[tuple[str, int, int], ...]
 class FetchesFiles(Protocol):
     """What is asked of the model registry here."""
 
-    def fetch(self, name: str, version: int, folder: Path) -> Path:
-        """Download a version's files to ``folder/name/version``."""
+    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
+        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
 
 
 class ModelFiles:
@@ -32,10 +32,12 @@ class ModelFiles:
         self._pooled: dict[int, tuple[Stamp, PooledModel]] = {}
         self._stands_on: dict[Path, int] = {}
 
-    def whole(self, region_item: RegionItem, version: int) -> ForecastModel:
+    def whole(self, region_item: RegionItem, version: int, source: str = "") -> ForecastModel:
         """That version, with its files and those of the pooled version that it stands on on disk.
 
         A damaged copy is fetched again.
+        Args:
+            source: where the registry keeps its files; asked for when they must be fetched, unless given.
         Raises: ModelFilesError: the registry's files are damaged. NotRegisteredError: the registry has no such version.
             RegistryDownError: files must be fetched and the registry does not answer.
         """
@@ -43,13 +45,13 @@ class ModelFiles:
         try:
             needed = pooled_version(folder)
         except ModelFilesError:
-            self._fetch_again(folder)
+            self._fetch_again(folder, source)
             needed = pooled_version(folder)
         pooled = self.whole_pooled(needed)
         try:
             return ForecastModel.load(folder, pooled, version)
         except ModelFilesError:
-            self._fetch_again(folder)
+            self._fetch_again(folder, source)
             return ForecastModel.load(folder, pooled, version)
 
     def whole_pooled(self, version: int) -> PooledModel:
@@ -95,9 +97,9 @@ class ModelFiles:
             if int(version.name) not in needed:
                 shutil.rmtree(version, ignore_errors=True)
 
-    def _fetch_again(self, folder: Path) -> None:
+    def _fetch_again(self, folder: Path, source: str = "") -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        self._registry.fetch(folder.parent.name, int(folder.name), folder.parent.parent)
+        self._registry.fetch(folder.parent.name, int(folder.name), folder.parent.parent, source)
 
 
 def _versions(folder: Path) -> list[Path]:

@@ -13,13 +13,14 @@ from webapp.tables import RegionItemRow, Retrain
 
 log = logging.getLogger(__name__)
 
-BACKFILL_FROM = 10
-"""Fewer region-items than this go as one run even when they are neighbours: a backfill waits for the daemon's next
-tick, up to 30 s, before it starts anything; a run starts at once."""
-LARGEST_RUN = 250
-"""A scattered pick goes as one run with its keys, since a backfill starts one run (10 s each) for every contiguous
-range; beyond this size the backfill's parallel chunks win all the same, if its ranges are few."""
+LARGEST_RUN = 1000
+"""Up to this many region-items go as one run, which starts at once. A backfill waits for the daemon's next look, up to
+30 s, and starts one run (some ten seconds each) for every contiguous range; beyond this size its chunks, which fail and
+are repeated each for itself, are worth that, if its ranges are few."""
 MOST_RANGES = 10
+LARGEST_PLANNED = 50
+"""Up to this many neighbours go as a range that Dagster plans and shows as under way. It plans before it answers, five
+events for each region-item; more go by their keys, and each partition is recorded when it is made or fails."""
 LONGEST_WAIT = timedelta(seconds=10)
 UNSURE_WAIT = timedelta(seconds=60)
 """After an answer that did not come: what was asked may still be at work, so look it up only then."""
@@ -38,8 +39,12 @@ def ranges(keys: Sequence[str], order: Sequence[str]) -> int:
 
 def goes_as_backfill(keys: Sequence[str], order: Sequence[str]) -> bool:
     """Whether a backfill carries these keys; otherwise one run of the retrain job does."""
-    count = ranges(keys, order)
-    return (count == 1 and len(keys) >= BACKFILL_FROM) or (len(keys) > LARGEST_RUN and count <= MOST_RANGES)
+    return len(keys) > LARGEST_RUN and ranges(keys, order) <= MOST_RANGES
+
+
+def goes_as_range(keys: Sequence[str], order: Sequence[str]) -> bool:
+    """Whether the run that carries these keys is told them as a range of partitions."""
+    return len(keys) <= LARGEST_PLANNED and ranges(keys, order) == 1
 
 
 def send_stored(dagster: Dagster) -> None:
@@ -70,14 +75,14 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
             return
         if sent is None:
             order = dagster.partition_keys()
-            known = set(order)
-            _refuse_unknown(retrain_id, [key for key in keys if key not in known])
-            keys = [key for key in keys if key in known]
+            place = {key: index for index, key in enumerate(order)}
+            _refuse_unknown(retrain_id, [key for key in keys if key not in place])
+            keys = sorted((key for key in keys if key in place), key=lambda key: place[key])
             if not keys:
                 return
             title = f"Retrain of {size} region-item{'s' if size != 1 else ''}"
             sent = (dagster.launch_backfill(request_id, keys, title) if goes_as_backfill(keys, order)
-                    else dagster.launch_run(request_id, keys))
+                    else dagster.launch_run(request_id, keys, goes_as_range(keys, order)))
     except DagsterRefusedError as error:
         _close(retrain_id, "failed", str(error))
         return

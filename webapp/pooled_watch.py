@@ -30,8 +30,8 @@ class PooledRegistry(Protocol):
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
 
-    def fetch(self, name: str, version: int, folder: Path) -> Path:
-        """Download a version's files to ``folder/name/version``."""
+    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
+        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
 
 
 class PooledWatch:

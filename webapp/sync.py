@@ -36,8 +36,14 @@ from webapp.watch import Registry, Watch
 
 log = logging.getLogger("webapp.sync")
 
+LOOK_SECONDS, BETWEEN_SECONDS = 1.2, 6.0
+"""The registry is asked what changed every 1.2 s, and for something else at most every 6 s, between two looks: one
+query a second in all."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 15.0
+SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS = 0.25, 0.5, 0.1
+"""How often each loop turns; most turns find in the app's own database or in memory that nothing is due."""
+FOLLOW_SECONDS = 1.0
 CATALOGUE_SECONDS = 5.0
 DEAD_ACTIVITY_SECONDS = 15.0
 CHECK_SECONDS = 5.0
@@ -55,12 +61,21 @@ class Paced:
         """Whether it is time; the clock starts again when it is."""
         if monotonic() < self._next:
             return False
-        self._next = monotonic() + self.seconds
+        self.start()
         return True
 
     def again(self) -> None:
         """Let it be due at once."""
         self._next = 0.0
+
+    def start(self) -> None:
+        """Let it be due after its time, counted from now."""
+        self._next = monotonic() + self.seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it is not due yet."""
+        return max(self._next - monotonic(), 0.0)
 
 
 class StoreLoop:
@@ -91,26 +106,57 @@ class RegistryLoop:
         files = ModelFiles(registry, services.models)
         self._watch = Watch(registry, services, files)
         self._pooled_watch = PooledWatch(registry, services, files)
+        self._look = Paced(LOOK_SECONDS)
+        self._between = Paced(BETWEEN_SECONDS)
         self._sweep = Paced(SWEEP_SECONDS)
+        self._sweeping = False
         self._pooled = Paced(POOLED_SECONDS)
+        self._is_announcing = True
 
     def step(self) -> None:
-        """Look once."""
-        sweep, pooled = self._sweep.is_due(), self._pooled.is_due()
+        """Ask the registry one thing when that is due; announce what waits until the next look."""
+        asked = False
         try:
-            if pooled:
-                self._pooled_watch.look()
-            self._pooled_watch.announce_wanted()
-            self._watch.look(sweep)
-            if sweep:
-                self._pooled_watch.forget_others()
+            if self._look.is_due():
+                asked = True
+                self._look_or_begin()
+            elif self._look.seconds_left > LOOK_SECONDS / 3 and self._between.is_due():
+                asked = self._ask_something_else()
+            if asked or self._is_announcing:
+                self._is_announcing = False
+                self._pooled_watch.announce_wanted()
+                self._is_announcing = self._watch.announce_wanted(self._look.seconds_left)
+            if not self._is_announcing:
+                self._watch.note_swept(self._look.seconds_left)
         except RegistryDownError as error:
-            for paced, was_due in ((self._sweep, sweep), (self._pooled, pooled)):
-                if was_due:
-                    paced.again()
             note("mlflow", False, str(error))
         else:
-            note("mlflow", True)
+            if asked:
+                note("mlflow", True)
+
+    def _look_or_begin(self) -> None:
+        """Look for what changed; as long as not everything was seen once, see the next part of it instead."""
+        if self._watch.is_new_here:
+            if self._watch.sweep():
+                self._sweep.start()
+        elif not self._watch.look():
+            self._sweep.again()
+
+    def _ask_something_else(self) -> bool:
+        if self._pooled.is_due():
+            try:
+                self._pooled_watch.look()
+            except RegistryDownError:
+                self._pooled.again()
+                raise
+            return True
+        if self._sweeping or (not self._watch.is_new_here and self._sweep.is_due()):
+            self._sweeping = True
+            if self._watch.sweep():
+                self._sweeping = False
+                self._pooled_watch.forget_others()
+            return True
+        return False
 
 
 class DagsterLoop:
@@ -118,6 +164,7 @@ class DagsterLoop:
 
     def __init__(self, dagster: Dagster) -> None:
         self._dagster = dagster
+        self._follow = Paced(FOLLOW_SECONDS)
         self._check = Paced(CHECK_SECONDS)
         self._dead = Paced(DEAD_ACTIVITY_SECONDS)
 
@@ -125,6 +172,8 @@ class DagsterLoop:
         """Look once."""
         try:
             send_stored(self._dagster)
+            if not self._follow.is_due():
+                return
             follow_sent(self._dagster)
             if self._dead.is_due():
                 clear_dead_activities(self._dagster)
@@ -154,9 +203,9 @@ class OnlyOne:
 def run(app: Flask, services: Services, registry: Registry, dagster: Dagster, stop: Event) -> int:
     """Loop until told to stop; 0 then, 1 when a loop broke in a way nobody foresaw."""
     loops: list[tuple[str, Callable[[], None], float]] = [
-        ("store", StoreLoop(services).step, 1.0),
-        ("registry", RegistryLoop(services, registry).step, 1.0),
-        ("dagster", DagsterLoop(dagster).step, 1.0),
+        ("store", StoreLoop(services).step, READ_SECONDS),
+        ("registry", RegistryLoop(services, registry).step, REGISTRY_SECONDS),
+        ("dagster", DagsterLoop(dagster).step, SEND_SECONDS),
     ]
 
     def loop(step: Callable[[], None], seconds: float) -> None:
@@ -194,7 +243,9 @@ def wait_for_tables(app: Flask, stop: Event) -> None:
 def main() -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
     from demand_assets.forecasting.registry import Registry as MlflowRegistry
+    from demand_assets.forecasting.registry import ask_once
 
+    ask_once()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = Event()
 

@@ -1,8 +1,13 @@
-"""New production versions: fetched, loaded and tried first, and only then announced to every worker."""
+"""New production versions: fetched, loaded and tried first, and only then announced to every worker.
+
+Every method asks the registry at most one thing, so that the caller sets how often it is asked. Files are copied from
+where the registry's entry says they are.
+"""
 
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -10,7 +15,7 @@ from typing import Protocol
 from sqlalchemy import select
 
 from demand_assets.forecasting.pooled import ModelFilesError
-from demand_assets.forecasting.registry import NotRegisteredError, RegistryEntry
+from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryEntry
 from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db, now, writing
 from webapp.evidence import note_best
@@ -26,7 +31,14 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
-ANNOUNCING_SECONDS = 5.0
+FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 500
+"""Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
+SWEPT_AT_ONCE = 20
+OVERLAP_MS = 10_000
+"""What changed so long before the last change seen is looked at again: the clocks of several MLflow servers differ,
+and a change is dated a moment before it can be seen. What comes still later, the sweep finds."""
+BURST = 20
+"""After so many announcements in a row the log says how long the last of them waited."""
 JOURNAL_LAG = timedelta(seconds=20)
 """A decision is in the registry a moment before it is in the journal."""
 
@@ -34,11 +46,11 @@ JOURNAL_LAG = timedelta(seconds=20)
 class Registry(Protocol):
     """What the app asks of the model registry; every method raises RegistryDownError when it does not answer."""
 
-    def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
-        """Models that changed since, and the new watermark."""
+    def page(self, size: int, token: str = "") -> Page:
+        """The models that changed last, newest first, or those behind an earlier page: one query."""
 
-    def fetch(self, name: str, version: int, folder: Path) -> Path:
-        """Download a version's files to ``folder/name/version``."""
+    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
+        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
 
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
@@ -51,44 +63,124 @@ class Watch:
         self._registry = registry
         self._services = services
         self._files = files
+        self._seen: dict[str, tuple[int, RegistryEntry]] = {}
+        """What was seen lately and comes again in the overlap."""
+        self._settled_at = monotonic() + OVERLAP_MS / 1000
+        """From then on the overlap is not looked at again, until something changes."""
+        self._size = FIRST_PAGE
+        self._newest = 0
+        self._sweep_token = ""
+        self._swept: dict[str, RegistryEntry] = {}
+        """What a sweep brought and is not written down yet."""
+        self._announced = 0
 
-    def look(self, sweep: bool = False) -> None:
-        """Take up what changed in the registry, or everything in a sweep; announce what can be announced.
+    @property
+    def is_new_here(self) -> bool:
+        """Whether everything is still to be seen for the first time."""
+        mark = db.session.get(Watermark, "registry")
+        db.session.rollback()
+        return mark is None
 
+    def look(self) -> bool:
+        """Take up what changed since the last look, newest first; what one query did not bring, the next brings.
+
+        Returns: False when more changed than any look brings, so that a sweep must.
         Raises: RegistryDownError: the registry does not answer.
         """
         mark = db.session.get(Watermark, "registry")
-        since = 0 if sweep or mark is None else int(mark.value)
+        overlap = OVERLAP_MS if monotonic() < self._settled_at else 0
+        since = int(mark.value) - overlap if mark else 0
         db.session.rollback()
-        entries, watermark = self._registry.entries_since(since)
+        self._seen = {name: seen for name, seen in self._seen.items() if seen[0] >= since}
+        size = min(self._size + len(self._seen), LARGEST_PAGE)
+        page = self._registry.page(size)
+        for _, entry in page.entries:
+            self._swept.pop(entry.name, None)  # what a sweep brought of it is older
+        self._note([entry for changed, entry in page.entries
+                    if changed >= since and self._seen.get(entry.name) != (changed, entry)])
+        self._seen |= {entry.name: (changed, entry) for changed, entry in page.entries if changed >= since}
+        whole = not page.token or page.oldest < since
+        if whole or size == LARGEST_PAGE:
+            self._size = FIRST_PAGE
+            self._set_mark(page.newest)
+        else:
+            self._size = LARGEST_PAGE  # the next look goes as far back as this one should have
+        return whole or size < LARGEST_PAGE
+
+    def sweep(self) -> bool:
+        """Ask for the next page of everything, once the one before is written down; whether it was the last.
+
+        Raises: RegistryDownError: the registry does not answer.
+        """
+        self.note_swept()
+        is_new, is_first = self.is_new_here, not self._sweep_token
+        page = self._registry.page(LARGEST_PAGE if is_new else SWEEP_PAGE, self._sweep_token)
+        self._swept = {entry.name: entry for _, entry in page.entries}
+        if is_new:
+            self.note_swept()
+        if is_first:
+            self._newest = page.newest
+        self._sweep_token = page.token
+        if is_new and not page.token:
+            self._set_mark(self._newest)
+        return not page.token
+
+    def note_swept(self, seconds: float = inf) -> None:
+        """Write down what a sweep brought, for so long; the rest the next time."""
+        until = monotonic() + seconds
+        while self._swept and monotonic() < until:
+            some = list(self._swept.values())[:SWEPT_AT_ONCE]
+            self._note(some)
+            for entry in some:
+                del self._swept[entry.name]
+
+    def _note(self, entries: Sequence[RegistryEntry]) -> None:
         for start in range(0, len(entries), ENTRIES_AT_ONCE):
             with writing():
                 note_entries(entries[start:start + ENTRIES_AT_ONCE], self._services.models)
-        if watermark != since:
-            with writing():
-                set_watermark("registry", str(watermark))
-        self.announce_wanted()
 
-    def announce_wanted(self) -> None:
-        """Fetch, try and announce versions that are wanted and due, for some seconds; the rest the next time."""
-        due = db.session.scalars(select(RegionItemRow.key).where(
-            RegionItemRow.fetch_after.is_not(None), RegionItemRow.fetch_after <= now())
-            .order_by(RegionItemRow.fetch_after, RegionItemRow.position)).all()
+    def _set_mark(self, newest: int) -> None:
+        mark = db.session.get(Watermark, "registry")
+        known = mark.value if mark else ""
         db.session.rollback()
-        until = monotonic() + ANNOUNCING_SECONDS
-        for key in due:
+        if known != str(newest):
+            self._settled_at = monotonic() + OVERLAP_MS / 1000
+            with writing():
+                set_watermark("registry", str(newest))
+
+    def announce_wanted(self, seconds: float) -> bool:
+        """Fetch, try and announce versions that are wanted and due, newest first and those that failed before last.
+
+        Args:
+            seconds: for so long, and at least one.
+        Returns: whether some are left for the next time.
+        Raises: RegistryDownError: files must be fetched and the registry does not answer.
+        """
+        until = monotonic() + seconds
+        due = db.session.execute(select(RegionItemRow.key, RegionItemRow.fetch_after).where(
+            RegionItemRow.fetch_after.is_not(None), RegionItemRow.fetch_after <= now())
+            .order_by(RegionItemRow.model_problem != "", RegionItemRow.fetch_after.desc(), RegionItemRow.position)
+        ).all()
+        db.session.rollback()
+        for place, (key, wanted_since) in enumerate(due, start=1):
             self._announce(key)
-            if monotonic() > until:
-                return
+            self._announced += 1
+            if place < len(due) and monotonic() > until:
+                return True
+            if place == len(due) and self._announced >= BURST:
+                log.info("%s versions were taken up in a row; the last had waited %.1f s", self._announced,
+                         (now() - (wanted_since or now())).total_seconds())
+        self._announced = 0
+        return False
 
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)
-        region_item, version = row.region_item, row.wanted_version
+        region_item, version, source = row.region_item, row.wanted_version, row.wanted.get("source", "")
         db.session.rollback()
         if version is None:
             return
         try:
-            self._services.forecaster.forecast(region_item, self._files.whole(region_item, version))
+            self._services.forecaster.forecast(region_item, self._files.whole(region_item, version, source))
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
@@ -118,14 +210,16 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         row.candidate_version = entry.candidate
         row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
         row.decided_at = moment(entry.decided_at)
+        is_another = row.wanted_version != entry.production
         row.wanted_version = entry.production
-        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary}
+        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
+                      "source": entry.source}
         if entry.production is None:
             row.production_version, row.fetch_after, row.model_problem = None, None, ""
         elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():
             take_over(row)
-        else:
-            row.fetch_after = row.fetch_after or now()
+        elif is_another or row.fetch_after is None:
+            row.fetch_after, row.model_problem = now(), ""
         note_best(row)
         refresh_status(row)
         _close_judged(entry)

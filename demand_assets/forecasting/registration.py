@@ -55,14 +55,18 @@ class TrainingBatch:
         """
         dataset, clock = self.registry.dataset, clock or Clock()
         identity = {"dataset": dataset, "region": region_item.region, "item": region_item.item}
-        with clock("log"), self._folder(f"models/{region_item.path}") as folder:
+        with clock("log"), self._folder(_path(region_item)) as folder:
             _save(model, folder)
         card = {key: str(value) for key, value in asdict(model.card).items()}
         decided = decision_tags(decision, {"decided_at": iso_now(), "request_id": tags.get("request_id", "")}) if (
             decision) else {}
         tags = {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags, **decided}
         with clock("register"):
-            return self._added(region_item.model_name(dataset), f"models/{region_item.path}", identity, is_known, tags)
+            return self._added(region_item.model_name(dataset), _path(region_item), identity, is_known, tags)
+
+    def source(self, region_item: RegionItem) -> str:
+        """Where the files of the region-item's model are."""
+        return f"{self.artifact_uri}/{_path(region_item)}"
 
     def register_pooled(self, model: PooledModel, tags: dict[str, str]) -> int:
         """Store the pooled model as a new version with alias ``candidate``; the version's number."""
@@ -101,6 +105,10 @@ class TrainingBatch:
     @property
     def _client(self) -> "MlflowClient":
         return self.registry.client
+
+
+def _path(region_item: RegionItem) -> str:
+    return f"models/{region_item.path}"
 
 
 def decision_tags(decision: Decision, evidence: dict[str, str]) -> dict[str, str]:

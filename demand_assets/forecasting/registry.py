@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 PRODUCTION = "production"
-_FIRST_PAGE, _NEXT_PAGES, _SWEEP_PAGES = 20, 200, 1000
-"""Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
-_OVERLAP_MS = 60_000
+_LARGEST_PAGE = 1000
 _POOLED_KEPT = 3
 """Versions of the pooled model kept in memory: the one in production, and those that older models stand on."""
 
@@ -67,6 +65,29 @@ class RegistryEntry:
     reason: str = ""
     summary: dict[str, Any] = field(default_factory=dict)
     """The production version's card."""
+    source: str = ""
+    """Where the production version's files are; empty when it was promoted before this was noted."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the registered models, in the order in which they changed last, newest first."""
+
+    entries: list[tuple[int, RegistryEntry]]
+    """Those of this dataset's region-items, with the time of their last change in milliseconds."""
+    newest: int = 0
+    oldest: int = 0
+    """Times of the first and last model of the page, whatever it is of; 0 when there is none."""
+    token: str = ""
+    """Asks for the next page; empty when there is none."""
+
+
+def ask_once() -> None:
+    """Let what this process asks MLflow fail soon, instead of being asked again and again for minutes."""
+    from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
+
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)  # type: ignore[no-untyped-call]
+    MLFLOW_HTTP_REQUEST_TIMEOUT.set(15)  # type: ignore[no-untyped-call]
 
 
 class Registry:
@@ -120,38 +141,36 @@ class Registry:
             raise
         return self._entry(found)
 
-    def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
-        """What changed since the watermark, and the new watermark (milliseconds); 0 asks for everything.
+    def entries(self) -> list[RegistryEntry]:
+        """Everything that is registered.
 
-        One small query where little changed; those of the last minute before the watermark come again.
         Raises: RegistryDownError: MLflow does not answer.
+        """
+        if not self.is_up():
+            raise RegistryDownError(f"MLflow does not answer at {self._uri}")
+        page = self.page(_LARGEST_PAGE)
+        entries = page.entries
+        while page.token:
+            page = self.page(_LARGEST_PAGE, page.token)
+            entries += page.entries
+        return [entry for _, entry in entries]
+
+    def page(self, size: int, token: str = "") -> Page:
+        """The models that changed last, in one query and nothing else; or those behind an earlier page.
+
+        Raises: RegistryDownError: MLflow does not answer; soon only in a process that called ``ask_once``.
         """
         from mlflow.exceptions import MlflowException
 
-        if not self.is_up():
-            raise RegistryDownError(f"MLflow does not answer at {self._uri}")
         try:
-            return self._changed_since(watermark)
+            found = self.client.search_registered_models(
+                max_results=size, order_by=["last_updated_timestamp DESC"], page_token=token or None)
         except (MlflowException, requests.RequestException) as error:
-            raise RegistryDownError(f"MLflow at {self._uri} stopped answering: {error}") from error
-
-    def _changed_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
-        entries: list[RegistryEntry] = []
-        newest, token = watermark, None
-        size = _FIRST_PAGE if watermark else _SWEEP_PAGES
-        while True:
-            page = self.client.search_registered_models(
-                max_results=size, order_by=["last_updated_timestamp DESC"], page_token=token)
-            for found in page:
-                changed = int(found.last_updated_timestamp)
-                if changed < watermark - _OVERLAP_MS:
-                    return entries, newest
-                newest = max(newest, changed)
-                if entry := self._entry(found):
-                    entries.append(entry)
-            token, size = page.token, max(size, _NEXT_PAGES)
-            if not token:
-                return entries, newest
+            raise RegistryDownError(f"MLflow at {self._uri} does not answer: {error}") from error
+        times = [int(model.last_updated_timestamp) for model in found]
+        entries = [(changed, entry) for changed, model in zip(times, found, strict=True)
+                   if (entry := self._entry(model))]
+        return Page(entries, max(times, default=0), min(times, default=0), found.token or "")
 
     def versions(self, region_item: RegionItem) -> list["ModelVersion"]:
         """All versions of the region-item's model, newest first."""
@@ -224,9 +243,11 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             yield self.fetch(name, version, Path(folder))
 
-    def fetch(self, name: str, version: int, folder: Path) -> Path:
+    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
         """Copy a version's files to ``folder/name/version`` unless they are there, whole or not at all.
 
+        Args:
+            source: where they are; MLflow is asked unless given.
         Raises: NotRegisteredError: there is no such version, or its files are gone. RegistryDownError: MLflow does
             not answer.
         """
@@ -236,14 +257,16 @@ class Registry:
         target = folder / name / str(version)
         if target.exists():
             return target
-        if not self.is_up():
-            raise RegistryDownError(f"MLflow does not answer at {self._uri}")
-        source = self._version(name, version).source
+        local = local_path(source) if source else None
+        if local is None:
+            if not self.is_up():
+                raise RegistryDownError(f"MLflow does not answer at {self._uri}")
+            source = source or str(self._version(name, version).source)
+            local = local_path(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{version}-{uuid4().hex[:8]}"
         temporary.mkdir()
         try:
-            local = local_path(source)
             if local and local.is_dir():
                 copied = shutil.copytree(local, temporary / "files")
             else:
@@ -258,7 +281,8 @@ class Registry:
         return target
 
     def record_decision(self, region_item: RegionItem, version: int, decision: Decision, request_id: str,
-                        card: dict[str, Any], before: RegistryEntry | None = None, is_told: bool = False) -> None:
+                        card: dict[str, Any], before: RegistryEntry | None = None, is_told: bool = False,
+                        source: str = "") -> None:
         """Write the gate's decision on the version; where it is to promote, move the alias and then date the model.
 
         Each step may be repeated: a crash between any two is mended by calling it again.
@@ -268,6 +292,7 @@ class Registry:
             card: the version's card, shown of it when it is promoted.
             before: what the registry says now; looked up unless given.
             is_told: whether the version bears the decision's tags since it was registered.
+            source: where the version's files are; looked up unless given.
         """
         name, now = region_item.model_name(self.dataset), iso_now()
         before = before or self.entry(region_item)
@@ -277,11 +302,12 @@ class Registry:
         served = asdict(before) if before else {}
         description = {"decided": version, "decision": decision.verdict, "reason": decision.reason, "decided_at": now,
                        "promoted_at": served.get("promoted_at"), "previous": served.get("previous"),
-                       "summary": served.get("summary", {})}
+                       "summary": served.get("summary", {}), "source": served.get("source", "")}
         if decision.verdict == "promote":
             replaced = served.get("production")
             description |= {"promoted_at": now, "summary": {key: _json_value(value) for key, value in card.items()},
-                            "previous": replaced if replaced != version else served.get("previous")}
+                            "previous": replaced if replaced != version else served.get("previous"),
+                            "source": source or self._version(name, version).source}
             self.models.set_registered_model_alias(name, PRODUCTION, str(version))
         self.models.update_registered_model(name, json.dumps(description, ensure_ascii=False))
 

@@ -107,22 +107,22 @@ def test_keeping_leaves_production_and_says_why(registry: Registry, model: Forec
     assert entry.promoted_at == promoted_at
 
 
-def test_changes_are_found_by_watermark(registry: Registry, model: ForecastModel) -> None:
-    promote(registry, KETTLES, register(registry, KETTLES, model), model)
-    entries, watermark = registry.entries_since(0)
+def test_a_promotion_dates_the_model_and_says_where_its_files_are(registry: Registry, model: ForecastModel) -> None:
+    version = register(registry, KETTLES, model)
+    before = registry.page(10)
 
-    later, _ = registry.entries_since(watermark + 120_000)
+    promote(registry, KETTLES, version, model)
 
-    assert [entry.region_item for entry in entries] == [KETTLES]
-    assert later == []
+    after = registry.page(10)
+    assert after.newest > before.newest
+    assert [entry.region_item for entry in registry.entries()] == [KETTLES]
+    assert after.entries[0][1].source == registry.versions(KETTLES)[0].source
 
 
 def test_other_datasets_are_left_out(registry: Registry, model: ForecastModel, uri: str) -> None:
     register(registry, KETTLES, model)
 
-    entries, _ = Registry(uri, "another").entries_since(0)
-
-    assert entries == []
+    assert Registry(uri, "another").entries() == []
 
 
 def test_what_is_not_there_is_said(registry: Registry) -> None:
@@ -133,7 +133,7 @@ def test_what_is_not_there_is_said(registry: Registry) -> None:
 
 def test_a_server_that_is_down_is_said() -> None:
     with pytest.raises(RegistryDownError, match="does not answer at"):
-        Registry("http://127.0.0.1:9", "shop").entries_since(0)
+        Registry("http://127.0.0.1:9", "shop").entries()
 
 
 def test_the_pooled_model_is_a_version_like_the_others(registry: Registry, pooled: PooledModel) -> None:
@@ -145,7 +145,7 @@ def test_the_pooled_model_is_a_version_like_the_others(registry: Registry, poole
     assert before is None
     assert registry.pooled_production() == version == 1
     assert registry.load_pooled(1).card == pooled.card
-    assert registry.entries_since(0)[0] == []
+    assert registry.entries() == []
 
 
 def test_a_model_is_loaded_with_the_pooled_version_it_stands_on(registry: Registry, model: ForecastModel,

@@ -1,14 +1,19 @@
 """Many partitions in one run: each region-item's success and failure is its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 
 from demand_assets.assets import REQUEST_TAG, region_item, selection_config
-from demand_assets.forecasting.journal import Entry, Journal
+from demand_assets.forecasting.journal import FINAL_STEPS, Entry, Journal
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.registry import Registry
 from demand_assets.jobs import promote
+from demand_assets.outcomes import Asked
 from demand_assets.pipeline import Pipeline
 from demand_assets.resources import PipelineResource
 from demand_assets.settings import Settings
@@ -103,6 +108,54 @@ def test_judging_twice_decides_once(pipeline: Pipeline, instance: dg.DagsterInst
     assert again.success
     assert pipeline.registry.entry(RegionItem.from_key(keys[0])) == before
     assert len([entry for entry in journal(pipeline) if entry.step in ("promoted", "kept")]) == 1
+
+
+class PromotedMeanwhile(Registry):
+    """Another run promotes version 1 while a later candidate is judged."""
+
+    has_promoted = False
+
+    def load(self, region_item: RegionItem, version: int) -> ForecastModel:
+        model = super().load(region_item, version)
+        if not self.has_promoted:
+            self.has_promoted = True
+            self.record_decision(region_item, 1, Decision("promote", "by another run"), "", {})
+        return model
+
+
+def carried_to_candidate(pipeline: Pipeline, one: RegionItem, asked: Asked) -> None:
+    stages = {"raw_demand", "demand", "demand_features", "candidate_model"}
+    assert [outcome.status for outcome in pipeline.carry([one], stages, asked)] == ["done"] * 4
+
+
+def test_a_candidate_is_judged_again_when_another_run_promoted_meanwhile(pipeline: Pipeline, settings: Settings,
+                                                                         keys: list[str]) -> None:
+    one = RegionItem.from_key(keys[0])
+    for _ in range(2):
+        carried_to_candidate(pipeline, one, Asked())
+    registry = PromotedMeanwhile(settings.registry_uri, "shop", f"{settings.folder}/mlflow/artifacts")
+
+    outcome, = replace(pipeline, registry=registry).carry([one], {"production_model"}, Asked())
+
+    assert (outcome.details["version"], outcome.details["replaced"]) == (2, 1)
+    entry = registry.entry(one)
+    assert entry.production == (2 if outcome.details["verdict"] == "promote" else 1)
+    assert entry.promoted_at is not None
+
+
+def test_a_retrain_whose_candidate_was_replaced_before_it_was_judged_comes_to_an_end(pipeline: Pipeline,
+                                                                                     keys: list[str]) -> None:
+    one = RegionItem.from_key(keys[0])
+    for request in ("first", "second"):
+        carried_to_candidate(pipeline, one, Asked(request))
+
+    for request in ("first", "second"):
+        list(pipeline.carry([one], {"production_model"}, Asked(request)))
+
+    ends = {entry.request_id: entry for entry in journal(pipeline) if entry.step in FINAL_STEPS}
+    assert sorted(ends) == ["first", "second"]
+    assert "a later retrain's v2 was judged instead" in ends["first"].reason
+    assert len([entry for entry in journal(pipeline) if entry.step in FINAL_STEPS]) == 2
 
 
 def test_partition_checks_are_recorded(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,

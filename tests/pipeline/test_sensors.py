@@ -6,8 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 
 from demand_assets.assets import REQUEST_TAG, region_item, selection_config
+from demand_assets.definitions import defs
 from demand_assets.forecasting.monitoring import Observation
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.jobs import monitor, promote
@@ -32,6 +34,14 @@ def keys_of(request: dg.RunRequest) -> list[str]:
 @pytest.fixture
 def keys(pipeline: Pipeline) -> list[str]:
     return [one.key for one in pipeline.source.catalogue().region_items]
+
+
+def report_candidate(instance: dg.DagsterInstance, run_id: str, key: str) -> None:
+    """As though that run had just trained it."""
+    made = StepMaterializationData(dg.AssetMaterialization("candidate_model", partition=key))
+    instance.report_dagster_event(
+        dg.DagsterEvent(event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value, job_name="retrain",
+                        event_specific_data=made), run_id)
 
 
 def train(instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
@@ -97,6 +107,20 @@ class TestJudgeCandidates:
         result = judge_candidates(context(instance, resource))
 
         assert keys_of(result.run_requests[0]) == keys[1:3]
+
+    def test_candidates_of_a_run_that_will_judge_them_are_left_to_it_until_it_is_over(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
+        run = instance.create_run_for_job(defs.resolve_job_def("retrain"), run_config=selection_config(keys[:1]),
+                                          status=dg.DagsterRunStatus.STARTED)
+        report_candidate(instance, run.run_id, keys[0])
+        train(instance, resource, keys[1:2])
+
+        meanwhile = judge_candidates(context(instance, resource))
+        instance.report_run_canceled(run)
+        after = judge_candidates(context(instance, resource, meanwhile.cursor))
+
+        assert keys_of(meanwhile.run_requests[0]) == keys[1:2]
+        assert sorted(keys_of(after.run_requests[0])) == keys[:2]
 
     def test_it_waits_while_candidates_are_being_judged(self, instance: dg.DagsterInstance,
                                                         resource: PipelineResource, keys: list[str]) -> None:
@@ -170,6 +194,10 @@ def test_production_is_measured_when_demand_was_refreshed(
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=selection_config(keys[:2], op="judge"))
 
+    retraining = instance.create_run_for_job(defs.resolve_job_def("retrain"), status=dg.DagsterRunStatus.STARTED,
+                                             tags={"demand/kind": "retrain"})
+    assert "are being retrained" in watch_production(context(instance, resource)).skip_reason.skip_message
+    instance.report_run_canceled(retraining)
     request = watch_production(context(instance, resource)).run_requests[0]
     result = monitor.execute_in_process(instance=instance, resources={"pipeline": resource},
                                         run_config=request.run_config)

@@ -208,7 +208,12 @@ class Background:
             pooled = PooledWatch(self.registry, self.services, files)
             pooled.look()
             pooled.announce_wanted()
-            Watch(self.registry, self.services, files).look(sweep)
+            watch = Watch(self.registry, self.services, files)
+            while sweep and not watch.sweep():
+                pass
+            watch.note_swept()
+            watch.look()
+            watch.announce_wanted(seconds=60)
             if sweep:
                 pooled.forget_others()
 

@@ -10,7 +10,7 @@ from typing import Any
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.registry import NotRegisteredError, RegistryDownError, RegistryEntry
+from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryDownError, RegistryEntry
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 
 
@@ -21,6 +21,7 @@ class Carried:
     sent: Sent
     request_id: str
     keys: list[str]
+    is_range: bool = False
     state: CarrierState = "waiting"
 
 
@@ -48,8 +49,8 @@ class FakeDagster:
     def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
         return self._launch(Sent("backfill", f"backfill{len(self.carried)}"), request_id, keys)
 
-    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
-        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys)
+    def launch_run(self, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
+        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys, is_range)
 
     def state(self, sent: Sent, request_id: str) -> CarrierState:
         self._answer()
@@ -68,11 +69,11 @@ class FakeDagster:
     def link(self, sent: Sent) -> str:
         return f"http://dagster.test/{sent.carrier}/{sent.id}"
 
-    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str]) -> Sent:
+    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
         self._answer()
         if unknown := set(keys) - set(self.keys):
             raise DagsterRefusedError(f"Dagster refuses: Partition keys {sorted(unknown)} could not be found")
-        self.carried.append(Carried(sent, request_id, list(keys)))
+        self.carried.append(Carried(sent, request_id, list(keys), is_range))
         if self.answer_gets_lost:
             self.answer_gets_lost = False
             raise DagsterUnsureError("Dagster did not answer in time")
@@ -100,6 +101,7 @@ class FakeRegistry:
         self._pooled_production: int | None = None
         self.is_down = False
         self.fetched: list[tuple[str, int]] = []
+        self.pages_asked: list[int] = []
 
     def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None,
                 decided_at: str | None = None) -> int:
@@ -119,7 +121,7 @@ class FakeRegistry:
         self._set(RegistryEntry(region_item, name, production=version, candidate=version,
                                 previous=before.production if before else None,
                                 promoted_at=at, decided_at=decided_at or at,
-                                decision="promote", reason="better", summary=card))
+                                decision="promote", reason="better", summary=card, source=str(target)))
         return version
 
     def promote_pooled(self, model: PooledModel) -> int:
@@ -152,12 +154,17 @@ class FakeRegistry:
         """Break the files of one version of the pooled model."""
         (self._folder / pooled_name(self._dataset) / str(version) / "pooled.json").write_bytes(b"broken")
 
-    def entries_since(self, watermark: int) -> tuple[list[RegistryEntry], int]:
+    def page(self, size: int, token: str = "") -> Page:
         self._answer()
-        changed = [entry for at, entry in self._entries.values() if at > watermark - 60_000]
-        return changed, max([watermark, *(at for at, _ in self._entries.values())])
+        self.pages_asked.append(size)
+        start = int(token or 0)
+        newest_first = sorted(self._entries.values(), key=lambda changed: -changed[0])
+        found = newest_first[start:start + size]
+        times = [at for at, _ in found]
+        return Page(found, max(times, default=0), min(times, default=0),
+                    str(start + size) if start + size < len(newest_first) else "")
 
-    def fetch(self, name: str, version: int, folder: Path) -> Path:
+    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
         self._answer()
         source, target = self._folder / name / str(version), folder / name / str(version)
         if not source.exists():

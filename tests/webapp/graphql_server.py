@@ -44,15 +44,21 @@ class GraphQL:
 
     def launchbackfill(self, variables: Any) -> Any:
         params = variables["params"]
-        assert [entry["path"] for entry in params["assetSelection"]][-1] == ["candidate_model"]
+        assert [entry["path"] for entry in params["assetSelection"]][-1] == ["production_model"]
         sent = self.dagster.launch_backfill(params["tags"][0]["value"], params["partitionNames"], params["title"])
         return {"launchPartitionBackfill": {"__typename": "LaunchBackfillSuccess", "backfillId": sent.id}}
 
     def launchrun(self, variables: Any) -> Any:
         params = variables["params"]
         assert params["selector"]["pipelineName"] == "retrain"
-        keys = params["runConfigData"]["ops"]["region_item"]["config"]["region_items"]
-        sent = self.dagster.launch_run(params["executionMetadata"]["tags"][0]["value"], keys)
+        tags = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
+        start = tags.get("dagster/partition") or tags.get("dagster/asset_partition_range_start")
+        if start:
+            end = tags.get("dagster/asset_partition_range_end", start)
+            keys = self.dagster.keys[self.dagster.keys.index(start):self.dagster.keys.index(end) + 1]
+        else:
+            keys = params["runConfigData"]["ops"]["region_item"]["config"]["region_items"]
+        sent = self.dagster.launch_run(tags["demand/request_id"], keys, is_range=bool(start))
         return {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": sent.id}}}
 
     def runs(self, variables: Any) -> Any:

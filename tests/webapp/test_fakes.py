@@ -13,7 +13,14 @@ from demand_assets.forecasting.model import ForecastModel, pooled_version
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import pooled_name
-from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError, RegistryEntry
+from demand_assets.forecasting.registry import (
+    NotRegisteredError,
+    Page,
+    Registry,
+    RegistryDownError,
+    RegistryEntry,
+    ask_once,
+)
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from tests.webapp.graphql_server import GraphQL, serving
@@ -26,7 +33,7 @@ Promote = Callable[..., int]
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's database as it is before the first model; its making takes seconds."""
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Registry(f"sqlite:///{file}", "shop").entries_since(0)
+    Registry(f"sqlite:///{file}", "shop").entries()
     return file
 
 
@@ -57,12 +64,11 @@ def promote(registry: Any, model: ForecastModel, tmp_path: Path) -> Promote:
 
 
 def newest(registry: Any) -> dict[str, RegistryEntry]:
-    entries, _ = registry.entries_since(0)
-    return {entry.name: entry for entry in entries}
+    return {entry.name: entry for _, entry in registry.page(100).entries}
 
 
 def test_an_empty_registry_has_no_entries(registry: Any) -> None:
-    assert registry.entries_since(0) == ([], 0)
+    assert registry.page(10) == Page([])
 
 
 def test_a_promotion_shows_version_and_what_it_replaced(registry: Any, promote: Promote) -> None:
@@ -75,18 +81,24 @@ def test_a_promotion_shows_version_and_what_it_replaced(registry: Any, promote: 
     assert newest(registry)[ODD.model_name("shop")].previous is None
 
 
-def test_what_changed_since_is_found_again(registry: Any, promote: Promote) -> None:
+def test_what_changed_last_comes_first_page_by_page(registry: Any, promote: Promote) -> None:
     promote(KETTLE)
-    _, watermark = registry.entries_since(0)
+    before = registry.page(1)
     promote(ODD)
-    entries, later = registry.entries_since(watermark)
+    first = registry.page(1)
+    second = registry.page(1, first.token)
 
-    assert ODD in [entry.region_item for entry in entries]
-    assert later > watermark
+    assert [entry.region_item for _, entry in first.entries] == [ODD]
+    assert before.newest < first.newest == first.oldest == first.entries[0][0]
+    assert second.newest <= first.newest
+    assert registry.page(100).token == ""
 
 
 def test_files_are_fetched_whole(registry: Any, promote: Promote, tmp_path: Path) -> None:
     version = promote(ODD)
+    told = registry.fetch(ODD.model_name("shop"), version, tmp_path / "told",
+                          newest(registry)[ODD.model_name("shop")].source)
+    assert pooled_version(told) == 1
     path = registry.fetch(ODD.model_name("shop"), version, tmp_path / "cache")
 
     assert path == tmp_path / "cache" / ODD.model_name("shop") / "1"
@@ -107,17 +119,20 @@ def test_the_pooled_model_in_production_is_told(registry: Any, promote: Promote,
         registry.decide_pooled(1, Decision("promote", "first"))
 
     assert registry.pooled_production() == 1
-    assert [entry.region_item for entry in registry.entries_since(0)[0]] == [KETTLE]
+    assert list(newest(registry)) == [KETTLE.model_name("shop")]
     path = registry.fetch(pooled_name("shop"), 1, tmp_path / "cache")
     assert PooledModel.load(path, 1, latest_only=True).version == 1
 
 
-def test_a_registry_that_is_down_says_so(tmp_path: Path) -> None:
+def test_a_registry_that_is_down_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(name, "7")  # undone after the test
+    ask_once()
     fake = FakeRegistry(tmp_path, "shop")
     fake.is_down = True
     for registry in (fake, Registry("http://127.0.0.1:9", "shop")):
         with pytest.raises(RegistryDownError):
-            registry.entries_since(0)
+            registry.page(10)
         with pytest.raises(RegistryDownError):
             registry.pooled_production()
         with pytest.raises(RegistryDownError):
@@ -140,6 +155,9 @@ def test_what_was_sent_is_found_by_its_request(dagster: Any) -> None:
     dagster.check()
     assert dagster.partition_keys() == ["a|1", "a|2", "b|1"]
     run = dagster.launch_run("request 1", ["a|1", "b|1"])
+    for request_id, keys in (("one", ["a|2"]), ("two neighbours", ["a|2", "b|1"])):
+        neighbours = dagster.launch_run(request_id, keys, is_range=True)
+        assert dagster.find(request_id) == neighbours
     backfill = dagster.launch_backfill("request 2", ["a|1", "a|2"], "two")
 
     assert (run.carrier, backfill.carrier) == ("run", "backfill")

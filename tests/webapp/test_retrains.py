@@ -76,15 +76,16 @@ def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, c
     assert len(requests_stored(app)) == 2
 
 
-def test_a_scattered_pick_goes_as_one_run_and_neighbours_as_a_backfill(client: FlaskClient, background: Background,
-                                                                       dagster: FakeDagster) -> None:
+def test_a_scattered_pick_goes_as_one_run_and_neighbours_as_a_range(client: FlaskClient, background: Background,
+                                                                    dagster: FakeDagster) -> None:
     ask_for_retrain(client, keys_of(SCATTERED))
-    ask_for_retrain(client, keys_of(REGION_ITEMS[11:24]))
+    ask_for_retrain(client, keys_of(reversed(REGION_ITEMS[11:24])))
     background.send()
 
-    run, backfill = dagster.carried
-    assert (run.sent.carrier, run.keys) == ("run", keys_of(SCATTERED))
-    assert (backfill.sent.carrier, len(backfill.keys)) == ("backfill", 13)
+    run, neighbours = dagster.carried
+    assert (run.sent.carrier, run.keys, run.is_range) == ("run", keys_of(sorted(SCATTERED)), False)
+    assert (neighbours.sent.carrier, neighbours.keys) == ("run", keys_of(REGION_ITEMS[11:24]))
+    assert neighbours.is_range
     assert state(client) == "running"
     assert "/runs/run0" in str(page(client.get("/retrains/1")))
 
@@ -173,7 +174,7 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
 def test_a_running_retrain_asks_again_every_two_seconds(client: FlaskClient) -> None:
     ask_for_retrain(client, [KETTLE.key])
 
-    assert page(client.get("/retrains/1/progress")).select_one("#retrain-1")["hx-trigger"] == "every 2s"  # type: ignore[index]
+    assert page(client.get("/retrains/1/progress")).select_one("#retrain-1")["hx-trigger"] == "every 1s"  # type: ignore[index]
 
 
 def test_decisions_of_other_requests_change_nothing_here(client: FlaskClient, background: Background) -> None:
@@ -278,7 +279,7 @@ def test_everything_that_matches_can_be_retrained(client: FlaskClient, backgroun
     ask_for_retrain(client, [], everything="1")
     background.send()
 
-    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("backfill", len(REGION_ITEMS))
+    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("run", len(REGION_ITEMS))
 
 
 def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskClient, background: Background) -> None:

@@ -209,10 +209,12 @@ def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(app: Flask, d
         loop.step()
         dagster.is_down = True
         for _ in range(5):
+            loop._follow.again()
             loop.step()
             loop._check.again()
         dagster.is_down = False
         for _ in range(5):
+            loop._follow.again()
             loop.step()
             loop._check.again()
 
@@ -290,7 +292,7 @@ def test_an_outage_in_the_middle_of_a_look_leaves_the_rest_for_later(app: Flask,
                                                                      registry: FakeRegistry,
                                                                      model: ForecastModel) -> None:
     class Flaky(FakeRegistry):
-        def fetch(self, name: str, version: int, folder: Path) -> Path:
+        def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
             raise RegistryDownError("it went away")
 
     registry.promote(KETTLE, model)
