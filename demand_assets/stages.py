@@ -16,7 +16,6 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import features_table, series_features
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import NotEnoughHistoryError
-from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryEntry, TrainingBatch
 from demand_assets.forecasting.store import DemandStore
@@ -168,7 +167,7 @@ class Stages:
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
         yield Outcome(region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {}, details={
             "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
-        if decision and self._is_out_of_date(decision, before):
+        if decision and self._is_out_of_date(before):
             yield self._judge(region_item, task.asked, clock)
         elif decision:
             with clock("promote"):
@@ -180,9 +179,9 @@ class Stages:
                 "version": version, "replaced": before.production if before else None,
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
 
-    def _is_out_of_date(self, decision: Decision, before: RegistryEntry | None) -> bool:
-        """Whether a promotion would replace another model than the one that the candidate was compared with."""
-        if decision.verdict != "promote" or before is None:
+    def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
+        """Whether another model is in production than the one that the candidate was compared with."""
+        if before is None:
             return False
         now = self.registry.entry(before.region_item)
         return now is None or now.production != before.production
@@ -203,7 +202,7 @@ class Stages:
             in_production = entry.production if entry.production != entry.candidate else None
             decision = contest(self.store.read("demand", region_item), self.dataset, candidate,
                                self._production(region_item, in_production), region_item)
-        if self._is_out_of_date(decision, entry):
+        if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted meanwhile
         with clock("promote"):
             self.registry.record_decision(
