@@ -37,11 +37,8 @@ class Place:
 
     dataset: Path
     folder: Path
-
-    @property
-    def state(self) -> Path:
-        """The product's state directory."""
-        return self.folder / "state"
+    state: Path
+    """The product's state directory."""
 
     def log(self, name: str) -> Path:
         """What a process prints goes there."""
@@ -53,7 +50,7 @@ def main() -> int:
     given = _parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="demand-pipeline-", dir=given.scratch) as scratch:
         place = Place(given.dataset.resolve() if given.dataset else _simulated(given.region_items, Path(scratch)),
-                      Path(scratch))
+                      Path(scratch), given.state or Path(scratch) / "state")
         taken, result = _product(place)
         if taken.status not in (0, 1) or "seconds" not in result:
             print(place.log("product").read_text()[-4000:])
@@ -195,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only-product", action="store_true", help="without the rivals")
     parser.add_argument("--scratch", type=Path, help="folder for the temporary state; whole M5 needs some 8 GB")
+    parser.add_argument("--state", type=Path, help="keep the state there, and go on where an earlier call was stopped")
     return parser
 
 

@@ -1,6 +1,7 @@
 """Thin Dagster shells around plain objects."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import dagster as dg
 
@@ -26,7 +27,19 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def open_pipeline(settings: Settings) -> Pipeline:
-    """The stages of the settings' dataset."""
+    """The stages of the settings' dataset; the same ones each time, since a large source takes long to look through.
+
+    Raises: DatasetFileError: the dataset file cannot be used.
+    """
+    try:
+        changed = settings.dataset.stat().st_mtime_ns
+    except OSError:
+        changed = 0  # reading it says what is wrong
+    return _opened(settings, changed)
+
+
+@lru_cache(maxsize=2)
+def _opened(settings: Settings, _changed: int) -> Pipeline:
     dataset = settings.described
     store = DemandStore(settings.demand_store_url)
     return Pipeline(
