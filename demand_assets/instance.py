@@ -1,13 +1,52 @@
-"""Dagster's home directory: its settings file, written anew at each start."""
+"""Dagster's home directory: its settings file, written anew at each start from the templates in ``deploy/``.
 
+``python -m demand_assets.instance`` writes the one of the dataset that the environment's settings name.
+"""
+
+import json
 from pathlib import Path
+from string import Template
 
-SETTINGS = Path(__file__).resolve().parent.parent / "deploy" / "dagster.yaml"
-HOME = "$DAGSTER_HOME"
-"""Stands for the home directory in the settings file; Dagster itself expands it nowhere but in `env` entries."""
+from demand_assets.forecasting.database_urls import with_driver
+from demand_assets.settings import Settings
+
+START_SECONDS, POLL_SECONDS = 180, 30
+QUEUE_SECONDS, WATCH_SECONDS = 1800, 10
+"""With workers, a run that counts as starting may wait for a free one, and a lost one is looked for more often."""
+TEMPLATES = Path(__file__).resolve().parent.parent / "deploy"
 
 
-def prepare_home(home: Path) -> None:
-    """Make the home directory and write its settings."""
+def prepare_home(home: Path, settings: Settings | None = None) -> None:
+    """Make the home directory and write its settings, readable by its owner only: they may hold a password.
+
+    Args:
+        settings: those of the environment unless given.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(SETTINGS.read_text().replace(HOME, str(home)))
+    file = home / "dagster.yaml"
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(instance_settings(home, settings or Settings()))
+
+
+def instance_settings(home: Path, settings: Settings) -> str:
+    """The content of ``dagster.yaml``."""
+    storage = "postgresql" if settings.dagster_database_url else "sqlite"
+    parts = ["dagster.yaml", f"dagster_storage_{storage}.yaml"]
+    database = with_driver(settings.dagster_database_url or "")
+    values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
+              "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
+              "POLL_SECONDS": str(POLL_SECONDS)}
+    if settings.run_launcher == "celery":
+        # Imported here: no other process needs Celery.
+        from demand_assets.warm_workers import launcher_config
+
+        parts.append("dagster_launcher_celery.yaml")
+        values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings)),
+                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "POLL_SECONDS": str(WATCH_SECONDS)}
+    return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
+
+
+if __name__ == "__main__":
+    this = Settings()
+    prepare_home(this.folder / "dagster", this)

@@ -6,6 +6,7 @@ object visible only when it is whole). Beside the tables stand the catalogue and
 
 import io
 import json
+import os
 import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast
@@ -34,8 +35,17 @@ class DemandStore:
     """
 
     def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
-        self._filesystem, self._root = fsspec.core.url_to_fs(url, **(options or {}))
+        self._url, self._options = url, options or {}
+        self._opened_by = 0
         self._is_local = "file" in self._filesystem.protocol
+
+    @property
+    def _filesystem(self) -> Any:
+        """The file system of this process: an object store's client does not outlive a fork."""
+        if self._opened_by != os.getpid():
+            self._opened, self._root = fsspec.core.url_to_fs(self._url, **self._options)
+            self._opened_by = os.getpid()
+        return self._opened
 
     def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
         """Replace the region-item's table of that stage."""
