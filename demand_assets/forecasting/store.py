@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demand_assets.forecasting.object_store import object_store_errors
 from demand_assets.forecasting.region_item import RegionItem
 
 Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
@@ -27,7 +28,7 @@ class NotInStoreError(LookupError):
 
 
 class DemandStore:
-    """Tables of region-items under one URL.
+    """Tables of region-items under one URL. Every method raises OSError when the disk or object store does not answer.
 
     Args:
         url: a local path or an fsspec URL (``s3://bucket/prefix``).
@@ -53,6 +54,7 @@ class DemandStore:
         pq.write_table(pa.Table.from_pandas(table, preserve_index=False), buffer, compression="zstd")
         self.write_bytes(self._table(stage, region_item), buffer.getvalue())
 
+    @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
         """The region-item's table of that stage.
 
@@ -65,10 +67,12 @@ class DemandStore:
                                   f"{region_item.key!r}.") from None
         return cast(pd.DataFrame, pq.read_table(pa.BufferReader(content)).to_pandas())
 
+    @object_store_errors()
     def has(self, stage: Stage, region_item: RegionItem) -> bool:
         """Whether that stage is stored for the region-item."""
         return bool(self._filesystem.exists(self._path(self._table(stage, region_item))))
 
+    @object_store_errors()
     def remove(self, stage: Stage, region_item: RegionItem) -> None:
         """Remove the region-item's table of that stage, if there is one."""
         if self.has(stage, region_item):
@@ -87,6 +91,7 @@ class DemandStore:
             return []
         return [RegionItem(region, item) for region, item in json.loads(content)]
 
+    @object_store_errors()
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write one file below the store's root, whole or not at all."""
         path = self._path(name)
@@ -98,6 +103,7 @@ class DemandStore:
         self._filesystem.pipe_file(temporary, content)
         self._filesystem.mv(temporary, path)
 
+    @object_store_errors()
     def read_bytes(self, name: str) -> bytes:
         """One file below the store's root.
 
@@ -108,6 +114,7 @@ class DemandStore:
         except FileNotFoundError:
             raise NotInStoreError(f"{name} is not in the demand store") from None
 
+    @object_store_errors()
     def names(self, folder: str) -> Sequence[str]:
         """The names of the files in one folder below the root, sorted; empty when there is no such folder."""
         self._filesystem.invalidate_cache(self._path(folder))
