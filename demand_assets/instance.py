@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from pathlib import Path
 from string import Template
 
@@ -23,10 +24,11 @@ def prepare_home(home: Path, settings: Settings | None = None) -> None:
         settings: those of the environment unless given.
     """
     home.mkdir(parents=True, exist_ok=True)
-    file = home / "dagster.yaml"
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    file.write_text(instance_settings(home, settings or Settings()))
+    content = instance_settings(home, settings or Settings())
+    new = home / f"dagster.yaml.{os.getpid()}.tmp"
+    new.touch(mode=0o600)
+    new.write_text(content)
+    new.replace(home / "dagster.yaml")  # other processes may be reading it
 
 
 def instance_settings(home: Path, settings: Settings) -> str:

@@ -24,23 +24,23 @@ class Settings(BaseSettings):
     """Periods; the dataset file's unless given."""
     store_url: str | None = None
     """The demand store; ``<state>/<dataset>/demand`` unless given."""
-    mlflow_url: str | None = Field(None, validation_alias=AliasChoices("MLFLOW_URL", "DEMAND_MLFLOW_URL"))
+    mlflow_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_URL", "DEMAND_MLFLOW_URL"))
     """MLflow's tracking server; its database in the state directory, without a server, unless given."""
-    mlflow_artifacts_url: str | None = Field(None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
+    mlflow_artifacts_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
     """Where models' files go, as in ``s3://bucket/models``; a folder in the state directory unless given."""
-    dagster_database_url: str | None = Field(None, validation_alias=AliasChoices("DAGSTER_DATABASE_URL"))
+    dagster_database_url: str | None = Field(default=None, validation_alias=AliasChoices("DAGSTER_DATABASE_URL"))
     """PostgreSQL for Dagster's runs and events; SQLite in the state directory unless given."""
-    dagster_url: str = Field("http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
+    dagster_url: str = Field(default="http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
     """Dagster's webserver."""
-    run_launcher: Literal["local", "celery"] = Field("local", validation_alias=AliasChoices("RUN_LAUNCHER"))
+    run_launcher: Literal["local", "celery"] = Field(default="local", validation_alias=AliasChoices("RUN_LAUNCHER"))
     """Who carries out runs: processes beside Dagster's code server, or warm workers on any number of machines."""
-    celery_broker_url: str | None = Field(None, validation_alias=AliasChoices("CELERY_BROKER_URL"))
+    celery_broker_url: str | None = Field(default=None, validation_alias=AliasChoices("CELERY_BROKER_URL"))
     """Redis, as in ``redis://host:6379/0``; how workers get their runs."""
-    workers: int = Field(2, ge=1, le=256, validation_alias=AliasChoices("WORKERS"))
+    workers: int = Field(default=2, ge=1, le=256, validation_alias=AliasChoices("WORKERS"))
     """Runs that one worker carries out at the same time."""
-    max_concurrent_runs: int | None = Field(None, ge=1)
+    max_concurrent_runs: int | None = Field(default=None, ge=1)
     """Runs at a time, on all machines; 2 unless given, and with workers twice what one of them carries out."""
-    cores: int = Field(os.cpu_count() or 1, ge=1)
+    cores: int = Field(default=os.cpu_count() or 1, ge=1)
     """Models trained at the same time on this machine, one thread each."""
 
     @field_validator("horizon", "store_url", "mlflow_url", "mlflow_artifacts_url", "dagster_database_url",

@@ -94,7 +94,7 @@ class Launch:
                 del self._steps[name]
 
     def _begin(self) -> None:
-        self._runner.start("mlflow", "dagster-code", *(["worker"] if self._settings.profile == "celery" else []))
+        self._runner.start("mlflow", "dagster-code", *(["worker"] if self._settings.has_worker else []))
         self._command("database", "-m", "deploy.web_database")
         if self._has_history:
             self._command("old runs", "-m", "deploy.unfinished_runs")

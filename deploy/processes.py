@@ -92,7 +92,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
         Process("web-sync", (python, "-m", "webapp.sync")),
-        *([worker] if settings.profile == "celery" else []),
+        *([worker] if settings.has_worker else []),
         Process("first-training", (python, "-m", "demand_assets.first_training"), niceness=3, once=True),
     ]
 
@@ -115,7 +115,7 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         # Not on the command line, which everybody on the machine may read: it may hold a password.
         "MLFLOW_BACKEND_STORE_URI": with_driver(
             settings.mlflow_database_url or f"sqlite:///{folders.mlflow / 'mlflow.db'}"),
-        "RUN_LAUNCHER": "celery" if settings.profile == "celery" else "local",
+        **{name: str(settings.of_the_pipeline[name]) for name in ("RUN_LAUNCHER", "WORKERS")},
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -127,8 +127,6 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
     }
-    if settings.workers:
-        own["WORKERS"] = str(settings.workers)
     if settings.aws_endpoint_url:
         own["MLFLOW_S3_ENDPOINT_URL"] = settings.aws_endpoint_url
     if settings.horizon:

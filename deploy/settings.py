@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,8 +46,8 @@ class RunSettings(BaseSettings):
     """Where models' files go; a folder in the state directory unless given."""
     celery_broker_url: str | None = None
     """Redis, through which workers get their runs."""
-    workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Runs that the worker on this machine carries out at the same time; 2 unless given."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 2
+    """Runs that the worker on this machine carries out at the same time; 0: no worker on this machine."""
     mlflow_url: str | None = None
     """Where a worker finds MLflow: its server, or its database."""
     aws_endpoint_url: str | None = None
@@ -69,6 +69,17 @@ class RunSettings(BaseSettings):
     def state_folder(self) -> Path:
         """The state directory of all datasets, absolute."""
         return (self.called_from / self.state).resolve()
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a worker runs beside everything else."""
+        return self.profile == "celery" and self.workers > 0
+
+    @property
+    def of_the_pipeline(self) -> dict[str, Any]:
+        """The pipeline's settings that this run decides; it reads the others from the environment too."""
+        return {"dataset": self.dataset_file, "state": self.state_folder, "horizon": self.horizon,
+                "RUN_LAUNCHER": "celery" if self.profile == "celery" else "local", "WORKERS": self.workers or 2}
 
     @property
     def ports(self) -> dict[str, int]:
@@ -116,7 +127,7 @@ def read_worker_settings() -> RunSettings:
     """
     settings = _read(RunSettings)
     _require(settings, "make worker", WORKER)
-    return settings.model_copy(update={"profile": "celery"})
+    return settings.model_copy(update={"profile": "celery", "workers": max(settings.workers, 1)})
 
 
 def _require(settings: RunSettings, who: str, names: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from deploy.processes import Folders, environment, processes
-from deploy.settings import STORES, SettingsError, read_settings
+from deploy.settings import STORES, SettingsError, read_settings, read_worker_settings
 
 URLS = {"DAGSTER_DATABASE_URL": "postgresql://h/dagster", "MLFLOW_DATABASE_URL": "postgresql://h/mlflow",
         "WEB_DATABASE_URL": "postgresql://h/web", "DEMAND_STORE_URL": "s3://b/demand",
@@ -53,3 +53,27 @@ def test_without_a_profile_everything_stays_in_the_state_directory(folders):
 
     assert environment(settings, folders, {})["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{folders.mlflow}/mlflow.db"
     assert "MLFLOW_S3_ENDPOINT_URL" not in environment(settings, folders, {})
+
+
+def test_celery_has_a_worker_unless_told_otherwise(monkeypatch, folders):
+    for name, value in {**URLS, "PROFILE": "celery", "CELERY_BROKER_URL": "redis://h/0"}.items():
+        monkeypatch.setenv(name, value)
+
+    def names():
+        return {process.name for process in processes(read_settings(), folders)}
+
+    assert "worker" in names()
+    told = environment(read_settings(), folders, {})
+    assert (told["RUN_LAUNCHER"], told["WORKERS"]) == ("celery", "2")
+    monkeypatch.setenv("WORKERS", "0")
+    assert "worker" not in names()
+    monkeypatch.setenv("PROFILE", "stores")
+    assert environment(read_settings(), folders, {})["RUN_LAUNCHER"] == "local"
+
+
+def test_a_worker_names_every_setting_that_it_lacks(monkeypatch):
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://h/0")
+
+    with pytest.raises(SettingsError, match="make worker needs DAGSTER_DATABASE_URL, DEMAND_STORE_URL, "
+                                            "MLFLOW_ARTIFACTS_URL, MLFLOW_URL, which are not set"):
+        read_worker_settings()

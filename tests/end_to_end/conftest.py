@@ -81,7 +81,13 @@ class Product:
 
     def wait_for(self, pattern: str, seconds: float = START_SECONDS) -> re.Match[str]:
         """The first match in what the terminal shows, waited for."""
-        return eventually(lambda: re.search(pattern, self.output), seconds,
+        def look() -> re.Match[str] | None:
+            found = re.search(pattern, self.output)
+            if not found and self._process and self._process.poll() is not None:
+                pytest.fail(f"the launcher ended before it said {pattern!r}:\n{self.output}")
+            return found
+
+        return eventually(look, seconds,
                           lambda: f"{pattern!r} did not appear; the terminal shows:\n{self.output}\n{self.logs()}")
 
     def wait_until_ready(self) -> "Product":
