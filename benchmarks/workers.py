@@ -44,6 +44,7 @@ def main() -> None:
         with services_running(folder, **free_ports(("postgres_port", "redis_port", "s3_port"))) as services:
             for words, workers in ARRANGEMENTS.items():
                 result[words] = _measured(services, given.dataset, workers, given.runs)
+                print(f"{words}: {given.runs} runs in {result[words]:.1f} s", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _print(machine, result, given.runs)

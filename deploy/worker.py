@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 from demand_assets.forecasting.dataset import DatasetFileError, load_dataset
-from deploy.processes import Folders, environment
+from deploy.processes import RUN_FOLDER_VARIABLE, Folders, environment
 from deploy.run import StopSignals
-from deploy.settings import SettingsError, read_worker_settings
+from deploy.settings import RunSettings, SettingsError, read_worker_settings
 
 LOOK_SECONDS = 0.5
 
@@ -29,8 +29,7 @@ def main() -> int:
     folders.make()
     # In a session of its own, so that a Ctrl-C in the terminal reaches us only: it would interrupt the runs.
     worker = subprocess.Popen([sys.executable, "-m", "demand_assets.worker"], cwd=folders.root, start_new_session=True,
-                              env=environment(settings, folders) | {"MLFLOW_URL": settings.mlflow_url or "",
-                                                                    "MLFLOW_TRACKING_URI": settings.mlflow_url or ""})
+                              env=environment(settings, folders) | _own(settings, folders))
     told = 0
     while worker.poll() is None:
         if stop.count > told:
@@ -45,6 +44,12 @@ def main() -> int:
         except subprocess.TimeoutExpired:
             continue
     return 0 if told else worker.returncode
+
+
+def _own(settings: RunSettings, folders: Folders) -> dict[str, str]:
+    """What a worker is told otherwise than the processes of `make run`, to which it does not belong."""
+    mlflow = str(settings.mlflow_url)
+    return {RUN_FOLDER_VARIABLE: str(folders.root / "worker"), "MLFLOW_URL": mlflow, "MLFLOW_TRACKING_URI": mlflow}
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Worker:
     def __init__(self, folder: Path, dataset: Path, settings: dict[str, str]) -> None:
         folder.mkdir()
         self._log = folder / "output"
-        self._state = folder / "state" / dataset.stem
+        self._run_folder = folder / "state" / dataset.stem / "worker"
         with self._log.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "deploy.worker"], cwd=folder, stdout=output, stderr=subprocess.STDOUT,
@@ -68,7 +68,7 @@ class Worker:
 
     def clean_up(self) -> None:
         """Leave no process behind."""
-        end_leftovers(self._state, patience_seconds=2)
+        end_leftovers(self._run_folder, patience_seconds=2)
 
 
 class Fleet:
