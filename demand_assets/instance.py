@@ -14,6 +14,8 @@ from demand_assets.settings import Settings
 START_SECONDS, POLL_SECONDS = 180, 30
 QUEUE_SECONDS, WATCH_SECONDS = 1800, 10
 """With workers, a run that counts as starting may wait for a free one, and a lost one is looked for more often."""
+LAUNCH_RETRIES = 1000
+"""How often a run is put back into Dagster's queue while Redis does not answer, every ten seconds."""
 TEMPLATES = Path(__file__).resolve().parent.parent / "deploy"
 
 
@@ -38,14 +40,15 @@ def instance_settings(home: Path, settings: Settings) -> str:
     database = with_driver(settings.dagster_database_url or "")
     values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
               "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
-              "POLL_SECONDS": str(POLL_SECONDS)}
+              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": "0"}
     if settings.run_launcher == "celery":
         # Imported here: no other process needs Celery.
         from demand_assets.warm_workers import launcher_config
 
         parts.append("dagster_launcher_celery.yaml")
         values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings)),
-                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "POLL_SECONDS": str(WATCH_SECONDS)}
+                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "POLL_SECONDS": str(WATCH_SECONDS),
+                   "LAUNCH_RETRIES": str(LAUNCH_RETRIES)}
     return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
 
 

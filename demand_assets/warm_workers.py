@@ -11,6 +11,7 @@ import dagster as dg
 import redis
 from celery import Celery
 from dagster._cli.api import _execute_run_command_body  # what Dagster's own task calls
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.execution.run_cancellation_thread import start_run_cancellation_thread
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._grpc.types import ExecuteRunArgs
@@ -65,6 +66,13 @@ class Heartbeats:
         """Say that the worker takes no more runs and has none."""
         self._redis.delete(f"{_HEARTBEAT}{worker}")
 
+    def can_be_asked(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            return bool(self._redis.ping())
+        except redis.RedisError:
+            return False
+
     def alive(self) -> dict[str, str]:
         """Worker -> the queue that it takes runs from."""
         names = [str(name) for name in self._redis.scan_iter(f"{_HEARTBEAT}*")]
@@ -76,8 +84,13 @@ class WarmWorkerLauncher(CeleryRunLauncher):
     """Dagster's Celery launcher, which besides notices lost workers and workers of another version, and cancels."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Put the run in the queue; say in its log when no worker takes runs from there."""
+        """Put the run in the queue; say in its log when no worker takes runs from there.
+
+        Raises: DagsterUserCodeUnreachableError: Redis is down; after this error Dagster tries again.
+        """
         run = context.dagster_run
+        if not self.heartbeats.can_be_asked():
+            raise DagsterUserCodeUnreachableError("Redis (CELERY_BROKER_URL) does not answer")
         self._instance.add_run_tags(run.run_id, {QUEUE_TAG: self.default_queue})
         super().launch_run(context)
         if problem := self.problem():

@@ -3,7 +3,8 @@
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.launcher import WorkerStatus
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from pydantic import ValidationError
 
@@ -107,6 +108,18 @@ def test_a_run_is_as_well_as_its_worker(launcher, state, said, status):
 
         assert launcher.check_run_worker_health(run).status is status
     launcher.celery.backend.delete("celery-task-meta-task")
+
+
+def test_while_redis_is_down_a_run_goes_back_into_dagsters_queue(settings, monkeypatch, instance):
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    launcher = WarmWorkerLauncher(**launcher_config(Settings(dataset=settings.dataset)))
+    launcher.register_instance(instance)
+    run = instance.create_run_for_job(a_job)
+
+    with pytest.raises(DagsterUserCodeUnreachableError, match=r"Redis .* does not answer"):
+        launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+
+    assert instance.get_concurrency_config().run_queue_config.max_user_code_failure_retries == 1000
 
 
 def test_a_restart_leaves_runs_to_their_workers(instance):
