@@ -7,6 +7,12 @@ DATASET ?= $(CURDIR)/datasets/simulated.toml
 STATE ?=
 JSON ?=
 HORIZON ?=
+PROFILE ?= embedded
+WORKERS ?=
+SERVICES ?=
+POSTGRES_PORT ?=
+REDIS_PORT ?=
+S3_PORT ?=
 WEB_PORT ?= 8000
 DAGSTER_PORT ?= 3000
 MLFLOW_PORT ?= 5000
@@ -22,7 +28,7 @@ PY := .venv/bin/python
 help: ## list the targets
 	@echo "Usage: make TARGET [SETTING=value …]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
-	@echo "Settings: DATASET=$(DATASET) STATE=./var HORIZON=(of the dataset)"
+	@echo "Settings: DATASET=$(DATASET) STATE=./var HORIZON=(of the dataset) PROFILE=$(PROFILE) (or stores, celery)"
 	@echo "          WEB_PORT=$(WEB_PORT) DAGSTER_PORT=$(DAGSTER_PORT) MLFLOW_PORT=$(MLFLOW_PORT) CODE_PORT=$(CODE_PORT)"
 
 setup: ## make the environment in .venv from the hashed lock (instant when it is up to date)
@@ -31,7 +37,15 @@ setup: ## make the environment in .venv from the hashed lock (instant when it is
 run: setup ## start everything: MLflow, Dagster, the web app; train what is missing; Ctrl-C stops all of it
 	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" \
 	WEB_PORT="$(WEB_PORT)" DAGSTER_PORT="$(DAGSTER_PORT)" MLFLOW_PORT="$(MLFLOW_PORT)" CODE_PORT="$(CODE_PORT)" \
-	$(PY) -m deploy.run
+	PROFILE="$(PROFILE)" WORKERS="$(WORKERS)" $(PY) -m deploy.run
+
+worker: setup ## carry out Dagster's runs, on this or another machine, for a PROFILE=celery; Ctrl-C lets runs finish
+	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" WORKERS="$(WORKERS)" \
+	$(PY) -m deploy.worker
+
+services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE=stores and PROFILE=celery
+	@CALLED_FROM="$(CALLED_FROM)" SERVICES="$(SERVICES)" POSTGRES_PORT="$(POSTGRES_PORT)" \
+	REDIS_PORT="$(REDIS_PORT)" S3_PORT="$(S3_PORT)" $(PY) -m deploy.services
 
 test: setup ## run all tests; PYTEST_ARGS="-k name" picks some
 	@$(PY) -m pytest $(PYTEST_ARGS)
@@ -69,4 +83,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test train accuracy lint lint-deploy check-image screenshot clean
+.PHONY: help setup run worker services test train accuracy lint lint-deploy check-image screenshot clean

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -30,6 +30,7 @@ class Running:
 
     url: str
     mlflow_url: str
+    dagster_url: str
     dataset: Path
     state: Path
     ports: dict[str, str]
@@ -53,11 +54,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(dataset: Path, ready: str) -> Iterator[Running]:
-    """The product on that dataset, once its output matches ``ready``; stopped at the end."""
+def running(dataset: Path, ready: str, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """The product on that dataset, once its output matches ``ready``; stopped at the end.
+
+    Args:
+        settings: beside those of the environment.
+    """
     with tempfile.TemporaryDirectory(prefix="demand-") as folder:
         ports, output = _free_ports(), Path(folder) / "output"
-        environment = {**os.environ, **ports, "DATASET": str(dataset.resolve()), "STATE": f"{folder}/var"}
+        environment = {**os.environ, **ports, **(settings or {}), "DATASET": str(dataset.resolve()),
+                       "STATE": f"{folder}/var"}
         started = time.monotonic()
         with output.open("w") as file:
             process = subprocess.Popen([sys.executable, "-m", "deploy.run"], cwd=PROJECT, env=environment,
@@ -68,8 +74,9 @@ def running(dataset: Path, ready: str) -> Iterator[Running]:
             url = f"http://127.0.0.1:{ports['WEB_PORT']}"
             email, password = "planner@example.com", uuid4().hex
             sign_up(_sign_up_link(output), email, password)
-            yield Running(url, f"http://127.0.0.1:{ports['MLFLOW_PORT']}", dataset, Path(folder) / "var", ports,
-                          email, password, seconds)
+            yield Running(url, f"http://127.0.0.1:{ports['MLFLOW_PORT']}",
+                          f"http://127.0.0.1:{ports['DAGSTER_PORT']}", dataset, Path(folder) / "var", ports, email,
+                          password, seconds)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(120)

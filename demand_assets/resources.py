@@ -44,8 +44,8 @@ def _opened(settings: Settings, _changed: int) -> Pipeline:
     store = DemandStore(settings.demand_store_url)
     return Pipeline(
         dataset=dataset, source=open_source(dataset, _first_start(store, dataset)), store=store,
-        registry=Registry(settings.registry_uri, dataset.name, artifacts=f"{settings.folder}/mlflow/artifacts"),
-        cores=settings.cores)
+        registry=Registry(settings.registry_uri, dataset.name, artifacts=settings.artifacts_url),
+        cores=settings.cores_of_a_run)
 
 
 def _first_start(store: DemandStore, dataset: Dataset) -> datetime | None:

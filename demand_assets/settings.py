@@ -3,10 +3,12 @@
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from demand_assets.forecasting.database_urls import with_driver
 from demand_assets.forecasting.dataset import Dataset, load_dataset
 
 
@@ -22,17 +24,52 @@ class Settings(BaseSettings):
     """Periods; the dataset file's unless given."""
     store_url: str | None = None
     """The demand store; ``<state>/<dataset>/demand`` unless given."""
-    mlflow_url: str | None = Field(None, validation_alias=AliasChoices("MLFLOW_URL", "DEMAND_MLFLOW_URL"))
+    mlflow_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_URL", "DEMAND_MLFLOW_URL"))
     """MLflow's tracking server; its database in the state directory, without a server, unless given."""
-    dagster_url: str = Field("http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
+    mlflow_artifacts_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
+    """Where models' files go, as in ``s3://bucket/models``; a folder in the state directory unless given."""
+    dagster_database_url: str | None = Field(default=None, validation_alias=AliasChoices("DAGSTER_DATABASE_URL"))
+    """PostgreSQL for Dagster's runs and events; SQLite in the state directory unless given."""
+    dagster_url: str = Field(default="http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
     """Dagster's webserver."""
-    cores: int = Field(os.cpu_count() or 1, ge=1)
-    """Models trained at the same time, one thread each."""
+    run_launcher: Literal["local", "celery"] = Field(default="local", validation_alias=AliasChoices("RUN_LAUNCHER"))
+    """Who carries out runs: processes beside Dagster's code server, or warm workers on any number of machines."""
+    celery_broker_url: str | None = Field(default=None, validation_alias=AliasChoices("CELERY_BROKER_URL"))
+    """Redis, as in ``redis://host:6379/0``; how workers get their runs."""
+    workers: int = Field(default=2, ge=1, le=256, validation_alias=AliasChoices("WORKERS"))
+    """Runs that one worker carries out at the same time."""
+    max_concurrent_runs: int | None = Field(default=None, ge=1)
+    """Runs at a time, on all machines; 2 unless given, and with workers twice what one of them carries out."""
+    cores: int = Field(default=os.cpu_count() or 1, ge=1)
+    """Models trained at the same time on this machine, one thread each."""
 
-    @field_validator("horizon", "store_url", "mlflow_url", mode="before")
+    @field_validator("horizon", "store_url", "mlflow_url", "mlflow_artifacts_url", "dagster_database_url",
+                     "celery_broker_url", "max_concurrent_runs", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("run_launcher", "workers", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: object, field: ValidationInfo) -> object:
+        return cls.model_fields[str(field.field_name)].default if value == "" else value
+
+    @model_validator(mode="after")
+    def _workers_can_be_reached(self) -> "Settings":
+        if self.run_launcher == "celery" and not (self.celery_broker_url and self.dagster_database_url):
+            raise ValueError("RUN_LAUNCHER=celery needs CELERY_BROKER_URL (redis://…) and DAGSTER_DATABASE_URL "
+                             "(postgresql://…), which the workers share with Dagster; docs/scaling.md says how")
+        return self
+
+    @property
+    def runs_at_a_time(self) -> int:
+        """How many runs go on at the same time, on all machines."""
+        return self.max_concurrent_runs or (2 * self.workers if self.run_launcher == "celery" else 2)
+
+    @property
+    def cores_of_a_run(self) -> int:
+        """Models that one run trains at the same time: a worker's runs share its cores."""
+        return max(1, self.cores // self.workers) if self.run_launcher == "celery" else self.cores
 
     @cached_property
     def described(self) -> Dataset:
@@ -50,7 +87,12 @@ class Settings(BaseSettings):
     @property
     def registry_uri(self) -> str:
         """Where the model registry is."""
-        return self.mlflow_url or f"sqlite:///{self.folder}/mlflow/mlflow.db"
+        return with_driver(self.mlflow_url or f"sqlite:///{self.folder}/mlflow/mlflow.db")
+
+    @property
+    def artifacts_url(self) -> str:
+        """Where models' files go."""
+        return self.mlflow_artifacts_url or f"{self.folder}/mlflow/artifacts"
 
     @property
     def demand_store_url(self) -> str:

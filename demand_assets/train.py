@@ -84,7 +84,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     for region, item, reason, rows in catalogue.refused:
         console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
     home = settings.folder / "dagster"
-    prepare_home(home)
+    prepare_home(home, settings)
     prepare_registry(settings.folder / "mlflow")
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)

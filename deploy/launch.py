@@ -35,7 +35,7 @@ class Launch:
     def __init__(self, settings: RunSettings, folders: Folders, environment: dict[str, str], console: Console) -> None:
         self._settings, self._folders, self._environment, self._console = settings, folders, environment, console
         self._stop_seconds = sum(process.stop_seconds for process in processes(settings, folders))
-        self._has_history = (folders.dagster / "history").exists()
+        self._has_history = bool(settings.dagster_database_url) or (folders.dagster / "history").exists()
         self._training = Follower(self._log("first-training"))
         self._training_status = ""
         self._steps = self._all_steps()
@@ -94,7 +94,7 @@ class Launch:
                 del self._steps[name]
 
     def _begin(self) -> None:
-        self._runner.start("mlflow", "dagster-code")
+        self._runner.start("mlflow", "dagster-code", *(["worker"] if self._settings.has_worker else []))
         self._command("database", "-m", "deploy.web_database")
         if self._has_history:
             self._command("old runs", "-m", "deploy.unfinished_runs")

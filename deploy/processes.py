@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from demand_assets.forecasting.database_urls import with_driver
 from deploy.settings import PROJECT, RunSettings
 
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
+DRAIN_SECONDS = 40
+"""How long `make run` waits for its own worker's runs when it stops; what is cut off then is started again."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Process:
     """How long it may take to stop before it is killed."""
     niceness: int = 0
     """Above 0 it leaves the processor to others first: pages come before training."""
+    alone: bool = False
+    """Only the process itself is told to stop; what it started goes on until it sees to that."""
     once: bool = False
     """It does its work and ends, and prints what the person at the terminal should read; servers are started again
     when they end, and their output is for their log only."""
@@ -64,13 +69,15 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     """All processes, in the order in which they start; they stop in the opposite order."""
     python, scripts = sys.executable, Path(sys.executable).parent
     workspace = str(PROJECT / "workspace.yaml")
+    worker = Process("worker", (python, "-m", "demand_assets.worker"), stop_seconds=DRAIN_SECONDS, niceness=3,
+                     alone=True)
     return [
         Process("mlflow", (
             python, "-m", "mlflow", "server", "--host", settings.listen_host, "--port", str(settings.mlflow_port),
             "--workers", "1", "--uvicorn-opts", "--log-level warning",
-            "--backend-store-uri", f"sqlite:///{folders.mlflow / 'mlflow.db'}",
-            # Clients on this machine write artifacts to disk themselves, which spares them a detour over HTTP.
-            "--no-serve-artifacts", "--default-artifact-root", (folders.mlflow / "artifacts").as_uri()), niceness=3),
+            # Clients write artifacts to disk or to the object store themselves: no detour over HTTP.
+            "--no-serve-artifacts", "--default-artifact-root",
+            settings.mlflow_artifacts_url or (folders.mlflow / "artifacts").as_uri()), niceness=3),
         Process("dagster-code", (
             python, "-m", "dagster", "api", "grpc", "--host", settings.listen_host, "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
@@ -85,6 +92,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
         Process("web-sync", (python, "-m", "webapp.sync")),
+        *([worker] if settings.has_worker else []),
         Process("first-training", (python, "-m", "demand_assets.first_training"), niceness=3, once=True),
     ]
 
@@ -104,6 +112,10 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "CODE_PORT": str(settings.code_port),
         "MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}",
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
+        # Not on the command line, which everybody on the machine may read: it may hold a password.
+        "MLFLOW_BACKEND_STORE_URI": with_driver(
+            settings.mlflow_database_url or f"sqlite:///{folders.mlflow / 'mlflow.db'}"),
+        **{name: str(settings.of_the_pipeline[name]) for name in ("RUN_LAUNCHER", "WORKERS")},
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -115,6 +127,8 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
     }
+    if settings.aws_endpoint_url:
+        own["MLFLOW_S3_ENDPOINT_URL"] = settings.aws_endpoint_url
     if settings.horizon:
         own["DEMAND_HORIZON"] = str(settings.horizon)
     # Many small models are fitted side by side, each on one thread.
@@ -157,7 +171,7 @@ autostart = false
 autorestart = {"false" if process.once else "true"}
 startsecs = {0 if process.once else 3}
 startretries = 3
-stopasgroup = true
+stopasgroup = {"false" if process.alone else "true"}
 killasgroup = true
 stopwaitsecs = {process.stop_seconds}
 redirect_stderr = {"false" if process.once else "true"}

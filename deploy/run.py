@@ -7,6 +7,7 @@ from types import FrameType
 
 from demand_assets.forecasting.dataset import Dataset, DatasetFileError, load_dataset
 from demand_assets.instance import prepare_home, prepare_registry
+from demand_assets.settings import Settings
 from deploy.commands import CommandFailedError
 from deploy.console import Console
 from deploy.launch import Launch
@@ -59,8 +60,9 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
     if leftovers := end_leftovers(folders.root):
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)
-    prepare_home(folders.dagster)
-    prepare_registry(folders.mlflow)
+    prepare_home(folders.dagster, Settings(**settings.of_the_pipeline))
+    if not settings.mlflow_database_url:
+        prepare_registry(folders.mlflow)
     os.chdir(folders.run)
     launch = Launch(settings, folders, environment(settings, folders), console)
     try:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT = Path(__file__).resolve().parent.parent
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Read = TypeVar("Read", bound=BaseSettings)
+Profile = Literal["embedded", "stores", "celery"]
+
+STORES = ("DAGSTER_DATABASE_URL", "MLFLOW_DATABASE_URL", "WEB_DATABASE_URL", "DEMAND_STORE_URL", "MLFLOW_ARTIFACTS_URL")
+WORKER = ("DAGSTER_DATABASE_URL", "DEMAND_STORE_URL", "MLFLOW_ARTIFACTS_URL", "CELERY_BROKER_URL", "MLFLOW_URL")
+NEEDED: dict[Profile, tuple[str, ...]] = {"embedded": (), "stores": STORES, "celery": (*STORES, "CELERY_BROKER_URL")}
+"""The settings that a profile cannot do without."""
 
 
 class SettingsError(ValueError):
@@ -27,6 +34,24 @@ class RunSettings(BaseSettings):
     state: Annotated[Path, AfterValidator(Path.expanduser)] = PROJECT / "var"
     horizon: Annotated[int, Field(ge=1, le=400)] | None = None
     """Periods to forecast; the dataset file's unless given."""
+
+    profile: Profile = "embedded"
+    """``stores`` refuses to start without databases and an object store, ``celery`` without a broker besides."""
+    dagster_database_url: str | None = None
+    mlflow_database_url: str | None = None
+    """Of MLflow's server; SQLite in the state directory unless given."""
+    web_database_url: str | None = None
+    demand_store_url: str | None = None
+    mlflow_artifacts_url: str | None = None
+    """Where models' files go; a folder in the state directory unless given."""
+    celery_broker_url: str | None = None
+    """Redis, through which workers get their runs."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 2
+    """Runs that the worker on this machine carries out at the same time; 0: no worker on this machine."""
+    mlflow_url: str | None = None
+    """Where a worker finds MLflow: its server, or its database."""
+    aws_endpoint_url: str | None = None
+    """An object store that is not Amazon's."""
 
     web_host: str = "127.0.0.1"
     """Address that the web app listens on."""
@@ -49,25 +74,85 @@ class RunSettings(BaseSettings):
         return (self.called_from / self.state).resolve()
 
     @property
+    def has_worker(self) -> bool:
+        """Whether a worker runs beside everything else."""
+        return self.profile == "celery" and self.workers > 0
+
+    @property
+    def of_the_pipeline(self) -> dict[str, Any]:
+        """The pipeline's settings that this run decides; it reads the others from the environment too."""
+        return {"dataset": self.dataset_file, "state": self.state_folder, "horizon": self.horizon,
+                "RUN_LAUNCHER": "celery" if self.profile == "celery" else "local", "WORKERS": self.workers or 2}
+
+    @property
     def ports(self) -> dict[str, int]:
         """Setting name -> port, for each server."""
         return {"WEB_PORT": self.web_port, "DAGSTER_PORT": self.dagster_port, "MLFLOW_PORT": self.mlflow_port,
                 "CODE_PORT": self.code_port}
 
 
+class ServicesSettings(BaseSettings):
+    """What ``make services`` can be told."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    called_from: Path = PROJECT
+    services: Annotated[Path, AfterValidator(Path.expanduser)] = PROJECT / "var" / "services"
+    """Where the services keep their files."""
+    postgres_port: Port = 54320
+    redis_port: Port = 63790
+    s3_port: Port = 9100
+
+    @property
+    def folder(self) -> Path:
+        """Where the services keep their files, absolute."""
+        return (self.called_from / self.services).resolve()
+
+
 def read_settings() -> RunSettings:
     """The settings as the environment gives them.
 
-    Raises: SettingsError: a value is out of range, or two servers were given one port.
+    Raises: SettingsError: a value is out of range, two servers were given one port, or the profile needs more.
     """
-    try:
-        settings = RunSettings()
-    except ValidationError as error:
-        raise SettingsError("\n".join(
-            f"{str(problem['loc'][0]).upper()}={problem['input']} cannot be used: {problem['msg']}"
-            for problem in error.errors())) from error
+    settings = _read(RunSettings)
     for port, uses in Counter(settings.ports.values()).items():
         if uses > 1:
             names = " and ".join(name for name, value in settings.ports.items() if value == port)
             raise SettingsError(f"{names} are both {port}; give each server a port of its own")
+    _require(settings, f"PROFILE={settings.profile}", NEEDED[settings.profile])
     return settings
+
+
+def read_worker_settings() -> RunSettings:
+    """The settings of ``make worker``.
+
+    Raises: SettingsError: a value is out of range, or one that a worker needs is not there.
+    """
+    settings = _read(RunSettings)
+    _require(settings, "make worker", WORKER)
+    return settings.model_copy(update={"profile": "celery", "workers": max(settings.workers, 1)})
+
+
+def _require(settings: RunSettings, who: str, names: tuple[str, ...]) -> None:
+    if missing := [name for name in names if not getattr(settings, name.lower())]:
+        raise SettingsError(
+            f"{who} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not set. To try it out, "
+            "run `make services` in another terminal and paste the lines that it prints; docs/scaling.md says what "
+            "each setting is")
+
+
+def read_services_settings() -> ServicesSettings:
+    """The settings of ``make services``.
+
+    Raises: SettingsError: a value is out of range.
+    """
+    return _read(ServicesSettings)
+
+
+def _read(kind: type[Read]) -> Read:
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SettingsError("\n".join(
+            f"{str(problem['loc'][0]).upper()}={problem['input']} cannot be used: {problem['msg']}"
+            for problem in error.errors())) from error

@@ -4,9 +4,12 @@ Nobody reports them failed once both the run's process and the code server are g
 places for concurrent runs for ever. ``python -m deploy.unfinished_runs`` says how many it closed.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 ENDED = "The product was stopped or the machine went down while this run was going on."
+OUTDATED = "This run waited for a worker of an earlier version of the code."
 
 
 def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
@@ -17,12 +20,24 @@ def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
     """
     going_on = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=going_on))
+    why = ENDED
+    if instance.run_launcher.supports_check_run_worker_health:
+        runs, why = _outdated(instance, runs), OUTDATED
     for run in runs:
         if run.status is dg.DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, ENDED)
+            instance.report_run_canceled(run, why)
         else:
-            instance.report_run_failed(run, ENDED)
+            instance.report_run_failed(run, why)
     return len(runs)
+
+
+def _outdated(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> list[dg.DagsterRun]:
+    """Runs in a queue that nobody reads any more; workers go on with the others, and Dagster watches over them."""
+    from demand_assets.warm_workers import QUEUE_TAG
+
+    queue = instance.run_launcher.default_queue
+    return [run for run in runs
+            if run.status is dg.DagsterRunStatus.STARTING and run.tags.get(QUEUE_TAG, queue) != queue]
 
 
 if __name__ == "__main__":

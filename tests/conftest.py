@@ -2,9 +2,13 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from deploy.services import Services
+from tests.services import services_or_skip
 
 TINY_DATASET = """\
 title = "Tiny shop"
@@ -57,3 +61,10 @@ def write_tiny_dataset(folder: Path, regions: int = 2, items: int = 3) -> Path:
 def tiny_dataset(tmp_path: Path) -> Path:
     """A dataset file: 2 regions, 3 items, a year of simulated demand."""
     return write_tiny_dataset(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """PostgreSQL, Redis and an S3 server."""
+    with services_or_skip() as running:
+        yield running

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import JSON, TypeDecorator
@@ -18,6 +18,9 @@ NAMES = {
     "ck": "ck_%(table_name)s_%(constraint_name)s", "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
 }
+
+WRITERS = 7_220_126
+"""The number of the lock under which PostgreSQL lets one of our processes write at a time; any will do."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -55,10 +58,13 @@ def now() -> datetime:
 def writing() -> Iterator[None]:
     """One transaction that writes: committed whole, or not at all when the block raises.
 
-    SQLite has one writer at a time; it is asked for at the start, so that what is read inside stays true.
+    There is one writer at a time, asked for at the start, so that what is read inside stays true: SQLite's own lock, or
+    one that PostgreSQL keeps until the transaction ends.
     """
     db.session.rollback()
-    db.session.connection(execution_options={"writes": True})
+    connection = db.session.connection(execution_options={"writes": True})
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:writers)"), {"writers": WRITERS})
     try:
         yield
         db.session.commit()

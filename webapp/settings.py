@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from demand_assets.forecasting.database_urls import with_driver
 from demand_assets.forecasting.dataset import Dataset, load_dataset
 
 
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     """Read by ``flask create-admin`` only."""
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
+    """MLflow's tracking server, or its database."""
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -67,11 +69,12 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """The database's URL, with the driver that is installed for PostgreSQL."""
-        url = self.web_database_url or f"sqlite:///{self.folder / 'app.db'}"
-        for prefix in ("postgres://", "postgresql://"):
-            if url.startswith(prefix):
-                return f"postgresql+psycopg2://{url.removeprefix(prefix)}"
-        return url
+        return with_driver(self.web_database_url or f"sqlite:///{self.folder / 'app.db'}")
+
+    @property
+    def registry_uri(self) -> str:
+        """Where the model registry is."""
+        return with_driver(self.mlflow_url)
 
     @cached_property
     def secret_key(self) -> str:

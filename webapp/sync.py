@@ -263,7 +263,7 @@ def main() -> int:
         return 1
     wait_for_tables(app, stop)
     settings = services.settings
-    status = run(app, services, MlflowRegistry(settings.mlflow_url, settings.dataset.name),
+    status = run(app, services, MlflowRegistry(settings.registry_uri, settings.dataset.name),
                  DagsterClient(settings.dagster_url), stop)
     del lock
     return status

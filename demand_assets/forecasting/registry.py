@@ -21,6 +21,7 @@ from uuid import uuid4
 import requests
 
 from demand_assets.forecasting.model import ForecastModel, pooled_version
+from demand_assets.forecasting.object_store import ObjectStoreDownError, object_store_errors
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import BadNameError, RegionItem, escape, pooled_name
@@ -270,9 +271,12 @@ class Registry:
             if local and local.is_dir():
                 copied = shutil.copytree(local, temporary / "files")
             else:
-                copied = Path(mlflow.artifacts.download_artifacts(
-                    artifact_uri=source, dst_path=str(temporary), tracking_uri=self._uri))
+                with object_store_errors():
+                    copied = Path(mlflow.artifacts.download_artifacts(
+                        artifact_uri=source, dst_path=str(temporary), tracking_uri=self._uri))
             copied.rename(target)
+        except ObjectStoreDownError as error:
+            raise RegistryDownError(f"the files of {name} version {version} cannot be reached: {error}") from error
         except (OSError, MlflowException) as error:
             if not target.exists():
                 raise NotRegisteredError(f"the files of {name} version {version} cannot be fetched: {error}") from error

@@ -6,6 +6,7 @@ object visible only when it is whole). Beside the tables stand the catalogue and
 
 import io
 import json
+import os
 import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast
@@ -16,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demand_assets.forecasting.object_store import object_store_errors
 from demand_assets.forecasting.region_item import RegionItem
 
 Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
@@ -26,7 +28,7 @@ class NotInStoreError(LookupError):
 
 
 class DemandStore:
-    """Tables of region-items under one URL.
+    """Tables of region-items under one URL. Every method raises OSError when the disk or object store does not answer.
 
     Args:
         url: a local path or an fsspec URL (``s3://bucket/prefix``).
@@ -34,8 +36,17 @@ class DemandStore:
     """
 
     def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
-        self._filesystem, self._root = fsspec.core.url_to_fs(url, **(options or {}))
+        self._url, self._options = url, options or {}
+        self._opened_by = 0
         self._is_local = "file" in self._filesystem.protocol
+
+    @property
+    def _filesystem(self) -> Any:
+        """The file system of this process: an object store's client does not outlive a fork."""
+        if self._opened_by != os.getpid():
+            self._opened, self._root = fsspec.core.url_to_fs(self._url, **self._options)
+            self._opened_by = os.getpid()
+        return self._opened
 
     def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
         """Replace the region-item's table of that stage."""
@@ -43,6 +54,7 @@ class DemandStore:
         pq.write_table(pa.Table.from_pandas(table, preserve_index=False), buffer, compression="zstd")
         self.write_bytes(self._table(stage, region_item), buffer.getvalue())
 
+    @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
         """The region-item's table of that stage.
 
@@ -55,10 +67,12 @@ class DemandStore:
                                   f"{region_item.key!r}.") from None
         return cast(pd.DataFrame, pq.read_table(pa.BufferReader(content)).to_pandas())
 
+    @object_store_errors()
     def has(self, stage: Stage, region_item: RegionItem) -> bool:
         """Whether that stage is stored for the region-item."""
         return bool(self._filesystem.exists(self._path(self._table(stage, region_item))))
 
+    @object_store_errors()
     def remove(self, stage: Stage, region_item: RegionItem) -> None:
         """Remove the region-item's table of that stage, if there is one."""
         self.remove_bytes(self._table(stage, region_item))
@@ -76,6 +90,7 @@ class DemandStore:
             return []
         return [RegionItem(region, item) for region, item in json.loads(content)]
 
+    @object_store_errors()
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write one file below the store's root, whole or not at all."""
         path = self._path(name)
@@ -87,6 +102,7 @@ class DemandStore:
         self._filesystem.pipe_file(temporary, content)
         self._filesystem.mv(temporary, path)
 
+    @object_store_errors()
     def read_bytes(self, name: str) -> bytes:
         """One file below the store's root.
 
@@ -97,12 +113,14 @@ class DemandStore:
         except FileNotFoundError:
             raise NotInStoreError(f"{name} is not in the demand store") from None
 
+    @object_store_errors()
     def remove_bytes(self, name: str) -> None:
         """Remove one file below the store's root, if it is there."""
         path = self._path(name)
         if self._filesystem.exists(path):
             self._filesystem.rm_file(path)
 
+    @object_store_errors()
     def names(self, folder: str) -> Sequence[str]:
         """The names of the files in one folder below the root, sorted; empty when there is no such folder."""
         self._filesystem.invalidate_cache(self._path(folder))

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from deploy.health import answers_http
 from deploy.ownership import end_leftovers
 from deploy.settings import PROJECT
+from tests import services
 from tests.conftest import write_tiny_dataset
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -40,22 +40,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def free_ports() -> dict[str, str]:
     """A free port for each server, as the launcher's settings name them."""
-    names = ("WEB_PORT", "DAGSTER_PORT", "MLFLOW_PORT", "CODE_PORT")
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in names]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return {name: str(one.getsockname()[1]) for name, one in zip(names, sockets, strict=True)}
+    ports = services.free_ports(("WEB_PORT", "DAGSTER_PORT", "MLFLOW_PORT", "CODE_PORT"))
+    return {name: str(port) for name, port in ports.items()}
 
 
 class Product:
     """The product as a person at a terminal has it: started, read, and stopped with Ctrl-C."""
 
-    def __init__(self, dataset: Path, state: Path, ports: dict[str, str] | None = None) -> None:
+    def __init__(self, dataset: Path, state: Path, settings: dict[str, str] | None = None) -> None:
         self.folder = state / dataset.stem
         self.cwd = PROJECT
-        self.ports = ports or free_ports()
-        self.environment = {**os.environ, **self.ports, "DATASET": str(dataset), "STATE": str(state)}
+        self.ports = free_ports()
+        self.environment = {**os.environ, **self.ports, **(settings or {}), "DATASET": str(dataset),
+                            "STATE": str(state)}
         self._output = state.parent / f"{state.name}.output"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +81,13 @@ class Product:
 
     def wait_for(self, pattern: str, seconds: float = START_SECONDS) -> re.Match[str]:
         """The first match in what the terminal shows, waited for."""
-        return eventually(lambda: re.search(pattern, self.output), seconds,
+        def look() -> re.Match[str] | None:
+            found = re.search(pattern, self.output)
+            if not found and self._process and self._process.poll() is not None:
+                pytest.fail(f"the launcher ended before it said {pattern!r}:\n{self.output}")
+            return found
+
+        return eventually(look, seconds,
                           lambda: f"{pattern!r} did not appear; the terminal shows:\n{self.output}\n{self.logs()}")
 
     def wait_until_ready(self) -> "Product":
@@ -148,14 +151,23 @@ def products() -> Iterator[list[Product]]:
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -> Product:
-    """The running product with all models of the tiny dataset trained and judged."""
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory,
+            products: list[Product]) -> Iterator[Product]:
+    """The running product with all models of the tiny dataset trained and judged.
+
+    Its profile is the fixture's parameter.
+    """
+    profile = request.param
     folder = tmp_path_factory.mktemp("product")
-    product = Product(write_tiny_dataset(folder), folder / "state")
+    settings = {"PROFILE": profile}
+    if profile == "stores":
+        settings |= request.getfixturevalue("services").environment()
+    product = Product(write_tiny_dataset(folder), folder / "state", settings)
     products.append(product)
     product.start().wait_until_ready()
     product.wait_for("6 of 6 decided", 300)
-    return product
+    yield product
+    product.clean_up()  # two at a time are slow
 
 
 @pytest.fixture(scope="session")

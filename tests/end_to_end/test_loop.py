@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.end_to_end.conftest import DECISION_SECONDS
 
 FINAL = re.compile("promoted|kept")
+pytestmark = pytest.mark.parametrize("product", ["embedded", "stores"], indirect=True)
 
 
 @pytest.fixture

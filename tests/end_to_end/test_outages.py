@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from deploy.health import answers_http
 from tests.end_to_end.conftest import DECISION_SECONDS, Product, eventually
 
+pytestmark = pytest.mark.parametrize("product", ["embedded"], indirect=True)
 SYSTEMS = ("mlflow", "dagster-web", "dagster-daemon", "dagster-code")
 
 

@@ -1,0 +1,58 @@
+"""On PostgreSQL too, the pooled event log records what Dagster's own does, through one kept connection."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as db
+from dagster_postgres.event_log import PostgresEventLogStorage
+
+from demand_assets.forecasting.database_urls import with_driver
+from demand_assets.instance import prepare_home
+from demand_assets.postgres_event_log import PooledPostgresEventLogStorage
+from demand_assets.settings import Settings
+
+OWN = "storage: {{postgres: {{postgres_url: '{url}'}}}}\ntelemetry: {{enabled: false}}\n"
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def thing() -> None:
+    """Two partitions."""
+
+
+def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    runs = [dg.materialize([thing], instance=instance, partition_key=key) for key in ("a", "b")]
+    return [(event.event_type_value, event.partition or "") for run in runs
+            for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]
+
+
+@pytest.fixture
+def url(services) -> str:
+    services.add_databases("events_")
+    return services.environment("events_")["DAGSTER_DATABASE_URL"]
+
+
+def test_the_same_events_are_recorded(url, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", url)
+    prepare_home(tmp_path / "pooled", Settings())
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "dagster.yaml").write_text(OWN.format(url=with_driver(url)))
+
+    with (dg.DagsterInstance.from_config(str(tmp_path / "pooled")) as pooled,
+          dg.DagsterInstance.from_config(str(tmp_path / "own")) as own):
+        assert type(pooled.event_log_storage) is PooledPostgresEventLogStorage
+        assert type(own.event_log_storage) is PostgresEventLogStorage
+        assert recorded(pooled) == recorded(own)
+        assert pooled.get_materialized_partitions(thing.key) == {"a", "b"}
+
+
+def test_events_share_a_connection(url, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", url)
+    prepare_home(tmp_path, Settings())
+    opened = []
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        db.event.listen(instance.event_log_storage._engine, "connect", lambda *_: opened.append(1))
+        recorded(instance)
+
+    assert len(opened) <= 2

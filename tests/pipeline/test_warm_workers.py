@@ -1,0 +1,136 @@
+"""What workers and the launcher say to each other, through a real Redis."""
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import LaunchRunContext, WorkerStatus
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from pydantic import ValidationError
+
+from demand_assets.instance import instance_settings, prepare_home
+from demand_assets.settings import Settings
+from demand_assets.warm_workers import QUEUE_TAG, Heartbeats, WarmWorkerLauncher, launcher_config
+from deploy.unfinished_runs import close_unfinished_runs
+
+PREFIX = "launcher_"
+
+
+@dg.op
+def nothing() -> None: ...
+
+
+@dg.job
+def a_job() -> None:
+    nothing()
+
+
+@pytest.fixture
+def settings(services, monkeypatch, tiny_dataset) -> Settings:
+    services.add_databases(PREFIX)
+    for name, value in services.environment(PREFIX).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RUN_LAUNCHER", "celery")
+    monkeypatch.setenv("WORKERS", "3")
+    return Settings(dataset=tiny_dataset)
+
+
+@pytest.fixture
+def launcher(settings):
+    launcher = WarmWorkerLauncher(**launcher_config(settings))
+    yield launcher
+    for worker in launcher.heartbeats.alive():
+        launcher.heartbeats.end(worker)
+
+
+@pytest.fixture
+def instance(settings, tmp_path):
+    prepare_home(tmp_path / "home", settings)
+    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+        yield instance
+
+
+def test_launcher_and_workers_have_one_configuration(settings, tmp_path):
+    written = yaml.safe_load(instance_settings(tmp_path, settings))
+
+    assert written["run_launcher"]["class"] == "WarmWorkerLauncher"
+    assert written["run_launcher"]["config"] == launcher_config(settings)
+    assert written["run_launcher"]["config"]["default_queue"].startswith("demand.tiny.")
+    assert written["concurrency"]["runs"]["max_concurrent_runs"] == 6
+
+
+def test_celery_without_a_broker_is_refused(monkeypatch):
+    monkeypatch.setenv("RUN_LAUNCHER", "celery")
+    monkeypatch.setenv("CELERY_BROKER_URL", "")
+
+    with pytest.raises(ValidationError, match="RUN_LAUNCHER=celery needs CELERY_BROKER_URL"):
+        Settings()
+
+
+def test_without_a_worker_the_launcher_says_how_to_start_one(launcher):
+    assert launcher.problem().endswith("No worker is alive at all. Start one: make worker.")
+
+
+def test_a_worker_of_another_version_is_named(launcher):
+    launcher.heartbeats.beat("worker-1@old", "demand.tiny.0000000000")
+
+    assert "must be restarted: worker-1@old (demand.tiny.0000000000)" in launcher.problem()
+
+
+def test_a_worker_of_this_version_is_no_problem(launcher):
+    launcher.heartbeats.beat("worker-1@old", "demand.tiny.0000000000")
+    launcher.heartbeats.beat("worker-2@new", launcher.default_queue)
+
+    assert launcher.problem() == ""
+
+
+def test_a_worker_that_ended_is_not_alive(launcher, settings):
+    heartbeats = Heartbeats(settings.celery_broker_url)
+    heartbeats.beat("worker-1@here", launcher.default_queue)
+    assert launcher.heartbeats.alive() == {"worker-1@here": launcher.default_queue}
+
+    heartbeats.end("worker-1@here")
+
+    assert launcher.heartbeats.alive() == {}
+
+
+@pytest.mark.parametrize(("state", "said", "status"), [
+    ("STARTED", {"hostname": "worker-1@here"}, WorkerStatus.RUNNING),
+    ("STARTED", {"hostname": "worker-2@lost"}, WorkerStatus.NOT_FOUND),
+    ("SUCCESS", 0, WorkerStatus.FAILED),
+    ("REVOKED", None, WorkerStatus.FAILED),
+])
+def test_a_run_is_as_well_as_its_worker(launcher, state, said, status):
+    launcher.heartbeats.beat("worker-1@here", launcher.default_queue)
+    launcher.celery.backend.store_result("task", said, state)
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        run = ephemeral.create_run_for_job(a_job, tags={DAGSTER_CELERY_TASK_ID_TAG: "task"})
+
+        assert launcher.check_run_worker_health(run).status is status
+    launcher.celery.backend.delete("celery-task-meta-task")
+
+
+def test_while_redis_is_down_a_run_goes_back_into_dagsters_queue(settings, monkeypatch, instance):
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    launcher = WarmWorkerLauncher(**launcher_config(Settings(dataset=settings.dataset)))
+    launcher.register_instance(instance)
+    run = instance.create_run_for_job(a_job)
+
+    with pytest.raises(DagsterUserCodeUnreachableError, match=r"Redis .* does not answer"):
+        launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+
+    assert instance.get_concurrency_config().run_queue_config.max_user_code_failure_retries == 1000
+
+
+def test_a_restart_leaves_runs_to_their_workers(instance):
+    queue = instance.run_launcher.default_queue
+    runs = {name: instance.create_run_for_job(a_job, status=status, tags=tags) for name, status, tags in (
+        ("going on", dg.DagsterRunStatus.STARTED, {QUEUE_TAG: "demand.tiny.0000000000"}),
+        ("waiting", dg.DagsterRunStatus.STARTING, {QUEUE_TAG: queue}),
+        ("waiting for nobody", dg.DagsterRunStatus.STARTING, {QUEUE_TAG: "demand.tiny.0000000000"}))}
+
+    assert close_unfinished_runs(instance) == 1
+
+    status = {name: instance.get_run_by_id(run.run_id).status for name, run in runs.items()}
+    assert status == {"going on": dg.DagsterRunStatus.STARTED, "waiting": dg.DagsterRunStatus.STARTING,
+                      "waiting for nobody": dg.DagsterRunStatus.FAILURE}
