@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare what the process needs and become it; an exit status only when that is impossible."""
     name = arguments[0] if arguments else ""
     try:
-        pipeline = Settings()  # type: ignore[call-arg]  # from the environment
+        pipeline = Settings()  # from the environment
         settings = RunSettings(dataset=pipeline.dataset, state=pipeline.state, listen_host="0.0.0.0")
         folders = Folders(pipeline.folder)
     except (DatasetFileError, ValueError) as error:

@@ -103,7 +103,7 @@ def _facts(chosen: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFra
         demand = read(one)
         alone[one] = series = series_features(demand, dataset, bare, one)
         for name, counted in counts.items():
-            counted.update(demand[name].iloc[:series.known].astype("string").fillna("").value_counts().to_dict())
+            counted.update(demand[name].iloc[:series.known].astype("string").fillna("").tolist())
     before = -int(selection_origins(int(origins_before(0, dataset)[0]), dataset.horizon)[0])
     return PanelFacts.of(alone, dataset, before, drivers, counts)
 

@@ -30,7 +30,6 @@ from demand_assets.forecasting.registration import CANDIDATE, TrainingBatch, dec
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
-    from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 PRODUCTION = "production"
 _LARGEST_PAGE = 1000
@@ -346,14 +345,14 @@ class Registry:
         return MlflowClient(self._uri, registry_uri=self._uri)
 
     @cached_property
-    def models(self) -> "ModelRegistryClient":
-        """MLflow's client of registered models only, without a public name; a test holds it.
+    def models(self) -> Any:
+        """MLflow's client of registered models only; it has no public name and no types, and a test holds it.
 
         ``MlflowClient`` looks before each change whether a name is a prompt's, which doubles the queries.
         """
         from mlflow.tracking._model_registry.client import ModelRegistryClient
 
-        return ModelRegistryClient(self._uri, self._uri)
+        return ModelRegistryClient(self._uri, self._uri)  # type: ignore[no-untyped-call]
 
     @cached_property
     def _experiment(self) -> str:
