@@ -47,11 +47,25 @@ def test_a_file_written_late_under_an_earlier_name_is_still_seen(tmp_path):
     store = DemandStore(str(tmp_path))
     journal = Journal(store)
     line = b'{"region_item": "north|kettle", "step": "kept", "at": "2026-01-01T00:00:00.000+00:00"}'
-    store.write_bytes("journal/20260101T120100000000-aaaaaaaa.jsonl", line)
+    store.write_bytes("journal/20260101/20260101T120100000000-aaaaaaaa.jsonl", line)
     read = frozenset(journal.files_after(""))
-    store.write_bytes("journal/20260101T120030000000-bbbbbbbb.jsonl", line)
+    store.write_bytes("journal/20260101/20260101T120030000000-bbbbbbbb.jsonl", line)
 
     assert journal.files_after(max(read), read) == ["20260101T120030000000-bbbbbbbb.jsonl"]
+
+
+def test_a_reader_that_is_up_to_date_does_not_list_the_past(tmp_path, monkeypatch):
+    store = DemandStore(str(tmp_path))
+    journal = Journal(store)
+    store.write_bytes("journal/20260101/20260101T120100000000-aaaaaaaa.jsonl", b"{}")
+    journal.write([Entry(KETTLE, "started")])
+    last = max(journal.files_after(""))
+    listed = []
+    names = DemandStore.names
+    monkeypatch.setattr(DemandStore, "names", lambda self, folder: listed.append(folder) or names(self, folder))
+
+    assert journal.files_after(last) == [last]
+    assert not [folder for folder in listed if "20260101" in folder or folder == "journal"]
 
 
 def test_a_file_that_is_not_there_is_named(journal):

@@ -69,7 +69,7 @@ def test_a_crash_before_the_commit_loses_and_repeats_nothing(app: Flask, backgro
 
 def test_a_damaged_journal_file_is_left_out_and_told(app: Flask, background: Background,
                                                      caplog: pytest.LogCaptureFixture) -> None:
-    background.services.store.write_bytes("journal/20260101T000000000000-00000000.jsonl", b'{"half')
+    background.services.store.write_bytes("journal/20260101/20260101T000000000000-00000000.jsonl", b'{"half')
     background.journal(Entry(KETTLE, "kept", reason="no"))
 
     assert row(app).step == "kept"
@@ -81,7 +81,7 @@ def test_notes_of_read_files_do_not_pile_up(app: Flask, background: Background) 
     store = background.services.store
     line = b'{"region_item": "north|kettle", "step": "started", "at": "2026-01-01T00:00:00+00:00"}'
     for minute in range(30):
-        store.write_bytes(f"journal/20260101T00{minute:02}00000000-00000000.jsonl", line)
+        store.write_bytes(f"journal/20260101/20260101T00{minute:02}00000000-00000000.jsonl", line)
     background.read()
 
     with app.app_context():
