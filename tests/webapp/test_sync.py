@@ -58,7 +58,7 @@ def test_a_crash_before_the_commit_loses_and_repeats_nothing(app: Flask, backgro
     journal = Journal(background.services.store)
     journal.write([Entry(KETTLE, "kept", reason="first")])
     with app.app_context():
-        take_up(list(journal.read(background.services.store.names("journal")[0])))
+        take_up(list(journal.read(journal.files_after("")[0])))
         db.session.add(JournalFile(name="half"))
         db.session.rollback()  # killed here
 
