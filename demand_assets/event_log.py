@@ -7,6 +7,7 @@ Dagster's own storage makes an engine, a connection and freshly compiled stateme
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as db
@@ -56,6 +57,11 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 self._engines.popitem(last=False)[1].dispose()
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    @cached_property
+    def supports_asset_checks(self) -> bool:  # Dagster looks into the database's schema for each check
+        """Whether there is a table for them."""
+        return bool(super().supports_asset_checks)
 
     def dispose(self) -> None:
         """Close the kept connections."""
