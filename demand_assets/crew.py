@@ -7,6 +7,7 @@ some seconds to start, and then the second core is really used.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from multiprocessing import current_process
 from typing import TypeVar
 
 from joblib.externals.loky import get_reusable_executor
@@ -50,7 +51,7 @@ def side_by_side(work: Callable[[Task], Result], tasks: Iterable[Task], workers:
 
 @contextmanager
 def _executor(workers: int, in_processes: bool) -> Iterator[Executor]:
-    if not in_processes:
+    if not in_processes or current_process().daemon:  # Celery's processes may have no children
         with ThreadPoolExecutor(workers) as threads:
             yield threads
         return

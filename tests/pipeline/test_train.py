@@ -3,6 +3,7 @@
 from io import StringIO
 
 import pytest
+from billiard.pool import Pool  # Celery's
 from rich.console import Console
 
 from demand_assets.crew import side_by_side
@@ -104,3 +105,12 @@ class TestSideBySide:
 
         assert len(taken) <= 4
         results.close()  # type: ignore[attr-defined]
+
+
+def test_a_process_that_may_have_no_children_uses_threads() -> None:
+    with Pool(1) as processes:
+        assert processes.apply_async(_doubled).get(60) == [0, 2, 4]
+
+
+def _doubled() -> list[int]:
+    return sorted(side_by_side(double, range(3), 2, in_processes=True))
