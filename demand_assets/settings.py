@@ -24,8 +24,8 @@ class Settings(BaseSettings):
     """Periods; the dataset file's unless given."""
     store_url: str | None = None
     """The demand store; ``<state>/<dataset>/demand`` unless given."""
-    mlflow_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_URL", "DEMAND_MLFLOW_URL"))
-    """MLflow's tracking server; its database in the state directory, without a server, unless given."""
+    mlflow_url: str | None = Field(default=None, validation_alias=AliasChoices("DEMAND_MLFLOW_URL", "MLFLOW_URL"))
+    """MLflow's tracking server, or its database, which is quicker; the one in the state directory unless given."""
     mlflow_artifacts_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
     """Where models' files go, as in ``s3://bucket/models``; a folder in the state directory unless given."""
     dagster_database_url: str | None = Field(default=None, validation_alias=AliasChoices("DAGSTER_DATABASE_URL"))

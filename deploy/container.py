@@ -49,7 +49,8 @@ def container_environment(settings: RunSettings, folders: Folders, outer: Mappin
     """The environment of the process: as in `make run`, but for where the others are."""
     given = {name: outer[name] for name in ELSEWHERE if outer.get(name)}
     ours = environment(settings, folders, outer) | given
-    return ours | {"MLFLOW_TRACKING_URI": ours["MLFLOW_URL"]}
+    return ours | {"MLFLOW_TRACKING_URI": ours["MLFLOW_URL"],
+                   "DEMAND_MLFLOW_URL": outer.get("DEMAND_MLFLOW_URL", ours["MLFLOW_URL"])}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -99,6 +99,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
 
 def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of every process: the caller's, and what each half of the product must know."""
+    registry = with_driver(settings.mlflow_database_url or f"sqlite:///{folders.mlflow / 'mlflow.db'}")
     own = {
         RUN_FOLDER_VARIABLE: str(folders.root),
         "DEMAND_DATASET": str(settings.dataset_file),
@@ -113,8 +114,10 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}",
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
         # Not on the command line, which everybody on the machine may read: it may hold a password.
-        "MLFLOW_BACKEND_STORE_URI": with_driver(
-            settings.mlflow_database_url or f"sqlite:///{folders.mlflow / 'mlflow.db'}"),
+        "MLFLOW_BACKEND_STORE_URI": registry,
+        # Runs on this machine write to the registry's database themselves: a request to the server costs more than
+        # what it asks for, and a run asks seven times for each region-item.
+        "DEMAND_MLFLOW_URL": registry,
         **{name: str(settings.of_the_pipeline[name]) for name in ("RUN_LAUNCHER", "WORKERS")},
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

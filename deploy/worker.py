@@ -49,7 +49,8 @@ def main() -> int:
 def _own(settings: RunSettings, folders: Folders) -> dict[str, str]:
     """What a worker is told otherwise than the processes of `make run`, to which it does not belong."""
     mlflow = str(settings.mlflow_url)
-    return {RUN_FOLDER_VARIABLE: str(folders.root / "worker"), "MLFLOW_URL": mlflow, "MLFLOW_TRACKING_URI": mlflow}
+    return {RUN_FOLDER_VARIABLE: str(folders.root / "worker"), "MLFLOW_URL": mlflow, "MLFLOW_TRACKING_URI": mlflow,
+            "DEMAND_MLFLOW_URL": mlflow}
 
 
 if __name__ == "__main__":
