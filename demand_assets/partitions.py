@@ -8,8 +8,9 @@ from demand_assets.forecasting.region_item import RegionItem
 
 region_items = dg.DynamicPartitionsDefinition(name="region_items")
 
-PARTITIONS_PER_RUN = 200
-"""A run's start costs more than its training of a hundred region-items; much larger runs show their end too late."""
+PARTITIONS_PER_RUN = 500
+"""A run's start, and its look through a large source, cost as much as the training of some hundred region-items; a run
+that crashes is repeated whole, and much larger ones hold too many events in memory."""
 
 
 def missing_keys(present: Sequence[str], wanted: Sequence[RegionItem]) -> list[str]:

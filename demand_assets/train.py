@@ -26,14 +26,12 @@ from demand_assets.forecasting.journal import FINAL_STEPS
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
 from demand_assets.instance import prepare_home, prepare_registry
-from demand_assets.partitions import sync_partitions
+from demand_assets.partitions import PARTITIONS_PER_RUN, sync_partitions
 from demand_assets.progress import Progress
 from demand_assets.settings import Settings
 from demand_assets.sources.source import SourceError
 from demand_assets.unfinished import Unfinished
 
-REGION_ITEMS_OF_A_RUN = 500
-"""Cores idle for a moment at each run's end; much larger runs hold too many events in memory."""
 LINE_SECONDS = 15
 """How often progress is said where there is no terminal to draw a bar on."""
 UNUSABLE = 2
@@ -147,8 +145,8 @@ def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
 
 def _parts(region_items: Sequence[RegionItem]) -> Iterator[list[str]]:
     """Partition keys of so many region-items as a run carries."""
-    for start in range(0, len(region_items), REGION_ITEMS_OF_A_RUN):
-        yield [one.key for one in region_items[start:start + REGION_ITEMS_OF_A_RUN]]
+    for start in range(0, len(region_items), PARTITIONS_PER_RUN):
+        yield [one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]
 
 
 def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionItem],

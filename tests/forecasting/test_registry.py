@@ -1,6 +1,7 @@
 """The registry on a real MLflow store, without a server."""
 
 import json
+import pickle
 from dataclasses import asdict
 from pathlib import Path
 
@@ -73,6 +74,27 @@ def test_nothing_is_pickled_and_the_signature_is_kept(registry: Registry, model:
     assert {"model.ubj", "forecast.json", "MLmodel"} <= {file.name for file in folder.iterdir()}
     assert not [file for file in folder.iterdir() if file.suffix in (".pkl", ".pickle")]
     assert "signature" in (folder / "MLmodel").read_text()
+
+
+def test_mlflow_itself_reads_every_model_folder(registry: Registry, model: ForecastModel, tmp_path: Path) -> None:
+    import mlflow.xgboost
+    import yaml
+
+    folders = [registry.fetch(one.model_name(registry.dataset), register(registry, one, model), tmp_path)
+               for one in (KETTLES, ODD)]
+
+    described = [yaml.safe_load((folder / "MLmodel").read_text()) for folder in folders]
+    assert described[0]["model_uuid"] != described[1]["model_uuid"]
+    assert described[0]["model_size_bytes"] == (folders[0] / "model.ubj").stat().st_size
+    assert [column["name"] for column in json.loads(described[0]["signature"]["inputs"])] == list(model.feature_names)
+    assert mlflow.xgboost.load_model(str(folders[1])).save_raw() == model.booster.save_raw()
+
+
+def test_another_process_gets_a_registry_that_keeps_what_it_loaded(registry: Registry, model: ForecastModel) -> None:
+    sent = [pickle.loads(pickle.dumps(registry)) for _ in range(2)]
+
+    assert sent[0] is sent[1]
+    assert sent[0].load(KETTLES, register(registry, KETTLES, model)).card == model.card
 
 
 def test_promotion_remembers_what_it_replaced(registry: Registry, model: ForecastModel) -> None:
