@@ -48,7 +48,7 @@ def bare(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
     Every process is there before the clock starts. Of more region-items than fit in memory, an even choice is fitted;
     its time is extended to all.
     """
-    stored = [one for one in pipeline.store.read_catalogue() if pipeline.store.has("demand", one)]
+    stored = pipeline.store.stored("demand", pipeline.store.read_catalogue())
     chosen = stored[::max(1, -(-len(stored) // given.at_most))]
     demand = {one: pipeline.store.read("demand", one) for one in chosen}
     read = demand.__getitem__ if len(chosen) == len(stored) else lambda one: pipeline.store.read("demand", one)
@@ -154,7 +154,7 @@ def mlforecast(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float
     from benchmarks.panel_forecasts import cpu_seconds, known_at, rolling_origins
     from benchmarks.peers import import_packages, mlforecast_lightgbm_global
 
-    stored = [one for one in pipeline.store.read_catalogue() if pipeline.store.has("demand", one)]
+    stored = pipeline.store.stored("demand", pipeline.store.read_catalogue())
     chosen = stored[::max(1, -(-len(stored) // given.at_most))]
     known = {}
     for one in chosen:

@@ -58,8 +58,8 @@ def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[
     present = {entry.region_item.key for entry in pipeline.registry.entries()}
     for run in instance.get_runs(dg.RunsFilter(job_name="retrain", statuses=UNFINISHED)):
         present |= set(run.run_config.get("ops", {}).get("region_item", {}).get("config", {}).get("region_items", []))
-    return [one for one in wanted if one.key not in present
-            and (pipeline.store.has("demand", one) or not pipeline.store.has("quarantine", one))]
+    refused = set(pipeline.store.stored("quarantine", wanted)) - set(pipeline.store.stored("demand", wanted))
+    return [one for one in wanted if one.key not in present and one not in refused]
 
 
 def _pool_first(settings: Settings, instance: dg.DagsterInstance, missing: Sequence[RegionItem]) -> None:

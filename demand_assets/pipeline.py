@@ -84,7 +84,7 @@ class Pipeline:
 
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
         """
-        stored = [one for one in self.source.catalogue().region_items if self.store.has("demand", one)]
+        stored = self.store.stored("demand", self.source.catalogue().region_items)
         model = train_pooled(stored, self._demand, self.dataset, self.cores)
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags) as batch:

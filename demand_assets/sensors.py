@@ -40,7 +40,7 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
     requests: list[dg.RunRequest] = []
     if context.cursor:
-        known = [one.key for one in found if stages.store.has("demand", one)]
+        known = [one.key for one in stages.store.stored("demand", found)]
         without = sorted({one.key for one in found} - set(known))
         requests = [*_requests("refresh", known, "new demand", run_key=fingerprint),
                     *_requests("retrain", without, "region-items without demand so far", run_key=fingerprint)]

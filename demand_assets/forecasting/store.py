@@ -22,6 +22,9 @@ from demand_assets.forecasting.region_item import RegionItem
 
 Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
 
+LISTED_FROM = 100
+"""Region-items from which on one listing is quicker than a question for each."""
+
 
 class NotInStoreError(LookupError):
     """Nothing is stored under that name yet."""
@@ -71,6 +74,16 @@ class DemandStore:
     def has(self, stage: Stage, region_item: RegionItem) -> bool:
         """Whether that stage is stored for the region-item."""
         return bool(self._filesystem.exists(self._path(self._table(stage, region_item))))
+
+    @object_store_errors()
+    def stored(self, stage: Stage, among: Sequence[RegionItem]) -> list[RegionItem]:
+        """Those of the region-items that have that stage stored, in their order; many are found by one listing."""
+        if len(among) < LISTED_FROM:
+            return [one for one in among if self.has(stage, one)]
+        folder = self._path(stage)
+        self._filesystem.invalidate_cache(folder)
+        present = {posixpath.relpath(path, folder) for path in self._filesystem.find(folder)}
+        return [one for one in among if f"{one.path}.parquet" in present]
 
     @object_store_errors()
     def remove(self, stage: Stage, region_item: RegionItem) -> None:

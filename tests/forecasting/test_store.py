@@ -70,3 +70,14 @@ def test_the_disk_holds_no_temporary_file_after_writing(tmp_path):
     DemandStore(str(tmp_path)).write("demand", KETTLE, DEMAND)
 
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kettle.parquet"]
+
+
+@pytest.mark.parametrize("count", [3, 150])
+def test_what_is_stored_is_found_among_few_and_many(tmp_path, count):
+    store = DemandStore(str(tmp_path))
+    ones = [RegionItem("Süd/West", f"a|b:{number}") for number in range(count)]
+    for one in ones[::2]:
+        store.write("demand", one, pd.DataFrame({"demand": [1.0]}))
+
+    assert store.stored("demand", ones) == ones[::2]
+    assert store.stored("quarantine", ones) == []
