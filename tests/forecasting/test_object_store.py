@@ -37,12 +37,13 @@ def test_what_is_not_there_is_said_so(url):
 
 def test_another_writer_is_seen_at_once(url):
     reader, writer = DemandStore(url), DemandStore(url)
-    assert list(reader.names("journal")) == []
+    assert Journal(reader).files_after("") == []
 
     Journal(writer).write([Entry(KETTLE, "started")])
     writer.write_catalogue([KETTLE])
 
-    assert [entry.region_item for name in reader.names("journal") for entry in Journal(reader).read(name)] == [KETTLE]
+    read = Journal(reader)
+    assert [entry.region_item for name in read.files_after("") for entry in read.read(name)] == [KETTLE]
     assert reader.read_catalogue() == [KETTLE]
 
 
