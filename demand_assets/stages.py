@@ -13,7 +13,7 @@ import pandas as pd
 
 from demand_assets.forecasting.clock import Clock
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import features_table, series_features
+from demand_assets.forecasting.features import features_table
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.region_item import RegionItem
@@ -141,7 +141,7 @@ class Stages:
 
     def _store_features(self, region_item: RegionItem) -> Outcome:
         demand = self.store.read("demand", region_item)
-        table = features_table(series_features(demand, self.dataset))
+        table = features_table(demand, self.dataset, region_item)
         self.store.write("demand_features", region_item, table)
         return Outcome(region_item, "demand_features", details={"rows": len(table), "columns": len(table.columns)})
 

@@ -17,6 +17,7 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.driver_effects import Effects, has_effect, scaled
 from demand_assets.forecasting.panel_facts import PanelFacts
 from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.schemas import DemandFeatures
 from demand_assets.forecasting.trailing import Floats, Ints, at, mean_known, shifted, trailing_sum
 
 LEVEL_WINDOW = {"D": 28, "W": 8, "M": 12}
@@ -337,13 +338,24 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
                           borrowed_level=facts.expected_level(region_item) or 1.0)
 
 
-def features_table(series: SeriesFeatures) -> pd.DataFrame:
-    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures."""
-    columns = {"date": series.dates, "demand": series.demand, **series._calendar,
-               **series._origin, "level": series.level,
-               **{f"recent:{name}": values for name, values in series._recent.items()},
-               **{f"target:{name}": values for name, values in series.drivers.items()}}
-    return pd.DataFrame(columns)
+_EXACT = frozenset(DemandFeatures.to_schema().columns)
+"""Columns of the features table with full precision; the others have that of the boosters."""
+
+
+def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> pd.DataFrame:
+    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures.
+
+    For people to look at: a category driver is one column of texts, not one column for each value.
+    """
+    series = series_features(demand, dataset, PanelFacts.without_categories(dataset), region_item)
+    plain = {"date": series.dates, "demand": series.demand, **series._calendar, "level": series.level}
+    rest = {**series._origin, **{f"recent:{name}": values for name, values in series._recent.items()},
+            **{f"target:{name}": values for name, values in series.drivers.items()}}
+    columns = plain | {name: values if name in _EXACT else values.astype(np.float32)
+                       for name, values in rest.items() if not name.endswith("=(other)") and name not in plain}
+    return pd.DataFrame(columns | {
+        f"target:{driver.name}": demand[driver.name].astype("string").fillna("").to_numpy(dtype=object)
+        for driver in dataset.drivers if driver.kind == "category"})
 
 
 def is_of_last_year(column: str, dataset: Dataset) -> bool:

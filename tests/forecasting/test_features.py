@@ -95,7 +95,7 @@ def test_categories_become_one_column_each(daily: Dataset) -> None:
 
 
 def test_the_features_table_has_a_row_a_period(weekly: Dataset) -> None:
-    table = features_table(series_features(weekly_demand(130, future=4), weekly))
+    table = features_table(weekly_demand(130, future=4), weekly, HERE)
 
     assert len(table) == 134
     assert {"date", "demand", "level", "mean_4", "target:price"} <= set(table.columns)
