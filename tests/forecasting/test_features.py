@@ -8,7 +8,7 @@ from demand_assets.forecasting.dataset import Dataset, Driver
 from demand_assets.forecasting.features import features_table, series_features
 from demand_assets.forecasting.planned_drivers import future_drivers
 from demand_assets.forecasting.schemas import DemandFeatures
-from tests.forecasting.conftest import HERE, daily_demand, weekly_demand
+from tests.forecasting.conftest import HERE, KETTLES, daily_demand, weekly_demand
 
 
 def columns_of(rows: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ def test_categories_become_one_column_each(daily: Dataset) -> None:
 
 
 def test_the_features_table_has_a_row_a_period(weekly: Dataset) -> None:
-    table = features_table(weekly_demand(130, future=4), weekly, HERE)
+    table = features_table(weekly_demand(130, future=4), weekly, KETTLES)
 
     assert len(table) == 134
     assert {"date", "demand", "level", "mean_4", "target:price"} <= set(table.columns)
