@@ -17,8 +17,8 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Parts that wait for each worker, so that none idles; no more, since each part is held in memory."""
-IDLE_SECONDS = 60
-"""After so long without work a process ends."""
+IDLE_SECONDS = 300
+"""After so long without work a process ends; long enough for a pooled model to be trained in between."""
 
 
 def side_by_side(work: Callable[[Task], Result], tasks: Iterable[Task], workers: int,
@@ -61,8 +61,3 @@ def _executor(workers: int, in_processes: bool) -> Iterator[Executor]:
     except BaseException:
         processes.shutdown(wait=True, kill_workers=True)  # a run that is cancelled leaves nobody at work
         raise
-
-
-def dismiss(workers: int) -> None:
-    """End processes that wait for work, which gives their memory back."""
-    get_reusable_executor(max_workers=workers, timeout=IDLE_SECONDS).shutdown(wait=True)

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 
 import pandas as pd
@@ -32,6 +33,8 @@ PROCESSES_FROM = 100
 TAKEN_IN_TOGETHER = 50
 TRAINED_TOGETHER = 8
 """Region-items that a worker is given at a time."""
+TABLES_KEPT = 1000
+"""Region-items whose demand stays in memory while the pooled model is trained, which reads it some times."""
 JOURNAL_SECONDS = 0.5
 """How long an entry waits for others: each write is a file that readers look through."""
 
@@ -85,12 +88,13 @@ class Pipeline:
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
         """
         stored = self.store.stored("demand", self.source.catalogue().region_items)
-        model = train_pooled(stored, self._demand, self.dataset, self.cores)
+        read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
+        model = train_pooled(stored, read, self.dataset, self.cores)
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags) as batch:
             version = batch.register_pooled(model, asked.tags)
         production = None if in_production is None else self.registry.load_pooled(in_production)
-        decision = judge_pooled(model, production, stored, self._demand, self.dataset)
+        decision = judge_pooled(model, production, stored, read, self.dataset)
         self.registry.decide_pooled(version, decision)
         return Pooled(model.with_version(version), decision)
 

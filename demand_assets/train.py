@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from demand_assets.crew import dismiss
 from demand_assets.forecasting.clock import Clock
 from demand_assets.forecasting.dataset import DatasetFileError
 from demand_assets.forecasting.journal import FINAL_STEPS
@@ -120,7 +119,6 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                 timed("taking in", lambda keys=keys: dg.materialize(
                     [region_item], selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features"),
                     run_config=selection_config(keys) | quiet, **options))
-            dismiss(pipeline.cores)
             progress.look()
             ready = [one for one in region_items if one in progress.last and not progress.is_final(one)]
             if ready and not training.is_pooled and timed(
