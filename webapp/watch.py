@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
-FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 500
-"""Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns."""
+FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 200
+"""Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns. While
+a page of a sweep is answered no look is, so it is a small one."""
 SWEPT_AT_ONCE = 20
 OVERLAP_MS = 10_000
 """What changed so long before the last change seen is looked at again: the clocks of several MLflow servers differ,
