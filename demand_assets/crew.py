@@ -7,6 +7,7 @@ some seconds to start, and then the second core is really used.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import current_process
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Parts that wait for each worker, so that none idles; no more, since each part is held in memory."""
+LIBRARIES = ("demand_assets.stages", "xgboost", "mlflow.xgboost")
+"""Imported where they are first needed otherwise, since they take seconds."""
 IDLE_SECONDS = 300
 """After so long without work a process ends; long enough for a pooled model to be trained in between."""
 
@@ -61,3 +64,16 @@ def _executor(workers: int, in_processes: bool) -> Iterator[Executor]:
     except BaseException:
         processes.shutdown(wait=True, kill_workers=True)  # a run that is cancelled leaves nobody at work
         raise
+
+
+def warm_up(workers: int) -> None:
+    """Let processes start and import what training needs, while this process does something else."""
+    if workers > 1 and not current_process().daemon:
+        processes = get_reusable_executor(max_workers=workers, timeout=IDLE_SECONDS)
+        for _ in range(workers):
+            processes.submit(_import_libraries)
+
+
+def _import_libraries() -> None:
+    for name in LIBRARIES:
+        import_module(name)

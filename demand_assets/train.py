@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from demand_assets.crew import warm_up
 from demand_assets.forecasting.clock import Clock
 from demand_assets.forecasting.dataset import DatasetFileError
 from demand_assets.forecasting.journal import FINAL_STEPS
@@ -26,6 +27,7 @@ from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
 from demand_assets.instance import prepare_home, prepare_registry
 from demand_assets.partitions import PARTITIONS_PER_RUN, sync_partitions
+from demand_assets.pipeline import PROCESSES_FROM
 from demand_assets.progress import Progress
 from demand_assets.settings import Settings
 from demand_assets.sources.source import SourceError
@@ -121,6 +123,8 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                     run_config=selection_config(keys) | quiet, **options))
             progress.look()
             ready = [one for one in region_items if one in progress.last and not progress.is_final(one)]
+            if len(ready) >= PROCESSES_FROM:
+                warm_up(pipeline.cores)
             if ready and not training.is_pooled and timed(
                     "pooled model", lambda: dg.materialize([pooled_model], run_config=quiet, **options)):
                 training = unfinished.pooled(training)

@@ -77,7 +77,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             "--workers", "1", "--uvicorn-opts", "--log-level warning",
             # Clients write artifacts to disk or to the object store themselves: no detour over HTTP.
             "--no-serve-artifacts", "--default-artifact-root",
-            settings.mlflow_artifacts_url or (folders.mlflow / "artifacts").as_uri()), niceness=3),
+            settings.mlflow_artifacts_url or (folders.mlflow / "artifacts").as_uri())),
         Process("dagster-code", (
             python, "-m", "dagster", "api", "grpc", "--host", settings.listen_host, "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),

@@ -36,11 +36,11 @@ from webapp.watch import Registry, Watch
 
 log = logging.getLogger("webapp.sync")
 
-LOOK_SECONDS, BETWEEN_SECONDS = 1.2, 6.0
-"""The registry is asked what changed every 1.2 s, and for something else at most every 6 s, between two looks: one
+LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
+"""The registry is asked what changed every 1.1 s, and for something else at most every 12 s, between two looks: one
 query a second in all."""
 SWEEP_SECONDS = 600.0
-POOLED_SECONDS = 15.0
+POOLED_SECONDS = 30.0
 SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS = 0.25, 0.5, 0.1
 """How often each loop turns; most turns find in the app's own database or in memory that nothing is due."""
 FOLLOW_SECONDS = 1.0

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
-FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 200
+FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 100
 """Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns. While
 a page of a sweep is answered no look is, so it is a small one."""
 SWEPT_AT_ONCE = 20
