@@ -122,7 +122,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                     [region_item], selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features"),
                     run_config=selection_config(keys) | quiet, **options))
             progress.look()
-            ready = [one for one in region_items if one in progress.last and not progress.is_final(one)]
+            ready = [one for one in region_items if progress.is_past(one, "started") and not progress.is_final(one)]
             if len(ready) >= PROCESSES_FROM:
                 warm_up(pipeline.cores)
             if ready and not training.is_pooled and timed(
@@ -131,7 +131,9 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
             for keys in _parts(ready):
                 timed("training", lambda keys=keys: fit.execute_in_process(
                     run_config=selection_config(keys, op="fit_and_judge") | quiet, **options))
-    unfinished.end()
+    progress.look()
+    if all(map(progress.is_final, region_items)):
+        unfinished.end()  # where a run broke, the same command goes on with what it left
     return _summary(pipeline.store, training.request_id, region_items, clock)
 
 

@@ -65,6 +65,22 @@ def test_a_training_that_ended_is_begun_anew(settings: Settings, pipeline: Pipel
     assert [versions(pipeline, one) for one in ones] == [2, 2, 2, 2]
 
 
+def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Settings, pipeline: Pipeline,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Stages, task: object) -> object:
+        raise MemoryError
+
+    with monkeypatch.context() as breaking:
+        breaking.setattr(Stages, "train", broken)
+        first = train_all(settings, quiet())
+
+    second = train_all(settings, quiet())
+
+    assert first["failed"] == 4
+    assert second["failed"] == 0
+    assert "taking in" not in second["seconds"]
+
+
 def test_afresh_forgets_what_was_stopped(settings: Settings, pipeline: Pipeline,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as stopping:
