@@ -21,6 +21,7 @@ from flask import Flask
 from sqlalchemy import inspect
 
 from demand_assets.forecasting.journal import Journal
+from demand_assets.forecasting.model import import_boosters
 from demand_assets.forecasting.registry import RegistryDownError
 from webapp import create_app
 from webapp.dagster_client import Dagster, DagsterClient, DagsterDownError
@@ -246,6 +247,7 @@ def main() -> int:
     from demand_assets.forecasting.registry import ask_once
 
     ask_once()
+    import_boosters()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = Event()
 

@@ -1,5 +1,7 @@
 """The app for a WSGI server: ``gunicorn webapp.wsgi:app``."""
 
+from demand_assets.forecasting.model import import_boosters
 from webapp import create_app
 
+import_boosters()
 app = create_app()

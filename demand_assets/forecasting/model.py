@@ -154,6 +154,11 @@ class ForecastModel:
         return replace(self, version=version)
 
 
+def import_boosters() -> None:
+    """Import what every forecast of a model needs (about 2 s), so that the first one does not wait for it."""
+    import xgboost  # noqa: F401
+
+
 def pooled_version(folder: Path) -> int:
     """The version of the pooled model that the model in the folder stands on.
 
