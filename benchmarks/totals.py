@@ -61,9 +61,9 @@ def covered(name: str) -> dict[str, dict[str, float]]:
                 drawn = [parts[able[place]] for place in rng.choice(len(able), size, replace=False)]
                 actual = sum(units for _, units in drawn)
                 summed = totals.by_date([part for part, _ in drawn])
-                by_date.append(((actual >= summed["lower_80"]) & (actual <= summed["upper_80"])).mean())
-                _, lower, upper = totals.over_all([part for part, _ in drawn])
-                over_all.append(lower <= actual.sum() <= upper)
+                by_date.append(((actual >= summed["lower"]) & (actual <= summed["upper"])).mean())
+                whole = totals.over_all([part for part, _ in drawn])
+                over_all.append(whole.lower <= actual.sum() <= whole.upper)
         found[str(size)] = {"by_date": round(float(np.mean(by_date)), 3), "horizon": round(float(np.mean(over_all)), 3)}
     return found
 
@@ -83,13 +83,12 @@ def _parts(model: ForecastModel, table: pd.DataFrame, dataset: Dataset,
         ended = str(series.dates[period - dataset.horizon].date())
         known = [path for path in zip(model.paths.origins, model.paths.scaled, strict=True) if path[0] <= ended]
         forecast = np.array(model.backtest["forecast"][place])
-        shown = pd.DataFrame({"date": series.dates[period + leads], "lead": leads, "forecast": forecast,
-                              "lower_80": model.backtest["lower_80"][place],
-                              "upper_80": model.backtest["upper_80"][place]})
         level = np.full(len(leads), series.level[period])
         scale = model.pooled.latest.calibration.scaling.scale(forecast, level, leads)
         paths = ErrorPaths(tuple(date for date, _ in known), tuple(scaled for _, scaled in known))
-        found[origin] = totals.Part(shown, paths, scale, model.pooled.horizon_inflation), actual
+        found[origin] = totals.Part(
+            series.dates[period + leads].to_numpy().astype("datetime64[D]"), forecast, scale, model.calibration.lower,
+            model.calibration.upper, paths, model.pooled.horizon_inflation), actual
     return found
 
 

@@ -50,7 +50,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     CSRFProtect(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
-    for blueprint in (overview.bp, forecasts.bp, retrains.bp, accounts.bp, health.bp):
+    for blueprint in (
+        overview.bp,
+        forecasts.bp,
+        retrains.bp,
+        accounts.bp,
+        health.bp,
+    ):
         app.register_blueprint(blueprint)
     accounts.add_commands(app)
     page_words.add_to(app)

@@ -20,15 +20,6 @@ from webapp.tables import RegionItemRow
 
 
 @dataclass(frozen=True)
-class Total:
-    """The sum over the selection and the whole horizon, in units, with its 80 % interval."""
-
-    forecast: float
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
 class Period:
     """One period of the summed forecast, in units."""
 
@@ -66,15 +57,15 @@ class Answer:
         return None if self.history.empty else self.history["date"].max().date()
 
     @cached_property
-    def plan_total(self) -> Total:
+    def plan_total(self) -> totals.Bounds:
         """Under the plan."""
-        return Total(*totals.over_all([line.plan.part for line in self.lines]))
+        return totals.over_all([line.plan.part for line in self.lines])
 
     @cached_property
-    def scenario_total(self) -> Total | None:
+    def scenario_total(self) -> totals.Bounds | None:
         """Under the scenario; None without one."""
         parts = [line.scenario.part for line in self.lines if line.scenario]
-        return Total(*totals.over_all(parts)) if parts else None
+        return totals.over_all(parts) if parts else None
 
     @property
     def has_scenario(self) -> bool:
@@ -157,9 +148,9 @@ def _periods(services: Services, lines: Sequence[Line]) -> list[Period]:
         table = table.merge(totals.by_date(changed), on="date", suffixes=("", "_scenario"))
     used = _drivers_used(services, lines[0]) if len(lines) == 1 else [{}] * len(table)
     return [Period(
-        date=values["date"].date(), plan=values["forecast"], lower=values["lower_80"], upper=values["upper_80"],
-        scenario=values.get("forecast_scenario"), scenario_lower=values.get("lower_80_scenario"),
-        scenario_upper=values.get("upper_80_scenario"), drivers=drivers)
+        date=values["date"].date(), plan=values["forecast"], lower=values["lower"], upper=values["upper"],
+        scenario=values.get("forecast_scenario"), scenario_lower=values.get("lower_scenario"),
+        scenario_upper=values.get("upper_scenario"), drivers=drivers)
         for values, drivers in zip(table.to_dict("records"), used, strict=True)]
 
 

@@ -10,7 +10,7 @@ from demand_assets.forecasting.journal import Entry, Journal
 from demand_assets.forecasting.store import DemandStore
 from webapp.database import db, writing
 from webapp.evidence import note_candidate
-from webapp.region_items import new_row, refresh_status, rows_by_key
+from webapp.region_items import new_row, refresh_status, rows_by_key, want_outlook
 from webapp.retrain_requests import settle
 from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, Watermark
 
@@ -95,6 +95,8 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if "quarantined_by_rule" in numbers:
         row.quarantined = {str(rule): int(rows) for rule, rows in numbers["quarantined_by_rule"].items()}
         row.quarantined_rows = sum(row.quarantined.values())
+    if entry.step in ("validated", "kept"):
+        want_outlook(row)
     if entry.step == "trained":
         note_candidate(row, numbers)
     if entry.step in ("promoted", "kept", "failed"):

@@ -33,6 +33,11 @@ class Line:
     """The changes of the scenario that touch its periods."""
 
     @property
+    def mark(self) -> str:
+        """What forecasts, as ``mark_of``."""
+        return mark_of(self.plan)
+
+    @property
     def categories(self) -> dict[str, tuple[str, ...]]:
         """The values of each category driver that its model knows."""
         if self.model is None:
@@ -48,6 +53,11 @@ class Line:
     def scenario_units(self) -> float | None:
         """Units over the horizon under the scenario."""
         return float(self.scenario.table["forecast"].sum()) if self.scenario else None
+
+
+def mark_of(forecast: Forecast) -> str:
+    """What forecasts: ``3`` is the region-item's own version, ``p2`` the pooled model's, empty the baseline."""
+    return f"{'p' if forecast.served_by == 'pooled' else ''}{forecast.version or ''}"
 
 
 def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None, horizon: int) -> Line:

@@ -15,6 +15,7 @@ from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
+from webapp.lines import mark_of
 from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
@@ -126,7 +127,7 @@ def stand_in_words(numbers: Mapping[str, Any] | None = None) -> str:
 
 def served_by_words(forecast: Forecast) -> str:
     """What a forecast is by: ``v3``, ``pooled model v2``, ``baseline``."""
-    return version_words(f"p{forecast.version}" if forecast.served_by == "pooled" else forecast.version)
+    return version_words(mark_of(forecast))
 
 
 def group_titles(dataset: Dataset) -> dict[str, str]:

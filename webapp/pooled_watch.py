@@ -118,3 +118,5 @@ def _take_over(row: PooledRow) -> None:
     before, after = ("pooled", "baseline") if row.production_version is None else ("baseline", "pooled")
     db.session.execute(update(RegionItemRow).where(
         RegionItemRow.status == before, RegionItemRow.best != "seasonal_naive").values(status=after))
+    db.session.execute(update(RegionItemRow).where(RegionItemRow.production_version.is_(None)).values(
+        outlook_due=True, outlook_wanted=RegionItemRow.outlook_wanted + 1))

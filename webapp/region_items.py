@@ -147,7 +147,8 @@ def new_row(region_item: RegionItem) -> RegionItemRow:
         key=region_item.key, region=region_item.region, item=region_item.item, position=0, in_catalogue=False,
         search=f"{region_item.region} {region_item.item}".lower(), status="untrained", quarantined_rows=0,
         quarantined={}, quarantine_reason="", wanted={}, model_problem="", decision="", reason="", numbers={},
-        candidate_numbers={}, best="", step="", step_at="", step_reason="", activity="", activity_run="")
+        candidate_numbers={}, best="", outlook_due=True, outlook_wanted=0, live_periods=0, drifted="", pinned_by="",
+        pinned_reason="", step="", step_at="", step_reason="", activity="", activity_run="")
     db.session.add(row)
     return row
 
@@ -165,6 +166,11 @@ def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", 
     if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
         return "baseline"
     return "pooled"
+
+
+def want_outlook(row: RegionItemRow) -> None:
+    """Let the row's outlook be made again."""
+    row.outlook_due, row.outlook_wanted = True, row.outlook_wanted + 1
 
 
 def refresh_status(row: RegionItemRow) -> None:

@@ -1,8 +1,8 @@
 """``python -m webapp.sync``: the one background process of the web app.
 
-Three loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
-catalogue become rows; the registry's new production versions are tried and announced; stored retrain requests go to
-Dagster and are followed there. Any of the three systems may be down.
+Four loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
+catalogue become rows; the registry's new production versions are tried and announced; outlooks are made of what
+changed; stored retrain requests go to Dagster and are followed there. Any of the three systems may be down.
 """
 
 import fcntl
@@ -29,6 +29,7 @@ from webapp.database import db
 from webapp.ingest import read_catalogue, read_journal
 from webapp.model_files import ModelFiles
 from webapp.outbox import clear_dead_activities, follow_sent, send_stored
+from webapp.outlooks import make_due
 from webapp.pooled_watch import PooledWatch
 from webapp.services import Services
 from webapp.systems import note
@@ -42,7 +43,7 @@ LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
 query a second in all."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
-SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS = 0.25, 0.5, 0.1
+SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS, OUTLOOK_SECONDS = 0.25, 0.5, 0.1, 1.0
 """How often each loop turns; most turns find in the app's own database or in memory that nothing is due."""
 FOLLOW_SECONDS = 1.0
 CATALOGUE_SECONDS = 5.0
@@ -160,6 +161,20 @@ class RegistryLoop:
         return False
 
 
+class OutlookLoop:
+    """Region-items whose demand or model changed -> outlooks."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def step(self) -> None:
+        """Make some of what is due."""
+        try:
+            make_due(self._app)
+        except OSError as error:
+            note("store", False, f"the demand store cannot be read: {error}")
+
+
 class DagsterLoop:
     """Stored requests -> Dagster, and back what became of them."""
 
@@ -206,6 +221,7 @@ def run(app: Flask, services: Services, registry: Registry, dagster: Dagster, st
     loops: list[tuple[str, Callable[[], None], float]] = [
         ("store", StoreLoop(services).step, READ_SECONDS),
         ("registry", RegistryLoop(services, registry).step, REGISTRY_SECONDS),
+        ("outlook", OutlookLoop(app).step, OUTLOOK_SECONDS),
         ("dagster", DagsterLoop(dagster).step, SEND_SECONDS),
     ]
 

@@ -16,6 +16,8 @@ ItemState = Literal["queued", "training", "judging", "promoted", "kept", "quaran
 RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]
 
 OPEN_STATES: tuple[ItemState, ...] = ("queued", "training", "judging")
+DRIFT_TOLD = 0.25
+"""Population stability index from which drift is commonly called large."""
 UNFINISHED: tuple[RetrainState, ...] = ("stored", "sent")
 
 user_roles = Table(
@@ -95,6 +97,42 @@ class RegionItemRow(Base):
     best: Mapped[str] = mapped_column(String(20), default="", index=True)
     """What was best on the backtest: a name of ``evidence.CONTESTANTS``; empty when there was none."""
 
+    outlook_due: Mapped[bool] = mapped_column(default=True, index=True)
+    """Whether its demand or its model changed since the outlook was made."""
+    outlook_wanted: Mapped[int] = mapped_column(default=0)
+    """How often the outlook was asked for, so that what changes while it is made is not missed."""
+    outlook_total: Mapped[float | None]
+    """Units over the next horizon under the plan; the 80 % interval beside it."""
+    outlook_lower: Mapped[float | None]
+    outlook_upper: Mapped[float | None]
+    last_year: Mapped[float | None]
+    """Units sold in the same periods a year (the longest season) earlier; None where not all is known."""
+    change_on_last_year: Mapped[float | None]
+    """Relative."""
+    last_demand: Mapped[float | None]
+    """Units of the last period known."""
+    volume: Mapped[float | None]
+    """Units sold over the last horizon."""
+    live_wape: Mapped[float | None]
+    """Of the forecasts that stood when each period began, over periods that have since become actual."""
+    live_skill: Mapped[float | None]
+    """1 minus WAPE over that of seasonal naive on the same periods."""
+    live_bias: Mapped[float | None]
+    live_periods: Mapped[int] = mapped_column(default=0)
+    moved: Mapped[float | None]
+    """Units by which the forecast of the same periods changed when the outlook was made last."""
+    missed: Mapped[float | None]
+    """Actual minus forecast of the newest periods, in units."""
+    moved_at: Mapped[datetime | None]
+    drift: Mapped[float | None]
+    """Largest population stability index since the training, as last monitored."""
+    drifted: Mapped[str] = mapped_column(String(60), default="")
+    """What drifted most: ``demand`` or a driver."""
+    pinned_by: Mapped[str] = mapped_column(String(255), default="")
+    """Who pinned the version in production; empty when it is not pinned."""
+    pinned_reason: Mapped[str] = mapped_column(default="")
+    pinned_at: Mapped[datetime | None]
+
     step: Mapped[str] = mapped_column(String(20), default="")
     """The journal's last step."""
     step_at: Mapped[str] = mapped_column(String(40), default="")
@@ -102,6 +140,11 @@ class RegionItemRow(Base):
     activity: Mapped[str] = mapped_column(String(20), default="")
     """``training`` or ``judging`` while a run is at work on it."""
     activity_run: Mapped[str] = mapped_column(String(64), default="")
+
+    @property
+    def is_drifting(self) -> bool:
+        """Whether demand or a driver drifted enough to be told."""
+        return self.drift is not None and self.drift > DRIFT_TOLD
 
     @property
     def region_item(self) -> RegionItem:
@@ -196,6 +239,148 @@ class RetrainItem(Base):
     def region_item(self) -> RegionItem:
         """The region-item that is retrained."""
         return RegionItem.from_key(self.key)
+
+
+class Outlook(Base):
+    """The plan's forecast of one region-item as it stands, made by the background process.
+
+    Charts and totals of many region-items read thousands of these in a moment.
+    """
+
+    __tablename__ = "outlook"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    made_at: Mapped[datetime]
+    origin: Mapped[str] = mapped_column(String(10))
+    """The last period with known demand."""
+    served_by: Mapped[str] = mapped_column(String(20))
+    """What forecast it, as ``page_words.version_words`` reads it: ``3``, ``p2``; empty for the baseline."""
+    content: Mapped[bytes]
+    """``totals.Part.to_bytes``."""
+
+
+class GroupOutlook(Base):
+    """The outlooks of a region, of an item or of all, summed up with the doubt of the sum."""
+
+    __tablename__ = "group_outlook"
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """``region``, ``item`` or ``all``."""
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """Of the region or item; empty for all."""
+    made_at: Mapped[datetime]
+    size: Mapped[int]
+    """Region-items in it."""
+    total: Mapped[float]
+    lower: Mapped[float]
+    upper: Mapped[float]
+    last_year: Mapped[float | None]
+
+
+class ArchivedForecast(Base):
+    """The forecast of one region-item as it stood while a period was its last known one: the last made from there."""
+
+    __tablename__ = "archived_forecast"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(10), primary_key=True)
+    made_at: Mapped[datetime]
+    served_by: Mapped[str] = mapped_column(String(20))
+    """As in ``Outlook``."""
+    content: Mapped[bytes]
+    """Rows forecast, lower, upper of 80 %, seasonal naive, each for every lead; single precision."""
+
+
+class ModelVersion(Base):
+    """One version of a region-item's model: what was measured and decided, from the journal."""
+
+    __tablename__ = "model_version"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    trained_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str] = mapped_column(String(20), default="")
+    """``promote``, ``keep`` or none yet."""
+    reason: Mapped[str] = mapped_column(default="")
+    request_id: Mapped[str] = mapped_column(String(64), default="")
+    run_id: Mapped[str] = mapped_column(String(64), default="")
+    numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Of its backtest and of the gate's decision."""
+
+
+class ModelAct(Base):
+    """What a person does with the model in production: stored first, carried out by the background process, once."""
+
+    __tablename__ = "model_act"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of the form; the same form sent twice is one act."""
+    key: Mapped[str] = mapped_column(String(255), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    """``roll_back``, ``pin`` or ``unpin``."""
+    version: Mapped[int | None]
+    """Rolled back to, or pinned."""
+    version_before: Mapped[int | None]
+    reason: Mapped[str]
+    asked_by: Mapped[str] = mapped_column(String(255))
+    asked_at: Mapped[datetime] = mapped_column(default=now)
+    state: Mapped[str] = mapped_column(String(20), default="stored", index=True)
+    """``stored``, ``done``, ``refused``."""
+    problem: Mapped[str] = mapped_column(default="")
+    done_at: Mapped[datetime | None]
+
+
+class SavedScenario(Base):
+    """Named changes to the drivers of a selection, and what was computed of them."""
+
+    __tablename__ = "scenario"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: uuid4().hex)
+    """In its link."""
+    name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(default="")
+    created_by: Mapped[str] = mapped_column(String(255), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+    archived_at: Mapped[datetime | None]
+    copied_from: Mapped[int | None]
+    asked: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Selection, horizon, changes and rows of an uploaded plan."""
+    computed_at: Mapped[datetime | None]
+    computed: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What it gave, with the model versions and origins that it was computed with."""
+
+
+class Adjustment(Base):
+    """What a planner says a past demand would usually have been; the history itself stays as it is."""
+
+    __tablename__ = "adjustment"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), index=True)
+    date: Mapped[str] = mapped_column(String(10))
+    sold: Mapped[float]
+    """Units, as known when it was adjusted."""
+    adjusted: Mapped[float]
+    """Units that training uses in their place."""
+    reason: Mapped[str]
+    made_by: Mapped[str] = mapped_column(String(255))
+    made_at: Mapped[datetime] = mapped_column(default=now)
+    removed_by: Mapped[str] = mapped_column(String(255), default="")
+    removed_at: Mapped[datetime | None]
+
+
+class DemandLoad(Base):
+    """One look of the pipeline at a region-item's demand: taken in or refused, and which rows were."""
+
+    __tablename__ = "demand_load"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    at: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """As the journal says."""
+    outcome: Mapped[str] = mapped_column(String(20))
+    """``validated`` or ``quarantined``."""
+    reason: Mapped[str] = mapped_column(default="")
+    run_id: Mapped[str] = mapped_column(String(64), default="", index=True)
+    last_date: Mapped[str | None] = mapped_column(String(10))
+    refused: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Rows by rule."""
+    refused_rows: Mapped[int] = mapped_column(default=0, index=True)
 
 
 class JournalFile(Base):

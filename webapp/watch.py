@@ -22,7 +22,7 @@ from webapp.evidence import note_best
 from webapp.ingest import set_watermark
 from webapp.model_files import ModelFiles
 from webapp.production_models import ProductionModels
-from webapp.region_items import new_row, refresh_status, rows_by_key
+from webapp.region_items import new_row, refresh_status, rows_by_key, want_outlook
 from webapp.retrain_requests import close_item, settle
 from webapp.services import Services
 from webapp.tables import RegionItemRow, RetrainItem, Watermark
@@ -246,6 +246,7 @@ def take_over(row: RegionItemRow) -> None:
     row.promoted_at, row.numbers = moment(wanted.get("promoted_at")), summary
     row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
     row.coverage_80 = summary.get("coverage_80")
+    want_outlook(row)
 
 
 def moment(text: str | None) -> datetime | None:

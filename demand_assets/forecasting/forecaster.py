@@ -13,7 +13,7 @@ from demand_assets.forecasting.backtest import errors_of, seasonal_naive
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.explanation import explain
 from demand_assets.forecasting.features import SeriesFeatures, series_features
-from demand_assets.forecasting.intervals import Calibration
+from demand_assets.forecasting.intervals import Calibration, bounds
 from demand_assets.forecasting.model import ErrorPaths, ForecastModel
 from demand_assets.forecasting.planned_drivers import future_drivers
 from demand_assets.forecasting.pooled import PooledModel
@@ -119,8 +119,8 @@ class Forecaster:
                 plan = self._asked(region_item, model, horizon, PLAN)
                 units = _held(units, _units(model, plan), declared_direction(plan.drivers, asked.drivers, dataset))
             flags = unseen_values(asked.drivers, ranges, pooled.facts.categories, dataset)
-        level = series.level[origins]
-        lower, upper = calibration.interval(units, level, leads)
+        scale = calibration.scaling.scale(units, series.level[origins], leads)
+        lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
         table = pd.DataFrame({"date": asked.drivers["date"].to_numpy(), "lead": leads, "forecast": units,
                               "lower_80": lower, "upper_80": upper})
         table = pd.concat([table, asked.drivers.drop(columns="date").reset_index(drop=True)], axis=1)
@@ -128,7 +128,8 @@ class Forecaster:
             region_item=region_item, origin=series.dates[int(origins[0])], version=model.version if model else None,
             served_by="baseline" if model is None else "pooled" if isinstance(model, PooledModel) else "production",
             table=table, assumed=asked.assumed, flags=flags, part=totals.Part(
-                table, paths, calibration.scaling.scale(units, level, leads), inflation))
+                table["date"].to_numpy().astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper,
+                paths, inflation))
 
     def explain(self, region_item: RegionItem, model: ForecastModel | PooledModel, horizon: int | None = None,
                 scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:

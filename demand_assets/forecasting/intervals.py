@@ -142,10 +142,7 @@ class Calibration:
             leads: periods ahead of each, from 1.
             coverage: one of LEVELS.
         """
-        index = LEVELS.index(coverage)
-        width = self.scaling.scale(forecast, level, leads)
-        lower = forecast + self.lower[index] * width
-        return np.where(lower < NEXT_TO_NOTHING * forecast, 0.0, lower), forecast + self.upper[index] * width
+        return bounds(forecast, self.scaling.scale(forecast, level, leads), self.lower, self.upper, coverage)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -197,6 +194,22 @@ class PanelCalibration:
         """What ``to_json`` gave, after JSON."""
         return cls({name: Shape(shape["size"], tuple(shape["lower"]), tuple(shape["upper"]))
                     for name, shape in fields["shapes"].items()}, _scaling(fields["scaling"]))
+
+
+def bounds(forecast: Floats, scale: Floats, lower: Sequence[float], upper: Sequence[float],
+           coverage: float) -> tuple[Floats, Floats]:
+    """Lower and upper bound of forecasts in units; the lower is never negative.
+
+    Args:
+        forecast: shape (n,), in units.
+        scale: what a scaled error of 1 is, in units; shape (n,).
+        lower: quantile of scaled errors for each of LEVELS, at most 0.
+        upper: the same above, at least 0.
+        coverage: one of LEVELS.
+    """
+    index = LEVELS.index(coverage)
+    low = forecast + lower[index] * scale
+    return np.where(low < NEXT_TO_NOTHING * forecast, 0.0, low), forecast + upper[index] * scale
 
 
 def demand_class(demand: Floats) -> str:

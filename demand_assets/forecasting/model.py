@@ -6,6 +6,7 @@ own correction. It names the exact version of the pooled model that it stands on
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -68,7 +69,7 @@ class ErrorPaths:
 
     origins: tuple[str, ...] = ()
     """Dates of the last period known, ISO."""
-    scaled: tuple[tuple[float, ...], ...] = ()
+    scaled: tuple[Sequence[float] | Floats, ...] = ()
     """For each origin, the error at each lead in multiples of the forecast's scale."""
 
 

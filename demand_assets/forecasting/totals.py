@@ -1,62 +1,118 @@
 """Totals over region-items and over periods, with intervals from errors that came together."""
 
+import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.intervals import bounds
 from demand_assets.forecasting.model import ErrorPaths
 from demand_assets.forecasting.trailing import Floats
+
+Dates = npt.NDArray[np.datetime64]
 
 PATHS_NEEDED = 4
 """Common past origins below which errors of region-items count as independent."""
 PATH_WEIGHT = 6.0
 """Weight of what is expected of errors over a horizon against what the paths show, in paths."""
+_PACKED = np.dtype("<f4")
 
 
 @dataclass(frozen=True)
 class Part:
-    """The forecast of one region-item, as a total needs it."""
+    """The forecast of one region-item, as a chart and a total need it."""
 
-    table: pd.DataFrame
-    """Schema Forecast."""
-    paths: ErrorPaths
+    dates: Dates
+    """Of each lead, shape (h,), in days."""
+    forecast: Floats
+    """Shape (h,), in units."""
     scale: Floats
-    """What a scaled error of 1 is at each lead, in units."""
+    """What a scaled error of 1 is at each lead, in units; shape (h,)."""
+    lower: tuple[float, ...]
+    """For each of ``intervals.LEVELS`` the lower quantile of scaled errors, at most 0."""
+    upper: tuple[float, ...]
+    """The upper quantile, at least 0."""
+    paths: ErrorPaths = field(default_factory=ErrorPaths)
     horizon_inflation: float = 1.0
 
+    def interval(self, coverage: float = 0.8) -> tuple[Floats, Floats]:
+        """Lower and upper bound of each lead, in units.
 
-def by_date(parts: Sequence[Part]) -> pd.DataFrame:
-    """The sum over region-items for each date: date, forecast, lower_80, upper_80.
+        Args:
+            coverage: one of ``intervals.LEVELS``.
+        """
+        return bounds(self.forecast, self.scale, self.lower, self.upper, coverage)
+
+    def to_bytes(self) -> bytes:
+        """A compact form, of which thousands are read in a moment; numbers in single precision."""
+        header = json.dumps({
+            "first": str(self.dates[0]), "steps": (self.dates - self.dates[0]).astype(int).tolist(),
+            "lower": self.lower, "upper": self.upper, "origins": self.paths.origins,
+            "inflation": self.horizon_inflation}).encode()
+        numbers = np.concatenate([self.forecast, self.scale, *(np.asarray(path) for path in self.paths.scaled)])
+        return len(header).to_bytes(4, "little") + header + numbers.astype(_PACKED).tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """What ``to_bytes`` gave."""
+        end = 4 + int.from_bytes(content[:4], "little")
+        header = json.loads(content[4:end])
+        periods = len(header["steps"])
+        rows = np.frombuffer(content, _PACKED, offset=end).astype(float).reshape(-1, periods)
+        return cls(np.datetime64(header["first"], "D") + np.array(header["steps"]), rows[0], rows[1],
+                   tuple(header["lower"]), tuple(header["upper"]),
+                   ErrorPaths(tuple(header["origins"]), tuple(rows[2:])), header["inflation"])
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A total with its interval, in units."""
+
+    forecast: float
+    lower: float
+    upper: float
+
+
+def by_date(parts: Sequence[Part], coverage: float = 0.8) -> pd.DataFrame:
+    """The sum over region-items for each date: date, forecast, lower, upper.
 
     Half-widths are added as if errors were independent (root of the sum of squares), times the inflation that the
     joint error paths show. Dates that some region-items do not reach hold the sum of the others.
     """
     if len(parts) == 1:
-        return parts[0].table[["date", "forecast", "lower_80", "upper_80"]].reset_index(drop=True)
-    inflation = _across(parts)
-    tables = [part.table.assign(below=(part.table["forecast"] - part.table["lower_80"]) ** 2,
-                                above=(part.table["upper_80"] - part.table["forecast"]) ** 2) for part in parts]
-    summed = pd.concat(tables)[["date", "forecast", "below", "above"]].groupby("date", as_index=False).sum()
-    return pd.DataFrame({"date": summed["date"], "forecast": summed["forecast"],
-                         "lower_80": (summed["forecast"] - inflation * np.sqrt(summed["below"])).clip(lower=0.0),
-                         "upper_80": summed["forecast"] + inflation * np.sqrt(summed["above"])})
+        low, high = parts[0].interval(coverage)
+        return pd.DataFrame({"date": parts[0].dates.astype("datetime64[ns]"), "forecast": parts[0].forecast,
+                             "lower": low, "upper": high})
+    dates, place = np.unique(np.concatenate([part.dates for part in parts]), return_inverse=True)
+    forecast, below, above = (np.bincount(place, np.concatenate(values)) for values in zip(
+        *((part.forecast, *_squares(part, coverage)) for part in parts), strict=True))
+    inflation = _across(_joint(parts))
+    return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
+                         "lower": (forecast - inflation * np.sqrt(below)).clip(min=0.0),
+                         "upper": forecast + inflation * np.sqrt(above)})
 
 
-def over_all(parts: Sequence[Part]) -> tuple[float, float, float]:
-    """The sum over region-items and all their periods: forecast, lower and upper bound of 80 %, in units."""
-    tables = [part.table for part in parts]
-    forecast = sum(float(table["forecast"].sum()) for table in tables)
-    below = sum(float(((table["forecast"] - table["lower_80"]) ** 2).sum()) for table in tables)
-    above = sum(float(((table["upper_80"] - table["forecast"]) ** 2).sum()) for table in tables)
+def over_all(parts: Sequence[Part], coverage: float = 0.8) -> Bounds:
+    """The sum over region-items and all their periods, with its interval, in units."""
+    forecast = float(sum(part.forecast.sum() for part in parts))
+    below, above = (float(sum(values.sum() for values in sides)) for sides in zip(
+        *(_squares(part, coverage) for part in parts), strict=True))
     inflation = _over_time(parts)
-    return forecast, max(forecast - inflation * np.sqrt(below), 0.0), forecast + inflation * np.sqrt(above)
+    return Bounds(forecast, max(forecast - inflation * np.sqrt(below), 0.0), forecast + inflation * np.sqrt(above))
 
 
-def _across(parts: Sequence[Part]) -> float:
+def _squares(part: Part, coverage: float) -> tuple[Floats, Floats]:
+    low, high = part.interval(coverage)
+    return (part.forecast - low) ** 2, (high - part.forecast) ** 2
+
+
+def _across(joint: Floats | None) -> float:
     """Error of the sum over region-items at a date, over the root of the sum of squared errors."""
-    joint = _joint(parts)
     if joint is None:
         return 1.0
     squares = float((joint**2).sum())
@@ -71,20 +127,28 @@ def _over_time(parts: Sequence[Part]) -> float:
         return float(np.sqrt(expected))
     squares = (joint**2).sum(axis=(0, 2))
     shown = float((joint.sum(axis=(0, 2)) ** 2).sum() / squares.sum()) if squares.sum() else expected
-    across = _across(parts) ** 2
+    across = _across(joint) ** 2
     count = joint.shape[1]
     return float(np.sqrt((count * shown + PATH_WEIGHT * expected * across) / (count + PATH_WEIGHT)))
 
 
 def _joint(parts: Sequence[Part]) -> Floats | None:
-    """Errors in units at the origins that all have in common, shape (region-items, paths, leads); None for too few."""
+    """Errors in units at common origins, shape (region-items, paths, leads); None where there are too few.
+
+    Where some region-items have none of the origins that most have, the errors are those of the others.
+    """
     common = set.intersection(*(set(part.paths.origins) for part in parts))
+    members = parts
     if len(common) < PATHS_NEEDED:
-        return None
+        counts = Counter(origin for part in parts for origin in part.paths.origins)
+        common = {origin for origin, count in counts.items() if 2 * count > len(parts)}
+        members = [part for part in parts if common.issubset(part.paths.origins)]
+        if len(common) < PATHS_NEEDED or 2 * len(members) <= len(parts):
+            return None
+    shortest = min(len(part.scale) for part in members)
     errors = []
-    for part in parts:
-        scaled = np.array([path for origin, path in zip(part.paths.origins, part.paths.scaled, strict=True)
-                           if origin in common])
-        errors.append(scaled[:, : len(part.scale)] * part.scale)
-    shortest = min(each.shape[1] for each in errors)
-    return np.stack([each[:, :shortest] for each in errors])
+    for part in members:
+        scaled = np.asarray([path for origin, path in zip(part.paths.origins, part.paths.scaled, strict=True)
+                             if origin in common])
+        errors.append(scaled[:, :shortest] * part.scale[:shortest])
+    return np.stack(errors)

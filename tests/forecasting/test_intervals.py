@@ -96,11 +96,11 @@ class TestTotals:
     @staticmethod
     def part(scaled: np.ndarray, **more: float) -> totals.Part:
         dates = pd.date_range("2026-01-01", periods=HORIZON)
-        table = pd.DataFrame({"date": dates, "lead": np.arange(1, HORIZON + 1), "forecast": 100.0, "lower_80": 87.2,
-                              "upper_80": 112.8})
         origins = tuple(str(day.date()) for day in pd.date_range("2025-01-01", periods=len(scaled)))
-        return totals.Part(table, ErrorPaths(origins, tuple(tuple(path) for path in scaled)), np.full(HORIZON, 10.0),
-                           **more)
+        return totals.Part(
+            dates.to_numpy().astype("datetime64[D]"), np.full(HORIZON, 100.0), np.full(HORIZON, 10.0),
+            (-0.67, -1.28, -1.96), (0.67, 1.28, 1.96),
+            ErrorPaths(origins, tuple(tuple(path) for path in scaled)), **more)
 
     def test_independent_errors_add_as_roots_of_squares(self) -> None:
         rng = np.random.default_rng(0)
@@ -109,29 +109,52 @@ class TestTotals:
         summed = totals.by_date(parts)
 
         assert summed["forecast"].tolist() == [200.0] * HORIZON
-        assert (summed["upper_80"] - 200).iloc[0] == pytest.approx(np.sqrt(2) * 12.8, rel=0.05)
+        assert (summed["upper"] - 200).iloc[0] == pytest.approx(np.sqrt(2) * 12.8, rel=0.05)
 
     def test_errors_that_come_together_add_in_full(self) -> None:
         same = np.random.default_rng(0).normal(0, 1, (50, HORIZON))
 
         summed = totals.by_date([self.part(same), self.part(same)])
 
-        assert (summed["upper_80"] - 200).iloc[0] == pytest.approx(2 * 12.8, rel=0.01)
+        assert (summed["upper"] - 200).iloc[0] == pytest.approx(2 * 12.8, rel=0.01)
 
     def test_a_sum_over_days_covers_when_errors_last(self) -> None:
         rng = np.random.default_rng(0)
         lasting = np.repeat(rng.normal(0, 1, (300, 1)), HORIZON, axis=1)
 
-        forecast, lower, upper = totals.over_all([self.part(lasting)])
+        total = totals.over_all([self.part(lasting)])
 
-        assert forecast == 1000
+        assert total.forecast == 1000
         fresh = 1000 + 10 * HORIZON * rng.normal(0, 1, 5000)
-        assert ((fresh >= lower) & (fresh <= upper)).mean() == pytest.approx(0.8, abs=0.03)
+        assert ((fresh >= total.lower) & (fresh <= total.upper)).mean() == pytest.approx(0.8, abs=0.03)
 
     def test_too_few_common_paths_count_as_independent(self) -> None:
         parts = [self.part(np.ones((3, HORIZON))) for _ in range(2)]
 
-        assert (totals.by_date(parts)["upper_80"] - 200).iloc[0] == pytest.approx(np.sqrt(2) * 12.8)
+        assert (totals.by_date(parts)["upper"] - 200).iloc[0] == pytest.approx(np.sqrt(2) * 12.8)
 
     def test_one_region_items_total_is_its_own_interval(self) -> None:
-        assert totals.by_date([self.part(np.ones((9, HORIZON)))])["upper_80"].tolist() == [112.8] * HORIZON
+        assert totals.by_date([self.part(np.ones((9, HORIZON)))])["upper"].tolist() == [112.8] * HORIZON
+
+    def test_some_without_paths_are_as_unsure_together_as_the_others(self) -> None:
+        same = np.random.default_rng(0).normal(0, 1, (50, HORIZON))
+        alike, new = self.part(same), self.part(same[:0])
+
+        with_one = totals.by_date([alike, alike, new])
+
+        assert (with_one["upper"] - 300).iloc[0] == pytest.approx(np.sqrt(2) * np.sqrt(3) * 12.8, rel=0.01)
+
+    def test_wider_levels_hold_narrower_ones(self) -> None:
+        part = self.part(np.random.default_rng(0).normal(0, 1, (50, HORIZON)))
+        narrow, usual, wide = (totals.over_all([part, part], level) for level in (0.5, 0.8, 0.95))
+
+        assert wide.lower < usual.lower < narrow.lower < narrow.forecast < narrow.upper < usual.upper < wide.upper
+
+    def test_a_part_survives_its_compact_form(self) -> None:
+        part = self.part(np.random.default_rng(0).normal(0, 1, (5, HORIZON)))
+
+        again = totals.Part.from_bytes(part.to_bytes())
+
+        assert again.dates.tolist() == part.dates.tolist()
+        assert again.paths.origins == part.paths.origins
+        assert totals.over_all([again, again]).upper == pytest.approx(totals.over_all([part, part]).upper, rel=1e-5)

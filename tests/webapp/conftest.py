@@ -28,6 +28,7 @@ from webapp.accounts import create_user
 from webapp.ingest import read_catalogue, read_journal
 from webapp.model_files import ModelFiles
 from webapp.outbox import follow_sent, send_stored
+from webapp.outlooks import due_keys, make
 from webapp.pooled_watch import PooledWatch
 from webapp.services import Services
 from webapp.settings import Settings
@@ -201,6 +202,11 @@ class Background:
     def follow(self) -> None:
         with self.app.app_context():
             follow_sent(self.dagster)
+
+    def outlooks(self) -> None:
+        """Make every outlook that is due."""
+        with self.app.app_context():
+            make(self.services, due_keys(1000))
 
     def watch(self, sweep: bool = False) -> None:
         with self.app.app_context():

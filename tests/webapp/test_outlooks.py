@@ -1,0 +1,82 @@
+"""Outlooks: made of what changed, by what serves, and read by the thousand."""
+
+import pytest
+from flask import Flask
+
+from demand_assets.forecasting.journal import Entry
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.totals import by_date
+from tests.webapp.conftest import KETTLE, REGION_ITEMS, Background
+from tests.webapp.fakes import FakeRegistry
+from webapp import outlooks
+from webapp.database import db, writing
+from webapp.outlooks import due_keys, make_due, outlooks_of
+from webapp.region_items import want_outlook
+from webapp.tables import RegionItemRow
+
+
+def test_every_region_item_with_demand_gets_one(app: Flask, background: Background) -> None:
+    background.outlooks()
+
+    with app.app_context():
+        kept = outlooks_of([one.key for one in REGION_ITEMS])
+        row = db.session.get_one(RegionItemRow, KETTLE.key)
+        assert len(kept) == len(REGION_ITEMS)
+        assert due_keys(10) == []
+        assert kept[KETTLE.key].served_by == ""
+        assert row.outlook_lower < row.outlook_total < row.outlook_upper
+        assert by_date([kept[KETTLE.key].part])["forecast"].sum() == pytest.approx(row.outlook_total, rel=1e-5)
+
+
+def test_a_promotion_makes_it_anew_by_the_new_model(app: Flask, background: Background, registry: FakeRegistry,
+                                                    model: ForecastModel) -> None:
+    background.outlooks()
+    registry.promote(KETTLE, model, {})
+    background.watch()
+
+    with app.app_context():
+        assert due_keys(10)[:1] == [KETTLE.key]
+    background.outlooks()
+    with app.app_context():
+        assert outlooks_of([KETTLE.key])[KETTLE.key].served_by == "1"
+
+
+def test_new_demand_makes_it_anew(app: Flask, background: Background) -> None:
+    background.outlooks()
+    background.journal(Entry(KETTLE, "validated", numbers={"last_date": "2026-06-30"}))
+
+    with app.app_context():
+        assert due_keys(10) == [KETTLE.key]
+
+
+def test_without_demand_there_is_none_and_it_is_not_tried_again(app: Flask, background: Background) -> None:
+    background.services.store.remove("demand", KETTLE)
+    background.outlooks()
+
+    with app.app_context():
+        assert outlooks_of([KETTLE.key]) == {}
+        assert due_keys(10) == []
+
+
+def test_what_changes_while_it_is_made_is_not_missed(app: Flask, background: Background,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = outlooks.line_of
+
+    def slow(*given: object) -> object:
+        with app.app_context(), writing():
+            want_outlook(db.session.get_one(RegionItemRow, KETTLE.key))
+        return usual(*given)
+
+    monkeypatch.setattr(outlooks, "line_of", slow)
+    background.outlooks()
+
+    with app.app_context():
+        assert KETTLE.key in due_keys(10)
+
+
+def test_many_are_made_by_another_process(app: Flask, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlooks, "APART_FROM", 10)
+    with app.app_context():
+        assert make_due(app)
+        assert due_keys(10) == []
+        assert len(outlooks_of([one.key for one in REGION_ITEMS])) == len(REGION_ITEMS)
