@@ -3,6 +3,7 @@
 import secrets
 
 from flask import Flask
+from flask_compress import Compress
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SECURE=settings.web_https,
         WTF_CSRF_TIME_LIMIT=None,
+        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"],
         **accounts.SECURITY_SETTINGS,
     )
     if settings.web_https:
@@ -49,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     CSRFProtect(app)
+    Compress(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
     for blueprint in (
         overview.bp,
