@@ -9,7 +9,18 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import accounts, errors, forecasts, health, overview, page_words, retrains, safety
+from webapp import (
+    accounts,
+    data_quality,
+    errors,
+    forecasts,
+    health,
+    overview,
+    page_words,
+    retrains,
+    safety,
+    search,
+)
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
@@ -57,6 +68,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         overview.bp,
         forecasts.bp,
         retrains.bp,
+        data_quality.bp,
+        search.bp,
         accounts.bp,
         health.bp,
     ):

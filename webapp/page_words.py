@@ -21,7 +21,8 @@ from webapp.locales import clock, number
 from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
-from webapp.systems import outages
+from webapp.systems import mark_of as mark_of_systems
+from webapp.systems import systems
 from webapp.tables import Retrain
 
 NOTHING = "–"
@@ -72,10 +73,12 @@ def signed_share(value: float | None) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(100 * value), 1)} %"
 
 
-def moment(value: datetime | None, form: str = "short") -> Markup | str:
-    """A moment; the browser shows it in its own time zone (``short``: the date is left out today)."""
-    if value is None:
+def moment(value: datetime | str | None, form: str = "short") -> Markup | str:
+    """A moment, or one as ISO 8601 text; the browser shows it in its own time zone (``short``: the date is left out
+    today)."""
+    if not value:
         return NOTHING
+    value = datetime.fromisoformat(value) if isinstance(value, str) else value
     at = value.astimezone(UTC)
     same_day = form == "short" and at.date() == datetime.now(UTC).date()
     text = clock(at) if same_day else f"{locales.day(at)}, {clock(at)}"
@@ -194,7 +197,8 @@ def add_to(app: Flask) -> None:
         change_words=change_words, promotion_words=promotion_words, stand_in_words=stand_in_words,
         served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
         mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
-        new_form_token=new_form_token, outages=outages, today=date.today, reader_tag=locales.reader_tag)
+        new_form_token=new_form_token, systems=systems, mark_of_systems=mark_of_systems,
+        today=date.today, reader_tag=locales.reader_tag)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:
