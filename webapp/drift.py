@@ -17,7 +17,7 @@ from webapp.services import Services
 from webapp.tables import RegionItemRow
 
 LITTLE = 0.1
-"""Population stability index below which a shift is commonly called small."""
+"""Population stability index below which a shift is commonly called small; from ``tables.DRIFT_TOLD`` on, large."""
 DRIFT = Kind(
     columns={"region_item": RegionItemRow.position.expression, "drift": RegionItemRow.drift.expression,
              "drifted": RegionItemRow.drifted.expression, "last_date": RegionItemRow.last_date.expression},
@@ -94,15 +94,17 @@ def measured(services: Services, row: RegionItemRow) -> tuple[Drift | None, str]
 def distributions(services: Services, drift: Drift) -> list[Distribution]:
     """Demand first, then the drivers, those that drifted most first."""
     titles = {driver.name: driver.title for driver in services.dataset.drivers}
-    found = [Distribution(name, titles.get(name, name), stability.index, _bins(stability))
+    yes_no = {driver.name for driver in services.dataset.drivers if driver.kind == "yes_no"}
+    found = [Distribution(name, titles.get(name, name), stability.index, _bins(stability, name in yes_no))
              for name, stability in drift.columns.items()]
     return sorted(found, key=lambda one: (one.name != "demand", -one.index))
 
 
-def _bins(stability: Stability) -> list[Bin]:
+def _bins(stability: Stability, is_yes_no: bool) -> list[Bin]:
     edges = [units(float(edge), _decimals(stability)) for edge in stability.edges]
     words = [f"below {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)),
              f"{edges[-1]} and above"] if edges else ["all"]
+    words = ["no", "yes"] if is_yes_no and len(words) == 2 else words
     shares = [counts / max(counts.sum(), 1.0) for counts in (stability.before, stability.after)]
     return [Bin(word, float(before), float(after)) for word, before, after in zip(words, *shares, strict=True)]
 

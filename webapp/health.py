@@ -30,4 +30,4 @@ def show_systems() -> ResponseReturnValue:
     found = systems.systems()
     if request.args.get("seen") == systems.mark_of(found):
         return "", 204
-    return render_template("_systems_news.html", found=found)
+    return render_template("_systems_news.html", states_of_systems=found)

@@ -61,7 +61,7 @@ class Nomination:
 
 @dataclass(frozen=True)
 class Stability:
-    """Two samples counted over the first one's quantile bins."""
+    """Two samples counted over bins of the first one."""
 
     edges: Floats
     """Between the bins, shape (bins - 1,); each belongs to the bin above it."""
@@ -189,10 +189,12 @@ def _stabilities(series: SeriesFeatures, trained_to: int, dataset: Dataset) -> d
 
 
 def stability(before: Floats, after: Floats) -> Stability:
-    """Two samples over the first one's quantile bins; one bin when the first is empty. NaN are left out."""
+    """Two samples over the first one's quantile bins, or over its values where it has few (as yes and no). NaN are left
+    out; one bin when the first is empty."""
     before, after = before[~np.isnan(before)], after[~np.isnan(after)]
-    quantiles = np.quantile(before, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1]) if len(before) else np.zeros(0)
-    edges = np.unique(quantiles)
+    distinct = np.unique(before)
+    edges = ((distinct[1:] + distinct[:-1]) / 2 if len(distinct) <= DRIFT_BINS
+             else np.unique(np.quantile(before, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1])))
     return Stability(edges, *(np.bincount(np.searchsorted(edges, values, side="right"),
                                           minlength=len(edges) + 1).astype(np.float64) for values in (before, after)))
 

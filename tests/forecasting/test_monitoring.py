@@ -93,6 +93,16 @@ def test_each_value_is_counted_in_one_bin_of_the_earlier_sample() -> None:
     assert len(found.edges) == 7
 
 
+def test_a_rare_yes_that_becomes_frequent_is_seen() -> None:
+    rare, frequent = (np.where(np.arange(100) < count, 1.0, 0.0) for count in (5, 40))
+
+    found = stability(rare, frequent)
+
+    assert (found.before.tolist(), found.after.tolist()) == ([95, 5], [60, 40])
+    assert found.index > 0.25
+    assert stability(rare, rare).index == 0.0
+
+
 def test_drift_is_told_by_column_with_the_observed_one_as_its_largest(daily: Dataset) -> None:
     demand = daily_demand(260)
     model = trained(demand.iloc[:200], daily)
