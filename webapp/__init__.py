@@ -3,12 +3,24 @@
 import secrets
 
 from flask import Flask
+from flask_compress import Compress
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import accounts, errors, forecasts, health, overview, page_words, retrains, safety
+from webapp import (
+    accounts,
+    data_quality,
+    errors,
+    forecasts,
+    health,
+    overview,
+    page_words,
+    retrains,
+    safety,
+    search,
+)
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
@@ -37,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SECURE=settings.web_https,
         WTF_CSRF_TIME_LIMIT=None,
+        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"],
         **accounts.SECURITY_SETTINGS,
     )
     if settings.web_https:
@@ -49,11 +62,14 @@ def create_app(settings: Settings | None = None) -> Flask:
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     CSRFProtect(app)
+    Compress(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
     for blueprint in (
         overview.bp,
         forecasts.bp,
         retrains.bp,
+        data_quality.bp,
+        search.bp,
         accounts.bp,
         health.bp,
     ):

@@ -1,12 +1,13 @@
 """Is the app well, and are the systems it stands on?"""
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_security.decorators import auth_required
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp import systems
 from webapp.database import db
-from webapp.systems import outages
 from webapp.tables import User
 
 bp = Blueprint("health", __name__)
@@ -24,6 +25,9 @@ def health() -> tuple[Response, int]:
 
 @bp.get("/systems")
 @auth_required("session")
-def systems() -> str:
-    """The banner that names what is down; empty when all is well."""
-    return render_template("_systems.html", outages=outages())
+def show_systems() -> ResponseReturnValue:
+    """The banner that names what is down, empty when all is well, and the dot in the header; 204 when unchanged."""
+    found = systems.systems()
+    if request.args.get("seen") == systems.mark_of(found):
+        return "", 204
+    return render_template("_systems_news.html", states_of_systems=found)

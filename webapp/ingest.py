@@ -10,6 +10,7 @@ from demand_assets.forecasting.journal import Entry, Journal
 from demand_assets.forecasting.store import DemandStore
 from webapp.database import db, writing
 from webapp.evidence import note_candidate
+from webapp.loads import note_loads
 from webapp.region_items import new_row, refresh_status, rows_by_key, want_outlook
 from webapp.retrain_requests import settle
 from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, Watermark
@@ -78,6 +79,7 @@ def take_up(entries: Sequence[Entry]) -> None:
             item = db.session.get(RetrainItem, (retrain.id, key))
             if item is not None:
                 _apply_to_item(item, entry)
+    note_loads(entries, rows)
     for retrain in retrains.values():
         settle(retrain)
 
@@ -92,9 +94,6 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
         row.last_date = str(numbers["last_date"])[:10] if numbers.get("last_date") else row.last_date
     if entry.step == "quarantined":
         row.quarantine_reason = entry.reason or "its new demand was refused"
-    if "quarantined_by_rule" in numbers:
-        row.quarantined = {str(rule): int(rows) for rule, rows in numbers["quarantined_by_rule"].items()}
-        row.quarantined_rows = sum(row.quarantined.values())
     if entry.step in ("validated", "kept"):
         want_outlook(row)
     if entry.step == "trained":

@@ -1,4 +1,4 @@
-"""Values as words on a page: numbers, shares, moments, durations."""
+"""Values as words on a page, numbers and dates as the reader writes them: quantities, shares, moments, durations."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -13,13 +13,16 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.forecaster import Forecast
 from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
+from webapp import locales
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
 from webapp.lines import mark_of
+from webapp.locales import clock, number
 from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
-from webapp.systems import outages
+from webapp.systems import mark_of as mark_of_systems
+from webapp.systems import systems
 from webapp.tables import Retrain
 
 NOTHING = "–"
@@ -42,7 +45,7 @@ def units(value: float | None, decimals: int | None = None) -> str:
         return NOTHING
     if decimals is None:
         decimals = 0 if abs(value) >= 99.95 or round(value, 1).is_integer() else 1
-    return f"{value:,.{decimals}f}"
+    return number(value, decimals)
 
 
 def signed(value: float | None, decimals: int | None = None) -> str:
@@ -50,7 +53,7 @@ def signed(value: float | None, decimals: int | None = None) -> str:
     if value is None or not isfinite(value):
         return NOTHING
     text = units(abs(value), decimals)
-    return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
+    return f"{'+' if value > 0 else '−'}{text}" if any(digit in text for digit in "123456789") else text
 
 
 def decimals_for(values: Sequence[float]) -> int:
@@ -60,24 +63,33 @@ def decimals_for(values: Sequence[float]) -> int:
 
 def share(value: float | None, decimals: int = 1) -> str:
     """A share as percent."""
-    return NOTHING if value is None or not isfinite(value) else f"{100 * value:.{decimals}f} %"
+    return NOTHING if value is None or not isfinite(value) else f"{number(100 * value, decimals)} %"
 
 
 def signed_share(value: float | None) -> str:
     """A relative difference as percent, with its sign."""
     if value is None or not isfinite(value):
         return NOTHING
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(100 * value):.1f} %"
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(100 * value), 1)} %"
 
 
-def moment(value: datetime | None, form: str = "short") -> Markup | str:
-    """A moment; the browser shows it in its own time zone (``short``: the date is left out today)."""
-    if value is None:
+def moment(value: datetime | str | None, form: str = "short") -> Markup | str:
+    """A moment, or one as ISO 8601 text; the browser shows it in its own time zone (``short``: the date is left out
+    today)."""
+    if not value:
         return NOTHING
+    value = datetime.fromisoformat(value) if isinstance(value, str) else value
     at = value.astimezone(UTC)
     same_day = form == "short" and at.date() == datetime.now(UTC).date()
-    text = f"{at:%H:%M} UTC" if same_day else f"{at:%Y-%m-%d %H:%M} UTC"
+    text = clock(at) if same_day else f"{locales.day(at)}, {clock(at)}"
     return Markup('<time datetime="{}" data-local="{}">{}</time>').format(at.isoformat(timespec="seconds"), form, text)
+
+
+def day(value: date | str | None) -> str:
+    """A date, or one as ISO 8601 text, as the reader writes it."""
+    if not value:
+        return NOTHING
+    return locales.day(date.fromisoformat(value[:10]) if isinstance(value, str) else value)
 
 
 def duration(seconds: float | None) -> str:
@@ -137,7 +149,7 @@ def group_titles(dataset: Dataset) -> dict[str, str]:
 
 def plural(count: int, word: str) -> str:
     """A count with its word: ``1 region-item``, ``2 region-items``."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return f"{number(count)} {word}{'' if count == 1 else 's'}"
 
 
 def driver_value(value: Any, kind: str) -> str:
@@ -146,7 +158,10 @@ def driver_value(value: Any, kind: str) -> str:
         return NOTHING
     if kind == "yes_no":
         return "yes" if float(value) else ""
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    plain = f"{value:g}"
+    return plain if "e" in plain else number(float(plain), len(plain.partition(".")[2]))
 
 
 def dagster_link(retrain: Retrain) -> str | None:
@@ -176,13 +191,14 @@ def period_words(dataset: Dataset, count: int) -> str:
 def add_to(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
-                                 duration=duration, driver_value=driver_value)
+                                 day=day, duration=duration, driver_value=driver_value, whole=number)
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
         change_words=change_words, promotion_words=promotion_words, stand_in_words=stand_in_words,
         served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
         mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
-        new_form_token=new_form_token, outages=outages, today=date.today)
+        new_form_token=new_form_token, systems=systems, mark_of_systems=mark_of_systems,
+        today=date.today, reader_tag=locales.reader_tag)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:

@@ -17,7 +17,9 @@ def add_to(app: Flask) -> None:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "same-origin")
         if request.endpoint == "static":
-            response.headers["Cache-Control"] = "public, max-age=86400"
+            # a version in the URL changes with every start of the app, so what it names never does
+            response.headers["Cache-Control"] = ("public, max-age=31536000, immutable" if "v" in request.args
+                                                 else "public, max-age=86400")
         else:
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers.add("Vary", "HX-Request")

@@ -1,6 +1,7 @@
 """Whether the other systems answer: noted by the background process, told on every page."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +34,27 @@ class Outage:
     consequence: str
     since: datetime
     message: str
+
+
+@dataclass(frozen=True)
+class System:
+    """One of the systems, as it is now."""
+
+    name: str
+    title: str
+    is_up: bool | None
+    """None: not known, as nothing has watched it yet, or what watches it is not running."""
+    since: datetime | None
+    outage: Outage | None = None
+
+    @property
+    def words(self) -> str:
+        """Its state in words."""
+        if self.is_up is None:
+            return "not known"
+        if self.name == "sync":
+            return "runs" if self.is_up else "is not running"
+        return "answers" if self.is_up else "is down"
 
 
 def note(name: str, is_up: bool, message: str = "") -> bool:
@@ -80,3 +102,24 @@ def outages() -> list[Outage]:
 def is_up(name: str) -> bool:
     """Whether the system answered when it was last asked; True before the first time."""
     return all(outage.name not in (name, "sync") for outage in outages())
+
+
+def systems() -> list[System]:
+    """Every system as it is now."""
+    down = {outage.name: outage for outage in outages()}
+    found = []
+    for name, (title, _) in WORDS.items():
+        state = db.session.get(SystemState, name)
+        if name in down:
+            found.append(System(name, title, False, down[name].since, down[name]))
+        elif state is None or "sync" in down:
+            found.append(System(name, title, None, None))
+        else:
+            found.append(System(name, title, True, state.since))
+    return found
+
+
+def mark_of(found: Sequence[System]) -> str:
+    """Short text that changes when a system's state does: a page that shows it need not be sent the same again."""
+    return ".".join(f"{system.name[0]}{system.is_up:d}{system.since:%d%H%M%S}" if system.since
+                    else f"{system.name[0]}" for system in found)

@@ -59,6 +59,53 @@ class Nomination:
     """Decay times volume: what is retrained first when there is not room for all."""
 
 
+@dataclass(frozen=True)
+class Stability:
+    """Two samples counted over bins of the first one."""
+
+    edges: Floats
+    """Between the bins, shape (bins - 1,); each belongs to the bin above it."""
+    before: Floats
+    """Values in each bin, shape (bins,)."""
+    after: Floats
+
+    @property
+    def index(self) -> float:
+        """Population stability index; 0 when either sample is empty.
+
+        Counts are smoothed by half an observation a bin, so that few new values do not alarm by themselves.
+        """
+        if not self.before.sum() or not self.after.sum():
+            return 0.0
+        expected, observed = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+                              for counts in (self.before, self.after))
+        return float(np.sum((observed - expected) * np.log(observed / expected)))
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far demand and drivers have moved since the training."""
+
+    trained_to: pd.Timestamp
+    new_periods: int
+    """Periods of demand since then; with fewer than ``LEAST_NEW_PERIODS`` the rest says nothing yet."""
+    columns: dict[str, Stability]
+    """``demand`` and each number or yes/no driver: the training's last year against the new periods."""
+
+
+def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region_item: RegionItem) -> Drift:
+    """The distributions behind ``Observation.drift``.
+
+    Args:
+        demand: schema Demand.
+        model: the production version.
+    """
+    series = series_features(demand, dataset, model.pooled.facts, region_item)
+    trained_to = _trained_to(series, model)
+    return Drift(pd.Timestamp(model.card.trained_to), max(series.known - 1 - trained_to, 0),
+                 _stabilities(series, trained_to, dataset))
+
+
 def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region_item: RegionItem,
             promoted_at: datetime, now: datetime) -> Observation:
     """Measure a production model on what has become known since its training.
@@ -68,7 +115,7 @@ def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region
         model: the production version.
     """
     series = series_features(demand, dataset, model.pooled.facts, region_item)
-    trained_to = int(series.dates.searchsorted(pd.Timestamp(model.card.trained_to), side="right")) - 1
+    trained_to = _trained_to(series, model)
     new = max(series.known - 1 - trained_to, 0)
     measured, its_bias, drift, drifted = float("nan"), float("nan"), 0.0, "demand"
     if new >= LEAST_NEW_PERIODS[dataset.frequency] and trained_to >= 0:
@@ -122,26 +169,32 @@ def _since_training(series: SeriesFeatures, model: ForecastModel, trained_to: in
     return series.demand[targets], model.predict(series, origins, targets - origins)
 
 
+def _trained_to(series: SeriesFeatures, model: ForecastModel) -> int:
+    """The last period that the training knew; -1 when it knew none of these."""
+    return int(series.dates.searchsorted(pd.Timestamp(model.card.trained_to), side="right")) - 1
+
+
 def _largest_drift(series: SeriesFeatures, trained_to: int, dataset: Dataset) -> tuple[float, str]:
-    before = slice(max(trained_to + 1 - dataset.year_length, 0), trained_to + 1)
-    after = slice(trained_to + 1, series.known)
-    columns: dict[str, Any] = {"demand": series.demand, **{name: values for name, values in series.drivers.items()
-                                                          if "=" not in name}}
-    indices = {name: stability_index(values[before], values[after]) for name, values in columns.items()}
+    indices = {name: found.index for name, found in _stabilities(series, trained_to, dataset).items()}
     drifted = max(indices, key=lambda name: indices[name])
     return indices[drifted], drifted
 
 
-def stability_index(before: Floats, after: Floats) -> float:
-    """Population stability index of two samples over the first one's quantile bins; 0 when either is empty.
+def _stabilities(series: SeriesFeatures, trained_to: int, dataset: Dataset) -> dict[str, Stability]:
+    before = slice(max(trained_to + 1 - dataset.year_length, 0), trained_to + 1)
+    after = slice(trained_to + 1, series.known)
+    columns: dict[str, Any] = {"demand": series.demand, **{name: values for name, values in series.drivers.items()
+                                                          if "=" not in name}}
+    return {name: stability(values[before], values[after]) for name, values in columns.items()}
 
-    Counts are smoothed by half an observation a bin, so that few new values do not alarm by themselves.
-    """
+
+def stability(before: Floats, after: Floats) -> Stability:
+    """Two samples over the first one's quantile bins, or over its values where it has few (as yes and no). NaN are left
+    out; one bin when the first is empty."""
     before, after = before[~np.isnan(before)], after[~np.isnan(after)]
-    if not len(before) or not len(after):
-        return 0.0
-    edges = np.unique(np.quantile(before, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1]))
-    bins = len(edges) + 1
-    expected, observed = ((np.bincount(np.searchsorted(edges, values, side="right"), minlength=bins) + 0.5)
-                          / (len(values) + 0.5 * bins) for values in (before, after))
-    return float(np.sum((observed - expected) * np.log(observed / expected)))
+    distinct = np.unique(before)
+    edges = ((distinct[1:] + distinct[:-1]) / 2 if len(distinct) <= DRIFT_BINS
+             else np.unique(np.quantile(before, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1])))
+    return Stability(edges, *(np.bincount(np.searchsorted(edges, values, side="right"),
+                                          minlength=len(edges) + 1).astype(np.float64) for values in (before, after)))
+

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from deploy.health import answers_http
 from deploy.ownership import end_leftovers
@@ -21,9 +21,6 @@ from deploy.settings import PROJECT
 from tests import services
 from tests.conftest import write_tiny_dataset
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-                      "--disable-sync", "--no-first-run"]
 START_SECONDS = 180
 DECISION_SECONDS = 300
 T = TypeVar("T")
@@ -168,17 +165,6 @@ def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     product.wait_for("6 of 6 decided", 300)
     yield product
     product.clean_up()  # two at a time are slow
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a screen."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

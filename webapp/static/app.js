@@ -2,14 +2,14 @@
 (() => {
   "use strict";
 
-  // Times are written in UTC by the server and shown in the browser's zone.
+  // Times are written in UTC by the server and shown in the browser's zone, in the locale that the server writes in.
+  const locale = document.documentElement.dataset.locale;
   const localTimes = (root) => root.querySelectorAll("time[data-local]").forEach((time) => {
-    const at = new Date(time.dateTime), today = new Date();
-    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    const day = at.toLocaleDateString([], { day: "numeric", month: "short", year: at.getFullYear() === today.getFullYear() ? undefined : "numeric" });
-    const isToday = at.toDateString() === today.toDateString();
-    time.textContent = isToday && time.dataset.local === "short" ? clock : `${day}, ${clock}`;
-    time.title = at.toLocaleString();
+    const at = new Date(time.dateTime);
+    const isToday = at.toDateString() === new Date().toDateString();
+    const clock = at.toLocaleTimeString(locale, { timeStyle: "short" });
+    time.textContent = isToday && time.dataset.local === "short" ? clock : `${at.toLocaleDateString(locale, { dateStyle: "medium" })}, ${clock}`;
+    time.title = at.toLocaleString(locale, { dateStyle: "long", timeStyle: "long" });
   });
 
   // The selection of the overview: kept for this tab, so that it survives paging, sorting and searching.

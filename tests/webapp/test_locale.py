@@ -1,0 +1,64 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from demand_assets.forecasting.model import ForecastModel
+from tests.webapp.conftest import KETTLE, Background, page, text_of
+from tests.webapp.fakes import FakeRegistry
+from webapp.locales import reader_tag
+from webapp.page_words import day, driver_value, moment, plural, share, signed, units
+
+GERMAN = {"Accept-Language": "de"}
+
+
+@pytest.mark.parametrize(("asked", "quantity", "date_words"), [
+    ("de", "1.234.567,9", "30.06.2026"), ("en-US", "1,234,567.9", "Jun 30, 2026"),
+    ("en-GB", "1,234,567.9", "30 Jun 2026"), ("hi", "12,34,567.9", "30 जून 2026"),
+    ("de-CH", "1’234’567.9", "30.06.2026"),
+])
+def test_numbers_and_dates_are_written_as_the_reader_writes_them(app: Flask, asked: str, quantity: str,
+                                                                 date_words: str) -> None:
+    with app.test_request_context("/", headers={"Accept-Language": asked}):
+        assert units(1234567.89, 1) == quantity
+        assert day(date(2026, 6, 30)) == day("2026-06-30") == date_words
+
+
+@pytest.mark.parametrize(("asked", "tag"), [
+    ("", "en"), ("*", "en"), ("nonsense!!", "en"), ("xx, de;q=0.5", "de"), ("de-XY", "de"), ("de;q=0, fr", "fr"),
+    ("en;q=0.3, de;q=0.9", "de"),
+])
+def test_the_first_language_that_is_known_and_wanted_counts(app: Flask, asked: str, tag: str) -> None:
+    with app.test_request_context("/", headers={"Accept-Language": asked}):
+        assert reader_tag() == tag
+
+
+def test_outside_a_request_numbers_are_english(app: Flask) -> None:
+    assert units(1234.5, 1) == "1,234.5"
+
+
+def test_every_filter_follows_the_reader(app: Flask) -> None:
+    at = datetime(2020, 6, 30, 14, 5, tzinfo=UTC)
+    with app.test_request_context("/", headers=GERMAN):
+        assert share(0.1234) == "12,3 %"
+        assert signed(-1234.0) == "−1.234"
+        assert signed(0.04) == "0"
+        assert plural(30_000, "region-item") == "30.000 region-items"
+        assert driver_value(9.95, "number") == "9,95"
+        assert driver_value(1e9, "number") == "1e+09"
+        assert "30.06.2020, 14:05 UTC" in str(moment(at))
+
+
+def test_page_and_swapped_part_are_written_the_same(client: FlaskClient, background: Background, registry: FakeRegistry,
+                                                    model: ForecastModel) -> None:
+    registry.promote(KETTLE, model, {"wape": 0.123})
+    background.watch()
+
+    whole = page(client.get("/?q=kettle+north", headers=GERMAN))
+    part = page(client.get("/?q=kettle+north", headers={**GERMAN, "HX-Request": "true", "HX-Target": "table"}))
+
+    assert "12,3 %" in text_of(whole.select_one("tbody"))
+    assert "12,3 %" in text_of(part.select_one("tbody"))
+    assert whole.html is not None
+    assert (whole.html["lang"], whole.html["data-locale"]) == ("en", "de")
