@@ -147,8 +147,9 @@ def new_row(region_item: RegionItem) -> RegionItemRow:
         key=region_item.key, region=region_item.region, item=region_item.item, position=0, in_catalogue=False,
         search=f"{region_item.region} {region_item.item}".lower(), status="untrained", quarantined_rows=0,
         quarantined={}, quarantine_reason="", wanted={}, model_problem="", decision="", reason="", numbers={},
-        candidate_numbers={}, best="", outlook_due=True, outlook_wanted=0, live_periods=0, drifted="", pinned_by="",
-        pinned_reason="", step="", step_at="", step_reason="", activity="", activity_run="")
+        candidate_numbers={}, best="", outlook_due=True, outlook_wanted=0, live_periods=0, live_from="",
+        groups_due=0, drifted="", pinned_by="", pinned_reason="", step="", step_at="", step_reason="",
+        activity="", activity_run="")
     db.session.add(row)
     return row
 
