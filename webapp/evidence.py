@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Self
 
-from sqlalchemy import func, select
-
-from webapp.database import db
 from webapp.tables import RegionItemRow
 
 CONTESTANTS = {"seasonal_naive": "seasonal naive", "pooled": "pooled model", "own": "own model"}
@@ -82,14 +79,6 @@ def _total(weighed: Sequence[tuple[Evidence, float]]) -> Evidence:
         pooled=sum(found.pooled * sold for found, sold in weighed) / units,
         seasonal_naive=sum(found.seasonal_naive * sold for found, sold in weighed) / units,
         mix=sum(found.mix * sold for found, sold in weighed) / units, units=units)
-
-
-def best_counts() -> dict[str, int]:
-    """Contestant -> how many region-items of the catalogue it is best for on the backtest."""
-    rows = db.session.execute(select(RegionItemRow.best, func.count()).where(
-        RegionItemRow.in_catalogue, RegionItemRow.best != "").group_by(RegionItemRow.best))
-    found = {row[0]: int(row[1]) for row in rows}
-    return {name: found.get(name, 0) for name in CONTESTANTS}
 
 
 def note_candidate(row: RegionItemRow, numbers: Mapping[str, Any]) -> None:

@@ -16,7 +16,9 @@ from webapp.evidence import table_of
 from webapp.explanations import explain
 from webapp.lines import analogues_of
 from webapp.overview import selected_keys
-from webapp.region_items import View, find_page, open_retrains, pooled_row, rows_of
+from webapp.region_item_pages import find_page
+from webapp.region_item_view import View
+from webapp.region_items import open_retrains, pooled_row, rows_of
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
 from webapp.services import services
 from webapp.tables import PooledRow, RegionItemRow

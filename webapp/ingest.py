@@ -11,6 +11,7 @@ from demand_assets.forecasting.store import DemandStore
 from webapp.database import db, writing
 from webapp.evidence import note_candidate
 from webapp.loads import note_loads
+from webapp.outlook_facts import note_monitored
 from webapp.region_items import new_row, refresh_status, rows_by_key, want_outlook
 from webapp.retrain_requests import settle
 from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, Watermark
@@ -85,13 +86,19 @@ def take_up(entries: Sequence[Entry]) -> None:
 
 
 def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
-    if entry.step == "monitored" or entry.at < row.step_at:
+    if entry.step == "monitored":
+        note_monitored(row, entry.numbers)
+        return
+    if entry.at < row.step_at:
         return
     row.step, row.step_at, row.step_reason = entry.step, entry.at, entry.reason
     numbers = entry.numbers
     if entry.step == "validated":
         row.quarantine_reason = ""
-        row.last_date = str(numbers["last_date"])[:10] if numbers.get("last_date") else row.last_date
+        last_date = str(numbers["last_date"])[:10] if numbers.get("last_date") else row.last_date
+        if last_date and last_date > (row.last_date or ""):
+            row.demand_at = datetime.fromisoformat(entry.at)
+        row.last_date = last_date
     if entry.step == "quarantined":
         row.quarantine_reason = entry.reason or "its new demand was refused"
     if entry.step in ("validated", "kept"):
@@ -141,6 +148,7 @@ def read_catalogue(store: DemandStore) -> None:
     with writing():
         rows = {row.key: row for row in db.session.scalars(select(RegionItemRow))}
         for row in rows.values():
+            row.groups_due += row.in_catalogue != (row.key in places)
             row.in_catalogue = row.key in places
         for region_item in catalogue:
             row = rows.get(region_item.key) or new_row(region_item)

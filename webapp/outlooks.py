@@ -3,25 +3,27 @@
 Only the background process makes them; many at a time in a process of their own, so that nothing else waits.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 from flask import Flask
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
+from demand_assets.forecasting.backtest import repeated_season
+from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.store import NotInStoreError
 from demand_assets.forecasting.totals import Part, over_all
+from demand_assets.forecasting.trailing import Floats
+from webapp.apart import do_apart
+from webapp.archive import PastForecast, keep_forecast, past_forecasts
 from webapp.database import db, now, writing
 from webapp.lines import Line, line_of
+from webapp.outlook_facts import forget_monitored, tell_accuracy, tell_demand, tell_moves
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.services import Services
-from webapp.settings import Settings
 from webapp.tables import Outlook, RegionItemRow
-
-log = logging.getLogger(__name__)
 
 AT_ONCE = 25
 """Outlooks made between two commits."""
@@ -29,7 +31,6 @@ APART_FROM = 60
 """Due outlooks from which on another process makes them."""
 ASKED_APART = 500
 """Outlooks that the other process is asked for at a time."""
-IDLE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,9 @@ def make_due(app: Flask) -> bool:
     keys = due_keys(ASKED_APART)
     if len(keys) < APART_FROM:
         make(services, keys)
-        return bool(keys)
-    try:
-        get_reusable_executor(max_workers=1, timeout=IDLE_SECONDS).submit(
-            _make_apart, services.settings, keys).result()
-    except TerminatedWorkerError as error:
-        log.warning("the process that makes outlooks ended; another goes on: %s", error)
-    return True
+    else:
+        do_apart(services.settings, make, keys)
+    return bool(keys)
 
 
 def make(services: Services, keys: Sequence[str]) -> None:
@@ -87,48 +84,67 @@ def make(services: Services, keys: Sequence[str]) -> None:
         part = keys[start:start + AT_ONCE]
         rows = rows_by_key(part)
         wanted = {key: rows[key].outlook_wanted for key in part}
-        lines = dict(_lines(services, list(rows.values())))
+        made = dict(_made(services, list(rows.values())))
         db.session.rollback()
         with writing():
             rows = rows_by_key(part)
             for key, row in rows.items():
-                _keep(row, lines[key])
+                _keep(row, made[key], services.dataset)
                 row.outlook_due = row.outlook_wanted != wanted[key]
 
 
-def _lines(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[str, Line | None]]:
+@dataclass(frozen=True)
+class _Made:
+    """A region-item's forecast under the plan, and what it is told beside."""
+
+    line: Line
+    history: pd.DataFrame
+    past: list[PastForecast]
+    """Of earlier origins, oldest first."""
+
+
+def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[str, _Made | None]]:
     """Each region-item's forecast under the plan; None where no demand is stored."""
     pooled = pooled_row()
     for row in rows:
         try:
-            yield row.key, line_of(services, row, services.models.serving(row, pooled), pooled,
-                                   services.dataset.horizon)
+            line = line_of(services, row, services.models.serving(row, pooled), pooled, services.dataset.horizon)
+            history = services.forecaster.history(row.region_item)
         except NotInStoreError:
             yield row.key, None
+            continue
+        origin = line.plan.origin.date()
+        history = history[history["date"] <= line.plan.origin]
+        yield row.key, _Made(line, history, [one for one in past_forecasts(row.key) if one.origin < origin])
 
 
-def _keep(row: RegionItemRow, line: Line | None) -> None:
+def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     """Write the outlook down, in the caller's transaction."""
-    if line is None:
-        db.session.execute(delete(Outlook).where(Outlook.key == row.key))
+    row.groups_due += 1
+    replaced = db.session.get(Outlook, row.key)
+    if made is None:
+        if replaced is not None:
+            db.session.delete(replaced)
         row.outlook_total = row.outlook_lower = row.outlook_upper = None
         return
-    part = line.plan.part
-    db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(line.plan.origin.date()), served_by=line.mark,
-                             content=part.to_bytes()))
+    part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark
+    content = part.to_bytes()
+    if replaced is None or replaced.content != content:
+        tell_moves(row, part, made.past, Part.from_bytes(replaced.content) if replaced else None, made.history)
+    if replaced is not None and replaced.served_by != mark:
+        forget_monitored(row)
+    tell_accuracy(row, made.past, made.history)
+    tell_demand(row, part, made.history, dataset)
+    db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content))
+    keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     total = over_all([part])
     row.outlook_total, row.outlook_lower, row.outlook_upper = total.forecast, total.lower, total.upper
 
 
-_apps: dict[str, Flask] = {}
-
-
-def _make_apart(settings: Settings, keys: list[str]) -> None:
-    """``make`` in a process of its own."""
-    from webapp import create_app
-
-    if settings.database_url not in _apps:
-        _apps[settings.database_url] = create_app(settings)
-    app = _apps[settings.database_url]
-    with app.app_context():
-        make(app.extensions["services"], keys)
+def _naive(part: Part, history: pd.DataFrame, dataset: Dataset) -> Floats:
+    """Seasonal naive for each lead; NaN where nothing is known to repeat."""
+    leads = np.arange(1, len(part.forecast) + 1)
+    if history.empty:
+        return np.full(len(leads), np.nan)
+    return repeated_season(history["demand"].to_numpy(dtype=float), np.full(len(leads), len(history) - 1), leads,
+                           dataset.season_length)

@@ -1,25 +1,23 @@
-"""The overview: every region-item, searched, sorted, paged, selected."""
+"""The overview: what is new, and every region-item as a table, in totals and as a heat map."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security.decorators import auth_required
+from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
-from webapp.evidence import best_counts
-from webapp.region_items import (
-    COLUMNS,
-    LARGEST_PAGE,
-    PAGE_SIZES,
-    STATUSES,
-    View,
-    counts,
-    find_page,
-    matching_keys,
-    pooled_row,
-    rows_of,
-)
+from webapp.database import db
+from webapp.group_pages import GROUP_ORDERS, KINDS, GroupView, group_page
+from webapp.heat_map import LEVELS, MEASURES, heat_map
+from webapp.news import news
+from webapp.region_item_pages import LARGEST_PAGE, Counts, counts, find_page, matching_keys
+from webapp.region_item_view import COLUMNS, FLAGS, MOST_SORTS, ORDERS, PAGE_SIZES, SINCE_DAYS, STATUSES, View
+from webapp.region_item_view import USUAL_COLUMNS as USUAL
+from webapp.region_items import open_retrains, pooled_row, rows_of
+from webapp.tables import RegionItemRow
 
 bp = Blueprint("overview", __name__)
 
@@ -28,17 +26,14 @@ MOST_SELECTED = 100_000
 
 def parse_view(fields: MultiDict[str, str]) -> View:
     """Which region-items a URL or a form means; an error page when it names what there is not."""
-    sort, direction = fields.get("sort", "") or "region_item", fields.get("dir", "") or "asc"
-    status, page = fields.get("status", ""), fields.get("page", "") or "1"
-    size = fields.get("size", "") or str(PAGE_SIZES[0])
-    for what, value, allowed in (("sort", sort, COLUMNS), ("dir", direction, ("asc", "desc")),
-                                 ("size", size, [str(size) for size in PAGE_SIZES]),
-                                 ("status", status, ("", *STATUSES))):
-        if value not in allowed:
-            abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
-    if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
-        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
-    return View(fields.get("q", "").strip()[:200], status, sort, direction == "desc", int(page), int(size))
+    return View(
+        search=fields.get("q", "").strip()[:200],
+        status=_one_of("status", fields.get("status", ""), ("", *STATUSES)),
+        flags=_some_of("flag", fields, FLAGS), sort=_sort(fields)[:MOST_SORTS] or ("region_item",),
+        page=_page(fields, "page"),
+        size=int(_one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
+        columns=_some_of("columns", fields, COLUMNS) or USUAL,
+        since_days=int(_one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])))
 
 
 def selected_keys(fields: MultiDict[str, str]) -> list[str]:
@@ -59,10 +54,96 @@ def selected_keys(fields: MultiDict[str, str]) -> list[str]:
 def show() -> ResponseReturnValue:
     """The table, or the part of it that changes; with progress while models are trained for the first time."""
     view = parse_view(request.args)
-    page = find_page(view)
-    found = counts()
-    first_training = found["total"] == 0 or (found["untrained"] > 0 and found["judged"] < found["total"])
-    template = "overview/_table.html" if request.headers.get("HX-Target") == "table" else "overview/show.html"
-    return render_template(template, view=replace(view, page=page.number), page=page, counts=found,
-                           first_training=first_training, best=best_counts(), pooled=pooled_row(), statuses=STATUSES,
-                           sizes=PAGE_SIZES)
+    page, found = find_page(view), counts(view)
+    view = replace(view, page=page.number)
+    part = request.headers.get("HX-Target") == "table"
+    text = render_template(
+        "overview/_table.html" if part else "overview/show.html", view=view, page=page,
+        columns={name: COLUMNS[name] for name in view.columns}, pooled=pooled_row(),
+        retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
+        with_order=part and request.headers.get("HX-Trigger") != "table", **_around(view, found, part))
+    return _with_address(text, url_for("overview.show", **view.query()))
+
+
+@bp.get("/totals")
+@auth_required("session")
+def totals() -> ResponseReturnValue:
+    """The sums by region, by item and of all."""
+    kind = next((kind for kind in KINDS if kind == (request.args.get("by") or "region")), None)
+    if kind is None:
+        abort(422, f"Totals by {request.args['by'][:40]!r} are not made; there are those by {' and by '.join(KINDS)}.")
+    sort = request.args.get("sort", "") or "name"
+    _one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
+    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, _page(request.args, "page"))
+    page = group_page(view)
+    plain = View()
+    return render_template("overview/totals.html", group_view=replace(view, page=page.number), page=page, kinds=KINDS,
+                           view=plain, **_around(plain, counts(plain)))
+
+
+@bp.get("/heat-map")
+@auth_required("session")
+def heat() -> ResponseReturnValue:
+    """Skill by region and item."""
+    view = parse_view(request.args)
+    found = counts(view)
+    usual = "live" if found.with_live_skill else "backtest"
+    measure = next((name for name in MEASURES if name == (request.args.get("skill") or usual)), None)
+    if measure is None:
+        abort(422, f"Skill of {request.args['skill'][:40]!r} is not known; there is that of {' and '.join(MEASURES)}.")
+    table = heat_map(view, measure, _page(request.args, "across"))
+    query = {**replace(view, page=table.page).query(), "skill": measure}
+    return render_template("overview/heat.html", view=view, table=table, measure=measure, measures=MEASURES,
+                           levels=LEVELS, query=query | ({"across": str(table.across)} if table.across > 1 else {}),
+                           **_around(view, found))
+
+
+def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
+    """What every view of the overview has around it; ``part`` leaves out what it does not need."""
+    return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": COLUMNS, "orders": ORDERS,
+            "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,
+            "news": None if part else news(view),
+            "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since"}}
+
+
+def _with_address(text: str, address: str) -> Response:
+    """The page; htmx is told the address that leads here, without what is as usual."""
+    response = make_response(text)
+    if request.headers.get("HX-Request") and request.headers.get("HX-Trigger") != "table":
+        response.headers["HX-Push-Url"] = address
+    return response
+
+
+def _newest_period() -> str | None:
+    return db.session.scalar(select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue))
+
+
+def _one_of(what: str, value: str, allowed: Iterable[str]) -> str:
+    names = list(allowed)
+    if value not in names:
+        abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, names))}.")
+    return value
+
+
+def _some_of(what: str, fields: MultiDict[str, str], allowed: Iterable[str]) -> tuple[str, ...]:
+    """Names given one by one or with commas between, each once."""
+    return tuple(dict.fromkeys(_one_of(what, name, allowed) for name in _listed(what, fields)))
+
+
+def _sort(fields: MultiDict[str, str]) -> tuple[str, ...]:
+    """The columns to sort by, each once."""
+    found: dict[str, str] = {}
+    for name in _listed("sort", fields):
+        found.setdefault(_one_of("sort", name.removeprefix("-"), ORDERS), name)
+    return tuple(found.values())
+
+
+def _listed(what: str, fields: MultiDict[str, str]) -> list[str]:
+    return [name for name in ",".join(fields.getlist(what)).split(",") if name]
+
+
+def _page(fields: MultiDict[str, str], what: str) -> int:
+    page = fields.get(what, "") or "1"
+    if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
+        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
+    return int(page)

@@ -102,6 +102,17 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def age(value: datetime | None) -> str:
+    """How long ago a moment was, in its largest unit."""
+    if value is None:
+        return NOTHING
+    seconds = max((datetime.now(UTC) - value).total_seconds(), 0)
+    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{plural(int(seconds // size), word)} ago"
+    return "just now"
+
+
 def version_words(mark: object) -> str:
     """What forecasts: ``v3``, ``pooled model v2``, ``baseline``.
 
@@ -191,7 +202,7 @@ def period_words(dataset: Dataset, count: int) -> str:
 def add_to(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
-                                 day=day, duration=duration, driver_value=driver_value, whole=number)
+                                 age=age, day=day, duration=duration, driver_value=driver_value, whole=number)
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
         change_words=change_words, promotion_words=promotion_words, stand_in_words=stand_in_words,

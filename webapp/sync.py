@@ -26,6 +26,7 @@ from demand_assets.forecasting.registry import RegistryDownError
 from webapp import create_app
 from webapp.dagster_client import Dagster, DagsterClient, DagsterDownError
 from webapp.database import db
+from webapp.group_outlooks import refresh_due
 from webapp.ingest import read_catalogue, read_journal
 from webapp.model_files import ModelFiles
 from webapp.outbox import clear_dead_activities, follow_sent, send_stored
@@ -45,6 +46,8 @@ SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
 SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS, OUTLOOK_SECONDS = 0.25, 0.5, 0.1, 1.0
 """How often each loop turns; most turns find in the app's own database or in memory that nothing is due."""
+GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0
+"""How often totals are made anew at most: when no outlook waits, and while many do."""
 FOLLOW_SECONDS = 1.0
 CATALOGUE_SECONDS = 5.0
 DEAD_ACTIVITY_SECONDS = 15.0
@@ -162,15 +165,20 @@ class RegistryLoop:
 
 
 class OutlookLoop:
-    """Region-items whose demand or model changed -> outlooks."""
+    """Region-items whose demand or model changed -> outlooks, and the totals they are in."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self._groups = Paced(GROUPS_SECONDS)
+        self._groups_meanwhile = Paced(GROUPS_MEANWHILE_SECONDS)
 
     def step(self) -> None:
-        """Make some of what is due."""
+        """Make some of what is due; sum up once all is made, and now and then meanwhile."""
         try:
-            make_due(self._app)
+            is_making = make_due(self._app)
+            if (self._groups_meanwhile if is_making else self._groups).is_due():
+                refresh_due(self._app)
+                self._groups_meanwhile.start()
         except OSError as error:
             note("store", False, f"the demand store cannot be read: {error}")
 

@@ -123,11 +123,18 @@ class RegionItemRow(Base):
     """1 minus WAPE over that of seasonal naive on the same periods."""
     live_bias: Mapped[float | None]
     live_periods: Mapped[int] = mapped_column(default=0)
+    """Periods that the three stand on."""
+    live_from: Mapped[str] = mapped_column(String(10), default="")
+    """``archive``: forecasts as they stood; ``monitor``: the pipeline's, from the training on; empty: none yet."""
     moved: Mapped[float | None]
-    """Units by which the forecast of the same periods changed when the outlook was made last."""
+    """Units by which the forecast of the same periods changed since the period before became known."""
     missed: Mapped[float | None]
     """Actual minus forecast of the newest periods, in units."""
     moved_at: Mapped[datetime | None]
+    demand_at: Mapped[datetime | None]
+    """When a later period than before was last read."""
+    groups_due: Mapped[int] = mapped_column(default=0, index=True)
+    """How often the totals that it is in were asked for since they were made; 0 when they are as it is."""
     drift: Mapped[float | None]
     """Largest population stability index since the training, as last monitored."""
     drifted: Mapped[str] = mapped_column(String(60), default="")
@@ -277,6 +284,17 @@ class GroupOutlook(Base):
     lower: Mapped[float]
     upper: Mapped[float]
     last_year: Mapped[float | None]
+    """Of those region-items of which it is known; None where it is of none."""
+    compared: Mapped[float | None]
+    """Their part of the total."""
+    compared_size: Mapped[int] = mapped_column(default=0)
+    running: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Of a region: ``totals.RunningTotal.to_json``, from which the total of all is made."""
+
+    @property
+    def change(self) -> float | None:
+        """Relative change on last year, of the region-items that have one."""
+        return self.compared / self.last_year - 1 if self.compared is not None and self.last_year else None
 
 
 class ArchivedForecast(Base):

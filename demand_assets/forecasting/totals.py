@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -97,13 +97,136 @@ def by_date(parts: Sequence[Part], coverage: float = 0.8) -> pd.DataFrame:
                          "upper": forecast + inflation * np.sqrt(above)})
 
 
-def over_all(parts: Sequence[Part], coverage: float = 0.8) -> Bounds:
-    """The sum over region-items and all their periods, with its interval, in units."""
-    forecast = float(sum(part.forecast.sum() for part in parts))
-    below, above = (float(sum(values.sum() for values in sides)) for sides in zip(
-        *(_squares(part, coverage) for part in parts), strict=True))
-    inflation = _over_time(parts)
-    return Bounds(forecast, max(forecast - inflation * np.sqrt(below), 0.0), forecast + inflation * np.sqrt(above))
+@dataclass
+class RunningTotal:
+    """A sum over region-items and all their periods, to which parts and other such sums are added one after the other.
+
+    It holds as little of a hundred thousand parts as of ten.
+    """
+
+    coverage: float = 0.8
+    """One of ``intervals.LEVELS``."""
+    size: int = 0
+    """Parts in it."""
+    forecast: float = 0.0
+    below: float = 0.0
+    """Sum of the squared distances from the forecast to the lower bound; ``above`` to the upper one."""
+    above: float = 0.0
+    inflation: float = 0.0
+    """Sum over the parts."""
+    errors: dict[tuple[str, ...], "_ErrorSums"] = field(default_factory=dict)
+    """By the origins that the parts' paths have."""
+
+    def add(self, part: Part) -> None:
+        """Take in one region-item."""
+        below, above = _squares(part, self.coverage)
+        scaled = np.asarray(part.paths.scaled, dtype=float) if part.paths.origins else np.zeros((0, len(part.scale)))
+        errors = scaled[:, :len(part.scale)] * part.scale[:scaled.shape[1]]
+        self._grow(1, float(part.forecast.sum()), float(below.sum()), float(above.sum()), part.horizon_inflation)
+        self._grow_errors(part.paths.origins, _ErrorSums(1, errors, errors**2))
+
+    def merge(self, other: "RunningTotal") -> None:
+        """Take in all parts of another sum of the same coverage; no part may be in both."""
+        self._grow(other.size, other.forecast, other.below, other.above, other.inflation)
+        for origins, sums in other.errors.items():
+            self._grow_errors(origins, sums)
+
+    def bounds(self) -> Bounds:
+        """The total with its interval.
+
+        Raises: ValueError: nothing was added yet.
+        """
+        if not self.size:
+            raise ValueError("a total of no region-items has no interval; add at least one")
+        inflation = self._over_time()
+        return Bounds(self.forecast, max(self.forecast - inflation * float(np.sqrt(self.below)), 0.0),
+                      self.forecast + inflation * float(np.sqrt(self.above)))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return {"coverage": self.coverage, "size": self.size, "forecast": self.forecast, "below": self.below,
+                "above": self.above, "inflation": self.inflation,
+                "errors": [[list(origins), sums.size, sums.summed.shape[1], sums.summed.tolist(), sums.squared.tolist()]
+                           for origins, sums in self.errors.items()]}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What ``to_json`` gave."""
+        errors = {tuple(origins): _ErrorSums(size, *np.array(both, dtype=float).reshape(2, len(origins), leads))
+                  for origins, size, leads, *both in content["errors"]}
+        return cls(**{**content, "errors": errors})
+
+    def _grow(self, size: int, forecast: float, below: float, above: float, inflation: float) -> None:
+        self.size += size
+        self.forecast += forecast
+        self.below += below
+        self.above += above
+        self.inflation += inflation
+
+    def _grow_errors(self, origins: tuple[str, ...], sums: "_ErrorSums") -> None:
+        known = self.errors.get(origins)
+        self.errors[origins] = sums if known is None else known.plus(sums)
+
+    def _over_time(self) -> float:
+        """Error of the sum over region-items and periods, over the root of the sum of squared errors."""
+        expected = (self.inflation / self.size) ** 2
+        joint = self._joint()
+        if joint is None:
+            return float(np.sqrt(expected))
+        squares = float(joint.squared.sum())
+        shown = float((joint.summed.sum(axis=1) ** 2).sum()) / squares if squares else expected
+        across = float((joint.summed**2).sum()) / squares if squares else 1.0
+        paths = len(joint.summed)
+        return float(np.sqrt((paths * shown + PATH_WEIGHT * expected * across) / (paths + PATH_WEIGHT)))
+
+    def _joint(self) -> "_ErrorSums | None":
+        """Errors at common origins, summed over region-items; None where there are too few, as ``_joint``."""
+        common = set.intersection(*(set(origins) for origins in self.errors))
+        if len(common) < PATHS_NEEDED:
+            counts: Counter[str] = Counter()
+            for origins, sums in self.errors.items():
+                counts.update(dict.fromkeys(origins, sums.size))
+            common = {origin for origin, count in counts.items() if 2 * count > self.size}
+        members = {origins: sums for origins, sums in self.errors.items() if common.issubset(origins)}
+        if len(common) < PATHS_NEEDED or 2 * sum(sums.size for sums in members.values()) <= self.size:
+            return None
+        joint = None
+        for origins, sums in members.items():
+            at_common = sums.at([place for place, origin in enumerate(origins) if origin in common])
+            joint = at_common if joint is None else joint.plus(at_common)
+        return joint
+
+
+@dataclass(frozen=True)
+class _ErrorSums:
+    """Errors of several region-items along the same paths."""
+
+    size: int
+    summed: Floats
+    """Over region-items, in units; shape (paths, leads)."""
+    squared: Floats
+    """Sum of squares over region-items, of the same shape."""
+
+    def plus(self, other: "_ErrorSums") -> "_ErrorSums":
+        """Of the region-items of both, at the leads that both have."""
+        leads = min(self.summed.shape[1], other.summed.shape[1])
+        return _ErrorSums(self.size + other.size, self.summed[:, :leads] + other.summed[:, :leads],
+                          self.squared[:, :leads] + other.squared[:, :leads])
+
+    def at(self, places: list[int]) -> "_ErrorSums":
+        """The paths at these places."""
+        return _ErrorSums(self.size, self.summed[places], self.squared[places])
+
+
+def over_all(parts: Iterable[Part], coverage: float = 0.8) -> Bounds:
+    """The sum over region-items and all their periods, with its interval, in units.
+
+    Raises: ValueError: there is no part.
+    """
+    total = RunningTotal(coverage)
+    for part in parts:
+        total.add(part)
+    return total.bounds()
 
 
 def _squares(part: Part, coverage: float) -> tuple[Floats, Floats]:
@@ -117,19 +240,6 @@ def _across(joint: Floats | None) -> float:
         return 1.0
     squares = float((joint**2).sum())
     return float(np.sqrt((joint.sum(axis=0) ** 2).sum() / squares)) if squares else 1.0
-
-
-def _over_time(parts: Sequence[Part]) -> float:
-    """Error of the sum over region-items and periods, over the root of the sum of squared errors."""
-    expected = float(np.mean([part.horizon_inflation for part in parts])) ** 2
-    joint = _joint(parts)
-    if joint is None:
-        return float(np.sqrt(expected))
-    squares = (joint**2).sum(axis=(0, 2))
-    shown = float((joint.sum(axis=(0, 2)) ** 2).sum() / squares.sum()) if squares.sum() else expected
-    across = _across(joint) ** 2
-    count = joint.shape[1]
-    return float(np.sqrt((count * shown + PATH_WEIGHT * expected * across) / (count + PATH_WEIGHT)))
 
 
 def _joint(parts: Sequence[Part]) -> Floats | None:

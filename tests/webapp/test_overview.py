@@ -44,7 +44,7 @@ def test_sorting_puts_the_unknown_last_both_ways(client: FlaskClient, background
     background.watch()
 
     assert rows(client, "/?sort=wape")[:2] == [str(REGION_ITEMS[5]), str(REGION_ITEMS[3])]
-    assert rows(client, "/?sort=wape&dir=desc")[:2] == [str(REGION_ITEMS[3]), str(REGION_ITEMS[5])]
+    assert rows(client, "/?sort=-wape")[:2] == [str(REGION_ITEMS[3]), str(REGION_ITEMS[5])]
 
 
 def test_a_promoted_version_on_its_way_is_said_and_waited_for(app: Flask, client: FlaskClient) -> None:
