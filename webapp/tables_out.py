@@ -1,0 +1,118 @@
+"""Tables as files to download: CSV and Excel. The same for every reader, and harmless in a spreadsheet.
+
+Numbers have a decimal point and dates are ISO 8601 in CSV, whatever the reader's locale; Excel gets real numbers and
+dates. A text that a spreadsheet would take for a formula stays a text.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from itertools import islice
+from math import isfinite
+from typing import Any, Literal
+
+from flask import Response, abort, send_file
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+from werkzeug.datastructures import MultiDict
+
+Format = Literal["csv", "xlsx"]
+Cell = str | int | float | date | datetime | None
+"""Moments carry their time zone and are written in UTC. None and NaN are left empty."""
+
+FORMATS: dict[Format, str] = {"csv": "CSV", "xlsx": "Excel"}
+MIME_TYPES: dict[Format, str] = {
+    "csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+MOST_EXCEL_ROWS = 250_000
+"""Excel itself opens a million; more than this takes it, and us, minutes."""
+
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*([eE][+-]?\d+)?")
+_WIDTHS = (10, 48)
+
+
+def asked_format(fields: MultiDict[str, str]) -> Format | None:
+    """The file format that a URL asks for with ``format``; None when a page is meant. An error page for any other."""
+    asked = fields.get("format", "")
+    if asked and asked not in FORMATS:
+        abort(422, f"format {asked[:40]!r} is not known here; allowed are {', '.join(FORMATS)}.")
+    return next((form for form in FORMATS if form == asked), None)
+
+
+def file_of(form: Format, name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+    """A table as a file to download, built whole before it is sent.
+
+    Args:
+        name: of the file, without its ending; what file systems do not take is replaced.
+        columns: the headings; say units and currency in them.
+        rows: one cell for each column.
+    An error page: more than ``MOST_EXCEL_ROWS`` rows are asked as Excel.
+    """
+    content = _csv(columns, rows) if form == "csv" else _xlsx(columns, rows)
+    safe = re.sub(r"[^\w.()-]+", "-", name).strip("-.") or "table"
+    return send_file(io.BytesIO(content), mimetype=MIME_TYPES[form], as_attachment=True,
+                     download_name=f"{safe}.{form}", max_age=0)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet that opens this text may compute something; a plain number is none."""
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """UTF-8 with its mark, by which Excel knows it; an apostrophe disarms what would be a formula."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    for row in (columns, *rows):
+        writer.writerow([f"'{value}" if isinstance(value, str) and is_formula(value) else value
+                         for value in (_plain(cell) for cell in row)])
+    return file.getvalue().encode("utf-8-sig", errors="replace")
+
+
+def _plain(cell: Cell) -> str | int | float:
+    if cell is None or (isinstance(cell, float) and not isfinite(cell)):
+        return ""
+    if isinstance(cell, datetime):
+        return cell.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return float(cell) if isinstance(cell, float) else cell
+
+
+def _xlsx(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """One sheet with its headings kept in sight and a filter on them; every text is typed as text."""
+    taken = list(islice(rows, MOST_EXCEL_ROWS + 1))
+    if len(taken) > MOST_EXCEL_ROWS:
+        abort(422, f"An Excel file takes at most {MOST_EXCEL_ROWS:,} rows here, and these are more. Filter the list, "
+                   "or take it as CSV.")
+    book = Workbook(write_only=True)
+    sheet: Any = book.create_sheet("Data")
+    sheet.freeze_panes = "A2"
+    for place, title in enumerate(columns, start=1):
+        sheet.column_dimensions[get_column_letter(place)].width = min(max(len(title) + 3, _WIDTHS[0]), _WIDTHS[1])
+    headings = [_excel_cell(sheet, title) for title in columns]
+    for heading in headings:
+        heading.font = Font(bold=True)
+    sheet.append(headings)
+    for row in taken:
+        sheet.append([_excel_cell(sheet, cell) for cell in row])
+    sheet.auto_filter.ref = f"A1:{get_column_letter(max(len(columns), 1))}{len(taken) + 1}"
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _excel_cell(sheet: Any, cell: Cell) -> Any:
+    if isinstance(cell, str):
+        made = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", cell))
+        made.data_type = "s"  # else "=1" would be a formula and "#N/A" an error
+        made.quotePrefix = is_formula(cell)
+        return made
+    if isinstance(cell, datetime):
+        return WriteOnlyCell(sheet, value=cell.astimezone(UTC).replace(tzinfo=None))
+    return WriteOnlyCell(sheet, value=None if isinstance(cell, float) and not isfinite(cell) else cell)
