@@ -2,10 +2,11 @@
 
 The usual demand of a period is a level (running median over some months) times what its weekday and its state of
 yes/no drivers usually make of that (medians), times what number drivers do (a robust regression of logarithms:
-iteratively reweighted least squares with bisquare weights, Beaton and Tukey, 1974). Demand and usual demand are compared
-on the scale of square roots, where counts vary alike whatever their size (Anscombe, 1948), and the difference is divided
-by the median absolute deviation of them all. What is larger than a threshold is an outlier, unless it goes on: then the
-level has changed. No period is an outlier whose yes/no drivers were seen together too seldom to say what is usual.
+iteratively reweighted least squares with bisquare weights, Beaton and Tukey, 1974). Demand and usual demand are
+compared on the scale of square roots, where counts vary alike whatever their size (Anscombe, 1948), and the difference
+is divided by the median absolute deviation of them all. What is larger than a threshold is an outlier, unless it goes
+on: then the level has changed. No period is an outlier whose yes/no drivers were seen together too seldom to say what
+is usual.
 """
 
 from dataclasses import dataclass
@@ -73,11 +74,12 @@ def usual_demand(demand: pd.DataFrame, dataset: Dataset) -> Usual:
     units = level * week * state * driven
     score = _scores(sold, units)
     far = (np.abs(score) > THRESHOLD) & (np.abs(sold - units) > LEAST_SHARE * units)
-    return Usual(units, score, far & ~_goes_on(far * np.sign(np.nan_to_num(score)), LONGEST_RUN[frequency]))
+    return Usual(units, score, far & ~_goes_on(np.where(far, np.sign(score), 0.0), LONGEST_RUN[frequency]))
 
 
 def _ratio(sold: Floats, usual: Floats) -> Floats:
-    return np.divide(sold, usual, out=np.full(len(sold), np.nan), where=usual > 0)
+    ratio: Floats = np.divide(sold, usual, out=np.full(len(sold), np.nan), where=usual > 0)
+    return ratio
 
 
 def _states(demand: pd.DataFrame, dataset: Dataset) -> npt.NDArray[np.int64]:
