@@ -11,7 +11,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import (
     accounts,
+    adjustments,
     data_quality,
+    downloads,
     errors,
     forecasts,
     health,
@@ -67,6 +69,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         overview.bp,
         forecasts.bp,
+        downloads.bp,
+        adjustments.bp,
         retrains.bp,
         data_quality.bp,
         search.bp,

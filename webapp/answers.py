@@ -1,18 +1,18 @@
 """The answer to a planner's question: forecasts of a selection, under the plan and under a scenario, summed up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting import totals
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.scenario import Scenario, ScenarioError
 from webapp.lines import Line, fetch_again, lines_of, scenario_lines, why_missing
+from webapp.pasts import Past, past_of
 from webapp.region_items import pooled_row
 from webapp.services import Services
 from webapp.tables import RegionItemRow
@@ -41,9 +41,22 @@ class Answer:
     missing: list[tuple[RegionItemRow, str]]
     """Region-items that cannot be forecast, and why."""
     periods: list[Period]
-    history: pd.DataFrame
-    """Columns date and demand of the selection, summed; null where nothing is known."""
+    past: Past
     notices: list[str]
+    coverage: float = 0.8
+    """Of the band: one of ``intervals.LEVELS``."""
+
+    def within(self, coverage: float) -> Self:
+        """The same answer with the interval of another coverage."""
+        if coverage == self.coverage or not self.lines:
+            return replace(self, coverage=coverage)
+        return replace(self, coverage=coverage, periods=_periods(
+            self.lines, [period.drivers for period in self.periods], coverage))
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Columns date and demand of the selection, summed; null where nothing is known."""
+        return self.past.history
 
     @property
     def dates(self) -> list[date]:
@@ -58,13 +71,13 @@ class Answer:
     @cached_property
     def plan_total(self) -> totals.Bounds:
         """Under the plan."""
-        return totals.over_all([line.plan.part for line in self.lines])
+        return totals.over_all([line.plan.part for line in self.lines], self.coverage)
 
     @cached_property
     def scenario_total(self) -> totals.Bounds | None:
         """Under the scenario; None without one."""
         parts = [line.scenario.part for line in self.lines if line.scenario]
-        return totals.over_all(parts) if parts else None
+        return totals.over_all(parts, self.coverage) if parts else None
 
     @property
     def has_scenario(self) -> bool:
@@ -81,17 +94,6 @@ class Answer:
         """Where drivers leave what the models have seen -> of which region-items."""
         return _grouped((sentence, line.row.region_item) for line in self.lines
                         for sentence in (line.scenario or line.plan).flags)
-
-    def chart(self) -> dict[str, Any]:
-        """What the chart draws, as JSON types."""
-        return {
-            "history": [[f"{at:%Y-%m-%d}", _rounded(units)] for at, units in
-                        zip(self.history["date"], self.history["demand"], strict=True)],
-            "plan": [[str(period.date), _rounded(period.plan), _rounded(period.lower), _rounded(period.upper)]
-                     for period in self.periods],
-            "scenario": [[str(period.date), _rounded(period.scenario), _rounded(period.scenario_lower),
-                          _rounded(period.scenario_upper)] for period in self.periods] if self.has_scenario else [],
-        }
 
 
 def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> Answer:
@@ -130,16 +132,22 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
 
 def _summed(services: Services, lines: list[Line], missing: list[tuple[RegionItemRow, str]]) -> Answer:
     if not lines:
-        return Answer([], missing, [], pd.DataFrame({"date": [], "demand": []}), [])
-    return Answer(lines, missing, _periods(services, lines), _history(services, lines), _notices(lines))
+        return Answer([], missing, [], Past(pd.DataFrame({"date": [], "demand": []})), [])
+    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past_of(services, lines),
+                  _notices(lines))
 
 
-def _periods(services: Services, lines: Sequence[Line]) -> list[Period]:
-    table = totals.by_date([line.plan.part for line in lines])
+def _periods(lines: Sequence[Line], used: Sequence[dict[str, Any]], coverage: float = 0.8) -> list[Period]:
+    """The sums of the lines by date.
+
+    Args:
+        used: of one region-item, its drivers in each period; empty for several.
+    """
+    table = totals.by_date([line.plan.part for line in lines], coverage)
     changed = [line.scenario.part for line in lines if line.scenario is not None]
     if changed:
-        table = table.merge(totals.by_date(changed), on="date", suffixes=("", "_scenario"))
-    used = _drivers_used(services, lines[0]) if len(lines) == 1 else [{}] * len(table)
+        table = table.merge(totals.by_date(changed, coverage), on="date", suffixes=("", "_scenario"))
+    used = used or [{}] * len(table)
     return [Period(
         date=values["date"].date(), plan=values["forecast"], lower=values["lower"], upper=values["upper"],
         scenario=values.get("forecast_scenario"), scenario_lower=values.get("lower_scenario"),
@@ -147,18 +155,14 @@ def _periods(services: Services, lines: Sequence[Line]) -> list[Period]:
         for values, drivers in zip(table.to_dict("records"), used, strict=True)]
 
 
-def _drivers_used(services: Services, line: Line) -> list[dict[str, Any]]:
-    """For each period, driver -> (value under the plan, value under the scenario)."""
+def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Of one region-item, for each period, driver -> (value under the plan, value under the scenario)."""
+    if len(lines) > 1:
+        return []
+    line = lines[0]
     changed = (line.scenario or line.plan).table
     return [{name: (line.plan.table[name].iloc[place], changed[name].iloc[place])
              for name in services.dataset.driver_names} for place in range(len(changed))]
-
-
-def _history(services: Services, lines: Sequence[Line]) -> pd.DataFrame:
-    periods = services.dataset.year_length if services.dataset.frequency != "M" else 36
-    tables = [services.forecaster.history(line.row.region_item, periods, line.row.outlook_wanted)[["date", "demand"]]
-              for line in lines]
-    return pd.concat(tables).groupby("date")["demand"].sum(min_count=1).reset_index()
 
 
 def _notices(lines: Sequence[Line]) -> list[str]:
@@ -175,8 +179,4 @@ def _grouped(pairs: Any) -> dict[str, list[RegionItem]]:
     for sentence, region_item in pairs:
         found.setdefault(sentence, []).append(region_item)
     return found
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or np.isnan(value) else round(float(value), 2)
 

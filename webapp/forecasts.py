@@ -1,7 +1,6 @@
 """The forecast page: a selection, its horizon, a scenario; the URL says it all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,57 +10,30 @@ from flask_security.decorators import auth_required
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.scenario import ScenarioError
+from webapp.adjusted_demand import told_count
+from webapp.adjustments import Outliers, outliers_of
 from webapp.answers import Answer, plan_of, under
-from webapp.evidence import table_of
+from webapp.evidence import table_of as evidence_of
 from webapp.explanations import explain
+from webapp.forecast_charts import chart_of
+from webapp.group_answers import group_of
 from webapp.lines import analogues_of
 from webapp.overview import selected_keys
+from webapp.pasts import backtest_of
+from webapp.period_tables import table_of
+from webapp.questions import MOST_REGION_ITEMS, PAGE_SIZE, Question, named, parse_question
+from webapp.region_item_groups import find_groups
 from webapp.region_item_pages import find_page
 from webapp.region_item_view import View
-from webapp.region_items import open_retrains, pooled_row, rows_of
+from webapp.region_items import open_retrains
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
+from webapp.seen_accuracy import MOST_SEEN, seen_accuracy
 from webapp.services import services
 from webapp.tables import PooledRow, RegionItemRow
 
 bp = Blueprint("forecasts", __name__, url_prefix="/forecasts")
 
-MOST_REGION_ITEMS = 100
-"""On one page: a longer answer is neither quick nor read, and a longer URL is cut off on its way."""
 CHOICES = 20
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: which region-items, how far ahead, and whether to tell why."""
-
-    rows: list[RegionItemRow]
-    horizon: int
-    why: bool
-    pooled: PooledRow | None
-
-    @property
-    def keys(self) -> list[str]:
-        """The region-items' keys."""
-        return [row.key for row in self.rows]
-
-    @property
-    def versions(self) -> str:
-        """What is in production for each region-item, to notice when it changes: a version, or the pooled model's."""
-        alone = self.pooled.production_version if self.pooled else None
-        return ",".join(str(row.production_version or (f"p{alone}" if alone else "")) for row in self.rows)
-
-
-def parse_question(fields: MultiDict[str, str]) -> Question:
-    """Region-items and horizon from a URL or a form; an error page when one of them cannot be."""
-    keys = list(dict.fromkeys(key for key in fields.getlist("ri") if key))
-    if len(keys) > MOST_REGION_ITEMS:
-        abort(422, f"{len(keys)} region-items are too many for one page; at most {MOST_REGION_ITEMS} can be shown "
-                   "together. Choose fewer in the overview.")
-    longest = services().dataset.horizon
-    text = fields.get("horizon", "").strip() or str(longest)
-    if not (text.isascii() and text.isdigit() and len(text) < 10) or not 1 <= int(text) <= longest:
-        abort(422, f"A horizon of {text[:40]!r} is not possible; it is a whole number from 1 to {longest}.")
-    return Question(rows_of(keys), int(text), bool(fields.get("why")), pooled_row())
 
 
 @bp.get("")
@@ -70,10 +42,13 @@ def show() -> ResponseReturnValue:
     """The page of a selection; without one, the choice of region-items."""
     question = parse_question(request.args)
     find = request.args.get("find", "").strip()
-    choices = _choices(find) if find or not question.rows else []
-    if not question.rows:
-        return render_template("forecasts/choose.html", question=question, choices=choices, find=find)
-    return _answered(question, request.args, find=find, choices=choices)
+    choices = _choices(find) if find or not question.keys else []
+    groups = find_groups(find, CHOICES) if find or not question.keys else []
+    if not question.keys:
+        return render_template("forecasts/choose.html", question=question, choices=choices, groups=groups, find=find)
+    if question.is_large:
+        return _grouped(question, find=find, choices=choices, groups=groups)
+    return _answered(question, request.args, find=find, choices=choices, groups=groups)
 
 
 @bp.post("")
@@ -81,8 +56,7 @@ def show() -> ResponseReturnValue:
 def ask() -> ResponseReturnValue:
     """Answer a scenario: the result alone for htmx, the whole page without JavaScript."""
     question = parse_question(request.form)
-    if not question.rows:
-        abort(422, "Choose at least one region-item first.")
+    _refuse_large(question)
     return _answered(question, request.form)
 
 
@@ -93,8 +67,8 @@ def select() -> ResponseReturnValue:
     keys = selected_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
-    question = parse_question(MultiDict([("ri", key) for key in keys]))
-    return redirect(url_for("forecasts.show", ri=question.keys), 303)
+    everything = request.form.get("everything") and not request.form.get("q") and not request.form.get("status")
+    return redirect(url_for("forecasts.show", **{"all": "1"} if everything else named(keys)), 303)
 
 
 @bp.get("/choices")
@@ -102,8 +76,8 @@ def select() -> ResponseReturnValue:
 def choices() -> str:
     """Region-items that match a search, to tick."""
     find = request.args.get("find", "").strip()
-    return render_template("forecasts/_choices.html", choices=_choices(find), find=find,
-                           chosen=set(request.args.getlist("ri")))
+    return render_template("forecasts/_choices.html", choices=_choices(find), groups=find_groups(find, CHOICES),
+                           find=find, chosen=set(request.args.getlist("ri")))
 
 
 @bp.get("/change")
@@ -111,6 +85,7 @@ def choices() -> str:
 def change_row() -> str:
     """The fields of one more change of a driver."""
     question = parse_question(request.args)
+    _refuse_large(question)
     name = request.args.get("add", "")
     plan = plan_of(services(), question.rows, question.horizon)
     if name not in services().dataset.driver_names or not plan.dates:
@@ -126,9 +101,11 @@ def change_row() -> str:
 def news() -> ResponseReturnValue:
     """The result again when a version in production is another than the page knows; else nothing."""
     question = parse_question(request.args)
-    known = request.args.get("known", "")
-    if not question.rows or question.versions == known:
+    known, told = request.args.get("known", ""), request.args.get("told", "")
+    if not question.rows:
         return "", 204
+    if question.versions_mark == known:
+        return ("", 204) if told == str(told_count(question.keys)) else _answered(question, request.args)
     after = question.versions.split(",")
     before = known.split(",")
     if len(before) != len(question.rows):
@@ -143,44 +120,72 @@ def news() -> ResponseReturnValue:
 def why() -> ResponseReturnValue:
     """Contributions to the forecast, and under a scenario to its difference from the plan."""
     question = parse_question(request.args)
-    if not question.rows:
-        abort(422, "Choose at least one region-item first.")
-    answer, form, _ = _under(plan_of(services(), question.rows, question.horizon), question, request.args)
+    _refuse_large(question)
+    _, answer, form, _ = answer_to(question, request.args)
     return render_template("forecasts/_why.html", question=question, answer=answer, form=form,
                            explanation=explain(services(), answer))
 
 
-def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int]:
-    plan = plan_of(services(), question.rows, question.horizon)
-    result, form, status = _under(plan, question, fields)
-    only = result.lines[0] if len(question.rows) == len(result.lines) == 1 and result.has_scenario else None
-    alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
-    text = render_template(
-        "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
-        retraining=open_retrains(question.keys), evidence=table_of([line.row for line in result.lines]),
-        explanation=explain(services(), result) if question.why else None,
-        analogues=analogues_of(services(), only) if only else [],
-        known_values={name: _known_values(plan, name) for name in _categories()},
-        with_form_errors=alone and not form.is_valid, **{"changed": [], "find": "", "choices": [], **more})
-    return text, status
-
-
-def _under(plan: Answer, question: Question, fields: MultiDict[str, str]) -> tuple[Answer, ScenarioForm, int]:
-    """The answer under the scenario of the fields, the form as it was typed, and the status of the page."""
+def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, Answer, ScenarioForm, int]:
+    """The plan, the answer under the scenario of the fields, the form as it was typed, and the status of the page."""
+    plan = plan_of(services(), question.rows, question.horizon).within(question.coverage / 100)
     form = ScenarioForm([], [], ())
     status, result = 200, plan
     if plan.dates:
         form = parse_scenario(fields, services().dataset, plan.dates)
         if form.is_valid and form.rows:
             try:
-                result = under(services(), plan, question.horizon, form.scenario)
+                result = under(services(), plan, question.horizon, form.scenario).within(question.coverage / 100)
             except ScenarioError as error:
                 form.errors.append(f"This scenario cannot be answered: {error}.")
         if fields.get("add") in services().dataset.driver_names:
             form.rows.append(new_row(form.next_number, services().dataset.driver(fields["add"]), plan.dates))
         elif not form.is_valid:
             status = 422
-    return result, form, status
+    return plan, result, form, status
+
+
+def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int]:
+    plan, result, form, status = answer_to(question, fields)
+    dataset, lines = services().dataset, result.lines
+    only = lines[0] if len(question.rows) == len(lines) == 1 else None
+    outliers = outliers_of(only.row.key, result.past.each[only.row.key], dataset) if only else Outliers([], [])
+    seen = seen_accuracy(lines, result.past.each, dataset.frequency) if 0 < len(lines) <= MOST_SEEN else None
+    alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
+    text = render_template(
+        "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
+        retraining=open_retrains(question.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
+        outliers=outliers, told=told_count(question.keys),
+        chart=chart_of(result.periods, result.past, dataset, result.coverage, backtest_of(lines, dataset),
+                       [row.date for row in outliers.rows]) if lines else {},
+        table=table_of(result.periods, result.past, dataset, result.coverage,
+                       question.horizon if question.past else 0, seen.stood if seen else None) if lines else None,
+        explanation=explain(services(), result) if question.why else None,
+        analogues=analogues_of(services(), only) if only and result.has_scenario else [],
+        known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
+        query={**question.query(), **(form.query() if form.is_valid else {})},
+        with_form_errors=alone and not form.is_valid,
+        **{"changed": [], "find": "", "choices": [], "groups": [], **more})
+    return text, status
+
+
+def _grouped(question: Question, **more: Any) -> str:
+    """The page of a group that is read from the outlooks."""
+    answer = group_of(question.keys, question.horizon, question.coverage / 100)
+    dataset = services().dataset
+    return render_template(
+        "forecasts/group.html", question=question, answer=answer, query=question.query(), page_size=PAGE_SIZE,
+        most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
+        chart=chart_of(answer.periods, answer.past, dataset, answer.coverage) if answer.kept else {},
+        table=table_of(answer.periods, answer.past, dataset, answer.coverage) if answer.kept else None, **more)
+
+
+def _refuse_large(question: Question) -> None:
+    if not question.keys:
+        abort(422, "Choose at least one region-item first.")
+    if question.is_large:
+        abort(422, f"{len(question.keys):,} region-items are too many to be forecast together at once; at most "
+                   f"{MOST_REGION_ITEMS} can be. Choose a region or an item of them.")
 
 
 def _since(row: RegionItemRow, pooled: PooledRow | None) -> datetime | None:

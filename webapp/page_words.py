@@ -205,7 +205,8 @@ def add_to(app: Flask) -> None:
                                  age=age, day=day, duration=duration, driver_value=driver_value, whole=number)
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
-        change_words=change_words, promotion_words=promotion_words, stand_in_words=stand_in_words,
+        change_words=change_words, version_words=version_words, promotion_words=promotion_words,
+        stand_in_words=stand_in_words,
         served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
         mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
         new_form_token=new_form_token, systems=systems, mark_of_systems=mark_of_systems,

@@ -1,8 +1,9 @@
 """``python -m webapp.sync``: the one background process of the web app.
 
 Four loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
-catalogue become rows; the registry's new production versions are tried and announced; outlooks are made of what
-changed; stored retrain requests go to Dagster and are followed there. Any of the three systems may be down.
+catalogue become rows, and planners' adjustments go the other way; the registry's new production versions are tried and
+announced; outlooks are made of what changed; stored retrain requests go to Dagster and are followed there. Any of the
+three systems may be down.
 """
 
 import fcntl
@@ -24,6 +25,7 @@ from demand_assets.forecasting.journal import Journal
 from demand_assets.forecasting.model import import_boosters
 from demand_assets.forecasting.registry import RegistryDownError
 from webapp import create_app
+from webapp.adjusted_demand import tell_store
 from webapp.dagster_client import Dagster, DagsterClient, DagsterDownError
 from webapp.database import db
 from webapp.group_outlooks import refresh_due
@@ -84,7 +86,7 @@ class Paced:
 
 
 class StoreLoop:
-    """Journal and catalogue -> rows."""
+    """Journal and catalogue -> rows; planners' adjustments -> the store."""
 
     def __init__(self, services: Services) -> None:
         self._store = services.store
@@ -98,6 +100,7 @@ class StoreLoop:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
             read_journal(self._journal)
+            tell_store(self._store)
         except OSError as error:
             note("store", False, f"the demand store cannot be read: {error}")
         else:

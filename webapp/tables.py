@@ -5,7 +5,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from flask_security.core import RoleMixin, UserMixin
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from demand_assets.forecasting.region_item import RegionItem
@@ -374,6 +374,10 @@ class Adjustment(Base):
     """What a planner says a past demand would usually have been; the history itself stays as it is."""
 
     __tablename__ = "adjustment"
+    __table_args__ = (
+        Index("one_open_adjustment_of_each_period", "key", "date", unique=True,
+              sqlite_where=text("removed_at IS NULL"), postgresql_where=text("removed_at IS NULL")),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(255), index=True)
     date: Mapped[str] = mapped_column(String(10))
@@ -386,6 +390,19 @@ class Adjustment(Base):
     made_at: Mapped[datetime] = mapped_column(default=now)
     removed_by: Mapped[str] = mapped_column(String(255), default="")
     removed_at: Mapped[datetime | None]
+    is_due: Mapped[bool] = mapped_column(default=True, index=True)
+    """Whether the demand store does not tell of it yet, or not yet that it was removed."""
+
+
+class Selection(Base):
+    """Region-items that are too many for a link to list; kept for good, since links are."""
+
+    __tablename__ = "selection"
+    token: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """Of the keys, so that the same ones have the same link."""
+    keys: Mapped[list[str]] = mapped_column(JSON)
+    """Region-major."""
+    made_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class DemandLoad(Base):

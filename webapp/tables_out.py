@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
 from math import isfinite
@@ -36,6 +37,15 @@ _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*([eE][+-]?\d+)?")
 _WIDTHS = (10, 48)
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """One table of an Excel file."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
 def asked_format(fields: MultiDict[str, str]) -> Format | None:
     """The file format that a URL asks for with ``format``; None when a page is meant. An error page for any other."""
     asked = fields.get("format", "")
@@ -53,7 +63,18 @@ def file_of(form: Format, name: str, columns: Sequence[str], rows: Iterable[Sequ
         rows: one cell for each column.
     An error page: more than ``MOST_EXCEL_ROWS`` rows are asked as Excel.
     """
-    content = _csv(columns, rows) if form == "csv" else _xlsx(columns, rows)
+    return _sent(form, name, _csv(columns, rows) if form == "csv" else _xlsx([Sheet("Data", columns, rows)]))
+
+
+def book_of(name: str, sheets: Sequence[Sheet]) -> Response:
+    """Some tables as one Excel file to download, a sheet for each.
+
+    An error page: one has more than ``MOST_EXCEL_ROWS`` rows.
+    """
+    return _sent("xlsx", name, _xlsx(sheets))
+
+
+def _sent(form: Format, name: str, content: bytes) -> Response:
     safe = re.sub(r"[^\w.()-]+", "-", name).strip("-.") or "table"
     return send_file(io.BytesIO(content), mimetype=MIME_TYPES[form], as_attachment=True,
                      download_name=f"{safe}.{form}", max_age=0)
@@ -84,14 +105,21 @@ def _plain(cell: Cell) -> str | int | float:
     return float(cell) if isinstance(cell, float) else cell
 
 
-def _xlsx(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """One sheet with its headings kept in sight and a filter on them; every text is typed as text."""
-    taken = list(islice(rows, MOST_EXCEL_ROWS + 1))
-    if len(taken) > MOST_EXCEL_ROWS:
+def _xlsx(sheets: Sequence[Sheet]) -> bytes:
+    """Sheets with their headings kept in sight and a filter on them; every text is typed as text."""
+    taken = [list(islice(sheet.rows, MOST_EXCEL_ROWS + 1)) for sheet in sheets]
+    if any(len(rows) > MOST_EXCEL_ROWS for rows in taken):
         abort(422, f"An Excel file takes at most {MOST_EXCEL_ROWS:,} rows here, and these are more. Filter the list, "
                    "or take it as CSV.")
     book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet("Data")
+    for each, rows in zip(sheets, taken, strict=True):
+        _fill(book.create_sheet(each.title), each.columns, rows)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _fill(sheet: Any, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     sheet.freeze_panes = "A2"
     for place, title in enumerate(columns, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = min(max(len(title) + 3, _WIDTHS[0]), _WIDTHS[1])
@@ -99,12 +127,9 @@ def _xlsx(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     for heading in headings:
         heading.font = Font(bold=True)
     sheet.append(headings)
-    for row in taken:
+    for row in rows:
         sheet.append([_excel_cell(sheet, cell) for cell in row])
-    sheet.auto_filter.ref = f"A1:{get_column_letter(max(len(columns), 1))}{len(taken) + 1}"
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
+    sheet.auto_filter.ref = f"A1:{get_column_letter(max(len(columns), 1))}{len(rows) + 1}"
 
 
 def _excel_cell(sheet: Any, cell: Cell) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.adjustments import ADJUSTED, usual
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.driver_effects import Effects, has_effect, scaled
 from demand_assets.forecasting.panel_facts import PanelFacts
@@ -48,7 +49,8 @@ class SeriesFeatures:
 
     dates: pd.DatetimeIndex
     demand: Floats
-    """Shape (periods,), in units; NaN where unknown and in the future."""
+    """As models learn it, with planners' adjustments: shape (periods,), in units; NaN where unknown and in the future.
+    """
     known: int
     dataset: Dataset
     drivers: dict[str, Floats]
@@ -64,8 +66,20 @@ class SeriesFeatures:
     item_level: float = np.nan
     """Of the panel, as region_level; NaN where the panel does not know the name."""
     region_level: float = np.nan
+    as_sold: Floats | None = None
+    """Demand without adjustments; None where there are none."""
     borrowed_level: float = 1.0
     """The level before anything was known, in units; it fades with every period in which nothing is sold."""
+
+    @property
+    def sold(self) -> Floats:
+        """What was sold in each period, which forecasts are judged by; shape (periods,), in units."""
+        return self.demand if self.as_sold is None else self.as_sold
+
+    @property
+    def adjustments(self) -> int:
+        """How many periods planners adjusted."""
+        return int(np.count_nonzero(~np.isnan(self.sold) & (self.sold != self.demand)))
 
     @cached_property
     def _effects(self) -> dict[str, Floats]:
@@ -334,12 +348,13 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     """The features of one region-item.
 
     Args:
-        demand: schema Demand, with rows beyond the last known demand for the known future.
+        demand: schema Demand, with rows beyond the last known demand for the known future; with a column ``ADJUSTED``
+            where planners adjusted it.
         dataset: names drivers, seasons and frequency.
         facts: what is borrowed from the panel; of this region-item alone unless given.
         region_item: whose demand it is; needed with ``facts``.
     """
-    units = demand["demand"].to_numpy(dtype=np.float64)
+    units = usual(demand)
     known = int(np.flatnonzero(~np.isnan(units))[-1]) + 1 if (~np.isnan(units)).any() else 1
     values_of: dict[str, tuple[str, ...]] = {}
     common: dict[str, tuple[str, ...]] = {}
@@ -351,6 +366,8 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     drivers = _driver_columns(demand, dataset, common)
     plain: dict[str, Any] = {"dates": pd.DatetimeIndex(demand["date"]), "demand": units, "known": known,
                              "dataset": dataset, "drivers": drivers, "categories": values_of, "common": common}
+    if ADJUSTED in demand:
+        plain["as_sold"] = demand["demand"].to_numpy(dtype=np.float64)
     if facts is None or region_item is None:
         return SeriesFeatures(**plain)
     return SeriesFeatures(**plain, positive=facts.positive, effects=facts.effects_of(region_item),
@@ -390,7 +407,7 @@ def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionIt
     For people to look at: a category driver is one column of texts, not one column for each value.
     """
     series = series_features(demand, dataset, PanelFacts.without_categories(dataset), region_item)
-    plain = {"date": series.dates, "demand": series.demand, **series._calendar, "level": series.level}
+    plain = {"date": series.dates, "demand": series.sold, **series._calendar, "level": series.level}
     rest = {**series._origin, **{f"recent:{name}": values for name, values in series._recent.items()},
             **{f"target:{name}": values for name, values in series.drivers.items()}}
     columns = plain | {name: values if name in _EXACT else values.astype(np.float32)

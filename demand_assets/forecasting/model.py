@@ -59,6 +59,8 @@ class ModelCard:
     """Units sold in the backtest's windows: times a WAPE, the sum of absolute errors."""
     demand_class: str = ""
     pooled_version: int = 0
+    adjustments: int = 0
+    """Periods of its demand that planners adjusted."""
     code_version: str = CODE_VERSION
     seconds: float = 0.0
 
@@ -211,7 +213,7 @@ def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], sha
 
 
 def data_hash(series: SeriesFeatures) -> str:
-    """A fingerprint of the demand and drivers that a model was trained on."""
+    """A fingerprint of the demand, with its adjustments, and the drivers that a model was trained on."""
     digest = hashlib.sha256(series.demand[: series.known].tobytes())
     for name in sorted(series.drivers):
         digest.update(name.encode() + series.drivers[name][: series.known].tobytes())

@@ -166,7 +166,7 @@ def _since_training(series: SeriesFeatures, model: ForecastModel, trained_to: in
     """Actuals after the training and their forecasts, from origins one horizon apart."""
     targets = np.arange(trained_to + 1, series.known)
     origins = trained_to + (targets - trained_to - 1) // horizon * horizon
-    return series.demand[targets], model.predict(series, origins, targets - origins)
+    return series.sold[targets], model.predict(series, origins, targets - origins)
 
 
 def _trained_to(series: SeriesFeatures, model: ForecastModel) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.adjustments import ADJUSTED
 from demand_assets.forecasting.dataset import Dataset, Driver
 
 Values = npt.NDArray[Any]
@@ -17,12 +18,14 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand and drivers up to the horizon, and a sentence for each driver that had to be assumed.
+    Returns: date, demand (with adjustments, if there are any) and drivers up to the horizon, and a sentence for each driver that had to be assumed.
     """
     is_known = np.flatnonzero(demand["demand"].notna())
     known = int(is_known[-1]) + 1 if len(is_known) else 1
     columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),
                                "demand": _stretched(demand["demand"].to_numpy(dtype=np.float64), known + horizon)}
+    if ADJUSTED in demand:
+        columns[ADJUSTED] = _stretched(demand[ADJUSTED].to_numpy(dtype=np.float64), known + horizon)
     sentences = []
     for driver in dataset.drivers:
         dtype = object if driver.kind == "category" else np.float64

@@ -62,7 +62,7 @@ def _compared(candidate: PooledModel, production: PooledModel, region_items: Seq
             except NotEnoughHistoryError:
                 continue
             if len(units) == len(series):
-                found.append((series[0].demand[starts + leads], units[0], units[1]))
+                found.append((series[0].sold[starts + leads], units[0], units[1]))
     if not found:
         return np.zeros(0), np.zeros(0), np.zeros(0)
     actual, mine, theirs = (np.concatenate(parts) for parts in zip(*found, strict=True))

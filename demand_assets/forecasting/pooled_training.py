@@ -139,7 +139,7 @@ def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
             parts.append(errors_of(series, units, starts, leads))
             if origin >= judged[0]:
                 ahead = slice(0, series.dataset.horizon)
-                tables.append((series.demand[(starts + leads)[ahead]], units[ahead],
+                tables.append((series.sold[(starts + leads)[ahead]], units[ahead],
                                seasonal_naive(series, starts[ahead], leads[ahead]), series.demand[: origin + 1]))
             inflations.extend(_inflation(parts[-1], series.dataset.horizon))
         if parts:

@@ -8,7 +8,8 @@ import io
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Literal, cast
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demand_assets.forecasting import adjustments
 from demand_assets.forecasting.object_store import object_store_errors
 from demand_assets.forecasting.region_item import RegionItem
 
@@ -59,16 +61,17 @@ class DemandStore:
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
-        """The region-item's table of that stage.
+        """The region-item's table of that stage; demand with planners' adjustments beside it, if there are any.
 
-        Raises: NotInStoreError: the stage has not been materialised for it.
+        Raises: NotInStoreError: the stage has not been materialised for it. AdjustmentsError: as ``adjustments``.
         """
         try:
             content = self._filesystem.cat_file(self._path(self._table(stage, region_item)))
         except FileNotFoundError:
             raise NotInStoreError(f"{region_item} has no stored {stage}. Materialise `{stage}` for partition "
                                   f"{region_item.key!r}.") from None
-        return cast(pd.DataFrame, pq.read_table(pa.BufferReader(content)).to_pandas())
+        table = cast(pd.DataFrame, pq.read_table(pa.BufferReader(content)).to_pandas())
+        return adjustments.beside(table, self.adjustments(region_item)) if stage == "demand" else table
 
     @object_store_errors()
     def has(self, stage: Stage, region_item: RegionItem) -> bool:
@@ -89,6 +92,23 @@ class DemandStore:
     def remove(self, stage: Stage, region_item: RegionItem) -> None:
         """Remove the region-item's table of that stage, if there is one."""
         self.remove_bytes(self._table(stage, region_item))
+
+    def adjustments(self, region_item: RegionItem) -> dict[date, float]:
+        """Date -> units that planners put in place of what was sold; empty where they did not.
+
+        Raises: AdjustmentsError: the file is damaged.
+        """
+        try:
+            return adjustments.from_bytes(self.read_bytes(adjustments.file_of(region_item)))
+        except NotInStoreError:
+            return {}
+
+    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float]) -> None:
+        """Replace the region-item's adjustments; without any, there is no file."""
+        if units:
+            self.write_bytes(adjustments.file_of(region_item), adjustments.to_bytes(units))
+        else:
+            self.remove_bytes(adjustments.file_of(region_item))
 
     def write_catalogue(self, region_items: Iterable[RegionItem]) -> None:
         """Record which region-items the source has, region-major."""

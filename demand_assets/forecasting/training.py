@@ -126,7 +126,7 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
         for level in LEVELS:
             bounds[level].append(calibration.interval(units, origin_level, leads, level))
     return Backtest(
-        origins=judged, actual=series.demand[pairs[0] + pairs[1]].reshape(shape), forecast=forecast,
+        origins=judged, actual=series.sold[pairs[0] + pairs[1]].reshape(shape), forecast=forecast,
         own=np.stack([window.own[:horizon] for window in shown]),
         pooled=np.stack([window.pooled[:horizon] for window in shown]),
         seasonal_naive=seasonal_naive(series, *pairs).reshape(shape),
@@ -252,7 +252,7 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         coverage_80=coverage(judged.actual, judged.lower[0.8], judged.upper[0.8]),
         trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
         rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
-        pooled_version=pooled.version or 0, seconds=round(seconds, 3))
+        pooled_version=pooled.version or 0, adjustments=series.adjustments, seconds=round(seconds, 3))
 
 
 def _table(model: ForecastModel, name: str) -> Floats:

@@ -1,0 +1,123 @@
+"""Outliers in the past of a region-item, and what planners put in their place."""
+
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+
+import numpy as np
+import pandas as pd
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from flask_security.decorators import auth_required
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.outliers import usual_demand
+from demand_assets.forecasting.store import NotInStoreError
+from webapp.adjusted_demand import AdjustmentError, Wanted, adjust, adjustments_of, remove
+from webapp.region_items import rows_of
+from webapp.services import services
+from webapp.tables import Adjustment
+
+bp = Blueprint("adjustments", __name__, url_prefix="/adjustments")
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A period of the history whose demand is unusual."""
+
+    date: date
+    sold: float
+    usual: float
+    """Units that would be usual there, by season, level and known drivers."""
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """What is unusual in a region-item's past, and what was adjusted; the newest first."""
+
+    rows: list[Outlier]
+    """Those that are not adjusted."""
+    adjustments: list[Adjustment]
+    first: date | None = None
+    """Of the history that was looked at."""
+    last: date | None = None
+    usual: dict[date, float] | None = None
+    """Date -> units that would be usual, where that can be said."""
+
+    def usual_at(self, text: str) -> float | None:
+        """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
+        found = {str(at): units for at, units in (self.usual or {}).items()}.get(text)
+        return None if found is None else round(found, 1)
+
+    @property
+    def open(self) -> list[Adjustment]:
+        """The adjustments that hold."""
+        return [one for one in self.adjustments if one.removed_at is None]
+
+    @property
+    def removed(self) -> list[Adjustment]:
+        """Those that were removed or replaced."""
+        return [one for one in self.adjustments if one.removed_at is not None]
+
+
+def outliers_of(key: str, history: pd.DataFrame, dataset: Dataset) -> Outliers:
+    """The outliers and the adjustments of a region-item.
+
+    Args:
+        history: schema Demand, up to the last known demand.
+    """
+    made = adjustments_of(key)
+    adjusted = {one.date for one in made if one.removed_at is None}
+    found = usual_demand(history, dataset)
+    days = [at.date() for at in history["date"]]
+    rows = [Outlier(days[place], float(history["demand"].iloc[place]), float(found.units[place]))
+            for place in np.flatnonzero(found.is_outlier)[::-1] if str(days[place]) not in adjusted]
+    usual = {at: float(units) for at, units in zip(days, found.units, strict=True) if not np.isnan(units)}
+    return Outliers(rows, made, days[0] if days else None, days[-1] if days else None, usual)
+
+
+@bp.post("")
+@auth_required("session")
+def make() -> ResponseReturnValue:
+    """Adjust the demand of one period; the history itself stays as it is."""
+    key, text = request.form.get("ri", ""), request.form.get("units", "").strip().replace(",", ".")
+    row = rows_of([key])[0]
+    try:
+        at = date.fromisoformat(request.form.get("date", "").strip())
+    except ValueError:
+        abort(422, f"Give a date as 2026-01-31, not {request.form.get('date', '')[:40]!r}.")
+    try:
+        units = float(text)
+    except ValueError:
+        abort(422, f"Give a number of units{f', not {text[:40]!r}' if text else ''}.")
+    if not isfinite(units):
+        abort(422, f"Give a number of units, not {text[:40]!r}.")
+    try:
+        history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+    except NotInStoreError:
+        abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
+    sold = history.loc[history["date"] == pd.Timestamp(at), "demand"]
+    try:
+        adjust(Wanted(row.key, at, units, " ".join(request.form.get("reason", "").split())),
+               float(sold.iloc[0]) if len(sold) else None, current_user.email)
+    except AdjustmentError as error:
+        abort(422, str(error))
+    flash(f"Recorded: {units:g} {services().dataset.unit} in place of what was sold on {at}. Forecasts use it in a "
+          "moment, models from their next training on.", "success")
+    return redirect(_back(row.key), 303)
+
+
+@bp.post("/<int:adjustment_id>/remove")
+@auth_required("session")
+def take_back(adjustment_id: int) -> ResponseReturnValue:
+    """Remove an adjustment; that it was made stays recorded."""
+    found = remove(adjustment_id, current_user.email)
+    if found is None:
+        abort(404, "There is no such adjustment.")
+    flash(f"Removed: what was sold on {found.date} counts again.", "success")
+    return redirect(_back(found.key), 303)
+
+
+def _back(key: str) -> str:
+    return url_for("forecasts.show", ri=key, _anchor="outliers")

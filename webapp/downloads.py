@@ -1,0 +1,163 @@
+"""What the forecast page shows, as files: CSV of one table, Excel of all."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response, abort, request, url_for
+from flask_security.decorators import auth_required
+
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.totals import Part
+from webapp.answers import Answer
+from webapp.database import now
+from webapp.forecasts import answer_to
+from webapp.group_answers import GroupAnswer, group_of
+from webapp.lines import mark_of
+from webapp.page_words import version_words
+from webapp.pasts import Past
+from webapp.period_tables import PeriodTable, table_of
+from webapp.questions import Question, parse_question
+from webapp.region_items import rows_by_key
+from webapp.scenario_form import ScenarioForm
+from webapp.services import services
+from webapp.tables_out import Cell, Sheet, asked_format, book_of, file_of
+
+bp = Blueprint("downloads", __name__, url_prefix="/forecasts/download")
+
+TABLES = ("periods", "region-items")
+"""What a CSV file can hold."""
+
+
+@bp.get("")
+@auth_required("session")
+def show() -> Response:
+    """The forecast of the URL as a file: Excel of everything, or CSV by period or by region-item and period."""
+    question, form, of = parse_question(request.args), asked_format(request.args), request.args.get("of", TABLES[0])
+    if form is None or of not in TABLES:
+        abort(422, f"Say what to download: format=xlsx, or format=csv with of={' or of='.join(TABLES)}.")
+    if not question.keys:
+        abort(422, "Choose at least one region-item first.")
+    found = _Found.of(question)
+    if found.is_empty:
+        abort(422, "There is no forecast to download yet.")
+    by_period, by_region_item = found.by_period(), found.by_region_item()
+    name = found.file_name()
+    if form == "csv":
+        sheet = by_period if of == "periods" else by_region_item
+        return file_of("csv", name if of == "periods" else f"{name}_by_region-item", sheet.columns, sheet.rows)
+    return book_of(name, [by_period, by_region_item, found.about()])
+
+
+class _Found:
+    """The forecast of a question with all that a file says of it."""
+
+    def __init__(self, question: Question, answer: Answer | GroupAnswer, form: ScenarioForm) -> None:
+        self.question, self.answer, self.form = question, answer, form
+        self.dataset: Dataset = services().dataset
+
+    @classmethod
+    def of(cls, question: Question) -> "_Found":
+        if question.is_large:
+            return cls(question, group_of(question.keys, question.horizon, question.coverage / 100),
+                       ScenarioForm([], [], ()))
+        _, answer, form, status = answer_to(question, request.args)
+        if status != 200:
+            abort(422, "The scenario of this address cannot be answered; open the page to see why.")
+        return cls(question, answer, form)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.answer.kept if isinstance(self.answer, GroupAnswer) else self.answer.lines)
+
+    @property
+    def dates(self) -> list[date]:
+        return [period.date for period in self.answer.periods]
+
+    def file_name(self) -> str:
+        selection = re.sub(r"\W+", "-", self.question.title, flags=re.UNICODE).strip("-")
+        return f"forecast_{self.dataset.name}_{selection[:80]}_{self.dates[0]}_{self.dates[-1]}"
+
+    def by_period(self) -> Sheet:
+        past: Past = self.answer.past
+        table = table_of(self.answer.periods, past, self.dataset, self.question.coverage / 100,
+                         self.question.horizon if self.question.past else 0)
+        unit = self.dataset.unit
+        return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
+                                             for measure in table.measures)], list(_cells(table)))
+
+    def by_region_item(self) -> Sheet:
+        unit, words = self.dataset.unit, f"{self.question.coverage} %"
+        columns = ["Region", "Item", "Date", f"Forecast, {unit}", f"{words} from, {unit}", f"{words} to, {unit}",
+                   "Forecast by"]
+        if isinstance(self.answer, Answer) and self.answer.has_scenario:
+            columns[6:6] = [f"Scenario, {unit}", f"Scenario {words} from, {unit}", f"Scenario {words} to, {unit}"]
+        return Sheet("By region-item and period", columns, list(self._each()))
+
+    def _each(self) -> Iterator[Sequence[Cell]]:
+        coverage = self.question.coverage / 100
+        if isinstance(self.answer, GroupAnswer):
+            rows = rows_by_key(list(self.answer.kept))
+            for key, kept in self.answer.kept.items():
+                for at, *units in _units(kept.part, coverage):
+                    yield rows[key].region, rows[key].item, at, *units, version_words(kept.served_by)
+            return
+        for line in self.answer.lines:
+            changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
+            for place, (at, *units) in enumerate(_units(line.plan.part, coverage)):
+                yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
+                       version_words(mark_of(line.plan)))
+
+    def about(self) -> Sheet:
+        """What the file is: a row for each fact."""
+        question, answer = self.question, self.answer
+        query: dict[str, Any] = {**question.query(), **self.form.query()}
+        facts: list[tuple[str, Cell]] = [
+            ("Dataset", self.dataset.title), ("Selection", question.title), ("Region-items", len(question.keys)),
+            ("Made at (UTC)", now()), ("Link", url_for("forecasts.show", _external=True, **query)),
+            (f"Horizon, {_words(self.dataset)}", question.horizon), ("First date", self.dates[0]),
+            ("Last date", self.dates[-1]), ("Units", self.dataset.unit), ("Interval, %", question.coverage)]
+        if isinstance(answer, GroupAnswer):
+            facts += [("Without a forecast yet", answer.missing),
+                      (f"Total, {self.dataset.unit}", answer.total.forecast),
+                      ("Forecasts", "as each region-item was last forecast in the background")]
+            served = [version_words(kept.served_by) for kept in answer.kept.values()]
+        else:
+            facts += [("Known demand until", answer.known_until),
+                      (f"Total, {self.dataset.unit}", answer.plan_total.forecast),
+                      ("Total from", answer.plan_total.lower), ("Total to", answer.plan_total.upper)]
+            facts += [("Cannot be forecast", f"{row.region_item}: {reason}") for row, reason in answer.missing]
+            if answer.scenario_total:
+                facts += [("Scenario", f"{change.driver} {change.action} {change.value} from {change.first} to "
+                                       f"{change.last}") for change in self.form.changes]
+                facts += [(f"Scenario total, {self.dataset.unit}", answer.scenario_total.forecast),
+                          ("Scenario total from", answer.scenario_total.lower),
+                          ("Scenario total to", answer.scenario_total.upper)]
+            served = [version_words(mark_of(line.plan)) for line in answer.lines]
+        facts += [("Forecast by", f"{words}: {served.count(words):,} region-items") for words in sorted(set(served))]
+        facts.append(("Totals", "The forecast of a sum is the sum of the forecasts; its interval comes from errors "
+                                "that came together in the past, so bounds do not add up."))
+        return Sheet("About", ["What", "Value"], facts)
+
+
+def _units(part: Part, coverage: float) -> Iterator[tuple[date, float, float, float]]:
+    lower, upper = part.interval(coverage)
+    for at, forecast, low, high in zip(part.dates, part.forecast, lower, upper, strict=True):
+        yield at.astype(object), float(forecast), float(low), float(high)
+
+
+def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
+    """A row for each date; of a driver what the forecast used."""
+    for place, at in enumerate(table.dates):
+        yield (at, *(_cell(measure.values[place], measure.kind) for measure in table.measures))
+
+
+def _cell(value: Any, kind: str) -> Cell:
+    if kind == "driver":
+        value = value[1] if value else None
+    return value if value is None or isinstance(value, str) else float(value)
+
+
+def _words(dataset: Dataset) -> str:
+    return {"D": "days", "W": "weeks", "M": "months"}[dataset.frequency]

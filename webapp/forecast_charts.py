@@ -1,0 +1,59 @@
+"""What the chart of a forecast draws: columns of equal length over one line of dates, as JSON types."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.dataset import Dataset
+from webapp.answers import Period
+from webapp.pasts import Past
+
+Column = list[float | None]
+
+
+def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float,
+             backtest: pd.Series | None = None, outliers: Sequence[date] = ()) -> dict[str, Any]:
+    """The chart of a forecast with its past.
+
+    Args:
+        backtest: units by date that the model forecast of past windows.
+        outliers: dates of the history to mark.
+    Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
+        ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
+        for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
+        ``adjusted``: pairs of place and units.
+    """
+    ahead = pd.DatetimeIndex([period.date for period in periods])
+    dates = pd.DatetimeIndex(past.history["date"]).union(ahead)
+    place = {at.date(): number for number, at in enumerate(dates)}
+
+    def column(values: pd.Series) -> Column:
+        return _rounded(values.reindex(dates).to_numpy(dtype=np.float64))
+
+    def of(name: str) -> Column:
+        return column(pd.Series([getattr(period, name) for period in periods], index=ahead, dtype=float))
+
+    drawn: dict[str, Any] = {
+        "coverage": round(100 * coverage), "dates": [str(at.date()) for at in dates],
+        "demand": column(past.history.set_index("date")["demand"]), "plan": of("plan"), "lower": of("lower"),
+        "upper": of("upper"), "last_year": column(past.last_year(ahead, dataset)),
+        "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in days if at in place]}
+                  for name, days in past.marks.items() if days],
+        "outliers": [place[at] for at in outliers if at in place],
+        "adjusted": _adjusted(past.adjusted, place)}
+    if backtest is not None:
+        drawn["backtest"] = column(backtest)
+    if any(period.scenario is not None for period in periods):
+        drawn |= {name: of(name) for name in ("scenario", "scenario_lower", "scenario_upper")}
+    return drawn
+
+
+def _adjusted(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
+    return [(place[at], round(units[at], 2)) for at in sorted(units) if at in place]
+
+
+def _rounded(values: np.ndarray) -> Column:
+    return [None if np.isnan(value) else round(float(value), 2) for value in values]

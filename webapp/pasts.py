@@ -1,0 +1,76 @@
+"""The past of a selection, as the forecast page shows it: what was sold, promos, last year, the backtest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.adjustments import ADJUSTED
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.planned_drivers import period_range
+from webapp.lines import Line
+from webapp.services import Services
+
+YEARS = 3
+"""Of history on the chart."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of a selection's past, summed over its region-items."""
+
+    history: pd.DataFrame
+    """Columns date and demand (units; null where nothing is known), oldest first."""
+    marks: dict[str, list[date]] = field(default_factory=dict)
+    """Yes/no driver -> periods, past and planned, in which any of the region-items has it."""
+    adjusted: dict[date, float] = field(default_factory=dict)
+    """Of one region-item: units that models learn in place of what was sold."""
+    each: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Key -> the region-item's own history, with its drivers."""
+
+    def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> pd.Series:
+        """Units sold a year (the longest season) before each date; NaN where that is not known."""
+        known = self.history.set_index("date")["demand"].astype(float)
+        before = (dates - pd.DateOffset(months=dataset.year_length) if dataset.frequency == "M"
+                  else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
+        return pd.Series(known.reindex(before).to_numpy(), index=dates)
+
+
+def past_of(services: Services, lines: Sequence[Line]) -> Past:
+    """The past of these region-items; the last years of it."""
+    dataset = services.dataset
+    switches = [driver.name for driver in dataset.drivers if driver.kind == "yes_no"]
+    histories = [services.forecaster.history(line.row.region_item, YEARS * dataset.year_length, line.row.outlook_wanted)
+                 for line in lines]
+    summed = pd.concat([history[["date", "demand"]] for history in histories])
+    planned = [line.plan.table for line in lines]
+    on = {name: pd.concat([table.loc[table[name].fillna(0).astype(float) > 0, "date"]
+                           for table in (*histories, *planned)]).unique() for name in switches}
+    adjusted = {}
+    if len(lines) == 1 and ADJUSTED in histories[0]:
+        found = histories[0].dropna(subset=[ADJUSTED])
+        adjusted = {at.date(): float(units) for at, units in zip(found["date"], found[ADJUSTED], strict=True)}
+    return Past(summed.groupby("date")["demand"].sum(min_count=1).reset_index(),
+                {name: sorted(pd.Timestamp(at).date() for at in dates) for name, dates in on.items()}, adjusted,
+                {line.row.key: history for line, history in zip(lines, histories, strict=True)})
+
+
+def backtest_of(lines: Sequence[Line], dataset: Dataset) -> pd.Series | None:
+    """What the models in production forecast in the windows of their backtest, summed: units by date, oldest first.
+
+    None where a region-item has no model of its own, or where the windows are not the same for all.
+    """
+    models = [line.model for line in lines if isinstance(line.model, ForecastModel) and line.model.backtest]
+    if not models or len(models) < len(lines):
+        return None
+    origins = models[0].backtest["origins"]
+    if any(model.backtest["origins"] != origins for model in models):
+        return None
+    units = np.sum([np.array(model.backtest["forecast"], dtype=np.float64) for model in models], axis=0)
+    dates = [at for origin in origins for at in period_range(
+        pd.Timestamp(origin), units.shape[1] + 1, dataset.frequency)[1:]]
+    windows = pd.Series(units.ravel(), index=pd.DatetimeIndex(dates))
+    return windows[~windows.index.duplicated(keep="last")].sort_index()

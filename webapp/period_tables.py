@@ -1,0 +1,72 @@
+"""The table under the chart: a row or a column for each period, on the page and in downloads alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.dataset import Dataset
+from webapp.answers import Period
+from webapp.pasts import Past
+
+Kind = Literal["units", "bound", "signed", "driver"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of every period of the table."""
+
+    title: str
+    kind: Kind
+    values: list[Any]
+    """A number or None; of a driver the pair of what is planned and what the scenario makes of it, or None."""
+    driver_kind: str = ""
+
+
+@dataclass(frozen=True)
+class PeriodTable:
+    """Measures by period: first those of the history that are shown, then the forecast's."""
+
+    dates: list[date]
+    known: int
+    """How many of the dates are history."""
+    measures: list[Measure]
+
+
+def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float, back: int = 0,
+             stood: pd.Series | None = None) -> PeriodTable:
+    """The table of a forecast.
+
+    Args:
+        back: last periods of the history to begin with.
+        stood: units by date of past periods, as they were forecast when each began; None where nothing is known.
+    """
+    history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
+    dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
+    has_scenario = any(period.scenario is not None for period in periods)
+    words = f"{100 * coverage:.0f} %"
+
+    def ahead(name: str) -> list[Any]:
+        return [None] * len(history) + [getattr(period, name) for period in periods]
+
+    def known(values: pd.Series) -> list[Any]:
+        return [None if np.isnan(value) else float(value) for value in values.reindex(dates).to_numpy(dtype=float)]
+
+    measures = [Measure("Sold", "units", known(history.set_index("date")["demand"]))] if back else []
+    if back and stood is not None:
+        measures.append(Measure("Forecast before", "units", known(stood)))
+    measures += [Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")),
+                 Measure(f"{words} from", "bound", ahead("lower")), Measure("to", "bound", ahead("upper"))]
+    if has_scenario:
+        difference = [None] * len(history) + [
+            None if period.scenario is None else period.scenario - period.plan for period in periods]
+        measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
+    measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
+    if all(period.drivers for period in periods):
+        measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
+                             [None] * len(history) + [period.drivers[driver.name] for period in periods], driver.kind)
+                     for driver in dataset.drivers]
+    return PeriodTable([at.date() for at in dates], len(history), measures)
