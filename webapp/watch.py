@@ -15,7 +15,8 @@ from typing import Protocol
 from sqlalchemy import select
 
 from demand_assets.forecasting.pooled import ModelFilesError
-from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryEntry
+from demand_assets.forecasting.registry import NotRegisteredError, Page
+from demand_assets.forecasting.registry_entry import RegistryEntry
 from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db, now, writing
 from webapp.evidence import note_best

@@ -1,0 +1,99 @@
+"""How right versions of a region-item's model were, on periods that none of them had seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.backtest import seasonal_naive
+from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.features import series_features
+from demand_assets.forecasting.metrics import bias, wape
+from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.periods import ordinals, period_dates
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.trailing import Floats
+
+Dates = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Periods that no model had seen, and what each forecast for them; in units, arrays of shape (n,)."""
+
+    dates: Dates
+    actual: Floats
+    """NaN where unknown."""
+    forecasts: tuple[Floats, ...]
+    """One for each model."""
+    seasonal_naive: Floats
+
+    @property
+    def periods(self) -> int:
+        """Periods whose demand is known."""
+        return int(np.count_nonzero(~np.isnan(self.actual)))
+
+    @property
+    def wapes(self) -> tuple[float, ...]:
+        """WAPE of each model; NaN when nothing was sold."""
+        return tuple(wape(self.actual, forecast) for forecast in self.forecasts)
+
+    @property
+    def biases(self) -> tuple[float, ...]:
+        """Bias of each model; NaN when nothing was sold."""
+        return tuple(bias(self.actual, forecast) for forecast in self.forecasts)
+
+    @property
+    def wape_seasonal_naive(self) -> float:
+        """WAPE of the baseline on the same periods."""
+        return wape(self.actual, self.seasonal_naive)
+
+
+def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[ForecastModel],
+                   region_item: RegionItem) -> Unseen | None:
+    """Periods that became known after every one of the models was trained, forecast from origins one horizon apart.
+
+    The drivers are those that came true. None when there is no such period.
+
+    Args:
+        demand: schema Demand.
+        models: versions of the region-item's model.
+    Raises: ModelFilesError: a model was made for other drivers.
+    """
+    seen = max(max(model.card.trained_to, str(model.pooled.latest.seen)) for model in models)
+    each = [series_features(demand, dataset, model.pooled.facts, region_item) for model in models]
+    series, horizon = each[0], dataset.horizon
+    last_seen = int(series.dates.searchsorted(pd.Timestamp(seen), side="right")) - 1
+    targets = np.arange(last_seen + 1, series.known)
+    if last_seen < 0 or not len(targets):
+        return None
+    origins = last_seen + (targets - last_seen - 1) // horizon * horizon
+    leads = targets - origins
+    return Unseen(
+        series.dates.to_numpy()[targets].astype("datetime64[D]"), series.demand[targets],
+        tuple(model.predict(own, origins, leads) for model, own in zip(models, each, strict=True)),
+        seasonal_naive(series, origins, leads))
+
+
+def common_windows(dataset: Dataset, models: Sequence[ForecastModel]) -> Unseen | None:
+    """The backtest windows that all the models have, each forecast by fits that ended before it; None without one."""
+    shared = sorted(set.intersection(*(set(model.backtest["origins"]) for model in models)))
+    if not shared:
+        return None
+
+    def rows(model: ForecastModel, name: str) -> Floats:
+        places = [model.backtest["origins"].index(origin) for origin in shared]
+        return np.array(model.backtest[name], dtype=np.float64)[places].ravel()
+
+    return Unseen(np.concatenate([_after(origin, dataset) for origin in shared]), rows(models[-1], "actual"),
+                  tuple(rows(model, "forecast") for model in models), rows(models[-1], "seasonal_naive"))
+
+
+def _after(origin: str, dataset: Dataset) -> Dates:
+    """The dates of the horizon that follows an origin."""
+    date = np.array([origin], dtype="datetime64[D]")
+    weekday = pd.Timestamp(origin).weekday()
+    return period_dates(ordinals(date, dataset.frequency, weekday) + np.arange(1, dataset.horizon + 1),
+                        dataset.frequency, weekday)
