@@ -181,7 +181,7 @@ class Stages:
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
 
     def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
-        """Whether another model is in production than the one that the candidate was compared with, or a pin changed."""
+        """Whether another model is in production than the candidate was compared with, or a pin came or went."""
         if before is None:
             return False
         now = self.registry.entry(before.region_item)

@@ -8,7 +8,7 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import accounts, errors, forecasts, health, overview, page_words, retrains, safety
+from webapp import accounts, errors, forecasts, health, models, overview, page_words, retrains, safety
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         overview.bp,
         forecasts.bp,
         retrains.bp,
+        models.bp,
         accounts.bp,
         health.bp,
     ):

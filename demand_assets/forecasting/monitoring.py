@@ -96,7 +96,8 @@ def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetim
     rules = dataset.retraining
     cool_down = timedelta(hours=rules.cool_down_hours)
     nominated = [Nomination(one.region_item, reason, one.decay * max(one.volume, 1e-9)) for one in observations
-                 if not one.pinned and now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
+                 if now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
+                 and not one.pinned
                  and (reason := _reason(one, dataset, now))]
     first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
     return first_things_first[:rules.budget_per_tick]

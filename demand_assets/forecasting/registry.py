@@ -293,7 +293,7 @@ class Registry:
             for key, value in decision_tags(decision, {"decided_at": now, "request_id": request_id}).items():
                 self.client.set_model_version_tag(name, str(version), key, value)
         if decision.verdict == "promote":
-            source = source or self._version(name, version).source
+            source = source or str(self._version(name, version).source)
             self.models.set_registered_model_alias(name, PRODUCTION, str(version))
         after = decided(before, version, decision, card, source, now)
         self.models.update_registered_model(name, json.dumps(described(after), ensure_ascii=False))
@@ -314,7 +314,7 @@ class Registry:
         """
         with self._asked_once():
             entry, now = self._known(region_item), iso_now()
-            source = self._version(entry.name, version).source
+            source = str(self._version(entry.name, version).source)
             after = rolled_back(entry, version, replaced, by, reason, card, source, now)
             words = json.dumps({"by": by, "reason": reason, "at": now, "from": replaced, "to": version},
                                ensure_ascii=False)[:TAG_LENGTH]

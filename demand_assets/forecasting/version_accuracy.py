@@ -1,6 +1,6 @@
 """How right versions of a region-item's model were, on periods that none of them had seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,3 +97,28 @@ def _after(origin: str, dataset: Dataset) -> Dates:
     weekday = pd.Timestamp(origin).weekday()
     return period_dates(ordinals(date, dataset.frequency, weekday) + np.arange(1, dataset.horizon + 1),
                         dataset.frequency, weekday)
+
+
+def of_past_forecasts(demand: pd.DataFrame, dataset: Dataset,
+                      forecasts: Mapping[str, tuple[Floats, Floats]]) -> Unseen | None:
+    """Forecasts that were kept as they stood, on the periods known since; of origins at least one horizon apart.
+
+    Args:
+        demand: schema Demand.
+        forecasts: origin, ISO -> forecast and seasonal naive for each lead, in units.
+    Returns: None when no period is known since.
+    """
+    known = demand.dropna(subset="demand")
+    sold = dict(zip(known["date"].to_numpy().astype("datetime64[D]"), known["demand"].astype(float), strict=True))
+    rows: list[tuple[np.datetime64, float, float, float]] = []
+    for origin in sorted(forecasts):
+        if rows and np.datetime64(origin, "D") < rows[-1][0]:
+            continue
+        forecast, naive = forecasts[origin]
+        rows += [(date, sold[date], float(forecast[lead]), float(naive[lead]))
+                 for lead, date in enumerate(_after(origin, dataset)[:len(forecast)]) if date in sold]
+    if not rows:
+        return None
+    dates, *values = zip(*rows, strict=True)
+    actual, made, baseline = (np.array(each, dtype=np.float64) for each in values)
+    return Unseen(np.array(dates), actual, (made,), baseline)

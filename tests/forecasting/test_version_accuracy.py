@@ -27,7 +27,8 @@ def test_only_periods_after_the_later_training_count(older: ForecastModel,
                                                      newer: ForecastModel) -> None:
     alone, both = (since_training(DEMAND, DAILY, models, KETTLES) for models in ((older,), (older, newer)))
 
-    assert alone is not None and both is not None
+    assert alone is not None
+    assert both is not None
     assert (alone.periods, both.periods) == (30, 20)
     assert str(both.dates[0]) == str(DEMAND["date"].iloc[200].date())
     np.testing.assert_array_equal(both.actual, DEMAND["demand"].iloc[200:])
@@ -39,7 +40,8 @@ def test_forecasts_use_no_demand_of_the_horizon_they_are_for(newer: ForecastMode
 
     before, after = (since_training(demand, DAILY, (newer,), KETTLES) for demand in (DEMAND, changed))
 
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     np.testing.assert_array_equal(before.forecasts[0][:7], after.forecasts[0][:7])
     assert (before.forecasts[0][7:14] != after.forecasts[0][7:14]).any()
 

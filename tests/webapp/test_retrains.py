@@ -288,7 +288,7 @@ def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskC
     background.send()
     background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
 
-    assert re.search(r"#1 .* planner@example.com finished 1 1 kept", text_of(page(client.get("/retrains")).tbody))
+    assert re.search(r"#1 .* planner@example.com – finished 1 1 kept", text_of(page(client.get("/retrains")).tbody))
 
 
 def test_a_decision_that_the_journal_lost_is_taken_from_the_registry(app: Flask, client: FlaskClient,
