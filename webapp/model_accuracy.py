@@ -12,7 +12,7 @@ from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import ModelFilesError
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import NotInStoreError
-from demand_assets.forecasting.version_accuracy import Unseen, common_windows, of_past_forecasts, since_training
+from demand_assets.forecasting.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
 from webapp.before_after import history_of_chart
 from webapp.database import db
 from webapp.services import Services
@@ -68,7 +68,7 @@ class Comparison:
     since: Compared | None = None
     """Periods after both were trained."""
     backtest: Compared | None = None
-    """Backtest windows that both have."""
+    """Windows of their backtests that neither had seen."""
     missing: tuple[int, ...] = ()
     """Versions whose files are not here."""
     problem: str = ""
@@ -129,9 +129,9 @@ def compare(services: Services, region_item: RegionItem, first: int, second: int
     try:
         demand = services.store.read("demand", region_item)
         since = since_training(demand, services.dataset, models, region_item)
+        windows = unseen_windows(demand, services.dataset, models, region_item)
     except (ModelFilesError, NotInStoreError) as error:
         return Comparison(problem=str(error))
-    windows = common_windows(services.dataset, models)
     return Comparison(
         Compared(since, (first, second)) if since is not None and since.periods else None,
         Compared(windows, (first, second)) if windows is not None and windows.periods else None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from webapp.database import db, now, writing
@@ -64,7 +64,8 @@ def _store(request_id: str, keys: list[str], asked_by: str, reason: str) -> Stor
             return Stored(None, False, running)
         rows = rows_by_key(wanted)
         retrain = Retrain(request_id=request_id, asked_by=asked_by, reason=reason, size=len(wanted), asked_at=now(),
-                          items=[RetrainItem(key=key, position=position, version_before=rows[key].production_version)
+                          items=[RetrainItem(key=key, position=position, open_slot=1,
+                                             version_before=rows[key].production_version)
                                  for position, key in enumerate(wanted)])
         db.session.add(retrain)
         db.session.flush()
@@ -99,7 +100,9 @@ def settle(retrain: Retrain) -> None:
     states = set(db.session.scalars(
         select(RetrainItem.state).where(RetrainItem.retrain_id == retrain.id).distinct()))
     if states.isdisjoint(OPEN_STATES):
-        retrain.finished_at = now()
+        last = db.session.scalar(select(func.max(RetrainItem.finished_at)).where(
+            RetrainItem.retrain_id == retrain.id))
+        retrain.finished_at = max(last or now(), retrain.asked_at)
         retrain.state = "cancelled" if states == {"cancelled"} else "finished"
         retrain.next_attempt_at = None
 

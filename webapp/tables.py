@@ -220,8 +220,10 @@ class RetrainItem(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(20), default="queued", index=True)
-    open_slot: Mapped[int | None] = mapped_column(default=1)
-    """1 while the state is open, else null: the index lets a region-item be in one open retrain only."""
+    open_slot: Mapped[int | None]
+    """1 while the state is open, else null: the index lets a region-item be in one open retrain only.
+
+    Null too where a retrain from Dagster works on what a planner's holds already."""
     closed_by_us: Mapped[bool] = mapped_column(default=False)
     """Closed because its run ended or was cancelled, not by an entry of the journal."""
     at: Mapped[str] = mapped_column(String(40), default="")

@@ -14,7 +14,7 @@ from demand_assets.forecasting.metrics import bias, wape
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.periods import ordinals, period_dates
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.trailing import Floats
+from demand_assets.forecasting.trailing import Floats, Ints
 
 Dates = npt.NDArray[np.datetime64]
 
@@ -62,7 +62,7 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
         models: versions of the region-item's model.
     Raises: ModelFilesError: a model was made for other drivers.
     """
-    seen = max(max(model.card.trained_to, str(model.pooled.latest.seen)) for model in models)
+    seen = max(_seen(model) for model in models)
     each = [series_features(demand, dataset, model.pooled.facts, region_item) for model in models]
     series, horizon = each[0], dataset.horizon
     last_seen = int(series.dates.searchsorted(pd.Timestamp(seen), side="right")) - 1
@@ -77,18 +77,45 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
         seasonal_naive(series, origins, leads))
 
 
-def common_windows(dataset: Dataset, models: Sequence[ForecastModel]) -> Unseen | None:
-    """The backtest windows that all the models have, each forecast by fits that ended before it; None without one."""
-    shared = sorted(set.intersection(*(set(model.backtest["origins"]) for model in models)))
-    if not shared:
+def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[ForecastModel],
+                   region_item: RegionItem) -> Unseen | None:
+    """Windows of the models' backtests that none had seen, those that overlap a later one left out; None without one.
+
+    A model forecasts a window as it is where all that it was trained on lies before; elsewhere its backtest must have
+    the window, which is forecast by fits that ended before it.
+
+    Args and raises: as for ``since_training``.
+    """
+    horizon, leads = dataset.horizon, np.arange(1, dataset.horizon + 1)
+    each = [series_features(demand, dataset, model.pooled.facts, region_item) for model in models]
+    chosen: list[str] = []
+    for origin in sorted({origin for model in models for origin in model.backtest["origins"]}, reverse=True):
+        can_all = all(origin in model.backtest["origins"] or _seen(model) <= origin for model in models)
+        if can_all and (not chosen or _after(origin, dataset)[-1] < _after(chosen[-1], dataset)[0]):
+            chosen.append(origin)
+    if not chosen:
         return None
+    chosen.reverse()
+    starts = np.repeat(each[0].dates.get_indexer(pd.DatetimeIndex(chosen)).astype(np.int64), horizon)
+    ahead: Ints = np.tile(leads, len(chosen))
 
-    def rows(model: ForecastModel, name: str) -> Floats:
-        places = [model.backtest["origins"].index(origin) for origin in shared]
-        return np.array(model.backtest[name], dtype=np.float64)[places].ravel()
+    def by(model: ForecastModel, place: int) -> Floats:
+        rows = []
+        for number, origin in enumerate(chosen):
+            if _seen(model) <= origin:
+                rows.append(model.predict(each[place], starts[number * horizon:(number + 1) * horizon], leads))
+            else:
+                rows.append(np.array(model.backtest["forecast"][model.backtest["origins"].index(origin)], dtype=float))
+        return np.concatenate(rows)
 
-    return Unseen(np.concatenate([_after(origin, dataset) for origin in shared]), rows(models[-1], "actual"),
-                  tuple(rows(model, "forecast") for model in models), rows(models[-1], "seasonal_naive"))
+    return Unseen(np.concatenate([_after(origin, dataset) for origin in chosen]), each[0].demand[starts + ahead],
+                  tuple(by(model, place) for place, model in enumerate(models)),
+                  seasonal_naive(each[0], starts, ahead))
+
+
+def _seen(model: ForecastModel) -> str:
+    """The last date whose demand the model or its pooled one was trained on, ISO."""
+    return max(model.card.trained_to, str(model.pooled.latest.seen))
 
 
 def _after(origin: str, dataset: Dataset) -> Dates:

@@ -19,6 +19,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("source", sa.String(length=20), nullable=False, server_default="planner"))
         batch_op.add_column(sa.Column("reason", sa.String(), nullable=False, server_default=""))
         batch_op.create_index(batch_op.f("ix_retrain_source"), ["source"], unique=False)
+    # The journal is read again from its beginning: retrains that were asked for in Dagster are in it.
+    op.execute("DELETE FROM watermark WHERE name = 'journal'")
+    op.execute("DELETE FROM journal_file")
 
 
 def downgrade() -> None:
