@@ -27,7 +27,7 @@ def measure(pipeline: Pipeline, region_items: Sequence[RegionItem], now: datetim
         observations.append(observe(
             pipeline.store.read("demand", region_item), pipeline.dataset,
             pipeline.registry.load(region_item, entry.production), region_item,
-            datetime.fromisoformat(entry.promoted_at), now))
+            datetime.fromisoformat(entry.promoted_at), now, bool(entry.pinned_by)))
     if observations:
         lines = [json.dumps({**asdict(one), "region_item": one.region_item.key}, default=str) for one in observations]
         pipeline.store.write_bytes(f"{FOLDER}/{now:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}.jsonl", "\n".join(lines).encode())

@@ -46,10 +46,11 @@ class Outcome:
         """What the journal says of it; nothing where there is nothing new."""
         request_id = self.details.get("request_id") or asked.request_id
         entries = [Entry(self.region_item, self._step, request_id=request_id, run_id=asked.run_id, reason=self.reason,
-                         numbers=self.details)] if self._step else []
+                         numbers=self.details, asked_by=asked.by)] if self._step else []
         if asked.request_id and request_id != asked.request_id:
             reason = f"a later retrain's v{self.details['version']} was judged instead: {self.reason}"
-            entries.append(Entry(self.region_item, "kept", asked.request_id, asked.run_id, reason, self.details))
+            entries.append(Entry(self.region_item, "kept", asked.request_id, asked.run_id, reason, self.details,
+                                 asked_by=asked.by))
         return entries
 
     @property

@@ -101,7 +101,8 @@ class Pipeline:
     def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
                  clock: Clock) -> Iterator[Part]:
         if "raw_demand" in wanted:
-            Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id) for one in region_items)
+            Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
+                                      for one in region_items)
         last_date = self.source.catalogue().last_date
         plots = len(region_items) <= PLOTS_UP_TO
 

@@ -17,7 +17,8 @@ from demand_assets.forecasting.features import features_table
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryEntry, TrainingBatch
+from demand_assets.forecasting.registry import NotRegisteredError, Registry, TrainingBatch
+from demand_assets.forecasting.registry_entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.store import DemandStore
 from demand_assets.forecasting.training import contest, train
 from demand_assets.forecasting.validation import Validated, validate_panel
@@ -163,7 +164,7 @@ class Stages:
         if "production_model" in task.assets:
             with clock("gate"):
                 production = self._production(region_item, before.production if before else None)
-                decision = contest(demand, self.dataset, model, production, region_item)
+                decision = held_by_pin(before, contest(demand, self.dataset, model, production, region_item))
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
         yield Outcome(region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {}, details={
             "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
@@ -180,11 +181,11 @@ class Stages:
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
 
     def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
-        """Whether another model is in production than the one that the candidate was compared with."""
+        """Whether another model is in production than the candidate was compared with, or a pin came or went."""
         if before is None:
             return False
         now = self.registry.entry(before.region_item)
-        return now is None or now.production != before.production
+        return now is None or (now.production, now.pinned_by) != (before.production, before.pinned_by)
 
     def _judge(self, region_item: RegionItem, asked: Asked, clock: Clock) -> Outcome:
         with clock("register"):
@@ -200,10 +201,11 @@ class Stages:
         with clock("gate"):
             candidate = self.registry.load(region_item, entry.candidate)
             in_production = entry.production if entry.production != entry.candidate else None
-            decision = contest(self.store.read("demand", region_item), self.dataset, candidate,
-                               self._production(region_item, in_production), region_item)
+            decision = held_by_pin(entry, contest(
+                self.store.read("demand", region_item), self.dataset, candidate,
+                self._production(region_item, in_production), region_item))
         if self._is_out_of_date(entry):
-            return self._judge(region_item, asked, clock)  # another run promoted meanwhile
+            return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
         with clock("promote"):
             self.registry.record_decision(
                 region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id),

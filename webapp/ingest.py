@@ -11,10 +11,12 @@ from demand_assets.forecasting.store import DemandStore
 from webapp.database import db, writing
 from webapp.evidence import note_candidate
 from webapp.loads import note_loads
+from webapp.model_versions import note_versions
 from webapp.outlook_facts import note_monitored
+from webapp.pipeline_retrains import follow_run, items_of, request_of, retrains_of
 from webapp.region_items import new_row, refresh_status, rows_by_key, want_outlook
 from webapp.retrain_requests import settle
-from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, Watermark
+from webapp.tables import JournalFile, RegionItemRow, RetrainItem, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -65,21 +67,21 @@ def _entries(journal: Journal, name: str) -> list[Entry]:
 
 
 def take_up(entries: Sequence[Entry]) -> None:
-    """Apply entries to region-items and to open retrains; the same entries twice change nothing."""
-    keys = list(dict.fromkeys(entry.region_item.key for entry in entries))
-    rows = rows_by_key(keys)
-    requests = {entry.request_id for entry in entries if entry.request_id}
-    retrains = {retrain.request_id: retrain for retrain in db.session.scalars(
-        select(Retrain).where(Retrain.request_id.in_(requests)))} if requests else {}
+    """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
+    rows = rows_by_key(list(dict.fromkeys(entry.region_item.key for entry in entries)))
     for entry in entries:
-        key = entry.region_item.key
-        if key not in rows:
-            rows[key] = new_row(entry.region_item)
-        _apply_to_row(rows[key], entry)
-        if retrain := retrains.get(entry.request_id):
-            item = db.session.get(RetrainItem, (retrain.id, key))
-            if item is not None:
-                _apply_to_item(item, entry)
+        if entry.region_item.key not in rows:
+            rows[entry.region_item.key] = new_row(entry.region_item)
+        _apply_to_row(rows[entry.region_item.key], entry)
+    note_versions(entries)
+    retrains = retrains_of(entries)
+    items = items_of(retrains, entries)
+    for entry in entries:
+        retrain = retrains.get(request_of(entry))
+        item = items.get((retrain.id, entry.region_item.key)) if retrain else None
+        if retrain is not None and item is not None:
+            follow_run(retrain, entry)
+            _apply_to_item(item, entry)
     note_loads(entries, rows)
     for retrain in retrains.values():
         settle(retrain)

@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.database import db, now, writing
-from webapp.retrain_requests import close_item, settle, unfinished
+from webapp.retrain_progress import unfinished
+from webapp.retrain_requests import close_item, open_items, settle
 from webapp.tables import RegionItemRow, Retrain
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
             return
         retrain.attempts += 1
         request_id, size = retrain.request_id, retrain.size
-        keys = [item.key for item in retrain.items if not item.is_final]
+        keys = [item.key for item in open_items(retrain)]
         cancelled = retrain.cancel_asked_at is not None
     try:
         sent = dagster.find(request_id)
@@ -160,7 +161,7 @@ def _note(retrain_id: int, state: CarrierState, cancel_sent: bool) -> None:
             return
         retrain.ended_at = retrain.ended_at or now()
         since = now() - retrain.ended_at
-        for item in retrain.items:
+        for item in open_items(retrain):
             if item.state in ("queued", "training") and since >= SETTLING:
                 close_item(item, *_left_open(state, item.state))
             if item.state == "judging" and since >= JUDGING:

@@ -30,11 +30,13 @@ STATE_WORDS = {
     "stored": "waiting to be sent", "sent": "running", "finished": "finished", "cancelled": "cancelled",
     "queued": "queued", "training": "training", "judging": "being judged", "promoted": "promoted", "kept": "kept",
     "quarantined": "quarantined", "failed": "failed",
+    "promote": "promoted", "keep": "kept", "done": "done",
     "production": "in production", "pooled": "pooled model", "baseline": "baseline", "untrained": "not trained yet",
 }
 STATE_COLOURS = {
     "production": "success", "promoted": "success", "pooled": "primary", "baseline": "secondary", "kept": "secondary",
     "cancelled": "secondary", "untrained": "light", "queued": "light", "training": "info", "judging": "info",
+    "promote": "success", "keep": "secondary", "done": "success", "refused": "danger",
     "quarantined": "warning", "failed": "danger", "stored": "light", "sent": "info", "finished": "secondary",
 }
 
@@ -189,6 +191,16 @@ def mlflow_link(region_item: RegionItem) -> str:
     return f"{services().settings.mlflow_url.rstrip('/')}/#/models/{quote(name, safe='~')}"
 
 
+def version_link(region_item: RegionItem, version: int) -> str:
+    """The page of one version of the region-item's model in MLflow."""
+    return f"{mlflow_link(region_item)}/versions/{version}"
+
+
+def run_link(run_id: str) -> str:
+    """The page of one run in Dagster."""
+    return DagsterClient(services().settings.dagster_url).link(Sent("run", run_id))
+
+
 def forecast_link(key: str) -> str:
     """The forecast page of one region-item."""
     return url_for("forecasts.show", ri=key)
@@ -208,8 +220,8 @@ def add_to(app: Flask) -> None:
         change_words=change_words, version_words=version_words, promotion_words=promotion_words,
         stand_in_words=stand_in_words,
         served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
-        mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
-        new_form_token=new_form_token, systems=systems, mark_of_systems=mark_of_systems,
+        mlflow_link=mlflow_link, version_link=version_link, run_link=run_link, forecast_link=forecast_link,
+        seconds_of=seconds_of, new_form_token=new_form_token, systems=systems, mark_of_systems=mark_of_systems,
         today=date.today, reader_tag=locales.reader_tag)
 
     @app.context_processor

@@ -1,19 +1,18 @@
-"""Retrain requests: stored in one transaction, never twice, and summed up for the page."""
+"""Retrain requests: stored in one transaction, never twice, cancelled, and settled when nothing is open."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from webapp.database import db, now, writing
 from webapp.region_items import open_retrains, rows_by_key
-from webapp.tables import OPEN_STATES, Retrain, RetrainItem
+from webapp.tables import OPEN_STATES, RegionItemRow, Retrain, RetrainItem
 
-DONE_STATES = ("promoted", "kept", "quarantined", "failed", "cancelled")
+RETRIED = ("failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,24 @@ def request_id_of(token: str, keys: Sequence[str]) -> str:
     return str(uuid5(NAMESPACE_URL, "\n".join([token, *sorted(keys)])))
 
 
-def store(token: str, keys: Sequence[str], asked_by: str) -> Stored:
+def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "") -> Stored:
     """Store a request for these region-items, unless the same form already did.
 
     Region-items that are in an unfinished retrain are left out. Keys must be known ones.
+
+    Args:
+        reason: why, in the planner's words.
     """
     request_id = request_id_of(token, keys)
     for _ in range(3):
         try:
-            return _store(request_id, list(dict.fromkeys(keys)), asked_by)
+            return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason)
         except IntegrityError:
             continue  # somebody else stored the same request or an overlapping one in between: look again
-    return _store(request_id, list(dict.fromkeys(keys)), asked_by)
+    return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason)
 
 
-def _store(request_id: str, keys: list[str], asked_by: str) -> Stored:
+def _store(request_id: str, keys: list[str], asked_by: str, reason: str) -> Stored:
     with writing():
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
@@ -61,9 +63,10 @@ def _store(request_id: str, keys: list[str], asked_by: str) -> Stored:
         if not wanted:
             return Stored(None, False, running)
         rows = rows_by_key(wanted)
-        retrain = Retrain(request_id=request_id, asked_by=asked_by, size=len(wanted), asked_at=now(), items=[
-            RetrainItem(key=key, position=position, version_before=rows[key].production_version)
-            for position, key in enumerate(wanted)])
+        retrain = Retrain(request_id=request_id, asked_by=asked_by, reason=reason, size=len(wanted), asked_at=now(),
+                          items=[RetrainItem(key=key, position=position, open_slot=1,
+                                             version_before=rows[key].production_version)
+                                 for position, key in enumerate(wanted)])
         db.session.add(retrain)
         db.session.flush()
     return Stored(retrain, True, running)
@@ -92,54 +95,30 @@ def close_item(item: RetrainItem, state: str, reason: str) -> None:
 
 def settle(retrain: Retrain) -> None:
     """Finish the retrain when nothing in it is open."""
-    if retrain.state in ("stored", "sent") and all(item.is_final for item in retrain.items):
-        retrain.finished_at = now()
-        untouched = {item.state for item in retrain.items} == {"cancelled"}
-        retrain.state = "cancelled" if untouched else "finished"
+    if retrain.is_finished:
+        return
+    states = set(db.session.scalars(
+        select(RetrainItem.state).where(RetrainItem.retrain_id == retrain.id).distinct()))
+    if states.isdisjoint(OPEN_STATES):
+        last = db.session.scalar(select(func.max(RetrainItem.finished_at)).where(
+            RetrainItem.retrain_id == retrain.id))
+        retrain.finished_at = max(last or now(), retrain.asked_at)
+        retrain.state = "cancelled" if states == {"cancelled"} else "finished"
         retrain.next_attempt_at = None
 
 
-@dataclass(frozen=True)
-class Progress:
-    """A retrain, summed up."""
-
-    retrain: Retrain
-    counts: dict[str, int]
-    """Region-items in each state; states without any are left out."""
-
-    @property
-    def total(self) -> int:
-        """Region-items in it."""
-        return self.retrain.size
-
-    @property
-    def done(self) -> int:
-        """Region-items that are decided, refused, failed or cancelled."""
-        return sum(self.counts.get(state, 0) for state in DONE_STATES)
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far, or took."""
-        return ((self.retrain.finished_at or now()) - self.retrain.asked_at).total_seconds()
-
-    @property
-    def can_be_cancelled(self) -> bool:
-        """Whether cancelling would still change anything."""
-        return not self.retrain.is_finished and self.retrain.cancel_asked_at is None and any(
-            self.counts.get(state) for state in ("queued", "training"))
+def open_items(retrain: Retrain) -> list[RetrainItem]:
+    """Those of its region-items that are not decided yet."""
+    return list(db.session.scalars(select(RetrainItem).where(
+        RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(OPEN_STATES)).order_by(RetrainItem.position)))
 
 
-def progress_of(retrain: Retrain) -> Progress:
-    """The retrain, summed up."""
-    return Progress(retrain, dict(Counter(item.state for item in retrain.items)))
-
-
-def newest(limit: int = 100, before: datetime | None = None) -> list[Retrain]:
-    """Retrains, newest first."""
-    query = select(Retrain).order_by(Retrain.asked_at.desc(), Retrain.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(Retrain.asked_at < before)
-    return list(db.session.scalars(query))
+def retry_keys(retrain: Retrain) -> list[str]:
+    """The region-items of the catalogue that failed in it or were cancelled."""
+    return list(db.session.scalars(
+        select(RetrainItem.key).join(RegionItemRow, RegionItemRow.key == RetrainItem.key)
+        .where(RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(RETRIED), RegionItemRow.in_catalogue)
+        .order_by(RetrainItem.position)))
 
 
 def seconds_of(item: RetrainItem) -> float | None:
@@ -147,9 +126,3 @@ def seconds_of(item: RetrainItem) -> float | None:
     if item.started_at is None:
         return None
     return max(((item.finished_at or now()) - item.started_at) / timedelta(seconds=1), 0.0)
-
-
-def unfinished() -> list[Retrain]:
-    """Retrains in which something is open, oldest first."""
-    open_ids = select(RetrainItem.retrain_id).where(RetrainItem.state.in_(OPEN_STATES))
-    return list(db.session.scalars(select(Retrain).where(Retrain.id.in_(open_ids)).order_by(Retrain.id)))

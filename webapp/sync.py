@@ -2,8 +2,8 @@
 
 Four loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
 catalogue become rows, and planners' adjustments go the other way; the registry's new production versions are tried and
-announced; outlooks are made of what changed; stored retrain requests go to Dagster and are followed there. Any of the
-three systems may be down.
+announced, and roll backs and pins are carried out there; outlooks are made of what changed; stored retrain requests go
+to Dagster and are followed there. Any of the three systems may be down.
 """
 
 import fcntl
@@ -30,6 +30,7 @@ from webapp.dagster_client import Dagster, DagsterClient, DagsterDownError
 from webapp.database import db
 from webapp.group_outlooks import refresh_due
 from webapp.ingest import read_catalogue, read_journal
+from webapp.model_acts import carry_out
 from webapp.model_files import ModelFiles
 from webapp.outbox import clear_dead_activities, follow_sent, send_stored
 from webapp.outlooks import make_due
@@ -51,6 +52,8 @@ SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS, OUTLOOK_SECONDS = 0.25, 0.5, 0.1, 
 GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0
 """How often totals are made anew at most: when no outlook waits, and while many do."""
 FOLLOW_SECONDS = 1.0
+ACT_SECONDS = 0.5
+"""How often is looked for a roll back or a pin that a person asked for."""
 CATALOGUE_SECONDS = 5.0
 DEAD_ACTIVITY_SECONDS = 15.0
 CHECK_SECONDS = 5.0
@@ -112,6 +115,8 @@ class RegistryLoop:
 
     def __init__(self, services: Services, registry: Registry) -> None:
         files = ModelFiles(registry, services.models)
+        self._registry, self._services, self._files = registry, services, files
+        self._acts = Paced(ACT_SECONDS)
         self._watch = Watch(registry, services, files)
         self._pooled_watch = PooledWatch(registry, services, files)
         self._look = Paced(LOOK_SECONDS)
@@ -125,6 +130,8 @@ class RegistryLoop:
         """Ask the registry one thing when that is due; announce what waits until the next look."""
         asked = False
         try:
+            if self._acts.is_due() and carry_out(self._registry, self._services, self._files):
+                self._look.again()  # what it changed is seen at once
             if self._look.is_due():
                 asked = True
                 self._look_or_begin()

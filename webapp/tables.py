@@ -180,12 +180,17 @@ class PooledRow(Base):
 
 
 class Retrain(Base):
-    """A planner's request to retrain region-items; stored first, sent later, once."""
+    """A request to retrain region-items: a planner's, stored first and sent later, once; or one that was made in
+    Dagster and is known from the journal."""
 
     __tablename__ = "retrain"
     id: Mapped[int] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(String(64), unique=True)
     asked_by: Mapped[str] = mapped_column(String(255))
+    source: Mapped[str] = mapped_column(String(20), default="planner", index=True)
+    """``planner``; ``automatic`` when a sensor or a schedule asked, ``engineer`` when somebody did in Dagster."""
+    reason: Mapped[str] = mapped_column(default="")
+    """Why, in the words of whoever asked; may be empty."""
     asked_at: Mapped[datetime] = mapped_column(default=now, index=True)
     size: Mapped[int]
     state: Mapped[str] = mapped_column(String(20), default="stored", index=True)
@@ -226,8 +231,10 @@ class RetrainItem(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(20), default="queued", index=True)
-    open_slot: Mapped[int | None] = mapped_column(default=1)
-    """1 while the state is open, else null: the index lets a region-item be in one open retrain only."""
+    open_slot: Mapped[int | None]
+    """1 while the state is open, else null: the index lets a region-item be in one open retrain only.
+
+    Null too where a retrain from Dagster works on what a planner's holds already."""
     closed_by_us: Mapped[bool] = mapped_column(default=False)
     """Closed because its run ended or was cancelled, not by an entry of the journal."""
     at: Mapped[str] = mapped_column(String(40), default="")
@@ -336,9 +343,9 @@ class ModelAct(Base):
     """Of the form; the same form sent twice is one act."""
     key: Mapped[str] = mapped_column(String(255), index=True)
     kind: Mapped[str] = mapped_column(String(20))
-    """``roll_back``, ``pin`` or ``unpin``."""
+    """``roll_back``, ``pin`` or ``unpin``; ``fetch`` when a version's files are only to be had here."""
     version: Mapped[int | None]
-    """Rolled back to, or pinned."""
+    """Rolled back to, pinned or fetched."""
     version_before: Mapped[int | None]
     reason: Mapped[str]
     asked_by: Mapped[str] = mapped_column(String(255))

@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import select
 
 from demand_assets.forecasting.pooled import ModelFilesError
-from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryEntry
+from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.registry import NotRegisteredError, Page
+from demand_assets.forecasting.registry_entry import RegistryEntry
 from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db, now, writing
 from webapp.evidence import note_best
@@ -55,6 +57,16 @@ class Registry(Protocol):
 
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
+
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
+                  card: dict[str, Any]) -> None:
+        """Put an older version in production again."""
+
+    def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
+        """Let the gate keep the version in production."""
+
+    def unpin(self, region_item: RegionItem) -> None:
+        """Let the gate decide again."""
 
 
 class Watch:
@@ -210,6 +222,10 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         row = rows.get(entry.region_item.key) or new_row(entry.region_item)
         row.candidate_version = entry.candidate
         row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
+        if entry.rolled_back:
+            row.decision, row.reason = "roll_back", roll_back_words(entry)
+        row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
+                                                           moment(entry.pinned_at))
         row.decided_at = moment(entry.decided_at)
         is_another = row.wanted_version != entry.production
         row.wanted_version = entry.production
@@ -247,6 +263,12 @@ def take_over(row: RegionItemRow) -> None:
     row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
     row.coverage_80 = summary.get("coverage_80")
     want_outlook(row)
+
+
+def roll_back_words(entry: RegistryEntry) -> str:
+    """Who rolled back from what, and why."""
+    told = entry.rolled_back
+    return f"rolled back from v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
 
 
 def moment(text: str | None) -> datetime | None:

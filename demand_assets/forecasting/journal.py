@@ -44,6 +44,8 @@ class Entry:
     numbers: dict[str, Any] = field(default_factory=dict)
     """What was measured: metrics, versions, dates, counts."""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    asked_by: str = ""
+    """Who or what asked for the run, as its tag in Dagster says."""
 
 
 class Journal:

@@ -41,6 +41,8 @@ class Observation:
     """What drifted most: ``demand`` or a driver."""
     volume: float
     """Units a period, over the last horizon."""
+    pinned: bool = False
+    """Whether a person said that it stays in production; then nothing is asked for by itself."""
 
     @property
     def decay(self) -> float:
@@ -107,7 +109,7 @@ def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, regio
 
 
 def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region_item: RegionItem,
-            promoted_at: datetime, now: datetime) -> Observation:
+            promoted_at: datetime, now: datetime, pinned: bool = False) -> Observation:
     """Measure a production model on what has become known since its training.
 
     Args:
@@ -125,7 +127,8 @@ def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region
     recent = series.demand[max(series.known - dataset.horizon, 0): series.known]
     return Observation(region_item=region_item, version=model.version or 0, observed_at=now, promoted_at=promoted_at,
                        new_periods=new, wape=measured, wape_backtest=model.card.wape, bias=its_bias, drift=drift,
-                       drifted=drifted, volume=float(np.nanmean(recent)) if (~np.isnan(recent)).any() else 0.0)
+                       drifted=drifted, volume=float(np.nanmean(recent)) if (~np.isnan(recent)).any() else 0.0,
+                       pinned=pinned)
 
 
 def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetime,
@@ -141,6 +144,7 @@ def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetim
     cool_down = timedelta(hours=rules.cool_down_hours)
     nominated = [Nomination(one.region_item, reason, one.decay * max(one.volume, 1e-9)) for one in observations
                  if now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
+                 and not one.pinned
                  and (reason := _reason(one, dataset, now))]
     first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
     return first_things_first[:rules.budget_per_tick]

@@ -11,9 +11,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -25,7 +24,22 @@ from demand_assets.forecasting.object_store import ObjectStoreDownError, object_
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import BadNameError, RegionItem, escape, pooled_name
-from demand_assets.forecasting.registration import CANDIDATE, TrainingBatch, decision_tags, iso_now, local_path
+from demand_assets.forecasting.registration import (
+    CANDIDATE,
+    TAG_LENGTH,
+    TrainingBatch,
+    decision_tags,
+    iso_now,
+    local_path,
+)
+from demand_assets.forecasting.registry_entry import (
+    RegistryEntry,
+    decided,
+    described,
+    pinned,
+    rolled_back,
+    unpinned,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,30 +57,6 @@ class RegistryDownError(RuntimeError):
 
 class NotRegisteredError(LookupError):
     """No such model, version or alias."""
-
-
-@dataclass(frozen=True)
-class RegistryEntry:
-    """What the registry says of one region-item."""
-
-    region_item: RegionItem
-    name: str
-    production: int | None
-    candidate: int | None
-    previous: int | None = None
-    """The version that production replaced."""
-    promoted_at: str | None = None
-    """When production was promoted, ISO, UTC."""
-    decided_at: str | None = None
-    decided: int | None = None
-    """The version that the gate decided on last."""
-    decision: str = ""
-    """The last decision of the gate: ``promote``, ``keep`` or none yet."""
-    reason: str = ""
-    summary: dict[str, Any] = field(default_factory=dict)
-    """The production version's card."""
-    source: str = ""
-    """Where the production version's files are; empty when it was promoted before this was noted."""
 
 
 @dataclass(frozen=True)
@@ -298,21 +288,76 @@ class Registry:
             source: where the version's files are; looked up unless given.
         """
         name, now = region_item.model_name(self.dataset), iso_now()
-        before = before or self.entry(region_item)
+        before = before or self.entry(region_item) or RegistryEntry(region_item, name, None, None)
         if not is_told:
             for key, value in decision_tags(decision, {"decided_at": now, "request_id": request_id}).items():
                 self.client.set_model_version_tag(name, str(version), key, value)
-        served = asdict(before) if before else {}
-        description = {"decided": version, "decision": decision.verdict, "reason": decision.reason, "decided_at": now,
-                       "promoted_at": served.get("promoted_at"), "previous": served.get("previous"),
-                       "summary": served.get("summary", {}), "source": served.get("source", "")}
         if decision.verdict == "promote":
-            replaced = served.get("production")
-            description |= {"promoted_at": now, "summary": {key: _json_value(value) for key, value in card.items()},
-                            "previous": replaced if replaced != version else served.get("previous"),
-                            "source": source or self._version(name, version).source}
+            source = source or str(self._version(name, version).source)
             self.models.set_registered_model_alias(name, PRODUCTION, str(version))
-        self.models.update_registered_model(name, json.dumps(description, ensure_ascii=False))
+        after = decided(before, version, decision, card, source, now)
+        self.models.update_registered_model(name, json.dumps(described(after), ensure_ascii=False))
+
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
+                  card: dict[str, Any]) -> None:
+        """Put an older version in production again: recorded on it, the alias moved, the model dated.
+
+        What the gate decided last stays decided, so that the version that is left is not judged and promoted again.
+        Each step may be repeated, as those of ``record_decision``.
+
+        Args:
+            replaced: the version that is rolled back from.
+            by: who asked.
+            card: the version's card.
+        Raises: ActRefusedError: another version is in production meanwhile. NotRegisteredError: there is no such
+            version. RegistryDownError: MLflow does not answer.
+        """
+        with self._asked_once():
+            entry, now = self._known(region_item), iso_now()
+            source = str(self._version(entry.name, version).source)
+            after = rolled_back(entry, version, replaced, by, reason, card, source, now)
+            words = json.dumps({"by": by, "reason": reason, "at": now, "from": replaced, "to": version},
+                               ensure_ascii=False)[:TAG_LENGTH]
+            self.client.set_model_version_tag(entry.name, str(version), "rolled_back", words)
+            self.models.set_registered_model_alias(entry.name, PRODUCTION, str(version))
+            self.models.update_registered_model(entry.name, json.dumps(described(after), ensure_ascii=False))
+
+    def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
+        """Let the gate keep the version in production whatever comes, until it is unpinned.
+
+        Raises: ActRefusedError: another version is in production. NotRegisteredError: no model is registered.
+            RegistryDownError: MLflow does not answer.
+        """
+        with self._asked_once():
+            after = pinned(self._known(region_item), version, by, reason, iso_now())
+            self.models.update_registered_model(after.name, json.dumps(described(after), ensure_ascii=False))
+
+    def unpin(self, region_item: RegionItem) -> None:
+        """Let the gate decide on candidates again.
+
+        Raises: NotRegisteredError: no model is registered. RegistryDownError: MLflow does not answer.
+        """
+        with self._asked_once():
+            after = unpinned(self._known(region_item))
+            self.models.update_registered_model(after.name, json.dumps(described(after), ensure_ascii=False))
+
+    def _known(self, region_item: RegionItem) -> RegistryEntry:
+        found = self.entry(region_item)
+        if found is None:
+            raise NotRegisteredError(f"no model is registered for {region_item}")
+        return found
+
+    @contextmanager
+    def _asked_once(self) -> Iterator[None]:
+        """What MLflow's silence means, said as ``page`` says it."""
+        from mlflow.exceptions import MlflowException
+
+        if not self.is_up():
+            raise RegistryDownError(f"MLflow does not answer at {self._uri}")
+        try:
+            yield
+        except (MlflowException, requests.RequestException) as error:
+            raise RegistryDownError(f"MLflow at {self._uri} stopped answering: {error}") from error
 
     def _entry(self, found: "RegisteredModel") -> RegistryEntry | None:
         """The entry of a registered model; None when it is not of this dataset."""
@@ -322,10 +367,10 @@ class Registry:
             _, region_item = RegionItem.from_model_name(found.name)
         except BadNameError:
             return None
-        described = json.loads(found.description) if found.description else {}
+        told = json.loads(found.description) if found.description else {}
         aliases = {alias: int(version) for alias, version in found.aliases.items()}
         return RegistryEntry(region_item=region_item, name=found.name, production=aliases.get(PRODUCTION),
-                             candidate=aliases.get(CANDIDATE), **described)
+                             candidate=aliases.get(CANDIDATE), **told)
 
     def _version(self, name: str, version: int) -> "ModelVersion":
         from mlflow.exceptions import MlflowException
@@ -366,8 +411,3 @@ class Registry:
 def opened(uri: str, dataset: str, artifacts: str | None) -> Registry:
     """The registry of a process that is sent one again and again; it keeps its connection and its pooled models."""
     return Registry(uri, dataset, artifacts)
-
-
-def _json_value(value: Any) -> Any:
-    """The value, or None for a number that JSON does not know."""
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -57,6 +57,13 @@ def test_a_good_model_is_left_alone(daily: Dataset) -> None:
     assert nominate([FINE], daily, NOW, {}) == []
 
 
+def test_a_pinned_model_is_not_retrained_by_itself(daily: Dataset) -> None:
+    decayed = replace(FINE, wape=0.5)
+
+    assert len(nominate([decayed], daily, NOW, {})) == 1
+    assert nominate([replace(decayed, pinned=True)], daily, NOW, {}) == []
+
+
 def test_the_largest_decay_times_volume_goes_first_within_the_budget(daily: Dataset) -> None:
     dataset = daily.model_copy(update={"retraining": Retraining(budget_per_tick=1)})
     small_but_bad = replace(FINE, wape=0.5, volume=1.0)

@@ -15,6 +15,7 @@ from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError
+from demand_assets.forecasting.registry_entry import RegistryEntry, held_by_pin, pinned, unpinned
 from demand_assets.forecasting.training import train
 from tests.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
@@ -186,3 +187,40 @@ def test_a_model_is_loaded_with_the_pooled_version_it_stands_on(registry: Regist
 
     assert registry.pooled_production() == 2
     assert loaded.pooled.version == loaded.card.pooled_version == 1
+
+
+def test_a_roll_back_is_written_on_the_version_and_leaves_what_was_decided(registry: Registry,
+                                                                           model: ForecastModel) -> None:
+    for _ in range(2):
+        promote(registry, KETTLES, register(registry, KETTLES, model), model)
+
+    registry.roll_back(KETTLES, 1, 2, "ada@example.com", "v2 is too high", asdict(model.card))
+
+    told = json.loads(registry.tags(KETTLES, 1)["rolled_back"])
+    assert (told["by"], told["reason"], told["from"], told["to"]) == ("ada@example.com", "v2 is too high", 2, 1)
+    entry = registry.entry(KETTLES)
+    assert (entry.decided, entry.decision) == (2, "promote")
+    assert entry.summary["trained_to"] == model.card.trained_to
+    assert entry.source == registry.versions(KETTLES)[1].source
+
+
+def test_a_decision_leaves_the_pin(registry: Registry, model: ForecastModel) -> None:
+    promote(registry, KETTLES, register(registry, KETTLES, model), model)
+    registry.pin(KETTLES, 1, "ada@example.com", "Christmas")
+
+    registry.record_decision(KETTLES, register(registry, KETTLES, model), Decision("keep", "pinned"), "r2", {})
+
+    assert registry.entry(KETTLES).pinned_reason == "Christmas"
+
+
+def test_a_pin_keeps_what_serves_and_tells_the_candidates_merit() -> None:
+    entry = pinned(RegistryEntry(KETTLES, "shop.north.kettles", 1, 2), 1, "ada@example.com", "Christmas", "2026-11-23")
+
+    held = held_by_pin(entry, PROMOTE)
+
+    assert held.verdict == "keep"
+    assert held.reason == "pinned by ada@example.com: Christmas; the candidate would have been promoted: better"
+    assert held.numbers == PROMOTE.numbers
+    assert "would not have been promoted either: worse" in held_by_pin(entry, Decision("keep", "worse")).reason
+    assert held_by_pin(unpinned(entry), PROMOTE) is PROMOTE
+    assert held_by_pin(None, PROMOTE) is PROMOTE

@@ -143,6 +143,72 @@ def test_a_candidate_is_judged_again_when_another_run_promoted_meanwhile(pipelin
     assert entry.promoted_at is not None
 
 
+class PinnedMeanwhile(Registry):
+    """A person pins version 1 while a later candidate is judged."""
+
+    has_pinned = False
+
+    def load(self, region_item: RegionItem, version: int) -> ForecastModel:
+        if not self.has_pinned:
+            self.has_pinned = True
+            self.pin(region_item, 1, "ada", "Christmas")
+        return super().load(region_item, version)
+
+
+def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instance: dg.DagsterInstance,
+                                                     resource: PipelineResource, keys: list[str]) -> None:
+    one = RegionItem.from_key(keys[0])
+    run(instance, resource, ASSETS, keys=keys[:1])
+    pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "", {})
+    pipeline.registry.pin(one, 1, "ada", "Christmas")
+
+    run(instance, resource, ASSETS, keys=keys[:1], request_id="a planner's")
+    carried_to_candidate(pipeline, one, Asked("another's"))
+    promote.execute_in_process(instance=instance, resources={"pipeline": resource},
+                               run_config=selection_config(keys[:1], op="judge"))
+
+    kept = {entry.request_id: entry.reason for entry in journal(pipeline) if entry.step == "kept" and entry.request_id}
+    assert set(kept) == {"a planner's", "another's"}
+    assert all(reason.startswith("pinned by ada: Christmas; the candidate would") for reason in kept.values())
+    entry = pipeline.registry.entry(one)
+    assert (entry.production, entry.candidate, entry.pinned_by) == (1, 3, "ada")
+
+
+def test_a_pin_that_comes_while_a_candidate_is_judged_counts(pipeline: Pipeline, settings: Settings,
+                                                             keys: list[str]) -> None:
+    one = RegionItem.from_key(keys[0])
+    carried_to_candidate(pipeline, one, Asked())
+    pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "", {})
+    carried_to_candidate(pipeline, one, Asked())
+    registry = PinnedMeanwhile(settings.registry_uri, "shop", f"{settings.folder}/mlflow/artifacts")
+
+    outcome, = replace(pipeline, registry=registry).carry([one], {"production_model"}, Asked())
+
+    assert outcome.reason.startswith("pinned by ada: Christmas")
+    assert registry.entry(one).production == 1
+
+
+def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
+        pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
+    one = RegionItem.from_key(keys[0])
+    for version in (1, 2):
+        carried_to_candidate(pipeline, one, Asked())
+        pipeline.registry.record_decision(one, version, Decision("promote", "better"), "", {})
+    pipeline.registry.roll_back(one, 1, 2, "ada", "too high", {})
+
+    promote.execute_in_process(instance=instance, resources={"pipeline": resource},
+                               run_config=selection_config(keys[:1], op="judge"))
+
+    entry = pipeline.registry.entry(one)
+    assert (entry.production, entry.candidate, entry.decided) == (1, 2, 2)
+
+
+def test_the_journal_says_who_asked(pipeline: Pipeline, keys: list[str]) -> None:
+    list(pipeline.carry([RegionItem.from_key(keys[0])], set(ASSETS), Asked("r1", "run1", "sensor: new demand")))
+
+    assert {entry.asked_by for entry in journal(pipeline)} == {"sensor: new demand"}
+
+
 def test_a_retrain_whose_candidate_was_replaced_before_it_was_judged_comes_to_an_end(pipeline: Pipeline,
                                                                                      keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])

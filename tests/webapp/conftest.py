@@ -26,6 +26,7 @@ from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
 from webapp.accounts import create_user
 from webapp.ingest import read_catalogue, read_journal
+from webapp.model_acts import carry_out
 from webapp.model_files import ModelFiles
 from webapp.outbox import follow_sent, send_stored
 from webapp.outlooks import due_keys, make
@@ -207,6 +208,11 @@ class Background:
         """Make every outlook that is due."""
         with self.app.app_context():
             make(self.services, due_keys(1000))
+
+    def act(self) -> None:
+        """Carry out what people asked for of models."""
+        with self.app.app_context():
+            carry_out(self.registry, self.services, ModelFiles(self.registry, self.services.models))
 
     def watch(self, sweep: bool = False) -> None:
         with self.app.app_context():

@@ -9,8 +9,11 @@ from typing import Any
 
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import PooledModel
+from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryDownError, RegistryEntry
+from demand_assets.forecasting.registration import iso_now
+from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryDownError
+from demand_assets.forecasting.registry_entry import RegistryEntry, decided, pinned, rolled_back, unpinned
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 
 
@@ -118,10 +121,9 @@ class FakeRegistry:
         model.save(target)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         card = summary or {key: value if value == value else None for key, value in asdict(model.card).items()}
-        self._set(RegistryEntry(region_item, name, production=version, candidate=version,
-                                previous=before.production if before else None,
-                                promoted_at=at, decided_at=decided_at or at,
-                                decision="promote", reason="better", summary=card, source=str(target)))
+        after = decided(before or RegistryEntry(region_item, name, None, None), version, Decision("promote", "better"),
+                        card, str(target), at)
+        self._set(replace(after, production=version, candidate=version, decided_at=decided_at or at))
         return version
 
     def promote_pooled(self, model: PooledModel) -> int:
@@ -144,7 +146,30 @@ class FakeRegistry:
     def keep(self, region_item: RegionItem, reason: str) -> None:
         """Record that a new candidate was judged and not promoted."""
         entry = self._entries[region_item.model_name(self._dataset)][1]
-        self._set(replace(entry, candidate=(entry.candidate or 0) + 1, decision="keep", reason=reason))
+        self._set(replace(entry, candidate=(entry.candidate or 0) + 1, decided=(entry.candidate or 0) + 1,
+                          decision="keep", reason=reason))
+
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
+                  card: dict[str, Any]) -> None:
+        entry = self._known(region_item)
+        source = self._folder / entry.name / str(version)
+        if not source.exists():
+            raise NotRegisteredError(f"{entry.name} has no version {version}")
+        after = rolled_back(entry, version, replaced, by, reason, card, str(source), iso_now())
+        self._set(replace(after, production=version))
+
+    def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
+        self._set(pinned(self._known(region_item), version, by, reason, iso_now()))
+
+    def unpin(self, region_item: RegionItem) -> None:
+        self._set(unpinned(self._known(region_item)))
+
+    def _known(self, region_item: RegionItem) -> RegistryEntry:
+        self._answer()
+        name = region_item.model_name(self._dataset)
+        if name not in self._entries:
+            raise NotRegisteredError(f"no model is registered for {region_item}")
+        return self._entries[name][1]
 
     def damage(self, region_item: RegionItem, version: int) -> None:
         """Break the files of one version."""

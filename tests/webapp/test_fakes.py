@@ -18,9 +18,9 @@ from demand_assets.forecasting.registry import (
     Page,
     Registry,
     RegistryDownError,
-    RegistryEntry,
     ask_once,
 )
+from demand_assets.forecasting.registry_entry import ActRefusedError, RegistryEntry
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from tests.webapp.graphql_server import GraphQL, serving
@@ -124,6 +124,59 @@ def test_the_pooled_model_in_production_is_told(registry: Any, promote: Promote,
     assert PooledModel.load(path, 1, latest_only=True).version == 1
 
 
+def test_a_roll_back_puts_an_older_version_in_production_and_says_who_and_why(registry: Any, promote: Promote) -> None:
+    promote(KETTLE), promote(KETTLE)
+    registry.roll_back(KETTLE, 1, 2, "an admin", "v2 is too high", {"wape": 0.3})
+
+    entry = newest(registry)[KETTLE.model_name("shop")]
+    assert (entry.production, entry.previous, entry.candidate, entry.decided) == (1, 2, 2, 2)
+    assert entry.summary == {"wape": 0.3}
+    assert {name: entry.rolled_back[name] for name in ("by", "reason", "from")} == {
+        "by": "an admin", "reason": "v2 is too high", "from": 2}
+    assert entry.source.rstrip("/").endswith(("/1", "kettle"))
+
+    promote(KETTLE)
+    assert newest(registry)[KETTLE.model_name("shop")].rolled_back == {}
+
+
+def test_rolling_back_twice_is_rolling_back_once(registry: Any, promote: Promote) -> None:
+    promote(KETTLE), promote(KETTLE), promote(KETTLE)
+    for _ in range(2):
+        registry.roll_back(KETTLE, 1, 3, "an admin", "why", {})
+
+    entry = newest(registry)[KETTLE.model_name("shop")]
+    assert (entry.production, entry.previous) == (1, 3)
+
+
+def test_an_act_on_a_version_that_is_not_in_production_any_more_is_refused(registry: Any, promote: Promote) -> None:
+    promote(KETTLE), promote(KETTLE), promote(KETTLE)
+
+    with pytest.raises(ActRefusedError, match="v3 is in production meanwhile, not v2"):
+        registry.roll_back(KETTLE, 1, 2, "an admin", "why", {})
+    with pytest.raises(ActRefusedError, match="v3 is in production meanwhile, not v2"):
+        registry.pin(KETTLE, 2, "an admin", "why")
+    with pytest.raises(NotRegisteredError):
+        registry.roll_back(KETTLE, 9, 3, "an admin", "why", {})
+    with pytest.raises(NotRegisteredError):
+        registry.pin(ODD, 1, "an admin", "why")
+    assert newest(registry)[KETTLE.model_name("shop")].production == 3
+
+
+def test_a_pin_is_told_until_it_is_taken_off_or_another_version_is_rolled_back_to(registry: Any,
+                                                                                  promote: Promote) -> None:
+    promote(KETTLE), promote(KETTLE)
+
+    registry.pin(KETTLE, 2, "an admin", "Christmas")
+    entry = newest(registry)[KETTLE.model_name("shop")]
+    assert (entry.pinned_by, entry.pinned_reason, entry.production) == ("an admin", "Christmas", 2)
+    assert entry.pinned_at is not None
+    registry.unpin(KETTLE)
+    assert newest(registry)[KETTLE.model_name("shop")].pinned_by == ""
+    registry.pin(KETTLE, 2, "an admin", "again")
+    registry.roll_back(KETTLE, 1, 2, "an admin", "why", {})
+    assert newest(registry)[KETTLE.model_name("shop")].pinned_by == ""
+
+
 def test_a_registry_that_is_down_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
         monkeypatch.setenv(name, "7")  # undone after the test
@@ -137,6 +190,12 @@ def test_a_registry_that_is_down_says_so(tmp_path: Path, monkeypatch: pytest.Mon
             registry.pooled_production()
         with pytest.raises(RegistryDownError):
             registry.fetch("shop.north.kettle", 1, tmp_path / "cache")
+        with pytest.raises(RegistryDownError):
+            registry.roll_back(KETTLE, 1, 2, "an admin", "why", {})
+        with pytest.raises(RegistryDownError):
+            registry.pin(KETTLE, 1, "an admin", "why")
+        with pytest.raises(RegistryDownError):
+            registry.unpin(KETTLE)
 
 
 @pytest.fixture

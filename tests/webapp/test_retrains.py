@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ from flask.testing import FlaskClient
 
 from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, hidden, page, post, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
@@ -288,7 +290,7 @@ def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskC
     background.send()
     background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
 
-    assert re.search(r"#1 .* planner@example.com finished 1 1 kept", text_of(page(client.get("/retrains")).tbody))
+    assert re.search(r"#1 .* planner@example.com – finished 1 1 kept", text_of(page(client.get("/retrains")).tbody))
 
 
 def test_a_decision_that_the_journal_lost_is_taken_from_the_registry(app: Flask, client: FlaskClient,
@@ -303,3 +305,257 @@ def test_a_decision_that_the_journal_lost_is_taken_from_the_registry(app: Flask,
 
     assert items(client) == {str(KETTLE): "promoted"}
     assert state(client) == "finished"
+
+
+def listed(client: FlaskClient, **filters: str) -> list[str]:
+    """Number of each retrain of the list, as it stands."""
+    soup = page(client.get("/retrains", query_string=filters))
+    return [text_of(row.th) for row in soup.select("#retrains tbody tr")]
+
+
+def test_what_a_sensor_or_an_engineer_asked_for_is_listed_with_who_and_why(client: FlaskClient,
+                                                                           background: Background) -> None:
+    by_sensor, by_engineer = "sensor: new demand, age", "an engineer"
+    background.journal(
+        Entry(KETTLE, "started", "sensor-1", "run1", asked_by=by_sensor, at="2026-06-30T10:00:00.000+00:00"),
+        Entry(ODD, "started", "sensor-1", "run1", asked_by=by_sensor, at="2026-06-30T10:00:00.000+00:00"))
+    background.journal(
+        Entry(KETTLE, "trained", "sensor-1", "run1", numbers={"version": 1}, asked_by=by_sensor),
+        Entry(KETTLE, "kept", "sensor-1", "run1", reason="worse", numbers={"version": 1}, asked_by=by_sensor))
+
+    words = text_of(page(client.get("/retrains")).tbody)
+    assert re.search(r"#1 .* sensor new demand, age running 2 1 kept, 1 training", words)
+    assert items(client) == {str(KETTLE): "kept", str(ODD): "training"}
+
+    background.journal(Entry(ODD, "failed", "sensor-1", "run1", reason="no", asked_by=by_sensor),
+                       Entry(KETTLE, "trained", "", "run2", numbers={"version": 2}, asked_by=by_engineer))
+    assert state(client) == "finished"
+    assert listed(client, by="automatic") == ["#1"]
+    assert listed(client, by="engineer") == ["#2"]
+    assert listed(client, by="planner") == []
+
+
+def test_a_run_that_only_takes_in_demand_is_no_retrain(client: FlaskClient, background: Background) -> None:
+    background.journal(Entry(KETTLE, "started", "", "run1"), Entry(KETTLE, "validated", "", "run1"))
+
+    assert listed(client) == []
+
+
+def test_a_journal_from_before_who_asked_was_written_is_told_by_the_requests_name(client: FlaskClient,
+                                                                                  background: Background) -> None:
+    background.journal(Entry(KETTLE, "started", "train-1", "run1"), Entry(ODD, "started", "sensor-2", "run2"))
+
+    words = text_of(page(client.get("/retrains")).tbody)
+    assert "make train" in words
+    assert "sensor" in words
+
+
+def test_a_region_item_that_a_sensor_retrains_is_not_asked_again(client: FlaskClient, background: Background) -> None:
+    background.journal(Entry(KETTLE, "started", "sensor-1", "run1", asked_by="sensor: age"))
+
+    asked = ask_for_retrain(client, [KETTLE.key])
+
+    assert asked.location == "/retrains/1"
+    assert "an unfinished retrain holds 1 region-item" in text_of(page(client.get(asked.location)))
+    assert listed(client) == ["#1"]
+
+
+def test_a_sensor_may_take_up_what_a_planner_waits_for(app: Flask, client: FlaskClient, background: Background,
+                                                       dagster: FakeDagster) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.journal(Entry(KETTLE, "started", "sensor-1", "run1", asked_by="sensor: age"),
+                       Entry(KETTLE, "kept", "sensor-1", "run1", asked_by="sensor: age"))
+    background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
+
+    assert items(client, 1) == items(client, 2) == {str(KETTLE): "kept"}
+
+
+def test_a_dead_run_of_a_sensor_is_closed(app: Flask, client: FlaskClient, background: Background,
+                                          dagster: FakeDagster) -> None:
+    background.journal(Entry(KETTLE, "started", "sensor-1", "gone", asked_by="sensor: age"))
+    background.follow()
+    let_time_pass(app, seconds=20)
+    background.follow()
+
+    assert items(client) == {str(KETTLE): "failed"}
+    assert listed(client, show="failed") == ["#1"]
+
+
+def test_the_list_is_paged_and_filtered(app: Flask, client: FlaskClient) -> None:
+    for number in range(26):
+        ask_for_retrain(client, [REGION_ITEMS[number].key])
+
+    assert listed(client) == [f"#{number}" for number in range(26, 1, -1)]
+    assert listed(client, page="2") == listed(client, page="9") == ["#1"]
+    assert len(listed(client, show="mine")) == len(listed(client, show="running")) == 25
+    assert listed(client, show="failed") == []
+    assert "Nothing matches" in text_of(page(client.get("/retrains?show=failed")))
+    for wrong in ("show=nothing", "by=nobody", "page=0", "page=x"):
+        assert client.get(f"/retrains?{wrong}").status_code == 422
+
+
+def test_a_page_that_has_everything_is_sent_nothing(app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    background.send()
+    for url, where in (("/retrains/1/progress", "#retrain-1"), ("/retrains", "#retrains")):
+        live = page(client.get(url)).select_one(where)
+        assert live is not None
+        asks = str(live["hx-get"])
+        assert client.get(asks).status_code == 204
+
+        background.journal(Entry(SCATTERED[len(where) % 2], "started", requests_stored(app)[0]))
+
+        changed = client.get(asks)
+        assert changed.status_code == 200
+        assert page(changed).select_one(where) is not None
+
+
+def test_an_update_tells_screen_readers_how_far_it_is(client: FlaskClient) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+
+    said = page(client.get("/retrains/1")).select_one("#retrain-said")
+    update = page(client.get("/retrains/1/progress?seen=older")).select_one("#retrain-said[hx-swap-oob]")
+
+    assert said is not None
+    assert said["aria-live"] == "polite"
+    assert text_of(update) == "Waiting to be sent, 0 % done."
+
+
+def test_region_items_are_paged_and_filtered_by_state(app: Flask, client: FlaskClient, background: Background) -> None:
+    many = [RegionItem("east", f"pan {n:03}") for n in range(60)]
+    background.catalogue(*REGION_ITEMS, *many)
+    ask_for_retrain(client, [], everything="1", q="pan")
+    background.journal(Entry(many[3], "failed", requests_stored(app)[0], reason="no"))
+
+    assert len(items(client)) == 50
+    second = page(client.get("/retrains/1/progress?page=2"))
+    assert len(second.select("tbody tr")) == 10
+    failed = page(client.get("/retrains/1/progress?state=failed"))
+    assert [text_of(row.th) for row in failed.select("tbody tr")] == [str(many[3])]
+    assert [text_of(link) for link in failed.select(".state-link")] == ["1 failed", "59 queued", "show all"]
+    assert "None is promoted" in text_of(page(client.get("/retrains/1/progress?state=promoted")))
+    assert client.get("/retrains/1?state=gone").status_code == 422
+
+
+def test_the_gates_numbers_stand_side_by_side(app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.journal(Entry(KETTLE, "kept", requests_stored(app)[0], "run7", "not better", {
+        "version": 2, "replaced": 1, "wape": 0.21, "wape_production": 0.2, "wape_seasonal_naive": 0.3, "bias": -0.05,
+        "coverage_80": 0.79, "total_periods": 7, "wape_totals": 0.11, "wape_totals_production": 0.1,
+        "wape_totals_seasonal_naive": 0.15}))
+
+    told = line(client, KETTLE)
+    assert "21.0 % 20.0 % 30.0 % −5.0 % 79 %" in told
+    assert "totals of 7 periods: candidate 11.0 %, production 10.0 %, seasonal naive 15.0 %" in told
+    links = {text_of(link): str(link["href"]) for link in page(client.get("/retrains/1")).select("tbody a")}
+    assert links["Run"] == "http://dagster.test/runs/run7"
+    assert links["v2 in MLflow"].endswith("/#/models/shop.north.kettle/versions/2")
+
+
+def test_what_was_too_short_is_said_once(app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    reason = "too short for a model of its own: 3 periods. The pooled model serves it until its own passes the gate."
+    background.journal(Entry(KETTLE, "kept", requests_stored(app)[0], reason=reason))
+
+    assert line(client, KETTLE).count("pooled model") == 1
+
+
+def test_a_planner_says_why(client: FlaskClient) -> None:
+    ask_for_retrain(client, [KETTLE.key], reason="  the promo  was missed ")
+
+    assert "Why: the promo was missed" in text_of(page(client.get("/retrains/1")))
+    assert "the promo was missed" in text_of(page(client.get("/retrains")).tbody)
+    assert ask_for_retrain(client, [ODD.key], reason="x" * 301).status_code == 422
+
+
+def test_what_failed_is_tried_again_by_the_rules_of_any_request(app: Flask, client: FlaskClient,
+                                                                background: Background) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED), reason="stale")
+    a, b, c, d = SCATTERED
+    request_id = requests_stored(app)[0]
+    background.journal(Entry(a, "failed", request_id, reason="no"), Entry(b, "failed", request_id, reason="no"),
+                       Entry(c, "kept", request_id), Entry(d, "promoted", request_id, numbers={"version": 2}))
+    soup = page(client.get("/retrains/1"))
+    assert "Retry the 2 failed" in text_of(soup)
+    token = hidden(soup, "token")
+
+    first, again = (post(client, "/retrains/1/retry", {"token": token}, form_on="/retrains/1") for _ in range(2))
+
+    assert first.location == again.location == "/retrains/2"
+    assert set(items(client, 2)) == {str(a), str(b)}
+    assert "Why: retry of 2 region-items of #1: stale" in text_of(page(client.get("/retrains/2")))
+    other = post(client, "/retrains/1/retry", {"token": "t" * 32}, form_on="/retrains/1")
+    assert other.location == "/retrains/2"  # they are in an unfinished retrain
+    assert "an unfinished retrain holds 2" in text_of(page(client.get(other.location)))
+    assert len(requests_stored(app)) == 2
+
+
+def test_where_nothing_failed_nothing_is_tried_again(client: FlaskClient) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+
+    response = post(client, "/retrains/1/retry", {"token": "t" * 32})
+
+    assert "Nothing failed in this retrain" in text_of(page(client.get(response.location)))
+
+
+def test_the_forecast_before_and_after_is_drawn_by_both_versions(app: Flask, client: FlaskClient,
+                                                                 background: Background, registry: FakeRegistry,
+                                                                 model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    background.watch(sweep=True)
+    ask_for_retrain(client, [KETTLE.key, ODD.key])
+    registry.promote(KETTLE, model)
+    background.watch()
+    background.journal(
+        Entry(KETTLE, "promoted", requests_stored(app)[0], numbers={"version": 2, "replaced": 1}),
+        Entry(ODD, "kept", requests_stored(app)[0], numbers={"version": 1, "replaced": None}))
+
+    url = f"/retrains/1/forecast?ri={KETTLE.key}"
+    soup = page(client.get(url))
+    drawn = json.loads(soup.select_one(".compare-data").text)  # type: ignore[union-attr]
+    assert [line["name"] for line in drawn["lines"]] == ["Before: v1", "After: v2"]
+    assert [len(line["rows"]) for line in drawn["lines"]] == [14, 14]
+    assert re.search(r"after, 0(\.0)? units", text_of(soup).replace(" ,", ","))  # the same model twice
+    part = client.get(url, headers={"HX-Request": "true"})
+    assert "<html" not in part.text
+    assert "no candidate of this retrain was promoted" in client.get(f"/retrains/1/forecast?ri={ODD.key}").text
+    assert client.get("/retrains/1/forecast?ri=north|nothing").status_code == 404
+
+
+def test_a_first_model_is_drawn_against_what_stood_in_for_it(app: Flask, client: FlaskClient, background: Background,
+                                                             registry: FakeRegistry, model: ForecastModel) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    registry.promote(KETTLE, model)
+    background.watch(sweep=True)
+    background.journal(Entry(KETTLE, "promoted", requests_stored(app)[0], numbers={"version": 1, "replaced": None}))
+
+    assert "Before: seasonal naive" in client.get(f"/retrains/1/forecast?ri={KETTLE.key}").text
+
+
+def test_versions_whose_files_are_gone_are_told(app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.journal(Entry(KETTLE, "promoted", requests_stored(app)[0], numbers={"version": 3, "replaced": 2}))
+
+    assert "The files of v2 are not here" in client.get(f"/retrains/1/forecast?ri={KETTLE.key}").text
+
+
+def test_pinned_models_are_told_before_they_are_retrained(app: Flask, client: FlaskClient, background: Background,
+                                                          registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    registry.pin(KETTLE, 1, "ada@example.com", "Christmas")
+    background.watch(sweep=True)
+
+    asked = ask_for_retrain(client, [KETTLE.key, ODD.key], reason="why not")
+    words = text_of(page(asked))
+    assert "1 model of the 2 selected is pinned" in words
+    assert "pinned by ada@example.com: Christmas" in words
+    assert requests_stored(app) == []
+
+    fields = {str(field["name"]): str(field["value"]) for field in page(asked).select("form input[name]")
+              if field["name"] != "ri"} | {"ri": [KETTLE.key, ODD.key]}
+    post(client, "/retrains", {**fields, "pinned": "leave"})
+    assert set(items(client, 1)) == {str(ODD)}
+    assert "why not" in text_of(page(client.get("/retrains/1")))
+    ask_for_retrain(client, [KETTLE.key], pinned="include")
+    assert set(items(client, 2)) == {str(KETTLE)}
+    assert ask_for_retrain(client, [KETTLE.key], pinned="leave").status_code == 422
