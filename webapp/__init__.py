@@ -8,7 +8,7 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import accounts, errors, forecasts, health, overview, page_words, retrains, safety
+from webapp import accounts, errors, forecasts, health, overview, page_words, retrains, safety, scenarios
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         overview.bp,
         forecasts.bp,
+        scenarios.bp,
         retrains.bp,
         accounts.bp,
         health.bp,

@@ -13,6 +13,7 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.forecaster import Forecast
 from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
+from webapp.asked_scenarios import asked_words, selection_words
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
 from webapp.lines import mark_of
@@ -163,6 +164,11 @@ def mlflow_link(region_item: RegionItem) -> str:
     return f"{services().settings.mlflow_url.rstrip('/')}/#/models/{quote(name, safe='~')}"
 
 
+def region_item_words(key: str) -> str:
+    """A region-item by its key: ``north · kettle``."""
+    return str(RegionItem.from_key(key))
+
+
 def forecast_link(key: str) -> str:
     """The forecast page of one region-item."""
     return url_for("forecasts.show", ri=key)
@@ -180,8 +186,10 @@ def add_to(app: Flask) -> None:
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
         change_words=change_words, promotion_words=promotion_words, stand_in_words=stand_in_words,
+        version_words=version_words,
         served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
         mlflow_link=mlflow_link, forecast_link=forecast_link, seconds_of=seconds_of,
+        selection_words=selection_words, region_item_words=region_item_words, asked_words=asked_words,
         new_form_token=new_form_token, outages=outages, today=date.today)
 
     @app.context_processor

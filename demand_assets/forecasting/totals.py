@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.intervals import bounds
+from demand_assets.forecasting.intervals import LEVELS, bounds
 from demand_assets.forecasting.model import ErrorPaths
 from demand_assets.forecasting.trailing import Floats
 
@@ -48,6 +48,18 @@ class Part:
         """
         return bounds(self.forecast, self.scale, self.lower, self.upper, coverage)
 
+    def times(self, prices: Floats) -> Self:
+        """In money: everything in units times the price of each lead, shape (h,)."""
+        return replace(self, forecast=self.forecast * prices, scale=self.scale * prices)
+
+    def minus(self, plan: Self) -> Self:
+        """The difference of a scenario from the plan by the same model: a part for totals that are ``signed``.
+
+        What nobody foresees strikes both alike: each is its forecast plus its scale times the same error. So the scale
+        of the difference is the difference of the scales, below zero where the scenario's is the smaller.
+        """
+        return replace(self, forecast=self.forecast - plan.forecast, scale=self.scale - plan.scale)
+
     def to_bytes(self) -> bytes:
         """A compact form, of which thousands are read in a moment; numbers in single precision."""
         header = json.dumps({
@@ -78,35 +90,47 @@ class Bounds:
     upper: float
 
 
-def by_date(parts: Sequence[Part], coverage: float = 0.8) -> pd.DataFrame:
+def by_date(parts: Sequence[Part], coverage: float = 0.8, signed: bool = False) -> pd.DataFrame:
     """The sum over region-items for each date: date, forecast, lower, upper.
 
     Half-widths are added as if errors were independent (root of the sum of squares), times the inflation that the
     joint error paths show. Dates that some region-items do not reach hold the sum of the others.
+
+    Args:
+        signed: the parts are differences (``Part.minus``), which may be below zero.
     """
-    if len(parts) == 1:
+    if len(parts) == 1 and not signed:
         low, high = parts[0].interval(coverage)
         return pd.DataFrame({"date": parts[0].dates.astype("datetime64[ns]"), "forecast": parts[0].forecast,
                              "lower": low, "upper": high})
     dates, place = np.unique(np.concatenate([part.dates for part in parts]), return_inverse=True)
     forecast, below, above = (np.bincount(place, np.concatenate(values)) for values in zip(
-        *((part.forecast, *_squares(part, coverage)) for part in parts), strict=True))
+        *((part.forecast, *_squares(part, coverage, signed)) for part in parts), strict=True))
     inflation = _across(_joint(parts))
     return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
-                         "lower": (forecast - inflation * np.sqrt(below)).clip(min=0.0),
+                         "lower": np.maximum(forecast - inflation * np.sqrt(below), -np.inf if signed else 0.0),
                          "upper": forecast + inflation * np.sqrt(above)})
 
 
-def over_all(parts: Sequence[Part], coverage: float = 0.8) -> Bounds:
-    """The sum over region-items and all their periods, with its interval, in units."""
+def over_all(parts: Sequence[Part], coverage: float = 0.8, signed: bool = False) -> Bounds:
+    """The sum over region-items and all their periods, with its interval, in units.
+
+    Args:
+        signed: as for ``by_date``.
+    """
     forecast = float(sum(part.forecast.sum() for part in parts))
     below, above = (float(sum(values.sum() for values in sides)) for sides in zip(
-        *(_squares(part, coverage) for part in parts), strict=True))
+        *(_squares(part, coverage, signed) for part in parts), strict=True))
     inflation = _over_time(parts)
-    return Bounds(forecast, max(forecast - inflation * np.sqrt(below), 0.0), forecast + inflation * np.sqrt(above))
+    lower = float(forecast - inflation * np.sqrt(below))
+    return Bounds(forecast, lower if signed else max(lower, 0.0), float(forecast + inflation * np.sqrt(above)))
 
 
-def _squares(part: Part, coverage: float) -> tuple[Floats, Floats]:
+def _squares(part: Part, coverage: float, signed: bool) -> tuple[Floats, Floats]:
+    if signed:
+        place = LEVELS.index(coverage)
+        sides = np.sort([part.scale * part.lower[place], part.scale * part.upper[place]], axis=0)
+        return sides[0] ** 2, sides[1] ** 2
     low, high = part.interval(coverage)
     return (part.forecast - low) ** 2, (high - part.forecast) ** 2
 
