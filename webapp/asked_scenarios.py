@@ -136,8 +136,8 @@ def selection_words(keys: Sequence[str]) -> str:
     return told if len(region_items) == len(regions) * len(items) else f"{len(region_items)} region-items of {told}"
 
 
-def asked_words(change: AskedChange, dataset: Dataset) -> str:
-    """A change in words: ``price −10 % from 2026-12-15 to 2026-12-31, in north only``."""
+def action_words(change: AskedChange, dataset: Dataset) -> str:
+    """What a change does: ``price −10 %``, ``promo = yes``."""
     driver = dataset.driver(change.driver)
     value: object = change.value
     if driver.kind == "yes_no":
@@ -146,11 +146,16 @@ def asked_words(change: AskedChange, dataset: Dataset) -> str:
         sign = "" if change.action == "set" else "+" if value >= 0 else "−"
         value = f"{sign}{value if change.action == 'set' else abs(value):g}".replace("-", "−")
     unit = "%" if change.action == "percent" else driver.unit if driver.kind == "number" else ""
+    return f"{driver.title} {'= ' if change.action == 'set' else ''}{value}{f' {unit}' if unit else ''}"
+
+
+def asked_words(change: AskedChange, dataset: Dataset) -> str:
+    """A change in words: ``price −10 % from 2026-12-15 to 2026-12-31, only in north``."""
     days = f"on {change.first}" if change.first == change.last else f"from {change.first} to {change.last}"
-    only = " and ".join(filter(None, (
+    only = " ".join(filter(None, (
         f"of {_some(change.items, 'item')}" if change.items else "",
         f"in {_some(change.regions, 'region')}" if change.regions else "")))
-    told = f"{driver.title} {'= ' if change.action == 'set' else ''}{value}{f' {unit}' if unit else ''} {days}"
+    told = f"{action_words(change, dataset)} {days}"
     return f"{told}, only {only}" if only else told
 
 

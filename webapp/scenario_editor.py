@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from demand_assets.forecasting.planned_drivers import period_range
 from demand_assets.forecasting.region_item import RegionItem
-from webapp.asked_scenarios import MOST_REGION_ITEMS, Asked, AskedChange, asked_words, dates_ahead, selection_words
+from webapp.asked_scenarios import MOST_REGION_ITEMS, Asked, AskedChange, action_words, dates_ahead, selection_words
 from webapp.database import db
 from webapp.driver_plans import DriverPlan, plan_text, read_plan
 from webapp.plan_files import MOST_BYTES, PlanFileError, text_of_upload
@@ -23,6 +23,9 @@ from webapp.tables import Outlook, RegionItemRow
 
 MOST_LISTED = 2000
 """Regions or items offered to tick."""
+
+MOST_TOLD = 3
+"""Changes told in a suggested name."""
 
 
 @dataclass
@@ -145,10 +148,11 @@ def check_complete(editor: Editor, services: Services) -> None:
 def suggested_name(editor: Editor, services: Services) -> str:
     """A name for one that was left without: what is changed, and where."""
     asked = editor.asked
-    told = asked_words(asked.changes[0], services.dataset) if asked.changes else "Plan of " + ", ".join(
-        services.dataset.driver(name).title for name in asked.plan_drivers)
-    more = f" and {len(asked.changes) - 1} more" if len(asked.changes) > 1 else ""
-    return f"{told}{more}: {selection_words(editor.keys)}"[:LONGEST_NAME]
+    told = list(dict.fromkeys(action_words(change, services.dataset) for change in asked.changes))
+    if asked.plan:
+        told.append("a plan of " + ", ".join(services.dataset.driver(name).title for name in asked.plan_drivers))
+    more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
+    return f"{', '.join(told[:MOST_TOLD])}{more}: {selection_words(editor.keys)}"[:LONGEST_NAME]
 
 
 def fields_of(asked: Asked, name: str, description: str) -> MultiDict[str, str]:

@@ -10,6 +10,8 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.totals import Bounds
 
+MOST_REASONS = 3
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -67,6 +69,11 @@ class LineResult:
     def region_item(self) -> RegionItem:
         """The region-item."""
         return RegionItem.from_key(self.key)
+
+    @property
+    def reasons(self) -> list[tuple[str, float]]:
+        """What makes most of the difference, largest first."""
+        return sorted(self.why.items(), key=lambda reason: -abs(reason[1]))[:MOST_REASONS]
 
 
 @dataclass(frozen=True)
