@@ -51,12 +51,18 @@ class Comparison:
         """Whether any of them knows prices."""
         return any(column.result.revenue for column in self.columns)
 
-    def chart(self) -> dict[str, Any]:
-        """What the chart draws, as JSON types: the plan where all have the same, and each scenario."""
+    @property
+    def has_one_plan(self) -> bool:
+        """Whether all stand beside the same plan."""
         plans = [plan_points(column.result) for column in self.columns]
-        return {"plan": plans[0] if all(plan == plans[0] for plan in plans) else [],
+        return all(plan == plans[0] for plan in plans)
+
+    def chart(self) -> dict[str, Any]:
+        """What the chart draws, as JSON types: the plan and each scenario; their differences where plans differ."""
+        side = "scenario" if self.has_one_plan else "difference"
+        return {"plan": plan_points(self.columns[0].result) if self.has_one_plan else [],
                 "scenarios": [{"name": column.scenario.name, "points": [
-                    [str(period.date), round(period.units.scenario.forecast, 2)] for period in column.result.periods]}
+                    _point(period.date, period.units, side) for period in column.result.periods]}
                     for column in self.columns]}
 
 

@@ -51,7 +51,7 @@
       legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (name.endsWith("interval") ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
       tooltip: { trigger: "axis", formatter: tooltip(data, place.dataset.unit), backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: [...new Set(series.flatMap((each) => each.data.map(([date]) => date)))].sort(), boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true }, axisTick: { show: false } },
-      yAxis: { type: "value", min: 0, axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
+      yAxis: { type: "value", min: data.scenarios && !data.plan.length ? undefined : 0, axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
       series,
     }, true);
     place.dataset.drawn = "yes";
