@@ -121,6 +121,11 @@ def _wait(output: Path, process: "subprocess.Popen[bytes]", pattern: str) -> Non
         time.sleep(0.2)
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    return int(_free_ports()["WEB_PORT"])
+
+
 def _free_ports() -> dict[str, str]:
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in PORTS]

@@ -1,7 +1,7 @@
 """The answer to a planner's question: forecasts of a selection, under the plan and under a scenario, summed up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,8 +12,7 @@ import pandas as pd
 from demand_assets.forecasting import totals
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.scenario import Scenario, ScenarioError
-from demand_assets.forecasting.store import NotInStoreError
-from webapp.lines import Line, fetch_again, line_of, why_missing
+from webapp.lines import Line, fetch_again, lines_of, scenario_lines, why_missing
 from webapp.region_items import pooled_row
 from webapp.services import Services
 from webapp.tables import RegionItemRow
@@ -103,15 +102,11 @@ def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> 
         horizon: periods.
     Raises: ForecastError: a horizon outside 1 to the dataset's.
     """
-    lines: list[Line] = []
-    missing: list[tuple[RegionItemRow, str]] = []
     pooled = pooled_row()
     servings = [services.models.serving(row, pooled) for row in rows]
-    for row, serving in zip(rows, servings, strict=True):
-        try:
-            lines.append(line_of(services, row, serving, pooled, horizon))
-        except NotInStoreError:
-            missing.append((row, why_missing(row)))
+    found = lines_of(services, rows, servings, pooled, horizon)
+    lines = [line for line in found if line]
+    missing = [(row, why_missing(row)) for row, line in zip(rows, found, strict=True) if line is None]
     fetch_again([row.key for row, serving in zip(rows, servings, strict=True) if serving.damaged],
                  any(serving.pooled_damaged for serving in servings))
     return _summed(services, lines, missing)
@@ -122,12 +117,10 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
 
     Raises: ScenarioError: the scenario cannot be applied.
     """
-    lines = []
-    for line in plan.lines:
-        touching = tuple(change for change in scenario.changes if line.plan.table["date"].between(
-            pd.Timestamp(change.first), pd.Timestamp(change.last)).any())
-        changed = services.forecaster.forecast(line.row.region_item, line.model, horizon, Scenario(touching))
-        lines.append(replace(line, scenario=changed, asked=Scenario(touching)))
+    scenarios = [Scenario(tuple(
+        change for change in scenario.changes if line.plan.table["date"].between(
+            pd.Timestamp(change.first), pd.Timestamp(change.last)).any())) for line in plan.lines]
+    lines = scenario_lines(services, plan.lines, scenarios)
     for change in scenario.changes:
         if not any(change.first <= period.date <= change.last for period in plan.periods):
             raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period "
@@ -162,8 +155,8 @@ def _drivers_used(services: Services, line: Line) -> list[dict[str, Any]]:
 
 
 def _history(services: Services, lines: Sequence[Line]) -> pd.DataFrame:
-    tables = [services.forecaster.history(line.row.region_item, services.dataset.year_length
-                                          if services.dataset.frequency != "M" else 36)[["date", "demand"]]
+    periods = services.dataset.year_length if services.dataset.frequency != "M" else 36
+    tables = [services.forecaster.history(line.row.region_item, periods, line.row.outlook_wanted)[["date", "demand"]]
               for line in lines]
     return pd.concat(tables).groupby("date")["demand"].sum(min_count=1).reset_index()
 

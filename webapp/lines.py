@@ -1,15 +1,16 @@
 """One region-item of an answer: forecast by what serves it now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import update
 
-from demand_assets.forecasting.forecaster import Forecast, Model
+from demand_assets.forecasting.forecaster import Asked, Forecast, Model
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.pooled import ModelFilesError
 from demand_assets.forecasting.scenario import PLAN, Scenario
+from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db, now, writing
 from webapp.production_models import Serving, model_words
 from webapp.services import Services
@@ -61,13 +62,50 @@ def mark_of(forecast: Forecast) -> str:
 
 
 def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None, horizon: int) -> Line:
-    """The forecast by what serves; where that was made for other drivers, by the pooled model or the baseline."""
+    """The forecast by what serves; where that was made for other drivers, by the pooled model or the baseline.
+
+    Raises: NotInStoreError: no demand is stored for the region-item.
+    """
+    asked, notice = _asked(services, row, serving, pooled, horizon)
+    return Line(row, asked.model, services.forecaster.answer([asked])[0], None, notice)
+
+
+def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
+             horizon: int) -> list[Line | None]:
+    """``line_of`` of each; None where no demand is stored."""
+    asked: list[tuple[Asked, str] | None] = []
+    for row, serving in zip(rows, servings, strict=True):
+        try:
+            asked.append(_asked(services, row, serving, pooled, horizon))
+        except NotInStoreError:
+            asked.append(None)
+    forecasts = iter(services.forecaster.answer([one[0] for one in asked if one]))
+    return [Line(row, one[0].model, next(forecasts), None, one[1]) if one else None
+            for row, one in zip(rows, asked, strict=True)]
+
+
+def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequence[Scenario]) -> list[Line]:
+    """The lines with a scenario beside the plan of each.
+
+    Raises: ScenarioError: one cannot be applied.
+    """
+    asked = [services.forecaster.ask(line.row.region_item, line.model, len(line.plan.table), scenario, line.plan,
+                                     line.row.outlook_wanted) if scenario != PLAN else None
+             for line, scenario in zip(lines, scenarios, strict=True)]
+    forecasts = iter(services.forecaster.answer([one for one in asked if one]))
+    return [replace(line, scenario=next(forecasts) if one else line.plan, asked=scenario)
+            for line, one, scenario in zip(lines, asked, scenarios, strict=True)]
+
+
+def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
+           horizon: int) -> tuple[Asked, str]:
+    """What is asked of what serves, and why that is not the announced version; empty when it is."""
     stand_in = services.models.without_own(pooled).model if isinstance(serving.model, ForecastModel) else None
     models = [serving.model, *([stand_in] if stand_in else []), None]
     notice = serving.notice
     for model, following in zip(models, [*models[1:], None], strict=True):
         try:
-            return Line(row, model, services.forecaster.forecast(row.region_item, model, horizon), None, notice)
+            return services.forecaster.ask(row.region_item, model, horizon, known_as=row.outlook_wanted), notice
         except ModelFilesError as error:
             notice = (f"{model_words(model)} is in production but cannot be used: {error}; {model_words(following)} "
                       "forecasts until then.")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -11,13 +11,12 @@ import pandas as pd
 
 from demand_assets.forecasting.explanation import USUAL
 from demand_assets.forecasting.scenario import PLAN, ScenarioError
-from demand_assets.forecasting.store import NotInStoreError
 from demand_assets.forecasting.totals import Bounds, Part, by_date, over_all
 from demand_assets.forecasting.trailing import Floats
 from webapp.asked_scenarios import Asked, asked_words
 from webapp.database import db
 from webapp.explanations import MOST_EXACT, NOTHING, contributions_of
-from webapp.lines import Line, analogues_of, line_of, why_missing
+from webapp.lines import Line, analogues_of, lines_of, scenario_lines, why_missing
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.scenario_results import (
     Compared,
@@ -48,6 +47,11 @@ class _Computed:
     scenario_prices: Floats | None
     why: pd.DataFrame | None
     """Date and groups: scenario minus plan."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the scenario touches it."""
+        return self.line.asked != PLAN
 
     @property
     def plan(self) -> Part:
@@ -84,45 +88,43 @@ def compute(services: Services, asked: Asked, report: Callable[[int], None] = la
         first, last = min(days[0] for days in dates.values()), max(days[-1] for days in dates.values())
         raise ScenarioError(f"Nothing that it asks touches a period of the forecasts, which run from {first} to "
                             f"{last}.")
-    touched = sum(scenario != PLAN for scenario in scenarios.values())
+    exact = sum(scenario != PLAN for scenario in scenarios.values()) <= MOST_EXACT
     computed: list[_Computed] = []
     for start in range(0, len(lines), AT_ONCE):
+        part = lines[start:start + AT_ONCE]
+        part = scenario_lines(services, part, [scenarios[line.row.key] for line in part])
         with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-            computed += pool.map(
-                lambda line: _one(services, replace(line, asked=scenarios[line.row.key]), touched <= MOST_EXACT),
-                lines[start:start + AT_ONCE])
-        report((len(lines) + len(computed)) // 2 + len(missing))
+            computed += pool.map(lambda line: _one(services, line, exact), part)
+        report(len(missing) + (len(lines) + len(computed)) // 2)
     return _result(services, asked, computed, missing)
 
 
 def _planned(services: Services, asked: Asked,
              report: Callable[[int], None]) -> tuple[list[Line], list[tuple[str, str]]]:
     """Each region-item under the plan; and those that cannot be forecast, with the reason."""
-    rows, pooled = rows_by_key(asked.keys), pooled_row()
-    for known in (*rows.values(), *([pooled] if pooled else [])):
+    found, pooled = rows_by_key(asked.keys), pooled_row()
+    for known in (*found.values(), *([pooled] if pooled else [])):
         db.session.expunge(known)  # reports are committed in between, and threads read the rows
+    rows = [found[key] for key in asked.keys if key in found and found[key].in_catalogue]
+    there = {row.key for row in rows}
+    missing = [(key, "It is no longer in the dataset.") for key in asked.keys if key not in there]
     lines: list[Line] = []
-    missing: list[tuple[str, str]] = []
-    for place, key in enumerate(asked.keys):
-        if place % AT_ONCE == 0:
-            report(place // 2)
-        row = rows.get(key)
-        if row is None or not row.in_catalogue:
-            missing.append((key, "It is no longer in the dataset."))
-            continue
-        try:
-            lines.append(line_of(services, row, services.models.serving(row, pooled), pooled, asked.horizon))
-        except NotInStoreError:
-            missing.append((key, why_missing(row)))
+    for start in range(0, len(rows), AT_ONCE):
+        report(start // 2)
+        part = rows[start:start + AT_ONCE]
+        servings = [services.models.serving(row, pooled) for row in part]
+        for row, line in zip(part, lines_of(services, part, servings, pooled, asked.horizon), strict=True):
+            if line is None:
+                missing.append((row.key, why_missing(row)))
+            else:
+                lines.append(line)
     return lines, missing
 
 
 def _one(services: Services, line: Line, exact: bool) -> _Computed:
-    """One region-item under what its line asks; the plan's forecast is its scenario's where nothing is asked."""
-    if line.asked != PLAN:
-        line = replace(line, scenario=services.forecaster.forecast(
-            line.plan.region_item, line.model, len(line.plan.table), line.asked))
-    why = contributions_of(services, line, exact)[1] if line.scenario and line.model is not None else None
+    """One region-item with what explains its difference, and its prices."""
+    is_changed = line.asked != PLAN
+    why = contributions_of(services, line, exact)[1] if is_changed and line.model is not None else None
     name = price_driver(services.dataset)
     prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
               for table in (line.plan.table, (line.scenario or line.plan).table)]
@@ -134,7 +136,7 @@ def _result(services: Services, asked: Asked, computed: Sequence[_Computed],
             missing: Sequence[tuple[str, str]]) -> Result:
     pairs = [(one.plan, one.scenario) for one in computed]
     money = [parts for one in computed if (parts := one.revenue_parts) is not None]
-    changed = sorted((one for one in computed if one.line.scenario), key=_size, reverse=True)
+    changed = sorted((one for one in computed if one.is_changed), key=_size, reverse=True)
     why = [one.why for one in changed if one.why is not None]
     in_units, in_money = _by_period(pairs), _by_period(money)
     return Result(
@@ -142,7 +144,7 @@ def _result(services: Services, asked: Asked, computed: Sequence[_Computed],
         periods=tuple(PeriodResult(at, in_units[at], in_money.get(at)) for at in in_units),
         lines=tuple(_line(one) for one in computed), why=_summed(why),
         exact=len(changed) <= MOST_EXACT, unexplained=len(changed) - len(why),
-        flags=_told((sentence, one.line.row.key) for one in computed if one.line.scenario
+        flags=_told((sentence, one.line.row.key) for one in computed if one.is_changed and one.line.scenario
                     for sentence in one.line.scenario.flags),
         assumed=_told((sentence, one.line.row.key) for one in computed for sentence in one.line.plan.assumed),
         likenesses=tuple(like for one in changed[:MOST_LIKENED] for like in _likenesses(services, one.line)),
@@ -168,7 +170,7 @@ def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, Compared]:
 def _line(one: _Computed) -> LineResult:
     line, money = one.line, one.revenue_parts
     return LineResult(
-        key=line.row.key, served_by=line.mark, origin=line.plan.origin.date(), is_changed=line.scenario is not None,
+        key=line.row.key, served_by=line.mark, origin=line.plan.origin.date(), is_changed=one.is_changed,
         units=_compared([(one.plan, one.scenario)]), revenue=_compared([money]) if money else None,
         dates=tuple(at.date() for at in line.plan.table["date"]), plan=_rounded(one.plan.forecast),
         scenario=_rounded(one.scenario.forecast), plan_prices=_rounded(one.plan_prices),

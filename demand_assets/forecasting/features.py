@@ -5,9 +5,9 @@ period, which are planned. Demand enters cleared of what drivers did to it and d
 that a model learns shapes, not sizes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -128,11 +128,30 @@ class SeriesFeatures:
             leads: periods ahead, from 1, shape (n,).
         Returns: shape (n, len(names)); NaN where the history is too short.
         """
+        return self.named_rows(origins, leads)[1]
+
+    def named_rows(self, origins: Ints, leads: Ints) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+        """``rows`` with the names of their columns."""
         columns = self._columns(origins, leads)
         rows = np.empty((len(origins), len(columns)), dtype=np.float32)
         for place, values in enumerate(columns.values()):
             rows[:, place] = values
-        return rows
+        return tuple(columns), rows
+
+    def with_future(self, drivers: pd.DataFrame) -> Self:
+        """The same past under other drivers of the first future periods, one row of the table for each.
+
+        What only the past tells is not computed again.
+        """
+        changed = dict(self.drivers)
+        span = slice(self.known, self.known + len(drivers))
+        for name, values in _driver_columns(drivers, self.dataset, self.common).items():
+            if not np.array_equal(changed[name][span], values, equal_nan=True):
+                changed[name] = changed[name].copy()
+                changed[name][span] = values
+        other = replace(self, drivers=changed)
+        other.__dict__.update({name: self.__dict__[name] for name in _OF_THE_PAST if name in self.__dict__})
+        return other
 
     def _columns(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         target = origins + leads
@@ -205,6 +224,13 @@ class SeriesFeatures:
         return {driver.name: pd.Series(self.drivers[driver.name]).rolling(
                     self.dataset.year_length, min_periods=1).median().to_numpy()
                 for driver in self.dataset.drivers if driver.kind == "number"}
+
+    def _usual_at(self, name: str, origins: Ints) -> Floats:
+        """``_usual`` at these origins; a single one, as when forecasting, needs no median of every other period."""
+        if "_usual" in self.__dict__ or not len(origins) or (origins != origins[0]).any():
+            return self._usual[name][origins]
+        year = self.drivers[name][max(int(origins[0]) + 1 - self.dataset.year_length, 0): int(origins[0]) + 1]
+        return np.full(len(origins), np.median(year[~np.isnan(year)]) if (~np.isnan(year)).any() else np.nan)
 
     def _lags(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Seasonal lags relative to the target that are known at the origin, over the level at the origin."""
@@ -293,11 +319,13 @@ class SeriesFeatures:
                 now, at(values, target - season * (-(-leads // season))), is_ratio)
             columns[f"target:{name}:before"] = _against(before, recent, True) if is_ratio else before
             columns[f"target:{name}:after"] = _against(after, recent, True) if is_ratio else after
-            if name in self._usual:
-                columns[f"target:{name}:against_usual"] = _against(now, self._usual[name][origins], is_ratio)
+            if self.dataset.driver(name).kind == "number":
+                columns[f"target:{name}:against_usual"] = _against(now, self._usual_at(name, origins), is_ratio)
         return columns
 
 
+_OF_THE_PAST = ("cleared", "level", "largest", "_calendar", "_origin", "_recent", "_usual", "_by_state")
+"""What ``rows`` looks up at origins and earlier only, or has nothing to do with drivers."""
 _NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
@@ -313,20 +341,14 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     """
     units = demand["demand"].to_numpy(dtype=np.float64)
     known = int(np.flatnonzero(~np.isnan(units))[-1]) + 1 if (~np.isnan(units)).any() else 1
-    drivers: dict[str, Floats] = {}
     values_of: dict[str, tuple[str, ...]] = {}
     common: dict[str, tuple[str, ...]] = {}
     for driver in dataset.drivers:
         if driver.kind == "category":
-            values = demand[driver.name].astype("string").fillna("").to_numpy(dtype=object)
-            values_of[driver.name] = facts.categories[driver.name] if facts else tuple(sorted(set(values[:known])))
+            values_of[driver.name] = (facts.categories[driver.name] if facts
+                                      else tuple(sorted(set(_texts(demand[driver.name])[:known]))))
             common[driver.name] = facts.common[driver.name] if facts else values_of[driver.name]
-            for category in common[driver.name]:
-                drivers[f"{driver.name}={category}"] = (values == category).astype(np.float64)
-            others = ~np.isin(values.astype(str), common[driver.name])
-            drivers[f"{driver.name}=(other)"] = others.astype(np.float64)
-        else:
-            drivers[driver.name] = demand[driver.name].to_numpy(dtype=np.float64)
+    drivers = _driver_columns(demand, dataset, common)
     plain: dict[str, Any] = {"dates": pd.DatetimeIndex(demand["date"]), "demand": units, "known": known,
                              "dataset": dataset, "drivers": drivers, "categories": values_of, "common": common}
     if facts is None or region_item is None:
@@ -336,6 +358,26 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
                           item_level=facts.item_levels.get(region_item.item, np.nan),
                           region_level=facts.region_levels.get(region_item.region, np.nan),
                           borrowed_level=facts.expected_level(region_item) or 1.0)
+
+
+def _driver_columns(table: pd.DataFrame, dataset: Dataset, common: dict[str, tuple[str, ...]]) -> dict[str, Floats]:
+    """``SeriesFeatures.drivers`` of a table with the drivers' own columns."""
+    columns: dict[str, Floats] = {}
+    for driver in dataset.drivers:
+        if driver.kind != "category":
+            columns[driver.name] = table[driver.name].to_numpy(dtype=np.float64)
+            continue
+        values = _texts(table[driver.name])
+        for category in common[driver.name]:
+            columns[f"{driver.name}={category}"] = (values == category).astype(np.float64)
+        others = ~np.isin(values.astype(str), common[driver.name])
+        columns[f"{driver.name}=(other)"] = others.astype(np.float64)
+    return columns
+
+
+def _texts(values: "pd.Series[Any]") -> npt.NDArray[Any]:
+    """A category driver's values as texts, empty where unknown."""
+    return values.astype("string").fillna("").to_numpy(dtype=object)
 
 
 _EXACT = frozenset(DemandFeatures.to_schema().columns)

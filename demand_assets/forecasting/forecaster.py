@@ -1,7 +1,9 @@
 """Forecasts of region-items: what the web app shows and what the backtest measured, by the same functions."""
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -15,8 +17,9 @@ from demand_assets.forecasting.explanation import explain
 from demand_assets.forecasting.features import SeriesFeatures, series_features
 from demand_assets.forecasting.intervals import Calibration, bounds
 from demand_assets.forecasting.model import ErrorPaths, ForecastModel
+from demand_assets.forecasting.panel_facts import PanelFacts
 from demand_assets.forecasting.planned_drivers import future_drivers
-from demand_assets.forecasting.pooled import PooledModel
+from demand_assets.forecasting.pooled import PooledModel, Rows, bounded
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.scenario import PLAN, Scenario, apply, declared_direction, unseen_values
 from demand_assets.forecasting.store import DemandStore, NotInStoreError
@@ -24,6 +27,8 @@ from demand_assets.forecasting.trailing import Floats, Ints
 
 BASELINE_ORIGINS = 26
 """Past origins whose errors give the seasonal-naive baseline its interval."""
+HELD = 500
+"""Region-items of which what was read and prepared stays in memory: some 250 kB for three years of days each."""
 
 Model = ForecastModel | PooledModel | None
 """What forecasts: the region-item's own model, the pooled one alone, or none: the seasonal-naive baseline."""
@@ -54,30 +59,59 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """One region-item under one scenario, ready to be forecast."""
+class _Ready:
+    """One region-item's demand with the planned drivers, ready to be forecast from."""
 
+    demand: pd.DataFrame
+    """As stored."""
+    series: SeriesFeatures
+    future: pd.DataFrame
+    """Dates and drivers of the horizon as planned."""
+    assumed: tuple[str, ...]
+    facts: PanelFacts | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One region-item under one scenario: all that its forecast needs but the boosters' answers."""
+
+    region_item: RegionItem
+    model: Model
+    scenario: Scenario
     series: SeriesFeatures
     origins: Ints
     leads: Ints
+    rows: Rows
+    """Of all features; none for the baseline."""
     drivers: pd.DataFrame
     """Of the future as they are used, with dates."""
+    planned: pd.DataFrame
+    """The same under the plan."""
     assumed: tuple[str, ...]
+    plan: "Forecast | Asked | None"
+    """The same under the plan, for a scenario that is held to declared directions."""
 
 
 class Forecaster:
-    """Forecasts from the demand store and given models."""
+    """Forecasts from the demand store and given models.
+
+    What was read and prepared of a region-item is held in memory when the caller says what its demand is known as.
+    """
 
     def __init__(self, dataset: Dataset, store: DemandStore) -> None:
         self._dataset = dataset
         self._store = store
+        self._held: OrderedDict[RegionItem, tuple[Hashable, _Ready]] = OrderedDict()
+        self._lock = Lock()
 
-    def history(self, region_item: RegionItem, periods: int | None = None) -> pd.DataFrame:
+    def history(self, region_item: RegionItem, periods: int | None = None, known_as: Hashable = None) -> pd.DataFrame:
         """Date, demand (NaN = unknown) and drivers up to the last known demand; the last ``periods`` of it.
 
         Raises: NotInStoreError: no demand is stored for the region-item.
         """
-        demand = self._store.read("demand", region_item)
+        held = self._held.get(region_item)
+        is_held = held is not None and known_as is not None and held[0] == known_as
+        demand = held[1].demand if held and is_held else self._store.read("demand", region_item)
         known = np.flatnonzero(demand["demand"].notna())
         history = demand.iloc[: int(known[-1]) + 1 if len(known) else 0]
         return history.tail(periods) if periods else history
@@ -99,37 +133,82 @@ class Forecaster:
             ScenarioError: the scenario cannot be applied.
             ModelFilesError: the model was made for other drivers.
         """
-        dataset, asked = self._dataset, self._asked(region_item, model, horizon, scenario)
-        series, origins, leads = asked.series, asked.origins, asked.leads
+        return self.answer([self.ask(region_item, model, horizon, scenario)])[0]
+
+    def forecast_many(self, asked: Sequence[tuple[RegionItem, Model, Scenario]],
+                      horizon: int | None = None) -> list[Forecast]:
+        """``forecast`` of many, which asks each pooled model once.
+
+        Raises: as ``forecast``, for the first that cannot be.
+        """
+        return self.answer([self.ask(region_item, model, horizon, scenario) for region_item, model, scenario in asked])
+
+    def ask(self, region_item: RegionItem, model: Model, horizon: int | None = None, scenario: Scenario = PLAN,
+            plan: Forecast | None = None, known_as: Hashable = None) -> Asked:
+        """All of a forecast that can fail, and all that is the region-item's alone; ``answer`` does the rest.
+
+        Args:
+            plan: the same under the plan, where it is at hand.
+            known_as: what the stored demand is known as; as long as it is the same, the store is not read again.
+        Raises: as ``forecast``.
+        """
+        dataset = self._dataset
+        horizon = dataset.horizon if horizon is None else horizon
+        if not 1 <= horizon <= dataset.horizon:
+            raise ForecastError(f"horizon {horizon} is outside 1 to {dataset.horizon}, the longest that the models of "
+                                f"{dataset.title} were trained for")
+        ready = self._ready(region_item, _facts(model), known_as)
+        planned = ready.future.iloc[:horizon]
+        drivers, series, needed = planned, ready.series, None
+        if scenario != PLAN:
+            drivers = apply(scenario, planned, dataset)
+            series = ready.series.with_future(drivers)
+            needed = plan or self.ask(region_item, model, horizon, known_as=known_as)
+        origins, leads = np.full(horizon, ready.series.known - 1, dtype=np.int64), np.arange(1, horizon + 1)
+        rows = np.zeros((0, 0), dtype=np.float32)
+        if model is not None:
+            names, rows = series.named_rows(origins, leads)
+            (model if isinstance(model, PooledModel) else model.pooled).check(names)
+        elif np.isnan(series.demand[: series.known]).all():
+            raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
+        return Asked(region_item, model, scenario, series, origins, leads, rows, drivers, planned, ready.assumed,
+                     needed)
+
+    def answer(self, asked: Sequence[Asked]) -> list[Forecast]:
+        """The forecasts of what was asked, in its order."""
+        plans = [one.plan for one in asked if isinstance(one.plan, Asked)]
+        units = {id(one): values for one, values in zip([*asked, *plans], _units([*asked, *plans]), strict=True)}
+        return [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
+
+    def _forecast(self, asked: Asked, units: Floats, plan: Floats | None) -> Forecast:
+        dataset, series, model = self._dataset, asked.series, asked.model
         flags: tuple[str, ...] = ()
         if model is None:
-            if not series.largest[origins[0]] and np.isnan(series.demand[: series.known]).all():
-                raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
-            units, calibration = seasonal_naive(series, origins, leads), baseline_calibration(series)
-            paths, inflation = ErrorPaths(), 1.0
+            calibration, paths, inflation = baseline_calibration(series), ErrorPaths(), 1.0
         else:
             pooled = model if isinstance(model, PooledModel) else model.pooled
-            units = _units(model, asked)
             inflation = pooled.horizon_inflation
             if isinstance(model, ForecastModel):
                 calibration, paths, ranges = model.calibration, model.paths, model.driver_ranges
             else:
                 calibration, paths, ranges = pooled.calibration_of(series), ErrorPaths(), {}
-            if scenario != PLAN:
-                plan = self._asked(region_item, model, horizon, PLAN)
-                units = _held(units, _units(model, plan), declared_direction(plan.drivers, asked.drivers, dataset))
+            if isinstance(asked.plan, Forecast):
+                plan = asked.plan.table["forecast"].to_numpy()
+            if plan is not None:
+                units = _held(units, plan, declared_direction(asked.planned, asked.drivers, dataset))
             flags = unseen_values(asked.drivers, ranges, pooled.facts.categories, dataset)
-        scale = calibration.scaling.scale(units, series.level[origins], leads)
+        scale = calibration.scaling.scale(units, series.level[asked.origins], asked.leads)
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
-        table = pd.DataFrame({"date": asked.drivers["date"].to_numpy(), "lead": leads, "forecast": units,
-                              "lower_80": lower, "upper_80": upper})
-        table = pd.concat([table, asked.drivers.drop(columns="date").reset_index(drop=True)], axis=1)
+        dates = asked.drivers["date"].to_numpy()
+        table = pd.DataFrame({
+            "date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
+            **{name: asked.drivers[name].to_numpy() for name in dataset.driver_names}})
         return Forecast(
-            region_item=region_item, origin=series.dates[int(origins[0])], version=model.version if model else None,
+            region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], table=table,
+            version=model.version if model else None,
             served_by="baseline" if model is None else "pooled" if isinstance(model, PooledModel) else "production",
-            table=table, assumed=asked.assumed, flags=flags, part=totals.Part(
-                table["date"].to_numpy().astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper,
-                paths, inflation))
+            assumed=asked.assumed, flags=flags, part=totals.Part(
+                dates.astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper, paths, inflation))
 
     def explain(self, region_item: RegionItem, model: ForecastModel | PooledModel, horizon: int | None = None,
                 scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
@@ -141,7 +220,7 @@ class Forecaster:
         Args: as for ``forecast``; ``exact`` as for ``explanation.explain``.
         Returns: date and a column for each group (``explanation.explain``).
         """
-        asked = self._asked(region_item, model, horizon, scenario)
+        asked = self.ask(region_item, model, horizon, scenario)
         told = explain(model, asked.series, asked.origins, asked.leads, exact)
         told.insert(0, "date", asked.drivers["date"].to_numpy())
         return told
@@ -151,32 +230,59 @@ class Forecaster:
 
         Raises: as for ``forecast``.
         """
-        asked, plan = (self._asked(region_item, None, horizon, each).drivers for each in (scenario, PLAN))
+        ready = self._ready(region_item, None, None)
+        planned = ready.future.iloc[:horizon]
+        asked = apply(scenario, planned, self._dataset)
         names = list(self._dataset.driver_names)
-        changed = (asked[names].astype("string") != plan[names].astype("string")).any(axis=1).to_numpy()
-        return nearest_past(self._store.read("demand", region_item), self._dataset, asked[changed], count)
+        changed = (asked[names].astype("string") != planned[names].astype("string")).any(axis=1).to_numpy()
+        return nearest_past(ready.demand, self._dataset, asked[changed], count)
 
-    def _asked(self, region_item: RegionItem, model: Model, horizon: int | None, scenario: Scenario) -> _Asked:
-        dataset = self._dataset
-        horizon = dataset.horizon if horizon is None else horizon
-        if not 1 <= horizon <= dataset.horizon:
-            raise ForecastError(f"horizon {horizon} is outside 1 to {dataset.horizon}, the longest that the models of "
-                                f"{dataset.title} were trained for")
-        demand, assumed = future_drivers(self._store.read("demand", region_item), dataset, dataset.horizon)
-        known = len(demand) - dataset.horizon
-        future = demand.iloc[known: known + horizon]
-        changed = apply(scenario, future[["date", *dataset.driver_names]], dataset)
-        demand.loc[future.index, list(dataset.driver_names)] = changed[list(dataset.driver_names)]
-        facts = None if model is None else (model if isinstance(model, PooledModel) else model.pooled).facts
-        series = series_features(demand, dataset, facts, region_item)
-        return _Asked(series, np.full(horizon, known - 1, dtype=np.int64), np.arange(1, horizon + 1), changed, assumed)
+    def _ready(self, region_item: RegionItem, facts: PanelFacts | None, known_as: Hashable) -> _Ready:
+        with self._lock:
+            known, held = self._held.get(region_item, (None, None))
+            if held is not None and known_as is not None and known == known_as and held.facts is facts:
+                self._held.move_to_end(region_item)
+                return held
+        stored, horizon = self._store.read("demand", region_item), self._dataset.horizon
+        demand, assumed = future_drivers(stored, self._dataset, horizon)
+        ready = _Ready(stored, series_features(demand, self._dataset, facts, region_item),
+                       demand.iloc[len(demand) - horizon:][["date", *self._dataset.driver_names]], assumed, facts)
+        if known_as is not None:
+            with self._lock:
+                self._held[region_item] = (known_as, ready)
+                while len(self._held) > HELD:
+                    self._held.popitem(last=False)
+        return ready
 
 
-def _units(model: ForecastModel | PooledModel, asked: _Asked) -> Floats:
-    if isinstance(model, ForecastModel):
-        return model.predict(asked.series, asked.origins, asked.leads)
-    model.check(asked.series)
-    return model.forecast(asked.series, asked.origins, asked.leads)
+def _facts(model: Model) -> PanelFacts | None:
+    return None if model is None else (model if isinstance(model, PooledModel) else model.pooled).facts
+
+
+def _units(asked: Sequence[Asked]) -> list[Floats]:
+    """Point forecasts in units; the rows of all that stand on one pooled model are its question together."""
+    ratios: dict[int, Floats] = {}
+    by_pooled: dict[int, list[int]] = {}
+    pooled_of = [None if one.model is None else one.model if isinstance(one.model, PooledModel) else one.model.pooled
+                 for one in asked]
+    for place, pooled in enumerate(pooled_of):
+        if pooled is not None:
+            by_pooled.setdefault(id(pooled), []).append(place)
+    for places in by_pooled.values():
+        pooled = pooled_of[places[0]]
+        assert pooled is not None  # only those with one were listed
+        ratio = pooled.ratio(np.concatenate([asked[place].rows for place in places]))
+        ends = np.cumsum([len(asked[place].rows) for place in places])
+        ratios |= dict(zip(places, np.split(ratio, ends[:-1]), strict=True))
+    found = []
+    for place, one in enumerate(asked):
+        if one.model is None:
+            found.append(seasonal_naive(one.series, one.origins, one.leads))
+        elif isinstance(one.model, PooledModel):
+            found.append(bounded(ratios[place], one.series, one.origins))
+        else:
+            found.append(one.model.on_top(ratios[place], one.rows, one.series, one.origins))
+    return found
 
 
 def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:

@@ -106,10 +106,18 @@ class ForecastModel:
 
         Raises: ModelFilesError: the series has other features than the model was fitted on.
         """
-        self.pooled.check(series)
-        rows = series.rows(origins, leads)
-        factor = own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share)
-        return bounded(self.pooled.ratio(rows) * factor, series, origins)
+        names, rows = series.named_rows(origins, leads)
+        self.pooled.check(names)
+        return self.on_top(self.pooled.ratio(rows), rows, series, origins)
+
+    def on_top(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints) -> Floats:
+        """What the pooled model says, corrected by the region-item's own booster, as units.
+
+        Args:
+            ratio: the pooled model's demand over level of these rows, shape (n,).
+        """
+        return bounded(ratio * own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share), series,
+                       origins)
 
     def save(self, folder: Path) -> None:
         """Write the booster as UBJSON and everything else but the pooled model as JSON into the folder."""

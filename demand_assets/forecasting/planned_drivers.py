@@ -1,11 +1,15 @@
 """The drivers of the future as they are planned: known, repeated, or assumed and said so."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset, Driver
+
+Values = npt.NDArray[Any]
+"""Numbers, or texts of a category driver; NaN where unknown."""
 
 
 def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -13,31 +17,44 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: the completed table, which ends at the horizon, and a sentence for each driver that had to be assumed.
+    Returns: date, demand and drivers up to the horizon, and a sentence for each driver that had to be assumed.
     """
     is_known = np.flatnonzero(demand["demand"].notna())
     known = int(is_known[-1]) + 1 if len(is_known) else 1
-    dates = period_range(demand["date"].iloc[0], known + horizon, dataset.frequency)
-    table = demand.set_index("date").reindex(dates).rename_axis("date").reset_index()
+    columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),
+                               "demand": _stretched(demand["demand"].to_numpy(dtype=np.float64), known + horizon)}
     sentences = []
     for driver in dataset.drivers:
-        kind: Literal["string", "float64"] = "string" if driver.kind == "category" else "float64"
-        future: pd.Series[Any] = table[driver.name].iloc[known:].astype(kind)
-        missing = future.isna()
-        if driver.future == "given":
-            future[:] = _as_stored(driver)
-        elif driver.future == "repeat_season":
-            season = table[driver.name].shift(dataset.year_length).iloc[known:].astype(kind)
-            future = future.where(~missing, season)
-        elif driver.future == "known" and missing.any():
+        dtype = object if driver.kind == "category" else np.float64
+        values = _stretched(demand[driver.name].to_numpy(dtype=dtype), known + horizon)
+        missing = pd.isna(values[known:])
+        if driver.future == "known" and missing.any():
             rule = "“no” is assumed" if driver.kind == "yes_no" else "the last known value is repeated"
             sentences.append(f"{driver.title} is not known for {int(missing.sum())} of {horizon} periods: {rule}.")
-            if driver.kind == "yes_no":
-                future = future.where(~missing, 0.0)
-        before = table[driver.name].iloc[:known].dropna()
-        last = before.iloc[-1] if len(before) else np.nan
-        table.loc[table.index[known:], driver.name] = future.ffill().where(lambda values: values.notna(), last)
-    return table, tuple(sentences)
+        columns[driver.name] = np.append(values[:known], _planned(values, known, missing, driver, dataset.year_length))
+    return pd.DataFrame(columns), tuple(sentences)
+
+
+def _planned(values: Values, known: int, missing: npt.NDArray[np.bool_], driver: Driver, year_length: int) -> Values:
+    """A driver's values of the future: as known, by its rule where they are not, then the last one again."""
+    future = values[known:].copy()
+    if driver.future == "given":
+        future[:] = _as_stored(driver)
+    elif driver.future == "repeat_season":
+        a_year_before = np.arange(known, len(values)) - year_length
+        season = np.where(a_year_before >= 0, values[np.maximum(a_year_before, 0)], np.nan)
+        future = np.where(missing, season, future)
+    elif driver.future == "known" and driver.kind == "yes_no":
+        future[missing] = 0.0
+    before = values[:known][~pd.isna(values[:known])]
+    filled = np.append(before[-1:] if len(before) else np.array([np.nan], dtype=values.dtype), future)
+    latest = np.maximum.accumulate(np.where(pd.isna(filled), 0, np.arange(len(filled))))
+    return filled[latest][1:]
+
+
+def _stretched(values: Values, periods: int) -> Values:
+    """The first so many values; unknown beyond the last."""
+    return np.append(values[:periods], np.full(max(periods - len(values), 0), np.nan, dtype=values.dtype))
 
 
 def period_range(first: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:

@@ -122,12 +122,12 @@ class PooledModel:
             raise NotEnoughHistoryError(f"the pooled model has no fit on demand before {date}")
         return fits[-1]
 
-    def check(self, series: SeriesFeatures) -> None:
-        """Whether the series has the features that the model was fitted on.
+    def check(self, names: tuple[str, ...]) -> None:
+        """Whether these are the features that the model was fitted on.
 
-        Raises: ModelFilesError: it has others.
+        Raises: ModelFilesError: they are others.
         """
-        if tuple(series.names) != self.feature_names:
+        if names != self.feature_names:
             raise ModelFilesError("the model was fitted on other drivers or features than the dataset has now; retrain")
 
     def ratio(self, rows: Rows, fit: Fit | None = None) -> Floats:

@@ -133,7 +133,8 @@ def _save(model: ForecastModel, folder: Path) -> None:
     folder.mkdir(parents=True)
     model.save(folder)
     size = (folder / BOOSTER_FILE).stat().st_size
-    for name, text in _model_folder(model.feature_names).items():
+    used = tuple(model.feature_names[place] for place in model.pooled.columns)
+    for name, text in _model_folder(used).items():
         if name == "MLmodel":
             text = _OF_ONE_MODEL.sub(lambda found: f"{found[1]}: " + {
                 "model_uuid": uuid4().hex, "model_size_bytes": str(size),

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset, Driver
@@ -60,23 +61,28 @@ def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.Data
     Raises: ScenarioError: an undeclared driver, an action its kind does not allow, a value that is no number, or
         dates that touch no period of the horizon.
     """
-    changed = future.copy()
+    dates = future["date"].to_numpy().astype("datetime64[D]")
+    changed = {name: future[name].to_numpy() for name in future.columns}
     for change in scenario.changes:
         driver = _declared(change.driver, change.action, dataset)
-        days = _touched(change, future)
+        days = _touched(change, dates)
         if driver.kind == "category":
-            changed[driver.name] = changed[driver.name].where(~days, str(change.value))
+            changed[driver.name] = np.where(days, str(change.value), changed[driver.name])
             continue
-        value, values = _number(change.value, change.action, driver), changed[driver.name].astype(float)
-        new = {"percent": values * (1 + value / 100), "set": values * 0 + value, "add": values + value}[change.action]
-        changed[driver.name] = values.where(~days, new.fillna(value) if change.action == "set" else new)
+        value, values = _number(change.value, change.action, driver), changed[driver.name].astype(np.float64)
+        new = {"percent": values * (1 + value / 100), "set": np.full(len(values), value),
+               "add": values + value}[change.action]
+        changed[driver.name] = np.where(days, new, values)
+    places = {day: place for place, day in enumerate(dates.tolist())}
     for planned in scenario.planned:
         driver = _declared(planned.driver, "set", dataset)
-        given = {pd.Timestamp(at): str(value) if driver.kind == "category" else _number(value, "set", driver)
-                 for at, value in planned.values}
-        single = changed["date"].map(given)
-        changed[driver.name] = single.where(single.notna(), changed[driver.name]).astype(changed[driver.name].dtype)
-    return changed
+        is_category = driver.kind == "category"
+        values = changed[driver.name].astype(object if is_category else np.float64)
+        for at, given in planned.values:
+            if at in places:
+                values[places[at]] = str(given) if is_category else _number(given, "set", driver)
+        changed[driver.name] = values
+    return pd.DataFrame(changed, index=future.index)
 
 
 def declared_direction(plan: pd.DataFrame, changed: pd.DataFrame, dataset: Dataset) -> Ints:
@@ -113,8 +119,8 @@ def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
     """
     sentences = []
     for driver in dataset.drivers:
-        values = future[driver.name]
         if driver.kind == "number" and driver.name in ranges:
+            values = future[driver.name].to_numpy()
             low, high = ranges[driver.name]
             slack = 1e-9 * max(1.0, abs(low), abs(high))
             outside = int(((values < low - slack) | (values > high + slack)).sum())
@@ -123,7 +129,7 @@ def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
                                  f"{outside} of {len(values)} periods; there no demand bears the forecast out: the "
                                  "effect seen so far is carried on, or stays what it was at the nearest seen value.")
         if driver.kind == "category" and driver.name in categories:
-            new = sorted(set(values.dropna().astype(str)) - set(categories[driver.name]))
+            new = sorted(set(future[driver.name].dropna().astype(str)) - set(categories[driver.name]))
             if new:
                 sentences.append(f"{driver.title} has values that the model has never seen: {', '.join(new)}.")
     return tuple(sentences)
@@ -140,15 +146,14 @@ def _declared(name: str, action: Action, dataset: Dataset) -> Driver:
     return driver
 
 
-def _touched(change: Change, future: pd.DataFrame) -> pd.Series:
-    first, last = future["date"].iloc[0].date(), future["date"].iloc[-1].date()
+def _touched(change: Change, dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
     if change.first > change.last:
         raise ScenarioError(f"the change of {change.driver} ends on {change.last} before it begins on {change.first}")
-    days = (future["date"] >= pd.Timestamp(change.first)) & (future["date"] <= pd.Timestamp(change.last))
+    days = (dates >= np.datetime64(change.first)) & (dates <= np.datetime64(change.last))
     if not days.any():
         raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period of "
-                            f"the forecast, which runs from {first} to {last}")
-    return days
+                            f"the forecast, which runs from {dates[0]} to {dates[-1]}")
+    return np.asarray(days)
 
 
 def _number(given: float | bool | str, action: Action, driver: Driver) -> float:

@@ -78,7 +78,7 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
     with clock("features"):
         series = series_features(demand, dataset, pooled.facts, region_item)
-        pooled.check(series)
+        pooled.check(tuple(series.names))
         rows = training_rows(series, region_item, OWN_ROWS)
     with clock("backtest"):
         judged, windows = backtest(series, rows, pooled, recipe)

@@ -5,6 +5,8 @@ import pickle
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset import Dataset
@@ -86,7 +88,11 @@ def test_mlflow_itself_reads_every_model_folder(registry: Registry, model: Forec
     described = [yaml.safe_load((folder / "MLmodel").read_text()) for folder in folders]
     assert described[0]["model_uuid"] != described[1]["model_uuid"]
     assert described[0]["model_size_bytes"] == (folders[0] / "model.ubj").stat().st_size
-    assert [column["name"] for column in json.loads(described[0]["signature"]["inputs"])] == list(model.feature_names)
+    used = [model.feature_names[place] for place in model.pooled.columns]
+    assert [column["name"] for column in json.loads(described[0]["signature"]["inputs"])] == used
+    rows = pd.DataFrame(np.ones((2, len(used)), dtype=np.float32), columns=used)
+    answered = mlflow.pyfunc.load_model(str(folders[0])).predict(rows)
+    assert np.ravel(answered) == pytest.approx(model.booster.inplace_predict(rows.to_numpy()))
     assert mlflow.xgboost.load_model(str(folders[1])).save_raw() == model.booster.save_raw()
 
 
