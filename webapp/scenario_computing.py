@@ -16,7 +16,7 @@ from demand_assets.forecasting.trailing import Floats
 from webapp.asked_scenarios import Asked, asked_words
 from webapp.database import db
 from webapp.explanations import MOST_EXACT, NOTHING, contributions_of
-from webapp.lines import Line, analogues_of, lines_of, scenario_lines, why_missing
+from webapp.lines import Line, analogues_of, fetch_again, lines_of, scenario_lines, why_missing
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.scenario_results import (
     Compared,
@@ -118,6 +118,8 @@ def _planned(services: Services, asked: Asked,
                 missing.append((row.key, why_missing(row)))
             else:
                 lines.append(line)
+        fetch_again([row.key for row, serving in zip(part, servings, strict=True) if serving.damaged],
+                    any(serving.pooled_damaged for serving in servings))
     return lines, missing
 
 
