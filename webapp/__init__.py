@@ -22,6 +22,7 @@ from webapp import (
     page_words,
     retrains,
     safety,
+    scenarios,
     search,
 )
 from webapp.database import db, migrate, open_sqlite_well
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         forecasts.bp,
         downloads.bp,
         adjustments.bp,
+        scenarios.bp,
         retrains.bp,
         models.bp,
         data_quality.bp,

@@ -87,15 +87,19 @@ def explain(services: Services, answer: Answer, most: int = MOST_EXPLAINED) -> E
     if not explained:
         return None
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        told = list(pool.map(lambda line: _one(services, line, len(explained) <= MOST_EXACT), explained))
+        told = list(pool.map(lambda line: contributions_of(services, line, len(explained) <= MOST_EXACT), explained))
     changes = [change for _, change in told if change is not None]
     return Explanation(_summed([plan for plan, _ in told]), _summed(changes) if changes else None, len(explained),
                        without, len(able) - len(explained), len(explained) <= MOST_EXACT)
 
 
-def _one(services: Services, line: Line, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Contributions to the plan of one region-item, and to the scenario's difference from it."""
-    assert line.model is not None  # those of the baseline are left out by the caller
+def contributions_of(services: Services, line: Line, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Contributions to the plan of one region-item, and to the scenario's difference from it: date and groups.
+
+    Args:
+        line: not one that the baseline forecasts.
+    """
+    assert line.model is not None
     region_item, horizon = line.plan.region_item, len(line.plan.table)
     plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact)
     if line.scenario is None:

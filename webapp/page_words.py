@@ -14,6 +14,7 @@ from demand_assets.forecasting.forecaster import Forecast
 from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
 from webapp import locales
+from webapp.asked_scenarios import asked_words, selection_words
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
 from webapp.lines import mark_of
@@ -201,6 +202,11 @@ def run_link(run_id: str) -> str:
     return DagsterClient(services().settings.dagster_url).link(Sent("run", run_id))
 
 
+def region_item_words(key: str) -> str:
+    """A region-item by its key: ``north · kettle``."""
+    return str(RegionItem.from_key(key))
+
+
 def forecast_link(key: str) -> str:
     """The forecast page of one region-item."""
     return url_for("forecasts.show", ri=key)
@@ -218,11 +224,11 @@ def add_to(app: Flask) -> None:
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
         change_words=change_words, version_words=version_words, promotion_words=promotion_words,
-        stand_in_words=stand_in_words,
-        served_by_words=served_by_words, CONTESTANTS=CONTESTANTS, dagster_link=dagster_link,
-        mlflow_link=mlflow_link, version_link=version_link, run_link=run_link, forecast_link=forecast_link,
-        seconds_of=seconds_of, new_form_token=new_form_token, systems=systems, mark_of_systems=mark_of_systems,
-        today=date.today, reader_tag=locales.reader_tag)
+        stand_in_words=stand_in_words, served_by_words=served_by_words, CONTESTANTS=CONTESTANTS,
+        dagster_link=dagster_link, mlflow_link=mlflow_link, version_link=version_link, run_link=run_link,
+        forecast_link=forecast_link, selection_words=selection_words, region_item_words=region_item_words,
+        asked_words=asked_words, seconds_of=seconds_of, new_form_token=new_form_token, systems=systems,
+        mark_of_systems=mark_of_systems, today=date.today, reader_tag=locales.reader_tag)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """``python -m webapp.sync``: the one background process of the web app.
 
-Four loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
+Five loops, each with its own pace, so that one slow system never holds up the others: the demand store's journal and
 catalogue become rows, and planners' adjustments go the other way; the registry's new production versions are tried and
-announced, and roll backs and pins are carried out there; outlooks are made of what changed; stored retrain requests go
-to Dagster and are followed there. Any of the three systems may be down.
+announced, and roll backs and pins are carried out there; outlooks are made of what changed; large scenarios are
+computed; stored retrain requests go to Dagster and are followed there. Any of the three systems may be down.
 """
 
 import fcntl
@@ -35,6 +35,7 @@ from webapp.model_files import ModelFiles
 from webapp.outbox import clear_dead_activities, follow_sent, send_stored
 from webapp.outlooks import make_due
 from webapp.pooled_watch import PooledWatch
+from webapp.scenario_queue import compute_wanted
 from webapp.services import Services
 from webapp.systems import note
 from webapp.tables import SystemState
@@ -47,7 +48,7 @@ LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
 query a second in all."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
-SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS, OUTLOOK_SECONDS = 0.25, 0.5, 0.1, 1.0
+SEND_SECONDS, READ_SECONDS, REGISTRY_SECONDS, OUTLOOK_SECONDS, SCENARIO_SECONDS = 0.25, 0.5, 0.1, 1.0, 1.0
 """How often each loop turns; most turns find in the app's own database or in memory that nothing is due."""
 GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0
 """How often totals are made anew at most: when no outlook waits, and while many do."""
@@ -193,6 +194,20 @@ class OutlookLoop:
             note("store", False, f"the demand store cannot be read: {error}")
 
 
+class ScenarioLoop:
+    """Scenarios that wait to be computed -> their results."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def step(self) -> None:
+        """Compute one that waits."""
+        try:
+            compute_wanted(self._services)
+        except OSError as error:
+            note("store", False, f"the demand store cannot be read: {error}")
+
+
 class DagsterLoop:
     """Stored requests -> Dagster, and back what became of them."""
 
@@ -240,6 +255,7 @@ def run(app: Flask, services: Services, registry: Registry, dagster: Dagster, st
         ("store", StoreLoop(services).step, READ_SECONDS),
         ("registry", RegistryLoop(services, registry).step, REGISTRY_SECONDS),
         ("outlook", OutlookLoop(app).step, OUTLOOK_SECONDS),
+        ("scenario", ScenarioLoop(services).step, SCENARIO_SECONDS),
         ("dagster", DagsterLoop(dagster).step, SEND_SECONDS),
     ]
 

@@ -373,8 +373,22 @@ class SavedScenario(Base):
     asked: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Selection, horizon, changes and rows of an uploaded plan."""
     computed_at: Mapped[datetime | None]
-    computed: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    computed: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
     """What it gave, with the model versions and origins that it was computed with."""
+    changed_by: Mapped[str] = mapped_column(String(255), default="")
+    """Who changed it last; empty when nobody did since it was made."""
+    summary: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the list shows of it: ``scenario_results.Summary``; empty before it was computed."""
+    made_with: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Key -> what forecast it and its origin when it was computed, as in ``Outlook``."""
+    wanted_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When it was asked to be computed by the background process; null when nothing is to be done."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often the background process began with it."""
+    done: Mapped[int] = mapped_column(default=0)
+    """Region-items computed so far."""
+    problem: Mapped[str] = mapped_column(default="")
+    """Why it could not be computed; empty when it could."""
 
 
 class Adjustment(Base):

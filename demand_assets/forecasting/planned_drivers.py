@@ -18,7 +18,8 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand (with adjustments, if there are any) and drivers up to the horizon, and a sentence for each driver that had to be assumed.
+    Returns: date, demand (with adjustments, if there are any) and drivers up to the horizon, and a sentence for each
+        driver that had to be assumed.
     """
     is_known = np.flatnonzero(demand["demand"].notna())
     known = int(is_known[-1]) + 1 if len(is_known) else 1

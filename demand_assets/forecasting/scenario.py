@@ -33,10 +33,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """Values of one driver, set on single periods; those outside the horizon change nothing."""
+
+    driver: str
+    values: tuple[tuple[date, float | bool | str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """Changes to the plan, applied in order."""
+    """Changes to the plan, applied in order; then single values, which stand whatever was changed before."""
 
     changes: tuple[Change, ...] = ()
+    planned: tuple[Planned, ...] = ()
 
 
 PLAN = Scenario()
@@ -55,15 +64,24 @@ def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.Data
     dates = future["date"].to_numpy().astype("datetime64[D]")
     changed = {name: future[name].to_numpy() for name in future.columns}
     for change in scenario.changes:
-        driver = _declared(change, dataset)
+        driver = _declared(change.driver, change.action, dataset)
         days = _touched(change, dates)
         if driver.kind == "category":
             changed[driver.name] = np.where(days, str(change.value), changed[driver.name])
             continue
-        value, values = _number(change, driver), changed[driver.name].astype(np.float64)
+        value, values = _number(change.value, change.action, driver), changed[driver.name].astype(np.float64)
         new = {"percent": values * (1 + value / 100), "set": np.full(len(values), value),
                "add": values + value}[change.action]
         changed[driver.name] = np.where(days, new, values)
+    places = {day: place for place, day in enumerate(dates.tolist())}
+    for planned in scenario.planned:
+        driver = _declared(planned.driver, "set", dataset)
+        is_category = driver.kind == "category"
+        values = changed[driver.name].astype(object if is_category else np.float64)
+        for at, given in planned.values:
+            if at in places:
+                values[places[at]] = str(given) if is_category else _number(given, "set", driver)
+        changed[driver.name] = values
     return pd.DataFrame(changed, index=future.index)
 
 
@@ -117,13 +135,13 @@ def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
     return tuple(sentences)
 
 
-def _declared(change: Change, dataset: Dataset) -> Driver:
-    if change.driver not in dataset.driver_names:
+def _declared(name: str, action: Action, dataset: Dataset) -> Driver:
+    if name not in dataset.driver_names:
         allowed = ", ".join(dataset.driver_names) or "none"
-        raise ScenarioError(f"{change.driver!r} is no driver of {dataset.title}; its drivers are: {allowed}")
-    driver = dataset.driver(change.driver)
-    if change.action not in ACTIONS[driver.kind]:
-        raise ScenarioError(f"{driver.title} cannot be changed by {change.action!r}; allowed: "
+        raise ScenarioError(f"{name!r} is no driver of {dataset.title}; its drivers are: {allowed}")
+    driver = dataset.driver(name)
+    if action not in ACTIONS[driver.kind]:
+        raise ScenarioError(f"{driver.title} cannot be changed by {action!r}; allowed: "
                             f"{', '.join(ACTIONS[driver.kind])}")
     return driver
 
@@ -138,15 +156,15 @@ def _touched(change: Change, dates: npt.NDArray[np.datetime64]) -> npt.NDArray[n
     return np.asarray(days)
 
 
-def _number(change: Change, driver: Driver) -> float:
+def _number(given: float | bool | str, action: Action, driver: Driver) -> float:
     try:
-        value = float(change.value)
+        value = float(given)
     except (TypeError, ValueError):
-        raise ScenarioError(f"{driver.title} needs a number, not {change.value!r}") from None
+        raise ScenarioError(f"{driver.title} needs a number, not {given!r}") from None
     if not np.isfinite(value):
-        raise ScenarioError(f"{driver.title} needs a finite number, not {change.value!r}")
+        raise ScenarioError(f"{driver.title} needs a finite number, not {given!r}")
     if driver.kind == "yes_no" and value not in (0.0, 1.0):
-        raise ScenarioError(f"{driver.title} is yes (1) or no (0), not {change.value!r}")
-    if change.action == "percent" and value < -100:
+        raise ScenarioError(f"{driver.title} is yes (1) or no (0), not {given!r}")
+    if action == "percent" and value < -100:
         raise ScenarioError(f"{driver.title} cannot fall by more than 100 percent, asked was {value:g}")
     return value

@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.intervals import bounds
+from demand_assets.forecasting.intervals import LEVELS, bounds
 from demand_assets.forecasting.model import ErrorPaths
 from demand_assets.forecasting.trailing import Floats
 
@@ -48,6 +48,18 @@ class Part:
         """
         return bounds(self.forecast, self.scale, self.lower, self.upper, coverage)
 
+    def times(self, prices: Floats) -> Self:
+        """In money: everything in units times the price of each lead, shape (h,)."""
+        return replace(self, forecast=self.forecast * prices, scale=self.scale * prices)
+
+    def minus(self, plan: Self) -> Self:
+        """The difference of a scenario from the plan by the same model: a part for totals that are ``signed``.
+
+        What nobody foresees strikes both alike: each is its forecast plus its scale times the same error. So the scale
+        of the difference is the difference of the scales, below zero where the scenario's is the smaller.
+        """
+        return replace(self, forecast=self.forecast - plan.forecast, scale=self.scale - plan.scale)
+
     def to_bytes(self) -> bytes:
         """A compact form, of which thousands are read in a moment; numbers in single precision."""
         header = json.dumps({
@@ -78,22 +90,25 @@ class Bounds:
     upper: float
 
 
-def by_date(parts: Sequence[Part], coverage: float = 0.8) -> pd.DataFrame:
+def by_date(parts: Sequence[Part], coverage: float = 0.8, signed: bool = False) -> pd.DataFrame:
     """The sum over region-items for each date: date, forecast, lower, upper.
 
     Half-widths are added as if errors were independent (root of the sum of squares), times the inflation that the
     joint error paths show. Dates that some region-items do not reach hold the sum of the others.
+
+    Args:
+        signed: the parts are differences (``Part.minus``), which may be below zero.
     """
-    if len(parts) == 1:
+    if len(parts) == 1 and not signed:
         low, high = parts[0].interval(coverage)
         return pd.DataFrame({"date": parts[0].dates.astype("datetime64[ns]"), "forecast": parts[0].forecast,
                              "lower": low, "upper": high})
     dates, place = np.unique(np.concatenate([part.dates for part in parts]), return_inverse=True)
     forecast, below, above = (np.bincount(place, np.concatenate(values)) for values in zip(
-        *((part.forecast, *_squares(part, coverage)) for part in parts), strict=True))
+        *((part.forecast, *_squares(part, coverage, signed)) for part in parts), strict=True))
     inflation = _across(_joint(parts))
     return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
-                         "lower": (forecast - inflation * np.sqrt(below)).clip(min=0.0),
+                         "lower": np.maximum(forecast - inflation * np.sqrt(below), -np.inf if signed else 0.0),
                          "upper": forecast + inflation * np.sqrt(above)})
 
 
@@ -106,6 +121,8 @@ class RunningTotal:
 
     coverage: float = 0.8
     """One of ``intervals.LEVELS``."""
+    signed: bool = False
+    """Whether the parts are differences (``Part.minus``), which may be below zero."""
     size: int = 0
     """Parts in it."""
     forecast: float = 0.0
@@ -119,7 +136,7 @@ class RunningTotal:
 
     def add(self, part: Part) -> None:
         """Take in one region-item."""
-        below, above = _squares(part, self.coverage)
+        below, above = _squares(part, self.coverage, self.signed)
         scaled = np.asarray(part.paths.scaled, dtype=float) if part.paths.origins else np.zeros((0, len(part.scale)))
         errors = scaled[:, :len(part.scale)] * part.scale[:scaled.shape[1]]
         self._grow(1, float(part.forecast.sum()), float(below.sum()), float(above.sum()), part.horizon_inflation)
@@ -139,13 +156,14 @@ class RunningTotal:
         if not self.size:
             raise ValueError("a total of no region-items has no interval; add at least one")
         inflation = self._over_time()
-        return Bounds(self.forecast, max(self.forecast - inflation * float(np.sqrt(self.below)), 0.0),
+        lower = self.forecast - inflation * float(np.sqrt(self.below))
+        return Bounds(self.forecast, lower if self.signed else max(lower, 0.0),
                       self.forecast + inflation * float(np.sqrt(self.above)))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
-        return {"coverage": self.coverage, "size": self.size, "forecast": self.forecast, "below": self.below,
-                "above": self.above, "inflation": self.inflation,
+        return {"coverage": self.coverage, "signed": self.signed, "size": self.size, "forecast": self.forecast,
+                "below": self.below, "above": self.above, "inflation": self.inflation,
                 "errors": [[list(origins), sums.size, sums.summed.shape[1], sums.summed.tolist(), sums.squared.tolist()]
                            for origins, sums in self.errors.items()]}
 
@@ -218,18 +236,24 @@ class _ErrorSums:
         return _ErrorSums(self.size, self.summed[places], self.squared[places])
 
 
-def over_all(parts: Iterable[Part], coverage: float = 0.8) -> Bounds:
+def over_all(parts: Iterable[Part], coverage: float = 0.8, signed: bool = False) -> Bounds:
     """The sum over region-items and all their periods, with its interval, in units.
 
+    Args:
+        signed: as for ``by_date``.
     Raises: ValueError: there is no part.
     """
-    total = RunningTotal(coverage)
+    total = RunningTotal(coverage, signed)
     for part in parts:
         total.add(part)
     return total.bounds()
 
 
-def _squares(part: Part, coverage: float) -> tuple[Floats, Floats]:
+def _squares(part: Part, coverage: float, signed: bool) -> tuple[Floats, Floats]:
+    if signed:
+        place = LEVELS.index(coverage)
+        sides = np.sort([part.scale * part.lower[place], part.scale * part.upper[place]], axis=0)
+        return sides[0] ** 2, sides[1] ** 2
     low, high = part.interval(coverage)
     return (part.forecast - low) ** 2, (high - part.forecast) ** 2
 

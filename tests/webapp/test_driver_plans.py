@@ -1,0 +1,222 @@
+"""Plans of drivers as planners send them: what is read, and what is told of everything that cannot be."""
+
+import io
+import random
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from demand_assets.forecasting.dataset import Dataset
+from tests.webapp.conftest import KETTLE, ODD
+from webapp.driver_plans import DriverPlan, PlanRow, plan_text, read_plan
+from webapp.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload
+
+FIRST = date(2026, 7, 1)
+DAYS = [FIRST + timedelta(days) for days in range(14)]
+DATES = {KETTLE.key: DAYS, ODD.key: DAYS}
+
+
+def read(dataset: Dataset, text: str, dates: dict[str, list[date]] = DATES) -> DriverPlan:
+    return read_plan(text, dataset, dates)
+
+
+def only_error(plan: DriverPlan) -> tuple[int, str, str]:
+    assert len(plan.errors) == 1, plan.errors
+    assert plan.rows == ()
+    return plan.errors[0].line, plan.errors[0].column, plan.errors[0].problem
+
+
+def excel(rows: Sequence[Sequence[Any]]) -> bytes:
+    book, written = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("text", [
+    "region,item,date,price,promo\nnorth,kettle,2026-07-02,9.90,yes\n",
+    "\ufeffRegion;Item;Date;Price (€);Promo\r\nnorth;kettle;02.07.2026;9,90;1\r\n",
+    "region\titem\tdate\tprice\tpromo\nNorth\tKETTLE\t2026-07-02\t9.90 €\tTRUE",
+    '"region","item","date","price","promo"\n"north","kettle","2026-07-02","9,90","yes"\n',
+    "\n\npromo,price,date,item,region,\n1,9.9,2026-07-02 00:00:00, kettle ,north,\n,,,,,\n",
+])
+def test_the_usual_spellings_mean_the_same(dataset: Dataset, text: str) -> None:
+    plan = read(dataset, text)
+
+    assert plan.errors == ()
+    assert plan.rows == (PlanRow(KETTLE.key, date(2026, 7, 2), {"price": 9.9, "promo": True}),)
+    assert plan.rows[0].values["promo"] is True
+
+
+def test_excel_is_read_as_it_looks(dataset: Dataset) -> None:
+    content = excel([["Region", "Item", "Date", "price", "promo", "shelf"],
+                     ["north", "kettle", datetime(2026, 7, 2), 9.9, True, "front"], [],
+                     [ODD.region, ODD.item, date(2026, 7, 3), 12, None, "=1+1"]])
+
+    plan = read(dataset, text_of_upload(content, "plan.xlsx"))
+
+    assert plan.errors == ()
+    assert [row.values for row in plan.rows] == [
+        {"price": 9.9, "promo": True, "shelf": "front"}, {"price": 12.0}]  # a formula that was never computed is blank
+    assert [row.key for row in plan.rows] == [KETTLE.key, ODD.key]
+
+
+def test_lines_of_excel_are_counted_as_excel_counts_them(dataset: Dataset) -> None:
+    content = excel([["region", "item", "date", "price"], [], ["north", "kettle", "2026-07-02", "cheap"]])
+
+    assert only_error(read(dataset, text_of_upload(content, "plan.xlsx")))[:2] == (3, "price")
+
+
+def test_blank_cells_change_nothing(dataset: Dataset) -> None:
+    plan = read(dataset, "region,item,date,price,promo\nnorth,kettle,2026-07-02,,no\nnorth,kettle,2026-07-03,,\n")
+
+    assert plan.rows == (PlanRow(KETTLE.key, date(2026, 7, 2), {"promo": False}),)
+
+
+def test_what_the_selection_has_one_of_may_be_left_out(dataset: Dataset) -> None:
+    plan = read(dataset, "date,price\n2026-07-02,9\n", {KETTLE.key: DAYS})
+
+    assert plan.rows[0].key == KETTLE.key
+
+
+def test_a_plan_written_as_text_is_read_as_it_was(dataset: Dataset) -> None:
+    rows = (PlanRow(KETTLE.key, DAYS[0], {"price": 9.125, "promo": False}),
+            PlanRow(ODD.key, DAYS[1], {"shelf": 'top "left"', "price": 1234.567}))
+
+    assert read(dataset, plan_text(rows)).rows == rows
+
+
+@pytest.mark.parametrize(("cells", "column", "words"), [
+    ("south,kettle,2026-07-02,9,,", "region", "No region of the selection is called so"),
+    ("north,toaster,2026-07-02,9,,", "item", "It has a|b: 3.5 % <b>, kettle."),
+    (f"north,{ODD.item},2026-07-02,9,,", "item", "not in the selection"),
+    ("north,kettle,2026-06-30,9,,", "date", "runs from 2026-07-01 to 2026-07-14"),
+    ("north,kettle,2026-07-15,9,,", "date", "runs from 2026-07-01 to 2026-07-14"),
+    ("north,kettle,07/02/2026,9,,", "date", "Write the date as 2026-01-31"),
+    ("north,kettle,,9,,", "date", "Write the date as 2026-01-31"),
+    ("north,kettle,2026-07-02,cheap,,", "price", "Write a number"),
+    ("north,kettle,2026-07-02,nan,,", "price", "Write a number"),
+    ("north,kettle,2026-07-02,inf,,", "price", "Write a number"),
+    ("north,kettle,2026-07-02,1e99,,", "price", "at most 1,000,000,000,000"),
+    ("north,kettle,2026-07-02,1_000,,", "price", "Write a number"),
+    ('north,kettle,2026-07-02,"1,234",,', "price", "could mean 1234 or 1.2340"),
+    ("north,kettle,2026-07-02,,maybe,", "promo", "Write yes or no"),
+    (f"north,kettle,2026-07-02,,,{'x' * 201}", "shelf", "at most 200 characters"),
+    ("north,kettle,2026-07-02,9,90,front,more", "", "The line has 7 cells, the first line 6"),
+])
+def test_each_wrong_cell_is_told_with_what_is_allowed(dataset: Dataset, cells: str, column: str, words: str) -> None:
+    line, told, problem = only_error(read(dataset, f"region,item,date,price,promo,shelf\n{cells}\n"))
+
+    assert (line, told) == (2, column)
+    assert words in problem
+
+
+@pytest.mark.parametrize(("delimiter", "cell", "value"), [
+    (",", '"1,234.50"', 1234.5), (";", "1.234,50", 1234.5), (";", "1,234", 1.234), ("\t", "0,125", 0.125),
+    ("\t", "1 234 567", 1234567.0), (",", "-3", -3.0), (",", "−3", -3.0), (",", ".5", 0.5), ("\t", "1.234", 1.234),
+])
+def test_numbers_with_marks_are_read_where_they_can_mean_one_thing(dataset: Dataset, delimiter: str, cell: str,
+                                                                 value: float) -> None:
+    lines = [["region", "item", "date", "price"], ["north", "kettle", "2026-07-02", cell]]
+    plan = read(dataset, "\n".join(delimiter.join(line) for line in lines))
+
+    assert plan.rows[0].values == {"price": value}
+
+
+def test_the_same_cell_set_twice_is_refused_and_says_where(dataset: Dataset) -> None:
+    plan = read(dataset, "region,item,date,price\nnorth,kettle,2026-07-02,9\nnorth,kettle,2026-07-02,8\n")
+
+    assert [(error.line, error.column) for error in plan.errors] == [(3, "price")]
+    assert "Line 2 sets it already" in plan.errors[0].problem
+    assert (len(plan.rows), plan.refused) == (1, 1)
+
+
+def test_good_rows_are_kept_apart_from_wrong_ones(dataset: Dataset) -> None:
+    plan = read(dataset, "region,item,date,price,promo\nnorth,kettle,2026-07-02,9,\nnorth,kettle,2026-07-03,x,y z\n")
+
+    assert [row.date for row in plan.rows] == [date(2026, 7, 2)]
+    assert (len(plan.errors), plan.refused) == (2, 1)
+
+
+def test_an_unknown_column_is_told_and_the_others_can_be_used(dataset: Dataset) -> None:
+    plan = read(dataset, "region,item,date,price,weather\nnorth,kettle,2026-07-02,9,sun\n")
+
+    assert (plan.errors[0].line, plan.errors[0].column) == (1, "weather")
+    assert "Allowed are region, item, date, price, promo, shelf" in plan.errors[0].problem
+    assert len(plan.rows) == 1
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("region,item,price\nnorth,kettle,9\n", "lacks the columns date"),
+    ("date,price\n2026-07-02,9\n", "lacks the columns region and item"),
+    ("region,item,date\nnorth,kettle,2026-07-02\n", "lacks a column for a driver"),
+    ("region,item,date,price,Price (€)\nnorth,kettle,2026-07-02,9,9\n", "mean the same"),
+    ("north;kettle;2026-07-02;9,90\n", "The first line must name the columns"),
+    ("region,item,date,price\n" + "north,kettle,2026-07-02,9\n" * (MOST_ROWS + 1), "more than 20,000 rows"),
+    ("region," * 61 + "\n", "at most 60 are read"),
+    ('region,item,date,price\n"' + "x" * 200_000, "cannot be read"),
+])
+def test_a_plan_without_columns_to_go_by_is_refused(dataset: Dataset, text: str, words: str) -> None:
+    with pytest.raises(PlanFileError, match=words):
+        read(dataset, text)
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"\x00\x01\x02\x03", "neither text nor an Excel file"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "neither text nor an Excel file"),
+    (b"\xd0\xcf\x11\xe0" + b"\x00" * 600, "old or an encrypted Excel file"),
+    (b"PK\x03\x04broken", "no Excel file that can be read"),
+    (b"x" * (MOST_BYTES + 1), "at most 5 MB are read"),
+])
+def test_a_file_of_another_kind_is_refused_in_words(content: bytes, words: str) -> None:
+    with pytest.raises(PlanFileError, match=words):
+        text_of_upload(content, "plan.bin")
+
+
+def test_a_file_that_unpacks_to_very_much_is_not_unpacked() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("xl/worksheets/sheet1.xml", b"0" * 110_000_000)
+
+    with pytest.raises(PlanFileError, match="110 MB once unpacked"):
+        text_of_upload(packed.getvalue(), "plan.xlsx")
+
+
+def test_text_in_other_encodings_is_read(dataset: Dataset) -> None:
+    text = f"region;item;date;price\n{ODD.region};{ODD.item};2026-07-02;9\n"
+
+    for encoding in ("utf-8", "utf-8-sig", "cp1252", "utf-16"):
+        assert read(dataset, text_of_upload(text.encode(encoding), "plan.csv")).rows[0].key == ODD.key
+
+
+def test_damaged_files_are_never_more_than_refused(dataset: Dataset) -> None:
+    whole = excel([["region", "item", "date", "price"]] + [["north", "kettle", day, 9.5] for day in DAYS])
+    chance = random.Random(7)
+
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 3, 30))):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        size = chance.choice((len(damaged), len(damaged) // 2))
+        with suppress(PlanFileError):  # any other error fails
+            plan = read(dataset, text_of_upload(bytes(damaged[:size]), "x"))
+            assert len(plan.rows) + plan.refused <= len(DAYS)
+
+
+def test_any_text_is_either_read_or_refused(dataset: Dataset) -> None:
+    chance = random.Random(11)
+    pieces = ["region", "item", "date", "price", "promo", "north", "kettle", "2026-07-02", '"', ",", ";", "\t", "\n",
+              "\r", "=1+1", "−", "\x0c", "9,9", "1e400", "ß", "\u2028", "''", "0", "yes", "\ufeff"]
+
+    for _ in range(500):
+        text = "".join(chance.choice(pieces) for _ in range(chance.randrange(60)))
+        header = "region,item,date,price\n" if chance.random() < 0.5 else ""
+        with suppress(PlanFileError):  # any other error fails
+            plan = read(dataset, header + text)
+            assert all(row.values for row in plan.rows)

@@ -1,0 +1,145 @@
+"""Files and pasted text as rows of cells: CSV in the usual spellings, and Excel."""
+
+import csv
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+MOST_ROWS = 20_000
+MOST_COLUMNS = 60
+MOST_BYTES = 5_000_000
+MOST_UNPACKED = 100_000_000
+"""Bytes that an Excel file may hold once unpacked."""
+_BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
+           AttributeError, LookupError, ArithmeticError, AssertionError, EOFError, OSError, RuntimeError)
+"""What openpyxl raises on files that are damaged, locked or made by hand; it has no error of its own for them."""
+
+
+class PlanFileError(ValueError):
+    """A file that cannot be read at all; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table as it was written."""
+
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    """Line number and cells; lines without any are left out."""
+    delimiter: str
+
+
+def text_of_upload(content: bytes, name: str) -> str:
+    """An uploaded file as the text that could have been pasted in its place; line numbers stay.
+
+    Raises: PlanFileError: it is too large, or neither CSV nor Excel.
+    """
+    if len(content) > MOST_BYTES:
+        raise PlanFileError(f"{name} has {len(content) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:g} MB are read.")
+    if content[:4] == b"\xd0\xcf\x11\xe0":
+        raise PlanFileError(f"{name} is an old or an encrypted Excel file. Save it as .xlsx without a password, or as "
+                            "CSV.")
+    if content[:2] == b"PK":
+        return text_of_rows(_sheet(content, name))
+    return _decoded(content, name)
+
+
+def cells_of(text: str) -> Cells:
+    """The cells of pasted text: tabs, semicolons or commas between them, whichever its first line has most.
+
+    Raises: PlanFileError: it has too many rows or columns, or a cell without end.
+    """
+    lines = text.removeprefix("\ufeff")
+    header = next((line for line in lines.splitlines() if line.strip()), "")
+    delimiter = max("\t;,", key=header.count)
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
+    try:
+        for row in reader:
+            cells = tuple(cell.replace("\xa0", " ").strip() for cell in row)
+            if not any(cells):
+                continue
+            if len(cells) > MOST_COLUMNS:
+                raise PlanFileError(f"Line {reader.line_num} has {len(cells)} columns; at most {MOST_COLUMNS} are "
+                                    "read.")
+            if len(rows) > MOST_ROWS:
+                raise PlanFileError(f"There are more than {MOST_ROWS:,} rows; at most so many are read.")
+            rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise PlanFileError(f"Line {reader.line_num} cannot be read: {error}.") from error
+    return Cells(tuple(rows), delimiter)
+
+
+def text_of_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as text that ``cells_of`` reads."""
+    written = io.StringIO(newline="")
+    csv.writer(written, delimiter="\t", lineterminator="\n").writerows(rows)
+    return written.getvalue()
+
+
+def _decoded(content: bytes, name: str) -> str:
+    marks = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    for encoding in (marks.get(content[:2], "utf-8-sig"), "cp1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not any(ord(character) < 32 and character not in "\t\r\n\f" for character in text):
+            return text
+        break
+    raise PlanFileError(f"{name} is neither text nor an Excel file (.xlsx). Save it as CSV (UTF-8) or as .xlsx.")
+
+
+def _sheet(content: bytes, name: str) -> list[list[str]]:
+    """The cells of the first sheet, as text."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            unpacked = sum(part.file_size for part in packed.infolist())
+        if unpacked > MOST_UNPACKED:
+            raise PlanFileError(f"{name} holds {unpacked / 1e6:.0f} MB once unpacked; at most {MOST_UNPACKED / 1e6:g} "
+                                "MB are read.")
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        return [[_cell(value) for value in row] for row in _rows(book.worksheets[0].iter_rows(values_only=True), name)]
+    except PlanFileError:
+        raise
+    except _BROKEN as error:
+        raise PlanFileError(f"{name} is no Excel file that can be read (.xlsx): {type(error).__name__}. Open it in "
+                            "Excel and save it again, or save it as CSV.") from error
+
+
+def _rows(rows: Iterator[tuple[object, ...]], name: str) -> Iterator[tuple[object, ...]]:
+    """Not more rows and columns than are read; blank ones at the end are cut off, as Excel keeps many."""
+    blank: list[tuple[object, ...]] = []
+    count = 0
+    for row in rows:
+        count += 1
+        if count > 10 * MOST_ROWS:
+            return
+        if all(value is None or value == "" for value in row):
+            blank.append(())
+            continue
+        if count > MOST_ROWS + 1:
+            raise PlanFileError(f"{name} has more than {MOST_ROWS:,} rows; at most so many are read.")
+        yield from blank
+        blank.clear()
+        yield row[:MOST_COLUMNS + 1]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(sep=" ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return " ".join(str(value).split())
