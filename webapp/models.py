@@ -9,7 +9,9 @@ from webapp.model_accuracy import accuracy_of, compare
 from webapp.model_acts import KINDS, Kind, acts_of, store_act, waiting_fetches
 from webapp.model_versions import all_versions, find_decisions, version_of, versions_of
 from webapp.page_numbers import parse_page
-from webapp.region_items import View, find_page, rows_of
+from webapp.region_item_pages import find_page
+from webapp.region_item_view import View
+from webapp.region_items import rows_of
 from webapp.services import services
 from webapp.tables import ModelVersion, RegionItemRow
 

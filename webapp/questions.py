@@ -12,7 +12,8 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.intervals import LEVELS
 from webapp.database import db, writing
-from webapp.region_items import LARGEST_PAGE, pooled_row, rows_by_key, rows_of
+from webapp.page_numbers import LARGEST_PAGE
+from webapp.region_items import pooled_row, rows_by_key, rows_of
 from webapp.services import services
 from webapp.tables import PooledRow, RegionItemRow, Selection
 
