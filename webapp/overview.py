@@ -56,12 +56,13 @@ def show() -> ResponseReturnValue:
     view = parse_view(request.args)
     page, found = find_page(view), counts(view)
     view = replace(view, page=page.number)
-    part = request.headers.get("HX-Target") == "table"
+    part, asked_by = request.headers.get("HX-Target") == "table", request.headers.get("HX-Trigger")
     text = render_template(
         "overview/_table.html" if part else "overview/show.html", view=view, page=page,
         columns={name: COLUMNS[name] for name in view.columns}, pooled=pooled_row(),
         retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
-        with_order=part and request.headers.get("HX-Trigger") != "table", **_around(view, found, part))
+        with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
+        **_around(view, found, part))
     return _with_address(text, url_for("overview.show", **view.query()))
 
 

@@ -76,6 +76,14 @@ def signed_share(value: float | None) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(100 * value), 1)} %"
 
 
+def percent(value: float | None) -> str:
+    """A share in whole percent, without the sign of percent: for a narrow cell that says elsewhere what it is."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    whole = round(100 * value)
+    return f"{'−' if whole < 0 else ''}{abs(whole)}"
+
+
 def moment(value: datetime | str | None, form: str = "short") -> Markup | str:
     """A moment, or one as ISO 8601 text; the browser shows it in its own time zone (``short``: the date is left out
     today)."""
@@ -220,7 +228,8 @@ def period_words(dataset: Dataset, count: int) -> str:
 def add_to(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
-                                 age=age, day=day, duration=duration, driver_value=driver_value, whole=number)
+                                 age=age, percent=percent, day=day, duration=duration, driver_value=driver_value,
+                                 whole=number)
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
         change_words=change_words, version_words=version_words, promotion_words=promotion_words,

@@ -50,10 +50,21 @@ class User(Base, UserMixin):
         secondary=user_roles, lazy="selectin")
 
 
+LISTED = (
+    "in_catalogue", "position", "key", "region", "item", "search", "status", "last_date", "quarantined_rows",
+    "production_version", "promoted_at", "decided_at", "decision", "wape", "wape_seasonal_naive", "coverage_80", "best",
+    "fetch_after", "model_problem", "outlook_total", "last_year", "change_on_last_year", "last_demand", "volume",
+    "live_wape", "live_skill", "live_bias", "live_periods", "moved", "missed", "moved_at", "demand_at", "drift",
+    "pinned_by", "step", "step_at", "activity")
+"""What region-items are found, sorted and counted by. SQLite reads it from an index of its own, not through the wide
+rows: the overview of 30,000 region-items takes half the time. PostgreSQL, which allows 32 columns, goes without."""
+
+
 class RegionItemRow(Base):
     """What is known of one region-item: from the journal, the catalogue and the registry."""
 
     __tablename__ = "region_item"
+    __table_args__ = (Index("ix_region_item_listed", *LISTED).ddl_if(dialect="sqlite"),)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
     """Place in the catalogue, region-major."""

@@ -1,3 +1,7 @@
+from datetime import timedelta
+from typing import Any
+
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -5,14 +9,14 @@ from sqlalchemy import select
 from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.region_item import RegionItem
-from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, post, text_of
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.database import db, now, writing
 from webapp.tables import RegionItemRow
 
 
 def rows(client: FlaskClient, url: str) -> list[str]:
-    return [text_of(row.th) for row in page(client.get(url)).select("tbody tr")]
+    return [text_of(row.th) for row in page(client.get(url)).select("#table tbody tr")]
 
 
 def test_region_items_are_paged_region_major_and_the_url_carries_the_page(client: FlaskClient) -> None:
@@ -128,3 +132,114 @@ def test_before_the_first_look_at_the_source_the_page_says_so(client: FlaskClien
     background.catalogue()
 
     assert "No region-items yet" in text_of(page(client.get("/")))
+
+
+def tell(app: Flask, **told: dict[str, Any]) -> None:
+    """Set columns of the rows of these items of the north."""
+    with app.app_context(), writing():
+        for item, values in told.items():
+            row = db.session.get_one(RegionItemRow, RegionItem("north", item.replace("_", " ")).key)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+
+def judge_all(app: Flask) -> None:
+    """The first training is over."""
+    with app.app_context(), writing():
+        for row in db.session.scalars(select(RegionItemRow)):
+            row.status = "baseline"
+
+
+def cells(soup: BeautifulSoup, row: int = 0) -> dict[str, str]:
+    """Heading -> words of a row of the table."""
+    found = soup.select("#table tbody tr")[row]
+    return {str(cell["data-label"]): text_of(cell) for cell in found.select("[data-label]")}
+
+
+def test_several_columns_sort_one_after_the_other(app: Flask, client: FlaskClient) -> None:
+    tell(app, item_03={"live_wape": 0.2, "outlook_total": 5.0}, item_04={"live_wape": 0.2, "outlook_total": 9.0},
+         item_05={"live_wape": 0.4, "outlook_total": 1.0})
+
+    assert rows(client, "/?sort=live_wape,-total")[:3] == ["north · item 04", "north · item 03", "north · item 05"]
+    assert rows(client, "/?sort=-live_wape&sort=total")[:3] == ["north · item 05", "north · item 03", "north · item 04"]
+
+
+def test_a_heading_sorts_by_it_alone_or_after_the_others(client: FlaskClient) -> None:
+    heading = page(client.get("/?sort=-total")).select_one("#by-live_wape")
+    again = page(client.get("/?sort=-total")).select_one("#by-total")
+
+    assert (heading["href"], heading["data-add"]) == ("/?sort=live_wape", "/?sort=-total,live_wape")  # type: ignore[index]
+    assert (again["href"], again["data-add"]) == ("/?sort=total", "/?sort=total")  # type: ignore[index]
+
+
+def test_moves_are_sorted_by_size(app: Flask, client: FlaskClient) -> None:
+    tell(app, item_03={"moved": 5.0}, item_04={"moved": -9.0})
+
+    assert rows(client, "/?sort=-moved")[:2] == ["north · item 04", "north · item 03"]
+
+
+def test_each_column_says_what_is_known_and_why_not(app: Flask, client: FlaskClient) -> None:
+    known = {"outlook_total": 1234.0, "outlook_lower": 1000.0, "outlook_upper": 1500.0, "change_on_last_year": 0.25,
+             "last_year": 987.0, "live_wape": 0.2, "live_skill": 0.3, "live_bias": -0.04, "live_periods": 12,
+             "live_from": "archive", "last_date": "2026-06-30", "moved": -7.0, "moved_at": now(), "missed": 3.0}
+    tell(app, item_00=known, item_01={"outlook_total": 5.0, "outlook_lower": 4.0, "outlook_upper": 6.0})
+    url = "/?columns=last_date,total,change,live_wape,live_skill,live_bias,moved,missed&q=item+0"
+
+    told, untold, nothing = (cells(page(client.get(url)), row) for row in range(3))
+    assert told == {"Last period": "2026-06-30", "Forecast": "1,234 1,000 – 1,500", "On last year": "+25.0 %",
+                    "WAPE": "20.0 % 12 days", "Skill": "+30.0 %", "Bias": "−4.0 %", "Moved": "−7 just now",
+                    "Missed": "+3"}
+    assert (untold["WAPE"], untold["On last year"]) == ("– none known yet", "– no last year")
+    assert (nothing["WAPE"], nothing["Forecast"]) == ("– no forecast yet", "–")
+
+
+def test_columns_are_chosen_in_the_url(client: FlaskClient) -> None:
+    assert list(cells(page(client.get("/?columns=volume&columns=drift")))) == ["Sold lately", "Drift"]
+    assert list(cells(page(client.get("/?columns=drift,volume")))) == ["Drift", "Sold lately"]
+
+
+def test_flags_find_what_they_say(app: Flask, client: FlaskClient, background: Background) -> None:
+    long_ago = now() - timedelta(days=5)
+    tell(app, item_00={"drift": 0.3}, item_01={"quarantined_rows": 2}, item_02={"outlook_total": 9.0},
+         item_03={"pinned_by": "a@example.com"}, item_04={"last_date": "2026-06-29"}, item_05={"demand_at": now()},
+         item_06={"promoted_at": now()}, item_07={"decision": "keep", "decided_at": now()},
+         item_08={"moved": -1.0, "outlook_total": 10.0, "moved_at": now(), "production_version": 1},
+         item_09={"moved": 0.9, "outlook_total": 10.0, "moved_at": now(), "production_version": 1},
+         item_10={"demand_at": long_ago}, item_11={"last_date": "2026-06-30"})
+    background.journal(Entry(RegionItem("north", "item 12"), "failed", reason="no memory"))
+    ask = ask_for_retrain(client, [RegionItem("north", "item 13").key])
+    assert ask.status_code == 303
+
+    for flag, item in (("drifting", 0), ("refused_rows", 1), ("stand_in", 2), ("pinned", 3), ("stale", 4),
+                       ("new_demand", 5), ("promoted", 6), ("kept", 7), ("moved", 8), ("failed", 12),
+                       ("retrain_running", 13)):
+        assert rows(client, f"/?flag={flag}") == [f"north · item {item:02}"], flag
+    assert rows(client, "/?flag=new_demand&since=7") == ["north · item 05", "north · item 10"]
+    assert rows(client, "/?flag=new_demand&flag=pinned") == []
+
+
+def test_the_selection_of_all_that_match_keeps_to_the_flags(app: Flask, client: FlaskClient) -> None:
+    tell(app, item_00={"pinned_by": "a@example.com"}, item_01={"pinned_by": "a@example.com"})
+    form = page(client.get("/?flag=pinned")).select_one("#selection")
+    assert form is not None
+    carried = {field["name"]: field["value"] for field in form.select("input[type=hidden]")}
+
+    response = client.post("/forecasts/selection", data={**carried, "everything": "1"})
+
+    assert page(client.get(response.location)).h1.text == "2 region-items, summed"  # type: ignore[union-attr]
+
+
+def test_what_the_url_names_and_there_is_not_is_refused(client: FlaskClient) -> None:
+    for url in ("/?sort=nothing", "/?columns=nothing", "/?flag=nothing", "/?status=nothing", "/?since=2", "/?size=7",
+                "/?page=0", "/totals?by=nothing", "/totals?sort=nothing", "/heat-map?skill=nothing",
+                "/heat-map?across=x"):
+        assert client.get(url).status_code == 422, url
+
+
+def test_the_address_that_htmx_is_told_leads_to_what_is_shown(client: FlaskClient) -> None:
+    asked = {"HX-Request": "true", "HX-Target": "table", "HX-Trigger": "filters"}
+    response = client.get("/?q=north&status=&sort=-total&sort=&page=9&size=25", headers=asked)
+    polled = client.get("/?q=north", headers={**asked, "HX-Trigger": "table"})
+
+    assert response.headers["HX-Push-Url"] == "/?q=north&sort=-total&page=2"
+    assert "HX-Push-Url" not in polled.headers

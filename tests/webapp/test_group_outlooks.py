@@ -1,0 +1,113 @@
+"""Totals of regions, items and all: the same as summing up at once, and made anew of what changed."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from demand_assets.forecasting.totals import over_all
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
+from webapp import group_outlooks
+from webapp.database import db, writing
+from webapp.group_outlooks import refresh_due
+from webapp.outlooks import outlooks_of
+from webapp.region_items import want_outlook
+from webapp.tables import GroupOutlook, RegionItemRow
+
+
+def groups(app: Flask) -> dict[tuple[str, str], GroupOutlook]:
+    with app.app_context():
+        found = {(each.kind, each.name): each for each in db.session.scalars(select(GroupOutlook))}
+        db.session.expunge_all()
+        return found
+
+
+def refreshed(app: Flask) -> bool:
+    with app.app_context():
+        return refresh_due(app)
+
+
+def test_each_total_is_that_of_its_members(app: Flask, background: Background) -> None:
+    background.outlooks()
+    assert refreshed(app)
+
+    found = groups(app)
+    with app.app_context():
+        parts = {key: kept.part for key, kept in outlooks_of([one.key for one in REGION_ITEMS]).items()}
+    for name, members in ((("region", "north"), [one for one in REGION_ITEMS if one.region == "north"]),
+                          (("item", "kettle"), [one for one in REGION_ITEMS if one.item == "kettle"]),
+                          (("all", ""), REGION_ITEMS)):
+        total = over_all([parts[one.key] for one in members])
+        assert found[name].size == len(members)
+        assert (found[name].total, found[name].lower, found[name].upper) == pytest.approx(
+            (total.forecast, total.lower, total.upper))
+    assert len(found) == len({one.region for one in REGION_ITEMS}) + len({one.item for one in REGION_ITEMS}) + 1
+
+
+def test_nothing_is_summed_up_when_nothing_changed(app: Flask, background: Background) -> None:
+    background.outlooks()
+    refreshed(app)
+
+    assert not refreshed(app)
+
+
+def test_only_the_totals_of_what_changed_are_made_anew(app: Flask, background: Background) -> None:
+    background.outlooks()
+    refreshed(app)
+    before = groups(app)
+    with app.app_context(), writing():
+        want_outlook(db.session.get_one(RegionItemRow, ODD.key))
+    background.outlooks()
+    refreshed(app)
+
+    after = groups(app)
+    made_anew = {name for name in after if after[name].made_at > before[name].made_at}
+    assert made_anew == {("region", ODD.region), ("item", ODD.item), ("all", "")}
+
+
+def test_last_year_is_compared_for_those_that_have_one(app: Flask, background: Background) -> None:
+    background.outlooks()
+    with app.app_context(), writing():
+        kettle = db.session.get_one(RegionItemRow, KETTLE.key)
+        kettle.last_year, kettle.outlook_total = 100.0, 120.0
+    refreshed(app)
+
+    north = groups(app)["region", "north"]
+    assert (north.last_year, north.compared, north.compared_size) == (100.0, 120.0, 1)
+    assert north.change == pytest.approx(0.2)
+    assert groups(app)["region", ODD.region].change is None
+
+
+def test_what_left_the_source_leaves_its_totals(app: Flask, background: Background) -> None:
+    background.outlooks()
+    refreshed(app)
+    background.catalogue(KETTLE)
+    refreshed(app)
+
+    found = groups(app)
+    assert set(found) == {("region", "north"), ("item", "kettle"), ("all", "")}
+    assert found["all", ""].size == 1
+
+
+def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Background,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    background.outlooks()
+    usual = group_outlooks.outlooks_of
+
+    def slow(keys: list[str]) -> object:
+        with app.app_context(), writing():
+            db.session.get_one(RegionItemRow, KETTLE.key).groups_due += 1
+        return usual(keys)
+
+    monkeypatch.setattr(group_outlooks, "outlooks_of", slow)
+    refreshed(app)
+
+    assert refreshed(app)
+
+
+def test_many_are_summed_up_by_another_process(app: Flask, background: Background,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    background.outlooks()
+    monkeypatch.setattr(group_outlooks, "APART_FROM", 10)
+    refreshed(app)
+
+    assert groups(app)["all", ""].size == len(REGION_ITEMS)
