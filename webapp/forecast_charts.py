@@ -22,8 +22,8 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
         backtest: units by date that the model forecast of past windows.
         outliers: dates of the history to mark.
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
-        ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null for
-        each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
+        ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
+        for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
         ``adjusted``: pairs of place and units.
     """
     ahead = pd.DatetimeIndex([period.date for period in periods])
