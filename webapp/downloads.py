@@ -15,7 +15,7 @@ from webapp.database import now
 from webapp.forecasts import answer_to
 from webapp.group_answers import GroupAnswer, group_of
 from webapp.lines import mark_of
-from webapp.page_words import version_words
+from webapp.page_words import plural, version_words
 from webapp.pasts import Past
 from webapp.period_tables import PeriodTable, table_of
 from webapp.questions import Question, parse_question
@@ -135,7 +135,8 @@ class _Found:
                           ("Scenario total from", answer.scenario_total.lower),
                           ("Scenario total to", answer.scenario_total.upper)]
             served = [version_words(mark_of(line.plan)) for line in answer.lines]
-        facts += [("Forecast by", f"{words}: {served.count(words):,} region-items") for words in sorted(set(served))]
+        facts += [("Forecast by", f"{words}: {plural(served.count(words), 'region-item')}")
+                  for words in sorted(set(served))]
         facts.append(("Totals", "The forecast of a sum is the sum of the forecasts; its interval comes from errors "
                                 "that came together in the past, so bounds do not add up."))
         return Sheet("About", ["What", "Value"], facts)

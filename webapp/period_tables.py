@@ -59,7 +59,7 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     if back and stood is not None:
         measures.append(Measure("Forecast before", "units", known(stood)))
     measures += [Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")),
-                 Measure(f"{words} from", "bound", ahead("lower")), Measure("to", "bound", ahead("upper"))]
+                 Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
     if has_scenario:
         difference = [None] * len(history) + [
             None if period.scenario is None else period.scenario - period.plan for period in periods]

@@ -28,6 +28,8 @@ LONGEST_RUN = {"D": 7, "W": 2, "M": 1}
 """Consecutive periods, all too high or all too low, beyond which it is the level that changed."""
 LEAST_HISTORY = {"D": 56, "W": 26, "M": 24}
 """Known periods below which nothing is said."""
+LEAST_SPREAD = 0.05
+"""Share of its usual value by which demand that is measured, not counted, is taken to vary at least."""
 LEAST_SEEN = 4
 """Periods in a state before it is known what is usual in it."""
 ROUNDS, REWEIGHTED = 3, 5
@@ -140,9 +142,9 @@ def _scores(sold: Floats, units: Floats) -> Floats:
     known = sold[~np.isnan(sold)]
     difference = 2 * (np.sqrt(np.maximum(sold, 0) + 0.375) - np.sqrt(units + 0.375))
     spread = _NORMAL * float(np.nanmedian(np.abs(difference - np.nanmedian(difference))))
-    if (known == np.round(known)).all():
-        spread = max(spread, 1.0)  # counts vary by chance at least as much as Poisson's
-    return difference / spread if spread > 0 else np.full(len(sold), np.nan)
+    is_counted = (known == np.round(known)).all()
+    least = 1.0 if is_counted else LEAST_SPREAD * float(np.sqrt(np.median(known)))  # Poisson's is 1 on this scale
+    return difference / max(spread, least)
 
 
 def _goes_on(sides: Floats, longest: int) -> npt.NDArray[np.bool_]:

@@ -25,6 +25,7 @@ from demand_assets.forecasting.training import train
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
 from webapp.accounts import create_user
+from webapp.adjusted_demand import tell_store
 from webapp.ingest import read_catalogue, read_journal
 from webapp.model_acts import carry_out
 from webapp.model_files import ModelFiles
@@ -203,6 +204,11 @@ class Background:
     def follow(self) -> None:
         with self.app.app_context():
             follow_sent(self.dagster)
+
+    def tell_store(self) -> None:
+        """Tell the demand store of planners' adjustments."""
+        with self.app.app_context():
+            tell_store(self.services.store)
 
     def outlooks(self) -> None:
         """Make every outlook that is due."""
