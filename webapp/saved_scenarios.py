@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Select, func, or_, select
 
-from webapp.asked_scenarios import Asked
+from webapp.asked_scenarios import Asked, selection_words
 from webapp.database import db, now, writing
 from webapp.scenario_results import Result
 from webapp.tables import SavedScenario
@@ -79,7 +78,8 @@ def create(token: str, name: str, description: str, asked: Asked, by: str, copie
         if db.session.scalar(select(SavedScenario.id).where(SavedScenario.token == token)) is not None:
             return False
         db.session.add(SavedScenario(token=token, name=name, description=description, created_by=by,
-                                     asked=asked.to_json(), copied_from=copied_from))
+                                     asked=asked.to_json(), size=len(asked.keys),
+                                     selection=selection_words(asked.keys), copied_from=copied_from))
     return True
 
 
@@ -100,7 +100,8 @@ def change(token: str, seen: str, name: str, description: str, asked: Asked, by:
         scenario.name, scenario.description, scenario.changed_by = name, description, by
         scenario.changed_at = now()
         if not same:
-            scenario.asked, scenario.problem, scenario.wanted_at = asked.to_json(), "", None
+            scenario.asked, scenario.size = asked.to_json(), len(asked.keys)
+            scenario.selection, scenario.problem, scenario.wanted_at = selection_words(asked.keys), "", None
             _forget_result(scenario)
         return not same
 
@@ -193,8 +194,3 @@ def _one(token: str) -> SavedScenario:
 
 def _forget_result(scenario: SavedScenario) -> None:
     scenario.computed, scenario.computed_at, scenario.summary, scenario.made_with = {}, None, {}, {}
-
-
-def moment_words(at: datetime) -> str:
-    """A moment for a name: ``23 Nov 2026``."""
-    return f"{at.day} {at:%b %Y}"

@@ -7,15 +7,22 @@ from datetime import date
 import pandas as pd
 from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import NotFound
 
 from demand_assets.forecasting.planned_drivers import period_range
 from demand_assets.forecasting.region_item import RegionItem
-from webapp.asked_scenarios import MOST_REGION_ITEMS, Asked, AskedChange, action_words, dates_ahead, selection_words
+from webapp.asked_scenarios import (
+    MOST_REGION_ITEMS,
+    NAMES_TOLD,
+    Asked,
+    AskedChange,
+    action_words,
+    dates_ahead,
+    selection_words,
+)
 from webapp.database import db
 from webapp.driver_plans import DriverPlan, plan_text, read_plan
+from webapp.page_words import plural
 from webapp.plan_files import MOST_BYTES, PlanFileError, text_of_upload
-from webapp.region_items import rows_of
 from webapp.saved_scenarios import LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
 from webapp.services import Services
@@ -99,9 +106,7 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
     """
     errors: list[str] = []
     horizon = _horizon(services, fields, errors)
-    picked = list(dict.fromkeys(filter(None, fields.getlist("ri"))))
-    regions, items = fields.getlist("region"), fields.getlist("item")
-    keys = _selected(picked, regions, items, bool(fields.get("everything")), errors)
+    keys, picked = _selected(fields, errors)
     dates = dates_ahead(services, keys, horizon)
     ahead = sorted({day for days in dates.values() for day in days}) or _any_dates(services, horizon)
     form = parse_scenario(fields, services.dataset, ahead)
@@ -119,9 +124,10 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
         errors.append(f"The plan cannot be read. {error}")
     if text.strip() and not plan.rows and not plan.errors and not errors:
         errors.append("The plan holds no row with a value.")
-    return Editor(_clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked, regions, items,
-                  bool(fields.get("everything")), horizon, ahead, form, only, text, plan,
-                  fields.get("use") == "good", errors)
+    return Editor(
+        _clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked, fields.getlist("region"),
+        fields.getlist("item"), bool(fields.get("everything")), horizon, ahead, form, only, text, plan,
+        fields.get("use") == "good", errors)
 
 
 def check_complete(editor: Editor, services: Services) -> None:
@@ -200,29 +206,35 @@ def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str])
     return longest
 
 
-def _selected(picked: Sequence[str], regions: Sequence[str], items: Sequence[str], everything: bool,
-              errors: list[str]) -> list[str]:
-    """The keys that were picked one by one, and those of all ticked items in all ticked regions; region-major."""
+def _selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str], list[str]]:
+    """The selection, region-major, and those of it that were picked one by one.
+
+    It is these, and all ticked items in all ticked regions.
+    """
+    regions, items, everything = fields.getlist("region"), fields.getlist("item"), bool(fields.get("everything"))
+    asked = list(dict.fromkeys(filter(None, fields.getlist("ri"))))
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
-    found: set[str] = set()
-    if len(picked) <= MOST_REGION_ITEMS:
-        try:
-            found = {row.key for row in rows_of(picked)}
-        except NotFound as error:
-            errors.append(str(error.description))
+    wanted, count = query, len(asked)
+    picked: list[str] = []
+    if count <= MOST_REGION_ITEMS:
+        known = set(db.session.scalars(query.where(RegionItemRow.key.in_(asked))))
+        picked = [key for key in asked if key in known]
+        if unknown := [key for key in asked if key not in known]:
+            some = ", ".join(unknown[:NAMES_TOLD]) + (" …" if len(unknown) > NAMES_TOLD else "")
+            errors.append(f"{plural(len(unknown), 'region-item')} asked for {'is' if len(unknown) == 1 else 'are'} not "
+                          f"in the dataset and left out of the selection: {some[:400]}.")
+    found = set(picked)
     if everything or regions or items:
-        wanted = query
         if regions and not everything:
             wanted = wanted.where(RegionItemRow.region.in_(regions))
         if items and not everything:
             wanted = wanted.where(RegionItemRow.item.in_(items))
-        found |= set(db.session.scalars(wanted.limit(100 * MOST_REGION_ITEMS)))
-    count = max(len(found), len(picked))
-    if count > MOST_REGION_ITEMS:
-        errors.append(f"These are {count:,} region-items; a scenario holds at most {MOST_REGION_ITEMS}. Tick fewer "
-                      "regions or items.")
-        return []
-    return list(db.session.scalars(query.where(RegionItemRow.key.in_(found)).order_by(RegionItemRow.position)))
+        found |= set(db.session.scalars(wanted))
+    if max(len(found), count) > MOST_REGION_ITEMS:
+        errors.append(f"These are {max(len(found), count):,} region-items; a scenario holds at most "
+                      f"{MOST_REGION_ITEMS}. Tick fewer regions or items.")
+        return [], picked
+    return list(db.session.scalars(query.where(RegionItemRow.key.in_(found)).order_by(RegionItemRow.position))), picked
 
 
 def _any_dates(services: Services, horizon: int) -> list[date]:

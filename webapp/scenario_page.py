@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.pooled import PooledModel
 from demand_assets.forecasting.store import NotInStoreError
-from webapp.asked_scenarios import Asked, selection_words
+from webapp.asked_scenarios import Asked
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.scenario_comparison import actual_of, chart_of, sold_by_date
 from webapp.scenario_results import LineResult, Result, price_driver
@@ -35,8 +35,8 @@ def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, 
     asked = Asked.from_json(scenario.asked)
     state = states_of([scenario])[scenario.token]
     found: dict[str, Any] = {
-        "scenario": scenario, "asked": asked, "state": state, "size": len(asked.keys), "plan_rows": MOST_PLAN_ROWS,
-        "selection": selection_words(asked.keys), "result": None}
+        "scenario": scenario, "asked": asked, "state": state, "size": scenario.size, "plan_rows": MOST_PLAN_ROWS,
+        "result": None}
     if scenario.computed_at is None:
         return found
     result = Result.from_json(scenario.computed)

@@ -31,7 +31,7 @@ def compute_or_want(services: Services, token: str) -> None:
     scenario = by_token(token)
     if scenario is None:
         return
-    if len(scenario.asked["keys"]) > MOST_AT_ONCE:
+    if scenario.size > MOST_AT_ONCE:
         want(token)
         return
     try:

@@ -55,7 +55,7 @@ def show() -> str:
     found = find_page(view, current_user.email)
     return render_template(
         "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),
-        asked={each.token: Asked.from_json(each.asked) for each in found.scenarios}, any=count_all() > 0,
+        any=count_all() > 0,
         summaries={each.token: Summary.from_json(each.summary) for each in found.scenarios if each.summary})
 
 
@@ -138,7 +138,7 @@ def progress(token: str) -> ResponseReturnValue:
     scenario = _scenario(token)
     if scenario.wanted_at is None:
         return Response(headers={"HX-Redirect": url_for("scenarios.detail", token=token)})
-    return render_template("scenarios/_progress.html", scenario=scenario, size=len(scenario.asked["keys"]))
+    return render_template("scenarios/_progress.html", scenario=scenario, size=scenario.size)
 
 
 @bp.post("/<token>/compute")

@@ -381,11 +381,15 @@ class SavedScenario(Base):
     changed_at: Mapped[datetime] = mapped_column(default=now)
     archived_at: Mapped[datetime | None]
     copied_from: Mapped[int | None]
-    asked: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Selection, horizon, changes and rows of an uploaded plan."""
+    asked: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
+    """Selection, horizon, changes and rows of an uploaded plan: ``asked_scenarios.Asked``."""
+    size: Mapped[int] = mapped_column(default=0)
+    """Region-items in it."""
+    selection: Mapped[str] = mapped_column(default="")
+    """In words."""
     computed_at: Mapped[datetime | None]
     computed: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
-    """What it gave, with the model versions and origins that it was computed with."""
+    """What it gave, with the model versions and origins that it was computed with: ``scenario_results.Result``."""
     changed_by: Mapped[str] = mapped_column(String(255), default="")
     """Who changed it last; empty when nobody did since it was made."""
     summary: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -83,7 +83,7 @@ def scenario_of(app: Flask, path: str) -> SavedScenario:
     with app.app_context():
         found = by_token(path.rsplit("/", 1)[1])
         assert found is not None
-        db.session.refresh(found, ["computed"])
+        db.session.refresh(found, ["asked", "computed"])
         db.session.expunge(found)
         return found
 
@@ -155,7 +155,9 @@ def test_too_many_are_refused_with_the_number_allowed(client: FlaskClient) -> No
 
 @pytest.mark.parametrize(("fields", "words"), [
     ({"ri": []}, "Nothing is selected."),
-    ({"ri": ["north|nothing"]}, "There is no region-item north · nothing"),
+    ({"ri": ["north|nothing", KETTLE.key]}, "1 region-item asked for is not in the dataset and left out of the "
+                                            "selection: north|nothing."),
+    ({"ri": ["no key", "x|"]}, "2 region-items asked for are not in the dataset"),
     ({"horizon": "15"}, "A horizon of '15' is not possible; it is a whole number from 1 to 14."),
     ({"change-0-driver": "weather"}, "'weather' is no driver of Test shop"),
     ({"change-0-value": "many"}, "Give a number, not 'many'."),
@@ -246,6 +248,16 @@ def test_an_edited_scenario_shows_what_it_asks_and_is_computed_again(client: Fla
     assert after.asked["changes"][0]["value"] == -40
     assert after.asked["plan"] == []  # the text was emptied
     assert after.computed_at > before.computed_at  # type: ignore[operator]
+
+
+def test_what_left_the_dataset_is_told_before_an_edited_scenario_goes_without_it(
+        client: FlaskClient, app: Flask, promoted: FakeRegistry, background: Background) -> None:
+    path = saved(client)
+    background.catalogue(KETTLE)
+    soup = shown(client, f"{path}/edit")
+
+    assert f"left out of the selection: {ODD.key}." in text_of(soup.select_one("#messages"))
+    assert [box["value"] for box in soup.select("[name=ri]")] == [KETTLE.key]
 
 
 def test_a_new_name_alone_keeps_the_result(client: FlaskClient, app: Flask, promoted: FakeRegistry) -> None:

@@ -17,6 +17,8 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("scenario", schema=None) as batch_op:
         batch_op.add_column(sa.Column("changed_by", sa.String(length=255), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("size", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("selection", sa.String(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("summary", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("made_with", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("wanted_at", sa.DateTime(), nullable=True))
@@ -29,5 +31,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("scenario", schema=None) as batch_op:
         batch_op.drop_index(op.f("ix_scenario_wanted_at"))
-        for name in ("problem", "done", "attempts", "wanted_at", "made_with", "summary", "changed_by"):
+        for name in ("problem", "done", "attempts", "wanted_at", "made_with", "summary", "selection", "size",
+                     "changed_by"):
             batch_op.drop_column(name)
