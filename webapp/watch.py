@@ -230,7 +230,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         is_another = row.wanted_version != entry.production
         row.wanted_version = entry.production
         row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
-                      "source": entry.source}
+                      "source": entry.source, "rolled_back": entry.rolled_back}
         if entry.production is None:
             row.production_version, row.fetch_after, row.model_problem = None, None, ""
         elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():

@@ -64,7 +64,7 @@ class TestRollBack:
     def test_the_page_says_what_will_happen_before(self, admin: FlaskClient) -> None:
         words = text_of(page(admin.get(form("roll_back", 1))))
 
-        assert "Roll back to v1 of north · kettle?" in words
+        assert "Roll back to v1: north · kettle?" in words
         assert "it forecasts in place of v3" in words
         assert "v3 stays in the registry and is not promoted again by itself" in words
 
