@@ -98,8 +98,9 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
         raise dg.Failure("no region-items: pick partitions, or give their keys as region_items in the run's "
                          "configuration", allow_retries=False)
     tags = context.run.tags
-    asked = Asked(request_id=tags.get(REQUEST_TAG, ""), run_id=context.run.run_id,
-                  by=tags.get(ASKED_BY_TAG, "an engineer"))
+    request_id = tags.get(REQUEST_TAG, "")  # without who asked, the web app's
+    asked = Asked(request_id=request_id, run_id=context.run.run_id,
+                  by=tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer"))
     failed: list[Outcome] = []
     clock = Clock()
     for outcome in pipeline.carry([RegionItem.from_key(key) for key in keys], assets, asked, clock):

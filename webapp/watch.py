@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import select
 
 from demand_assets.forecasting.pooled import ModelFilesError
-from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError, Page
 from demand_assets.forecasting.registry_entry import RegistryEntry
 from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db, now, writing
 from webapp.evidence import note_best
 from webapp.ingest import set_watermark
+from webapp.model_acts import ActingRegistry
 from webapp.model_files import ModelFiles
 from webapp.production_models import ProductionModels
 from webapp.region_items import new_row, refresh_status, rows_by_key, want_outlook
@@ -46,7 +46,7 @@ JOURNAL_LAG = timedelta(seconds=20)
 """A decision is in the registry a moment before it is in the journal."""
 
 
-class Registry(Protocol):
+class Registry(ActingRegistry, Protocol):
     """What the app asks of the model registry; every method raises RegistryDownError when it does not answer."""
 
     def page(self, size: int, token: str = "") -> Page:
@@ -57,16 +57,6 @@ class Registry(Protocol):
 
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
-
-    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
-                  card: dict[str, Any]) -> None:
-        """Put an older version in production again."""
-
-    def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
-        """Let the gate keep the version in production."""
-
-    def unpin(self, region_item: RegionItem) -> None:
-        """Let the gate decide again."""
 
 
 class Watch:
@@ -230,7 +220,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         is_another = row.wanted_version != entry.production
         row.wanted_version = entry.production
         row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
-                      "source": entry.source}
+                      "source": entry.source, "rolled_back": entry.rolled_back}
         if entry.production is None:
             row.production_version, row.fetch_after, row.model_problem = None, None, ""
         elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():

@@ -12,6 +12,7 @@ from tests.webapp.conftest import KETTLE, ODD, PASSWORD, Background, hidden, pag
 from tests.webapp.fakes import FakeRegistry
 from webapp.accounts import create_user
 from webapp.database import db
+from webapp.sync import RegistryLoop
 from webapp.tables import ModelAct, RegionItemRow
 
 HERE = "/models/region-item?ri=north%7Ckettle"
@@ -64,7 +65,7 @@ class TestRollBack:
     def test_the_page_says_what_will_happen_before(self, admin: FlaskClient) -> None:
         words = text_of(page(admin.get(form("roll_back", 1))))
 
-        assert "Roll back to v1 of north · kettle?" in words
+        assert "Roll back to v1: north · kettle?" in words
         assert "it forecasts in place of v3" in words
         assert "v3 stays in the registry and is not promoted again by itself" in words
 
@@ -139,6 +140,16 @@ class TestRollBack:
         registry.is_down = False
         background.act()
         assert acts(app) == [("roll_back", "done", "")]
+
+    def test_the_background_process_does_it_and_announces_the_version(self, app: Flask, admin: FlaskClient,
+                                                                     background: Background,
+                                                                     registry: FakeRegistry) -> None:
+        ask(admin, "roll_back", 2)
+        with app.app_context():
+            RegistryLoop(background.services, registry).step()
+
+        assert acts(app) == [("roll_back", "done", "")]
+        assert row(app).production_version == 2
 
     def test_a_version_that_cannot_forecast_is_refused_and_nothing_changes(self, app: Flask, admin: FlaskClient,
                                                                            background: Background,

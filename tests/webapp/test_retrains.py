@@ -360,6 +360,13 @@ def test_a_region_item_that_a_sensor_retrains_is_not_asked_again(client: FlaskCl
     assert listed(client) == ["#1"]
 
 
+def test_what_a_sensor_has_retrained_may_be_asked_for(client: FlaskClient, background: Background) -> None:
+    background.journal(Entry(KETTLE, "started", "sensor-1", "run1"), Entry(KETTLE, "kept", "sensor-1", "run1"))
+
+    assert ask_for_retrain(client, [KETTLE.key]).location == "/retrains/2"
+    assert items(client, 2) == {str(KETTLE): "queued"}
+
+
 def test_a_sensor_may_take_up_what_a_planner_waits_for(app: Flask, client: FlaskClient, background: Background,
                                                        dagster: FakeDagster) -> None:
     ask_for_retrain(client, [KETTLE.key])
