@@ -1,4 +1,5 @@
-// What the pages do beyond htmx: local times, the selection that survives paging, and polling only while seen.
+// What the pages do beyond htmx: local times, the selection that survives paging, polling only while seen, tables that
+// scroll by keyboard.
 (() => {
   "use strict";
 
@@ -112,7 +113,18 @@
     }
   });
 
+  // A table that is wider than its place can be scrolled by keyboard too.
+  const reachable = () => document.querySelectorAll(".table-responsive").forEach((box) => {
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (scrolls) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  });
+  window.addEventListener("resize", reachable);
+  document.addEventListener("htmx:afterSettle", reachable);
+  document.addEventListener("toggle", reachable, true);  // what a <details> hides has no width
+
   document.addEventListener("DOMContentLoaded", () => {
+    reachable();
     localTimes(document);
     if (selectionForm()) showSelection(selectionForm());
   });

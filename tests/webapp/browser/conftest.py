@@ -1,0 +1,138 @@
+"""The real app behind a real server, seen by a real browser; only Dagster and MLflow are stood in for."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pandas as pd
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from werkzeug.serving import make_server
+
+from demand_assets.forecasting.journal import Entry
+from demand_assets.forecasting.model import ForecastModel
+from tests.webapp.browser.screens import RUN
+from tests.webapp.conftest import (
+    EMAIL,
+    KETTLE,
+    ODD,
+    PASSWORD,
+    REGION_ITEMS,
+    Background,
+    demand_of,
+    settings_in,
+)
+from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
+from webapp import create_app
+from webapp.database import db, writing
+from webapp.retrain_requests import store
+from webapp.services import Services
+from webapp.systems import note
+from webapp.tables import RegionItemRow
+
+REFUSED = pd.DataFrame({
+    "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",
+    "message": "Demand -3 is below 0; allowed is 0 or more. Correct the source."})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser as what needs the real servers is marked."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.end_to_end)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The app as it is served."""
+
+    app: Flask
+    url: str
+
+
+@pytest.fixture(scope="session")
+def site(template: Path, tmp_path_factory: pytest.TempPathFactory, model: ForecastModel,
+         browser: Browser) -> Iterator[Site]:
+    """The app with something on every screen, on a free port."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(template / "var", folder / "var")
+    settings = settings_in(folder)
+    app = create_app(settings)
+    registry = FakeRegistry(folder / "registry", settings.dataset.name)
+    fill(Background(app, FakeDagster(keys=keys_of(sorted(REGION_ITEMS))), registry), model)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Site(app, f"http://127.0.0.1:{server.port}")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def fill(background: Background, model: ForecastModel) -> None:
+    """A promoted model that has drifted since, loads with refused rows, a retrain, systems that answer."""
+    services: Services = background.services
+    background.registry.promote(KETTLE, model, {"wape": 0.1, "wape_seasonal_naive": 0.2, "coverage_80": 0.8})
+    background.watch()
+    later = demand_of(36.0, 30)
+    later["date"] = pd.date_range(demand_of(1.0)["date"].iloc[-1] + pd.Timedelta(days=1), periods=30)
+    services.store.write("demand", KETTLE, pd.concat([demand_of(12.0), later], ignore_index=True))
+    services.store.write("quarantine", ODD, REFUSED)
+    numbers: dict[str, Any] = {"rows": 100, "quarantined": 40, "quarantined_by_rule": {"negative": 30, "absurd": 10},
+                               "last_date": str(date.today() - timedelta(days=20))}
+    fine = {"rows": 100, "quarantined": 0, "quarantined_by_rule": {},
+            "last_date": str(date.today() - timedelta(days=1))}
+    background.journal(
+        *(Entry(each, "validated", run_id=RUN, numbers=fine) for each in REGION_ITEMS[:-1]),
+        Entry(ODD, "quarantined", run_id=RUN, reason="40 of its 100 rows are in quarantine", numbers=numbers),
+        *(Entry(each, "kept", reason="WAPE 0.300 is worse than that of seasonal naive") for each in REGION_ITEMS[1:]))
+    with background.app.app_context():
+        for name in ("dagster", "mlflow", "store", "sync"):
+            note(name, True)
+        store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
+        with writing():
+            for place, each in enumerate(REGION_ITEMS):
+                row = db.session.get_one(RegionItemRow, each.key)
+                row.drift, row.drifted = place / 50, "price"
+
+
+@pytest.fixture(scope="session")
+def signed_in(site: Site, browser: Browser) -> StorageState:
+    """What a browser holds once the planner has signed in."""
+    context = browser.new_context(base_url=site.url)
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.locator("[name=email]").fill(EMAIL)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form [type=submit]").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture(scope="session")
+def axe() -> Any:
+    """The accessibility check."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return Axe()
+
+
+@pytest.fixture
+def planner(site: Site, signed_in: StorageState, browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh browser in which the planner is signed in; a German one."""
+    context = browser.new_context(base_url=site.url, storage_state=signed_in, locale="de-DE",
+                                  viewport={"width": 1440, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(planner: BrowserContext) -> Page:
+    return planner.new_page()

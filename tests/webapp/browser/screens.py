@@ -1,0 +1,48 @@
+"""Every screen that the browser tests visit: a new one is one line here."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from demand_assets.forecasting.region_item import RegionItem
+from tests.webapp.conftest import KETTLE, ODD
+
+RUN = "run-of-the-browser-tests"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One screen, with something on it."""
+
+    name: str
+    url: str
+    has_chart: bool = False
+    is_public: bool = False
+    """Whether it is seen without signing in."""
+
+
+def of(region_item: RegionItem, path: str) -> str:
+    """The URL of a region-item's page."""
+    return f"{path}?ri={quote(region_item.key)}"
+
+
+SCREENS = (
+    Screen("sign in", "/sign-in", is_public=True),
+    Screen("overview", "/?size=50"),
+    Screen("overview without a match", "/?q=nobody"),
+    Screen("forecasts", "/forecasts"),
+    Screen("forecast", of(KETTLE, "/forecasts"), has_chart=True),
+    Screen("retrains", "/retrains"),
+    Screen("retrain", "/retrains/1"),
+    Screen("data by rule", "/data"),
+    Screen("data by region-item", "/data/region-items"),
+    Screen("loads", "/data/loads"),
+    Screen("load", f"/data/loads/{RUN}"),
+    Screen("refused rows", of(ODD, "/data/quarantine")),
+    Screen("drift", "/data/drift"),
+    Screen("distributions", of(KETTLE, "/data/drift/region-item"), has_chart=True),
+    Screen("freshness", "/data/freshness"),
+    Screen("search", "/search?q=kettle"),
+    Screen("account", "/account"),
+    Screen("password", "/password"),
+    Screen("no such page", "/nowhere"),
+)
