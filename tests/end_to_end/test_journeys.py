@@ -1,4 +1,4 @@
-"""A planner's days on the real pages: the morning, a price for many items, a retrain, a roll back, a bad plan, day one."""
+"""Planners on the real pages: the morning, a price for many items, a retrain, a roll back, a bad plan, day one."""
 
 import re
 from pathlib import Path
