@@ -61,18 +61,18 @@ def past_forecasts(key: str, since: date | None = None) -> list[PastForecast]:
     Args:
         since: the first origin wanted; all that are kept unless given.
     """
-    query = select(ArchivedForecast).where(ArchivedForecast.key == key).order_by(ArchivedForecast.origin)
+    query = select(ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
+                   ArchivedForecast.content).where(ArchivedForecast.key == key).order_by(ArchivedForecast.origin)
     if since is not None:
         query = query.where(ArchivedForecast.origin >= str(since))
     frequency = services().dataset.frequency
-    return [_read(row, frequency) for row in db.session.scalars(query)]
+    return [_read(*row, frequency) for row in db.session.execute(query)]
 
 
-def _read(row: ArchivedForecast, frequency: Frequency) -> PastForecast:
-    forecast, lower, upper, naive = np.frombuffer(row.content, _PACKED).astype(float).reshape(4, -1)
-    origin = date.fromisoformat(row.origin)
-    return PastForecast(origin, row.made_at, row.served_by,
-                        _periods_after(origin, np.arange(1, len(forecast) + 1), frequency),
+def _read(origin: str, made_at: datetime, served_by: str, content: bytes, frequency: Frequency) -> PastForecast:
+    forecast, lower, upper, naive = np.frombuffer(content, _PACKED).astype(float).reshape(4, -1)
+    known = date.fromisoformat(origin)
+    return PastForecast(known, made_at, served_by, _periods_after(known, np.arange(1, len(forecast) + 1), frequency),
                         forecast, lower, upper, naive)
 
 
