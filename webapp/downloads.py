@@ -26,6 +26,7 @@ from webapp.tables_out import Cell, Sheet, asked_format, book_of, file_of
 
 bp = Blueprint("downloads", __name__, url_prefix="/forecasts/download")
 
+DECIMALS = 4
 TABLES = ("periods", "region-items")
 """What a CSV file can hold."""
 
@@ -42,12 +43,11 @@ def show() -> Response:
     found = _Found.of(question)
     if found.is_empty:
         abort(422, "There is no forecast to download yet.")
-    by_period, by_region_item = found.by_period(), found.by_region_item()
     name = found.file_name()
-    if form == "csv":
-        sheet = by_period if of == "periods" else by_region_item
-        return file_of("csv", name if of == "periods" else f"{name}_by_region-item", sheet.columns, sheet.rows)
-    return book_of(name, [by_period, by_region_item, found.about()])
+    if form == "xlsx":
+        return book_of(name, [found.by_period(), found.by_region_item(), found.about()])
+    sheet = found.by_period() if of == "periods" else found.by_region_item()
+    return file_of("csv", name if of == "periods" else f"{name}_by_region-item", sheet.columns, sheet.rows)
 
 
 class _Found:
@@ -85,7 +85,7 @@ class _Found:
                          self.question.horizon if self.question.past else 0)
         unit = self.dataset.unit
         return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
-                                             for measure in table.measures)], list(_cells(table)))
+                                             for measure in table.measures)], _cells(table))
 
     def by_region_item(self) -> Sheet:
         unit, words = self.dataset.unit, f"{self.question.coverage} %"
@@ -93,7 +93,7 @@ class _Found:
                    "Forecast by"]
         if isinstance(self.answer, Answer) and self.answer.has_scenario:
             columns[6:6] = [f"Scenario, {unit}", f"Scenario {words} from, {unit}", f"Scenario {words} to, {unit}"]
-        return Sheet("By region-item and period", columns, list(self._each()))
+        return Sheet("By region-item and period", columns, self._each())
 
     def _each(self) -> Iterator[Sequence[Cell]]:
         coverage = self.question.coverage / 100
@@ -145,7 +145,8 @@ class _Found:
 def _units(part: Part, coverage: float) -> Iterator[tuple[date, float, float, float]]:
     lower, upper = part.interval(coverage)
     for at, forecast, low, high in zip(part.dates, part.forecast, lower, upper, strict=True):
-        yield at.astype(object), float(forecast), float(low), float(high)
+        yield at.astype(object), round(float(forecast), DECIMALS), round(float(low), DECIMALS), round(
+            float(high), DECIMALS)
 
 
 def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
@@ -157,7 +158,7 @@ def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
 def _cell(value: Any, kind: str) -> Cell:
     if kind == "driver":
         value = value[1] if value else None
-    return value if value is None or isinstance(value, str) else float(value)
+    return value if value is None or isinstance(value, str) else round(float(value), DECIMALS)
 
 
 def _words(dataset: Dataset) -> str:

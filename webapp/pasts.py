@@ -42,20 +42,31 @@ class Past:
 def past_of(services: Services, lines: Sequence[Line]) -> Past:
     """The past of these region-items; the last years of it."""
     dataset = services.dataset
-    switches = [driver.name for driver in dataset.drivers if driver.kind == "yes_no"]
     histories = [services.forecaster.history(line.row.region_item, YEARS * dataset.year_length, line.row.outlook_wanted)
                  for line in lines]
-    summed = pd.concat([history[["date", "demand"]] for history in histories])
-    planned = [line.plan.table for line in lines]
-    on = {name: pd.concat([table.loc[table[name].fillna(0).astype(float) > 0, "date"]
-                           for table in (*histories, *planned)]).unique() for name in switches}
+    marks = {driver.name: _on(driver.name, [*histories, *(line.plan.table for line in lines)])
+             for driver in dataset.drivers if driver.kind == "yes_no"}
     adjusted = {}
     if len(lines) == 1 and ADJUSTED in histories[0]:
         found = histories[0].dropna(subset=[ADJUSTED])
         adjusted = {at.date(): float(units) for at, units in zip(found["date"], found[ADJUSTED], strict=True)}
-    return Past(summed.groupby("date")["demand"].sum(min_count=1).reset_index(),
-                {name: sorted(pd.Timestamp(at).date() for at in dates) for name, dates in on.items()}, adjusted,
+    return Past(_summed(histories), marks, adjusted,
                 {line.row.key: history for line, history in zip(lines, histories, strict=True)})
+
+
+def _summed(histories: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Date and demand over all; NaN where nothing is known of any."""
+    dates, place = np.unique(np.concatenate([history["date"].to_numpy() for history in histories]), return_inverse=True)
+    units = np.concatenate([history["demand"].to_numpy(dtype=np.float64) for history in histories])
+    known = ~np.isnan(units)
+    sums = np.bincount(place, np.where(known, units, 0.0), len(dates))
+    return pd.DataFrame({"date": dates, "demand": np.where(np.bincount(place, known, len(dates)) > 0, sums, np.nan)})
+
+
+def _on(driver: str, tables: Sequence[pd.DataFrame]) -> list[date]:
+    """The dates on which any of the tables has a yes/no driver, oldest first."""
+    dates = [table["date"].to_numpy()[np.nan_to_num(table[driver].to_numpy(dtype=np.float64)) > 0] for table in tables]
+    return [pd.Timestamp(at).date() for at in np.unique(np.concatenate(dates))]
 
 
 def backtest_of(lines: Sequence[Line], dataset: Dataset) -> pd.Series | None:

@@ -64,7 +64,8 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
         difference = [None] * len(history) + [
             None if period.scenario is None else period.scenario - period.plan for period in periods]
         measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
-    measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
+    if len(past.history):
+        measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
     if all(period.drivers for period in periods):
         measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
                              [None] * len(history) + [period.drivers[driver.name] for period in periods], driver.kind)

@@ -84,7 +84,7 @@
     const names = series.map((each) => each.name).filter((name, place, all) => all.indexOf(name) === place && !name.startsWith("Scenario's"));
     return {
       ...base,
-      grid: { left: 8, right: 28, top: 40, bottom: 56, containLabel: true },
+      grid: { left: 8, right: 40, top: 40, bottom: 56, containLabel: true },
       legend: { ...base.legend, data: [...names.filter((name) => name !== interval), { name: interval, icon: "rect", itemStyle: { opacity: 0.3 } }] },
       tooltip: { ...base.tooltip, formatter: tooltip(data, unit) },
       xAxis: { ...base.xAxis, data: data.dates, boundaryGap: false },
