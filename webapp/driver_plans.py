@@ -3,20 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
-from demand_assets.forecasting.dataset import Dataset, Driver
+from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.region_item import RegionItem
+from webapp.plan_cells import CellError, Value, date_of, value_of
 from webapp.plan_files import Cells, PlanFileError, cells_of, text_of_rows
 
-LARGEST_NUMBER = 1e12
-LONGEST_CATEGORY = 200
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,'’ ])\d{3}(\1\d{3})*([.,]\d+)?")
-_YES, _NO = ("1", "1.0", "yes", "true", "y", "ja"), ("0", "0.0", "no", "false", "n", "nein")
 _KEYS = ("region", "item", "date")
-
-Value = float | bool | str
 
 
 @dataclass(frozen=True)
@@ -84,10 +78,6 @@ def _written(value: Value | None) -> str:
         return ""
     return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.10g}" if isinstance(
         value, float) else value
-
-
-class _CellError(ValueError):
-    """What is allowed in a cell, as a sentence."""
 
 
 class _Reader:
@@ -166,7 +156,7 @@ class _Reader:
             try:
                 values[name] = value_of(at[name], self._dataset.driver(name), self._dataset.currency,
                                         self._cells.delimiter)
-            except _CellError as error:
+            except CellError as error:
                 self._errors.append(RowError(line, name, at[name][:60], str(error)))
         return PlanRow(key, day, values) if key is not None and day is not None else None
 
@@ -201,8 +191,8 @@ class _Reader:
                 ahead = self._dates[key]
                 more = f" Its periods begin on {ahead[0]}, {ahead[1]} …" if len(
                     ahead) > 1 and ahead[0] < day < ahead[-1] else ""
-                raise _CellError(f"No period of the forecast; it runs from {ahead[0]} to {ahead[-1]}.{more}")
-        except _CellError as error:
+                raise CellError(f"No period of the forecast; it runs from {ahead[0]} to {ahead[-1]}.{more}")
+        except CellError as error:
             self._errors.append(RowError(line, "date", text[:60], str(error)))
             return None
         return day
@@ -218,56 +208,3 @@ class _Reader:
 def _folded(title: str) -> str:
     """A column's title without its unit, case and separators: ``Price (€)`` is ``price``."""
     return re.sub(r"\(.*\)|\[.*\]|,.*|[\s_-]+", "", title).casefold()
-
-
-def date_of(text: str, monthly: bool) -> date:
-    """A date as 2026-01-31 or 31.01.2026; of months as 2026-01 too."""
-    text = text.removesuffix(" 00:00:00").removesuffix("T00:00:00")
-    for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", *(("%Y-%m",) if monthly else ())):
-        try:
-            return datetime.strptime(text, form).date()
-        except ValueError:
-            continue
-    raise _CellError("Write the date as 2026-01-31 or 31.01.2026.")
-
-
-def value_of(text: str, driver: Driver, currency: str, delimiter: str) -> Value:
-    """The value of a cell for that driver."""
-    if driver.kind == "yes_no":
-        if text.casefold() not in _YES + _NO:
-            raise _CellError("Write yes or no (or 1 or 0).")
-        return text.casefold() in _YES
-    if driver.kind == "category":
-        if len(text) > LONGEST_CATEGORY:
-            raise _CellError(f"A category has at most {LONGEST_CATEGORY} characters.")
-        return text
-    number = text.replace("−", "-")
-    for unit in {currency, driver.unit} - {""}:
-        number = number.removesuffix(unit).removeprefix(unit).strip()
-    number = _plain(number, delimiter)
-    if not _NUMBER.fullmatch(number):
-        raise _CellError("Write a number such as 9.90 or 9,90.")
-    value = float(number.replace(",", "."))
-    if not abs(value) <= LARGEST_NUMBER:
-        raise _CellError(f"Write a number of at most {LARGEST_NUMBER:,.0f}.")
-    return value
-
-
-def _plain(number: str, delimiter: str) -> str:
-    """The number without marks between its thousands.
-
-    ``1,234`` and ``1.234`` can mean two things: the mark that the file's kind does not use for decimals is not guessed.
-    """
-    match = _THOUSANDS.fullmatch(number)
-    if match is None:
-        return number
-    mark, rest = match[1], match[3] or ""
-    if rest.startswith(mark):
-        raise _CellError("Write a number such as 9.90 or 9,90.")
-    if mark in ".," and not match[2] and not rest:
-        if number.lstrip("+-").startswith("0") or mark == (
-                "," if delimiter == ";" else "."):
-            return number
-        whole = number.replace(mark, "")
-        raise _CellError(f"This could mean {whole} or {number.replace(',', '.')}0; write it as one of these.")
-    return (number[:-len(rest)] if rest else number).replace(mark, "") + rest

@@ -10,26 +10,15 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from demand_assets.forecasting.planned_drivers import period_range
 from demand_assets.forecasting.region_item import RegionItem
-from webapp.asked_scenarios import (
-    MOST_REGION_ITEMS,
-    NAMES_TOLD,
-    Asked,
-    AskedChange,
-    action_words,
-    dates_ahead,
-    selection_words,
-)
+from webapp.asked_scenarios import Asked, AskedChange, action_words, dates_ahead, selection_words
 from webapp.database import db
 from webapp.driver_plans import DriverPlan, plan_text, read_plan
-from webapp.page_words import plural
 from webapp.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.saved_scenarios import LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
+from webapp.scenario_selection import selected
 from webapp.services import Services
-from webapp.tables import Outlook, RegionItemRow
-
-MOST_LISTED = 2000
-"""Regions or items offered to tick."""
+from webapp.tables import Outlook
 
 MOST_TOLD = 3
 """Changes told in a suggested name."""
@@ -96,20 +85,22 @@ class Editor:
         return sorted({RegionItem.from_key(key).item for key in self.keys})
 
 
-def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileStorage | None = None) -> Editor:
+def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileStorage | None = None,
+                 is_link: bool = False) -> Editor:
     """What the fields say, with a message for everything that is wrong.
 
     Args:
         fields: ``name``, ``description``, ``ri`` (keys), ``region``, ``item``, ``everything``, ``horizon``,
             those of ``parse_scenario`` with ``change-<number>-region`` and ``-item``, ``plan`` and ``use``.
         upload: a file with a plan, in place of the pasted one.
+        is_link: what a change leaves out is as it is when a change is added.
     """
     errors: list[str] = []
     horizon = _horizon(services, fields, errors)
-    keys, picked = _selected(fields, errors)
+    keys, picked = selected(fields, errors)
     dates = dates_ahead(services, keys, horizon)
     ahead = sorted({day for days in dates.values() for day in days}) or _any_dates(services, horizon)
-    form = parse_scenario(fields, services.dataset, ahead)
+    form = parse_scenario(_completed(fields, services, ahead) if is_link else fields, services.dataset, ahead)
     only = {row.number: Only(fields.getlist(f"{row.prefix}region"), fields.getlist(f"{row.prefix}item"))
             for row in form.rows}
     if fields.get("add") in services.dataset.driver_names:
@@ -177,24 +168,17 @@ def fields_of(asked: Asked, name: str, description: str) -> MultiDict[str, str]:
     return fields
 
 
-@dataclass(frozen=True)
-class Offered:
-    """What can be ticked."""
-
-    regions: Sequence[str]
-    items: Sequence[str]
-    total: int
-    """Region-items in the dataset."""
-    most: int = MOST_REGION_ITEMS
-
-
-def offered() -> Offered:
-    """The regions and items of the catalogue."""
-    columns = (RegionItemRow.region, RegionItemRow.item)
-    regions, items = (list(db.session.scalars(select(column).where(RegionItemRow.in_catalogue).distinct().order_by(
-        column).limit(MOST_LISTED))) for column in columns)
-    total = db.session.scalar(select(func.count(RegionItemRow.key)).where(RegionItemRow.in_catalogue)) or 0
-    return Offered(regions, items, total)
+def _completed(fields: MultiDict[str, str], services: Services, dates: Sequence[date]) -> MultiDict[str, str]:
+    """The fields with what changes leave out."""
+    found = MultiDict(fields)
+    for name, driver in fields.items():
+        number = name.removeprefix("change-").removesuffix("-driver")
+        if name == f"change-{number}-driver" and number.isdecimal() and driver in services.dataset.driver_names:
+            plain = new_row(int(number[:6]), services.dataset.driver(driver), dates)
+            for part, value in (("action", plain.action), ("value", plain.value), ("first", plain.first),
+                                ("last", plain.last)):
+                found.setdefault(f"change-{number}-{part}", value)
+    return found
 
 
 def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str]) -> int:
@@ -204,37 +188,6 @@ def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str])
         return int(text)
     errors.append(f"A horizon of {text[:40]!r} is not possible; it is a whole number from 1 to {longest}.")
     return longest
-
-
-def _selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str], list[str]]:
-    """The selection, region-major, and those of it that were picked one by one.
-
-    It is these, and all ticked items in all ticked regions.
-    """
-    regions, items, everything = fields.getlist("region"), fields.getlist("item"), bool(fields.get("everything"))
-    asked = list(dict.fromkeys(filter(None, fields.getlist("ri"))))
-    query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
-    wanted, count = query, len(asked)
-    picked: list[str] = []
-    if count <= MOST_REGION_ITEMS:
-        known = set(db.session.scalars(query.where(RegionItemRow.key.in_(asked))))
-        picked = [key for key in asked if key in known]
-        if unknown := [key for key in asked if key not in known]:
-            some = ", ".join(unknown[:NAMES_TOLD]) + (" …" if len(unknown) > NAMES_TOLD else "")
-            errors.append(f"{plural(len(unknown), 'region-item')} asked for {'is' if len(unknown) == 1 else 'are'} not "
-                          f"in the dataset and left out of the selection: {some[:400]}.")
-    found = set(picked)
-    if everything or regions or items:
-        if regions and not everything:
-            wanted = wanted.where(RegionItemRow.region.in_(regions))
-        if items and not everything:
-            wanted = wanted.where(RegionItemRow.item.in_(items))
-        found |= set(db.session.scalars(wanted))
-    if max(len(found), count) > MOST_REGION_ITEMS:
-        errors.append(f"These are {max(len(found), count):,} region-items; a scenario holds at most "
-                      f"{MOST_REGION_ITEMS}. Tick fewer regions or items.")
-        return [], picked
-    return list(db.session.scalars(query.where(RegionItemRow.key.in_(found)).order_by(RegionItemRow.position))), picked
 
 
 def _any_dates(services: Services, horizon: int) -> list[date]:

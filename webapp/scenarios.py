@@ -27,10 +27,11 @@ from webapp.saved_scenarios import (
 )
 from webapp.scenario_comparison import MOST_COMPARED, compare
 from webapp.scenario_downloads import csv_of, excel_of
-from webapp.scenario_editor import Editor, check_complete, fields_of, offered, parse_editor
+from webapp.scenario_editor import Editor, check_complete, fields_of, parse_editor
 from webapp.scenario_page import known_categories, page_of
 from webapp.scenario_queue import compute_or_want
 from webapp.scenario_results import Result, Summary
+from webapp.scenario_selection import offered
 from webapp.scenario_states import states_of
 from webapp.services import services
 from webapp.tables import SavedScenario
@@ -68,7 +69,7 @@ def new() -> ResponseReturnValue:
         del fields["csrf_token"]
         clean = url_for("scenarios.new", **fields)  # type: ignore[arg-type]  # lists become repeated arguments
         return Response(headers={"HX-Redirect": clean}) if request.headers.get("HX-Request") else redirect(clean, 303)
-    return _editor(parse_editor(services(), request.args))
+    return _editor(parse_editor(services(), request.args, is_link=True))
 
 
 @bp.post("/select")

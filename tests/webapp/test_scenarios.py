@@ -1,47 +1,33 @@
-"""The scenarios' screen: made, computed, changed, shared, compared, found again."""
+"""The scenarios' screen: made, computed, shown, compared, taken along."""
 
 import csv
 import io
 import re
 from copy import deepcopy
-from datetime import timedelta
 from typing import Any
 
-import pandas as pd
 import pytest
-from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
-from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from tests.webapp.conftest import (
-    EMAIL,
     KETTLE,
-    LAST_DAY,
     ODD,
     PASSWORD,
     REGION_ITEMS,
     Background,
-    demand_of,
     hidden,
     page,
     post,
     text_of,
 )
 from tests.webapp.fakes import FakeRegistry
-from webapp import scenario_queue
+from tests.webapp.scenario_forms import CUT, saved, scenario_of, send, shown
 from webapp.accounts import create_user
 from webapp.database import db, writing
-from webapp.saved_scenarios import by_token, want
-from webapp.scenario_queue import compute_wanted
-from webapp.sync import ScenarioLoop
-from webapp.tables import SavedScenario, SystemState
-
-CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",
-       "change-0-first": "2026-07-01", "change-0-last": "2026-07-14"}
+from webapp.tables import SavedScenario
 
 
 @pytest.fixture
@@ -51,50 +37,6 @@ def promoted(background: Background, registry: FakeRegistry, model: ForecastMode
     background.watch()
     background.outlooks()
     return registry
-
-
-def send(client: FlaskClient, form_on: str = "/scenarios/new", **fields: Any) -> TestResponse:
-    """Fill in the editor and press its button."""
-    soup = page(client.get(form_on))
-    more = {"seen": hidden(soup, "seen")} if soup.select_one("[name=seen]") else {}
-    url = form_on.split("?")[0]
-    return client.post(url, data={"csrf_token": hidden(soup, "csrf_token"), "token": hidden(soup, "token"), **more,
-                                  "ri": [KETTLE.key, ODD.key], "horizon": "14", **CUT, **fields})
-
-
-def saved(client: FlaskClient, **fields: Any) -> str:
-    """Save a scenario; the path of its page."""
-    response = send(client, **fields)
-    assert response.status_code == 303, text_of(page(response))
-    return response.headers["Location"]
-
-
-def shown(client: FlaskClient, path: str) -> BeautifulSoup:
-    response = client.get(path)
-    assert response.status_code == 200
-    return page(response)
-
-
-def press(client: FlaskClient, path: str, act: str, **fields: str) -> TestResponse:
-    return post(client, f"{path}/{act}", {"token": "a" * 32, **fields}, form_on=path)
-
-
-def scenario_of(app: Flask, path: str) -> SavedScenario:
-    with app.app_context():
-        found = by_token(path.rsplit("/", 1)[1])
-        assert found is not None
-        db.session.refresh(found, ["asked", "computed"])
-        db.session.expunge(found)
-        return found
-
-
-def new_demand(background: Background, days: int) -> None:
-    """So many days more become known of the kettle."""
-    table = demand_of(12.0, 220)
-    more = demand_of(12.0, days).assign(date=pd.date_range(LAST_DAY + timedelta(1), periods=days), demand=5.0)
-    background.services.store.write("demand", KETTLE, pd.concat([table, more], ignore_index=True))
-    background.journal(Entry(KETTLE, "validated", numbers={"last_date": str(more["date"].iloc[-1].date())}))
-    background.outlooks()
 
 
 def test_without_any_the_list_says_how_to_make_one(client: FlaskClient) -> None:
@@ -184,6 +126,18 @@ def test_a_link_fills_the_editor_in(client: FlaskClient) -> None:
     assert "north · kettle; 2026-07-01 to 2026-07-07" in text_of(soup.select_one("#selected"))
 
 
+def test_a_link_need_not_say_all_of_a_change(client: FlaskClient) -> None:
+    soup = page(client.get("/scenarios/new", query_string={
+        "ri": KETTLE.key, "change-0-driver": "price", "change-0-value": "-10", "change-1-driver": "promo",
+        "change-x-driver": "price", "change-2-driver": "weather"}))
+    fields = {name: soup.select_one(f"[name={name}]")["value"]  # type: ignore[index]
+              for name in ("change-0-first", "change-0-last", "change-1-action")}
+
+    assert fields == {"change-0-first": "2026-07-01", "change-0-last": "2026-07-14", "change-1-action": "set"}
+    assert not soup.select(".invalid-feedback")
+    assert "'weather' is no driver of Test shop" in text_of(soup.select_one("#messages"))
+
+
 def test_changes_are_added_and_removed_without_saving(client: FlaskClient, app: Flask) -> None:
     added = page(send(client, add="promo"))
     removed = page(send(client, remove="0"))
@@ -231,201 +185,6 @@ def test_an_uploaded_file_is_kept_as_text_where_it_is_wrong(client: FlaskClient)
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 50, b"PK\x03\x04", b"\xff\xfe\x00", b"%PDF-1.4", b'"' * 99])
 def test_no_bytes_break_the_page(client: FlaskClient, content: bytes) -> None:
     assert send(client, file=(io.BytesIO(content), "plan.xlsx")).status_code in (303, 422)
-
-
-def test_an_edited_scenario_shows_what_it_asks_and_is_computed_again(client: FlaskClient, app: Flask,
-                                                                    promoted: FakeRegistry) -> None:
-    path = saved(client, plan="region,item,date,price\nnorth,kettle,2026-07-02,9\n")
-    before = scenario_of(app, path)
-    soup = shown(client, f"{path}/edit")
-
-    assert soup.select_one("#plan").text.split("\n")[1] == "north\tkettle\t2026-07-02\t9"  # type: ignore[union-attr]
-    assert [box["value"] for box in soup.select("[name=ri]")] == [KETTLE.key, ODD.key]
-    response = send(client, f"{path}/edit", name="Bigger", **{"change-0-value": "-40"})
-    after = scenario_of(app, path)
-    assert response.status_code == 303
-    assert (after.name, after.changed_by) == ("Bigger", EMAIL)
-    assert after.asked["changes"][0]["value"] == -40
-    assert after.asked["plan"] == []  # the text was emptied
-    assert after.computed_at > before.computed_at  # type: ignore[operator]
-
-
-def test_what_left_the_dataset_is_told_before_an_edited_scenario_goes_without_it(
-        client: FlaskClient, app: Flask, promoted: FakeRegistry, background: Background) -> None:
-    path = saved(client)
-    background.catalogue(KETTLE)
-    soup = shown(client, f"{path}/edit")
-
-    assert f"left out of the selection: {ODD.key}." in text_of(soup.select_one("#messages"))
-    assert [box["value"] for box in soup.select("[name=ri]")] == [KETTLE.key]
-
-
-def test_a_new_name_alone_keeps_the_result(client: FlaskClient, app: Flask, promoted: FakeRegistry) -> None:
-    path = saved(client)
-    before = scenario_of(app, path)
-    send(client, f"{path}/edit", name="Other")
-
-    assert (scenario_of(app, path).name, scenario_of(app, path).computed_at) == ("Other", before.computed_at)
-
-
-def test_the_second_of_two_people_is_told_and_can_keep_theirs(client: FlaskClient, app: Flask) -> None:
-    path = saved(client, name="Mine")
-    stale = hidden(shown(client, f"{path}/edit"), "seen")
-    send(client, f"{path}/edit", name="Theirs")
-
-    refused = send(client, f"{path}/edit", name="Again mine", seen=stale)
-    again = send(client, f"{path}/edit", name="Again mine", seen=hidden(page(refused), "seen"))
-    kept = send(client, f"{path}/edit", name="Again mine", seen=stale, as_new="1")
-
-    assert (refused.status_code, again.status_code, kept.status_code) == (409, 409, 303)
-    assert f"{EMAIL} changed this scenario on" in text_of(page(refused).main)
-    assert page(refused).select_one("#name")["value"] == "Again mine"  # type: ignore[index]
-    assert scenario_of(app, path).name == "Theirs"
-    assert kept.headers["Location"] != path
-
-
-def test_a_copy_is_opened_in_the_editor_and_the_first_stays(client: FlaskClient, app: Flask) -> None:
-    path = saved(client, name="First")
-    response = press(client, path, "duplicate")
-
-    assert shown(client, response.headers["Location"]).select_one("#name")["value"] == "First (copy)"  # type: ignore[index]
-    assert scenario_of(app, path).name == "First"
-
-
-def test_an_archived_scenario_leaves_the_list_and_comes_back(client: FlaskClient) -> None:
-    path = saved(client, name="Old idea")
-
-    press(client, path, "archive")
-    assert shown(client, "/scenarios").select(".scenario-name") == []
-    assert "Old idea" in text_of(shown(client, "/scenarios?show=archived").main)
-    assert "archived" in text_of(shown(client, path).main)
-    press(client, path, "archive", back="1")
-    assert [text_of(link) for link in shown(client, "/scenarios").select(".scenario-name")] == ["Old idea"]
-
-
-def test_the_list_is_searched_and_filtered(client: FlaskClient, app: Flask) -> None:
-    saved(client, name="Summer sale", description="for Ann")
-    saved(client, name="Winter")
-    with app.app_context(), writing():
-        by = db.session.query(SavedScenario).filter_by(name="Winter").one()
-        by.created_by = "other@example.com"
-
-    names = {query: [text_of(link) for link in shown(client, f"/scenarios?{query}").select(".scenario-name")]
-             for query in ("q=SALE", "q=ann+summer", "q=other%40", "show=mine", "show=all", "q=nothing")}
-    assert names == {"q=SALE": ["Summer sale"], "q=ann+summer": ["Summer sale"], "q=other%40": ["Winter"],
-                     "show=mine": ["Summer sale"], "show=all": ["Winter", "Summer sale"], "q=nothing": []}
-    assert client.get("/scenarios?show=none").status_code == 422
-    assert client.get("/scenarios?page=0").status_code == 422
-
-
-def test_a_new_model_makes_it_stale_and_a_click_computes_it_again(client: FlaskClient, app: Flask,
-                                                                 promoted: FakeRegistry, background: Background,
-                                                                 model: ForecastModel) -> None:
-    path = saved(client)
-    promoted.promote(KETTLE, model, {})
-    background.watch()
-    assert "up to date" in text_of(shown(client, path).main)  # until its outlook is made: nothing is known yet
-    background.outlooks()
-
-    assert "1 region-item of 2 is forecast by another model now: north · kettle v1 → v2" in text_of(
-        shown(client, path).select_one("#stale"))
-    assert "stale" in text_of(shown(client, "/scenarios").table)
-    press(client, path, "compute")
-    assert shown(client, path).select_one("#stale") is None
-    assert scenario_of(app, path).made_with[KETTLE.key] == ["2", "2026-06-30"]
-
-
-def test_later_what_happened_stands_beside_it(client: FlaskClient, promoted: FakeRegistry,
-                                              background: Background) -> None:
-    path = saved(client, ri=[KETTLE.key])
-    assert shown(client, path).select_one("#happened") is None
-    new_demand(background, 3)
-    soup = shown(client, path)
-
-    assert "Newer demand is known of 1 region-item: until 2026-07-03 (was 2026-06-30)" in text_of(
-        soup.select_one("#stale"))
-    assert [text_of(row.td) for row in soup.select("#happened tbody tr")] == ["5", "5", "5"]
-    assert text_of(soup.select("#by-region-item tbody td")[-1]) == "15"
-
-
-def test_one_that_left_the_dataset_is_told(client: FlaskClient, promoted: FakeRegistry, background: Background) -> None:
-    path = saved(client)
-    background.catalogue(KETTLE)
-
-    assert f"1 region-item left the dataset: {ODD}" in text_of(shown(client, path).select_one("#stale"))
-    press(client, path, "compute")
-    assert "It is no longer in the dataset." in text_of(shown(client, path).main)
-
-
-def test_what_cannot_be_computed_says_why_and_an_older_result_stays(client: FlaskClient, promoted: FakeRegistry,
-                                                                   background: Background) -> None:
-    path = saved(client, ri=[KETTLE.key])
-    new_demand(background, 14)
-    press(client, path, "compute")
-
-    words = text_of(shown(client, path).main)
-    assert "It could not be computed. Nothing that it asks touches a period of the forecasts" in words
-    assert "What was computed before is shown." in words
-    assert shown(client, path).select_one("#units") is not None
-
-
-def test_a_large_one_is_computed_by_the_background_process(client: FlaskClient, app: Flask, background: Background,
-                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenario_queue, "MOST_AT_ONCE", 5)
-    path = saved(client, ri=[], everything="1")
-
-    assert "0 of 31 region-items" in text_of(shown(client, path).select_one("#progress"))
-    assert "being computed" in text_of(shown(client, "/scenarios").table)
-    with app.app_context():
-        assert compute_wanted(background.services)
-        assert not compute_wanted(background.services)
-    assert client.get(f"{path}/progress").headers["HX-Redirect"] == path
-    assert scenario_of(app, path).done == 31
-    assert len(shown(client, path).select("#by-region-item tbody tr")) == 31
-
-
-def test_one_that_breaks_the_process_is_given_up_after_some_times(client: FlaskClient, app: Flask,
-                                                                 background: Background) -> None:
-    path = saved(client)
-    with app.app_context():
-        token = path.rsplit("/", 1)[1]
-        want(token)
-        with writing():
-            db.session.query(SavedScenario).one().attempts = scenario_queue.MOST_ATTEMPTS
-        assert compute_wanted(background.services)
-        assert not compute_wanted(background.services)
-
-    assert "Computing it broke off 3 times." in text_of(shown(client, path).select_one("#failed"))
-
-
-def test_while_the_store_cannot_be_read_it_waits(client: FlaskClient, app: Flask, background: Background) -> None:
-    path = saved(client)
-    folder = background.services.settings.folder.parent / "demand"
-    with app.app_context():
-        want(path.rsplit("/", 1)[1])
-        folder.rename(folder.with_name("away"))
-        folder.write_text("no folder")
-        for _ in range(scenario_queue.MOST_ATTEMPTS + 1):
-            ScenarioLoop(background.services).step()
-        assert not db.session.get_one(SystemState, "store").is_up
-        folder.unlink()
-        folder.with_name("away").rename(folder)
-        ScenarioLoop(background.services).step()
-
-    assert "up to date" in text_of(shown(client, path).main)
-
-
-def test_one_changed_while_it_is_computed_keeps_no_old_result(client: FlaskClient, app: Flask, background: Background,
-                                                             monkeypatch: pytest.MonkeyPatch) -> None:
-    path = saved(client)
-    before = scenario_of(app, path)
-    with app.app_context():
-        with writing():
-            db.session.query(SavedScenario).one().changed_at += timedelta(seconds=1)
-        from webapp.saved_scenarios import keep_result, stamp
-
-        assert not keep_result(before.token, stamp(before), None, "too late")
-    assert scenario_of(app, path).problem == ""
 
 
 def test_scenarios_stand_side_by_side(client: FlaskClient, promoted: FakeRegistry) -> None:
