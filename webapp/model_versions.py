@@ -42,10 +42,11 @@ def note_versions(entries: Sequence[Entry]) -> None:
     told = [(entry, int(entry.numbers["version"])) for entry in entries
             if entry.step in ("trained", *DECISIONS) and entry.numbers.get("version") is not None]
     versions: dict[tuple[str, int], ModelVersion] = {}
-    keys = sorted({entry.region_item.key for entry, _ in told})
+    keys, numbers = sorted({entry.region_item.key for entry, _ in told}), {number for _, number in told}
     for start in range(0, len(keys), 500):
         versions |= {(found.key, found.version): found for found in db.session.scalars(
-            select(ModelVersion).where(ModelVersion.key.in_(keys[start:start + 500])))}
+            select(ModelVersion).where(ModelVersion.key.in_(keys[start:start + 500]),
+                                       ModelVersion.version.in_(numbers)))}
     for entry, number in told:
         at = entry.region_item.key, number
         if at not in versions:

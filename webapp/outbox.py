@@ -128,7 +128,7 @@ def _close(retrain_id: int, state: str, reason: str) -> None:
         for item in retrain.items:
             close_item(item, state, reason)
         if state == "failed":
-            retrain.problem = reason
+            retrain.problem, retrain.next_attempt_at = reason, None
         settle(retrain)
 
 

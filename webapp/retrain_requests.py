@@ -104,7 +104,8 @@ def settle(retrain: Retrain) -> None:
             RetrainItem.retrain_id == retrain.id))
         retrain.finished_at = max(last or now(), retrain.asked_at)
         retrain.state = "cancelled" if states == {"cancelled"} else "finished"
-        retrain.next_attempt_at = None
+        if retrain.next_attempt_at is not None:  # it waited for another attempt, which nobody needs any more
+            retrain.next_attempt_at, retrain.problem = None, ""
 
 
 def open_items(retrain: Retrain) -> list[RetrainItem]:

@@ -142,6 +142,19 @@ def test_while_dagster_is_down_requests_are_kept_and_the_page_says_so(app: Flask
     assert state(client) == "running"
 
 
+def test_what_kept_it_from_being_sent_is_forgotten_when_it_is_decided(app: Flask, client: FlaskClient,
+                                                                      background: Background,
+                                                                      dagster: FakeDagster) -> None:
+    dagster.is_down = True
+    ask_for_retrain(client, [KETTLE.key])
+    with pytest.raises(DagsterDownError):
+        background.send()
+    background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
+
+    assert state(client) == "finished"
+    assert "cannot be reached" not in client.get("/retrains/1/progress").text
+
+
 def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskClient, background: Background,
                                                       dagster: FakeDagster) -> None:
     ask_for_retrain(client, keys_of(SCATTERED))
