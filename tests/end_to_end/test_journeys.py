@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import write_tiny_dataset
 from tests.end_to_end.conftest import DECISION_SECONDS, PASSWORD, Product
@@ -82,7 +82,8 @@ class TestScenario:
         expect(page).to_have_url(re.compile("/scenarios/compare"))
         expect(page.locator("main")).to_contain_text("Ten percent off")
 
-    def test_a_bad_plan_is_told_line_by_line_and_its_good_rows_can_be_used(self, page: Page) -> None:
+    def test_a_bad_plan_is_told_line_by_line_and_its_good_rows_can_be_used(self, planner: BrowserContext) -> None:
+        page = planner.new_page()  # whose console may tell of the refusal
         page.goto("/forecasts?region=north&horizon=14")
         day = page.locator("#by-period tbody th").first.inner_text().split()[0]
         page.goto("/scenarios/new?region=north")
@@ -97,6 +98,7 @@ class TestScenario:
         expect(told.locator("tbody th")).to_have_text(["3", "4", "5"])
         told.get_by_role("button", name=re.compile("Use the 1 good row")).click()
         expect(page.locator("main")).to_contain_text("of which the scenario changes 1", timeout=30_000)
+        page.close()
 
 
 @embedded

@@ -571,7 +571,7 @@ def test_pinned_models_are_told_before_they_are_retrained(app: Flask, client: Fl
     assert "pinned by ada@example.com: Christmas" in words
     assert requests_stored(app) == []
 
-    fields = {str(field["name"]): str(field["value"]) for field in page(asked).select("form input[name]")
+    fields = {str(field["name"]): str(field["value"]) for field in page(asked).select("main form input[name]")
               if field["name"] != "ri"} | {"ri": [KETTLE.key, ODD.key]}
     post(client, "/retrains", {**fields, "pinned": "leave"})
     assert set(items(client, 1)) == {str(ODD)}
