@@ -54,7 +54,8 @@ def selected_keys(fields: MultiDict[str, str]) -> list[str]:
 def show() -> ResponseReturnValue:
     """The table, or the part of it that changes; with progress while models are trained for the first time."""
     view = parse_view(request.args)
-    page, found = find_page(view), counts(view)
+    found = counts(view)
+    page = find_page(view, found.total)
     view = replace(view, page=page.number)
     part, asked_by = request.headers.get("HX-Target") == "table", request.headers.get("HX-Trigger")
     text = render_template(

@@ -45,9 +45,14 @@ def matching(view: View) -> Select[str]:
     return query.order_by(RegionItemRow.position)
 
 
-def find_page(view: View) -> Page:
-    """The page that a view asks for, or the last one when it asks for more than there are."""
-    count = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0
+def find_page(view: View, total: int | None = None) -> Page:
+    """The page that a view asks for, or the last one when it asks for more than there are.
+
+    Args:
+        total: how many region-items there are, where that is known: they are not counted again.
+    """
+    count = total if total is not None and not view.is_narrowed else db.session.scalar(
+        select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0
     pages = max(1, -(-count // view.size))
     number = min(view.page, pages)
     keys = list(db.session.scalars(matching(view).limit(view.size).offset((number - 1) * view.size)))

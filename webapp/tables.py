@@ -64,7 +64,8 @@ class RegionItemRow(Base):
     """What is known of one region-item: from the journal, the catalogue and the registry."""
 
     __tablename__ = "region_item"
-    __table_args__ = (Index("ix_region_item_listed", *LISTED).ddl_if(dialect="sqlite"),)
+    __table_args__ = (Index("ix_region_item_listed", *LISTED).ddl_if(dialect="sqlite"),
+                      Index("ix_region_item_newest", "in_catalogue", "last_date"))
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
     """Place in the catalogue, region-major."""

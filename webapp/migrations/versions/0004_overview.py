@@ -31,6 +31,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("compared", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("compared_size", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("running", sa.JSON(), nullable=False, server_default="{}"))
+    op.create_index("ix_region_item_newest", "region_item", ["in_catalogue", "last_date"])
     if op.get_bind().dialect.name == "sqlite":
         op.create_index("ix_region_item_listed", "region_item", LISTED)
     # Every outlook is made anew: what is archived and told of it was not yet when it was made.
@@ -40,6 +41,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.drop_index("ix_region_item_listed", "region_item")
+    op.drop_index("ix_region_item_newest", "region_item")
     with op.batch_alter_table("group_outlook", schema=None) as batch_op:
         for name in ("running", "compared_size", "compared"):
             batch_op.drop_column(name)
