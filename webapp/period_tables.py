@@ -67,7 +67,14 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     if len(past.history):
         measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
     if all(period.drivers for period in periods):
+        before = _drivers_then(past, pd.DatetimeIndex(history["date"]), dataset)
         measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
-                             [None] * len(history) + [period.drivers[driver.name] for period in periods], driver.kind)
+                             before[driver.name] + [period.drivers[driver.name] for period in periods], driver.kind)
                      for driver in dataset.drivers]
     return PeriodTable([at.date() for at in dates], len(history), measures)
+
+
+def _drivers_then(past: Past, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:
+    """Of one region-item, for each driver its values on past dates, as pairs like those of the forecast."""
+    own = next(iter(past.each.values())).set_index("date").reindex(dates)
+    return {name: [(value, value) for value in own[name]] for name in dataset.driver_names}

@@ -140,9 +140,11 @@ def test_the_wide_table_has_the_same_numbers_the_other_way_round(client: FlaskCl
 
 def test_the_table_can_begin_with_the_past(client: FlaskClient) -> None:
     rows = show(client, ri=KETTLE.key, horizon="5", past="1").select("#by-period tbody.past tr")
+    prices = [f"{price:g}" for price in demand_of(12.0)["price"].tail(5)]
 
     assert [text_of(row.th)[:10] for row in rows] == [f"2026-06-{day}" for day in range(26, 31)]
     assert [text_of(row.td) for row in rows] == [f"{units:.1f}" for units in demand_of(12.0)["demand"].tail(5)]
+    assert [text_of(row.find_all("td")[-3]) for row in rows] == prices
 
 
 def test_last_year_is_what_was_sold_on_the_same_weekday(client: FlaskClient, background: Background) -> None:
