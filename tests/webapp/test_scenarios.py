@@ -194,6 +194,7 @@ def test_scenarios_stand_side_by_side(client: FlaskClient, promoted: FakeRegistr
     soup = page(client.get("/scenarios/compare", query_string={"s": tokens}))
 
     assert [text_of(row.a) for row in soup.select("#compared tbody tr")] == ["Small", "Large"]
+    assert ["never seen" in text_of(told) for told in soup.select("dd")] == [False, True]  # the price was 8 to 10
     words = text_of(soup.main)
     assert "Their selections differ: “Small” has 2 region-items of" in words
     assert "Their periods differ: “Small” has 2026-07-01 to 2026-07-14; “Large” has 2026-07-01 to 2026-07-07." in words
