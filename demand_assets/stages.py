@@ -155,8 +155,7 @@ class Stages:
             model = train(demand, self.dataset, pooled, region_item, clock)
         except NotEnoughHistoryError as error:
             yield Outcome(region_item, "candidate_model", "quarantined",
-                          f"too short for a model of its own: {error}. The pooled model serves it until its own passes "
-                          "the gate.")
+                          f"too short for a model of its own: {error}")
             return
         with clock("register"):
             before = self.registry.entry(region_item)

@@ -472,14 +472,6 @@ def test_the_gates_numbers_stand_side_by_side(app: Flask, client: FlaskClient, b
     assert links["v2 in MLflow"].endswith("/#/models/shop.north.kettle/versions/2")
 
 
-def test_what_was_too_short_is_said_once(app: Flask, client: FlaskClient, background: Background) -> None:
-    ask_for_retrain(client, [KETTLE.key])
-    reason = "too short for a model of its own: 3 periods. The pooled model serves it until its own passes the gate."
-    background.journal(Entry(KETTLE, "kept", requests_stored(app)[0], reason=reason))
-
-    assert line(client, KETTLE).count("pooled model") == 1
-
-
 def test_a_planner_says_why(client: FlaskClient) -> None:
     ask_for_retrain(client, [KETTLE.key], reason="  the promo  was missed ")
 
