@@ -1,5 +1,6 @@
 """Loads of demand: what each look of the pipeline at a region-item read and refused, from the journal."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ RUNS_KEPT = 500
 """Newest runs whose sums are kept."""
 AT_ONCE = 400
 """Keys that one query names."""
+Load = dict[str, Any]
+"""A row of ``DemandLoad``: tens of thousands come in a night, so none becomes an object."""
 
 
 def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> None:
@@ -28,8 +31,8 @@ def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> N
     if not looks:
         return
     kept = _kept([entry.region_item.key for entry in looks])
-    newest: dict[str, DemandLoad] = {}
-    new = []
+    newest: dict[str, Load] = {}
+    new: list[Load] = []
     for entry in looks:
         key = entry.region_item.key
         its = kept.setdefault(key, [])
@@ -40,8 +43,9 @@ def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> N
         if not its or entry.at > max(its):
             newest[key] = load
         its.append(entry.at)
-    db.session.add_all(new)
-    _sum_up(new)
+    if new:
+        db.session.execute(insert(DemandLoad), new)
+        _sum_up(new)
     _show_newest(newest, rows)
     _forget([(key, at) for key, its in kept.items() for at in sorted(its)[:-LOADS_KEPT]])
 
@@ -55,48 +59,53 @@ def _kept(keys: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _load_of(entry: Entry) -> DemandLoad:
+def _load_of(entry: Entry) -> Load:
     numbers = entry.numbers
     refused = {str(rule): int(values) for rule, values in numbers.get("quarantined_by_rule", {}).items()}
-    return DemandLoad(
-        key=entry.region_item.key, at=entry.at, outcome=entry.step, reason=entry.reason,
-        run_id=entry.run_id or entry.at[:10],
-        last_date=str(numbers["last_date"])[:10] if "last_date" in numbers else None,
-        rows_read=int(numbers.get("rows", 0)), refused=refused,
-        refused_rows=int(numbers.get("quarantined", sum(refused.values()))))
+    return {
+        "key": entry.region_item.key, "at": entry.at, "outcome": entry.step, "reason": entry.reason,
+        "run_id": entry.run_id or entry.at[:10],
+        "last_date": str(numbers["last_date"])[:10] if "last_date" in numbers else None,
+        "rows_read": int(numbers.get("rows", 0)), "refused": refused,
+        "refused_rows": int(numbers.get("quarantined", sum(refused.values())))}
 
 
-def _sum_up(loads: Sequence[DemandLoad]) -> None:
+def _sum_up(new: Sequence[Load]) -> None:
     """Add new loads to the sums of their runs."""
-    for load in loads:
-        run = db.session.get(LoadRun, load.run_id)
+    by_run: dict[str, list[Load]] = {}
+    for load in new:
+        by_run.setdefault(load["run_id"], []).append(load)
+    for run_id, its in by_run.items():
+        run = db.session.get(LoadRun, run_id)
         if run is None:
-            run = LoadRun(run_id=load.run_id, first_at=load.at, last_at=load.at, region_items=0, kept=0, rows_read=0,
+            run = LoadRun(run_id=run_id, first_at=its[0]["at"], last_at="", region_items=0, kept=0, rows_read=0,
                           refused={}, refused_rows=0)
             db.session.add(run)
-        run.first_at, run.last_at = min(run.first_at, load.at), max(run.last_at, load.at)
-        run.region_items += 1
-        run.kept += load.outcome == "quarantined"
-        run.rows_read += load.rows_read
-        run.refused_rows += load.refused_rows
-        if load.refused:
-            run.refused = {rule: run.refused.get(rule, 0) + load.refused.get(rule, 0)
-                           for rule in {**run.refused, **load.refused}}
+        run.first_at = min(run.first_at, its[0]["at"])
+        run.last_at = max(run.last_at, its[-1]["at"])
+        run.region_items += len(its)
+        run.kept += sum(load["outcome"] == "quarantined" for load in its)
+        run.rows_read += sum(load["rows_read"] for load in its)
+        run.refused_rows += sum(load["refused_rows"] for load in its)
+        refused = Counter(run.refused)
+        for load in its:
+            refused.update(load["refused"])
+        run.refused = dict(refused)
     oldest = db.session.scalar(select(LoadRun.last_at).order_by(LoadRun.last_at.desc()).offset(RUNS_KEPT).limit(1))
     if oldest is not None:
         db.session.execute(delete(LoadRun).where(LoadRun.last_at <= oldest))
 
 
-def _show_newest(newest: Mapping[str, DemandLoad], rows: Mapping[str, RegionItemRow]) -> None:
+def _show_newest(newest: Mapping[str, Load], rows: Mapping[str, RegionItemRow]) -> None:
     """Let the region-items say what their newest load was."""
     for key, load in newest.items():
         row = rows[key]
-        row.loaded_at, row.rows_read = load.at, load.rows_read
-        row.quarantined, row.quarantined_rows = load.refused, load.refused_rows
+        row.loaded_at, row.rows_read = load["at"], load["rows_read"]
+        row.quarantined, row.quarantined_rows = load["refused"], load["refused_rows"]
     for part in _parts(list(newest)):
         db.session.execute(delete(RefusedRule).where(RefusedRule.key.in_(part)))
     if values := [{"key": key, "rule": rule, "values": count} for key, load in newest.items()
-                  for rule, count in load.refused.items()]:
+                  for rule, count in load["refused"].items()]:
         db.session.execute(insert(RefusedRule), values)
 
 
