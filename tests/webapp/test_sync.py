@@ -186,10 +186,9 @@ def test_forecasts_go_on_while_mlflow_is_down_and_a_banner_says_so(app: Flask, c
     registry.promote(KETTLE, model)
     background.watch()
     registry.is_down = True
-    loop = RegistryLoop(background.services, registry)
     with app.app_context():
         note("sync", True)
-        loop.step()
+        RegistryLoop(background.services, registry).step()
 
     soup = page(client.get(f"/forecasts?ri={KETTLE.key}"))
     assert "MLflow is down" in text_of(soup.select_one("#systems"))
@@ -197,7 +196,7 @@ def test_forecasts_go_on_while_mlflow_is_down_and_a_banner_says_so(app: Flask, c
 
     registry.is_down = False
     with app.app_context():
-        loop.step()
+        RegistryLoop(background.services, registry).step()
     assert text_of(page(client.get("/systems")).select_one("#systems")) == ""
 
 
