@@ -71,6 +71,21 @@ def select() -> ResponseReturnValue:
     return redirect(url_for("forecasts.show", **{"all": "1"} if everything else named(keys)), 303)
 
 
+@bp.post("/scenario")
+@auth_required("session")
+def to_scenario() -> ResponseReturnValue:
+    """From a what-if to the editor of a scenario that will be kept."""
+    question = parse_question(request.form)
+    named_by = set(question.selection)
+    # several names add region-items up here, while a scenario takes the items that are in the regions
+    selection = {"everything": "1"} if named_by == {"all"} else (
+        question.selection if len(named_by) == 1 else named(question.keys))
+    changes = {name: value for name, value in request.form.items() if name.startswith("change-")}
+    fields: dict[str, Any] = {"horizon": question.horizon, **selection, **changes}
+    editor = url_for("scenarios.new", **fields)
+    return ("", 204, {"HX-Redirect": editor}) if request.headers.get("HX-Request") else redirect(editor, 303)
+
+
 @bp.get("/choices")
 @auth_required("session")
 def choices() -> str:

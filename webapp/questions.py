@@ -151,7 +151,7 @@ def _selected(fields: MultiDict[str, str]) -> tuple[list[str], Args, str]:
             [f"{_listed(items, 'item')} · all regions"] if items else [])
         args = {name: given for name, given in (("region", regions), ("item", items)) if given}
     token = fields.get("selection", "")
-    kept = _kept(token) if token else []
+    kept = kept_selection(token) if token else []
     picked = list(dict.fromkeys([*kept, *(key for key in fields.getlist("ri") if key)]))
     if grouped:
         inside = set(grouped)
@@ -179,8 +179,8 @@ def _members(regions: Sequence[str], items: Sequence[str], everything: bool) -> 
     return list(db.session.scalars(query))
 
 
-def _kept(token: str) -> list[str]:
-    """The keys of a stored selection that are still known."""
+def kept_selection(token: str) -> list[str]:
+    """The keys of a stored selection that are still known; an error page when there is no such selection."""
     found = db.session.get(Selection, token)
     if found is None:
         abort(404, "There is no such selection. Select the region-items in the overview again.")

@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.asked_scenarios import MOST_REGION_ITEMS, NAMES_TOLD
 from webapp.database import db
 from webapp.page_words import plural
+from webapp.questions import kept_selection
 from webapp.tables import RegionItemRow
 
 MOST_LISTED = 2000
@@ -36,12 +37,13 @@ def offered() -> Offered:
 
 
 def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str], list[str]]:
-    """The selection, region-major, and those of it that were picked one by one.
+    """The selection, region-major, and those of it that were picked one by one or as a stored ``selection``.
 
     It is these, and all ticked items in all ticked regions.
     """
+    token = fields.get("selection", "")
     regions, items, everything = fields.getlist("region"), fields.getlist("item"), bool(fields.get("everything"))
-    asked = list(dict.fromkeys(filter(None, fields.getlist("ri"))))
+    asked = list(dict.fromkeys([*filter(None, fields.getlist("ri")), *(kept_selection(token) if token else [])]))
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
     wanted, count = query, len(asked)
     picked: list[str] = []

@@ -268,3 +268,16 @@ def test_everyone_sees_a_shared_link(client: FlaskClient, app: Flask) -> None:
     post(other, "/sign-in", {"email": "second@example.com", "password": PASSWORD}, form_on="/sign-in")
 
     assert text_of(shown(other, path).h1) == "For all"
+
+
+def test_a_what_if_on_many_becomes_a_scenario_of_the_same_selection(client: FlaskClient) -> None:
+    many = post(client, "/forecasts/selection", {"everything": "1"})
+    what_if = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-5"}
+    token = re.search(r"selection=\w+|all=1", many.headers["Location"])
+    fields = {"ri": [one.key for one in REGION_ITEMS]} if token is None else dict([token.group().split("=")])
+
+    answer = post(client, "/forecasts/scenario", {**fields, **what_if}, follow_redirects=True)
+
+    soup = page(answer)
+    assert f"{len(REGION_ITEMS)} region-items" in text_of(soup.select_one("#selected"))
+    assert soup.select_one("[name='change-0-value']")["value"] == "-5"

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from demand_assets.forecasting.journal import Entry
@@ -29,11 +30,11 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
-from webapp.database import db, writing
+from webapp.database import db, now, writing
 from webapp.retrain_requests import store
 from webapp.services import Services
 from webapp.systems import note
-from webapp.tables import RegionItemRow
+from webapp.tables import RegionItemRow, SystemState
 
 REFUSED = pd.DataFrame({
     "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",
@@ -99,6 +100,8 @@ def fill(background: Background, model: ForecastModel) -> None:
             for place, each in enumerate(REGION_ITEMS):
                 row = db.session.get_one(RegionItemRow, each.key)
                 row.drift, row.drifted = place / 50, "price"
+            for state in db.session.scalars(select(SystemState)):
+                state.checked_at = now() + timedelta(hours=1)  # no background process runs here to note them again
 
 
 @pytest.fixture(scope="session")
