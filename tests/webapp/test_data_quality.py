@@ -239,6 +239,8 @@ def test_old_and_new_distributions_stand_side_by_side(client: FlaskClient, backg
     assert sum(before for before, _ in shares) == pytest.approx(100, abs=0.5)
     assert sum(after for _, after in shares) == pytest.approx(100, abs=0.5)
     assert shares[-1][1] > 60
+    promo = next(section for section in sections if text_of(section.h2).startswith("Promo"))
+    assert [text_of(heading) for heading in promo.select("tbody th")] == ["no", "yes"]
     assert soup.select_one("script[src*=echarts]")
 
 
