@@ -1,5 +1,6 @@
 """Past forecasts as they stood when each period began, so that accuracy is judged on what people saw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -61,12 +62,22 @@ def past_forecasts(key: str, since: date | None = None) -> list[PastForecast]:
     Args:
         since: the first origin wanted; all that are kept unless given.
     """
-    query = select(ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
-                   ArchivedForecast.content).where(ArchivedForecast.key == key).order_by(ArchivedForecast.origin)
-    if since is not None:
-        query = query.where(ArchivedForecast.origin >= str(since))
+    return past_forecasts_of([key], since)[key]
+
+
+def past_forecasts_of(keys: Sequence[str], since: date | None = None) -> dict[str, list[PastForecast]]:
+    """Key -> ``past_forecasts`` of the region-item."""
     frequency = services().dataset.frequency
-    return [_read(*row, frequency) for row in db.session.execute(query)]
+    found: dict[str, list[PastForecast]] = {key: [] for key in keys}
+    for start in range(0, len(keys), 500):
+        rows = db.session.execute(select(
+            ArchivedForecast.key, ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
+            ArchivedForecast.content).where(
+                ArchivedForecast.key.in_(keys[start:start + 500]), ArchivedForecast.origin >= str(since or ""))
+            .order_by(ArchivedForecast.origin))
+        for key, origin, made_at, served_by, content in rows:
+            found[key].append(_read(origin, made_at, served_by, content, frequency))
+    return found
 
 
 def _read(origin: str, made_at: datetime, served_by: str, content: bytes, frequency: Frequency) -> PastForecast:

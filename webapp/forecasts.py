@@ -18,7 +18,7 @@ from webapp.explanations import explain
 from webapp.forecast_charts import chart_of
 from webapp.group_answers import group_of
 from webapp.lines import analogues_of
-from webapp.overview import selected_keys
+from webapp.overview import parse_view, selected_keys
 from webapp.pasts import backtest_of
 from webapp.period_tables import table_of
 from webapp.questions import MOST_REGION_ITEMS, PAGE_SIZE, Question, named, parse_question
@@ -67,7 +67,7 @@ def select() -> ResponseReturnValue:
     keys = selected_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
-    everything = request.form.get("everything") and not request.form.get("q") and not request.form.get("status")
+    everything = request.form.get("everything") and not parse_view(request.form).is_narrowed
     return redirect(url_for("forecasts.show", **{"all": "1"} if everything else named(keys)), 303)
 
 
@@ -165,7 +165,7 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
     dataset, lines = services().dataset, result.lines
     only = lines[0] if len(question.rows) == len(lines) == 1 else None
     outliers = outliers_of(only.row.key, result.past.each[only.row.key], dataset) if only else Outliers([], [])
-    seen = seen_accuracy(lines, result.past.each, dataset.frequency) if 0 < len(lines) <= MOST_SEEN else None
+    seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,

@@ -10,12 +10,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
 from webapp.database import db
+from webapp.page_numbers import parse_page
 from webapp.tables import RegionItemRow
 
 Query = Select[*tuple[Any, ...]]
 """Of any columns."""
 SIZES = (25, 50, 100, 250)
-LARGEST_PAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def parse_view(kind: Kind, fields: MultiDict[str, str]) -> View:
     """What a URL asks of a list; an error page when it names what there is not."""
     sort = fields.get("sort", "") or kind.sort
     direction = fields.get("dir", "") or ("desc" if kind.descending and sort == kind.sort else "asc")
-    page, size = fields.get("page", "") or "1", fields.get("size", "") or str(SIZES[0])
+    size = fields.get("size", "") or str(SIZES[0])
     filters = {name: fields.get(name, "") for name in kind.filters}
     known: list[tuple[str, str, Sequence[str]]] = [
         ("sort", sort, list(kind.columns)), ("dir", direction, ("asc", "desc")),
@@ -86,9 +86,8 @@ def parse_view(kind: Kind, fields: MultiDict[str, str]) -> View:
     for what, value, allowed in known:
         if value not in allowed:
             abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
-    if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
-        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
-    return View(kind, fields.get("q", "").strip()[:200], filters, sort, direction == "desc", int(page), int(size))
+    return View(kind, fields.get("q", "").strip()[:200], filters, sort, direction == "desc", parse_page(fields),
+                int(size))
 
 
 def containing(query: Query, words: str) -> Query:

@@ -1,8 +1,9 @@
 """How right past forecasts were, as they stood when each period began, on periods that have since become known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isfinite
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ class Accuracy:
     """What was measured; None where it cannot be said, as when nothing was sold."""
 
     wape: float | None
+    wape_seasonal_naive: float | None
+    """Of seasonal naive on the periods that it knew."""
     skill: float | None
     """1 minus WAPE over that of seasonal naive on the same periods; above 0 is better than it."""
     bias: float | None
@@ -28,27 +31,20 @@ class Accuracy:
     """Share of periods inside the 80 % interval."""
     periods: int
     """Different periods that it stands on."""
-
-
-def accuracy_by_lead(past: Sequence[PastForecast], history: pd.DataFrame) -> list[Accuracy]:
-    """The accuracy at each lead, the first for lead 1; a lead none of whose periods is known has ``periods`` 0.
-
-    Args:
-        past: of one region-item, any number of origins.
-        history: columns date and demand (NaN = unknown), consecutive periods, oldest first.
-    """
-    judged = _Judged.of(past, history)
-    return [judged.measured(slice(lead, lead + 1)) for lead in range(judged.actual.shape[1])]
+    forecasts: int
+    """Forecasts of a region-item's period that it stands on."""
 
 
 def pooled_accuracy(past: Sequence[PastForecast], history: pd.DataFrame) -> Accuracy:
     """The accuracy over all leads of the newest ``JUDGED_ORIGINS`` origins after which something is known.
 
-    Args: as for ``accuracy_by_lead``, oldest origin first.
+    Args:
+        past: of one region-item, oldest origin first.
+        history: columns date and demand (NaN = unknown), consecutive periods, oldest first.
     """
     known = history["date"].iloc[-1] if len(history) else None
     judged = [one for one in past if known is not None and pd.Timestamp(one.origin) < known][-JUDGED_ORIGINS:]
-    return _Judged.of(judged, history).measured(slice(None))
+    return Judged.of(judged, history).measured(slice(None))
 
 
 def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
@@ -66,7 +62,7 @@ def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """Forecasts beside what was sold; each of shape (origins, leads), NaN where unknown."""
 
     dates: np.ndarray
@@ -77,7 +73,8 @@ class _Judged:
     naive: Floats
 
     @classmethod
-    def of(cls, past: Sequence[PastForecast], history: pd.DataFrame) -> "_Judged":
+    def of(cls, past: Sequence[PastForecast], history: pd.DataFrame) -> Self:
+        """The past forecasts of one region-item, beside its history."""
         leads = max((len(one.forecast) for one in past), default=0)
         values = np.full((4, len(past), leads), np.nan)
         dates = np.full((len(past), leads), np.datetime64("NaT", "D"))
@@ -86,6 +83,23 @@ class _Judged:
             values[:, place, mine] = one.forecast, one.lower, one.upper, one.naive
             dates[place, mine] = one.dates
         return cls(dates, sold_on(history, dates), *values)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Judged]") -> Self:
+        """Those of several region-items; shorter horizons are filled up with what is not known."""
+        longest = max((part.actual.shape[1] for part in parts), default=0)
+
+        def table(name: str) -> np.ndarray:
+            return np.concatenate([np.pad(getattr(part, name), ((0, 0), (0, longest - part.actual.shape[1])),
+                                          constant_values=np.datetime64("NaT") if name == "dates" else np.nan)
+                                   for part in parts])
+
+        return cls(*(table(column.name) for column in fields(cls)))
+
+    @property
+    def by_lead(self) -> list[Accuracy]:
+        """The accuracy at each lead, the first for lead 1; one none of whose periods is known has ``periods`` 0."""
+        return [self.measured(slice(lead, lead + 1)) for lead in range(self.actual.shape[1])]
 
     def measured(self, leads: slice) -> Accuracy:
         """Over all origins at these leads."""
@@ -96,11 +110,11 @@ class _Judged:
         beside = np.where(np.isnan(naive), np.nan, actual)
         naive_wape = wape(beside, naive)
         return Accuracy(
-            wape=_told(wape(actual, forecast)),
+            wape=_told(wape(actual, forecast)), wape_seasonal_naive=_told(naive_wape),
             skill=_told(1 - wape(beside, forecast) / naive_wape) if naive_wape else None,
             bias=_told(bias(actual, forecast)), coverage=_told(coverage(actual, lower, upper)),
-            periods=len(np.unique(dates[known])))
+            periods=len(np.unique(dates[known])), forecasts=int(np.count_nonzero(known)))
 
 
 def _told(value: float) -> float | None:
-    return value if isfinite(value) else None
+    return float(value) if isfinite(value) else None

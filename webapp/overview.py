@@ -13,7 +13,8 @@ from webapp.database import db
 from webapp.group_pages import GROUP_ORDERS, KINDS, GroupView, group_page
 from webapp.heat_map import LEVELS, MEASURES, heat_map
 from webapp.news import news
-from webapp.region_item_pages import LARGEST_PAGE, Counts, counts, find_page, matching_keys
+from webapp.page_numbers import parse_page
+from webapp.region_item_pages import Counts, counts, find_page, matching_keys
 from webapp.region_item_view import COLUMNS, FLAGS, MOST_SORTS, ORDERS, PAGE_SIZES, SINCE_DAYS, STATUSES, View
 from webapp.region_item_view import USUAL_COLUMNS as USUAL
 from webapp.region_items import open_retrains, pooled_row, rows_of
@@ -30,7 +31,7 @@ def parse_view(fields: MultiDict[str, str]) -> View:
         search=fields.get("q", "").strip()[:200],
         status=_one_of("status", fields.get("status", ""), ("", *STATUSES)),
         flags=_some_of("flag", fields, FLAGS), sort=_sort(fields)[:MOST_SORTS] or ("region_item",),
-        page=_page(fields, "page"),
+        page=parse_page(fields, "page"),
         size=int(_one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
         columns=_some_of("columns", fields, COLUMNS) or USUAL,
         since_days=int(_one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])))
@@ -76,7 +77,7 @@ def totals() -> ResponseReturnValue:
         abort(422, f"Totals by {request.args['by'][:40]!r} are not made; there are those by {' and by '.join(KINDS)}.")
     sort = request.args.get("sort", "") or "name"
     _one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
-    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, _page(request.args, "page"))
+    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, parse_page(request.args, "page"))
     page = group_page(view)
     plain = View()
     return render_template("overview/totals.html", group_view=replace(view, page=page.number), page=page, kinds=KINDS,
@@ -93,7 +94,7 @@ def heat() -> ResponseReturnValue:
     measure = next((name for name in MEASURES if name == (request.args.get("skill") or usual)), None)
     if measure is None:
         abort(422, f"Skill of {request.args['skill'][:40]!r} is not known; there is that of {' and '.join(MEASURES)}.")
-    table = heat_map(view, measure, _page(request.args, "across"))
+    table = heat_map(view, measure, parse_page(request.args, "across"))
     query = {**replace(view, page=table.page).query(), "skill": measure}
     return render_template("overview/heat.html", view=view, table=table, measure=measure, measures=MEASURES,
                            levels=LEVELS, query=query | ({"across": str(table.across)} if table.across > 1 else {}),
@@ -142,10 +143,3 @@ def _sort(fields: MultiDict[str, str]) -> tuple[str, ...]:
 
 def _listed(what: str, fields: MultiDict[str, str]) -> list[str]:
     return [name for name in ",".join(fields.getlist(what)).split(",") if name]
-
-
-def _page(fields: MultiDict[str, str], what: str) -> int:
-    page = fields.get(what, "") or "1"
-    if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
-        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
-    return int(page)

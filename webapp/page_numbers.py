@@ -6,9 +6,9 @@ from werkzeug.datastructures import MultiDict
 LARGEST_PAGE = 1_000_000
 
 
-def parse_page(fields: MultiDict[str, str]) -> int:
+def parse_page(fields: MultiDict[str, str], name: str = "page") -> int:
     """The page's number; an error page when it is none."""
-    page = fields.get("page", "") or "1"
+    page = fields.get(name, "") or "1"
     if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
         abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
     return int(page)

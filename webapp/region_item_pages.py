@@ -11,8 +11,6 @@ from webapp.region_item_view import FLAGS, ORDERS, STATUSES, View
 from webapp.region_items import rows_by_key
 from webapp.tables import RegionItemRow
 
-LARGEST_PAGE = 1_000_000
-
 
 @dataclass(frozen=True)
 class Page:

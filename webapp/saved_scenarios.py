@@ -13,7 +13,6 @@ from webapp.tables import SavedScenario
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
 PAGE_SIZE = 25
 SHOWN = {"all": "everyone's", "mine": "mine", "archived": "archived"}
-MOST_PAGES = 1_000_000
 
 
 class ChangedMeanwhileError(RuntimeError):

@@ -8,10 +8,10 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.asked_scenarios import MOST_REGION_ITEMS, Asked
 from webapp.overview import selected_keys
+from webapp.page_numbers import parse_page
 from webapp.page_words import plural
 from webapp.plan_files import MOST_BYTES, MOST_ROWS
 from webapp.saved_scenarios import (
-    MOST_PAGES,
     SHOWN,
     ChangedMeanwhileError,
     View,
@@ -47,12 +47,10 @@ MOST_ERRORS = 200
 @auth_required("session")
 def show() -> str:
     """The saved scenarios, those changed last first."""
-    shown, page = request.args.get("show", "") or "all", request.args.get("page", "") or "1"
+    shown = request.args.get("show", "") or "all"
     if shown not in SHOWN:
         abort(422, f"show {shown[:40]!r} is not known here; allowed are {', '.join(SHOWN)}.")
-    if not (page.isascii() and page.isdigit() and len(page) < 8 and 1 <= int(page) <= MOST_PAGES):
-        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
-    view = View(request.args.get("q", "").strip()[:200], shown, int(page))
+    view = View(request.args.get("q", "").strip()[:200], shown, parse_page(request.args))
     found = find_page(view, current_user.email)
     return render_template(
         "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),

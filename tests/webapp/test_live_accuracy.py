@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from webapp.archive import PastForecast
-from webapp.live_accuracy import JUDGED_ORIGINS, accuracy_by_lead, pooled_accuracy
+from webapp.live_accuracy import JUDGED_ORIGINS, Judged, pooled_accuracy
 
 FIRST = date(2026, 6, 1)
 
@@ -38,9 +38,9 @@ def test_every_known_period_of_every_lead_counts() -> None:
 
 
 def test_each_lead_is_told_apart() -> None:
-    first, second, third = accuracy_by_lead(
+    first, second, third = Judged.of(
         [past(0, [8.0, 24.0, 1.0], [5.0, 10.0, 1.0]), past(1, [20.0, 99.0, 1.0], [15.0, 99.0, 1.0])],
-        history(1.0, 10.0, 20.0))
+        history(1.0, 10.0, 20.0)).by_lead
 
     assert (first.wape, first.periods) == (pytest.approx(2 / 30), 2)
     assert (second.wape, second.bias, second.periods) == (pytest.approx(0.2), pytest.approx(0.2), 1)
@@ -68,7 +68,7 @@ def test_without_sales_there_is_no_wape_but_a_number_of_periods() -> None:
 def test_nothing_archived_or_nothing_known_yet_measures_nothing() -> None:
     assert pooled_accuracy([], history(1.0, 2.0)).periods == 0
     assert pooled_accuracy([past(1, [1.0], [1.0])], history(1.0, 2.0)).periods == 0
-    assert accuracy_by_lead([], history(1.0)) == []
+    assert Judged.of([], history(1.0)).by_lead == []
     assert pooled_accuracy([past(1, [1.0], [1.0])], history()).wape is None
 
 
@@ -77,4 +77,15 @@ def test_only_the_newest_origins_are_pooled() -> None:
     wrong_long_ago = [past(0, [110.0], [10.0]), *(past(day, [10.0], [10.0]) for day in range(1, days))]
 
     assert pooled_accuracy(wrong_long_ago, history(*[10.0] * (days + 1))).wape == 0.0
-    assert accuracy_by_lead(wrong_long_ago, history(*[10.0] * (days + 1)))[0].wape == pytest.approx(100 / (10 * days))
+    judged = Judged.of(wrong_long_ago, history(*[10.0] * (days + 1)))
+    assert judged.by_lead[0].wape == pytest.approx(100 / (10 * days))
+
+
+def test_region_items_are_judged_together_whatever_their_horizons() -> None:
+    short = Judged.of([past(0, [8.0], [5.0])], history(1.0, 10.0))
+    longer = Judged.of([past(0, [30.0, 24.0], [5.0, 10.0])], history(1.0, 20.0, 20.0))
+
+    first, second = Judged.joined([short, longer]).by_lead
+
+    assert (first.wape, first.forecasts, first.periods) == (pytest.approx(12 / 30), 2, 1)
+    assert (second.wape, second.wape_seasonal_naive, second.forecasts) == (pytest.approx(0.2), pytest.approx(0.5), 1)
