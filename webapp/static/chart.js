@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) => value === null || value === undefined ? "–" : value.toLocaleString(navigator.language, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+  const number = (value) => value === null || value === undefined ? "–" : value.toLocaleString(document.documentElement.dataset.locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
   const known = (value) => value !== null && value !== undefined;
 
   // Palette: Okabe and Ito; the last one for what is unusual.

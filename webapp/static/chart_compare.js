@@ -1,8 +1,10 @@
 // Draws every .compare-chart from the JSON beside it: past demand, and forecasts over one another with their bands.
+// The chart library is fetched when the first one is to be drawn.
 (() => {
   "use strict";
+  const library = document.currentScript.dataset.charts;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) => value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+  const number = (value) => value === null || value === undefined ? "–" : value.toLocaleString(document.documentElement.dataset.locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
 
   // A band is an invisible line at its lower edge with its height stacked on top.
   const band = (name, rows, fill) => rows.some((row) => row.length > 2) ? [
@@ -42,10 +44,18 @@
     };
   };
 
-  const draw = () => document.querySelectorAll(".compare-chart").forEach((place) => {
+  const drawAll = () => document.querySelectorAll(".compare-chart").forEach((place) => {
     const chart = echarts.getInstanceByDom(place) || echarts.init(place, null, { renderer: "canvas" });
     chart.setOption(options(JSON.parse(place.parentElement.querySelector(".compare-data").textContent), place.dataset.unit), true);
   });
+
+  const draw = () => {
+    if (!document.querySelector(".compare-chart")) return;
+    if (window.echarts) { drawAll(); return; }
+    const script = document.head.appendChild(document.createElement("script"));
+    script.addEventListener("load", drawAll);
+    script.src = library;
+  };
 
   document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("theme", () => { if (document.readyState !== "loading") draw(); });
@@ -54,5 +64,5 @@
     draw();
     event.detail.target.querySelector("summary")?.focus({ preventScroll: true });
   });
-  window.addEventListener("resize", () => document.querySelectorAll(".compare-chart").forEach((place) => echarts.getInstanceByDom(place)?.resize()));
+  window.addEventListener("resize", () => document.querySelectorAll(".compare-chart").forEach((place) => window.echarts?.getInstanceByDom(place)?.resize()));
 })();

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) => value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+  const number = (value) => value.toLocaleString(document.documentElement.dataset.locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
   const LINES = ["dashed", "dotted", [12, 4], [8, 3, 2, 3], [2, 2]];
 
   const line = (name, rows, shade, type, width = 2.5) => ({ name, type: "line", data: rows.map(([date, value]) => [date, value]), symbol: rows.length > 1 ? "none" : "circle", lineStyle: { color: shade, width, type }, itemStyle: { color: shade } });
