@@ -124,7 +124,8 @@ class TestModels:
         page.get_by_label(re.compile("^Pin")).check()
         page.locator("main form [type=submit]").last.click()
 
-        expect(page.locator("#versions .badge", has_text=f"{chosen.group()} in production")).to_be_visible(timeout=60_000)
+        in_place = page.locator("#versions .badge", has_text=f"{chosen.group()} in production")
+        expect(in_place).to_be_visible(timeout=60_000)
         expect(page.locator("#versions")).to_contain_text("the planner trusts it more")
         expect(page.locator("#versions .badge", has_text="pinned").first).to_be_visible(timeout=60_000)
         page.get_by_role("link", name="Forecast", exact=True).click()
