@@ -159,10 +159,11 @@ def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, A
     """Of one region-item, for each period, driver -> (value under the plan, value under the scenario)."""
     if len(lines) > 1:
         return []
-    line = lines[0]
-    changed = (line.scenario or line.plan).table
-    return [{name: (line.plan.table[name].iloc[place], changed[name].iloc[place])
-             for name in services.dataset.driver_names} for place in range(len(changed))]
+    names = list(services.dataset.driver_names)
+    planned, changed = (table[names].to_dict("records") for table in (
+        lines[0].plan.table, (lines[0].scenario or lines[0].plan).table))
+    return [{name: (before[name], after[name]) for name in names}
+            for before, after in zip(planned, changed, strict=True)]
 
 
 def _notices(lines: Sequence[Line]) -> list[str]:

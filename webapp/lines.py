@@ -66,22 +66,24 @@ def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: Po
 
     Raises: NotInStoreError: no demand is stored for the region-item.
     """
-    asked, notice = _asked(services, row, serving, pooled, horizon)
-    return Line(row, asked.model, services.forecaster.answer([asked])[0], None, notice)
+    asked, model, notice = _asked(services, row, serving, pooled, horizon)
+    return Line(row, model, services.forecaster.answer([asked])[0], None, notice)
 
 
 def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
              horizon: int) -> list[Line | None]:
     """``line_of`` of each; None where no demand is stored."""
-    asked: list[tuple[Asked, str] | None] = []
+    found: list[tuple[Asked | Forecast, Model, str] | None] = []
     for row, serving in zip(rows, servings, strict=True):
+        plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.outlook_wanted)
         try:
-            asked.append(_asked(services, row, serving, pooled, horizon))
+            found.append((plan, serving.model, serving.notice) if plan else
+                         _asked(services, row, serving, pooled, horizon))
         except NotInStoreError:
-            asked.append(None)
-    forecasts = iter(services.forecaster.answer([one[0] for one in asked if one]))
-    return [Line(row, one[0].model, next(forecasts), None, one[1]) if one else None
-            for row, one in zip(rows, asked, strict=True)]
+            found.append(None)
+    answers = iter(services.forecaster.answer([one[0] for one in found if one and isinstance(one[0], Asked)]))
+    return [Line(row, one[1], one[0] if isinstance(one[0], Forecast) else next(answers), None, one[2]) if one else None
+            for row, one in zip(rows, found, strict=True)]
 
 
 def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequence[Scenario]) -> list[Line]:
@@ -98,14 +100,14 @@ def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequenc
 
 
 def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
-           horizon: int) -> tuple[Asked, str]:
-    """What is asked of what serves, and why that is not the announced version; empty when it is."""
+           horizon: int) -> tuple[Asked, Model, str]:
+    """What is asked of what serves, what that is, and why it is not the announced version; empty when it is."""
     stand_in = services.models.without_own(pooled).model if isinstance(serving.model, ForecastModel) else None
     models = [serving.model, *([stand_in] if stand_in else []), None]
     notice = serving.notice
     for model, following in zip(models, [*models[1:], None], strict=True):
         try:
-            return services.forecaster.ask(row.region_item, model, horizon, known_as=row.outlook_wanted), notice
+            return services.forecaster.ask(row.region_item, model, horizon, known_as=row.outlook_wanted), model, notice
         except ModelFilesError as error:
             notice = (f"{model_words(model)} is in production but cannot be used: {error}; {model_words(following)} "
                       "forecasts until then.")

@@ -29,6 +29,8 @@ BASELINE_ORIGINS = 26
 """Past origins whose errors give the seasonal-naive baseline its interval."""
 HELD = 500
 """Region-items of which what was read and prepared stays in memory: some 250 kB for three years of days each."""
+PLANS_HELD = 3000
+"""Forecasts under the plan that stay in memory: some 10 kB each."""
 
 Model = ForecastModel | PooledModel | None
 """What forecasts: the region-item's own model, the pooled one alone, or none: the seasonal-naive baseline."""
@@ -90,6 +92,8 @@ class Asked:
     assumed: tuple[str, ...]
     plan: "Forecast | Asked | None"
     """The same under the plan, for a scenario that is held to declared directions."""
+    known_as: Hashable = None
+    """What its stored demand is known as; None when the caller did not say."""
 
 
 class Forecaster:
@@ -102,6 +106,7 @@ class Forecaster:
         self._dataset = dataset
         self._store = store
         self._held: OrderedDict[RegionItem, tuple[Hashable, _Ready]] = OrderedDict()
+        self._plans: OrderedDict[tuple[RegionItem, int], tuple[Hashable, Model, Forecast]] = OrderedDict()
         self._lock = Lock()
 
     def history(self, region_item: RegionItem, periods: int | None = None, known_as: Hashable = None) -> pd.DataFrame:
@@ -172,13 +177,27 @@ class Forecaster:
         elif np.isnan(series.demand[: series.known]).all():
             raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
         return Asked(region_item, model, scenario, series, origins, leads, rows, drivers, planned, ready.assumed,
-                     needed)
+                     needed, known_as)
+
+    def answered(self, region_item: RegionItem, model: Model, horizon: int, known_as: Hashable) -> Forecast | None:
+        """The forecast under the plan, if it was answered lately; None: ask."""
+        with self._lock:
+            known, asked_of, forecast = self._plans.get((region_item, horizon), (None, None, None))
+        return forecast if known is not None and known == known_as and asked_of is model else None
 
     def answer(self, asked: Sequence[Asked]) -> list[Forecast]:
         """The forecasts of what was asked, in its order."""
         plans = [one.plan for one in asked if isinstance(one.plan, Asked)]
         units = {id(one): values for one, values in zip([*asked, *plans], _units([*asked, *plans]), strict=True)}
-        return [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
+        forecasts = [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
+        with self._lock:
+            for one, forecast in zip(asked, forecasts, strict=True):
+                if one.scenario == PLAN and one.known_as is not None:
+                    self._plans[one.region_item, len(one.leads)] = (one.known_as, one.model, forecast)
+                    self._plans.move_to_end((one.region_item, len(one.leads)))
+            while len(self._plans) > PLANS_HELD:
+                self._plans.popitem(last=False)
+        return forecasts
 
     def _forecast(self, asked: Asked, units: Floats, plan: Floats | None) -> Forecast:
         dataset, series, model = self._dataset, asked.series, asked.model

@@ -116,9 +116,13 @@ def _level(cleared: Floats, window: int) -> Floats:
 
 def _by_group(ratio: Floats, groups: npt.NDArray[np.int64]) -> Floats:
     """The median of each period's group; NaN for groups that were seen too seldom, and where a median is zero."""
-    grouped = pd.Series(ratio).groupby(groups)
-    median = grouped.transform("median").where(grouped.transform("count") >= LEAST_SEEN)
-    return np.asarray(median.where(median > 0), dtype=np.float64)
+    medians = np.full(len(ratio), np.nan)
+    for group in np.unique(groups):
+        members = groups == group
+        known = ratio[members & ~np.isnan(ratio)]
+        if len(known) >= LEAST_SEEN and (median := float(np.median(known))) > 0:
+            medians[members] = median
+    return medians
 
 
 def _driven(ratio: Floats, numbers: Floats) -> Floats:

@@ -69,6 +69,18 @@ class TestHeld:
         assert newer.origin == pd.Timestamp("2025-06-30")
         assert len(forecaster.history(KETTLES, known_as=2)) == 131
 
+    def test_an_answer_is_kept_for_the_same_demand_model_and_horizon_only(self, weekly: Dataset,
+                                                                            store: DemandStore) -> None:
+        forecaster = Forecaster(weekly, store)
+        plan = forecaster.answer([forecaster.ask(KETTLES, None, 4, known_as=1)])[0]
+        forecaster.answer([forecaster.ask(KETTLES, None, 4, DEARER, plan, known_as=1)])
+        model = trained(store.read("demand", KETTLES), weekly)
+
+        assert forecaster.answered(KETTLES, None, 4, 1) is plan
+        assert forecaster.answered(KETTLES, None, 4, 2) is None
+        assert forecaster.answered(KETTLES, None, 3, 1) is None
+        assert forecaster.answered(KETTLES, model, 4, 1) is None
+
     def test_without_a_name_nothing_is_held(self, weekly: Dataset, store: DemandStore) -> None:
         forecaster = Forecaster(weekly, store)
         forecaster.forecast(KETTLES, None)
