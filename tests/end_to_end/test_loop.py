@@ -22,7 +22,7 @@ def in_production(page: Page) -> str:
 
 def open_forecast(page: Page, region_item: str) -> None:
     page.goto("/")
-    page.get_by_role("link", name=region_item, exact=True).click()
+    page.locator("#table").get_by_role("link", name=region_item, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(region_item)
 
 
