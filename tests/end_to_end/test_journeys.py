@@ -127,7 +127,12 @@ class TestModels:
         in_place = page.locator("#versions .badge", has_text=f"{chosen.group()} in production")
         expect(in_place).to_be_visible(timeout=60_000)
         expect(page.locator("#versions")).to_contain_text("the planner trusts it more")
-        expect(page.locator("#versions .badge", has_text="pinned").first).to_be_visible(timeout=60_000)
+        pinned = page.locator("#versions .badge", has_text="pinned")
+        expect(pinned.first).to_be_visible(timeout=60_000)
+        page.get_by_role("link", name="Take the pin off").click()
+        page.get_by_label(re.compile("Reason")).fill("the gate may decide again")
+        page.locator("main form [type=submit]").last.click()
+        expect(pinned).to_have_count(0, timeout=60_000)
         page.get_by_role("link", name="Forecast", exact=True).click()
         expect(page.locator("#model .badge").first).to_have_text(f"production {chosen.group()}")
 
