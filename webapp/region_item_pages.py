@@ -72,7 +72,7 @@ class Counts:
     """Those of which a model was trained, promoted or not."""
     retraining: int
     arriving: int
-    """Those whose promoted version is on its way from the registry."""
+    """Those whose promoted version is on its way from the registry, or was not seen there yet."""
     statuses: dict[str, int]
     flags: dict[str, int]
     best: dict[str, int]
@@ -96,7 +96,8 @@ def counts(view: View) -> Counts:
     asked: list[ColumnElement[bool]] = [
         *(RegionItemRow.status == name for name in statuses), *(flag.which(view.since) for flag in FLAGS.values()),
         *(RegionItemRow.best == name for name in CONTESTANTS), RegionItemRow.activity != "",
-        RegionItemRow.fetch_after.is_not(None) & (RegionItemRow.model_problem == ""),
+        (RegionItemRow.model_problem == "") & (RegionItemRow.fetch_after.is_not(None) | (
+            (RegionItemRow.step == "promoted") & RegionItemRow.production_version.is_(None))),
         RegionItemRow.live_skill.is_not(None)]
     found = iter(db.session.execute(select(*(func.count().filter(each) for each in asked)).where(
         RegionItemRow.in_catalogue)).one())

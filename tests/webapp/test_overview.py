@@ -51,6 +51,23 @@ def test_sorting_puts_the_unknown_last_both_ways(client: FlaskClient, background
     assert rows(client, "/?sort=-wape")[:2] == [str(REGION_ITEMS[3]), str(REGION_ITEMS[5])]
 
 
+def test_the_table_asks_again_until_a_first_promotion_is_seen_in_the_registry(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    with app.app_context(), writing():
+        for row in db.session.scalars(select(RegionItemRow)):
+            row.status = "baseline"
+    background.journal(Entry(KETTLE, "promoted", numbers={"version": 1}))
+    decided = page(client.get("/")).select_one("#table")
+    registry.promote(KETTLE, model)
+    background.watch()
+    seen = page(client.get("/")).select_one("#table")
+
+    assert decided is not None
+    assert seen is not None
+    assert decided.has_attr("hx-get")
+    assert not seen.has_attr("hx-get")
+
+
 def test_a_promoted_version_on_its_way_is_said_and_waited_for(app: Flask, client: FlaskClient) -> None:
     with app.app_context(), writing():
         for row in db.session.scalars(select(RegionItemRow)):
