@@ -85,6 +85,11 @@ class Answer:
         return any(line.scenario for line in self.lines)
 
     @property
+    def missing_by_reason(self) -> dict[str, list[RegionItem]]:
+        """Why region-items cannot be forecast -> which."""
+        return _grouped((reason, row.region_item) for row, reason in self.missing)
+
+    @property
     def assumed(self) -> dict[str, list[RegionItem]]:
         """What was assumed -> of which region-items."""
         return _grouped((sentence, line.row.region_item) for line in self.lines for sentence in line.plan.assumed)

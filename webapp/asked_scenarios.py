@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from demand_assets.forecasting.dataset import Dataset
@@ -17,6 +15,7 @@ from demand_assets.forecasting.store import NotInStoreError
 from webapp.database import db
 from webapp.driver_plans import PlanRow
 from webapp.services import Services
+from webapp.stored_json import StoredJson
 from webapp.tables import Outlook
 
 MOST_REGION_ITEMS = 500
@@ -49,7 +48,7 @@ class AskedChange:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(StoredJson):
     """All that a scenario asks; kept as JSON in ``SavedScenario.asked``."""
 
     keys: tuple[str, ...]
@@ -59,19 +58,6 @@ class Asked:
     plan: tuple[PlanRow, ...] = ()
     left_out: int = 0
     """Wrong rows of the plan that were left out, as the planner chose."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON types."""
-        found: dict[str, Any] = _ASKED.dump_python(self, mode="json")
-        return found
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Asked":
-        """What ``to_json`` gave.
-
-        Raises: pydantic.ValidationError: it is something else.
-        """
-        return _ASKED.validate_python(content)
 
     def by_key(self, dates: Mapping[str, Sequence[date]]) -> dict[str, Scenario]:
         """The scenario of each region-item: what touches its periods.
@@ -97,7 +83,6 @@ class Asked:
         return list(dict.fromkeys(name for row in self.plan for name in row.values))
 
 
-_ASKED = TypeAdapter(Asked)
 
 
 def dates_ahead(services: Services, keys: Sequence[str], horizon: int) -> dict[str, list[date]]:

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.totals import Bounds
+from webapp.stored_json import StoredJson
 
 MOST_REASONS = 3
 
@@ -108,7 +106,7 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(StoredJson):
     """All that was computed of a scenario; kept as JSON in ``SavedScenario.computed``."""
 
     units: Compared
@@ -129,19 +127,6 @@ class Result:
     notices: tuple[str, ...]
     without_price: int
     """Region-items that revenue leaves out."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON types."""
-        found: dict[str, Any] = _RESULT.dump_python(self, mode="json")
-        return found
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Result":
-        """What ``to_json`` gave.
-
-        Raises: pydantic.ValidationError: it is something else.
-        """
-        return _RESULT.validate_python(content)
 
     @property
     def dates(self) -> list[date]:
@@ -168,7 +153,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(StoredJson):
     """What a list shows of a result, in units and in the price's currency."""
 
     plan: float
@@ -178,21 +163,7 @@ class Summary:
     first: date
     last: date
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON types."""
-        found: dict[str, Any] = _SUMMARY.dump_python(self, mode="json")
-        return found
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Summary":
-        """What ``to_json`` gave.
-
-        Raises: pydantic.ValidationError: it is something else.
-        """
-        return _SUMMARY.validate_python(content)
-
-
-_RESULT, _SUMMARY = TypeAdapter(Result), TypeAdapter(Summary)
 
 
 def price_driver(dataset: Dataset) -> str | None:

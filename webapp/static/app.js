@@ -30,6 +30,7 @@
     count.textContent = size ? `${size} selected` : count.dataset.none;
     form.querySelectorAll("#bulk-bar button:not([type=button])").forEach((button) => { button.disabled = size === 0; });
     form.querySelector("#clear-selection").hidden = size === 0;
+    form.querySelector("#bulk-bar").classList.toggle("is-empty", size === 0);
   };
 
   const selectionForm = () => document.getElementById("selection");
