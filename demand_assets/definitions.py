@@ -5,12 +5,22 @@ import dagster as dg
 from demand_assets import checks, jobs, sensors
 from demand_assets.assets import pooled_model, region_item
 from demand_assets.resources import PipelineResource
+from demand_assets.settings import Settings
+
+
+def _sensors() -> list[dg.SensorDefinition]:
+    if Settings().run_launcher != "celery":
+        return sensors.ALL
+    from demand_assets.warm_workers import lost_starts  # imported here: nobody else needs Celery
+
+    return [*sensors.ALL, lost_starts]
+
 
 defs = dg.Definitions(
     assets=[pooled_model, region_item],
     asset_checks=checks.ALL,
     jobs=jobs.ALL,
-    sensors=sensors.ALL,
+    sensors=_sensors(),
     schedules=jobs.SCHEDULES,
     resources={"pipeline": PipelineResource()},
     executor=dg.in_process_executor,

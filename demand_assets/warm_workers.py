@@ -3,8 +3,11 @@
 The launcher, in Dagster's daemon, and the workers take their configuration from ``launcher_config``. Runs wait in a
 queue that is named after the version of the code, so a worker that was not restarted since a deploy gets none. Workers
 say every few seconds that they live; a run whose worker fell silent is reported failed, and Dagster starts it again.
+Dagster's own monitoring looks after runs that have begun, the sensor ``lost_starts`` after those that have not.
 """
 
+import json
+import time
 from typing import Any
 
 import dagster as dg
@@ -79,6 +82,12 @@ class Heartbeats:
         queues = self._redis.mget(names) if names else []
         return {name.removeprefix(_HEARTBEAT): str(queue) for name, queue in zip(names, queues, strict=True) if queue}
 
+    def waiting(self, queue: str) -> set[str]:
+        """The Celery tasks that no worker has taken yet; Dagster's own queue keeps them few."""
+        lists = list(self._redis.scan_iter(f"{queue}*", _type="list"))  # one for each priority
+        return {str(json.loads(message)["headers"]["id"])
+                for name in lists for message in self._redis.lrange(name, 0, -1)}
+
 
 class WarmWorkerLauncher(CeleryRunLauncher):
     """Dagster's Celery launcher, which besides notices lost workers and workers of another version, and cancels."""
@@ -122,6 +131,21 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         """What stands in the run's log beside its failure."""
         return self.problem() or f"workers alive: {', '.join(sorted(self.heartbeats.alive()))}"
 
+    def lost_start(self, run: dg.DagsterRun) -> str:
+        """Why a run that counts as starting will not start, at this moment; empty when it may.
+
+        Between the queue and a worker's word a message is nowhere for an instant, so one look alone proves nothing.
+        """
+        task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
+        if task is None or task in self.heartbeats.waiting(run.tags.get(QUEUE_TAG, self.default_queue)):
+            return ""
+        result = self.celery.AsyncResult(task)
+        state, info = result.state, result.info
+        if state == "STARTED":
+            worker = info["hostname"]
+            return "" if worker in self.heartbeats.alive() else f"worker {worker}, which took it, fell silent"
+        return f"it was taken from the queue, and no worker has it (Celery: {state}, {info})"
+
     @property
     def heartbeats(self) -> Heartbeats:
         """The workers that live."""
@@ -136,6 +160,27 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         return (f"No worker of this version of the code takes runs (queue {self.default_queue}). "
                 + (f"These run another version or dataset and must be restarted: {others}." if others
                    else "No worker is alive at all. Start one: make worker."))
+
+
+@dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
+def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Report runs failed that a worker took from the queue and lost before they began; Dagster starts them again.
+
+    Its cursor holds since when, in seconds, each of them has looked lost.
+    """
+    launcher = context.instance.run_launcher
+    if not isinstance(launcher, WarmWorkerLauncher):
+        return dg.SensorResult(skip_reason="no worker carries out runs")
+    before: dict[str, float] = json.loads(context.cursor or "{}")
+    now, lost = time.time(), {}
+    for run in context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
+        if not (reason := launcher.lost_start(run)):
+            continue
+        lost[run.run_id] = before.get(run.run_id, now)
+        if now - lost[run.run_id] >= SILENT_SECONDS:
+            context.instance.report_run_failed(run, f"The run did not begin for {SILENT_SECONDS} seconds: {reason}.")
+    return dg.SensorResult(skip_reason=f"{len(lost)} runs look lost" if lost else "no run is lost",
+                           cursor=json.dumps(lost))
 
 
 def add_task(celery: Celery, home: str) -> None:

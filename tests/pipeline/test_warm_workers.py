@@ -1,5 +1,7 @@
 """What workers and the launcher say to each other, through a real Redis."""
 
+import json
+
 import dagster as dg
 import pytest
 import yaml
@@ -10,7 +12,8 @@ from pydantic import ValidationError
 
 from demand_assets.instance import instance_settings, prepare_home
 from demand_assets.settings import Settings
-from demand_assets.warm_workers import QUEUE_TAG, Heartbeats, WarmWorkerLauncher, launcher_config
+from demand_assets.warm_workers import (QUEUE_TAG, SILENT_SECONDS, Heartbeats, WarmWorkerLauncher, launcher_config,
+                                         lost_starts)
 from deploy.unfinished_runs import close_unfinished_runs
 
 PREFIX = "launcher_"
@@ -108,6 +111,46 @@ def test_a_run_is_as_well_as_its_worker(launcher, state, said, status):
 
         assert launcher.check_run_worker_health(run).status is status
     launcher.celery.backend.delete("celery-task-meta-task")
+
+
+@pytest.fixture
+def starting(launcher, instance):
+    """Runs that count as starting, by how they stand with Celery."""
+    launcher.heartbeats.beat("worker-1@here", launcher.default_queue)
+    backend = launcher.celery.backend
+    backend.store_result("taken-here", {"hostname": "worker-1@here"}, "STARTED")
+    backend.store_result("taken-there", {"hostname": "worker-2@lost"}, "STARTED")
+    launcher.celery.send_task("nobody's", task_id="waiting", queue=launcher.default_queue)
+    launcher.celery.send_task("nobody's", task_id="urgent", queue=launcher.default_queue, priority=3)
+    tasks = ["waiting", "urgent", "taken-here", "taken-there", "vanished"]
+    yield {task: instance.create_run_for_job(a_job, status=dg.DagsterRunStatus.STARTING,
+                                             tags={DAGSTER_CELERY_TASK_ID_TAG: task}) for task in tasks}
+    launcher.celery.control.purge()
+    for task in tasks:
+        backend.delete(f"celery-task-meta-{task}")
+
+
+def test_a_run_that_its_worker_lost_before_it_began_is_reported_failed(starting, instance):
+    first = lost_starts(dg.build_sensor_context(instance=instance))
+    assert set(json.loads(first.cursor)) == {starting["taken-there"].run_id, starting["vanished"].run_id}
+    assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+
+    long_ago = {run_id: since - SILENT_SECONDS for run_id, since in json.loads(first.cursor).items()}
+    lost_starts(dg.build_sensor_context(instance=instance, cursor=json.dumps(long_ago)))
+
+    status = {task: instance.get_run_by_id(run.run_id).status for task, run in starting.items()}
+    assert {task for task, one in status.items() if one is dg.DagsterRunStatus.FAILURE} == {"taken-there", "vanished"}
+
+
+def test_a_run_that_looked_lost_for_an_instant_is_left_alone(starting, launcher, instance):
+    first = lost_starts(dg.build_sensor_context(instance=instance))
+    launcher.heartbeats.beat("worker-2@lost", launcher.default_queue)
+    launcher.celery.backend.store_result("vanished", {"hostname": "worker-1@here"}, "STARTED")
+
+    second = lost_starts(dg.build_sensor_context(instance=instance, cursor=first.cursor))
+
+    assert json.loads(second.cursor) == {}
+    assert second.skip_reason.skip_message == "no run is lost"
 
 
 def test_while_redis_is_down_a_run_goes_back_into_dagsters_queue(settings, monkeypatch, instance):
