@@ -47,8 +47,8 @@ services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE
 	@CALLED_FROM="$(CALLED_FROM)" SERVICES="$(SERVICES)" POSTGRES_PORT="$(POSTGRES_PORT)" \
 	REDIS_PORT="$(REDIS_PORT)" S3_PORT="$(S3_PORT)" $(PY) -m deploy.services
 
-test: setup ## run all tests; PYTEST_ARGS="-k name" picks some
-	@$(PY) -m pytest $(PYTEST_ARGS)
+test: setup ## run all tests, those with the real servers beside the others; PYTEST_ARGS="-k name" picks some
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \

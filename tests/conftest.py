@@ -50,6 +50,15 @@ def pytest_configure() -> None:
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes, one takes all tests with the real servers, at once, and others the rest file by file."""
+    servers = Path(__file__).parent / "end_to_end"
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(servers.name if servers in item.path.parents else str(item.path)))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: servers not in item.path.parents)
+
+
 def pytest_sessionstart() -> None:
     """Told to terminate, end what fixtures started, as after Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -12,8 +12,14 @@ from pydantic import ValidationError
 
 from demand_assets.instance import instance_settings, prepare_home
 from demand_assets.settings import Settings
-from demand_assets.warm_workers import (QUEUE_TAG, SILENT_SECONDS, Heartbeats, WarmWorkerLauncher, launcher_config,
-                                         lost_starts)
+from demand_assets.warm_workers import (
+    QUEUE_TAG,
+    SILENT_SECONDS,
+    Heartbeats,
+    WarmWorkerLauncher,
+    launcher_config,
+    lost_starts,
+)
 from deploy.unfinished_runs import close_unfinished_runs
 
 PREFIX = "launcher_"
