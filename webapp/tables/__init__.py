@@ -1,0 +1,39 @@
+"""The tables of the app's own database."""
+
+from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
+from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupOutlook, Outlook
+from webapp.tables.loads import DemandLoad, LoadRun, RefusedRule
+from webapp.tables.models import ModelAct, ModelVersion
+from webapp.tables.people import Role, User
+from webapp.tables.region_items import DRIFT_TOLD, PooledRow, RegionItemRow, RowStatus, Selection
+from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
+from webapp.tables.scenarios import SavedScenario
+
+__all__ = [
+    "DRIFT_TOLD",
+    "OPEN_STATES",
+    "UNFINISHED",
+    "Adjustment",
+    "ArchivedForecast",
+    "DemandLoad",
+    "GroupOutlook",
+    "ItemState",
+    "JournalFile",
+    "LoadRun",
+    "ModelAct",
+    "ModelVersion",
+    "Outlook",
+    "PooledRow",
+    "RefusedRule",
+    "RegionItemRow",
+    "Retrain",
+    "RetrainItem",
+    "RetrainState",
+    "Role",
+    "RowStatus",
+    "SavedScenario",
+    "Selection",
+    "SystemState",
+    "User",
+    "Watermark",
+]

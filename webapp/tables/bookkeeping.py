@@ -1,0 +1,35 @@
+"""How far the background process is, and whether the other systems answer."""
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base
+
+
+class JournalFile(Base):
+    """A file of the journal that was read; only the last minutes' are kept."""
+
+    __tablename__ = "journal_file"
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+
+
+class Watermark(Base):
+    """How far something was read."""
+
+    __tablename__ = "watermark"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(80), default="")
+
+
+class SystemState(Base):
+    """Whether one of the other systems answers, as the background process sees it."""
+
+    __tablename__ = "system_state"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    is_up: Mapped[bool] = mapped_column(default=False)
+    checked_at: Mapped[datetime]
+    since: Mapped[datetime]
+    """When it went up or down."""
+    message: Mapped[str] = mapped_column(default="")

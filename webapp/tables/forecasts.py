@@ -1,0 +1,91 @@
+"""Forecasts as they stand and as they stood, and what planners know better."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base, now
+
+
+class Outlook(Base):
+    """The plan's forecast of one region-item as it stands, made by the background process.
+
+    Charts and totals of many region-items read thousands of these in a moment.
+    """
+
+    __tablename__ = "outlook"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    made_at: Mapped[datetime]
+    origin: Mapped[str] = mapped_column(String(10))
+    """The last period with known demand."""
+    served_by: Mapped[str] = mapped_column(String(20))
+    """What forecast it, as ``page_words.version_words`` reads it: ``3``, ``p2``; empty for the baseline."""
+    content: Mapped[bytes]
+    """``totals.Part.to_bytes``."""
+
+
+class GroupOutlook(Base):
+    """The outlooks of a region, of an item or of all, summed up with the doubt of the sum."""
+
+    __tablename__ = "group_outlook"
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """``region``, ``item`` or ``all``."""
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """Of the region or item; empty for all."""
+    made_at: Mapped[datetime]
+    size: Mapped[int]
+    """Region-items in it."""
+    total: Mapped[float]
+    lower: Mapped[float]
+    upper: Mapped[float]
+    last_year: Mapped[float | None]
+    """Of those region-items of which it is known; None where it is of none."""
+    compared: Mapped[float | None]
+    """Their part of the total."""
+    compared_size: Mapped[int] = mapped_column(default=0)
+    running: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Of a region: ``totals.RunningTotal.to_json``, from which the total of all is made."""
+
+    @property
+    def change(self) -> float | None:
+        """Relative change on last year, of the region-items that have one."""
+        return self.compared / self.last_year - 1 if self.compared is not None and self.last_year else None
+
+
+class ArchivedForecast(Base):
+    """The forecast of one region-item as it stood while a period was its last known one: the last made from there."""
+
+    __tablename__ = "archived_forecast"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(10), primary_key=True)
+    made_at: Mapped[datetime]
+    served_by: Mapped[str] = mapped_column(String(20))
+    """As in ``Outlook``."""
+    content: Mapped[bytes]
+    """Rows forecast, lower, upper of 80 %, seasonal naive, each for every lead; single precision."""
+
+
+class Adjustment(Base):
+    """What a planner says a past demand would usually have been; the history itself stays as it is."""
+
+    __tablename__ = "adjustment"
+    __table_args__ = (
+        Index("one_open_adjustment_of_each_period", "key", "date", unique=True,
+              sqlite_where=text("removed_at IS NULL"), postgresql_where=text("removed_at IS NULL")),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), index=True)
+    date: Mapped[str] = mapped_column(String(10))
+    sold: Mapped[float]
+    """Units, as known when it was adjusted."""
+    adjusted: Mapped[float]
+    """Units that training uses in their place."""
+    reason: Mapped[str]
+    made_by: Mapped[str] = mapped_column(String(255))
+    made_at: Mapped[datetime] = mapped_column(default=now)
+    removed_by: Mapped[str] = mapped_column(String(255), default="")
+    removed_at: Mapped[datetime | None]
+    is_due: Mapped[bool] = mapped_column(default=True, index=True)
+    """Whether the demand store does not tell of it yet, or not yet that it was removed."""
