@@ -50,6 +50,7 @@ def pytest_configure() -> None:
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, one takes all tests with the real servers, at once, and others the rest file by file."""
     servers = Path(__file__).parent / "end_to_end"
