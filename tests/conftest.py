@@ -50,14 +50,18 @@ def pytest_configure() -> None:
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads the groups
+SERVERS = Path(__file__).parent / "end_to_end"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """With several processes, one takes all tests with the real servers and others the rest file by file."""
+    item.add_marker(pytest.mark.xdist_group(SERVERS.name if SERVERS in item.path.parents else str(item.path)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, one takes all tests with the real servers, at once, and others the rest file by file."""
-    servers = Path(__file__).parent / "end_to_end"
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(servers.name if servers in item.path.parents else str(item.path)))
+    """Tests with the real servers, which take longest, begin at once where the others run beside them."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: servers not in item.path.parents)
+        items.sort(key=lambda item: SERVERS not in item.path.parents)
 
 
 def pytest_sessionstart() -> None:
