@@ -48,7 +48,7 @@ services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE
 	REDIS_PORT="$(REDIS_PORT)" S3_PORT="$(S3_PORT)" $(PY) -m deploy.services
 
 test: setup ## run all tests, those with the real servers beside the others; PYTEST_ARGS="-k name" picks some
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \

@@ -5,13 +5,17 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from typing_extensions import override
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.services import Services
 from tests.services import services_or_skip
 
+END_TO_END = "end_to_end"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
                       "--disable-sync", "--no-first-run"]
@@ -50,13 +54,24 @@ def pytest_configure() -> None:
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
+class ServersTogether(LoadFileScheduling):
+    """One process takes all tests with the real servers, others the rest file by file."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return END_TO_END if nodeid.startswith(f"tests/{END_TO_END}/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ServersTogether:
+    """How tests are shared out where several processes run them."""
+    return ServersTogether(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, one takes all tests with the real servers, at once, and others the rest file by file."""
-    servers = Path(__file__).parent / "end_to_end"
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(servers.name if servers in item.path.parents else str(item.path)))
+    """Tests with the real servers, which take longest, begin at once where the others run beside them."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: servers not in item.path.parents)
+        items.sort(key=lambda item: item.path.parent.name != END_TO_END)
 
 
 def pytest_sessionstart() -> None:
