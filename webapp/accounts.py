@@ -8,7 +8,6 @@ import click
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security.datastore import SQLAlchemyUserDatastore
-from flask_security.decorators import auth_required
 from flask_security.mail_util import EmailValidateException, MailUtil
 from flask_security.utils import hash_password, login_user
 from flask_wtf import FlaskForm
@@ -16,14 +15,14 @@ from sqlalchemy import func, select
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
+from webapp.access import MAY, actor, needs
 from webapp.database import db, writing
 from webapp.services import services
 from webapp.settings import Settings
-from webapp.tables import User
+from webapp.tables import RoleName, User
 
 bp = Blueprint("accounts", __name__)
 
-ROLES = {"planner": "forecasts, scenarios, retrains", "admin": "a planner who also looks after the app"}
 SHORTEST_PASSWORD = 10
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
@@ -90,7 +89,7 @@ def first_admin_token(settings: Settings) -> str:
     return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
 
 
-def create_user(email: str, password: str, role: str) -> User:
+def create_user(email: str, password: str, role: RoleName) -> User:
     """A new user with that role.
 
     Raises: EmailValidateException: it is no address. ValueError: the address is taken or the password too short.
@@ -103,7 +102,7 @@ def create_user(email: str, password: str, role: str) -> User:
     with writing():
         if store.find_user(email=email) is not None:
             raise ValueError(f"{email} may already sign in")
-        for name, description in ROLES.items():
+        for name, description in MAY.items():
             store.find_or_create_role(name, description=description)
         user = store.create_user(email=email, password=hash_password(password), roles=[role])
     return cast(User, user)
@@ -127,10 +126,10 @@ def first_admin(token: str) -> ResponseReturnValue:
 
 
 @bp.get("/account")
-@auth_required("session")
+@needs("viewer")
 def account() -> str:
     """Who is signed in, and what they may do."""
-    return render_template("accounts/account.html", roles=ROLES)
+    return render_template("accounts/account.html", by=actor(), may_do=MAY[actor().role])
 
 
 def add_commands(app: Flask) -> None:

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
-from flask_security.decorators import auth_required
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.outliers import usual_demand
 from demand_assets.forecasting.store import NotInStoreError
+from webapp.access import actor, needs
 from webapp.adjusted_demand import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.region_items import rows_of
 from webapp.services import services
@@ -78,7 +77,7 @@ def outliers_of(key: str, history: pd.DataFrame, dataset: Dataset) -> Outliers:
 
 
 @bp.post("")
-@auth_required("session")
+@needs("planner")
 def make() -> ResponseReturnValue:
     """Adjust the demand of one period; the history itself stays as it is."""
     key, text = request.form.get("ri", ""), request.form.get("units", "").strip().replace(",", ".")
@@ -100,7 +99,7 @@ def make() -> ResponseReturnValue:
     sold = history.loc[history["date"] == pd.Timestamp(at), "demand"]
     try:
         adjust(Wanted(row.key, at, units, " ".join(request.form.get("reason", "").split())),
-               float(sold.iloc[0]) if len(sold) else None, current_user.email)
+               float(sold.iloc[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
     flash(f"Recorded: {units:g} {services().dataset.unit} in place of what was sold on {at}. Forecasts use it in a "
@@ -109,10 +108,10 @@ def make() -> ResponseReturnValue:
 
 
 @bp.post("/<int:adjustment_id>/remove")
-@auth_required("session")
+@needs("planner")
 def take_back(adjustment_id: int) -> ResponseReturnValue:
     """Remove an adjustment; that it was made stays recorded."""
-    found = remove(adjustment_id, current_user.email)
+    found = remove(adjustment_id, actor().email)
     if found is None:
         abort(404, "There is no such adjustment.")
     flash(f"Removed: what was sold on {found.date} counts again.", "success")

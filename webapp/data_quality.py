@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_security.decorators import auth_required
 
 from demand_assets.forecasting.quarantine import COLUMNS, RULES
 from webapp import drift, freshness, quarantined
+from webapp.access import needs
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.database import db
 from webapp.errors import error_page
@@ -32,7 +32,7 @@ def _store_down(_error: OSError) -> ResponseReturnValue:
 
 
 @bp.get("")
-@auth_required("session")
+@needs("viewer")
 def show() -> ResponseReturnValue:
     """What was refused by rule, and how the rest stands in a few numbers."""
     rules = quarantined.by_rule()
@@ -47,7 +47,7 @@ def show() -> ResponseReturnValue:
 
 
 @bp.get("/region-items")
-@auth_required("session")
+@needs("viewer")
 def region_items() -> ResponseReturnValue:
     """The region-items of which something was refused."""
     def cells(row: RegionItemRow) -> Sequence[Cell]:
@@ -61,7 +61,7 @@ def region_items() -> ResponseReturnValue:
 
 
 @bp.get("/loads")
-@auth_required("session")
+@needs("viewer")
 def loads() -> ResponseReturnValue:
     """The runs of the pipeline that took demand in."""
     def cells(run: LoadRun) -> Sequence[Cell]:
@@ -75,7 +75,7 @@ def loads() -> ResponseReturnValue:
 
 
 @bp.get("/loads/<run_id>")
-@auth_required("session")
+@needs("viewer")
 def load(run_id: str) -> ResponseReturnValue:
     """The region-items of one run."""
     run = db.session.get(LoadRun, run_id)
@@ -95,7 +95,7 @@ def load(run_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/quarantine")
-@auth_required("session")
+@needs("viewer")
 def quarantine() -> ResponseReturnValue:
     """The refused rows of one region-item's newest load."""
     row = _region_item()
@@ -109,7 +109,7 @@ def quarantine() -> ResponseReturnValue:
 
 
 @bp.get("/drift")
-@auth_required("session")
+@needs("viewer")
 def drifts() -> ResponseReturnValue:
     """The region-items by how far demand or drivers drifted since the training."""
     over = services().dataset.retraining.drift
@@ -120,7 +120,7 @@ def drifts() -> ResponseReturnValue:
 
 
 @bp.get("/drift/region-item")
-@auth_required("session")
+@needs("viewer")
 def drifted() -> ResponseReturnValue:
     """Old and new distributions of one region-item."""
     row = _region_item()
@@ -136,7 +136,7 @@ def drifted() -> ResponseReturnValue:
 
 
 @bp.get("/freshness")
-@auth_required("session")
+@needs("viewer")
 def fresh() -> ResponseReturnValue:
     """How far each region-item's known demand lies behind today, those that are furthest behind first."""
     dataset, today = services().dataset, date.today()

@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, abort, request, url_for
-from flask_security.decorators import auth_required
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.totals import Part
+from webapp.access import needs
 from webapp.answers import Answer
 from webapp.database import now
 from webapp.forecasts import answer_to
@@ -32,7 +32,7 @@ TABLES = ("periods", "region-items")
 
 
 @bp.get("")
-@auth_required("session")
+@needs("viewer")
 def show() -> Response:
     """The forecast of the URL as a file: Excel of everything, or CSV by period or by region-item and period."""
     question, form, of = parse_question(request.args), asked_format(request.args), request.args.get("of", TABLES[0])

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security.decorators import auth_required
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.scenario import ScenarioError
+from webapp.access import needs
 from webapp.adjusted_demand import told_count
 from webapp.adjustments import Outliers, outliers_of
 from webapp.answers import Answer, plan_of, under
@@ -37,7 +37,7 @@ CHOICES = 20
 
 
 @bp.get("")
-@auth_required("session")
+@needs("viewer")
 def show() -> ResponseReturnValue:
     """The page of a selection; without one, the choice of region-items."""
     question = parse_question(request.args)
@@ -52,7 +52,7 @@ def show() -> ResponseReturnValue:
 
 
 @bp.post("")
-@auth_required("session")
+@needs("planner")
 def ask() -> ResponseReturnValue:
     """Answer a scenario: the result alone for htmx, the whole page without JavaScript."""
     question = parse_question(request.form)
@@ -61,7 +61,7 @@ def ask() -> ResponseReturnValue:
 
 
 @bp.post("/selection")
-@auth_required("session")
+@needs("viewer")
 def select() -> ResponseReturnValue:
     """From a selection in the overview to the page of its forecasts."""
     keys = selected_keys(request.form)
@@ -72,7 +72,7 @@ def select() -> ResponseReturnValue:
 
 
 @bp.post("/scenario")
-@auth_required("session")
+@needs("planner")
 def to_scenario() -> ResponseReturnValue:
     """From a what-if to the editor of a scenario that will be kept."""
     question = parse_question(request.form)
@@ -87,7 +87,7 @@ def to_scenario() -> ResponseReturnValue:
 
 
 @bp.get("/choices")
-@auth_required("session")
+@needs("viewer")
 def choices() -> str:
     """Region-items that match a search, to tick."""
     find = request.args.get("find", "").strip()
@@ -96,7 +96,7 @@ def choices() -> str:
 
 
 @bp.get("/change")
-@auth_required("session")
+@needs("planner")
 def change_row() -> str:
     """The fields of one more change of a driver."""
     question = parse_question(request.args)
@@ -112,7 +112,7 @@ def change_row() -> str:
 
 
 @bp.get("/news")
-@auth_required("session")
+@needs("viewer")
 def news() -> ResponseReturnValue:
     """The result again when a version in production is another than the page knows; else nothing."""
     question = parse_question(request.args)
@@ -131,7 +131,7 @@ def news() -> ResponseReturnValue:
 
 
 @bp.get("/why")
-@auth_required("session")
+@needs("viewer")
 def why() -> ResponseReturnValue:
     """Contributions to the forecast, and under a scenario to its difference from the plan."""
     question = parse_question(request.args)

@@ -2,11 +2,11 @@
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_security.decorators import auth_required
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import systems
+from webapp.access import needs
 from webapp.database import db
 from webapp.tables import User
 
@@ -24,7 +24,7 @@ def health() -> tuple[Response, int]:
 
 
 @bp.get("/systems")
-@auth_required("session")
+@needs("viewer")
 def show_systems() -> ResponseReturnValue:
     """The banner that names what is down, empty when all is well, and the dot in the header; 204 when unchanged."""
     found = systems.systems()

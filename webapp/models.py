@@ -3,8 +3,8 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
-from flask_security.decorators import auth_required
 
+from webapp.access import actor, needs
 from webapp.model_accuracy import accuracy_of, compare
 from webapp.model_acts import KINDS, Kind, acts_of, store_act, waiting_fetches
 from webapp.model_versions import all_versions, find_decisions, version_of, versions_of
@@ -17,13 +17,16 @@ from webapp.tables import ModelVersion, RegionItemRow
 
 bp = Blueprint("models", __name__, url_prefix="/models")
 
+ONLY_ADMINS = ("Only administrators roll back, pin and unpin models, since everybody's forecasts change. Ask one of them, "
+               "and say which version and why.")
+
 DECISIONS = {"": "all decisions", "promote": "promoted", "keep": "kept", "pinned": "pinned now"}
 LONGEST_REASON = 300
 FOUND_AT_ONCE = 25
 
 
 @bp.get("")
-@auth_required("session")
+@needs("viewer")
 def show() -> str:
     """The newest decisions, and the region-items that a search finds."""
     search, decision = request.args.get("q", "").strip()[:200], request.args.get("decision", "")
@@ -36,7 +39,7 @@ def show() -> str:
 
 
 @bp.get("/region-item")
-@auth_required("session")
+@needs("viewer")
 def detail() -> str:
     """The versions of one region-item's model, newest first; a page that waits for an act asks for changes only."""
     row = _row()
@@ -46,12 +49,11 @@ def detail() -> str:
     waits = any(each.state == "stored" for each in (*acts, *fetches.values()))
     template = "models/_versions.html" if request.headers.get("HX-Target") == "versions" else "models/detail.html"
     return render_template(template, row=row, page=page, accuracy=accuracy, acts=acts, fetches=fetches,
-                           is_live=waits or row.fetch_after is not None, versions=all_versions(row.key),
-                           is_admin=_is_admin())
+                           is_live=waits or row.fetch_after is not None, versions=all_versions(row.key))
 
 
 @bp.get("/compare")
-@auth_required("session")
+@needs("viewer")
 def compared() -> str:
     """Two versions on the same periods."""
     row = _row()
@@ -64,7 +66,7 @@ def compared() -> str:
 
 
 @bp.get("/act")
-@auth_required("session")
+@needs("admin", ONLY_ADMINS)
 def confirm() -> str:
     """What would happen, and the form that asks for it."""
     row, kind = _row(), _kind(request.args.get("kind", ""))
@@ -74,7 +76,7 @@ def confirm() -> str:
 
 
 @bp.post("/act")
-@auth_required("session")
+@needs("admin", ONLY_ADMINS)
 def act() -> ResponseReturnValue:
     """Store what an administrator asks for; the background process carries it out."""
     row, kind = _row(), _kind(request.form.get("kind", ""))
@@ -82,7 +84,7 @@ def act() -> ResponseReturnValue:
     if not 3 <= len(reason) <= LONGEST_REASON:
         abort(422, f"A reason of 3 to {LONGEST_REASON} characters is needed: others will read it when they wonder why. "
                    "Go back and give one.")
-    stored = store_act(_token(), row.key, kind, version.version if version else None, reason, current_user.email,
+    stored = store_act(_token(), row.key, kind, version.version if version else None, reason, actor().email,
                        also_pin=kind == "roll_back" and bool(request.form.get("also_pin")))
     if stored.waits:
         flash("Not stored: what was asked for before, shown below, is to be carried out first.", "warning")
@@ -92,12 +94,12 @@ def act() -> ResponseReturnValue:
 
 
 @bp.post("/fetch")
-@auth_required("session")
+@needs("planner")
 def fetch() -> ResponseReturnValue:
     """Have the files of a version fetched from the registry, so that it can be compared; anybody may."""
     row = _row()
     version = _version(row, request.form.get("version", ""))
-    stored = store_act(_token(), row.key, "fetch", version.version, "to compare", current_user.email)
+    stored = store_act(_token(), row.key, "fetch", version.version, "to compare", actor().email)
     if stored.waits:
         flash("Not stored: something else is being done with this model; try again in a moment.", "warning")
     back = request.form.get("back", "")
@@ -127,9 +129,6 @@ def _kind(text: str) -> Kind:
 
 def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
     """The version that the act is about; an error page where it is not allowed or makes no sense."""
-    if not _is_admin():
-        abort(403, "Only administrators roll back, pin and unpin models, since everybody's forecasts change. "
-                   "Ask one of them, and say which version and why.")
     if row.production_version is None:
         abort(422, f"{row.region_item} has no model of its own in production, so there is nothing to do this with.")
     if kind == "unpin":
@@ -149,7 +148,3 @@ def _token() -> str:
     if not 16 <= len(token) <= 40 or not token.isalnum():
         abort(422, "This form is not complete. Reload the page and send it again.")
     return token
-
-
-def _is_admin() -> bool:
-    return bool(current_user.has_role("admin"))

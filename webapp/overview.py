@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security.decorators import auth_required
 from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
+from webapp.access import needs
 from webapp.database import db
 from webapp.group_pages import GROUP_ORDERS, KINDS, GroupView, group_page
 from webapp.heat_map import LEVELS, MEASURES, heat_map
@@ -51,7 +51,7 @@ def selected_keys(fields: MultiDict[str, str]) -> list[str]:
 
 
 @bp.get("/")
-@auth_required("session")
+@needs("viewer")
 def show() -> ResponseReturnValue:
     """The table, or the part of it that changes; with progress while models are trained for the first time."""
     view = parse_view(request.args)
@@ -69,7 +69,7 @@ def show() -> ResponseReturnValue:
 
 
 @bp.get("/totals")
-@auth_required("session")
+@needs("viewer")
 def totals() -> ResponseReturnValue:
     """The sums by region, by item and of all."""
     kind = next((kind for kind in KINDS if kind == (request.args.get("by") or "region")), None)
@@ -85,7 +85,7 @@ def totals() -> ResponseReturnValue:
 
 
 @bp.get("/heat-map")
-@auth_required("session")
+@needs("viewer")
 def heat() -> ResponseReturnValue:
     """Skill by region and item."""
     view = parse_view(request.args)

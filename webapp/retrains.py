@@ -2,10 +2,9 @@
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
-from flask_security.decorators import auth_required
 
 from demand_assets.forecasting.region_item import RegionItem
+from webapp.access import actor, needs
 from webapp.before_after import before_after
 from webapp.database import db
 from webapp.overview import selected_keys
@@ -32,14 +31,14 @@ LONGEST_REASON = 300
 
 
 @bp.get("")
-@auth_required("session")
+@needs("viewer")
 def show() -> ResponseReturnValue:
     """Retrains, newest first; a page that knows its newest state asks for changes only."""
     shown, source = request.args.get("show", ""), request.args.get("by", "")
     for what, value, allowed in (("show", shown, SHOWN), ("by", source, SOURCES)):
         if value not in allowed:
             abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
-    page = find_retrains(shown, source, current_user.email, parse_page(request.args))
+    page = find_retrains(shown, source, actor().email, parse_page(request.args))
     if request.args.get("seen") == page.version:
         return "", 204
     template = "retrains/_list.html" if request.headers.get("HX-Target") == "retrains" else "retrains/show.html"
@@ -47,7 +46,7 @@ def show() -> ResponseReturnValue:
 
 
 @bp.post("")
-@auth_required("session")
+@needs("planner")
 def ask() -> ResponseReturnValue:
     """Store a request; the background process sends it. What a pin means for it is said first."""
     keys = selected_keys(request.form)
@@ -66,18 +65,18 @@ def ask() -> ResponseReturnValue:
         keys = [key for key in keys if key not in held]
         if not keys:
             abort(422, "All of the selection is pinned, so nothing is left to retrain.")
-    return _stored(store(token, keys, current_user.email, _reason()))
+    return _stored(store(token, keys, actor().email, _reason()))
 
 
 @bp.get("/<int:retrain_id>")
-@auth_required("session")
+@needs("viewer")
 def detail(retrain_id: int) -> str:
     """One retrain, live."""
     return render_template("retrains/detail.html", **_shown(progress_of(_retrain(retrain_id))))
 
 
 @bp.get("/<int:retrain_id>/progress")
-@auth_required("session")
+@needs("viewer")
 def progress(retrain_id: int) -> ResponseReturnValue:
     """The part of the page that changes; nothing when the page has it, and the asking stops when it is finished."""
     shown = _shown(progress_of(_retrain(retrain_id)))
@@ -87,7 +86,7 @@ def progress(retrain_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/<int:retrain_id>/forecast")
-@auth_required("session")
+@needs("viewer")
 def forecast(retrain_id: int) -> str:
     """The forecast before and after, of one region-item: a part for htmx, a page without JavaScript."""
     retrain = _retrain(retrain_id)
@@ -99,7 +98,7 @@ def forecast(retrain_id: int) -> str:
 
 
 @bp.post("/<int:retrain_id>/cancel")
-@auth_required("session")
+@needs("planner")
 def cancel(retrain_id: int) -> ResponseReturnValue:
     """Stop what is not decided yet."""
     retrain = _retrain(retrain_id)
@@ -111,7 +110,7 @@ def cancel(retrain_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:retrain_id>/retry")
-@auth_required("session")
+@needs("planner")
 def retry(retrain_id: int) -> ResponseReturnValue:
     """Ask again for what failed or was cancelled, by the rules of any request."""
     retrain, token = _retrain(retrain_id), _token()
@@ -120,7 +119,7 @@ def retry(retrain_id: int) -> ResponseReturnValue:
         flash("Nothing failed in this retrain, or what failed is not in the catalogue any more.", "info")
         return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
     why = f"retry of {plural(len(keys), 'region-item')} of #{retrain.id}"
-    return _stored(store(token, keys, current_user.email, f"{why}: {retrain.reason}" if retrain.reason else why))
+    return _stored(store(token, keys, actor().email, f"{why}: {retrain.reason}" if retrain.reason else why))
 
 
 def _stored(stored: Stored) -> ResponseReturnValue:

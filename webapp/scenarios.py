@@ -2,10 +2,9 @@
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
-from flask_security.decorators import auth_required
 from werkzeug.datastructures import MultiDict
 
+from webapp.access import actor, needs
 from webapp.asked_scenarios import MOST_REGION_ITEMS, Asked
 from webapp.overview import selected_keys
 from webapp.page_numbers import parse_page
@@ -44,14 +43,14 @@ MOST_ERRORS = 200
 
 
 @bp.get("")
-@auth_required("session")
+@needs("viewer")
 def show() -> str:
     """The saved scenarios, those changed last first."""
     shown = request.args.get("show", "") or "all"
     if shown not in SHOWN:
         abort(422, f"show {shown[:40]!r} is not known here; allowed are {', '.join(SHOWN)}.")
     view = View(request.args.get("q", "").strip()[:200], shown, parse_page(request.args))
-    found = find_page(view, current_user.email)
+    found = find_page(view, actor().email)
     return render_template(
         "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),
         any=count_all() > 0,
@@ -59,7 +58,7 @@ def show() -> str:
 
 
 @bp.get("/new")
-@auth_required("session")
+@needs("planner")
 def new() -> ResponseReturnValue:
     """The editor, with what the URL says already filled in."""
     if "csrf_token" in request.args:  # sent by the form of the forecast page, by htmx or without it
@@ -71,7 +70,7 @@ def new() -> ResponseReturnValue:
 
 
 @bp.post("/select")
-@auth_required("session")
+@needs("planner")
 def select() -> ResponseReturnValue:
     """From a selection in the overview to the editor."""
     keys = selected_keys(request.form)
@@ -81,7 +80,7 @@ def select() -> ResponseReturnValue:
 
 
 @bp.post("/new")
-@auth_required("session")
+@needs("planner")
 def save() -> ResponseReturnValue:
     """Store a new scenario and compute it; or show the editor again, with a change more or less or with messages."""
     editor = parse_editor(services(), request.form, request.files.get("file"))
@@ -92,7 +91,7 @@ def save() -> ResponseReturnValue:
 
 
 @bp.get("/<token>/edit")
-@auth_required("session")
+@needs("planner")
 def edit(token: str) -> ResponseReturnValue:
     """The editor of a saved scenario."""
     scenario = _scenario(token)
@@ -101,7 +100,7 @@ def edit(token: str) -> ResponseReturnValue:
 
 
 @bp.post("/<token>/edit")
-@auth_required("session")
+@needs("planner")
 def save_change(token: str) -> ResponseReturnValue:
     """Store what was changed and compute it again, unless somebody else changed it meanwhile."""
     scenario = _scenario(token)
@@ -115,7 +114,7 @@ def save_change(token: str) -> ResponseReturnValue:
         return _created(editor)
     try:
         must_compute = change(token, request.form.get("seen", ""), editor.name, editor.description, editor.asked,
-                              current_user.email)
+                              actor().email)
     except ChangedMeanwhileError as error:
         return _editor(editor, scenario, status=409, conflict=str(error))
     if must_compute:
@@ -124,14 +123,14 @@ def save_change(token: str) -> ResponseReturnValue:
 
 
 @bp.get("/<token>")
-@auth_required("session")
+@needs("viewer")
 def detail(token: str) -> str:
     """One scenario: what it asks, what it gives beside the plan, and what happened since."""
     return render_template("scenarios/detail.html", **page_of(services(), _scenario(token), request.args))
 
 
 @bp.get("/<token>/progress")
-@auth_required("session")
+@needs("viewer")
 def progress(token: str) -> ResponseReturnValue:
     """How far it is; the whole page when it is done."""
     scenario = _scenario(token)
@@ -141,7 +140,7 @@ def progress(token: str) -> ResponseReturnValue:
 
 
 @bp.post("/<token>/compute")
-@auth_required("session")
+@needs("planner")
 def compute_again(token: str) -> ResponseReturnValue:
     """Compute it with the models and the demand of now."""
     _scenario(token)
@@ -150,16 +149,16 @@ def compute_again(token: str) -> ResponseReturnValue:
 
 
 @bp.post("/<token>/duplicate")
-@auth_required("session")
+@needs("planner")
 def copy(token: str) -> ResponseReturnValue:
     """Store a copy and open it in the editor."""
     source, own = _scenario(token), _form_token()
-    duplicate(source, own, current_user.email)
+    duplicate(source, own, actor().email)
     return redirect(url_for("scenarios.edit", token=own), 303)
 
 
 @bp.post("/<token>/archive")
-@auth_required("session")
+@needs("planner")
 def put_away(token: str) -> ResponseReturnValue:
     """Archive it, or bring it back."""
     scenario = _scenario(token)
@@ -171,7 +170,7 @@ def put_away(token: str) -> ResponseReturnValue:
 
 
 @bp.get("/compare")
-@auth_required("session")
+@needs("viewer")
 def side_by_side() -> str:
     """Up to five scenarios side by side."""
     tokens = list(dict.fromkeys(filter(None, request.args.getlist("s"))))
@@ -186,7 +185,7 @@ def side_by_side() -> str:
 
 
 @bp.get("/<token>/result.<any(csv, xlsx):form>")
-@auth_required("session")
+@needs("viewer")
 def download(token: str, form: str) -> Response:
     """The result as a file."""
     scenario = _scenario(token)
@@ -206,7 +205,7 @@ def _is_look() -> bool:
 
 def _created(editor: Editor) -> ResponseReturnValue:
     token = _form_token()
-    if create(token, editor.name, editor.description, editor.asked, current_user.email):
+    if create(token, editor.name, editor.description, editor.asked, actor().email):
         compute_or_want(services(), token)
     else:
         flash("This was saved already; here it is.", "info")

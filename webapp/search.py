@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security.decorators import auth_required
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from webapp.access import needs
 from webapp.database import db
 from webapp.lists import containing
 from webapp.tables import RegionItemRow
@@ -46,7 +46,7 @@ class Found:
 
 
 @bp.get("/search")
-@auth_required("session")
+@needs("viewer")
 def show() -> ResponseReturnValue:
     """What matches, as suggestions while typing; the forecast itself when nothing else matches."""
     words = request.args.get("q", "").strip()[:200]

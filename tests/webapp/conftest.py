@@ -70,6 +70,7 @@ own_rounds = 10
 own_share = 0.5
 """
 EMAIL, PASSWORD = "planner@example.com", "a long password"
+VIEWER, ADMIN = "viewer@example.com", "admin@example.com"
 DAYS = 220
 LAST_DAY = date(2026, 6, 30)
 KETTLE = RegionItem("north", "kettle")
@@ -99,6 +100,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with app.app_context():
         upgrade()
         create_user(EMAIL, PASSWORD, "planner")
+        create_user(VIEWER, PASSWORD, "viewer")
+        create_user(ADMIN, PASSWORD, "admin")
         read_catalogue(services.store)
     return folder
 
@@ -121,6 +124,14 @@ def app(settings: Settings) -> Flask:
     return create_app(settings)
 
 
+@pytest.fixture(scope="module")
+def template_app(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Flask:
+    """The app for all tests of a file, which leave nothing behind."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copytree(template / "var", folder / "var")
+    return create_app(settings_in(folder))
+
+
 @pytest.fixture
 def services(app: Flask) -> Services:
     found: Services = app.extensions["services"]
@@ -135,9 +146,25 @@ def anonymous(app: Flask) -> FlaskClient:
 @pytest.fixture
 def client(anonymous: FlaskClient) -> FlaskClient:
     """Signed in as a planner."""
-    response = post(anonymous, "/sign-in", {"email": EMAIL, "password": PASSWORD}, form_on="/sign-in")
+    return signed_in(anonymous, EMAIL)
+
+
+@pytest.fixture
+def viewer(app: Flask) -> FlaskClient:
+    """Signed in as somebody who may only look."""
+    return signed_in(app.test_client(), VIEWER)
+
+
+@pytest.fixture
+def admin(app: Flask) -> FlaskClient:
+    """Signed in as an administrator."""
+    return signed_in(app.test_client(), ADMIN)
+
+
+def signed_in(client: FlaskClient, email: str) -> FlaskClient:
+    response = post(client, "/sign-in", {"email": email, "password": PASSWORD}, form_on="/sign-in")
     assert response.status_code == 302
-    return anonymous
+    return client
 
 
 @pytest.fixture

@@ -19,16 +19,6 @@ HERE = "/models/region-item?ri=north%7Ckettle"
 
 
 @pytest.fixture
-def admin(app: Flask) -> FlaskClient:
-    """Signed in as an administrator."""
-    with app.app_context():
-        create_user("ada@example.com", PASSWORD, "admin")
-    client = app.test_client()
-    post(client, "/sign-in", {"email": "ada@example.com", "password": PASSWORD}, form_on="/sign-in")
-    return client
-
-
-@pytest.fixture
 def three(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
     """Versions 1 to 3 of the kettles' model; 3 is in production."""
     for version in (1, 2, 3):
@@ -72,7 +62,7 @@ class TestRollBack:
     def test_it_waits_is_carried_out_and_told(self, app: Flask, admin: FlaskClient, background: Background,
                                               registry: FakeRegistry) -> None:
         assert ask(admin, "roll_back", 1).location == HERE
-        assert "v3 → v1 ada@example.com" in text_of(page(admin.get(HERE)))
+        assert "v3 → v1 admin@example.com" in text_of(page(admin.get(HERE)))
         assert "waiting" in text_of(page(admin.get(HERE)))
         assert row(app).production_version == 3
 
@@ -84,7 +74,7 @@ class TestRollBack:
         assert (after.production_version, after.previous_version, after.decision) == (1, 3, "roll_back")
         words = text_of(page(admin.get(HERE)))
         assert "v1 in production" in words
-        assert "rolled back from v3 by ada@example.com: too high" in words
+        assert "rolled back from v3 by admin@example.com: too high" in words
         assert (KETTLE.model_name("shop"), 1) in registry.fetched
 
     def test_it_is_undone_by_another(self, app: Flask, admin: FlaskClient, background: Background) -> None:
@@ -179,7 +169,7 @@ class TestRollBack:
         background.watch()
 
         assert [state for _, state, _ in acts(app)] == ["done", "done"]
-        assert (row(app).production_version, row(app).pinned_by) == (1, "ada@example.com")
+        assert (row(app).production_version, row(app).pinned_by) == (1, "admin@example.com")
 
     def test_it_needs_a_reason_and_another_version(self, app: Flask, admin: FlaskClient) -> None:
         assert ask(admin, "roll_back", 1, reason="  ").status_code == 422
@@ -199,7 +189,7 @@ class TestPin:
         background.watch()
         words = text_of(page(admin.get(HERE)))
         assert "v3 in production pinned" in words
-        assert "Pinned by ada@example.com" in words
+        assert "Pinned by admin@example.com" in words
         assert "Christmas. No candidate replaces it" in words
         assert "pinned" in text_of(page(admin.get("/models?decision=pinned")).tbody)
 

@@ -1,10 +1,10 @@
 """The tables of the app's own database."""
 
 from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
-from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupOutlook, Outlook
+from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupOutlook, Outlook, Override
 from webapp.tables.loads import DemandLoad, LoadRun, RefusedRule
 from webapp.tables.models import ModelAct, ModelVersion
-from webapp.tables.people import Role, User
+from webapp.tables.people import Answered, ApiToken, AuditEntry, Role, RoleName, Setting, SignInLink, User
 from webapp.tables.region_items import DRIFT_TOLD, PooledRow, RegionItemRow, RowStatus, Selection
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
@@ -14,7 +14,10 @@ __all__ = [
     "OPEN_STATES",
     "UNFINISHED",
     "Adjustment",
+    "Answered",
+    "ApiToken",
     "ArchivedForecast",
+    "AuditEntry",
     "DemandLoad",
     "GroupOutlook",
     "ItemState",
@@ -23,6 +26,7 @@ __all__ = [
     "ModelAct",
     "ModelVersion",
     "Outlook",
+    "Override",
     "PooledRow",
     "RefusedRule",
     "RegionItemRow",
@@ -30,9 +34,12 @@ __all__ = [
     "RetrainItem",
     "RetrainState",
     "Role",
+    "RoleName",
     "RowStatus",
     "SavedScenario",
     "Selection",
+    "Setting",
+    "SignInLink",
     "SystemState",
     "User",
     "Watermark",

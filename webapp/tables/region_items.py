@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, Double, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from demand_assets.forecasting.region_item import RegionItem
@@ -67,9 +67,9 @@ class RegionItemRow(Base):
     decision: Mapped[str] = mapped_column(default="")
     reason: Mapped[str] = mapped_column(default="")
     decided_at: Mapped[datetime | None]
-    wape: Mapped[float | None]
-    wape_seasonal_naive: Mapped[float | None]
-    coverage_80: Mapped[float | None]
+    wape: Mapped[float | None] = mapped_column(Double)
+    wape_seasonal_naive: Mapped[float | None] = mapped_column(Double)
+    coverage_80: Mapped[float | None] = mapped_column(Double)
     numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Everything measured on the production version."""
     candidate_numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)

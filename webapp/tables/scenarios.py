@@ -20,6 +20,8 @@ class SavedScenario(Base):
     name: Mapped[str] = mapped_column(String(120))
     description: Mapped[str] = mapped_column(default="")
     created_by: Mapped[str] = mapped_column(String(255), index=True)
+    is_private: Mapped[bool] = mapped_column(default=False)
+    """Whether only who created it finds and opens it."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now)
     archived_at: Mapped[datetime | None]

@@ -1,0 +1,93 @@
+"""Who asks, and what they may do: one role for each person and token, each role doing all that the one before may."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, cast, get_args
+
+from flask import abort, g, has_request_context, request
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from flask_security.decorators import auth_required
+
+from webapp.tables import RoleName, User
+
+ROLES: tuple[RoleName, ...] = get_args(RoleName)
+"""From the one that may least on."""
+MAY: dict[RoleName, str] = {
+    "viewer": "look at everything and download it",
+    "planner": "also scenarios, retrains, adjustments and overrides",
+    "admin": "also users, roll back, pins, the audit log and settings",
+}
+PEOPLE: dict[RoleName, str] = {"viewer": "everybody", "planner": "planners", "admin": "administrators"}
+View = Callable[..., ResponseReturnValue]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something, for what is recorded of it."""
+
+    email: str
+    role: RoleName
+    via: str
+    """As in ``tables.AuditEntry``."""
+    address: str = ""
+
+    def may(self, role: RoleName) -> bool:
+        """Whether they may do what needs that role."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+COMMAND = Actor("a command", "admin", "command line")
+"""Somebody who may type commands on the app's machine."""
+
+
+def role_of(user: User) -> RoleName:
+    """The highest of a user's roles; ``viewer`` when there is none."""
+    names = {role.name for role in user.roles}
+    return next((role for role in reversed(ROLES) if role in names), ROLES[0])
+
+
+def actor() -> Actor:
+    """Who sent this request: signed in, or by a token; outside a request, a command.
+
+    Raises: RuntimeError: nobody is known; the view lacks ``needs``.
+    """
+    if not has_request_context():
+        return COMMAND
+    if "actor" not in g:
+        if not current_user.is_authenticated:
+            raise RuntimeError("nobody is signed in; the view needs a role")
+        user = cast(User, current_user)
+        g.actor = Actor(user.email, role_of(user), "browser", request.remote_addr or "")
+    return cast(Actor, g.actor)
+
+
+def needs(role: RoleName, why: str = "") -> Callable[[View], View]:
+    """For a page's view: only people who are signed in and may at least what the role may; others are told so.
+
+    Args:
+        why: what the page is about and whom to ask, for those who may not.
+    """
+    def decorate(view: View) -> View:
+        @auth_required("session")
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            require(role, why)
+            return view(*args, **kwargs)
+
+        return cast(View, guarded)
+
+    return decorate
+
+
+def may(role: RoleName) -> bool:
+    """For templates: whether who looks at the page may do what needs the role; nobody is signed in on some pages."""
+    return bool(current_user.is_authenticated) and actor().may(role)
+
+
+def require(role: RoleName, why: str = "") -> None:
+    """Refuse, with an error page, who may not do what needs the role."""
+    if not actor().may(role):
+        abort(403, why or f"This is for {PEOPLE[role]}; you are signed in as {actor().role}. Ask an administrator for "
+                          "that role.")
