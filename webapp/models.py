@@ -2,7 +2,6 @@
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from webapp.access import actor, needs
 from webapp.model_accuracy import accuracy_of, compare
@@ -17,8 +16,8 @@ from webapp.tables import ModelVersion, RegionItemRow
 
 bp = Blueprint("models", __name__, url_prefix="/models")
 
-ONLY_ADMINS = ("Only administrators roll back, pin and unpin models, since everybody's forecasts change. Ask one of them, "
-               "and say which version and why.")
+ONLY_ADMINS = ("Only administrators roll back, pin and unpin models, since everybody's forecasts change. Ask one of "
+               "them, and say which version and why.")
 
 DECISIONS = {"": "all decisions", "promote": "promoted", "keep": "kept", "pinned": "pinned now"}
 LONGEST_REASON = 300

@@ -1,7 +1,5 @@
 """Every route for every role: who is let in, from a table that must name every route there is."""
 
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -94,12 +92,12 @@ def address(rule: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def everybody(template_app: Flask) -> Iterator[dict[str, tuple[FlaskClient, str]]]:
+def everybody(template_app: Flask) -> dict[str, tuple[FlaskClient, str]]:
     """Role -> a client of somebody with it, and the token of their forms."""
     clients = {"nobody": template_app.test_client()} | {
         role: signed_in(template_app.test_client(), email)
         for role, email in (("viewer", VIEWER), ("planner", EMAIL), ("admin", ADMIN))}
-    yield {role: (client, hidden(page(client.get("/sign-in" if role == "nobody" else "/")), "csrf_token"))
+    return {role: (client, hidden(page(client.get("/sign-in" if role == "nobody" else "/")), "csrf_token"))
            for role, client in clients.items()}
 
 

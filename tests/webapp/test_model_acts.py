@@ -8,9 +8,8 @@ from werkzeug.test import TestResponse
 from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.registry import RegistryDownError
-from tests.webapp.conftest import KETTLE, ODD, PASSWORD, Background, hidden, page, post, text_of
+from tests.webapp.conftest import KETTLE, ODD, Background, hidden, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.accounts import create_user
 from webapp.database import db
 from webapp.sync import RegistryLoop
 from webapp.tables import ModelAct, RegionItemRow
