@@ -66,7 +66,7 @@ def actor_of(secret: str, address: str) -> Actor | None:
     token = db.session.scalar(select(ApiToken).where(ApiToken.digest == digest))
     if token is None or not hmac.compare_digest(token.digest, digest) or not is_valid(token):
         return None
-    role = min(token.role, role_of(token.user), key=ROLES.index)  # type: ignore[arg-type]  # the column holds roles
+    role = min(token.role, role_of(token.user), key=ROLES.index)
     found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # as above
     if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
         token_id = token.id
