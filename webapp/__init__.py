@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import (
     accounts,
     adjustments,
+    audit_pages,
     data_quality,
     downloads,
     errors,
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         data_quality.bp,
         search.bp,
         accounts.bp,
+        audit_pages.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)

@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
-from webapp.access import MAY, actor, needs
+from webapp.access import MAY, Actor, actor, needs
+from webapp.audit import record
 from webapp.database import db, writing
 from webapp.services import services
 from webapp.settings import Settings
@@ -89,7 +90,7 @@ def first_admin_token(settings: Settings) -> str:
     return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
 
 
-def create_user(email: str, password: str, role: RoleName) -> User:
+def create_user(email: str, password: str, role: RoleName, by: Actor | None = None) -> User:
     """A new user with that role.
 
     Raises: EmailValidateException: it is no address. ValueError: the address is taken or the password too short.
@@ -105,6 +106,7 @@ def create_user(email: str, password: str, role: RoleName) -> User:
         for name, description in MAY.items():
             store.find_or_create_role(name, description=description)
         user = store.create_user(email=email, password=hash_password(password), roles=[role])
+        record("created", "user", email, after={"role": role}, by=by)
     return cast(User, user)
 
 
@@ -119,7 +121,8 @@ def first_admin(token: str) -> ResponseReturnValue:
     form = AdminForm()
     if not form.validate_on_submit():
         return render_template("accounts/first_admin.html", form=form), 422 if request.method == "POST" else 200
-    user = create_user(form.email.data, form.password.data, "admin")
+    first = Actor(form.email.data.strip().lower(), "admin", "first sign-up", request.remote_addr or "")
+    user = create_user(form.email.data, form.password.data, "admin", by=first)
     login_user(user)
     flash(f"Welcome. {user.email} is the administrator.", "success")
     return redirect(url_for("overview.show"))

@@ -12,6 +12,7 @@ LINK = "0" * 32
 NEEDS = {
     "GET /": "viewer",
     "GET /account": "viewer",
+    "GET /admin/audit": "admin",
     "GET /data": "viewer",
     "GET /data/drift": "viewer",
     "GET /data/drift/region-item": "viewer",
