@@ -3,7 +3,7 @@
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, RequestEntityTooLarge
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 422: "That cannot be done", 500: "Something broke",
@@ -29,6 +29,12 @@ def add_to(app: Flask) -> None:
     def _broken(_error: InternalServerError) -> ResponseReturnValue:
         return error_page(500, "The error is in the log of the web app. What was stored before is safe; try again, or "
                                "go on elsewhere.")
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
+        most = app.config["MAX_CONTENT_LENGTH"] / 1e6
+        return error_page(413, f"More was sent than is taken at once: at most {most:g} MB. Nothing was stored. Send a "
+                               "smaller file, or fewer rows.")
 
     @app.errorhandler(NotFound)
     def _unknown(error: NotFound) -> ResponseReturnValue:
