@@ -63,7 +63,7 @@ class Answer:
         """The periods that the forecast covers."""
         return [period.date for period in self.periods]
 
-    @property
+    @cached_property
     def known_until(self) -> date | None:
         """The last period with known demand; None where nothing is known of any region-item."""
         return None if self.history.empty else self.history["date"].max().date()
@@ -164,10 +164,10 @@ def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, A
     """Of one region-item, for each period, driver -> (value under the plan, value under the scenario)."""
     if len(lines) > 1:
         return []
-    names = list(services.dataset.driver_names)
-    planned, changed = (table[names].to_dict("records") for table in (
+    names = services.dataset.driver_names
+    planned, changed = (zip(*(table[name].tolist() for name in names), strict=True) for table in (
         lines[0].plan.table, (lines[0].scenario or lines[0].plan).table))
-    return [{name: (before[name], after[name]) for name in names}
+    return [dict(zip(names, zip(before, after, strict=True), strict=True))
             for before, after in zip(planned, changed, strict=True)]
 
 

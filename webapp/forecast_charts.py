@@ -28,20 +28,27 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     """
     ahead = pd.DatetimeIndex([period.date for period in periods])
     dates = pd.DatetimeIndex(past.history["date"]).union(ahead)
-    place = {at.date(): number for number, at in enumerate(dates)}
+    days: list[date] = dates.to_numpy().astype("datetime64[D]").tolist()
+    place = {at: number for number, at in enumerate(days)}
+    places = dates.get_indexer(ahead)
 
     def column(values: pd.Series) -> Column:
         return _rounded(values.reindex(dates).to_numpy(dtype=np.float64))
 
+    def beyond(values: Any) -> Column:
+        whole = np.full(len(dates), np.nan)
+        whole[places] = values
+        return _rounded(whole)
+
     def of(name: str) -> Column:
-        return column(pd.Series([getattr(period, name) for period in periods], index=ahead, dtype=float))
+        return beyond(np.array([getattr(period, name) for period in periods], dtype=np.float64))
 
     drawn: dict[str, Any] = {
-        "coverage": round(100 * coverage), "dates": [str(at.date()) for at in dates],
+        "coverage": round(100 * coverage), "dates": [str(at) for at in days],
         "demand": column(past.history.set_index("date")["demand"]), "plan": of("plan"), "lower": of("lower"),
-        "upper": of("upper"), "last_year": column(past.last_year(ahead, dataset)),
-        "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in days if at in place]}
-                  for name, days in past.marks.items() if days],
+        "upper": of("upper"), "last_year": beyond(past.last_year(ahead, dataset)),
+        "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in marked if at in place]}
+                  for name, marked in past.marks.items() if marked],
         "outliers": [place[at] for at in outliers if at in place],
         "adjusted": _adjusted(past.adjusted, place)}
     if backtest is not None:
@@ -56,4 +63,4 @@ def _adjusted(units: Mapping[date, float], place: Mapping[date, int]) -> list[tu
 
 
 def _rounded(values: np.ndarray) -> Column:
-    return [None if np.isnan(value) else round(float(value), 2) for value in values]
+    return [None if value != value else round(value, 2) for value in values.tolist()]  # only NaN differs from itself

@@ -1,7 +1,9 @@
 """How the reader writes numbers and dates, by the browser's Accept-Language. Words stay English, downloads the same."""
 
+import re
 from copy import copy
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
@@ -29,8 +31,10 @@ def reader_tag() -> str:
 def number(value: float, decimals: int = 0) -> str:
     """A finite number with so many decimals, grouped as the reader groups."""
     locale = reader_locale()
-    text: str = _pattern(str(locale), decimals).apply(value, locale)
-    return text
+    signs = _signs(locale)
+    if signs is None:
+        return _by_pattern(value, locale, decimals)
+    return f"{Decimal(str(value)):,.{decimals}f}".translate(signs)
 
 
 def day(value: date) -> str:
@@ -55,7 +59,23 @@ def _known(tag: str) -> Locale | None:
 
 
 @lru_cache(maxsize=1000)
-def _pattern(locale: str, decimals: int) -> NumberPattern:
-    pattern: NumberPattern = copy(Locale.parse(locale).decimal_formats[None])
+def _signs(locale: Locale) -> dict[int, str] | None:
+    """What stands in the locale for the signs of a number as Python writes it, which takes a tenth of a pattern's time;
+    None where digits are not grouped by threes.
+
+    They are read off one number that is written by the pattern.
+    """
+    found = re.fullmatch(r"(\D+)1(\D+)234(?:\2)567(\D+)5", _by_pattern(-1234567.5, locale, 1))
+    return str.maketrans(dict(zip("-,.", found.groups(), strict=True))) if found else None
+
+
+def _by_pattern(value: float, locale: Locale, decimals: int) -> str:
+    text: str = _pattern(locale, decimals).apply(value, locale)
+    return text
+
+
+@lru_cache(maxsize=1000)
+def _pattern(locale: Locale, decimals: int) -> NumberPattern:
+    pattern: NumberPattern = copy(locale.decimal_formats[None])
     pattern.frac_prec = (decimals, decimals)
     return pattern

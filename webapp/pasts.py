@@ -11,7 +11,9 @@ from demand_assets.forecasting.adjustments import ADJUSTED
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.planned_drivers import period_range
+from demand_assets.forecasting.trailing import Floats
 from webapp.lines import Line
+from webapp.live_accuracy import sold_on
 from webapp.services import Services
 
 YEARS = 3
@@ -31,12 +33,11 @@ class Past:
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Key -> the region-item's own history, with its drivers."""
 
-    def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> pd.Series:
+    def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
-        known = self.history.set_index("date")["demand"].astype(float)
         before = (dates - pd.DateOffset(months=dataset.year_length) if dataset.frequency == "M"
                   else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
-        return pd.Series(known.reindex(before).to_numpy(), index=dates)
+        return sold_on(self.history, before.to_numpy().astype("datetime64[D]"))
 
 
 def past_of(services: Services, lines: Sequence[Line]) -> Past:
@@ -66,7 +67,8 @@ def _summed(histories: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _on(driver: str, tables: Sequence[pd.DataFrame]) -> list[date]:
     """The dates on which any of the tables has a yes/no driver, oldest first."""
     dates = [table["date"].to_numpy()[np.nan_to_num(table[driver].to_numpy(dtype=np.float64)) > 0] for table in tables]
-    return [pd.Timestamp(at).date() for at in np.unique(np.concatenate(dates))]
+    found: list[date] = np.unique(np.concatenate(dates)).astype("datetime64[D]").tolist()
+    return found
 
 
 def backtest_of(lines: Sequence[Line], dataset: Dataset) -> pd.Series | None:

@@ -143,12 +143,11 @@ class ForecastModel:
         """
         import xgboost as xgb
 
-        needed = pooled_version(folder)
+        details, needed = _details(folder)
         if needed != pooled.version:
             raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
                                   f"{pooled.version}")
         try:
-            details = json.loads((folder / DETAILS_FILE).read_text())
             booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / BOOSTER_FILE))
             return cls(
                 booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
@@ -175,8 +174,14 @@ def pooled_version(folder: Path) -> int:
 
     Raises: ModelFilesError: a file is missing or damaged.
     """
+    return _details(folder)[1]
+
+
+def _details(folder: Path) -> tuple[dict[str, Any], int]:
+    """Everything but the boosters, and the pooled version that it is for."""
     try:
-        return int(json.loads((folder / DETAILS_FILE).read_text())["pooled_version"])
+        found: dict[str, Any] = json.loads((folder / DETAILS_FILE).read_text())
+        return found, int(found["pooled_version"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
 

@@ -153,5 +153,5 @@ def _scores(sold: Floats, units: Floats) -> Floats:
 
 def _goes_on(sides: Floats, longest: int) -> npt.NDArray[np.bool_]:
     """Whether each period is in a run of more than ``longest`` periods on the same side."""
-    runs = pd.Series(np.cumsum(np.diff(sides, prepend=np.nan) != 0))
-    return np.asarray((runs.groupby(runs).transform("size") > longest) & (sides != 0))
+    runs = np.cumsum(np.diff(sides, prepend=np.nan) != 0)
+    return np.asarray((np.bincount(runs)[runs] > longest) & (sides != 0))
