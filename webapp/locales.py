@@ -2,7 +2,7 @@
 
 import re
 from copy import copy
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 
@@ -39,12 +39,12 @@ def number(value: float, decimals: int = 0) -> str:
 
 def day(value: date) -> str:
     """A date, as in ``Jun 30, 2026`` or ``30.06.2026``."""
-    return format_date(value, "medium", locale=reader_locale())
+    return _day(value.date() if isinstance(value, datetime) else value, reader_locale())
 
 
 def clock(at: datetime) -> str:
     """The time of a moment in UTC, to the minute."""
-    return f"{format_time(at.astimezone(UTC), 'short', locale=reader_locale())} UTC"
+    return f"{_time(at.astimezone(UTC).time().replace(second=0, microsecond=0), reader_locale())} UTC"
 
 
 @lru_cache(maxsize=1000)
@@ -56,6 +56,16 @@ def _known(tag: str) -> Locale | None:
         except (ValueError, UnknownLocaleError):
             tag = tag.rpartition("-")[0]
     return None
+
+
+@lru_cache(maxsize=10_000)
+def _day(value: date, locale: Locale) -> str:
+    return format_date(value, "medium", locale=locale)
+
+
+@lru_cache(maxsize=10_000)
+def _time(at: time, locale: Locale) -> str:
+    return format_time(at, "short", locale=locale)
 
 
 @lru_cache(maxsize=1000)

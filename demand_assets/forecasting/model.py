@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,6 +74,11 @@ class ErrorPaths:
     """Dates of the last period known, ISO."""
     scaled: tuple[Sequence[float] | Floats, ...] = ()
     """For each origin, the error at each lead in multiples of the forecast's scale."""
+
+    @cached_property
+    def table(self) -> Floats:
+        """``scaled`` as one array, shape (origins, leads); made once, since every total asks for it."""
+        return np.asarray(self.scaled, dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _numbers(demand: pd.DataFrame, dataset: Dataset) -> Floats:
 def _level(cleared: Floats, window: int) -> Floats:
     """The running median around each period; at both ends of as many periods as there are, half the window at least."""
     median = pd.Series(cleared).rolling(window, center=True, min_periods=window // 4).median()
-    return np.asarray(median.ffill().bfill(), dtype=np.float64)
+    return np.asarray(median.ffill().bfill() if median.hasnans else median, dtype=np.float64)
 
 
 def _by_group(ratio: Floats, groups: npt.NDArray[np.int64]) -> Floats:
