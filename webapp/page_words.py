@@ -19,6 +19,7 @@ from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
 from webapp.lines import mark_of
 from webapp.locales import clock, number
+from webapp.period_tables import Measure
 from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
@@ -186,6 +187,19 @@ def driver_value(value: Any, kind: str) -> str:
     return plain if "e" in plain else number(float(plain), len(plain.partition(".")[2]))
 
 
+def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
+    """One value of a table by period; a driver that a scenario changes has what was planned struck out beside it."""
+    found = measure.values[place]
+    if found is None:
+        return ""
+    if measure.kind != "driver":
+        return signed(found, decimals) if measure.kind == "signed" else units(found, decimals)
+    before, after = (driver_value(value, measure.driver_kind) for value in found)
+    if before == after:
+        return after
+    return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or "no", after or "no")
+
+
 def dagster_link(retrain: Retrain) -> str | None:
     """The page of the retrain's run or backfill in Dagster; None before it is sent."""
     if not retrain.dagster_id:
@@ -237,7 +251,7 @@ def add_to(app: Flask) -> None:
         dagster_link=dagster_link, mlflow_link=mlflow_link, version_link=version_link, run_link=run_link,
         forecast_link=forecast_link, selection_words=selection_words, region_item_words=region_item_words,
         asked_words=asked_words, seconds_of=seconds_of, new_form_token=new_form_token, systems=systems,
-        mark_of_systems=mark_of_systems, today=date.today, reader_tag=locales.reader_tag)
+        mark_of_systems=mark_of_systems, cell=cell, today=date.today, reader_tag=locales.reader_tag)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.trailing import Floats
 from webapp.answers import Period
 from webapp.pasts import Past
 
@@ -52,12 +53,13 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     def ahead(name: str) -> list[Any]:
         return [None] * len(history) + [getattr(period, name) for period in periods]
 
-    def known(values: pd.Series) -> list[Any]:
-        return [None if np.isnan(value) else float(value) for value in values.reindex(dates).to_numpy(dtype=float)]
+    def known(values: Floats) -> list[Any]:
+        return [None if np.isnan(value) else value for value in values.tolist()]
 
-    measures = [Measure("Sold", "units", known(history.set_index("date")["demand"]))] if back else []
+    measures = [Measure("Sold", "units", known(history["demand"].to_numpy(dtype=float)) + [None] * len(periods))] if (
+        back) else []
     if back and stood is not None:
-        measures.append(Measure("Forecast before", "units", known(stood)))
+        measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
     measures += [Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")),
                  Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
     if has_scenario:

@@ -1,6 +1,7 @@
 """The tables: who may sign in, what is known of each region-item, who asked for which retrain."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -169,7 +170,7 @@ class RegionItemRow(Base):
         """Whether demand or a driver drifted enough to be told."""
         return self.drift is not None and self.drift > DRIFT_TOLD
 
-    @property
+    @cached_property
     def region_item(self) -> RegionItem:
         """The region-item that this row is about."""
         return RegionItem(self.region, self.item)

@@ -1,13 +1,15 @@
+from copy import copy
 from datetime import UTC, date, datetime
 
 import pytest
+from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model import ForecastModel
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.locales import reader_tag
+from webapp.locales import number, reader_tag
 from webapp.page_words import day, driver_value, moment, plural, share, signed, units
 
 GERMAN = {"Accept-Language": "de"}
@@ -23,6 +25,18 @@ def test_numbers_and_dates_are_written_as_the_reader_writes_them(app: Flask, ask
     with app.test_request_context("/", headers={"Accept-Language": asked}):
         assert units(1234567.89, 1) == quantity
         assert day(date(2026, 6, 30)) == day("2026-06-30") == date_words
+
+
+@pytest.mark.parametrize("tag", ["en", "de", "de-CH", "es", "fr", "sv", "hi", "bn", "ar", "fa", "he", "ja", "pt-PT"])
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_numbers_are_those_of_the_pattern_of_the_locale(app: Flask, tag: str, decimals: int) -> None:
+    numbers = (0.0, 0.05, -0.04, 0.5, 1.5, 2.675, 9.995, 99.95, 999.5, -999.949, 1e3, 12345.678, -1234567.891, 1e12)
+    locale = Locale.parse(tag, sep="-")
+    pattern = copy(locale.decimal_formats[None])
+    pattern.frac_prec = (decimals, decimals)
+
+    with app.test_request_context("/", headers={"Accept-Language": tag}):
+        assert [number(value, decimals) for value in numbers] == [pattern.apply(value, locale) for value in numbers]
 
 
 @pytest.mark.parametrize(("asked", "tag"), [
