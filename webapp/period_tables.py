@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset
 from webapp.answers import Period
+from webapp.page_words import driver_decimals
 from webapp.pasts import Past
 
 Kind = Literal["units", "bound", "signed", "driver"]
@@ -24,6 +26,11 @@ class Measure:
     values: list[Any]
     """A number or None; of a driver the pair of what is planned and what the scenario makes of it, or None."""
     driver_kind: str = ""
+
+    @cached_property
+    def decimals(self) -> int:
+        """Of a driver: as many as suit all its numbers."""
+        return driver_decimals(value for pair in self.values if pair for value in pair)
 
 
 @dataclass(frozen=True)
