@@ -149,6 +149,10 @@ def test_the_table_can_begin_with_the_past(client: FlaskClient) -> None:
     assert [text_of(row.find_all("td")[-3]) for row in rows] == prices
 
 
+def test_what_is_planned_by_rule_is_said_under_the_table(client: FlaskClient) -> None:
+    assert text_of(show(client, ri=KETTLE.key).select_one("#planned-drivers")) == "Drivers ahead: shelf as last known."
+
+
 def test_last_year_is_what_was_sold_on_the_same_weekday(client: FlaskClient, background: Background) -> None:
     background.services.store.write("demand", KETTLE, demand_of(12.0, days=400))
     demand = demand_of(12.0, days=400).set_index("date")["demand"]
