@@ -16,6 +16,7 @@ from demand_assets.forecasting.outliers import usual_demand
 from demand_assets.forecasting.store import NotInStoreError
 from demand_assets.forecasting.totals import Dates
 from demand_assets.forecasting.trailing import Floats
+from webapp import page_words
 from webapp.adjusted_demand import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.region_items import rows_of
 from webapp.services import services
@@ -113,8 +114,8 @@ def make() -> ResponseReturnValue:
                float(sold.iloc[0]) if len(sold) else None, current_user.email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Recorded: {units:g} {services().dataset.unit} in place of what was sold on {at}. Forecasts use it in a "
-          "moment, models from their next training on.", "success")
+    flash(f"Recorded for {page_words.period(at)}: {page_words.units(units)} {services().dataset.unit} in place of what "
+          "was sold. Forecasts use it in a moment, models from their next training on.", "success")
     return redirect(_back(row.key), 303)
 
 
@@ -125,7 +126,7 @@ def take_back(adjustment_id: int) -> ResponseReturnValue:
     found = remove(adjustment_id, current_user.email)
     if found is None:
         abort(404, "There is no such adjustment.")
-    flash(f"Removed: what was sold on {found.date} counts again.", "success")
+    flash(f"Removed: for {page_words.period(found.date)} what was sold counts again.", "success")
     return redirect(_back(found.key), 303)
 
 

@@ -5,13 +5,15 @@ from copy import copy
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from typing import Literal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import NumberPattern
 from flask import has_request_context, request
 
 ENGLISH = Locale("en")
+NO_BREAK = "\u00a0"
 
 
 def reader_locale() -> Locale:
@@ -37,9 +39,26 @@ def number(value: float, decimals: int = 0) -> str:
     return f"{Decimal(str(value)):,.{decimals}f}".translate(signs)
 
 
+def percent(value: float, decimals: int = 0) -> str:
+    """A finite share as percent, the sign where the reader puts it; one that follows the number stands off it."""
+    locale = reader_locale()
+    text: str = _pattern(locale, decimals, "percent").apply(value, locale)
+    return re.sub(r"(?<=\d)(?=[%٪])", NO_BREAK, text)
+
+
 def day(value: date) -> str:
     """A date, as in ``Jun 30, 2026`` or ``30.06.2026``."""
     return _day(value.date() if isinstance(value, datetime) else value, reader_locale())
+
+
+def weekday(value: date) -> str:
+    """A date with its day of the week, as in ``Tue, Jun 30, 2026``."""
+    return f"{_formatted(value, 'EEE', reader_locale())}, {day(value)}"
+
+
+def month(value: date) -> str:
+    """The month of a date, as in ``June 2026``."""
+    return _month(value.replace(day=1), reader_locale())
 
 
 def clock(at: datetime) -> str:
@@ -64,6 +83,16 @@ def _day(value: date, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=10_000)
+def _formatted(value: date, form: str, locale: Locale) -> str:
+    return format_date(value, form, locale=locale)
+
+
+@lru_cache(maxsize=1000)
+def _month(value: date, locale: Locale) -> str:
+    return format_skeleton("yMMMM", value, locale=locale)
+
+
+@lru_cache(maxsize=10_000)
 def _time(at: time, locale: Locale) -> str:
     return format_time(at, "short", locale=locale)
 
@@ -85,7 +114,7 @@ def _by_pattern(value: float, locale: Locale, decimals: int) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _pattern(locale: Locale, decimals: int) -> NumberPattern:
-    pattern: NumberPattern = copy(locale.decimal_formats[None])
+def _pattern(locale: Locale, decimals: int, kind: Literal["decimal", "percent"] = "decimal") -> NumberPattern:
+    pattern: NumberPattern = copy((locale.decimal_formats if kind == "decimal" else locale.percent_formats)[None])
     pattern.frac_prec = (decimals, decimals)
     return pattern

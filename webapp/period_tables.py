@@ -1,8 +1,9 @@
 """The table under the chart: a row or a column for each period, on the page and in downloads alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,11 @@ class Measure:
     values: list[Any]
     """A number or None; of a driver the pair of what is planned and what the scenario makes of it, or None."""
     driver_kind: str = ""
+
+    @cached_property
+    def decimals(self) -> int:
+        """Of a driver: as many as suit all its numbers."""
+        return driver_decimals(value for pair in self.values if pair for value in pair)
 
 
 @dataclass(frozen=True)
@@ -80,3 +86,9 @@ def _drivers_then(past: Past, dates: pd.DatetimeIndex, dataset: Dataset) -> dict
     """Of one region-item, for each driver its values on past dates, as pairs like those of the forecast."""
     own = next(iter(past.each.values())).set_index("date").reindex(dates)
     return {name: [(value, value) for value in own[name]] for name in dataset.driver_names}
+
+
+def driver_decimals(values: Iterable[Any]) -> int:
+    """Decimals that suit a column of a driver's numbers: as many as the longest of them has."""
+    return max((len(f"{value:g}".partition(".")[2]) for value in values
+                if isinstance(value, int | float) and "e" not in f"{value:g}"), default=0)
