@@ -1,6 +1,6 @@
 """Outliers in the past of a region-item, and what planners put in their place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
 
@@ -12,6 +12,9 @@ from flask.typing import ResponseReturnValue
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.outliers import usual_demand
 from demand_assets.forecasting.store import NotInStoreError
+from demand_assets.forecasting.totals import Dates
+from demand_assets.forecasting.trailing import Floats
+from webapp import page_words
 from webapp.access import actor, needs
 from webapp.adjusted_demand import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.region_items import rows_of
@@ -38,16 +41,25 @@ class Outliers:
     rows: list[Outlier]
     """Those that are not adjusted."""
     adjustments: list[Adjustment]
-    first: date | None = None
+    usual: Floats = field(default_factory=lambda: np.zeros(0))
+    """Units that would be usual in each period of the history; NaN where that cannot be said."""
+    dates: Dates = field(default_factory=lambda: np.zeros(0, dtype="datetime64[D]"))
     """Of the history that was looked at."""
-    last: date | None = None
-    usual: dict[date, float] | None = None
-    """Date -> units that would be usual, where that can be said."""
 
     def usual_at(self, text: str) -> float | None:
         """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
-        found = {str(at): units for at, units in (self.usual or {}).items()}.get(text)
-        return None if found is None else round(found, 1)
+        found = self.usual[self.dates.astype(str) == text] if text else self.usual[:0]
+        return round(float(found[0]), 1) if len(found) and not np.isnan(found[0]) else None
+
+    @property
+    def first(self) -> date | None:
+        """Of the history that was looked at."""
+        return self.dates[0].item() if len(self.dates) else None
+
+    @property
+    def last(self) -> date | None:
+        """Of the history that was looked at."""
+        return self.dates[-1].item() if len(self.dates) else None
 
     @property
     def open(self) -> list[Adjustment]:
@@ -69,11 +81,10 @@ def outliers_of(key: str, history: pd.DataFrame, dataset: Dataset) -> Outliers:
     made = adjustments_of(key)
     adjusted = {one.date for one in made if one.removed_at is None}
     found = usual_demand(history, dataset)
-    days = [at.date() for at in history["date"]]
-    rows = [Outlier(days[place], float(history["demand"].iloc[place]), float(found.units[place]))
-            for place in np.flatnonzero(found.is_outlier)[::-1] if str(days[place]) not in adjusted]
-    usual = {at: float(units) for at, units in zip(days, found.units, strict=True) if not np.isnan(units)}
-    return Outliers(rows, made, days[0] if days else None, days[-1] if days else None, usual)
+    dates, sold = history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float)
+    rows = [Outlier(dates[place].item(), float(sold[place]), float(found.units[place]))
+            for place in np.flatnonzero(found.is_outlier)[::-1] if str(dates[place]) not in adjusted]
+    return Outliers(rows, made, found.units, dates)
 
 
 @bp.post("")
@@ -102,8 +113,8 @@ def make() -> ResponseReturnValue:
                float(sold.iloc[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Recorded: {units:g} {services().dataset.unit} in place of what was sold on {at}. Forecasts use it in a "
-          "moment, models from their next training on.", "success")
+    flash(f"Recorded for {page_words.period(at)}: {page_words.units(units)} {services().dataset.unit} in place of what "
+          "was sold. Forecasts use it in a moment, models from their next training on.", "success")
     return redirect(_back(row.key), 303)
 
 
@@ -114,7 +125,7 @@ def take_back(adjustment_id: int) -> ResponseReturnValue:
     found = remove(adjustment_id, actor().email)
     if found is None:
         abort(404, "There is no such adjustment.")
-    flash(f"Removed: what was sold on {found.date} counts again.", "success")
+    flash(f"Removed: for {page_words.period(found.date)} what was sold counts again.", "success")
     return redirect(_back(found.key), 303)
 
 

@@ -1,5 +1,7 @@
 """What went wrong, as a page: what is wrong, what is allowed, what to do next."""
 
+from urllib.parse import urlsplit, urlunsplit
+
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
@@ -14,7 +16,15 @@ def error_page(status: int, message: str) -> tuple[str, int]:
     """An error as a page; for htmx, as a part of one."""
     template = "errors/_part.html" if request.headers.get("HX-Request") else "errors/page.html"
     return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
-                           status=status), status
+                           status=status, back=_came_from()), status
+
+
+def _came_from() -> str | None:
+    """The page of ours, another than this one, from which the reader came."""
+    found = urlsplit(request.referrer or "")
+    if found.netloc != request.host or found.path == request.path:
+        return None
+    return urlunsplit(("", "", found.path, found.query, ""))
 
 
 def add_to(app: Flask) -> None:

@@ -17,6 +17,7 @@ from webapp.evidence import table_of as evidence_of
 from webapp.explanations import explain
 from webapp.forecast_charts import chart_of
 from webapp.group_answers import group_of
+from webapp.group_pages import last_year_of
 from webapp.lines import analogues_of
 from webapp.overview import parse_view, selected_keys
 from webapp.pasts import backtest_of
@@ -188,8 +189,10 @@ def _grouped(question: Question, **more: Any) -> str:
     """The page of a group that is read from the outlooks."""
     answer = group_of(question.keys, question.horizon, question.coverage / 100)
     dataset = services().dataset
+    is_whole = question.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
     return render_template(
-        "forecasts/group.html", question=question, answer=answer, query=question.query(), page_size=PAGE_SIZE,
+        "forecasts/group.html", question=question, answer=answer, is_whole=is_whole,
+        last_year=last_year_of(question.fields) if is_whole else None, query=question.query(), page_size=PAGE_SIZE,
         most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
         chart=chart_of(answer.periods, answer.past, dataset, answer.coverage) if answer.kept else {},
         table=table_of(answer.periods, answer.past, dataset, answer.coverage) if answer.kept else None, **more)

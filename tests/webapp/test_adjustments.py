@@ -15,7 +15,7 @@ from webapp.database import db
 from webapp.outlooks import due_keys
 from webapp.tables import Adjustment
 
-DAY = "2026-06-16"
+DAY, DAY_IN_WORDS = "2026-06-16", "Tue, Jun 16, 2026"
 """A Tuesday, on which 9 units are sold."""
 PAGE = f"/forecasts?ri={KETTLE.key}"
 
@@ -48,7 +48,7 @@ def test_an_unusual_day_is_marked_listed_and_offered_with_what_would_be_usual(
 
     chart = chart_on(soup)
     assert [chart["dates"][place] for place in chart["outliers"]] == [DAY]
-    assert text_of(soup.select_one("#unusual tbody tr")) == f"{DAY} 200 9 Adjust"
+    assert text_of(soup.select_one("#unusual tbody tr")) == f"{DAY_IN_WORDS} 200 9 Adjust"
     assert soup.select_one("#adjust-date")["value"] == DAY  # type: ignore[index]
     assert float(str(soup.select_one("#adjust-units")["value"])) == pytest.approx(9, abs=0.2)  # type: ignore[index]
 
@@ -65,7 +65,7 @@ def test_it_is_recorded_and_then_told_to_the_store(client: FlaskClient, app: Fla
 
     soup = page(client.get(PAGE))
     assert in_store(background) == {date(2026, 6, 16): 40.0}
-    assert text_of(soup.select_one("#adjusted tbody tr")).startswith(f"{DAY} 9 40 a large order {EMAIL}")
+    assert text_of(soup.select_one("#adjusted tbody tr")).startswith(f"{DAY_IN_WORDS} 9 40 a large order {EMAIL}")
     assert "taking effect" not in text_of(soup.select_one("#adjusted"))
     assert [units for _, units in chart_on(soup)["adjusted"]] == [40.0]
     with app.app_context():

@@ -107,12 +107,19 @@
       if (box) box.checked = everything;
       showSelection(form);
     }
+    if (event.detail.target.id === "result" && event.detail.requestConfig.elt.closest("#scenario")) showAnswer();
     if (event.detail.target.id === "why") document.getElementById("why-title")?.focus();
     if (event.detail.target.id === "changes") {
-      const added = event.detail.target.querySelector("[data-change]:last-child input:not([type=hidden]), [data-change]:last-child select");
+      const added = document.querySelector("#changes > :last-child input:not([type=hidden]), #changes > :last-child select");
       if (added) added.focus();
     }
   });
+
+  // The answer to a what-if may be out of sight, as on a phone, where the form stands below it.
+  const showAnswer = () => {
+    const totals = document.getElementById("totals")?.getBoundingClientRect();
+    if (totals && (totals.bottom < 0 || totals.top > window.innerHeight)) document.getElementById("totals").scrollIntoView();
+  };
 
   // A table that is wider than its place can be scrolled by keyboard too.
   const reachable = () => document.querySelectorAll(".table-responsive").forEach((box) => {
