@@ -180,7 +180,7 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         query={**question.query(), **(form.query() if form.is_valid else {})},
-        with_form_errors=alone and not form.is_valid,
+        with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
         **{"changed": [], "find": "", "choices": [], "groups": [], **more})
     return text, status
 

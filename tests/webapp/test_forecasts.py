@@ -190,7 +190,7 @@ def test_rows_are_added_and_removed_without_scripts(client: FlaskClient) -> None
     added = ask(client, add="promo", **change())
     assert [field["value"] for field in added.select("[name$=-driver]")] == ["price", "promo"]
 
-    removed = ask(client, remove="0", **change(0), **change(1, value="5"))
+    removed = ask(client, drop="0", **change(0), **change(1, value="5"))
     assert [field["name"] for field in removed.select("[name$=-driver]")] == ["change-1-driver"]
 
 

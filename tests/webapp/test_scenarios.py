@@ -140,7 +140,7 @@ def test_a_link_need_not_say_all_of_a_change(client: FlaskClient) -> None:
 
 def test_changes_are_added_and_removed_without_saving(client: FlaskClient, app: Flask) -> None:
     added = page(send(client, add="promo"))
-    removed = page(send(client, remove="0"))
+    removed = page(send(client, drop="0"))
 
     assert [text_of(legend).strip() for legend in added.select("#changes legend")] == ["price", "promo"]
     assert removed.select("#changes legend") == []

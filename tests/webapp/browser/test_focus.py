@@ -36,3 +36,21 @@ def test_the_answer_to_a_what_if_comes_into_sight_on_a_phone(page: Page) -> None
     page.get_by_role("button", name="Compare with the plan").click()
 
     expect(page.locator("#scenario-total")).to_be_in_viewport()
+
+
+def test_a_wrong_value_of_a_what_if_gets_the_focus_and_what_is_next_when_it_is_removed(page: Page) -> None:
+    page.goto(f"/forecasts?ri={KETTLE.key}")
+    page.get_by_role("button", name="+ price").click()
+    page.locator("#change-0-value").fill("-150")
+    page.get_by_role("button", name="Compare with the plan").press("Enter")
+    expect(page.locator("#change-0-value")).to_be_focused()
+    expect(page.locator("form#scenario")).to_have_count(1)
+
+    page.locator("#change-0-value").fill("-5")
+    page.get_by_role("button", name="Compare with the plan").press("Enter")
+    expect(page.locator("#scenario-total")).to_be_visible()
+    expect(page.locator("#scenario .invalid-feedback")).to_have_count(0)
+
+    page.get_by_role("button", name="Remove this change of price").press("Enter")
+    expect(page.get_by_role("button", name="+ price")).to_be_focused()
+    expect(page.locator("[data-change]")).to_have_count(0)
