@@ -1,37 +1,24 @@
 """Outliers in the past of a region-item, and what planners put in their place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 
-import numpy as np
 import pandas as pd
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.outliers import usual_demand
 from demand_assets.forecasting.store import NotInStoreError
-from demand_assets.forecasting.totals import Dates
-from demand_assets.forecasting.trailing import Floats
 from webapp import page_words
 from webapp.access import actor, needs
 from webapp.adjusted_demand import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.region_items import rows_of
 from webapp.services import services
-from webapp.tables import Adjustment
+from webapp.tables import Adjustment, RegionItemRow
+from webapp.unusual import Outlier, unusual_of, usual_at
 
 bp = Blueprint("adjustments", __name__, url_prefix="/adjustments")
-
-
-@dataclass(frozen=True)
-class Outlier:
-    """A period of the history whose demand is unusual."""
-
-    date: date
-    sold: float
-    usual: float
-    """Units that would be usual there, by season, level and known drivers."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +28,11 @@ class Outliers:
     rows: list[Outlier]
     """Those that are not adjusted."""
     adjustments: list[Adjustment]
-    usual: Floats = field(default_factory=lambda: np.zeros(0))
-    """Units that would be usual in each period of the history; NaN where that cannot be said."""
-    dates: Dates = field(default_factory=lambda: np.zeros(0, dtype="datetime64[D]"))
+    first: date | None = None
     """Of the history that was looked at."""
-
-    def usual_at(self, text: str) -> float | None:
-        """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
-        found = self.usual[self.dates.astype(str) == text] if text else self.usual[:0]
-        return round(float(found[0]), 1) if len(found) and not np.isnan(found[0]) else None
-
-    @property
-    def first(self) -> date | None:
-        """Of the history that was looked at."""
-        return self.dates[0].item() if len(self.dates) else None
-
-    @property
-    def last(self) -> date | None:
-        """Of the history that was looked at."""
-        return self.dates[-1].item() if len(self.dates) else None
+    last: date | None = None
+    usual: float | None = None
+    """Units that would be usual in the period that is to be adjusted; None where that cannot be said."""
 
     @property
     def open(self) -> list[Adjustment]:
@@ -72,19 +45,20 @@ class Outliers:
         return [one for one in self.adjustments if one.removed_at is not None]
 
 
-def outliers_of(key: str, history: pd.DataFrame, dataset: Dataset) -> Outliers:
+def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wanted: str = "") -> Outliers:
     """The outliers and the adjustments of a region-item.
 
     Args:
         history: schema Demand, up to the last known demand.
+        wanted: the date to be adjusted, as typed.
     """
-    made = adjustments_of(key)
+    made = adjustments_of(row.key)
+    if history.empty:
+        return Outliers([], made)
     adjusted = {one.date for one in made if one.removed_at is None}
-    found = usual_demand(history, dataset)
-    dates, sold = history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float)
-    rows = [Outlier(dates[place].item(), float(sold[place]), float(found.units[place]))
-            for place in np.flatnonzero(found.is_outlier)[::-1] if str(dates[place]) not in adjusted]
-    return Outliers(rows, made, found.units, dates)
+    rows = [one for one in unusual_of(row, history, dataset).rows if str(one.date) not in adjusted]
+    return Outliers(rows, made, history["date"].iloc[0].date(), history["date"].iloc[-1].date(),
+                    usual_at(wanted, history, dataset))
 
 
 @bp.post("")

@@ -165,7 +165,8 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
     plan, result, form, status = answer_to(question, fields)
     dataset, lines = services().dataset, result.lines
     only = lines[0] if len(question.rows) == len(lines) == 1 else None
-    outliers = outliers_of(only.row.key, result.past.each[only.row.key], dataset) if only else Outliers([], [])
+    outliers = outliers_of(only.row, result.past.each[only.row.key], dataset,
+                           question.adjust) if only else Outliers([], [])
     seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     text = render_template(
