@@ -15,6 +15,7 @@ from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
 from webapp import locales
 from webapp.access import may
+from webapp.app_settings import announcement
 from webapp.asked_scenarios import asked_words, selection_words
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
@@ -238,7 +239,8 @@ def add_to(app: Flask) -> None:
         dagster_link=dagster_link, mlflow_link=mlflow_link, version_link=version_link, run_link=run_link,
         forecast_link=forecast_link, selection_words=selection_words, region_item_words=region_item_words,
         asked_words=asked_words, seconds_of=seconds_of, new_form_token=new_form_token, systems=systems,
-        mark_of_systems=mark_of_systems, today=date.today, reader_tag=locales.reader_tag, may=may)
+        mark_of_systems=mark_of_systems, today=date.today, reader_tag=locales.reader_tag, may=may,
+        announcement=announcement)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:
