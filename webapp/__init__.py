@@ -17,17 +17,27 @@ from webapp import (
     errors,
     forecasts,
     health,
+    limits,
+    links,
+    mail,
     models,
     overview,
     page_words,
+    passwords,
     retrains,
     safety,
     scenarios,
     search,
+    sessions,
+    settings_page,
+    single_sign_on,
+    token_pages,
+    user_pages,
 )
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
+from webapp.sign_in import SignInForm
 from webapp.tables import Role, User
 
 MONTH_SECONDS = 30 * 24 * 3600
@@ -67,7 +77,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     CSRFProtect(app)
     Compress(app)
-    Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
+    mail.add_to(app, settings)
+    Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=mail.LocalMail, login_form=SignInForm)
+    passwords.add_to(app)
+    sessions.add_to(app)
+    single_sign_on.add_to(app, settings)
     for blueprint in (
         overview.bp,
         forecasts.bp,
@@ -79,6 +93,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         data_quality.bp,
         search.bp,
         accounts.bp,
+        links.bp,
+        single_sign_on.bp,
+        user_pages.bp,
+        token_pages.bp,
+        settings_page.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)
@@ -86,4 +105,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     page_words.add_to(app)
     errors.add_to(app)
     safety.add_to(app)
+    limits.add_to(app, settings)
     return app

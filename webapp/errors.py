@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
-          413: "Too much at once", 422: "That cannot be done", 500: "Something broke",
+          413: "Too much at once", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
           503: "Not now"}
 
 

@@ -16,6 +16,7 @@ from demand_assets.forecasting.periods import WORDS, in_words
 from demand_assets.forecasting.region_item import RegionItem
 from webapp import locales
 from webapp.access import may
+from webapp.app_settings import announcement
 from webapp.asked_scenarios import asked_words, selection_words
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
@@ -264,7 +265,7 @@ def add_to(app: Flask) -> None:
         forecast_link=forecast_link, selection_words=selection_words, region_item_words=region_item_words,
         asked_words=partial(asked_words, written=day), seconds_of=seconds_of, new_form_token=new_form_token,
         systems=systems, mark_of_systems=mark_of_systems, cell=cell, today=date.today, reader_tag=locales.reader_tag,
-        may=may)
+        may=may, announcement=announcement)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:

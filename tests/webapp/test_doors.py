@@ -12,6 +12,23 @@ LINK = "0" * 32
 NEEDS = {
     "GET /": "viewer",
     "GET /account": "viewer",
+    "POST /account/tokens": "viewer",
+    "POST /account/tokens/<int:token_id>/revoke": "viewer",
+    "GET /admin": "admin",
+    "GET /admin/settings": "admin",
+    "POST /admin/settings": "admin",
+    "GET /admin/tokens": "admin",
+    "POST /admin/tokens/<int:token_id>/revoke": "admin",
+    "GET /admin/users": "admin",
+    "GET /admin/users/<int:user_id>": "admin",
+    "POST /admin/users/<int:user_id>/active": "admin",
+    "POST /admin/users/<int:user_id>/identity": "admin",
+    "POST /admin/users/<int:user_id>/link": "admin",
+    "POST /admin/users/<int:user_id>/role": "admin",
+    "GET /admin/users/new": "admin",
+    "POST /admin/users/new": "admin",
+    "GET /choose-password/<secret>": "nobody",
+    "POST /choose-password/<secret>": "nobody",
     "GET /data": "viewer",
     "GET /data/drift": "viewer",
     "GET /data/drift/region-item": "viewer",
@@ -67,6 +84,8 @@ NEEDS = {
     "GET /search": "viewer",
     "GET /sign-in": "nobody",
     "POST /sign-in": "nobody",
+    "GET /sign-in/sso": "nobody",
+    "GET /sign-in/sso/back": "nobody",
     "POST /sign-out": "viewer",
     "GET /static/<path:filename>": "nobody",
     "GET /systems": "viewer",
@@ -75,7 +94,8 @@ NEEDS = {
     "GET /verify": "viewer",
 }
 """Method and rule -> the role that it needs at least."""
-VALUES = {"<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
+VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
+          "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg"}
 
 

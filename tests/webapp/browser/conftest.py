@@ -19,6 +19,7 @@ from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from tests.webapp.browser.screens import RUN
 from tests.webapp.conftest import (
+    ADMIN,
     EMAIL,
     KETTLE,
     ODD,
@@ -107,10 +108,20 @@ def fill(background: Background, model: ForecastModel) -> None:
 @pytest.fixture(scope="session")
 def signed_in(site: Site, browser: Browser) -> StorageState:
     """What a browser holds once the planner has signed in."""
+    return held_after_signing_in(site, browser, EMAIL)
+
+
+@pytest.fixture(scope="session")
+def admin_signed_in(site: Site, browser: Browser) -> StorageState:
+    """What a browser holds once an administrator has signed in."""
+    return held_after_signing_in(site, browser, ADMIN)
+
+
+def held_after_signing_in(site: Site, browser: Browser, email: str) -> StorageState:
     context = browser.new_context(base_url=site.url)
     page = context.new_page()
     page.goto("/sign-in")
-    page.locator("[name=email]").fill(EMAIL)
+    page.locator("[name=email]").fill(email)
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form [type=submit]").click()
     page.get_by_role("button", name="Sign out").wait_for()
