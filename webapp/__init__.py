@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import (
     accounts,
     adjustments,
+    audit_pages,
     data_quality,
     downloads,
     errors,
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         user_pages.bp,
         token_pages.bp,
         settings_page.bp,
+        audit_pages.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)

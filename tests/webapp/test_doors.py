@@ -15,6 +15,7 @@ NEEDS = {
     "POST /account/tokens": "viewer",
     "POST /account/tokens/<int:token_id>/revoke": "viewer",
     "GET /admin": "admin",
+    "GET /admin/audit": "admin",
     "GET /admin/settings": "admin",
     "POST /admin/settings": "admin",
     "GET /admin/tokens": "admin",
