@@ -25,7 +25,9 @@ from webapp import (
     scenarios,
     search,
 )
+from webapp.api import routes as api
 from webapp.database import db, migrate, open_sqlite_well
+from webapp.limits import limiter
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.tables import Role, User
@@ -37,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
     services = Services.from_settings(settings)
-    app = Flask(__name__)
+    app = api.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -65,7 +67,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         if db.engine.dialect.name == "sqlite":
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
-    CSRFProtect(app)
+    limiter.init_app(app)
+    csrf = CSRFProtect(app)
     Compress(app)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
     for blueprint in (
@@ -82,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health.bp,
     ):
         app.register_blueprint(blueprint)
+    api.add_to(app, csrf)
     accounts.add_commands(app)
     page_words.add_to(app)
     errors.add_to(app)

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     """Whether a proxy in front speaks HTTPS: cookies are then sent over HTTPS only."""
     web_admin_password: str | None = None
     """Read by ``flask create-admin`` only."""
+    web_api_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Requests a minute that one API token may send to one worker."""
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""
