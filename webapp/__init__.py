@@ -35,6 +35,7 @@ from webapp import (
     token_pages,
     user_pages,
 )
+from webapp.api import routes as api
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
     services = Services.from_settings(settings)
-    app = Flask(__name__)
+    app = api.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         if db.engine.dialect.name == "sqlite":
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     Compress(app)
     mail.add_to(app, settings)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=mail.LocalMail, login_form=SignInForm)
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health.bp,
     ):
         app.register_blueprint(blueprint)
+    api.add_to(app, csrf)
     accounts.add_commands(app)
     page_words.add_to(app)
     errors.add_to(app)
