@@ -24,7 +24,8 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
-        ``adjusted``: pairs of place and units.
+        ``adjusted``: pairs of place and units. With overrides ``plan`` and its bounds include them, ``model`` is the
+        forecast without them, and ``overridden`` the places of their dates.
     """
     ahead = pd.DatetimeIndex([period.date for period in periods])
     dates = pd.DatetimeIndex(past.history["date"]).union(ahead)
@@ -36,16 +37,20 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     def of(name: str) -> Column:
         return column(pd.Series([getattr(period, name) for period in periods], index=ahead, dtype=float))
 
+    has_final = any(period.final is not None for period in periods)
+    names = ("final", "final_lower", "final_upper") if has_final else ("plan", "lower", "upper")
     drawn: dict[str, Any] = {
         "coverage": round(100 * coverage), "dates": [str(at.date()) for at in dates],
-        "demand": column(past.history.set_index("date")["demand"]), "plan": of("plan"), "lower": of("lower"),
-        "upper": of("upper"), "last_year": column(past.last_year(ahead, dataset)),
+        "demand": column(past.history.set_index("date")["demand"]), "plan": of(names[0]), "lower": of(names[1]),
+        "upper": of(names[2]), "last_year": column(past.last_year(ahead, dataset)),
         "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in days if at in place]}
                   for name, days in past.marks.items() if days],
         "outliers": [place[at] for at in outliers if at in place],
         "adjusted": _adjusted(past.adjusted, place)}
     if backtest is not None:
         drawn["backtest"] = column(backtest)
+    if has_final:
+        drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
     if any(period.scenario is not None for period in periods):
         drawn |= {name: of(name) for name in ("scenario", "scenario_lower", "scenario_upper")}
     return drawn

@@ -42,6 +42,11 @@ NEEDS = {
     "GET /models/compare": "viewer",
     "POST /models/fetch": "planner",
     "GET /models/region-item": "viewer",
+    "GET /overrides": "viewer",
+    "POST /overrides": "planner",
+    "POST /overrides/<int:override_id>/remove": "planner",
+    "POST /overrides/batches/<batch>/undo": "planner",
+    "GET /overrides/helped": "viewer",
     "GET /password": "viewer",
     "POST /password": "viewer",
     "GET /retrains": "viewer",
@@ -76,6 +81,7 @@ NEEDS = {
 }
 """Method and rule -> the role that it needs at least."""
 VALUES = {"<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
+          "<int:override_id>": "1", "<batch>": LINK,
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg"}
 
 
