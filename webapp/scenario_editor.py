@@ -16,7 +16,7 @@ from webapp.driver_plans import DriverPlan, plan_text, read_plan
 from webapp.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.saved_scenarios import LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
-from webapp.scenario_selection import selected
+from webapp.scenario_selection import selected, ticks_of
 from webapp.services import Services
 from webapp.tables import Outlook
 
@@ -158,7 +158,7 @@ def suggested_name(editor: Editor, services: Services) -> str:
 def fields_of(asked: Asked, name: str, description: str, is_private: bool = False) -> MultiDict[str, str]:
     """The fields of the form that asks this."""
     fields = MultiDict([("name", name), ("description", description), ("horizon", str(asked.horizon)),
-                        ("plan", plan_text(asked.plan)), *(("ri", key) for key in asked.keys)])
+                        ("plan", plan_text(asked.plan)), *ticks_of(asked.keys)])
     for number, change in enumerate(asked.changes):
         value = str(int(change.value)) if isinstance(change.value, bool) else f"{change.value:.12g}" if isinstance(
             change.value, float) else change.value

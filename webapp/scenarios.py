@@ -204,7 +204,7 @@ def download(token: str, form: str) -> Response:
 
 def _is_look() -> bool:
     """Whether the form only wants to be shown again, with a change more or less."""
-    return any(request.form.get(name) for name in ("add", "remove", "look"))
+    return any(request.form.get(name) for name in ("add", "drop", "look"))
 
 
 def _created(editor: Editor) -> ResponseReturnValue:
