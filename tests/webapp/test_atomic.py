@@ -21,9 +21,11 @@ from deploy.services import Services as Servers
 from tests.services import services_or_skip
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
-from webapp import create_app
+from tests.webapp.test_overrides import part
+from webapp import create_app, overrides
 from webapp.accounts import create_user
 from webapp.adjusted_demand import Wanted, adjust, remove
+from webapp.app_settings import AppSettings, change_settings
 from webapp.asked_scenarios import Asked, AskedChange
 from webapp.audit import record
 from webapp.database import Base, db, writing
@@ -34,7 +36,10 @@ from webapp.retrain_requests import ask_to_cancel, retry_keys, store
 from webapp.saved_scenarios import archive, by_token, change, create, duplicate, stamp
 from webapp.services import Services
 from webapp.settings import Settings
-from webapp.tables import AuditEntry, RegionItemRow, Retrain, SavedScenario
+from webapp.sign_in_links import choose_password, make_link
+from webapp.tables import ApiToken, AuditEntry, Override, RegionItemRow, Retrain, SavedScenario, User
+from webapp.tokens import make_token, revoke_token
+from webapp.users import change_role, set_active
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32
@@ -111,6 +116,53 @@ def changed_scenario(_: World) -> None:
     change(TOKEN, stamp(saved_scenario()), "Big sale", "", Asked(ASKED.keys, 7, ASKED.changes), EMAIL, is_private=True)
 
 
+def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
+    return lambda _: overrides.place(overrides.Wanted(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair",
+                                                      f"form {amount}"), {KETTLE.key: part(30.0), ODD.key: part(10.0)})
+
+
+def overridden_twice(world: World) -> None:
+    override("percent", 10.0)(world)
+    override("value", 100.0, days=1)(world)
+
+
+def undo_newest(_: World) -> None:
+    overrides.undo(db.session.scalars(select(Override.batch).order_by(Override.id.desc())).first() or "")
+
+
+def somebody(_: World) -> None:
+    create_user(SOMEBODY, PASSWORD, "planner")
+
+
+def found_somebody() -> User:
+    return db.session.scalars(select(User).where(User.email == SOMEBODY)).one()
+
+
+def choose(world: World) -> None:
+    choose_password(SECRETS[0], "another long password", "127.0.0.1")
+
+
+def with_link(world: World) -> None:
+    somebody(world)
+    SECRETS[:] = [make_link(found_somebody().id)]
+
+
+def token(_: World) -> None:
+    make_token(found_somebody(), "nightly", "viewer")
+
+
+def with_token(world: World) -> None:
+    somebody(world)
+    token(world)
+
+
+def settings_changed(_: World) -> None:
+    change_settings(AppSettings(announcement="Closed on Friday", session_hours=12))
+
+
+SOMEBODY = "somebody@example.com"
+SECRETS: list[str] = []
+"""Of the link that the test made last."""
 CHANGES = {
     "a retrain is asked": Change(retrain),
     "a retrain is cancelled": Change(cancel, before=retrain),
@@ -125,7 +177,19 @@ CHANGES = {
     "a scenario is changed and made private": Change(changed_scenario, before=scenario, entries=2),
     "a scenario is duplicated": Change(lambda _: duplicate(saved_scenario(), OTHER, EMAIL), before=scenario),
     "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
-    "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
+    "an override is made": Change(override("percent", 10.0)),
+    "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
+    "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
+    "overrides are undone": Change(undo_newest, before=overridden_twice),
+    "a user is created": Change(somebody),
+    "a user gets another role": Change(lambda _: change_role(found_somebody().id, "admin"), before=somebody),
+    "a user is deactivated": Change(lambda _: set_active(found_somebody().id, False), before=with_link),
+    "a link to sign in is made": Change(lambda _: make_link(found_somebody().id), before=with_link),
+    "a password is chosen": Change(choose, before=with_link),
+    "a token is made": Change(token, before=somebody),
+    "a token is revoked": Change(lambda _: revoke_token(db.session.scalars(select(ApiToken.id)).one()),
+                                 before=with_token),
+    "settings are changed": Change(settings_changed, entries=2),
 }
 """Everything that people change."""
 
@@ -218,15 +282,27 @@ def makes(world: World, change_: Change, moment: int) -> bool:
 
 
 def kill_at(engine: Engine, moment: int) -> None:
-    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit."""
-    passed = count()
+    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit.
 
-    def pass_moment(*_: Any, **__: Any) -> None:
+    What is only read after a commit is no moment: the change is made by then.
+    """
+    passed, commits = count(), list[int]()
+
+    def pass_moment() -> None:
         if next(passed) == moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
-        event.listen(engine, name, pass_moment)
+    def at_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not commits or statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            pass_moment()
+
+    def at_commit(_connection: Any) -> None:
+        pass_moment()
+        commits.append(moment)
+
+    event.listen(engine, "before_cursor_execute", at_statement)
+    event.listen(engine, "after_cursor_execute", at_statement)
+    event.listen(engine, "commit", at_commit)
 
 
 def contents(engine: Engine) -> dict[str, list[str]]:
