@@ -10,6 +10,8 @@ from webapp.limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
              uploads.bp)
+for _resource in RESOURCES:
+    limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 
 
 def new_app(name: str) -> OpenAPI:
@@ -21,9 +23,7 @@ def new_app(name: str) -> OpenAPI:
 
 def add_to(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. Only tokens open it, never a session, so that no page elsewhere can use somebody's."""
-    limited = limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)
     for blueprint in RESOURCES:
         csrf.exempt(blueprint)
-        limited(blueprint)
         app.register_api(blueprint)
     app.register_blueprint(document.bp)
