@@ -65,6 +65,10 @@ SECURITY_SETTINGS: dict[str, Any] = {
 }
 
 
+USED = ("This link was used. Sign in; if the password is lost, an administrator of the machine runs `flask --app "
+        "webapp create-admin`.")
+
+
 class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """E-mail address and password of a new administrator."""
 
@@ -87,10 +91,11 @@ def first_admin_token(settings: Settings) -> str:
     return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
 
 
-def create_user(email: str, password: str, role: RoleName, by: Actor | None = None) -> User:
+def create_user(email: str, password: str, role: RoleName, by: Actor | None = None, is_first: bool = False) -> User:
     """A new user with that role.
 
-    Raises: EmailValidateException: it is no address. ValueError: the address is taken or the password too short.
+    Raises: EmailValidateException: it is no address. ValueError: the address is taken, the password too short, or
+        somebody was to be the first and is not.
     """
     security = current_app.extensions["security"]
     store: SQLAlchemyUserDatastore = security.datastore
@@ -98,6 +103,8 @@ def create_user(email: str, password: str, role: RoleName, by: Actor | None = No
     if len(password) < SHORTEST_PASSWORD:
         raise ValueError(f"a password has at least {SHORTEST_PASSWORD} characters, this one has {len(password)}")
     with writing():
+        if is_first and has_users():
+            raise ValueError("somebody else was first")
         if store.find_user(email=email) is not None:
             raise ValueError(f"{email} may already sign in")
         for name, description in MAY.items():
@@ -113,13 +120,15 @@ def first_admin(token: str) -> ResponseReturnValue:
     if not hmac.compare_digest(token.encode(), first_admin_token(services().settings).encode()):
         abort(404, "This link is not the one that was printed at the start.")
     if has_users():
-        abort(404, "This link was used. Sign in; if the password is lost, an administrator of the machine runs "
-                   "`flask --app webapp create-admin`.")
+        abort(404, USED)
     form = AdminForm()
     if not form.validate_on_submit():
         return render_template("accounts/first_admin.html", form=form), 422 if request.method == "POST" else 200
     first = Actor(form.email.data.strip().lower(), "admin", "first sign-up", request.remote_addr or "")
-    user = create_user(form.email.data, form.password.data, "admin", by=first)
+    try:
+        user = create_user(form.email.data, form.password.data, "admin", by=first, is_first=True)
+    except ValueError:
+        abort(404, USED)
     login_user(user)
     flash(f"Welcome. {user.email} is the administrator.", "success")
     return redirect(url_for("overview.show"))

@@ -16,7 +16,7 @@ from webapp.lines import Line, fetch_again, lines_of, scenario_lines, why_missin
 from webapp.pasts import Past, past_of
 from webapp.region_items import pooled_row
 from webapp.services import Services
-from webapp.tables import RegionItemRow
+from webapp.tables import Override, RegionItemRow
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Period:
     scenario_upper: float | None = None
     drivers: dict[str, Any] = field(default_factory=dict)
     """Of one region-item: each driver as used, by name."""
+    final: float | None = None
+    """The plan with planners' overrides; None where they are not asked for."""
+    final_lower: float | None = None
+    final_upper: float | None = None
+    overrides: tuple[Override, ...] = ()
+    """Those of the period, of any of the region-items."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import Flask, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from webapp.api.problems import is_api, problem
 
@@ -43,6 +43,12 @@ def add_to(app: Flask) -> None:
     def _broken(_error: InternalServerError) -> ResponseReturnValue:
         return error_page(500, "The error is in the log of the web app. What was stored before is safe; try again, or "
                                "go on elsewhere.")
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
+        most = app.config["MAX_CONTENT_LENGTH"] / 1e6
+        return error_page(413, f"More was sent than is taken at once: at most {most:g} MB. Nothing was stored. Send a "
+                               "smaller file, or fewer rows.")
 
     @app.errorhandler(NotFound)
     def _unknown(error: NotFound) -> ResponseReturnValue:

@@ -27,7 +27,8 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
-        ``adjusted``: pairs of place and units.
+        ``adjusted``: pairs of place and units. With overrides ``plan`` and its bounds include them, ``model`` is the
+        forecast without them, and ``overridden`` the places of their dates.
     """
     known, ahead = _days(past.history["date"].to_numpy()), [period.date for period in periods]
     days = sorted({*known, *ahead})
@@ -43,10 +44,12 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     def of(name: str) -> Column:
         return column(ahead, np.array([getattr(period, name) for period in periods], dtype=np.float64))
 
+    has_final = any(period.final is not None for period in periods)
+    names = ("final", "final_lower", "final_upper") if has_final else ("plan", "lower", "upper")
     drawn: dict[str, Any] = {
         "coverage": round(100 * coverage), "dates": [str(at) for at in days],
-        "demand": column(known, past.history["demand"].to_numpy(dtype=np.float64)), "plan": of("plan"),
-        "lower": of("lower"), "upper": of("upper"),
+        "demand": column(known, past.history["demand"].to_numpy(dtype=np.float64)), "plan": of(names[0]),
+        "lower": of(names[1]), "upper": of(names[2]),
         "last_year": column(ahead, past.last_year(pd.DatetimeIndex(ahead), dataset)),
         "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in marked if at in place]}
                   for name, marked in past.marks.items() if marked],
@@ -54,6 +57,8 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
         "adjusted": _adjusted(past.adjusted, place)}
     if backtest is not None:
         drawn["backtest"] = column(_days(backtest.index.to_numpy()), backtest.to_numpy(dtype=np.float64))
+    if has_final:
+        drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
     if any(period.scenario is not None for period in periods):
         drawn |= {name: of(name) for name in ("scenario", "scenario_lower", "scenario_upper")}
     return drawn

@@ -22,13 +22,14 @@ from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
 from webapp.lines import mark_of
 from webapp.locales import clock, number
+from webapp.overridden import amount_words, words_of
 from webapp.period_tables import Measure, driver_decimals
 from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
 from webapp.systems import mark_of as mark_of_systems
 from webapp.systems import systems
-from webapp.tables import Retrain
+from webapp.tables import Override, Retrain
 
 NOTHING = "–"
 STATE_WORDS = {
@@ -246,6 +247,22 @@ def forecast_link(key: str) -> str:
     return url_for("forecasts.show", ri=key)
 
 
+def override_words(overrides: Sequence[Override]) -> str:
+    """What overrides of one period do: ``10 % more``, ``120 units``, ``3 overrides``."""
+    return words_of(overrides, _amount, services().dataset.unit)
+
+
+def override_amount(way: str, amount: float) -> str:
+    """What one override does."""
+    return amount_words(way, amount, _amount, services().dataset.unit)
+
+
+def _amount(value: float) -> str:
+    """A number with as many decimals as it has, at most two."""
+    plain = f"{value:.2f}".rstrip("0").rstrip(".")
+    return number(float(plain), len(plain.partition(".")[2]))
+
+
 def period_words(dataset: Dataset, count: int) -> str:
     """So many periods, in words."""
     return in_words(count, dataset.frequency)
@@ -265,7 +282,7 @@ def add_to(app: Flask) -> None:
         forecast_link=forecast_link, selection_words=selection_words, region_item_words=region_item_words,
         asked_words=partial(asked_words, written=day), seconds_of=seconds_of, new_form_token=new_form_token,
         systems=systems, mark_of_systems=mark_of_systems, cell=cell, today=date.today, reader_tag=locales.reader_tag,
-        may=may, announcement=announcement)
+        may=may, announcement=announcement, override_amount=override_amount)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The table under the chart: a row or a column for each period, on the page and in downloads alike."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -13,6 +13,7 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.trailing import Floats
 from webapp.answers import Period
 from webapp.pasts import Past
+from webapp.tables import Override
 
 Kind = Literal["units", "bound", "signed", "driver"]
 
@@ -44,12 +45,14 @@ class PeriodTable:
 
 
 def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float, back: int = 0,
-             stood: pd.Series | None = None) -> PeriodTable:
+             stood: pd.Series | None = None,
+             override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found))) -> PeriodTable:
     """The table of a forecast.
 
     Args:
         back: last periods of the history to begin with.
         stood: units by date of past periods, as they were forecast when each began; None where nothing is known.
+        override_words: what overrides of one period do.
     """
     history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
     dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
@@ -72,6 +75,12 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
         difference = [None] * len(history) + [
             None if period.scenario is None else period.scenario - period.plan for period in periods]
         measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
+    if any(period.final is not None for period in periods):
+        said = [override_words(period.overrides) if period.overrides else "" for period in periods]
+        measures += [Measure("Override", "driver", [None] * len(history) + [(text, text) for text in said], "text"),
+                     Measure("With overrides", "units", ahead("final")),
+                     Measure(f"With overrides {words} from", "bound", ahead("final_lower")),
+                     Measure(f"With overrides {words} to", "bound", ahead("final_upper"))]
     if len(past.history):
         measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
     if all(period.drivers for period in periods):

@@ -9,6 +9,7 @@ from flask_security import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy import or_, select
 from wtforms import SelectField, StringField, SubmitField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from webapp.access import MAY, ROLES, actor, needs
@@ -45,8 +46,8 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
 
     def __init__(self) -> None:
         super().__init__()
-        self.role.choices = [(role, role) for role in ROLES[:ROLES.index(actor().role) + 1]]
-        self.days.choices = list(days_allowed().items())
+        self.role.choices = [SelectChoice(role, role) for role in ROLES[:ROLES.index(actor().role) + 1]]
+        self.days.choices = [SelectChoice(str(days), words) for days, words in days_allowed().items()]
 
     def validate_name(self, field: StringField) -> None:
         """It can be read, and no other token of theirs that still works has it."""
@@ -71,6 +72,7 @@ def make() -> ResponseReturnValue:
         return account_page(form), 422
     ends = now() + timedelta(days=form.days.data) if form.days.data else None
     _, secret = make_token(cast(User, current_user), form.name.data, cast(RoleName, form.role.data), ends)
+    form.name.data = ""
     return account_page(form, secret)
 
 

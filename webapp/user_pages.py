@@ -8,6 +8,7 @@ from flask_security.mail_util import EmailValidateException
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from wtforms import RadioField, StringField, SubmitField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from webapp import users
@@ -29,7 +30,8 @@ class NewUserForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """Who is to be let in, and as what."""
 
     email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
-    role = RadioField("Role", choices=[(role, f"{role}: may {MAY[role]}") for role in ROLES], default=ROLES[0])
+    role = RadioField("Role", default=ROLES[0], choices=[
+        SelectChoice(role, f"{role}: {MAY[role]}") for role in ROLES])
     submit = SubmitField("Add the user")
 
 

@@ -63,6 +63,11 @@ NEEDS = {
     "GET /models/compare": "viewer",
     "POST /models/fetch": "planner",
     "GET /models/region-item": "viewer",
+    "GET /overrides": "viewer",
+    "POST /overrides": "planner",
+    "POST /overrides/<int:override_id>/remove": "planner",
+    "POST /overrides/batches/<batch>/undo": "planner",
+    "GET /overrides/helped": "viewer",
     "GET /password": "viewer",
     "POST /password": "viewer",
     "GET /retrains": "viewer",
@@ -101,7 +106,7 @@ NEEDS = {
 VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
           "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
-          "<key>": "north%7Ckettle", "<int:id>": "1"}
+          "<int:override_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}
 
 
 API_NEEDS = {

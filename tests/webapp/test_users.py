@@ -186,6 +186,13 @@ def test_two_administrators_cannot_demote_each_other_at_once(app: Flask) -> None
     assert len(refused) == 1
 
 
+def test_there_is_one_first_administrator_however_many_ask_at_once(app: Flask) -> None:
+    with app.app_context():
+        with pytest.raises(ValueError, match="somebody else was first"):
+            create_user("late@example.com", PASSWORD, "admin", is_first=True)
+        assert db.session.scalars(select(User).where(User.email == "late@example.com")).all() == []
+
+
 @pytest.mark.parametrize(("what", "fields"), [("role", {"role": "king"}), ("active", {"active": "maybe"})])
 def test_a_role_or_state_that_is_none_is_refused(
         app: Flask, admin: FlaskClient, what: str, fields: dict[str, str]) -> None:

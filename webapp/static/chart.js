@@ -50,6 +50,8 @@
     if (data.outliers.includes(place)) row("Unusual");
     value("Backtest", data.backtest);
     value(data.scenario ? "Plan" : "Forecast", data.plan, data.lower, data.upper);
+    value("Model", data.model);
+    if (data.overridden?.includes(place)) row("Overridden");
     value("Scenario", data.scenario, data.scenario_lower, data.scenario_upper);
     value("Last year", data.last_year);
     const marks = data.marks.filter((mark) => mark.at.includes(place)).map((mark) => mark.name);
@@ -74,6 +76,10 @@
     if (data.last_year.some(known)) series.push(line("Last year", data.last_year, palette[0], { type: "dotted", width: 2 }));
     if (data.backtest) series.push(line("Backtest", data.backtest, palette[4], { type: [8, 3, 2, 3] }));
     series.push(line(plan, data.plan, colour("--plan"), { width: 2.5 }));
+    if (data.model) {
+      series.push(line("Model", data.model, colour("--plan"), { width: 1.5, type: "dotted" }));
+      series.push(dots("Overridden", data.overridden.map((place) => [place, data.plan[place]]), "diamond", 10, palette[6], false));
+    }
     if (data.scenario) series.push(line("Scenario", data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }));
     if (data.outliers.length) series.push(dots("Unusual", data.outliers.map((place) => [place, data.demand[place]]), "circle", 11, palette[6], true));
     if (data.adjusted.length) series.push(dots("Adjusted", data.adjusted, "diamond", 11, palette[5], false));
