@@ -4,12 +4,23 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 
-from webapp.api import accuracy, dataset, document, forecasts, models, region_items, retrains, scenarios, uploads
+from webapp.api import (
+    accuracy,
+    dataset,
+    document,
+    forecasts,
+    models,
+    overrides,
+    region_items,
+    retrains,
+    scenarios,
+    uploads,
+)
 from webapp.api.problems import Problem, wrong_fields
 from webapp.limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             uploads.bp)
+             overrides.bp, uploads.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 

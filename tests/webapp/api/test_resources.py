@@ -225,3 +225,52 @@ def test_nothing_that_is_looked_at_is_recorded_as_a_change(app: Flask, viewing: 
         assert db.session.query(AuditEntry).count() == before
 
 
+
+
+class TestOverrides:
+    ASKED = {"first": "2026-07-01", "last": "2026-07-02", "comment": "a fair is in town"}  # noqa: RUF012  # as given
+
+    def test_one_changes_forecasts_and_totals_and_stays_beside_the_models_own(self, planning: Program) -> None:
+        made = planning.post("/overrides", {**self.ASKED, "keys": [KETTLE.key], "way": "percent", "amount": 50})
+
+        assert made.status_code == 201, made.text
+        assert made.json["overrides"] == 2
+        told = planning.told("/forecasts?key=north%7Ckettle&horizon=3")["forecasts"][0]
+        assert told["overrides"] == 2
+        assert told["periods"][0]["forecast"] == pytest.approx(1.5 * told["periods"][0]["model"])
+        assert told["periods"][2]["forecast"] == told["periods"][2]["model"]
+        total = planning.told("/totals?key=north%7Ckettle&horizon=3")
+        assert (total["includes_overrides"], total["overrides"]) == (True, 2)
+        assert total["total"]["forecast"] == pytest.approx(told["total"])
+        without = planning.told("/totals?key=north%7Ckettle&horizon=3&overrides=false")
+        assert not without["includes_overrides"]
+        assert without["total"]["forecast"] == pytest.approx(sum(one["model"] for one in told["periods"]))
+
+    def test_a_value_of_several_is_shared_out(self, planning: Program) -> None:
+        planning.post("/overrides", {**self.ASKED, "items": ["kettle"], "way": "value", "amount": 100})
+
+        periods = planning.told("/totals?item=kettle&horizon=3")["periods"]
+        assert [one["forecast"] for one in periods[:2]] == [pytest.approx(100), pytest.approx(100)]
+
+    def test_the_same_request_makes_it_once_and_it_is_taken_back(self, planning: Program) -> None:
+        asked = {**self.ASKED, "keys": [KETTLE.key], "way": "percent", "amount": 10}
+        made = planning.post("/overrides", asked, Idempotency_Key="the-fair-2026").json
+        assert planning.post("/overrides", asked, Idempotency_Key="the-fair-2026").json == made
+        rows = planning.told("/overrides?state=open&key=north%7Ckettle")["overrides"]
+
+        assert len(rows) == 2
+        assert planning.ask("DELETE", f"/overrides/{rows[0]['id']}").json["removed_by"] == "planner@example.com"
+        assert planning.ask("DELETE", f"/override-batches/{made['batch']}").json["overrides"] == 1
+        assert planning.told("/overrides?state=open")["overrides"] == []
+        problem_of(planning.ask("DELETE", f"/override-batches/{made['batch']}"), 404)
+
+    def test_what_cannot_be_overridden_says_why(self, planning: Program) -> None:
+        past = {**self.ASKED, "first": "2020-01-01", "last": "2020-01-02", "keys": [KETTLE.key]}
+
+        assert problem_of(planning.post("/overrides", {**past, "way": "value", "amount": 5}), 422)["detail"]
+
+    def test_forecasts_known_before_an_override_are_told_anew(self, planning: Program) -> None:
+        tag = planning.get("/forecasts?key=north%7Ckettle").headers["ETag"]
+        planning.post("/overrides", {**self.ASKED, "keys": [KETTLE.key], "way": "percent", "amount": 10})
+
+        assert planning.get("/forecasts?key=north%7Ckettle", If_None_Match=tag).status_code == 200
