@@ -41,7 +41,7 @@ LIMITS = {
     "single_sign_on.back": Limit("60 per 5 minutes", methods=("GET",)),
 }
 TOKEN_GUESSES = parse("60 per minute")
-"""Requests without a valid token from one address."""
+"""Wrong tokens from one address."""
 MESSAGE = "That was tried too often. Wait a few minutes, then try again; what is stored is safe."
 
 
@@ -91,5 +91,5 @@ def token_or_address() -> str:
 
 
 def guesses_too_often() -> bool:
-    """Count a request without a valid token; whether its address sent too many of them."""
+    """Count a wrong token; whether its address sent too many of them."""
     return not limiter.limiter.hit(TOKEN_GUESSES, "guesses of tokens", get_remote_address())

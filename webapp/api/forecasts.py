@@ -187,7 +187,8 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     unless_known([(row.key, row.production_version, row.outlook_wanted, row.last_date, row.fetch_after)
                   for row in rows], pooled and pooled.production_version, told_count(keys),
                  [one.id for each in open_overrides(keys).values() for one in each])
-    told: dict[str, Any] = {"unit": services().dataset.unit, "coverage": coverage, "includes_overrides": query.overrides == "true"}
+    told: dict[str, Any] = {"unit": services().dataset.unit, "coverage": coverage,
+                            "includes_overrides": query.overrides == "true"}
     if not rows:
         return ForecastPage(**told, next=following, forecasts=[], missing=[])
     plan = plan_of(services(), rows, horizon).within(coverage / 100)

@@ -109,8 +109,8 @@ def _open_door() -> Response | None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     found = actor_of(secret.strip(), request.remote_addr or "") if scheme.lower() == "bearer" else None
     if found is None:
-        if guesses_too_often():
-            return problem(429, "This address sent too many requests without a valid token. Wait a minute.",
+        if secret and guesses_too_often():
+            return problem(429, "This address sent too many tokens that are not valid. Wait a minute.",
                            Retry_After="60")
         return problem(401, "Send a valid token: `Authorization: Bearer demand_…`. Your account page makes one.",
                        WWW_Authenticate='Bearer realm="api"')
