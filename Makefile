@@ -62,11 +62,15 @@ accuracy: setup ## compare accuracy with peers on real data; quick unless SETS=a
 	"$$root/.venv-benchmarks/bin/python" -m benchmarks.accuracy $(if $(SETS),--sets "$(SETS)",--quick) \
 	$(if $(JSON),--json "$(JSON)")
 
-lint: setup ## check style, types, import rules and templates
+lint: setup ## check style, types, import rules, templates and what is risky
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@if [ -d webapp/templates ]; then .venv/bin/djlint --quiet --lint webapp/templates; fi
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive webapp demand_assets deploy
+
+audit: setup ## ask what is known against the locked packages (needs the network; says so where it cannot)
+	@$(PY) -m deploy.audit_dependencies
 
 lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests against their schemas
 	@sh deploy/setup_apart.sh deploy
@@ -83,4 +87,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run worker services test train accuracy lint lint-deploy check-image screenshot clean
+.PHONY: help setup run worker services test train accuracy lint audit lint-deploy check-image screenshot clean

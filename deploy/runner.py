@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-import xmlrpc.client
+import xmlrpc.client  # nosec B411  # with our own supervisor, on a socket of ours
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any

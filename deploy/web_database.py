@@ -6,8 +6,9 @@ Both in one process, since importing the app takes most of the time. Prints noth
 from flask_migrate import upgrade
 
 from webapp import create_app
-from webapp.accounts import first_admin_token, has_users
+from webapp.accounts import first_admin_token
 from webapp.services import Services
+from webapp.users import has_users
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     with app.app_context():
         upgrade()
         if not has_users():
-            print(f"{services.settings.url}/first-admin/{first_admin_token(services.settings)}")
+            print(f"{services.settings.public_url}/first-admin/{first_admin_token(services.settings)}")
 
 
 if __name__ == "__main__":

@@ -12,23 +12,35 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import (
     accounts,
     adjustments,
+    audit_pages,
     data_quality,
     downloads,
     errors,
     forecasts,
     health,
+    limits,
+    links,
+    mail,
     models,
     override_pages,
     overview,
     page_words,
+    passwords,
     retrains,
     safety,
     scenarios,
     search,
+    sessions,
+    settings_page,
+    single_sign_on,
+    token_pages,
+    user_pages,
 )
+from webapp.api import routes as api
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
+from webapp.sign_in import SignInForm
 from webapp.tables import Role, User
 
 MONTH_SECONDS = 30 * 24 * 3600
@@ -38,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
     services = Services.from_settings(settings)
-    app = Flask(__name__)
+    app = api.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -66,9 +78,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         if db.engine.dialect.name == "sqlite":
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     Compress(app)
-    Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=accounts.LocalMail)
+    mail.add_to(app, settings)
+    Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=mail.LocalMail, login_form=SignInForm)
+    passwords.add_to(app)
+    sessions.add_to(app)
+    single_sign_on.add_to(app, settings)
     for blueprint in (
         overview.bp,
         forecasts.bp,
@@ -81,11 +97,19 @@ def create_app(settings: Settings | None = None) -> Flask:
         data_quality.bp,
         search.bp,
         accounts.bp,
+        links.bp,
+        single_sign_on.bp,
+        user_pages.bp,
+        token_pages.bp,
+        settings_page.bp,
+        audit_pages.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)
+    api.add_to(app, csrf)
     accounts.add_commands(app)
     page_words.add_to(app)
     errors.add_to(app)
     safety.add_to(app)
+    limits.add_to(app, settings)
     return app

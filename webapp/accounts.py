@@ -1,30 +1,33 @@
 """Who may sign in; the first administrator comes by a link that works once."""
 
 import hmac
-import re
+from datetime import timedelta
 from typing import Any, cast
 
 import click
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security.datastore import SQLAlchemyUserDatastore
-from flask_security.mail_util import EmailValidateException, MailUtil
+from flask_security.mail_util import EmailValidateException
 from flask_security.utils import hash_password, login_user
 from flask_wtf import FlaskForm
-from sqlalchemy import func, select
+from sqlalchemy import select
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
-from webapp.access import MAY, actor, needs
+from webapp.access import MAY, Actor, needs
+from webapp.audit import record
 from webapp.database import db, writing
+from webapp.mail import normal_address
+from webapp.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from webapp.services import services
 from webapp.settings import Settings
+from webapp.sign_in_links import LINK_HOURS, make_link
 from webapp.tables import RoleName, User
+from webapp.token_pages import TokenForm, account_page
+from webapp.users import UserChangeError, has_users
 
 bp = Blueprint("accounts", __name__)
-
-SHORTEST_PASSWORD = 10
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_PASSWORD_HASH": "argon2",
@@ -45,23 +48,25 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
     "SECURITY_DEFAULT_REMEMBER_ME": False,
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
     "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),
+    "SECURITY_RESET_URL": "/forgotten-password",
+    "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=1),
+    "SECURITY_FORGOT_PASSWORD_TEMPLATE": "accounts/forgotten.html",
+    "SECURITY_RESET_PASSWORD_TEMPLATE": "accounts/reset.html",
+    "SECURITY_EMAIL_TEMPLATE_PASSWORD_RESET": "accounts/reset_mail",
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "A new password for the demand forecasts",
+    "SECURITY_EMAIL_HTML": False,
+    "SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
+    "SECURITY_POST_RESET_VIEW": "/sign-in",
+    "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
+        "If somebody here has this address, a link to choose a new password is on its way to it.", "info"),
+    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("The password is set. Sign in with it.", "success"),
 }
 
 
-class LocalMail(MailUtil):
-    """E-mail addresses are names to sign in with: any domain will do, and nothing is looked up."""
-
-    def normalize(self, email: str) -> str:
-        """The address as it is stored: without spaces around it, in lower case."""
-        email = email.strip().lower()
-        if not _EMAIL.fullmatch(email) or len(email) > 255:
-            raise EmailValidateException(f"{email!r} is no e-mail address; one looks like name@example.com")
-        return email
-
-    def validate(self, email: str) -> str:
-        """The same; nothing is looked up."""
-        return self.normalize(email)
+USED = ("This link was used. Sign in; if the password is lost, an administrator of the machine runs `flask --app "
+        "webapp create-admin`.")
 
 
 class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
@@ -69,19 +74,16 @@ class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
 
     email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
     password = PasswordField("Password", [InputRequired("Choose a password."), Length(
-        SHORTEST_PASSWORD, 200, f"A password has at least {SHORTEST_PASSWORD} characters.")])
+        SHORTEST_PASSWORD, LONGEST_PASSWORD, f"A password has at least {SHORTEST_PASSWORD} characters.")])
     again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Create the administrator")
 
     def validate_email(self, field: StringField) -> None:
         """It must look like an address."""
-        if not _EMAIL.fullmatch((field.data or "").strip()):
-            raise ValidationError("An e-mail address looks like name@example.com.")
-
-
-def has_users() -> bool:
-    """Whether anybody may sign in."""
-    return bool(db.session.scalar(select(func.count()).select_from(User)))
+        try:
+            normal_address(field.data or "")
+        except EmailValidateException as error:
+            raise ValidationError("An e-mail address looks like name@example.com.") from error
 
 
 def first_admin_token(settings: Settings) -> str:
@@ -89,22 +91,26 @@ def first_admin_token(settings: Settings) -> str:
     return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
 
 
-def create_user(email: str, password: str, role: RoleName) -> User:
+def create_user(email: str, password: str, role: RoleName, by: Actor | None = None, is_first: bool = False) -> User:
     """A new user with that role.
 
-    Raises: EmailValidateException: it is no address. ValueError: the address is taken or the password too short.
+    Raises: EmailValidateException: it is no address. ValueError: the address is taken, the password too short, or
+        somebody was to be the first and is not.
     """
     security = current_app.extensions["security"]
     store: SQLAlchemyUserDatastore = security.datastore
-    email = security._mail_util.normalize(email)
+    email, password = normal_address(email), security._password_util.normalize(password)
     if len(password) < SHORTEST_PASSWORD:
         raise ValueError(f"a password has at least {SHORTEST_PASSWORD} characters, this one has {len(password)}")
     with writing():
+        if is_first and has_users():
+            raise ValueError("somebody else was first")
         if store.find_user(email=email) is not None:
             raise ValueError(f"{email} may already sign in")
         for name, description in MAY.items():
             store.find_or_create_role(name, description=description)
         user = store.create_user(email=email, password=hash_password(password), roles=[role])
+        record("created", "user", email, after={"role": role}, by=by)
     return cast(User, user)
 
 
@@ -114,12 +120,15 @@ def first_admin(token: str) -> ResponseReturnValue:
     if not hmac.compare_digest(token.encode(), first_admin_token(services().settings).encode()):
         abort(404, "This link is not the one that was printed at the start.")
     if has_users():
-        abort(404, "This link was used. Sign in; if the password is lost, an administrator of the machine runs "
-                   "`flask --app webapp create-admin`.")
+        abort(404, USED)
     form = AdminForm()
     if not form.validate_on_submit():
         return render_template("accounts/first_admin.html", form=form), 422 if request.method == "POST" else 200
-    user = create_user(form.email.data, form.password.data, "admin")
+    first = Actor(form.email.data.strip().lower(), "admin", "first sign-up", request.remote_addr or "")
+    try:
+        user = create_user(form.email.data, form.password.data, "admin", by=first, is_first=True)
+    except ValueError:
+        abort(404, USED)
     login_user(user)
     flash(f"Welcome. {user.email} is the administrator.", "success")
     return redirect(url_for("overview.show"))
@@ -129,7 +138,7 @@ def first_admin(token: str) -> ResponseReturnValue:
 @needs("viewer")
 def account() -> str:
     """Who is signed in, and what they may do."""
-    return render_template("accounts/account.html", by=actor(), may_do=MAY[actor().role])
+    return account_page(TokenForm())
 
 
 def add_commands(app: Flask) -> None:
@@ -149,7 +158,7 @@ def add_commands(app: Flask) -> None:
         """Print the link with which the first administrator signs up; nothing when somebody may sign in."""
         if not has_users():
             settings = services().settings
-            click.echo(f"{settings.url}/first-admin/{first_admin_token(settings)}")
+            click.echo(f"{settings.public_url}/first-admin/{first_admin_token(settings)}")
 
     @app.cli.command("create-admin")
     @click.option("--email", required=True, help="The address to sign in with.")
@@ -162,3 +171,17 @@ def add_commands(app: Flask) -> None:
         except (ValueError, EmailValidateException) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"{user.email} may sign in as administrator.")
+
+    @app.cli.command("reset-link")
+    @click.option("--email", required=True, help="The address that the person signs in with.")
+    def reset_link(email: str) -> None:
+        """Print a link with which somebody chooses a new password."""
+        try:
+            user = db.session.scalar(select(User).where(User.email == normal_address(email)))
+            if user is None:
+                raise click.ClickException(f"nobody signs in as {email}")
+            secret = make_link(user.id)
+        except (EmailValidateException, UserChangeError) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{services().settings.public_url}/choose-password/{secret}")
+        click.echo(f"It works once, for {LINK_HOURS} hours.")

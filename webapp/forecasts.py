@@ -17,6 +17,7 @@ from webapp.evidence import table_of as evidence_of
 from webapp.explanations import explain
 from webapp.forecast_charts import chart_of
 from webapp.group_answers import group_of
+from webapp.group_pages import last_year_of
 from webapp.lines import analogues_of
 from webapp.overridden import overridden
 from webapp.override_form import OverrideForm
@@ -177,7 +178,8 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
     included = found if found.count and question.overrides and not result.has_scenario else None
     periods = included.periods if included else result.periods
     only = lines[0] if len(question.rows) == len(lines) == 1 else None
-    outliers = outliers_of(only.row.key, result.past.each[only.row.key], dataset) if only else Outliers([], [])
+    outliers = outliers_of(only.row, result.past.each[only.row.key], dataset,
+                           question.adjust) if only else Outliers([], [])
     seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     text = render_template(
@@ -193,7 +195,7 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         query={**question.query(), **(form.query() if form.is_valid else {})},
-        with_form_errors=alone and not form.is_valid,
+        with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
         **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
     return text, status
 
@@ -202,12 +204,14 @@ def _grouped(question: Question, **more: Any) -> str:
     """The page of a group that is read from the outlooks."""
     answer = group_of(question.keys, question.horizon, question.coverage / 100)
     dataset = services().dataset
+    is_whole = question.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
     found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
                        answer.coverage)
     included = found if found.count and question.overrides else None
     periods = included.periods if included else answer.periods if answer.kept else []
     return render_template(
-        "forecasts/group.html", question=question, answer=answer, query=question.query(), page_size=PAGE_SIZE,
+        "forecasts/group.html", question=question, answer=answer, is_whole=is_whole,
+        last_year=last_year_of(question.fields) if is_whole else None, query=question.query(), page_size=PAGE_SIZE,
         found=found, included=included,
         most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
         chart=chart_of(periods, answer.past, dataset, answer.coverage) if answer.kept else {},

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.intervals import LEVELS
 from webapp.database import db, writing
 from webapp.page_numbers import LARGEST_PAGE
-from webapp.region_items import pooled_row, rows_by_key, rows_of
+from webapp.region_items import keys_of, known_keys, pooled_row, rows_of
 from webapp.services import services
 from webapp.tables import PooledRow, RegionItemRow, Selection
 
@@ -158,13 +158,13 @@ def _selected(fields: MultiDict[str, str]) -> tuple[list[str], Args, str]:
     picked = list(dict.fromkeys([*kept, *(key for key in fields.getlist("ri") if key)]))
     if grouped:
         inside = set(grouped)
-        rest = [row.key for row in rows_of([key for key in picked if key not in inside])]
+        rest = keys_of([key for key in picked if key not in inside])
         if not rest:
             return grouped, args, " and ".join(words)
         return [*grouped, *rest], {**args, **named(rest)}, " and ".join([*words, f"{len(rest):,} more"])
     if token and len(picked) == len(kept):
         return kept, {"selection": token}, ""
-    keys = [row.key for row in rows_of(picked)]
+    keys = keys_of(picked)
     return keys, named(keys), ""
 
 
@@ -187,7 +187,7 @@ def kept_selection(token: str) -> list[str]:
     found = db.session.get(Selection, token)
     if found is None:
         abort(404, "There is no such selection. Select the region-items in the overview again.")
-    known = rows_by_key(found.keys)
+    known = known_keys(found.keys)
     return [key for key in found.keys if key in known]
 
 

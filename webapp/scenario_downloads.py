@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
@@ -16,10 +15,10 @@ from webapp.asked_scenarios import Asked, asked_words, selection_words
 from webapp.page_words import version_words
 from webapp.scenario_results import Compared, Result
 from webapp.tables import SavedScenario
+from webapp.tables_out import excel_cell, is_formula
 
 Cell = str | float | date | None
 WIDTH = 18
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_of(result: Result) -> str:
@@ -49,10 +48,8 @@ def _fill(sheet: WriteOnlyWorksheet, rows: Iterator[Sequence[Cell]]) -> None:
     for number, row in enumerate(rows):
         cells = []
         for value in row:
-            cell = WriteOnlyCell(sheet, value)
-            if isinstance(value, str):
-                cell.data_type = "s"
-            elif isinstance(value, float):
+            cell = excel_cell(sheet, value)
+            if isinstance(value, float):
                 cell.number_format = "#,##0.00"
             if number == 0:
                 cell.font = Font(bold=True)
@@ -64,7 +61,7 @@ def _plain(cell: Cell) -> str | float | date:
     """A cell of a CSV file; text that a spreadsheet would take for a formula gets an apostrophe before it."""
     if cell is None:
         return ""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and is_formula(cell) else cell
 
 
 def _compared(values: Compared | None) -> list[Cell]:

@@ -4,9 +4,9 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from demand_assets.forecasting.database_urls import with_driver
@@ -37,9 +37,41 @@ class Settings(BaseSettings):
     """Whether a proxy in front speaks HTTPS: cookies are then sent over HTTPS only."""
     web_admin_password: str | None = None
     """Read by ``flask create-admin`` only."""
+    web_public_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] = None
+    """Where people find the app, as in ``https://demand.example.com``: for links in e-mails, and for single sign-on."""
+    web_mail_server: str | None = None
+    """The SMTP server that carries links for forgotten passwords; without one, administrators make them."""
+    web_mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    web_mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    web_mail_username: str | None = None
+    web_mail_password: str | None = None
+    web_mail_sender: str = "demand@localhost"
+    web_oidc_issuer: str | None = None
+    """The provider of single sign-on; it is on when this, the client's id and its secret are set."""
+    web_oidc_client_id: str | None = None
+    web_oidc_client_secret: str | None = None
+    web_oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
+    """What people call the provider."""
+    web_rate_limit_storage_url: str | None = None
+    """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
+    web_api_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Requests a minute that one API token may send to one worker."""
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""
+
+    @model_validator(mode="after")
+    def _sign_on_is_whole(self) -> Self:
+        parts = (self.web_oidc_issuer, self.web_oidc_client_id, self.web_oidc_client_secret)
+        if any(parts) and not all(parts):
+            raise ValueError("single sign-on needs all of WEB_OIDC_ISSUER, WEB_OIDC_CLIENT_ID and "
+                             "WEB_OIDC_CLIENT_SECRET, or none")
+        return self
+
+    @property
+    def has_single_sign_on(self) -> bool:
+        """Whether people may sign in at a provider of OpenID Connect."""
+        return self.web_oidc_issuer is not None
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -91,6 +123,11 @@ class Settings(BaseSettings):
         """Where a browser finds the app when no proxy stands in front."""
         host = "127.0.0.1" if self.web_host in {"0.0.0.0", "::"} else self.web_host
         return f"{'https' if self.web_https else 'http'}://{host}:{self.web_port}"
+
+    @property
+    def public_url(self) -> str:
+        """Where people find the app, without a slash at the end; never taken from what a request says."""
+        return (self.web_public_url or self.url).rstrip("/")
 
 
 def _write_once(path: Path, content: str) -> None:

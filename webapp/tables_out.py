@@ -123,16 +123,17 @@ def _fill(sheet: Any, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) ->
     sheet.freeze_panes = "A2"
     for place, title in enumerate(columns, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = min(max(len(title) + 3, _WIDTHS[0]), _WIDTHS[1])
-    headings = [_excel_cell(sheet, title) for title in columns]
+    headings = [excel_cell(sheet, title) for title in columns]
     for heading in headings:
         heading.font = Font(bold=True)
     sheet.append(headings)
     for row in rows:
-        sheet.append([_excel_cell(sheet, cell) for cell in row])
+        sheet.append([excel_cell(sheet, cell) for cell in row])
     sheet.auto_filter.ref = f"A1:{get_column_letter(max(len(columns), 1))}{len(rows) + 1}"
 
 
-def _excel_cell(sheet: Any, cell: Cell) -> Any:
+def excel_cell(sheet: Any, cell: Cell) -> Any:
+    """A cell of a sheet that is written row by row; a text is typed as text, whatever it looks like."""
     if isinstance(cell, str):
         made = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", cell))
         made.data_type = "s"  # else "=1" would be a formula and "#N/A" an error

@@ -9,6 +9,7 @@ from hashlib import sha256
 from sqlalchemy import select
 
 from webapp.access import ROLES, Actor, role_of
+from webapp.app_settings import app_settings
 from webapp.audit import record
 from webapp.database import db, now, writing
 from webapp.tables import ApiToken, RoleName, User
@@ -27,8 +28,11 @@ def digest_of(secret: str) -> str:
 def make_token(owner: User, name: str, role: RoleName, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
     """A new token and its text, which cannot be had again; recorded.
 
-    Raises: ValueError: it would be allowed more than its owner.
+    Raises: ValueError: it would be allowed more than its owner, or last longer than the settings allow.
     """
+    longest = app_settings().token_days
+    if longest and expires_at and expires_at > now() + timedelta(days=longest):
+        raise ValueError(f"a token lasts at most {longest} days here, not until {expires_at:%Y-%m-%d}")
     if ROLES.index(role) > ROLES.index(role_of(owner)):
         raise ValueError(f"{owner.email} is {role_of(owner)}, so their token cannot be {role}")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -78,7 +82,15 @@ def actor_of(secret: str, address: str) -> Actor | None:
 
 def is_valid(token: ApiToken) -> bool:
     """Whether it opens anything: not revoked, not expired, its owner active."""
-    return token.revoked_at is None and token.user.active and (token.expires_at is None or token.expires_at > now())
+    ends = ends_at(token)
+    return token.revoked_at is None and token.user.active and (ends is None or ends > now())
+
+
+def ends_at(token: ApiToken) -> datetime | None:
+    """When a token stops by itself: as it was made, or as the settings allow, whichever is first; None for never."""
+    longest = app_settings().token_days
+    ends = [token.expires_at, token.made_at + timedelta(days=longest) if longest else None]
+    return min((each for each in ends if each is not None), default=None)
 
 
 def _facts(token: ApiToken) -> dict[str, object]:

@@ -20,6 +20,7 @@ from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from tests.webapp.browser.screens import RUN
 from tests.webapp.conftest import (
+    ADMIN,
     EMAIL,
     KETTLE,
     ODD,
@@ -38,7 +39,8 @@ from webapp.overrides import Wanted, place
 from webapp.retrain_requests import store
 from webapp.services import Services
 from webapp.systems import note
-from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, SystemState
+from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, SystemState, User
+from webapp.tokens import make_token
 
 REFUSED = pd.DataFrame({
     "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",
@@ -97,6 +99,8 @@ def fill(background: Background, model: ForecastModel) -> None:
         Entry(ODD, "quarantined", run_id=RUN, reason="40 of its 100 rows are in quarantine", numbers=numbers),
         *(Entry(each, "kept", reason="WAPE 0.300 is worse than that of seasonal naive") for each in REGION_ITEMS[1:]))
     with background.app.app_context():
+        for owner in db.session.scalars(select(User)).all():
+            make_token(owner, "night job", "viewer", now() + timedelta(days=30))
         for name in ("dagster", "mlflow", "store", "sync"):
             note(name, True)
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
@@ -125,10 +129,20 @@ def override_some() -> None:
 @pytest.fixture(scope="session")
 def signed_in(site: Site, browser: Browser) -> StorageState:
     """What a browser holds once the planner has signed in."""
+    return held_after_signing_in(site, browser, EMAIL)
+
+
+@pytest.fixture(scope="session")
+def admin_signed_in(site: Site, browser: Browser) -> StorageState:
+    """What a browser holds once an administrator has signed in."""
+    return held_after_signing_in(site, browser, ADMIN)
+
+
+def held_after_signing_in(site: Site, browser: Browser, email: str) -> StorageState:
     context = browser.new_context(base_url=site.url)
     page = context.new_page()
     page.goto("/sign-in")
-    page.locator("[name=email]").fill(EMAIL)
+    page.locator("[name=email]").fill(email)
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form [type=submit]").click()
     page.get_by_role("button", name="Sign out").wait_for()

@@ -18,6 +18,8 @@ class Screen:
     has_chart: bool = False
     is_public: bool = False
     """Whether it is seen without signing in."""
+    is_admin: bool = False
+    """Whether only an administrator sees it."""
 
 
 def of(region_item: RegionItem, path: str) -> str:
@@ -46,5 +48,11 @@ SCREENS = (
     Screen("search", "/search?q=kettle"),
     Screen("account", "/account"),
     Screen("password", "/password"),
+    Screen("users", "/admin/users", is_admin=True),
+    Screen("user", "/admin/users/1", is_admin=True),
+    Screen("oneself among the users", "/admin/users/3", is_admin=True),
+    Screen("add a user", "/admin/users/new", is_admin=True),
+    Screen("everybody's tokens", "/admin/tokens", is_admin=True),
+    Screen("settings", "/admin/settings", is_admin=True),
     Screen("no such page", "/nowhere"),
 )

@@ -35,12 +35,13 @@ class Visit:
 
 
 @pytest.fixture(scope="module", params=SCREENS, ids=lambda screen: screen.name)
-def visit(request: pytest.FixtureRequest, site: Site, signed_in: StorageState, browser: Browser,
-          axe: Any) -> Iterator[Visit]:
+def visit(request: pytest.FixtureRequest, site: Site, signed_in: StorageState,
+          admin_signed_in: StorageState, browser: Browser, axe: Any) -> Iterator[Visit]:
     """One screen, opened once by a browser that has nothing cached, then seen wide and narrow, light and dark."""
     screen: Screen = request.param
+    held = None if screen.is_public else admin_signed_in if screen.is_admin else signed_in
     context = browser.new_context(
-        base_url=site.url, storage_state=None if screen.is_public else signed_in, viewport=WIDE, color_scheme="light",
+        base_url=site.url, storage_state=held, viewport=WIDE, color_scheme="light",
         reduced_motion="reduce")  # else colours are measured while they change
     page = context.new_page()
     console: list[str] = []
