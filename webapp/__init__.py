@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import (
     accounts,
     adjustments,
+    audit_pages,
     data_quality,
     downloads,
     errors,
@@ -21,6 +22,7 @@ from webapp import (
     links,
     mail,
     models,
+    override_pages,
     overview,
     page_words,
     passwords,
@@ -34,6 +36,7 @@ from webapp import (
     token_pages,
     user_pages,
 )
+from webapp.api import routes as api
 from webapp.database import db, migrate, open_sqlite_well
 from webapp.services import Services
 from webapp.settings import Settings
@@ -47,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
     services = Services.from_settings(settings)
-    app = Flask(__name__)
+    app = api.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -75,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         if db.engine.dialect.name == "sqlite":
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     Compress(app)
     mail.add_to(app, settings)
     Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=mail.LocalMail, login_form=SignInForm)
@@ -87,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         forecasts.bp,
         downloads.bp,
         adjustments.bp,
+        override_pages.bp,
         scenarios.bp,
         retrains.bp,
         models.bp,
@@ -98,9 +102,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         user_pages.bp,
         token_pages.bp,
         settings_page.bp,
+        audit_pages.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)
+    api.add_to(app, csrf)
     accounts.add_commands(app)
     page_words.add_to(app)
     errors.add_to(app)

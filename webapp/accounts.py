@@ -48,6 +48,7 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
     "SECURITY_DEFAULT_REMEMBER_ME": False,
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
     "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),
     "SECURITY_RESET_URL": "/forgotten-password",
     "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=1),

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.store import DemandStore
+from webapp.audit import record
 from webapp.database import db, now, writing
 from webapp.region_items import rows_by_key, want_outlook
 from webapp.tables import Adjustment
@@ -60,6 +61,9 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
                 return
             _close(before, by)
             db.session.flush()
+        record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
+               before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
+               reason=wanted.reason)
         db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
                                   reason=wanted.reason, made_by=by, is_due=True))
 
@@ -70,6 +74,8 @@ def remove(adjustment_id: int, by: str) -> Adjustment | None:
         found = db.session.get(Adjustment, adjustment_id)
         if found is not None and found.removed_at is None:
             _close(found, by)
+            record("removed", "adjustment", _named(found.key, found.date), before={"units": found.adjusted},
+                   after={"units": found.sold})
     return found
 
 
@@ -110,6 +116,10 @@ def tell_store(store: DemandStore) -> bool:
                 want_outlook(row)
     db.session.rollback()
     return bool(keys)
+
+
+def _named(key: str, at: date | str) -> str:
+    return f"{RegionItem.from_key(key)} on {at}"
 
 
 def _close(adjustment: Adjustment, by: str) -> None:

@@ -4,31 +4,21 @@ from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 
-import numpy as np
 import pandas as pd
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.outliers import usual_demand
 from demand_assets.forecasting.store import NotInStoreError
+from webapp import page_words
 from webapp.access import actor, needs
 from webapp.adjusted_demand import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.region_items import rows_of
 from webapp.services import services
-from webapp.tables import Adjustment
+from webapp.tables import Adjustment, RegionItemRow
+from webapp.unusual import Outlier, unusual_of, usual_at
 
 bp = Blueprint("adjustments", __name__, url_prefix="/adjustments")
-
-
-@dataclass(frozen=True)
-class Outlier:
-    """A period of the history whose demand is unusual."""
-
-    date: date
-    sold: float
-    usual: float
-    """Units that would be usual there, by season, level and known drivers."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +31,8 @@ class Outliers:
     first: date | None = None
     """Of the history that was looked at."""
     last: date | None = None
-    usual: dict[date, float] | None = None
-    """Date -> units that would be usual, where that can be said."""
-
-    def usual_at(self, text: str) -> float | None:
-        """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
-        found = {str(at): units for at, units in (self.usual or {}).items()}.get(text)
-        return None if found is None else round(found, 1)
+    usual: float | None = None
+    """Units that would be usual in the period that is to be adjusted; None where that cannot be said."""
 
     @property
     def open(self) -> list[Adjustment]:
@@ -60,20 +45,20 @@ class Outliers:
         return [one for one in self.adjustments if one.removed_at is not None]
 
 
-def outliers_of(key: str, history: pd.DataFrame, dataset: Dataset) -> Outliers:
+def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wanted: str = "") -> Outliers:
     """The outliers and the adjustments of a region-item.
 
     Args:
         history: schema Demand, up to the last known demand.
+        wanted: the date to be adjusted, as typed.
     """
-    made = adjustments_of(key)
+    made = adjustments_of(row.key)
+    if history.empty:
+        return Outliers([], made)
     adjusted = {one.date for one in made if one.removed_at is None}
-    found = usual_demand(history, dataset)
-    days = [at.date() for at in history["date"]]
-    rows = [Outlier(days[place], float(history["demand"].iloc[place]), float(found.units[place]))
-            for place in np.flatnonzero(found.is_outlier)[::-1] if str(days[place]) not in adjusted]
-    usual = {at: float(units) for at, units in zip(days, found.units, strict=True) if not np.isnan(units)}
-    return Outliers(rows, made, days[0] if days else None, days[-1] if days else None, usual)
+    rows = [one for one in unusual_of(row, history, dataset).rows if str(one.date) not in adjusted]
+    return Outliers(rows, made, history["date"].iloc[0].date(), history["date"].iloc[-1].date(),
+                    usual_at(wanted, history, dataset))
 
 
 @bp.post("")
@@ -102,8 +87,8 @@ def make() -> ResponseReturnValue:
                float(sold.iloc[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Recorded: {units:g} {services().dataset.unit} in place of what was sold on {at}. Forecasts use it in a "
-          "moment, models from their next training on.", "success")
+    flash(f"Recorded for {page_words.period(at)}: {page_words.units(units)} {services().dataset.unit} in place of what "
+          "was sold. Forecasts use it in a moment, models from their next training on.", "success")
     return redirect(_back(row.key), 303)
 
 
@@ -114,7 +99,7 @@ def take_back(adjustment_id: int) -> ResponseReturnValue:
     found = remove(adjustment_id, actor().email)
     if found is None:
         abort(404, "There is no such adjustment.")
-    flash(f"Removed: what was sold on {found.date} counts again.", "success")
+    flash(f"Removed: for {page_words.period(found.date)} what was sold counts again.", "success")
     return redirect(_back(found.key), 303)
 
 

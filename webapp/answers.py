@@ -6,16 +6,17 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting import totals
 from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import Scenario, ScenarioError
+from demand_assets.forecasting.scenario import Change, Scenario, ScenarioError
 from webapp.lines import Line, fetch_again, lines_of, scenario_lines, why_missing
 from webapp.pasts import Past, past_of
 from webapp.region_items import pooled_row
 from webapp.services import Services
-from webapp.tables import RegionItemRow
+from webapp.tables import Override, RegionItemRow
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Period:
     scenario_upper: float | None = None
     drivers: dict[str, Any] = field(default_factory=dict)
     """Of one region-item: each driver as used, by name."""
+    final: float | None = None
+    """The plan with planners' overrides; None where they are not asked for."""
+    final_lower: float | None = None
+    final_upper: float | None = None
+    overrides: tuple[Override, ...] = ()
+    """Those of the period, of any of the region-items."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Answer:
         """The periods that the forecast covers."""
         return [period.date for period in self.periods]
 
-    @property
+    @cached_property
     def known_until(self) -> date | None:
         """The last period with known demand; None where nothing is known of any region-item."""
         return None if self.history.empty else self.history["date"].max().date()
@@ -124,21 +131,32 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
 
     Raises: ScenarioError: the scenario cannot be applied.
     """
-    scenarios = [Scenario(tuple(
-        change for change in scenario.changes if line.plan.table["date"].between(
-            pd.Timestamp(change.first), pd.Timestamp(change.last)).any())) for line in plan.lines]
+    scenarios = [Scenario(tuple(change for change in scenario.changes if _is_touched(line, change)))
+                 for line in plan.lines]
     lines = scenario_lines(services, plan.lines, scenarios)
     for change in scenario.changes:
         if not any(change.first <= period.date <= change.last for period in plan.periods):
             raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period "
                                 f"of the forecast, which runs from {plan.dates[0]} to {plan.dates[-1]}")
-    return _summed(services, lines, plan.missing)
+    return _summed(services, lines, plan.missing, plan.past)
 
 
-def _summed(services: Services, lines: list[Line], missing: list[tuple[RegionItemRow, str]]) -> Answer:
+def _is_touched(line: Line, change: Change) -> bool:
+    """Whether the change touches a period of the line's forecast."""
+    dates = line.plan.part.dates
+    return bool(((dates >= np.datetime64(change.first)) & (dates <= np.datetime64(change.last))).any())
+
+
+def _summed(services: Services, lines: list[Line], missing: list[tuple[RegionItemRow, str]],
+            past: Past | None = None) -> Answer:
+    """The sums of the lines.
+
+    Args:
+        past: theirs, where it is at hand: a scenario leaves it as it is.
+    """
     if not lines:
         return Answer([], missing, [], Past(pd.DataFrame({"date": [], "demand": []})), [])
-    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past_of(services, lines),
+    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past or past_of(services, lines),
                   _notices(lines))
 
 
@@ -164,10 +182,10 @@ def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, A
     """Of one region-item, for each period, driver -> (value under the plan, value under the scenario)."""
     if len(lines) > 1:
         return []
-    names = list(services.dataset.driver_names)
-    planned, changed = (table[names].to_dict("records") for table in (
-        lines[0].plan.table, (lines[0].scenario or lines[0].plan).table))
-    return [{name: (before[name], after[name]) for name in names}
+    names = services.dataset.driver_names
+    planned, changed = (zip(*(columns[name].tolist() for name in names), strict=True) for columns in (
+        lines[0].plan.columns, (lines[0].scenario or lines[0].plan).columns))
+    return [dict(zip(names, zip(before, after, strict=True), strict=True))
             for before, after in zip(planned, changed, strict=True)]
 
 

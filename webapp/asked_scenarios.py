@@ -1,6 +1,6 @@
 """What a scenario asks: its selection, horizon, changes and plan, as kept, and what they mean to each region-item."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -134,9 +134,10 @@ def action_words(change: AskedChange, dataset: Dataset) -> str:
     return f"{driver.title} {'= ' if change.action == 'set' else ''}{value}{f' {unit}' if unit else ''}"
 
 
-def asked_words(change: AskedChange, dataset: Dataset) -> str:
+def asked_words(change: AskedChange, dataset: Dataset, written: Callable[[date], str] = str) -> str:
     """A change in words: ``price −10 % from 2026-12-15 to 2026-12-31, only in north``."""
-    days = f"on {change.first}" if change.first == change.last else f"from {change.first} to {change.last}"
+    first, last = written(change.first), written(change.last)
+    days = f"on {first}" if change.first == change.last else f"from {first} to {last}"
     only = " ".join(filter(None, (
         f"of {_some(change.items, 'item')}" if change.items else "",
         f"in {_some(change.regions, 'region')}" if change.regions else "")))

@@ -10,10 +10,14 @@ FILES = {
     "bootstrap/dist/js/bootstrap.bundle.min.js": "bootstrap.bundle.min.js",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "echarts/dist/echarts.common.min.js": "echarts.common.min.js",
+    "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui-bundle.js",
+    "swagger-ui-dist/swagger-ui.css": "swagger-ui.css",
     "bootstrap/LICENSE": "bootstrap.LICENSE",
     "htmx.org/LICENSE": "htmx.LICENSE",
     "echarts/LICENSE": "echarts.LICENSE",
     "echarts/NOTICE": "echarts.NOTICE",
+    "swagger-ui-dist/LICENSE": "swagger-ui.LICENSE",
+    "swagger-ui-dist/NOTICE": "swagger-ui.NOTICE",
 }
 
 

@@ -15,6 +15,7 @@ from webapp.database import now
 from webapp.forecasts import answer_to
 from webapp.group_answers import GroupAnswer, group_of
 from webapp.lines import mark_of
+from webapp.overridden import Overridden, overridden, words_of
 from webapp.page_words import plural, version_words
 from webapp.pasts import Past
 from webapp.period_tables import PeriodTable, table_of
@@ -56,6 +57,8 @@ class _Found:
     def __init__(self, question: Question, answer: Answer | GroupAnswer, form: ScenarioForm) -> None:
         self.question, self.answer, self.form = question, answer, form
         self.dataset: Dataset = services().dataset
+        self.included = None if self.is_empty or not question.overrides or (
+            isinstance(answer, Answer) and answer.has_scenario) else self._overridden()
 
     @classmethod
     def of(cls, question: Question) -> "_Found":
@@ -77,12 +80,24 @@ class _Found:
 
     def file_name(self) -> str:
         selection = re.sub(r"\W+", "-", self.question.title, flags=re.UNICODE).strip("-")
-        return f"forecast_{self.dataset.name}_{selection[:80]}_{self.dates[0]}_{self.dates[-1]}"
+        whether = "with-overrides" if self.included else "without-overrides"
+        return f"forecast_{self.dataset.name}_{selection[:80]}_{self.dates[0]}_{self.dates[-1]}_{whether}"
+
+    def _overridden(self) -> Overridden:
+        return overridden(self._parts(), self.answer.periods, self.question.coverage / 100)
+
+    def _parts(self) -> dict[str, Part]:
+        """Key -> the model's forecast."""
+        if isinstance(self.answer, GroupAnswer):
+            return {key: kept.part for key, kept in self.answer.kept.items()}
+        return {line.row.key: line.plan.part for line in self.answer.lines}
 
     def by_period(self) -> Sheet:
         past: Past = self.answer.past
-        table = table_of(self.answer.periods, past, self.dataset, self.question.coverage / 100,
-                         self.question.horizon if self.question.past else 0)
+        periods = self.included.periods if self.included else self.answer.periods
+        table = table_of(periods, past, self.dataset, self.question.coverage / 100,
+                         self.question.horizon if self.question.past else 0,
+                         override_words=lambda found: words_of(found, _plain, self.dataset.unit))
         unit = self.dataset.unit
         return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
                                              for measure in table.measures)], _cells(table))
@@ -93,6 +108,9 @@ class _Found:
                    "Forecast by"]
         if isinstance(self.answer, Answer) and self.answer.has_scenario:
             columns[6:6] = [f"Scenario, {unit}", f"Scenario {words} from, {unit}", f"Scenario {words} to, {unit}"]
+        if self.included:
+            columns += [f"Override, {unit}", "Override, %", f"With overrides, {unit}",
+                        f"With overrides {words} from, {unit}", f"With overrides {words} to, {unit}"]
         return Sheet("By region-item and period", columns, self._each())
 
     def _each(self) -> Iterator[Sequence[Cell]]:
@@ -100,14 +118,36 @@ class _Found:
         if isinstance(self.answer, GroupAnswer):
             rows = rows_by_key(list(self.answer.kept))
             for key, kept in self.answer.kept.items():
-                for at, *units in _units(kept.part, coverage):
-                    yield rows[key].region, rows[key].item, at, *units, version_words(kept.served_by)
+                more = self._overrides_of(key)
+                for place, (at, *units) in enumerate(_units(kept.part, coverage)):
+                    yield rows[key].region, rows[key].item, at, *units, version_words(kept.served_by), *more[place]
             return
         for line in self.answer.lines:
             changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
+            more = self._overrides_of(line.row.key)
             for place, (at, *units) in enumerate(_units(line.plan.part, coverage)):
                 yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
-                       version_words(mark_of(line.plan)))
+                       version_words(mark_of(line.plan)), *more[place])
+
+    def _overrides_of(self, key: str) -> list[Sequence[Cell]]:
+        """Of each period of a region-item, the cells of its override and of what that makes of the forecast."""
+        if self.included is None:
+            return [()] * len(self.dates)
+        held = {one.date: one for one in self.included.open.get(key, ())}
+        found: list[Sequence[Cell]] = []
+        for at, *units in _units(self.included.parts[key], self.question.coverage / 100):
+            one = held.get(str(at))
+            found.append((*(one.amount if one and one.way == way else None for way in ("value", "percent")), *units))
+        return found
+
+    def _about_overrides(self) -> list[tuple[str, Cell]]:
+        if self.included is None:
+            return [("Overrides", "not included; every forecast is the model's")]
+        return [("Overrides", f"{plural(self.included.count, 'override')} included in what is named With overrides; "
+                              "what is named Forecast is the model's"),
+                (f"Total with overrides, {self.dataset.unit}", self.included.total.forecast),
+                ("Total with overrides from", self.included.total.lower),
+                ("Total with overrides to", self.included.total.upper)]
 
     def about(self) -> Sheet:
         """What the file is: a row for each fact."""
@@ -135,11 +175,17 @@ class _Found:
                           ("Scenario total from", answer.scenario_total.lower),
                           ("Scenario total to", answer.scenario_total.upper)]
             served = [version_words(mark_of(line.plan)) for line in answer.lines]
+        facts += self._about_overrides()
         facts += [("Forecast by", f"{words}: {plural(served.count(words), 'region-item')}")
                   for words in sorted(set(served))]
         facts.append(("Totals", "The forecast of a sum is the sum of the forecasts; its interval comes from errors "
                                 "that came together in the past, so bounds do not add up."))
         return Sheet("About", ["What", "Value"], facts)
+
+
+def _plain(value: float) -> str:
+    """A number as files have it."""
+    return f"{round(value, DECIMALS):.15g}"
 
 
 def _units(part: Part, coverage: float) -> Iterator[tuple[date, float, float, float]]:

@@ -170,7 +170,7 @@ class _Reader:
             name = text if text in self._names[kind] else self._folded[kind].get(text.casefold())
             if name is None:
                 known = sorted(self._names[kind])
-                some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
+                some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
                 self._errors.append(RowError(line, kind, text[:60], f"No {kind} of the selection is called so. It has "
                                              f"{some}."))
             else:

@@ -1,20 +1,34 @@
 """What went wrong, as a page: what is wrong, what is allowed, what to do next."""
 
-from flask import Flask, Response, render_template, request
+from urllib.parse import urlsplit, urlunsplit
+
+from flask import Flask, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
+
+from webapp.api.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
           503: "Not now"}
 
 
-def error_page(status: int, message: str) -> tuple[str, int]:
-    """An error as a page; for htmx, as a part of one."""
+def error_page(status: int, message: str) -> ResponseReturnValue:
+    """An error as a page; for htmx, as a part of one; for programs, as a problem."""
+    if is_api():
+        return problem(status, message)
     template = "errors/_part.html" if request.headers.get("HX-Request") else "errors/page.html"
     return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
-                           status=status), status
+                           status=status, back=_came_from()), status
+
+
+def _came_from() -> str | None:
+    """The page of ours, another than this one, from which the reader came."""
+    found = urlsplit(request.referrer or "")
+    if found.netloc != request.host or found.path == request.path:
+        return None
+    return urlunsplit(("", "", found.path, found.query, ""))
 
 
 def add_to(app: Flask) -> None:
@@ -39,4 +53,7 @@ def add_to(app: Flask) -> None:
     def _refused(error: HTTPException) -> ResponseReturnValue:
         if isinstance(error.response, Response) or (error.code or 0) < 400:
             return error.get_response()
-        return error_page(error.code or 500, error.description or error.name)
+        response = make_response(error_page(error.code or 500, error.description or error.name))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.allow.update(error.valid_methods)
+        return response

@@ -100,7 +100,7 @@ def contributions_of(services: Services, line: Line, exact: bool) -> tuple[pd.Da
         line: not one that the baseline forecasts.
     """
     assert line.model is not None
-    region_item, horizon = line.plan.region_item, len(line.plan.table)
+    region_item, horizon = line.plan.region_item, len(line.plan.part.dates)
     plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact)
     if line.scenario is None:
         return plan, None

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import isnan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.totals import Dates
+from demand_assets.forecasting.trailing import Floats
 from webapp.answers import Period
 from webapp.pasts import Past
 
@@ -24,28 +27,38 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
-        ``adjusted``: pairs of place and units.
+        ``adjusted``: pairs of place and units. With overrides ``plan`` and its bounds include them, ``model`` is the
+        forecast without them, and ``overridden`` the places of their dates.
     """
-    ahead = pd.DatetimeIndex([period.date for period in periods])
-    dates = pd.DatetimeIndex(past.history["date"]).union(ahead)
-    place = {at.date(): number for number, at in enumerate(dates)}
+    known, ahead = _days(past.history["date"].to_numpy()), [period.date for period in periods]
+    days = sorted({*known, *ahead})
+    place = {at: number for number, at in enumerate(days)}
 
-    def column(values: pd.Series) -> Column:
-        return _rounded(values.reindex(dates).to_numpy(dtype=np.float64))
+    def column(dates: Sequence[date], values: Floats) -> Column:
+        found: Column = [None] * len(days)
+        for at, value in zip(dates, values.tolist(), strict=True):
+            if at in place and not isnan(value):
+                found[place[at]] = round(value, 2)
+        return found
 
     def of(name: str) -> Column:
-        return column(pd.Series([getattr(period, name) for period in periods], index=ahead, dtype=float))
+        return column(ahead, np.array([getattr(period, name) for period in periods], dtype=np.float64))
 
+    has_final = any(period.final is not None for period in periods)
+    names = ("final", "final_lower", "final_upper") if has_final else ("plan", "lower", "upper")
     drawn: dict[str, Any] = {
-        "coverage": round(100 * coverage), "dates": [str(at.date()) for at in dates],
-        "demand": column(past.history.set_index("date")["demand"]), "plan": of("plan"), "lower": of("lower"),
-        "upper": of("upper"), "last_year": column(past.last_year(ahead, dataset)),
-        "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in days if at in place]}
-                  for name, days in past.marks.items() if days],
+        "coverage": round(100 * coverage), "dates": [str(at) for at in days],
+        "demand": column(known, past.history["demand"].to_numpy(dtype=np.float64)), "plan": of(names[0]),
+        "lower": of(names[1]), "upper": of(names[2]),
+        "last_year": column(ahead, past.last_year(pd.DatetimeIndex(ahead), dataset)),
+        "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in marked if at in place]}
+                  for name, marked in past.marks.items() if marked],
         "outliers": [place[at] for at in outliers if at in place],
         "adjusted": _adjusted(past.adjusted, place)}
     if backtest is not None:
-        drawn["backtest"] = column(backtest)
+        drawn["backtest"] = column(_days(backtest.index.to_numpy()), backtest.to_numpy(dtype=np.float64))
+    if has_final:
+        drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
     if any(period.scenario is not None for period in periods):
         drawn |= {name: of(name) for name in ("scenario", "scenario_lower", "scenario_upper")}
     return drawn
@@ -55,5 +68,6 @@ def _adjusted(units: Mapping[date, float], place: Mapping[date, int]) -> list[tu
     return [(place[at], round(units[at], 2)) for at in sorted(units) if at in place]
 
 
-def _rounded(values: np.ndarray) -> Column:
-    return [None if np.isnan(value) else round(float(value), 2) for value in values]
+def _days(dates: Dates) -> list[date]:
+    found: list[date] = dates.astype("datetime64[D]").tolist()
+    return found

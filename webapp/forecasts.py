@@ -17,8 +17,12 @@ from webapp.evidence import table_of as evidence_of
 from webapp.explanations import explain
 from webapp.forecast_charts import chart_of
 from webapp.group_answers import group_of
+from webapp.group_pages import last_year_of
 from webapp.lines import analogues_of
+from webapp.overridden import overridden
+from webapp.override_form import OverrideForm
 from webapp.overview import parse_view, selected_keys
+from webapp.page_words import override_words
 from webapp.pasts import backtest_of
 from webapp.period_tables import table_of
 from webapp.questions import MOST_REGION_ITEMS, PAGE_SIZE, Question, named, parse_question
@@ -141,6 +145,13 @@ def why() -> ResponseReturnValue:
                            explanation=explain(services(), answer))
 
 
+def shown_again(question: Question, form: OverrideForm) -> tuple[str, int]:
+    """The page of a selection with an override as it was typed and what is wrong with it."""
+    if question.is_large:
+        return _grouped(question, override_form=form), 422
+    return _answered(question, MultiDict(), override_form=form)[0], 422
+
+
 def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, Answer, ScenarioForm, int]:
     """The plan, the answer under the scenario of the fields, the form as it was typed, and the status of the page."""
     plan = plan_of(services(), question.rows, question.horizon).within(question.coverage / 100)
@@ -163,24 +174,29 @@ def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, 
 def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int]:
     plan, result, form, status = answer_to(question, fields)
     dataset, lines = services().dataset, result.lines
+    found = overridden({line.row.key: line.plan.part for line in lines}, result.periods, result.coverage)
+    included = found if found.count and question.overrides and not result.has_scenario else None
+    periods = included.periods if included else result.periods
     only = lines[0] if len(question.rows) == len(lines) == 1 else None
-    outliers = outliers_of(only.row.key, result.past.each[only.row.key], dataset) if only else Outliers([], [])
+    outliers = outliers_of(only.row, result.past.each[only.row.key], dataset,
+                           question.adjust) if only else Outliers([], [])
     seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
         retraining=open_retrains(question.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
-        outliers=outliers, told=told_count(question.keys),
-        chart=chart_of(result.periods, result.past, dataset, result.coverage, backtest_of(lines, dataset),
+        outliers=outliers, told=told_count(question.keys), found=found, included=included,
+        chart=chart_of(periods, result.past, dataset, result.coverage, backtest_of(lines, dataset),
                        [row.date for row in outliers.rows]) if lines else {},
-        table=table_of(result.periods, result.past, dataset, result.coverage,
-                       question.horizon if question.past else 0, seen.stood if seen else None) if lines else None,
+        table=table_of(periods, result.past, dataset, result.coverage,
+                       question.horizon if question.past else 0, seen.stood if seen else None,
+                       override_words) if lines else None,
         explanation=explain(services(), result) if question.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         query={**question.query(), **(form.query() if form.is_valid else {})},
-        with_form_errors=alone and not form.is_valid,
-        **{"changed": [], "find": "", "choices": [], "groups": [], **more})
+        with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
+        **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
     return text, status
 
 
@@ -188,11 +204,20 @@ def _grouped(question: Question, **more: Any) -> str:
     """The page of a group that is read from the outlooks."""
     answer = group_of(question.keys, question.horizon, question.coverage / 100)
     dataset = services().dataset
+    is_whole = question.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
+    found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
+                       answer.coverage)
+    included = found if found.count and question.overrides else None
+    periods = included.periods if included else answer.periods if answer.kept else []
     return render_template(
-        "forecasts/group.html", question=question, answer=answer, query=question.query(), page_size=PAGE_SIZE,
+        "forecasts/group.html", question=question, answer=answer, is_whole=is_whole,
+        last_year=last_year_of(question.fields) if is_whole else None, query=question.query(), page_size=PAGE_SIZE,
+        found=found, included=included,
         most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
-        chart=chart_of(answer.periods, answer.past, dataset, answer.coverage) if answer.kept else {},
-        table=table_of(answer.periods, answer.past, dataset, answer.coverage) if answer.kept else None, **more)
+        chart=chart_of(periods, answer.past, dataset, answer.coverage) if answer.kept else {},
+        table=table_of(periods, answer.past, dataset, answer.coverage,
+                       override_words=override_words) if answer.kept else None,
+        **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 
 def _refuse_large(question: Question) -> None:

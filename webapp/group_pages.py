@@ -54,6 +54,36 @@ class GroupPage:
     """Of everything; None before the first was made."""
 
 
+@dataclass(frozen=True)
+class LastYear:
+    """Last year's demand in the periods of a forecast."""
+
+    units: float
+    """Of those region-items that were sold then."""
+    change: float | None
+    """Their forecast over it, minus one."""
+    compared_size: int
+
+
+def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
+    """Of a selection of whole regions, whole items or all; None of others, and where it is not known.
+
+    Args:
+        fields: the selection as ``Question.fields`` has it.
+    """
+    kinds = {kind for kind, _ in fields}
+    if len(kinds) != 1 or not kinds <= {"region", "item", "all"}:
+        return None
+    names = ["" if kind == "all" else name for kind, name in fields]
+    found = db.session.scalars(select(GroupOutlook).where(
+        GroupOutlook.kind == kinds.pop(), GroupOutlook.name.in_(names), GroupOutlook.last_year.is_not(None))).all()
+    if not found:
+        return None
+    units, compared = (sum(value or 0.0 for value in values) for values in
+                       zip(*((group.last_year, group.compared) for group in found), strict=True))
+    return LastYear(units, compared / units - 1 if units else None, sum(group.compared_size for group in found))
+
+
 def group_page(view: GroupView) -> GroupPage:
     """The page that a view asks for, or the last one when it asks for more than there are."""
     where: list[ColumnElement[bool]] = [GroupOutlook.kind == view.kind]

@@ -1,5 +1,6 @@
 """Gunicorn: at least two workers with a few threads each, loaded once and forked."""
 
+import gc
 from typing import Any
 
 from webapp.settings import Settings
@@ -20,6 +21,13 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "info"
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Spare the garbage collector what is loaded once and stays: looking through it again and again takes a quarter of
+    a second of some request each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_fork(server: Any, worker: Any) -> None:

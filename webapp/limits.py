@@ -1,4 +1,6 @@
-"""How often somebody may guess: passwords, links, tokens; by where from, and by the account that is tried."""
+"""How often somebody may guess passwords, links and tokens, by where from and by the account that is tried; and how
+often a program may ask, by its token.
+"""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,6 +11,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_security import current_user
 
+from webapp.services import services
 from webapp.settings import Settings
 
 
@@ -36,14 +39,12 @@ LIMITS = {
     "single_sign_on.start": Limit("60 per 5 minutes", methods=("GET",)),
     "single_sign_on.back": Limit("60 per 5 minutes", methods=("GET",)),
 }
+TOKEN_GUESSES = "60 per minute"
+"""Requests without a valid token from one address."""
 MESSAGE = "That was tried too often. Wait a few minutes, then try again; what is stored is safe."
 
 
-def make_limiter(app: Flask, settings: Settings) -> Limiter:
-    """Counts in the memory of each worker, or in Redis; in memory too while Redis does not answer."""
-    url = settings.web_rate_limit_storage_url
-    return Limiter(get_remote_address, app=app, storage_uri=url or "memory://", in_memory_fallback_enabled=bool(url),
-                   strategy="fixed-window", headers_enabled=True)
+limiter = Limiter(get_remote_address, strategy="moving-window", headers_enabled=True)
 
 
 def account() -> str:
@@ -57,8 +58,13 @@ def _was_refused(response: Response) -> bool:
 
 
 def add_to(app: Flask, settings: Settings) -> None:
-    """Limit the views that guesses are made at; once all are registered."""
-    limiter = make_limiter(app, settings)
+    """Limit the views that guesses are made at; once all are registered.
+
+    Counts are kept in the memory of each worker, or in Redis; in memory too while Redis does not answer.
+    """
+    url = settings.web_rate_limit_storage_url
+    app.config.update(RATELIMIT_STORAGE_URI=url or "memory://", RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(url))
+    limiter.init_app(app)
     for endpoint, limit in LIMITS.items():
         if endpoint not in app.view_functions:
             continue  # no mail server, no forgotten passwords
@@ -70,3 +76,20 @@ def add_to(app: Flask, settings: Settings) -> None:
             view = limiter.limit(amount, key_func=key, methods=list(limit.methods), error_message=MESSAGE,
                                  deduct_when=_was_refused if limit.is_of_failures else None)(view)
         app.view_functions[endpoint] = view
+
+
+def api_limit() -> str:
+    """How many requests a minute one token may send."""
+    return f"{services().settings.web_api_per_minute} per minute"
+
+
+def token_or_address() -> str:
+    """Who asks, for counting: a token's digest, else the address."""
+    given = request.headers.get("Authorization", "")
+    return sha256(given.encode()).hexdigest()[:32] if given else get_remote_address()
+
+
+def refuse_guessers() -> None:
+    """Answer 429 to an address that sent too many requests without a valid token."""
+    with limiter.limit(TOKEN_GUESSES, key_func=get_remote_address, scope="guesses"):
+        return

@@ -48,12 +48,12 @@ class Line:
     @property
     def plan_units(self) -> float:
         """Units over the horizon under the plan."""
-        return float(self.plan.table["forecast"].sum())
+        return float(self.plan.part.forecast.sum())
 
     @property
     def scenario_units(self) -> float | None:
         """Units over the horizon under the scenario."""
-        return float(self.scenario.table["forecast"].sum()) if self.scenario else None
+        return float(self.scenario.part.forecast.sum()) if self.scenario else None
 
 
 def mark_of(forecast: Forecast) -> str:
@@ -91,7 +91,7 @@ def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequenc
 
     Raises: ScenarioError: one cannot be applied.
     """
-    asked = [services.forecaster.ask(line.row.region_item, line.model, len(line.plan.table), scenario, line.plan,
+    asked = [services.forecaster.ask(line.row.region_item, line.model, len(line.plan.part.dates), scenario, line.plan,
                                      line.row.outlook_wanted) if scenario != PLAN else None
              for line, scenario in zip(lines, scenarios, strict=True)]
     forecasts = iter(services.forecaster.answer([one for one in asked if one]))
@@ -125,7 +125,7 @@ def why_missing(row: RegionItemRow) -> str:
 
 def analogues_of(services: Services, line: Line) -> list[dict[str, Any]]:
     """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers."""
-    found = services.forecaster.most_like(line.row.region_item, len(line.plan.table), line.asked, ANALOGUES)
+    found = services.forecaster.most_like(line.row.region_item, len(line.plan.part.dates), line.asked, ANALOGUES)
     shown = list(dict.fromkeys(found["future_date"]))[:ANALOGUE_PERIODS]
     return [{"date": at.date(), "past": found[found["future_date"] == at].to_dict("records")} for at in shown]
 

@@ -107,6 +107,8 @@ class Judged:
             table[:, leads].ravel() for table in
             (self.dates, self.actual, self.forecast, self.lower, self.upper, self.naive))
         known = ~np.isnan(actual)
+        if not known.any():
+            return Accuracy(None, None, None, None, None, periods=0, forecasts=0)
         beside = np.where(np.isnan(naive), np.nan, actual)
         naive_wape = wape(beside, naive)
         return Accuracy(

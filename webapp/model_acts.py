@@ -16,6 +16,8 @@ from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.registry import NotRegisteredError
 from demand_assets.forecasting.registry_entry import ActRefusedError
 from demand_assets.forecasting.store import NotInStoreError
+from webapp.access import Actor
+from webapp.audit import record
 from webapp.database import db, now, writing
 from webapp.model_files import ModelFiles
 from webapp.services import Services
@@ -27,6 +29,10 @@ Kind = Literal["roll_back", "pin", "unpin", "fetch"]
 KINDS: tuple[Kind, ...] = ("roll_back", "pin", "unpin")
 """What changes what is in production; for administrators."""
 SHOWN = 20
+WORDS: dict[str, tuple[str, str]] = {
+    "roll_back": ("roll back", "rolled back"), "promote": ("promotion", "promoted by hand"), "pin": ("pin", "pinned"),
+    "unpin": ("end of the pin", "unpinned")}
+"""In the audit log: what is asked for or refused, and what is done."""
 
 
 class ActingRegistry(Protocol):
@@ -85,6 +91,12 @@ def _store_act(token: str, key: str, kind: Kind, version: int | None, reason: st
         if also_pin:
             db.session.add(ModelAct(token=f"{token}-pin", key=key, kind="pin", version=version, version_before=version,
                                     reason=reason, asked_by=by, asked_at=now(), state="stored", problem=""))
+        if kind in KINDS:
+            record(f"{WORDS[_word(act)][0]} asked", "model", str(RegionItem.from_key(key)),
+                   before={"version": row.production_version, "pinned": bool(row.pinned_by)},
+                   after={"version": version or row.production_version,
+                          "pinned": kind == "pin" or also_pin or (kind != "unpin" and bool(row.pinned_by))},
+                   reason=reason)
         db.session.flush()
     return StoredAct(act, True)
 
@@ -120,8 +132,26 @@ def carry_out(registry: ActingRegistry, services: Services, files: ModelFiles) -
         with writing():
             kept = db.session.get_one(ModelAct, act_id)
             kept.state, kept.problem, kept.done_at = "refused" if problem else "done", problem, now()
+            _record_outcome(kept)
         log.info("%s of %s to v%s, asked by %s: %s", act.kind, act.key, act.version, act.asked_by, problem or "done")
     return bool(ids)
+
+
+def _word(act: ModelAct) -> str:
+    """Its name in ``WORDS``: to put a newer version in production is no roll back."""
+    is_newer = act.kind == "roll_back" and (act.version or 0) > (act.version_before or 0)
+    return "promote" if is_newer else act.kind
+
+
+def _record_outcome(act: ModelAct) -> None:
+    """What became of an act, as done by whoever asked for it."""
+    if act.kind not in KINDS:
+        return
+    asked, done = WORDS[_word(act)]
+    record(f"{asked} refused" if act.problem else done, "model", str(RegionItem.from_key(act.key)),
+           before={"version": act.version_before} if act.kind == "roll_back" and not act.problem else None,
+           after={"why": act.problem} if act.problem else {"version": act.version or act.version_before},
+           reason=act.reason, by=Actor(act.asked_by, "admin", "background"))
 
 
 def _carried_out(act: ModelAct, registry: ActingRegistry, services: Services, files: ModelFiles) -> str:

@@ -24,6 +24,7 @@ from webapp.outlook_facts import forget_monitored, tell_accuracy, tell_demand, t
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.tables import Outlook, RegionItemRow
+from webapp.unusual import Unusual
 
 AT_ONCE = 25
 """Outlooks made between two commits."""
@@ -135,7 +136,8 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         forget_monitored(row)
     tell_accuracy(row, made.past, made.history)
     tell_demand(row, part, made.history, dataset)
-    db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content))
+    db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
+                             unusual=Unusual.of(made.history, dataset).to_json()))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     total = over_all([part])
     row.outlook_total, row.outlook_lower, row.outlook_upper = total.forecast, total.lower, total.upper

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from math import isfinite
 from typing import Any
 from urllib.parse import quote
@@ -21,12 +22,14 @@ from webapp.dagster_client import DagsterClient, Sent
 from webapp.evidence import CONTESTANTS
 from webapp.lines import mark_of
 from webapp.locales import clock, number
+from webapp.overridden import amount_words, words_of
+from webapp.period_tables import Measure, driver_decimals
 from webapp.region_items import pooled_row
 from webapp.retrain_requests import new_form_token, seconds_of
 from webapp.services import services
 from webapp.systems import mark_of as mark_of_systems
 from webapp.systems import systems
-from webapp.tables import Retrain
+from webapp.tables import Override, Retrain
 
 NOTHING = "–"
 STATE_WORDS = {
@@ -68,14 +71,14 @@ def decimals_for(values: Sequence[float]) -> int:
 
 def share(value: float | None, decimals: int = 1) -> str:
     """A share as percent."""
-    return NOTHING if value is None or not isfinite(value) else f"{number(100 * value, decimals)} %"
+    return NOTHING if value is None or not isfinite(value) else locales.percent(value, decimals)
 
 
 def signed_share(value: float | None) -> str:
     """A relative difference as percent, with its sign."""
     if value is None or not isfinite(value):
         return NOTHING
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(100 * value), 1)} %"
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{locales.percent(abs(value), 1)}"
 
 
 def percent(value: float | None) -> str:
@@ -103,6 +106,15 @@ def day(value: date | str | None) -> str:
     if not value:
         return NOTHING
     return locales.day(date.fromisoformat(value[:10]) if isinstance(value, str) else value)
+
+
+def period(value: date | str | None) -> str:
+    """The date of one of the dataset's periods: a day with its day of the week, a week by its date, a month."""
+    if not value:
+        return NOTHING
+    at = date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    written = {"D": locales.weekday, "M": locales.month}.get(services().dataset.frequency, locales.day)
+    return written(at)
 
 
 def duration(seconds: float | None) -> str:
@@ -176,8 +188,8 @@ def plural(count: int, word: str) -> str:
     return f"{number(count)} {word}{'' if count == 1 else 's'}"
 
 
-def driver_value(value: Any, kind: str) -> str:
-    """A driver's value as the table shows it."""
+def driver_value(value: Any, kind: str, decimals: int | None = None) -> str:
+    """A driver's value as the table shows it; a number with its own decimals unless told otherwise."""
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return NOTHING
     if kind == "yes_no":
@@ -185,7 +197,20 @@ def driver_value(value: Any, kind: str) -> str:
     if not isinstance(value, int | float):
         return str(value)
     plain = f"{value:g}"
-    return plain if "e" in plain else number(float(plain), len(plain.partition(".")[2]))
+    return plain if "e" in plain else number(float(plain), driver_decimals([value]) if decimals is None else decimals)
+
+
+def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
+    """One value of a table by period; a driver that a scenario changes has what was planned struck out beside it."""
+    found = measure.values[place]
+    if found is None:
+        return ""
+    if measure.kind != "driver":
+        return signed(found, decimals) if measure.kind == "signed" else units(found, decimals)
+    before, after = (driver_value(value, measure.driver_kind, measure.decimals) for value in found)
+    if before == after:
+        return after
+    return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or "no", after or "no")
 
 
 def dagster_link(retrain: Retrain) -> str | None:
@@ -222,6 +247,22 @@ def forecast_link(key: str) -> str:
     return url_for("forecasts.show", ri=key)
 
 
+def override_words(overrides: Sequence[Override]) -> str:
+    """What overrides of one period do: ``10 % more``, ``120 units``, ``3 overrides``."""
+    return words_of(overrides, _amount, services().dataset.unit)
+
+
+def override_amount(way: str, amount: float) -> str:
+    """What one override does."""
+    return amount_words(way, amount, _amount, services().dataset.unit)
+
+
+def _amount(value: float) -> str:
+    """A number with as many decimals as it has, at most two."""
+    plain = f"{value:.2f}".rstrip("0").rstrip(".")
+    return number(float(plain), len(plain.partition(".")[2]))
+
+
 def period_words(dataset: Dataset, count: int) -> str:
     """So many periods, in words."""
     return in_words(count, dataset.frequency)
@@ -230,17 +271,18 @@ def period_words(dataset: Dataset, count: int) -> str:
 def add_to(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
-                                 age=age, percent=percent, day=day, duration=duration, driver_value=driver_value,
-                                 whole=number)
+                                 age=age, percent=percent, day=day, period=period, duration=duration,
+                                 driver_value=driver_value, whole=number)
     app.jinja_env.globals.update(
         STATE_WORDS=STATE_WORDS, STATE_COLOURS=STATE_COLOURS, plural=plural, decimals_for=decimals_for,
+        driver_decimals=driver_decimals,
         change_words=change_words, version_words=version_words, promotion_words=promotion_words,
         stand_in_words=stand_in_words, served_by_words=served_by_words, CONTESTANTS=CONTESTANTS,
         dagster_link=dagster_link, mlflow_link=mlflow_link, version_link=version_link, run_link=run_link,
         forecast_link=forecast_link, selection_words=selection_words, region_item_words=region_item_words,
-        asked_words=asked_words, seconds_of=seconds_of, new_form_token=new_form_token, systems=systems,
-        mark_of_systems=mark_of_systems, today=date.today, reader_tag=locales.reader_tag, may=may,
-        announcement=announcement)
+        asked_words=partial(asked_words, written=day), seconds_of=seconds_of, new_form_token=new_form_token,
+        systems=systems, mark_of_systems=mark_of_systems, cell=cell, today=date.today, reader_tag=locales.reader_tag,
+        may=may, announcement=announcement, override_amount=override_amount)
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:

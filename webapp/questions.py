@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.intervals import LEVELS
 from webapp.database import db, writing
 from webapp.page_numbers import LARGEST_PAGE
-from webapp.region_items import pooled_row, rows_by_key, rows_of
+from webapp.region_items import keys_of, known_keys, pooled_row, rows_of
 from webapp.services import services
 from webapp.tables import PooledRow, RegionItemRow, Selection
 
@@ -52,6 +52,8 @@ class Question:
     past: bool = False
     """Whether the table begins with the last periods of the history."""
     page: int = 1
+    overrides: bool = True
+    """Whether the forecast is shown with planners' overrides."""
     adjust: str = ""
     """The date of the period that a planner wants to adjust, as typed."""
     longest: int = field(default=0)
@@ -85,9 +87,9 @@ class Question:
         """The URL's arguments with changes; defaults are left out."""
         given: dict[str, object] = {
             "horizon": self.horizon, "coverage": self.coverage, "layout": self.layout, "past": int(self.past),
-            "page": self.page, "why": int(self.why), **changes}
+            "page": self.page, "why": int(self.why), "overrides": int(self.overrides), **changes}
         plain = {"horizon": self.longest, "coverage": PLAIN_COVERAGE, "layout": PLAIN_LAYOUT, "past": 0, "page": 1,
-                 "why": 0}
+                 "why": 0, "overrides": 1}
         return {**self.selection, **{name: str(value) for name, value in given.items()
                                      if name not in plain or value != plain[name]}}
 
@@ -103,7 +105,8 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
 
     Args:
         fields: ``ri``, ``region``, ``item`` (each repeatable), ``all`` and ``selection`` add region-items up;
-            ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``adjust`` say how they are shown.
+            ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``overrides``, ``adjust`` say how they
+            are shown.
     """
     longest = services().dataset.horizon
     horizon = _whole(fields, "horizon", longest, longest,
@@ -118,7 +121,7 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
     return Question(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
                     int(coverage), layout, bool(fields.get("past", "0").strip("0")), page,
-                    fields.get("adjust", "")[:10], longest)
+                    fields.get("overrides", "1") != "0", fields.get("adjust", "")[:10], longest)
 
 
 def named(keys: Sequence[str]) -> Args:
@@ -155,13 +158,13 @@ def _selected(fields: MultiDict[str, str]) -> tuple[list[str], Args, str]:
     picked = list(dict.fromkeys([*kept, *(key for key in fields.getlist("ri") if key)]))
     if grouped:
         inside = set(grouped)
-        rest = [row.key for row in rows_of([key for key in picked if key not in inside])]
+        rest = keys_of([key for key in picked if key not in inside])
         if not rest:
             return grouped, args, " and ".join(words)
         return [*grouped, *rest], {**args, **named(rest)}, " and ".join([*words, f"{len(rest):,} more"])
     if token and len(picked) == len(kept):
         return kept, {"selection": token}, ""
-    keys = [row.key for row in rows_of(picked)]
+    keys = keys_of(picked)
     return keys, named(keys), ""
 
 
@@ -184,7 +187,7 @@ def kept_selection(token: str) -> list[str]:
     found = db.session.get(Selection, token)
     if found is None:
         abort(404, "There is no such selection. Select the region-items in the overview again.")
-    known = rows_by_key(found.keys)
+    known = known_keys(found.keys)
     return [key for key in found.keys if key in known]
 
 

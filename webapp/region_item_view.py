@@ -39,7 +39,8 @@ COLUMNS: dict[str, Column] = {
                         False),
     "last_demand": Column("Sold last", "units sold in the last period", RegionItemRow.last_demand.expression),
     "volume": Column("Sold lately", "units sold over the last horizon", RegionItemRow.volume.expression),
-    "total": Column("Forecast", "units forecast over the next horizon, with the 80 % interval",
+    "total": Column("Forecast", "units forecast by the model, without overrides, over the next horizon, with the 80 %"
+                    " interval",
                     RegionItemRow.outlook_total.expression, True),
     "last_year": Column("Last year", "units sold in the same periods a year earlier",
                         RegionItemRow.last_year.expression),

@@ -1,6 +1,6 @@
 """What is known of the region-items, by key, and kept true to what happens."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal
 
 from sqlalchemy import select
@@ -16,18 +16,43 @@ def rows_of(keys: Sequence[str]) -> list[RegionItemRow]:
 
     Raises: NotFound: a key that is no region-item, or one that is not in the catalogue.
     """
-    wanted: list[str] = []
-    for key in dict.fromkeys(keys):
-        try:
-            wanted.append(RegionItem.from_key(key).key)
-        except BadNameError as error:
-            raise NotFound(str(error)) from error
+    wanted = _parsed(keys)
     found = rows_by_key(wanted)
+    _refuse_unknown(wanted, found)
+    return [found[key] for key in wanted]
+
+
+def keys_of(keys: Sequence[str]) -> list[str]:
+    """The keys of ``rows_of``, for which no whole row is read.
+
+    Raises: as ``rows_of``.
+    """
+    wanted = _parsed(keys)
+    _refuse_unknown(wanted, known_keys(wanted))
+    return wanted
+
+
+def known_keys(keys: Sequence[str]) -> set[str]:
+    """Those of the keys that are known."""
+    found: set[str] = set()
+    for start in range(0, len(keys), 500):
+        found.update(db.session.scalars(select(RegionItemRow.key).where(
+            RegionItemRow.key.in_(keys[start:start + 500]))))
+    return found
+
+
+def _parsed(keys: Sequence[str]) -> list[str]:
+    try:
+        return [RegionItem.from_key(key).key for key in dict.fromkeys(keys)]
+    except BadNameError as error:
+        raise NotFound(str(error)) from error
+
+
+def _refuse_unknown(wanted: Sequence[str], known: Container[str]) -> None:
     for key in wanted:
-        if key not in found:
+        if key not in known:
             raise NotFound(f"There is no region-item {RegionItem.from_key(key)} ({key}) in this dataset. "
                            "The overview lists those there are.")
-    return [found[key] for key in wanted]
 
 
 def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:

@@ -8,11 +8,15 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from demand_assets.forecasting.region_item import RegionItem
+from webapp.audit import record
 from webapp.database import db, now, writing
 from webapp.region_items import open_retrains, rows_by_key
 from webapp.tables import OPEN_STATES, RegionItemRow, Retrain, RetrainItem
 
 RETRIED = ("failed", "cancelled")
+NAMED = 5
+"""Region-items that an entry of the audit log names."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +40,25 @@ def request_id_of(token: str, keys: Sequence[str]) -> str:
     return str(uuid5(NAMESPACE_URL, "\n".join([token, *sorted(keys)])))
 
 
-def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "") -> Stored:
+def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act: str = "asked") -> Stored:
     """Store a request for these region-items, unless the same form already did.
 
     Region-items that are in an unfinished retrain are left out. Keys must be known ones.
 
     Args:
         reason: why, in the planner's words.
+        act: what the audit log calls it.
     """
     request_id = request_id_of(token, keys)
     for _ in range(3):
         try:
-            return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason)
+            return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
         except IntegrityError:
             continue  # somebody else stored the same request or an overlapping one in between: look again
-    return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason)
+    return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
 
 
-def _store(request_id: str, keys: list[str], asked_by: str, reason: str) -> Stored:
+def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: str) -> Stored:
     with writing():
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
@@ -69,7 +74,20 @@ def _store(request_id: str, keys: list[str], asked_by: str, reason: str) -> Stor
                                  for position, key in enumerate(wanted)])
         db.session.add(retrain)
         db.session.flush()
+        record(act, "retrain", retrain_words(retrain), after=_told(wanted, len(running)), reason=reason)
     return Stored(retrain, True, running)
+
+
+def retrain_words(retrain: Retrain) -> str:
+    """What the audit log calls a retrain."""
+    return f"retrain {retrain.id} ({retrain.size} region-item{'s' if retrain.size != 1 else ''})"
+
+
+def _told(keys: Sequence[str], left_out: int) -> dict[str, object]:
+    """What is retrained, in a few names."""
+    names = [str(RegionItem.from_key(key)) for key in keys[:NAMED]]
+    more = [f"and {len(keys) - NAMED} more"] if len(keys) > NAMED else []
+    return {"region-items": names + more} | ({"left out, in a retrain already": left_out} if left_out else {})
 
 
 def ask_to_cancel(retrain: Retrain) -> None:
@@ -80,6 +98,8 @@ def ask_to_cancel(retrain: Retrain) -> None:
         if retrain.is_finished or retrain.cancel_asked_at is not None:
             return
         retrain.cancel_asked_at = now()
+        record("cancelled", "retrain", retrain_words(retrain), before={"state": retrain.state},
+               after={"open region-items": len(open_items(retrain))})
         if retrain.state == "stored" and retrain.attempts == 0:
             for item in retrain.items:
                 close_item(item, "cancelled", "cancelled before it was sent")

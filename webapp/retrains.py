@@ -119,7 +119,8 @@ def retry(retrain_id: int) -> ResponseReturnValue:
         flash("Nothing failed in this retrain, or what failed is not in the catalogue any more.", "info")
         return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
     why = f"retry of {plural(len(keys), 'region-item')} of #{retrain.id}"
-    return _stored(store(token, keys, actor().email, f"{why}: {retrain.reason}" if retrain.reason else why))
+    why = f"{why}: {retrain.reason}" if retrain.reason else why
+    return _stored(store(token, keys, actor().email, why, act="retried"))
 
 
 def _stored(stored: Stored) -> ResponseReturnValue:

@@ -1,18 +1,32 @@
-"""Saved scenarios: stored once, found again, changed by one person at a time, archived and brought back."""
+"""Saved scenarios: stored once, found again, changed by one person at a time, archived and brought back.
+
+A private one is there for its creator alone: for anybody else, administrators too, it is as if it never was.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from flask import has_request_context
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 
+from webapp.access import actor
 from webapp.asked_scenarios import Asked, selection_words
+from webapp.audit import record
 from webapp.database import db, now, writing
 from webapp.scenario_results import Result
 from webapp.tables import SavedScenario
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
 PAGE_SIZE = 25
+RECORDED_TOKEN = 8
+"""Characters of its link by which the audit log knows a scenario, whatever it is called; too few to open it."""
+RECORDED_CHANGES = 5
 SHOWN = {"all": "everyone's", "mine": "mine", "archived": "archived"}
+
+
+class NotYoursError(RuntimeError):
+    """Only who created a scenario may make it private or share it; the message says so."""
 
 
 class ChangedMeanwhileError(RuntimeError):
@@ -55,14 +69,14 @@ def find_page(view: View, email: str) -> Page:
 
 
 def count_all() -> int:
-    """How many there are, archived ones too."""
-    return db.session.scalar(select(func.count(SavedScenario.id))) or 0
+    """How many there are for whoever asks, archived ones too."""
+    return db.session.scalar(select(func.count(SavedScenario.id)).where(_is_open_to_asker())) or 0
 
 
 def by_tokens(tokens: Sequence[str]) -> list[SavedScenario]:
-    """The scenarios of these links, in their order; those that there are not are left out."""
+    """The scenarios of these links, in their order; those that there are not, or not for whoever asks, are left out."""
     found = {each.token: each for each in db.session.scalars(
-        select(SavedScenario).where(SavedScenario.token.in_(tokens)))}
+        select(SavedScenario).where(SavedScenario.token.in_(tokens), _is_open_to_asker()))}
     return [found[token] for token in dict.fromkeys(tokens) if token in found]
 
 
@@ -71,23 +85,31 @@ def by_token(token: str) -> SavedScenario | None:
     return next(iter(by_tokens([token])), None)
 
 
-def create(token: str, name: str, description: str, asked: Asked, by: str, copied_from: int | None = None) -> bool:
+def create(token: str, name: str, description: str, asked: Asked, by: str, copied_from: SavedScenario | None = None,
+           is_private: bool = False) -> bool:
     """Store a scenario under its form's token, unless the same form already did; whether it is new."""
     with writing():
         if db.session.scalar(select(SavedScenario.id).where(SavedScenario.token == token)) is not None:
             return False
-        db.session.add(SavedScenario(token=token, name=name, description=description, created_by=by,
-                                     asked=asked.to_json(), size=len(asked.keys),
-                                     selection=selection_words(asked.keys), copied_from=copied_from))
+        scenario = SavedScenario(token=token, name=name, description=description, created_by=by,
+                                 asked=asked.to_json(), size=len(asked.keys), is_private=is_private,
+                                 selection=selection_words(asked.keys),
+                                 copied_from=copied_from.id if copied_from else None)
+        db.session.add(scenario)
+        copy = {"copy of": recorded_name(copied_from)} if copied_from else {}
+        record("duplicated" if copied_from else "created", "scenario", recorded_name(scenario),
+               after=_facts(scenario, is_told=not is_private) | copy)
     return True
 
 
-def change(token: str, seen: str, name: str, description: str, asked: Asked, by: str) -> bool:
+def change(token: str, seen: str, name: str, description: str, asked: Asked, by: str,
+           is_private: bool | None = None) -> bool:
     """Store what a form changed; whether it must be computed again.
 
     Args:
         seen: ``stamp`` of the scenario when the form was opened.
-    Raises: ChangedMeanwhileError: it is not as the form showed it any more.
+        is_private: as it is unless given.
+    Raises: ChangedMeanwhileError: it is not as the form showed it any more. NotYoursError.
     """
     with writing():
         scenario = _one(token)
@@ -95,26 +117,47 @@ def change(token: str, seen: str, name: str, description: str, asked: Asked, by:
             who = scenario.changed_by or scenario.created_by
             raise ChangedMeanwhileError(f"{who} changed this scenario on {scenario.changed_at:%Y-%m-%d at %H:%M} UTC, "
                                         "after you opened it here.")
-        same = scenario.asked == asked.to_json()
+        if is_private is not None and is_private != scenario.is_private and scenario.created_by != by:
+            raise NotYoursError(f"Only {scenario.created_by}, who created this scenario, can make it private.")
+        same, was_private = scenario.asked == asked.to_json(), scenario.is_private
+        is_private = was_private if is_private is None else is_private
+        before = _facts(scenario, is_told=not (was_private or is_private))
         scenario.name, scenario.description, scenario.changed_by = name, description, by
         scenario.changed_at = now()
         if not same:
             scenario.asked, scenario.size = asked.to_json(), len(asked.keys)
             scenario.selection, scenario.problem, scenario.wanted_at = selection_words(asked.keys), "", None
             _forget_result(scenario)
+        if is_private != was_private:
+            record("made private" if is_private else "shared", "scenario", recorded_name(scenario, as_shared=True),
+                   before={"private": was_private}, after={"private": is_private})
+            scenario.is_private = is_private
+        after = _facts(scenario, is_told=not (was_private or is_private))
+        if after != before or not same:
+            record("changed", "scenario", recorded_name(scenario), before=before, after=after)
         return not same
 
 
 def duplicate(source: SavedScenario, token: str, by: str) -> None:
-    """Store a copy of what it asks, without its result; once for each token."""
+    """Store a copy of what it asks, without its result; once for each token. A copy of a private one is private."""
     name = f"{source.name[:LONGEST_NAME - 7]} (copy)"
-    create(token, name, source.description, Asked.from_json(source.asked), by, source.id)
+    create(token, name, source.description, Asked.from_json(source.asked), by, source, source.is_private)
 
 
 def archive(token: str, is_archived: bool) -> None:
     """Archive a scenario or bring it back."""
     with writing():
-        _one(token).archived_at = now() if is_archived else None
+        scenario = _one(token)
+        if bool(scenario.archived_at) != is_archived:
+            record("archived" if is_archived else "brought back", "scenario", recorded_name(scenario),
+                   before={"archived": not is_archived}, after={"archived": is_archived})
+        scenario.archived_at = now() if is_archived else None
+
+
+def recorded_name(scenario: SavedScenario, as_shared: bool = False) -> str:
+    """What the audit log calls a scenario: by its name, unless that is its creator's own business."""
+    name = scenario.name if as_shared or not scenario.is_private else "a private scenario"
+    return f"{name} ({scenario.token[:RECORDED_TOKEN]})"
 
 
 def want(token: str) -> None:
@@ -176,7 +219,7 @@ def note_done(token: str, done: int) -> None:
 
 
 def _matching(view: View, email: str) -> Select[SavedScenario]:
-    query = select(SavedScenario)
+    query = select(SavedScenario).where(_is_open_to(email))
     for word in view.search.split():
         query = query.where(or_(*(func.lower(column).contains(word.lower(), autoescape=True) for column in (
             SavedScenario.name, SavedScenario.description, SavedScenario.created_by))))
@@ -185,6 +228,27 @@ def _matching(view: View, email: str) -> Select[SavedScenario]:
     is_archived = SavedScenario.archived_at.is_not(None)
     query = query.where(is_archived if view.show == "archived" else ~is_archived)
     return query.order_by(SavedScenario.changed_at.desc(), SavedScenario.id.desc())
+
+
+def _is_open_to(email: str) -> ColumnElement[bool]:
+    return or_(SavedScenario.is_private.is_(False), SavedScenario.created_by == email)
+
+
+def _is_open_to_asker() -> ColumnElement[bool]:
+    """Open to whoever sent this request; the background process and commands see all."""
+    return _is_open_to(actor().email) if has_request_context() else true()
+
+
+def _facts(scenario: SavedScenario, is_told: bool) -> dict[str, Any]:
+    """What the audit log says of a scenario; only how large it is where it was private or is."""
+    asked = Asked.from_json(scenario.asked)
+    size: dict[str, Any] = {"region-items": len(asked.keys), "horizon": asked.horizon,
+                            "changes of drivers": len(asked.changes), "rows of a plan": len(asked.plan)}
+    if not is_told:
+        return size
+    changes = [f"{each.driver} {each.action} {each.value} from {each.first} to {each.last}" for each in asked.changes]
+    return {"name": scenario.name, "description": scenario.description[:200], **size,
+            "changes": changes[:RECORDED_CHANGES]}
 
 
 def _one(token: str) -> SavedScenario:

@@ -16,7 +16,7 @@ from webapp.driver_plans import DriverPlan, plan_text, read_plan
 from webapp.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.saved_scenarios import LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenario_form import ScenarioForm, new_row, parse_scenario
-from webapp.scenario_selection import selected
+from webapp.scenario_selection import selected, ticks_of
 from webapp.services import Services
 from webapp.tables import Outlook
 
@@ -52,6 +52,8 @@ class Editor:
     only: dict[int, Only]
     plan_text: str
     plan: DriverPlan
+    is_private: bool
+    """Whether it shall be there for its creator alone."""
     good_rows: bool
     errors: list[str]
 
@@ -91,7 +93,8 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
 
     Args:
         fields: ``name``, ``description``, ``ri`` (keys), ``region``, ``item``, ``everything``, ``horizon``,
-            those of ``parse_scenario`` with ``change-<number>-region`` and ``-item``, ``plan`` and ``use``.
+            those of ``parse_scenario`` with ``change-<number>-region`` and ``-item``, ``plan``, ``private``
+            and ``use``.
         upload: a file with a plan, in place of the pasted one.
         is_link: what a change leaves out is as it is when a change is added.
     """
@@ -118,7 +121,7 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
     return Editor(
         _clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked, fields.getlist("region"),
         fields.getlist("item"), bool(fields.get("everything")), horizon, ahead, form, only, text, plan,
-        fields.get("use") == "good", errors)
+        bool(fields.get("private")), fields.get("use") == "good", errors)
 
 
 def check_complete(editor: Editor, services: Services) -> None:
@@ -152,10 +155,12 @@ def suggested_name(editor: Editor, services: Services) -> str:
     return f"{', '.join(told[:MOST_TOLD])}{more}: {selection_words(editor.keys)}"[:LONGEST_NAME]
 
 
-def fields_of(asked: Asked, name: str, description: str) -> MultiDict[str, str]:
+def fields_of(asked: Asked, name: str, description: str, is_private: bool = False) -> MultiDict[str, str]:
     """The fields of the form that asks this."""
     fields = MultiDict([("name", name), ("description", description), ("horizon", str(asked.horizon)),
-                        ("plan", plan_text(asked.plan)), *(("ri", key) for key in asked.keys)])
+                        ("plan", plan_text(asked.plan)), *ticks_of(asked.keys)])
+    if is_private:
+        fields.add("private", "1")
     for number, change in enumerate(asked.changes):
         value = str(int(change.value)) if isinstance(change.value, bool) else f"{change.value:.12g}" if isinstance(
             change.value, float) else change.value

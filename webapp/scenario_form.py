@@ -82,7 +82,7 @@ def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequenc
     numbers = sorted({int(part) for name in fields if name.startswith("change-") and name.endswith("-driver")
                       and (part := name.removeprefix("change-").removesuffix("-driver")).isascii()
                       and part.isdigit() and len(part) < 7})
-    removed = fields.get("remove", "")
+    removed = fields.get("drop", "")
     errors, rows, changes = [], [], []
     if len(numbers) > MOST_CHANGES:
         errors.append(f"A scenario has at most {MOST_CHANGES} changes; these are {len(numbers)}.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
+from demand_assets.forecasting.region_item import RegionItem
 from webapp.asked_scenarios import MOST_REGION_ITEMS, NAMES_TOLD
 from webapp.database import db
 from webapp.page_words import plural
@@ -14,6 +15,8 @@ from webapp.tables import RegionItemRow
 
 MOST_LISTED = 2000
 """Regions or items offered to tick."""
+FEW = 12
+"""Region-items that stay picked one by one."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,16 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
                       f"{MOST_REGION_ITEMS}. Tick fewer regions or items.")
         return [], picked
     return list(db.session.scalars(query.where(RegionItemRow.key.in_(found)).order_by(RegionItemRow.position))), picked
+
+
+def ticks_of(keys: Sequence[str]) -> list[tuple[str, str]]:
+    """The fields that select these: their regions and items where all of these in all of those are meant."""
+    one_by_one = [("ri", key) for key in keys]
+    if len(keys) <= FEW:
+        return one_by_one
+    region_items = [RegionItem.from_key(key) for key in keys]
+    regions, items = (list(dict.fromkeys(names)) for names in zip(
+        *((one.region, one.item) for one in region_items), strict=True))
+    ticks = [*(("region", name) for name in regions), *(("item", name) for name in items)]
+    meant, _ = selected(MultiDict(ticks), [])
+    return ticks if set(meant) == set(keys) else one_by_one

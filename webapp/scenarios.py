@@ -13,6 +13,7 @@ from webapp.plan_files import MOST_BYTES, MOST_ROWS
 from webapp.saved_scenarios import (
     SHOWN,
     ChangedMeanwhileError,
+    NotYoursError,
     View,
     archive,
     by_token,
@@ -95,7 +96,7 @@ def save() -> ResponseReturnValue:
 def edit(token: str) -> ResponseReturnValue:
     """The editor of a saved scenario."""
     scenario = _scenario(token)
-    fields = fields_of(Asked.from_json(scenario.asked), scenario.name, scenario.description)
+    fields = fields_of(Asked.from_json(scenario.asked), scenario.name, scenario.description, scenario.is_private)
     return _editor(parse_editor(services(), fields), scenario)
 
 
@@ -114,7 +115,10 @@ def save_change(token: str) -> ResponseReturnValue:
         return _created(editor)
     try:
         must_compute = change(token, request.form.get("seen", ""), editor.name, editor.description, editor.asked,
-                              actor().email)
+                              actor().email, editor.is_private)
+    except NotYoursError as error:
+        editor.errors.append(str(error))
+        return _editor(editor, scenario, status=422)
     except ChangedMeanwhileError as error:
         return _editor(editor, scenario, status=409, conflict=str(error))
     if must_compute:
@@ -200,12 +204,12 @@ def download(token: str, form: str) -> Response:
 
 def _is_look() -> bool:
     """Whether the form only wants to be shown again, with a change more or less."""
-    return any(request.form.get(name) for name in ("add", "remove", "look"))
+    return any(request.form.get(name) for name in ("add", "drop", "look"))
 
 
 def _created(editor: Editor) -> ResponseReturnValue:
     token = _form_token()
-    if create(token, editor.name, editor.description, editor.asked, actor().email):
+    if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private):
         compute_or_want(services(), token)
     else:
         flash("This was saved already; here it is.", "info")

@@ -52,7 +52,7 @@ def seen_accuracy(lines: Sequence[Line], histories: Mapping[str, pd.DataFrame]) 
     Args:
         histories: key -> columns date and demand, of each line.
     """
-    horizon = max(len(line.plan.table) for line in lines)
+    horizon = max(len(line.plan.part.dates) for line in lines)
     archived = past_forecasts_of([line.row.key for line in lines])
     judged = Judged.joined([Judged.of(archived[line.row.key], histories[line.row.key]) for line in lines])
     stood = [pd.Series({pd.Timestamp(past.dates[0]): past.forecast[0] for past in archived[line.row.key]}, dtype=float)

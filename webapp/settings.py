@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """What people call the provider."""
     web_rate_limit_storage_url: str | None = None
     """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
+    web_api_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Requests a minute that one API token may send to one worker."""
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""

@@ -1,9 +1,11 @@
 """Whether the other systems answer: noted by the background process, told on every page."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlalchemy import select
 
 from webapp.database import db, now, writing
 from webapp.tables import SystemState
@@ -83,19 +85,28 @@ def note(name: str, is_up: bool, message: str = "") -> bool:
 
 def outages() -> list[Outage]:
     """The systems that do not answer; the background process first, since it watches the others."""
-    states = {name: db.session.get(SystemState, name) for name in WORDS}
-    sync = states["sync"]
+    return _outages(_states())
+
+
+def _states() -> dict[str, SystemState]:
+    """What was noted, in one question to the database: every page asks it."""
+    return {state.name: state for state in db.session.scalars(select(SystemState))}
+
+
+def _outages(states: Mapping[str, SystemState]) -> list[Outage]:
+    sync = states.get("sync")
     if sync is None:
         return []
     if now() - sync.checked_at > SILENT:
         title, consequence = WORDS["sync"]
         return [Outage("sync", title, consequence, sync.checked_at, "")]
     found = []
-    for name, state in states.items():
+    for name, words in WORDS.items():
+        state = states.get(name)
         if state is not None and not state.is_up:
-            found.append(Outage(name, *WORDS[name], since=state.since, message=state.message))
+            found.append(Outage(name, *words, since=state.since, message=state.message))
         elif state is not None and now() - state.checked_at > SILENT:  # a question to it has been open since
-            found.append(Outage(name, *WORDS[name], since=state.checked_at, message="it does not answer"))
+            found.append(Outage(name, *words, since=state.checked_at, message="it does not answer"))
     return found
 
 
@@ -106,10 +117,11 @@ def is_up(name: str) -> bool:
 
 def systems() -> list[System]:
     """Every system as it is now."""
-    down = {outage.name: outage for outage in outages()}
+    states = _states()
+    down = {outage.name: outage for outage in _outages(states)}
     found = []
     for name, (title, _) in WORDS.items():
-        state = db.session.get(SystemState, name)
+        state = states.get(name)
         if name in down:
             found.append(System(name, title, False, down[name].since, down[name]))
         elif state is None or "sync" in down:

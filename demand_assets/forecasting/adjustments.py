@@ -55,6 +55,8 @@ def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
         demand: columns date and demand, at least.
         units: as for ``to_bytes``; periods that the demand does not know are left out.
     """
+    if not units:
+        return demand
     adjusted = demand["date"].map({pd.Timestamp(at): value for at, value in units.items()}).astype(float)
     adjusted = adjusted.where(demand["demand"].notna())
     return demand.assign(**{ADJUSTED: adjusted}) if adjusted.notna().any() else demand

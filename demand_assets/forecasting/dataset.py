@@ -135,6 +135,16 @@ class FileSource(_Strict):
     """The decimal mark of a CSV file's numbers."""
     encoding: str = "utf-8"
     """Of a CSV file."""
+    uploads: str | None = Field(default=None, min_length=1)
+    """A folder on this machine in which the web app keeps what programs upload, read beside ``path``; uploads are
+    refused unless it is given. A relative one is taken from the dataset file's folder."""
+
+    @field_validator("uploads")
+    @classmethod
+    def _is_folder(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value:
+            raise ValueError(f"uploads are kept in a folder of this machine, not at {value!r}")
+        return value
 
 
 class SqlSource(_Strict):
@@ -274,6 +284,11 @@ class Dataset(_Strict):
         """How many periods behind the dataset a region-item may end and still be forecast."""
         return self.rules.stale_periods or max(2 * self.horizon, self.year_length // 4)
 
+    @property
+    def uploads(self) -> Path | None:
+        """The folder of what programs upload; None where they may not."""
+        return Path(self.source.uploads) if isinstance(self.source, FileSource) and self.source.uploads else None
+
     def driver(self, name: str) -> Driver:
         """The declared driver of that name.
 
@@ -311,6 +326,8 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
     source = entries.get("source")
     if isinstance(source, dict) and source.get("kind") == "file" and isinstance(source.get("path"), str):
         source["path"] = _from_folder(source["path"], path.parent)
+        if isinstance(source.get("uploads"), str):
+            source["uploads"] = _from_folder(source["uploads"], path.parent)
     try:
         return Dataset.model_validate(entries)
     except ValidationError as error:

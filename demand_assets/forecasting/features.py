@@ -248,6 +248,17 @@ class SeriesFeatures:
 
     def _lags(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Seasonal lags relative to the target that are known at the origin, over the level at the origin."""
+        if len(leads) and (origins == self.known - 1).all() and leads.max() <= self.dataset.horizon:
+            return {name: values[leads - 1] for name, values in self._lags_ahead.items()}
+        return self._lags_at(origins, leads)
+
+    @cached_property
+    def _lags_ahead(self) -> dict[str, Floats]:
+        """``_lags`` of the future, for each lead: no scenario changes them."""
+        horizon = self.dataset.horizon
+        return self._lags_at(np.full(horizon, self.known - 1, dtype=np.int64), np.arange(1, horizon + 1))
+
+    def _lags_at(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         level = self.level[origins]
         columns: dict[str, Floats] = {}
         for season in self.dataset.season_lengths:
@@ -278,8 +289,7 @@ class SeriesFeatures:
         A number driver whose default is zero counts as yes where it is above zero.
         """
         daily = self.dataset.frequency == "D"
-        codes = (self.dates.dayofweek if daily else np.zeros(len(self.dates))).astype(np.int64)
-        codes = np.asarray(codes)
+        codes = (self._calendar["day_of_week"] if daily else np.zeros(len(self.dates))).astype(np.int64)
         for name in self._switches:
             codes = codes * 2 + (np.nan_to_num(self.drivers[name]) > 0)
         return codes
@@ -338,7 +348,8 @@ class SeriesFeatures:
         return columns
 
 
-_OF_THE_PAST = ("cleared", "level", "largest", "_calendar", "_origin", "_recent", "_usual", "_by_state")
+_OF_THE_PAST = ("cleared", "level", "largest", "_calendar", "_origin", "_recent", "_usual", "_by_state",
+                "_lags_ahead")
 """What ``rows`` looks up at origins and earlier only, or has nothing to do with drivers."""
 _NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Literal
 
@@ -50,14 +51,22 @@ class Forecast:
     served_by: Literal["production", "pooled", "baseline"]
     version: int | None
     """Of the model that serves; of the pooled one where it serves alone."""
-    table: pd.DataFrame
-    """Schema Forecast: date, lead, forecast, lower_80, upper_80 (units), and each driver as used."""
+    columns: dict[str, np.ndarray]
+    """Of ``table``."""
     part: totals.Part
     """What totals need of it."""
     assumed: tuple[str, ...] = ()
     """What had to be assumed of future drivers, in sentences."""
     flags: tuple[str, ...] = ()
     """Where drivers leave what the model has seen, in sentences."""
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Schema Forecast: date, lead, forecast, lower_80, upper_80 (units), and each driver as used.
+
+        Made when it is asked for: totals of hundreds do not need it.
+        """
+        return pd.DataFrame(self.columns)
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,7 @@ class Forecaster:
             raise ForecastError(f"horizon {horizon} is outside 1 to {dataset.horizon}, the longest that the models of "
                                 f"{dataset.title} were trained for")
         ready = self._ready(region_item, _facts(model), known_as)
-        planned = ready.future.iloc[:horizon]
+        planned = ready.future if horizon == dataset.horizon else ready.future.iloc[:horizon]
         drivers, series, needed = planned, ready.series, None
         if scenario != PLAN:
             drivers = apply(scenario, planned, dataset)
@@ -212,18 +221,17 @@ class Forecaster:
             else:
                 calibration, paths, ranges = pooled.calibration_of(series), ErrorPaths(), {}
             if isinstance(asked.plan, Forecast):
-                plan = asked.plan.table["forecast"].to_numpy()
+                plan = asked.plan.part.forecast
             if plan is not None:
                 units = _held(units, plan, declared_direction(asked.planned, asked.drivers, dataset))
             flags = unseen_values(asked.drivers, ranges, pooled.facts.categories, dataset)
         scale = calibration.scaling.scale(units, series.level[asked.origins], asked.leads)
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
         dates = asked.drivers["date"].to_numpy()
-        table = pd.DataFrame({
-            "date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
-            **{name: asked.drivers[name].to_numpy() for name in dataset.driver_names}})
+        columns = {"date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
+                   **{name: asked.drivers[name].to_numpy() for name in dataset.driver_names}}
         return Forecast(
-            region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], table=table,
+            region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
             version=model.version if model else None,
             served_by="baseline" if model is None else "pooled" if isinstance(model, PooledModel) else "production",
             assumed=asked.assumed, flags=flags, part=totals.Part(

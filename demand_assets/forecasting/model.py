@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,6 +74,11 @@ class ErrorPaths:
     """Dates of the last period known, ISO."""
     scaled: tuple[Sequence[float] | Floats, ...] = ()
     """For each origin, the error at each lead in multiples of the forecast's scale."""
+
+    @cached_property
+    def table(self) -> Floats:
+        """``scaled`` as one array, shape (origins, leads); made once, since every total asks for it."""
+        return np.asarray(self.scaled, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -143,12 +149,11 @@ class ForecastModel:
         """
         import xgboost as xgb
 
-        needed = pooled_version(folder)
+        details, needed = _details(folder)
         if needed != pooled.version:
             raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
                                   f"{pooled.version}")
         try:
-            details = json.loads((folder / DETAILS_FILE).read_text())
             booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / BOOSTER_FILE))
             return cls(
                 booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
@@ -175,8 +180,14 @@ def pooled_version(folder: Path) -> int:
 
     Raises: ModelFilesError: a file is missing or damaged.
     """
+    return _details(folder)[1]
+
+
+def _details(folder: Path) -> tuple[dict[str, Any], int]:
+    """Everything but the boosters, and the pooled version that it is for."""
     try:
-        return int(json.loads((folder / DETAILS_FILE).read_text())["pooled_version"])
+        found: dict[str, Any] = json.loads((folder / DETAILS_FILE).read_text())
+        return found, int(found["pooled_version"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
 

@@ -111,7 +111,7 @@ def _numbers(demand: pd.DataFrame, dataset: Dataset) -> Floats:
 def _level(cleared: Floats, window: int) -> Floats:
     """The running median around each period; at both ends of as many periods as there are, half the window at least."""
     median = pd.Series(cleared).rolling(window, center=True, min_periods=window // 4).median()
-    return np.asarray(median.ffill().bfill(), dtype=np.float64)
+    return np.asarray(median.ffill().bfill() if median.hasnans else median, dtype=np.float64)
 
 
 def _by_group(ratio: Floats, groups: npt.NDArray[np.int64]) -> Floats:
@@ -153,5 +153,5 @@ def _scores(sold: Floats, units: Floats) -> Floats:
 
 def _goes_on(sides: Floats, longest: int) -> npt.NDArray[np.bool_]:
     """Whether each period is in a run of more than ``longest`` periods on the same side."""
-    runs = pd.Series(np.cumsum(np.diff(sides, prepend=np.nan) != 0))
-    return np.asarray((runs.groupby(runs).transform("size") > longest) & (sides != 0))
+    runs = np.cumsum(np.diff(sides, prepend=np.nan) != 0)
+    return np.asarray((np.bincount(runs)[runs] > longest) & (sides != 0))

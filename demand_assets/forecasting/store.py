@@ -70,7 +70,8 @@ class DemandStore:
         except FileNotFoundError:
             raise NotInStoreError(f"{region_item} has no stored {stage}. Materialise `{stage}` for partition "
                                   f"{region_item.key!r}.") from None
-        table = cast(pd.DataFrame, pq.read_table(pa.BufferReader(content)).to_pandas())
+        whole = pq.read_table(pa.BufferReader(content), use_threads=False)  # threads cost more than so small a table
+        table = cast(pd.DataFrame, whole.to_pandas(use_threads=False))
         return adjustments.beside(table, self.adjustments(region_item)) if stage == "demand" else table
 
     @object_store_errors()

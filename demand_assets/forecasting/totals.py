@@ -137,7 +137,7 @@ class RunningTotal:
     def add(self, part: Part) -> None:
         """Take in one region-item."""
         below, above = _squares(part, self.coverage, self.signed)
-        scaled = np.asarray(part.paths.scaled, dtype=float) if part.paths.origins else np.zeros((0, len(part.scale)))
+        scaled = part.paths.table if part.paths.origins else np.zeros((0, len(part.scale)))
         errors = scaled[:, :len(part.scale)] * part.scale[:scaled.shape[1]]
         self._grow(1, float(part.forecast.sum()), float(below.sum()), float(above.sum()), part.horizon_inflation)
         self._grow_errors(part.paths.origins, _ErrorSums(1, errors, errors**2))
@@ -282,7 +282,6 @@ def _joint(parts: Sequence[Part]) -> Floats | None:
     shortest = min(len(part.scale) for part in members)
     errors = []
     for part in members:
-        scaled = np.asarray([path for origin, path in zip(part.paths.origins, part.paths.scaled, strict=True)
-                             if origin in common])
+        scaled = part.paths.table[[origin in common for origin in part.paths.origins]]
         errors.append(scaled[:, :shortest] * part.scale[:shortest])
     return np.stack(errors)

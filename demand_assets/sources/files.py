@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from demand_assets.forecasting.dataset import Dataset, FileSource
 from demand_assets.forecasting.readings import as_text
 from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.uploads import NAME, settled, upload_source
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
@@ -42,6 +44,8 @@ class _Loaded:
     """Where the rows of each number begin in ``order``, and at last the end."""
     ends: npt.NDArray[np.int64]
     """Row positions at which each file ends."""
+    uploads_from: int
+    """Row position from which on rows were uploaded."""
 
 
 class Files:
@@ -69,7 +73,7 @@ class Files:
 
     def fingerprint(self) -> str:
         """Changes when a file is added, removed, or written again."""
-        return self._reached(lambda: _fingerprint(self._files()[1]))
+        return self._reached(lambda: _fingerprint(self._files()[1] | self._uploaded()))
 
     def catalogue(self) -> Catalogue:
         """The region-items of all files together."""
@@ -93,17 +97,21 @@ class Files:
         if not parts:
             names = ["region", "item", "row", "date", "demand", *self._dataset.driver_names]
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in names})
-        return _joined(parts)
+        joined, is_uploaded = _joined(parts), positions >= loaded.uploads_from
+        return settled(joined, is_uploaded, self._dataset) if is_uploaded.any() else joined
 
     def _load(self) -> _Loaded:
         filesystem, files = self._files()
-        fingerprint = _fingerprint(files)
+        uploaded = self._uploaded()
+        fingerprint = _fingerprint(files | uploaded)
         if self._loaded is not None and self._loaded.fingerprint == fingerprint:
             return self._loaded
         tables = [self._open(filesystem, path) for path, info in files.items() if info["size"] != 0]
         if not tables:
             raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
         builder = CatalogueBuilder(self._dataset, self._plan, self.today())
+        count = len(tables)
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, upload_source(self._source)) for path in uploaded]
         scanned = [table.scan(builder) for table in tables]
         owner = np.concatenate(scanned)
         if not len(owner):
@@ -115,7 +123,7 @@ class Files:
                               f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
         self._loaded = _Loaded(fingerprint, tuple(tables), catalogue, numbers, np.argsort(owner, kind="stable"),
                                np.concatenate([[0], np.cumsum(np.bincount(owner))]),
-                               np.cumsum([len(part) for part in scanned]))
+                               np.cumsum([len(part) for part in scanned]), sum(map(len, scanned[:count])))
         return self._loaded
 
     def _files(self) -> tuple[AbstractFileSystem, dict[str, dict[str, Any]]]:
@@ -140,6 +148,11 @@ class Files:
             raise SourceError(f"no file matches {self._shown}. Correct source.path in the dataset file; a relative "
                               "path is taken from the dataset file's folder.")
         return filesystem, files
+
+    def _uploaded(self) -> dict[str, dict[str, Any]]:
+        """The file of what programs uploaded, with its details; nothing where they did not."""
+        path = self._dataset.uploads / NAME if self._dataset.uploads else None
+        return {str(path): LocalFileSystem().info(str(path))} if path and path.exists() else {}
 
     def _open(self, filesystem: AbstractFileSystem, path: str) -> Table:
         kind = self._source.format if self._source.format != "auto" else _format_of(path)

@@ -34,7 +34,7 @@ class TestMorning:
 
         rows = page.locator("#table tbody tr")
         expect(rows.filter(has_text=in_production)).to_have_count(1)
-        rows.filter(has_text=in_production).get_by_role("link", name=in_production).click()
+        rows.filter(has_text=in_production).get_by_role("link", name=in_production, exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(in_production)
 
     def test_totals_and_the_heat_map_lead_to_a_forecast(self, page: Page) -> None:
@@ -84,8 +84,9 @@ class TestScenario:
 
     def test_a_bad_plan_is_told_line_by_line_and_its_good_rows_can_be_used(self, planner: BrowserContext) -> None:
         page = planner.new_page()  # whose console may tell of the refusal
-        page.goto("/forecasts?region=north&horizon=14")
-        day = page.locator("#by-period tbody th").first.inner_text().split()[0]
+        page.goto("/scenarios/new?region=north")
+        page.get_by_role("button", name="+ price").click()
+        day = page.locator("[data-change] input[type=date]").first.get_attribute("min")
         page.goto("/scenarios/new?region=north")
         items = page.locator("input[name=item]").evaluate_all("boxes => boxes.map(box => box.value)")
         plan = "\n".join(["region;item;date;price", f"north;{items[0]};{day};4,50", f"north;{items[0]};{day}x;4,50",

@@ -60,7 +60,7 @@ def test_a_forecast_has_a_chart_and_its_numbers(page, in_production):
     expect(page.locator("#by-period tbody tr")).to_have_count(14)
     expect(page.locator("#totals h2")).to_contain_text("units in 14 days")
     expect(page.locator("#model")).to_contain_text(re.compile(r"production v\d+"))
-    expect(page.locator("#model")).to_contain_text(re.compile(r"Backtest WAPE [\d.]+ %, seasonal naive [\d.]+ %"))
+    expect(page.locator("#model")).to_contain_text(re.compile(r"Backtest WAPE [\d.]+\s%, seasonal naive [\d.]+\s%"))
 
 
 def test_a_shorter_horizon_shows_fewer_days(page, in_production):

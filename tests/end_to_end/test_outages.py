@@ -47,7 +47,7 @@ def test_the_page_says_what_is_down(outage, page):
 
 def test_promoted_models_go_on_forecasting_without_the_registry(outage, page):
     page.goto("/")
-    page.get_by_role("row").filter(has_text="in production").first.get_by_role("link").click()
+    page.get_by_role("row").filter(has_text="in production").first.get_by_role("link").first.click()
 
     expect(page.locator("#model .badge")).to_contain_text("production v")
     expect(page.locator("#by-period tbody tr")).to_have_count(14)

@@ -31,7 +31,8 @@ def test_health_needs_none(anonymous: FlaskClient) -> None:
 def test_wrong_password_and_unknown_user_get_the_same_words(anonymous: FlaskClient) -> None:
     answers = [text_of(page(post(anonymous, "/sign-in", {"email": email, "password": "wrong wrong"}, "/sign-in")).form)
                for email in (EMAIL, "nobody@example.com")]
-
+    assert answers[0] == answers[1]
+    assert "The e-mail address or the password is wrong." in answers[0]
     assert answers[0] == answers[1]
     assert anonymous.get("/").status_code == 302
 

@@ -11,11 +11,12 @@ from demand_assets.forecasting.store import DemandStore
 from tests.webapp.conftest import EMAIL, KETTLE, Background, demand_of, page, post, text_of
 from tests.webapp.test_forecasts import chart_on
 from webapp.adjusted_demand import tell_store
-from webapp.database import db
+from webapp.database import db, writing
 from webapp.outlooks import due_keys
-from webapp.tables import Adjustment
+from webapp.region_items import want_outlook
+from webapp.tables import Adjustment, Outlook, RegionItemRow
 
-DAY = "2026-06-16"
+DAY, DAY_IN_WORDS = "2026-06-16", "Tue, Jun 16, 2026"
 """A Tuesday, on which 9 units are sold."""
 PAGE = f"/forecasts?ri={KETTLE.key}"
 
@@ -48,9 +49,30 @@ def test_an_unusual_day_is_marked_listed_and_offered_with_what_would_be_usual(
 
     chart = chart_on(soup)
     assert [chart["dates"][place] for place in chart["outliers"]] == [DAY]
-    assert text_of(soup.select_one("#unusual tbody tr")) == f"{DAY} 200 9 Adjust"
+    assert text_of(soup.select_one("#unusual tbody tr")) == f"{DAY_IN_WORDS} 200 9 Adjust"
     assert soup.select_one("#adjust-date")["value"] == DAY  # type: ignore[index]
     assert float(str(soup.select_one("#adjust-units")["value"])) == pytest.approx(9, abs=0.2)  # type: ignore[index]
+
+
+def test_what_is_unusual_is_kept_with_the_outlook_and_looked_for_again_in_newer_demand(
+        client: FlaskClient, background: Background) -> None:
+    demand = demand_of(12.0)
+    demand.loc[demand["date"] == DAY, "demand"] = 200.0
+    background.services.store.write("demand", KETTLE, demand)
+    before = text_of(page(client.get(PAGE)).select_one("#unusual"))
+    background.outlooks()
+    with background.app.app_context():
+        kept = db.session.get_one(Outlook, KETTLE.key).unusual
+    assert [row["date"] for row in kept["rows"]] == [DAY]
+    assert text_of(page(client.get(PAGE)).select_one("#unusual")) == before
+
+    demand.loc[demand["date"] == "2026-06-28", "demand"] = 300.0
+    background.services.store.write("demand", KETTLE, demand)
+    with background.app.app_context(), writing():
+        want_outlook(db.session.get_one(RegionItemRow, KETTLE.key))
+
+    rows = page(client.get(PAGE)).select("#unusual tbody tr")
+    assert [text_of(row).split(" ")[4] for row in rows] == ["300", "200"]
 
 
 def test_it_is_recorded_and_then_told_to_the_store(client: FlaskClient, app: Flask, background: Background) -> None:
@@ -65,7 +87,7 @@ def test_it_is_recorded_and_then_told_to_the_store(client: FlaskClient, app: Fla
 
     soup = page(client.get(PAGE))
     assert in_store(background) == {date(2026, 6, 16): 40.0}
-    assert text_of(soup.select_one("#adjusted tbody tr")).startswith(f"{DAY} 9 40 a large order {EMAIL}")
+    assert text_of(soup.select_one("#adjusted tbody tr")).startswith(f"{DAY_IN_WORDS} 9 40 a large order {EMAIL}")
     assert "taking effect" not in text_of(soup.select_one("#adjusted"))
     assert [units for _, units in chart_on(soup)["adjusted"]] == [40.0]
     with app.app_context():

@@ -5,6 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import ADMIN, EMAIL, VIEWER, hidden, page, signed_in
 
 ROLES = ("nobody", "viewer", "planner", "admin")
@@ -15,6 +16,7 @@ NEEDS = {
     "POST /account/tokens": "viewer",
     "POST /account/tokens/<int:token_id>/revoke": "viewer",
     "GET /admin": "admin",
+    "GET /admin/audit": "admin",
     "GET /admin/settings": "admin",
     "POST /admin/settings": "admin",
     "GET /admin/tokens": "admin",
@@ -27,6 +29,8 @@ NEEDS = {
     "POST /admin/users/<int:user_id>/role": "admin",
     "GET /admin/users/new": "admin",
     "POST /admin/users/new": "admin",
+    "GET /api": "viewer",
+    "GET /api/v1/openapi.json": "nobody",
     "GET /choose-password/<secret>": "nobody",
     "POST /choose-password/<secret>": "nobody",
     "GET /data": "viewer",
@@ -59,6 +63,11 @@ NEEDS = {
     "GET /models/compare": "viewer",
     "POST /models/fetch": "planner",
     "GET /models/region-item": "viewer",
+    "GET /overrides": "viewer",
+    "POST /overrides": "planner",
+    "POST /overrides/<int:override_id>/remove": "planner",
+    "POST /overrides/batches/<batch>/undo": "planner",
+    "GET /overrides/helped": "viewer",
     "GET /password": "viewer",
     "POST /password": "viewer",
     "GET /retrains": "viewer",
@@ -96,7 +105,44 @@ NEEDS = {
 """Method and rule -> the role that it needs at least."""
 VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
           "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
-          "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg"}
+          "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
+          "<int:override_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}
+
+
+API_NEEDS = {
+    "DELETE /api/v1/adjustments/<int:id>": "planner",
+    "GET /api/v1/dataset": "viewer",
+    "POST /api/v1/demand": "planner",
+    "POST /api/v1/driver-plans": "planner",
+    "GET /api/v1/forecasts": "viewer",
+    "POST /api/v1/forecasts": "planner",
+    "GET /api/v1/me": "viewer",
+    "GET /api/v1/quarantine": "viewer",
+    "GET /api/v1/region-items": "viewer",
+    "GET /api/v1/region-items/<key>": "viewer",
+    "GET /api/v1/region-items/<key>/accuracy": "viewer",
+    "GET /api/v1/region-items/<key>/acts": "viewer",
+    "POST /api/v1/region-items/<key>/acts": "admin",
+    "GET /api/v1/region-items/<key>/adjustments": "viewer",
+    "POST /api/v1/region-items/<key>/adjustments": "planner",
+    "GET /api/v1/region-items/<key>/demand": "viewer",
+    "GET /api/v1/region-items/<key>/quarantine": "viewer",
+    "GET /api/v1/region-items/<key>/versions": "viewer",
+    "GET /api/v1/retrains": "viewer",
+    "POST /api/v1/retrains": "planner",
+    "GET /api/v1/retrains/<int:id>": "viewer",
+    "POST /api/v1/retrains/<int:id>/cancel": "planner",
+    "GET /api/v1/retrains/<int:id>/region-items": "viewer",
+    "GET /api/v1/scenarios": "viewer",
+    "POST /api/v1/scenarios": "planner",
+    "GET /api/v1/scenarios/<token>": "viewer",
+    "POST /api/v1/scenarios/<token>/archive": "planner",
+    "POST /api/v1/scenarios/<token>/compute": "planner",
+    "POST /api/v1/scenarios/<token>/duplicate": "planner",
+    "GET /api/v1/scenarios/<token>/result": "viewer",
+    "GET /api/v1/totals": "viewer",
+}
+"""The same for programs, which show a token."""
 
 
 def routes(app: Flask) -> set[str]:
@@ -122,7 +168,7 @@ def everybody(template_app: Flask) -> dict[str, tuple[FlaskClient, str]]:
 
 
 def test_the_table_names_every_route_and_no_other(app: Flask) -> None:
-    assert routes(app) == set(NEEDS)
+    assert routes(app) == {*NEEDS, *API_NEEDS}
 
 
 @pytest.mark.parametrize("route", NEEDS)
@@ -150,6 +196,39 @@ def is_open(response: TestResponse) -> bool:
     """Whether the view itself answered, even if only that it cannot do that."""
     return response.status_code in (200, 204, 303, 404, 422) or (
         response.status_code == 302 and not response.location.startswith("/sign-in"))
+
+
+@pytest.fixture(scope="module")
+def tokens(template_app: Flask) -> dict[str, str]:
+    """Role -> a token of somebody with it; nobody's opens nothing."""
+    return {"nobody": "demand_" + "x" * 43} | {
+        role: token_for(template_app, role) for role in ROLES[1:]}  # type: ignore[arg-type]  # they are roles
+
+
+@pytest.mark.parametrize("route", API_NEEDS)
+@pytest.mark.parametrize("role", ROLES)
+def test_an_operation_is_open_to_tokens_of_those_who_may_and_to_no_other(
+        template_app: Flask, tokens: dict[str, str], role: str, route: str) -> None:
+    method, rule = route.split(" ", 1)
+
+    response = template_app.test_client().open(address(rule), method=method, headers={
+        "Authorization": f"Bearer {tokens[role]}"}, json={} if method == "POST" else None)
+
+    if ROLES.index(role) >= ROLES.index(API_NEEDS[route]):
+        assert response.status_code in (200, 404, 409, 422), response.text[:500]
+    else:
+        assert response.status_code == (401 if role == "nobody" else 403)
+        assert response.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("route", API_NEEDS)
+def test_a_session_opens_no_operation(everybody: dict[str, tuple[FlaskClient, str]], route: str) -> None:
+    method, rule = route.split(" ", 1)
+
+    response = everybody["admin"][0].open(address(rule), method=method, json={} if method == "POST" else None)
+
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
 @pytest.mark.parametrize("route", [route for route in NEEDS if route.startswith("POST")])

@@ -47,7 +47,8 @@ def test_csv_by_period_has_the_numbers_of_the_page(client: FlaskClient) -> None:
     assert [row["Date"] for row in rows] == chart["dates"][-3:]
     for title, name in (("Forecast, units", "plan"), ("95 % from, units", "lower"), ("95 % to, units", "upper")):
         assert [float(row[title]) for row in rows] == pytest.approx(chart[name][-3:], abs=0.01)
-    assert "forecast_shop_north-kettle_2026-07-01_2026-07-03.csv" in response.headers["Content-Disposition"]
+    assert "forecast_shop_north-kettle_2026-07-01_2026-07-03_with-overrides.csv" in response.headers[
+        "Content-Disposition"]
 
 
 def test_csv_by_region_item_adds_up_to_the_sum(client: FlaskClient) -> None:

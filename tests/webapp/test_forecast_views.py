@@ -17,6 +17,7 @@ from tests.webapp.test_forecasts import ask, change, chart_on
 from webapp import questions
 from webapp.answers import plan_of
 from webapp.database import db, now, writing
+from webapp.group_outlooks import refresh_due
 from webapp.region_items import rows_of
 from webapp.services import Services
 from webapp.tables import ArchivedForecast, RegionItemRow, Selection
@@ -142,9 +143,14 @@ def test_the_table_can_begin_with_the_past(client: FlaskClient) -> None:
     rows = show(client, ri=KETTLE.key, horizon="5", past="1").select("#by-period tbody.past tr")
     prices = [f"{price:g}" for price in demand_of(12.0)["price"].tail(5)]
 
-    assert [text_of(row.th)[:10] for row in rows] == [f"2026-06-{day}" for day in range(26, 31)]
+    assert [text_of(row.th) for row in rows] == [
+        f"{name}, Jun {26 + place}, 2026" for place, name in enumerate(("Fri", "Sat", "Sun", "Mon", "Tue"))]
     assert [text_of(row.td) for row in rows] == [f"{units:.1f}" for units in demand_of(12.0)["demand"].tail(5)]
     assert [text_of(row.find_all("td")[-3]) for row in rows] == prices
+
+
+def test_what_is_planned_by_rule_is_said_under_the_table(client: FlaskClient) -> None:
+    assert text_of(show(client, ri=KETTLE.key).select_one("#planned-drivers")) == "Drivers ahead: shelf as last known."
 
 
 def test_last_year_is_what_was_sold_on_the_same_weekday(client: FlaskClient, background: Background) -> None:
@@ -202,6 +208,24 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
     assert "There are no so many" in text_of(show(client, all="1", page="9"))
     assert client.get("/forecasts/why?all=1").status_code == 422
     assert post(client, "/forecasts", {"all": "1"}).status_code == 422
+
+
+def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: FlaskClient, background: Background,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    background.outlooks()
+    with app.app_context(), writing():
+        kettle = db.session.get_one(RegionItemRow, KETTLE.key)
+        kettle.last_year, kettle.outlook_total, kettle.change_on_last_year = 100.0, 120.0, 0.2
+    with app.app_context():
+        refresh_due(app)
+    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+
+    north = show(client, region="north")
+
+    assert text_of(north.select_one("#last-year")) == "Last year 100 units +20.0 % since then (of 1 region-item)"
+    rows = {text_of(row.th): text_of(row.find_all("td")[-1]) for row in north.select("#by-region-item tbody tr")}
+    assert (rows[str(KETTLE)], rows["north · item 04"]) == ("+20.0 %", "–")
+    assert not show(client, region="north", horizon="5").select("#last-year")  # kept of the whole horizon only
 
 
 def test_a_group_without_any_outlook_says_that_they_come(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,27 @@
+from copy import copy
 from datetime import UTC, date, datetime
 
 import pytest
+from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model import ForecastModel
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.locales import reader_tag
-from webapp.page_words import day, driver_value, moment, plural, share, signed, units
+from webapp.locales import number, reader_tag
+from webapp.page_words import (
+    day,
+    driver_value,
+    moment,
+    period,
+    plural,
+    share,
+    signed,
+    signed_share,
+    units,
+)
+from webapp.period_tables import driver_decimals
 
 GERMAN = {"Accept-Language": "de"}
 
@@ -25,6 +38,18 @@ def test_numbers_and_dates_are_written_as_the_reader_writes_them(app: Flask, ask
         assert day(date(2026, 6, 30)) == day("2026-06-30") == date_words
 
 
+@pytest.mark.parametrize("tag", ["en", "de", "de-CH", "es", "fr", "sv", "hi", "bn", "ar", "fa", "he", "ja", "pt-PT"])
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_numbers_are_those_of_the_pattern_of_the_locale(app: Flask, tag: str, decimals: int) -> None:
+    numbers = (0.0, 0.05, -0.04, 0.5, 1.5, 2.675, 9.995, 99.95, 999.5, -999.949, 1e3, 12345.678, -1234567.891, 1e12)
+    locale = Locale.parse(tag, sep="-")
+    pattern = copy(locale.decimal_formats[None])
+    pattern.frac_prec = (decimals, decimals)
+
+    with app.test_request_context("/", headers={"Accept-Language": tag}):
+        assert [number(value, decimals) for value in numbers] == [pattern.apply(value, locale) for value in numbers]
+
+
 @pytest.mark.parametrize(("asked", "tag"), [
     ("", "en"), ("*", "en"), ("nonsense!!", "en"), ("xx, de;q=0.5", "de"), ("de-XY", "de"), ("de;q=0, fr", "fr"),
     ("en;q=0.3, de;q=0.9", "de"),
@@ -34,6 +59,25 @@ def test_the_first_language_that_is_known_and_wanted_counts(app: Flask, asked: s
         assert reader_tag() == tag
 
 
+@pytest.mark.parametrize(("asked", "words", "less"), [
+    ("en", "12.3\u00a0%", "−5.0\u00a0%"), ("de", "12,3\u00a0%", "−5,0\u00a0%"), ("tr", "%12,3", "−%5,0"),
+])
+def test_the_sign_of_percent_stands_where_the_reader_puts_it(app: Flask, asked: str, words: str, less: str) -> None:
+    with app.test_request_context("/", headers={"Accept-Language": asked}):
+        assert (share(0.1234), signed_share(-0.05)) == (words, less)
+
+
+@pytest.mark.parametrize(("asked", "words"), [("en", "Tue, Jun 30, 2026"), ("de", "Di., 30.06.2026")])
+def test_a_day_of_the_dataset_is_written_with_its_day_of_the_week(app: Flask, asked: str, words: str) -> None:
+    with app.test_request_context("/", headers={"Accept-Language": asked}):
+        assert period(date(2026, 6, 30)) == period("2026-06-30") == words
+
+
+def test_a_column_of_a_driver_has_the_decimals_of_its_longest_number() -> None:
+    assert driver_decimals([14, 11.5, None, "warm", 1e30]) == 1
+    assert driver_value(14, "number", driver_decimals([14, 11.5])) == "14.0"
+
+
 def test_outside_a_request_numbers_are_english(app: Flask) -> None:
     assert units(1234.5, 1) == "1,234.5"
 
@@ -41,7 +85,7 @@ def test_outside_a_request_numbers_are_english(app: Flask) -> None:
 def test_every_filter_follows_the_reader(app: Flask) -> None:
     at = datetime(2020, 6, 30, 14, 5, tzinfo=UTC)
     with app.test_request_context("/", headers=GERMAN):
-        assert share(0.1234) == "12,3 %"
+        assert share(0.1234) == "12,3\u00a0%"
         assert signed(-1234.0) == "−1.234"
         assert signed(0.04) == "0"
         assert plural(30_000, "region-item") == "30.000 region-items"

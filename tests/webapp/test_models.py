@@ -59,8 +59,8 @@ def test_a_version_is_told_with_data_metrics_decision_and_who_asked(app: Flask, 
 
     row, = versions(client)
     assert row.startswith("v2")
-    for told in ("on 2025-11-23 to 2026-06-01, 191 days", "asked by planner@example.com (stale), #1", "kept not better",
-                 "production had 19.0 %", "20.0 % 30.0 % −5.0 % 79 %"):
+    for told in ("on Nov 23, 2025 to Jun 1, 2026, 191 days", "asked by planner@example.com (stale), #1",
+                 "kept not better", "production had 19.0 %", "20.0 % 30.0 % −5.0 % 79 %"):
         assert told in row.replace(" ,", ",")
 
 
@@ -145,13 +145,29 @@ def test_two_versions_are_compared_on_the_same_periods(client: FlaskClient, back
     assert len(drawn["actual"]) == len(drawn["lines"][0]["rows"]) == 20
 
 
+def test_another_version_is_offered_to_compare_even_where_the_oldest_serves(client: FlaskClient, background: Background,
+                                                                            registry: FakeRegistry,
+                                                                            model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    background.journal(trained(1), trained(2))
+    background.watch()
+
+    soup = page(client.get(f"/models/region-item?ri={KETTLE.key}"))
+    assert [soup.select_one(f"#{name} [selected]")["value"] for name in "ab"] == ["2", "1"]  # type: ignore[index]
+
+
 def test_what_cannot_be_compared_says_why(client: FlaskClient, background: Background) -> None:
     background.journal(trained(1), trained(2))
 
     words = client.get(f"/models/compare?ri={KETTLE.key}&a=1&b=2").text
     assert "Fetch the files of v1" in words
     assert "Fetch the files of v2" in words
-    assert client.get(f"/models/compare?ri={KETTLE.key}&a=1&b=1").status_code == 422
+    came_from = f"/models/region-item?ri={KETTLE.key}"
+    refused = client.get(f"/models/compare?ri={KETTLE.key}&a=1&b=1", headers={"Referer": f"http://localhost{came_from}"})
+    assert refused.status_code == 422
+    assert page(refused).select_one(".empty a")["href"] == came_from  # type: ignore[index]
+    elsewhere = client.get(f"/models/compare?ri={KETTLE.key}&a=1&b=1", headers={"Referer": "http://other.example/x"})
+    assert page(elsewhere).select_one(".empty a").text == "To the overview"  # type: ignore[union-attr]
     for wrong in ("9", "x", "", "-1", "1" * 30):
         assert client.get(f"/models/compare?ri={KETTLE.key}&a=1&b={wrong}").status_code == 404
 

@@ -105,7 +105,7 @@ def test_each_status_says_why(client: FlaskClient, background: Background, regis
     assert "3 of 5 rows were refused" in words[str(refused)]
     assert "retraining" in words[str(busy)]
     assert "1 row quarantined" in words[str(plain)]
-    assert "2026-06-30" in words[str(plain)]
+    assert "Jun 30, 2026" in words[str(plain)]
 
 
 def test_first_training_shows_how_far_it_is_and_asks_again_until_it_is_over(client: FlaskClient,
@@ -203,7 +203,7 @@ def test_each_column_says_what_is_known_and_why_not(app: Flask, client: FlaskCli
     url = "/?columns=last_date,total,change,live_wape,live_skill,live_bias,moved,missed&q=item+0"
 
     told, untold, nothing = (cells(page(client.get(url)), row) for row in range(3))
-    assert told == {"Last period": "2026-06-30", "Forecast": "1,234 1,000 – 1,500", "On last year": "+25.0 %",
+    assert told == {"Last period": "Jun 30, 2026", "Forecast": "1,234 1,000 – 1,500", "On last year": "+25.0 %",
                     "WAPE": "20.0 % 12 days", "Skill": "+30.0 %", "Bias": "−4.0 %", "Moved": "−7 just now",
                     "Missed": "+3"}
     assert (untold["WAPE"], untold["On last year"]) == ("– none known yet", "– no last year")

@@ -142,6 +142,23 @@ def test_while_dagster_is_down_requests_are_kept_and_the_page_says_so(app: Flask
     assert state(client) == "running"
 
 
+def test_while_dagster_is_down_a_cancelled_request_does_not_promise_to_be_sent(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
+    dagster.is_down = True
+    ask_for_retrain(client, [KETTLE.key])
+    with pytest.raises(DagsterDownError):
+        background.send()
+    post(client, "/retrains/1/cancel", {}, form_on="/retrains/1")
+
+    words = text_of(page(client.get("/retrains/1")))
+    assert "Being cancelled" in words
+    assert "will be sent" not in words
+    dagster.is_down = False
+    make_due(app)
+    background.send()
+    assert (state(client), dagster.carried) == ("cancelled", [])
+
+
 def test_what_kept_it_from_being_sent_is_forgotten_when_it_is_decided(app: Flask, client: FlaskClient,
                                                                       background: Background,
                                                                       dagster: FakeDagster) -> None:

@@ -55,6 +55,18 @@ def test_an_edited_scenario_shows_what_it_asks_and_is_computed_again(client: Fla
     assert after.computed_at > before.computed_at  # type: ignore[operator]
 
 
+def test_a_whole_region_stays_ticked_when_it_is_edited(client: FlaskClient, app: Flask) -> None:
+    path = saved(client, ri=[], region="north")
+    soup = shown(client, f"{path}/edit")
+
+    assert [box["value"] for box in soup.select("[name=region][checked]")] == ["north"]
+    assert not soup.select("[name=ri]")
+    ticks = {name: [box["value"] for box in soup.select(f"[name={name}][checked]")] for name in ("region", "item")}
+    before = scenario_of(app, path).asked["keys"]
+    send(client, f"{path}/edit", name="Same", ri=[], **ticks)
+    assert (scenario_of(app, path).name, scenario_of(app, path).asked["keys"]) == ("Same", before)
+
+
 def test_what_left_the_dataset_is_told_before_an_edited_scenario_goes_without_it(
         client: FlaskClient, app: Flask, promoted: FakeRegistry, background: Background) -> None:
     path = saved(client)
@@ -147,7 +159,7 @@ def test_later_what_happened_stands_beside_it(client: FlaskClient, promoted: Fak
     new_demand(background, 3)
     soup = shown(client, path)
 
-    assert "Newer demand is known of 1 region-item: until 2026-07-03 (was 2026-06-30)" in text_of(
+    assert "Newer demand is known of 1 region-item: until Jul 3, 2026 (was Jun 30, 2026)" in text_of(
         soup.select_one("#stale"))
     assert [text_of(row.td) for row in soup.select("#happened tbody tr")] == ["5", "5", "5"]
     assert text_of(soup.select("#by-region-item tbody td")[-1]) == "15"

@@ -53,7 +53,7 @@ def test_a_scenario_is_saved_computed_and_shown_beside_the_plan(client: FlaskCli
     assert text_of(soup.h1) == "Summer sale"
     assert "Ask Ann" in words
     assert "up to date" in words
-    assert "price −20 % from 2026-07-01 to 2026-07-14" in text_of(soup.select_one("#asked"))
+    assert "price −20 % from Jul 1, 2026 to Jul 14, 2026" in text_of(soup.select_one("#asked"))
     assert re.search(r"Difference \+[\d.,]+ units \(\+[\d.]+ %\)", text_of(soup.select_one("#units")))
     assert "€" in text_of(soup.select_one("#revenue"))
     assert "Price" in text_of(soup.select_one("#why"))
@@ -123,7 +123,7 @@ def test_a_link_fills_the_editor_in(client: FlaskClient) -> None:
     soup = page(client.get("/scenarios/new", query_string={"ri": KETTLE.key, "horizon": "7", **CUT}))
 
     assert soup.select_one("[name=change-0-value]")["value"] == "-20"  # type: ignore[index]
-    assert "north · kettle; 2026-07-01 to 2026-07-07" in text_of(soup.select_one("#selected"))
+    assert "north · kettle; Jul 1, 2026 to Jul 7, 2026" in text_of(soup.select_one("#selected"))
 
 
 def test_a_link_need_not_say_all_of_a_change(client: FlaskClient) -> None:
@@ -140,7 +140,7 @@ def test_a_link_need_not_say_all_of_a_change(client: FlaskClient) -> None:
 
 def test_changes_are_added_and_removed_without_saving(client: FlaskClient, app: Flask) -> None:
     added = page(send(client, add="promo"))
-    removed = page(send(client, remove="0"))
+    removed = page(send(client, drop="0"))
 
     assert [text_of(legend).strip() for legend in added.select("#changes legend")] == ["price", "promo"]
     assert removed.select("#changes legend") == []
@@ -162,7 +162,7 @@ def test_a_wrong_plan_is_told_row_by_row_and_nothing_is_applied(client: FlaskCli
     cells = [text_of(cell) for cell in page(response).select("#plan-errors tbody tr > *")]
 
     assert response.status_code == 422
-    assert cells == ["3", "price", "cheap", "Write a number such as 9.90 or 9,90."]
+    assert cells == ["Line 3", "price", "cheap", "Write a number such as 9.90 or 9,90."]
     assert page(response).select_one("#plan").text == plan  # type: ignore[union-attr]
     with app.app_context():
         assert db.session.query(SavedScenario).count() == 0
@@ -179,6 +179,7 @@ def test_an_uploaded_file_is_kept_as_text_where_it_is_wrong(client: FlaskClient)
     response = send(client, file=(io.BytesIO(b"region;item;date;price\nnorth;kettle;2026-07-02;9,9\nx;;;\n"), "a.csv"))
 
     assert response.status_code == 422
+    assert text_of(page(response).select_one("#messages")).startswith("Not saved: ")
     assert "north;kettle;2026-07-02;9,9" in page(response).select_one("#plan").text  # type: ignore[union-attr]
 
 

@@ -109,9 +109,22 @@
     }
     if (event.detail.target.id === "why") document.getElementById("why-title")?.focus();
     if (event.detail.target.id === "changes") {
-      const added = event.detail.target.querySelector("[data-change]:last-child input:not([type=hidden]), [data-change]:last-child select");
+      const added = document.querySelector("#changes > :last-child input:not([type=hidden]), #changes > :last-child select");
       if (added) added.focus();
     }
+  });
+
+  // After a what-if: a wrong value, or what is next after a removed change, gets the focus; the answer comes into sight,
+  // which it is not on a phone, where the form stands below it.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, triggeringEvent } = event.detail.requestConfig;
+    if (elt.id !== "scenario") return;
+    const form = document.getElementById("scenario"), wrong = form?.querySelector("[aria-invalid]");
+    if (wrong) { wrong.focus(); return; }
+    if (triggeringEvent?.submitter?.name === "drop") { form.querySelector("[name=add]").focus(); return; }
+    form?.querySelector(".apply").focus({ preventScroll: true });  // it lost the focus while it was disabled
+    const totals = document.getElementById("totals"), place = totals?.getBoundingClientRect();
+    if (place && (place.bottom < 0 || place.top > window.innerHeight)) totals.scrollIntoView();
   });
 
   // A table that is wider than its place can be scrolled by keyboard too.

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) => value === null || value === undefined ? "–" : value.toLocaleString(document.documentElement.dataset.locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+  const { number, percent, day, period } = inLocale;
   const known = (value) => value !== null && value !== undefined;
 
   // Palette: Okabe and Ito; the last one for what is unusual.
@@ -18,8 +18,8 @@
         textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
         legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, pageIconColor: text, pageIconInactiveColor: faint, itemWidth: 26, itemHeight: 10 },
         tooltip: { trigger: "axis", backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
-        xAxis: { type: "category", axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true }, axisTick: { show: false } },
-        yAxis: { type: "value", axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
+        xAxis: { type: "category", axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
+        yAxis: { type: "value", axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
       },
     };
   };
@@ -40,7 +40,7 @@
     const place = points[0].dataIndex;
     const box = document.createElement("div");
     const row = (words) => { box.appendChild(document.createElement("div")).textContent = words; };
-    box.appendChild(document.createElement("strong")).textContent = data.dates[place];
+    box.appendChild(document.createElement("strong")).textContent = period(data.dates[place]);
     const value = (words, values, lower, upper) => {
       if (!values || !known(values[place])) return;
       row(`${words}: ${number(values[place])}${lower ? ` (${number(lower[place])} to ${number(upper[place])})` : ""} ${unit}`);
@@ -50,6 +50,8 @@
     if (data.outliers.includes(place)) row("Unusual");
     value("Backtest", data.backtest);
     value(data.scenario ? "Plan" : "Forecast", data.plan, data.lower, data.upper);
+    value("Model", data.model);
+    if (data.overridden?.includes(place)) row("Overridden");
     value("Scenario", data.scenario, data.scenario_lower, data.scenario_upper);
     value("Last year", data.last_year);
     const marks = data.marks.filter((mark) => mark.at.includes(place)).map((mark) => mark.name);
@@ -59,21 +61,25 @@
 
   const forecast = (data, unit) => {
     const { text, faint, base } = common();
-    const interval = `${data.coverage} % interval`, plan = data.scenario ? "Plan" : "Forecast";
+    const interval = `${percent(data.coverage)} interval`, plan = data.scenario ? "Plan" : "Forecast";
     const ahead = data.plan.filter(known).length;
     const shown = Math.max(ahead * 5, 30), last = data.dates.length - 1;
     const dots = (name, points, symbol, size, shade, hollow) => ({
       name, type: "scatter", data: points, symbol, symbolSize: size, z: 5,
       itemStyle: hollow ? { color: "transparent", borderColor: shade, borderWidth: 2 } : { color: shade },
     });
-    const series = [
+    const series = [  // the slider under the chart shows the first of them
+      ...(data.demand.some(known) ? [line("Demand", data.demand, text)] : []),
       ...band(interval, data.lower, data.upper, colour("--plan")),
       ...(data.scenario ? band(`Scenario's ${interval}`, data.scenario_lower, data.scenario_upper, colour("--scenario")) : []),
     ];
-    if (data.demand.some(known)) series.push(line("Demand", data.demand, text));
     if (data.last_year.some(known)) series.push(line("Last year", data.last_year, palette[0], { type: "dotted", width: 2 }));
     if (data.backtest) series.push(line("Backtest", data.backtest, palette[4], { type: [8, 3, 2, 3] }));
     series.push(line(plan, data.plan, colour("--plan"), { width: 2.5 }));
+    if (data.model) {
+      series.push(line("Model", data.model, colour("--plan"), { width: 1.5, type: "dotted" }));
+      series.push(dots("Overridden", data.overridden.map((place) => [place, data.plan[place]]), "diamond", 10, palette[6], false));
+    }
     if (data.scenario) series.push(line("Scenario", data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }));
     if (data.outliers.length) series.push(dots("Unusual", data.outliers.map((place) => [place, data.demand[place]]), "circle", 11, palette[6], true));
     if (data.adjusted.length) series.push(dots("Adjusted", data.adjusted, "diamond", 11, palette[5], false));
@@ -91,7 +97,7 @@
       yAxis: { ...base.yAxis, min: 0 },
       dataZoom: [
         { type: "inside", startValue: Math.max(0, last + 1 - shown), endValue: last, zoomOnMouseWheel: "ctrl" },
-        { type: "slider", height: 22, bottom: 10, borderColor: faint, textStyle: { color: text }, brushSelect: false },
+        { type: "slider", height: 22, bottom: 10, borderColor: faint, textStyle: { color: text }, brushSelect: false, labelFormatter: (_place, date) => day(date) },
       ],
       series,
     };
@@ -118,9 +124,9 @@
     return {
       ...base,
       grid: { left: 8, right: 16, top: 36, bottom: 24, containLabel: true },
-      tooltip: { ...base.tooltip, valueFormatter: (value) => known(value) ? `${number(value)} %` : "–" },
-      xAxis: { ...base.xAxis, data: data.leads, name: `${place.dataset.period}s ahead`, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: text } },
-      yAxis: { ...base.yAxis, min: 0, axisLabel: { color: text, formatter: "{value} %" } },
+      tooltip: { ...base.tooltip, valueFormatter: (value) => percent(value, 1) },
+      xAxis: { ...base.xAxis, axisLabel: { color: text, hideOverlap: true }, data: data.leads, name: `${place.dataset.period}s ahead`, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: text } },
+      yAxis: { ...base.yAxis, min: 0, axisLabel: { color: text, formatter: (value) => percent(value) } },
       series: [
         line("As shown", data.seen, colour("--plan"), { width: 2.5 }),
         line("Seasonal naive", data.naive, palette[0], { type: "dotted", width: 2 }),

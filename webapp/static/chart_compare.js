@@ -4,12 +4,12 @@
   "use strict";
   const library = document.currentScript.dataset.charts;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) => value === null || value === undefined ? "–" : value.toLocaleString(document.documentElement.dataset.locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+  const { number, percent, day, period } = inLocale;
 
   // A band is an invisible line at its lower edge with its height stacked on top.
   const band = (name, rows, fill) => rows.some((row) => row.length > 2) ? [
-    { name: `${name}: 80 % interval`, type: "line", stack: name, data: rows.map(([date, , lower]) => [date, lower]), lineStyle: { opacity: 0 }, symbol: "none", silent: true },
-    { name: `${name}: 80 % interval`, type: "line", stack: name, data: rows.map(([date, , lower, upper]) => [date, upper - lower]), lineStyle: { opacity: 0 }, areaStyle: { color: fill, opacity: 0.16 }, symbol: "none", silent: true },
+    { name: `${name}: ${percent(80)} interval`, type: "line", stack: name, data: rows.map(([date, , lower]) => [date, lower]), lineStyle: { opacity: 0 }, symbol: "none", silent: true },
+    { name: `${name}: ${percent(80)} interval`, type: "line", stack: name, data: rows.map(([date, , lower, upper]) => [date, upper - lower]), lineStyle: { opacity: 0 }, areaStyle: { color: fill, opacity: 0.16 }, symbol: "none", silent: true },
   ] : [];
 
   const options = (data, unit) => {
@@ -18,7 +18,7 @@
     const dates = [...new Set([...data.actual, ...data.lines.flatMap((line) => line.rows)].map((row) => row[0]))].sort();
     const tooltip = (points) => {
       const date = points[0].axisValue, box = document.createElement("div");
-      box.appendChild(document.createElement("strong")).textContent = date;
+      box.appendChild(document.createElement("strong")).textContent = period(date);
       const say = (words) => { box.appendChild(document.createElement("div")).textContent = words; };
       const known = data.actual.find((row) => row[0] === date);
       if (known && known[1] !== null) say(`Demand: ${number(known[1])} ${unit}`);
@@ -34,8 +34,8 @@
       grid: { left: 8, right: 16, top: 40, bottom: 8, containLabel: true },
       legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, itemWidth: 28, itemHeight: 10, itemStyle: { opacity: 0 }, data: ["Demand", ...data.lines.map((line) => line.name)] },
       tooltip: { trigger: "axis", formatter: tooltip, backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
-      xAxis: { type: "category", data: dates, boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true }, axisTick: { show: false } },
-      yAxis: { type: "value", min: 0, axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
+      xAxis: { type: "category", data: dates, boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
+      yAxis: { type: "value", min: 0, axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
       series: [
         ...data.lines.flatMap((line, place) => band(line.name, line.rows, colours[place])),
         { name: "Demand", type: "line", data: data.actual, symbol: "none", lineStyle: { color: text, width: 1.5 }, itemStyle: { color: text } },

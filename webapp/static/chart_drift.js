@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const percent = (value) => `${value.toLocaleString(document.documentElement.dataset.locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 })} %`;
+  const { percent } = inLocale;
   const places = () => document.querySelectorAll(".drift-chart");
 
   const draw = () => places().forEach((place) => {
@@ -14,9 +14,9 @@
       textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
       grid: { left: 4, right: 8, top: 36, bottom: 4, containLabel: true },
       legend: { top: 0, left: 0, textStyle: { color: text } },
-      tooltip: { trigger: "axis", valueFormatter: percent, axisPointer: { type: "shadow" }, backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
+      tooltip: { trigger: "axis", valueFormatter: (value) => percent(value, 1), axisPointer: { type: "shadow" }, backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: data.bins, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, rotate: data.bins.length > 4 ? 35 : 0 }, axisTick: { show: false } },
-      yAxis: { type: "value", axisLabel: { color: text, formatter: (value) => `${value} %` }, splitLine: { lineStyle: { color: faint } } },
+      yAxis: { type: "value", axisLabel: { color: text, formatter: (value) => percent(value) }, splitLine: { lineStyle: { color: faint } } },
       series: [
         { name: "Training's year", type: "bar", data: data.before, itemStyle: { color: "transparent", borderColor: text, borderWidth: 1.5 } },
         { name: "Since", type: "bar", data: data.after, itemStyle: { color: colour("--plan") } },

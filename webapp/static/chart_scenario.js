@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) => value.toLocaleString(document.documentElement.dataset.locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
+  const { number, percent, day, period } = inLocale;
   const LINES = ["dashed", "dotted", [12, 4], [8, 3, 2, 3], [2, 2]];
 
   const line = (name, rows, shade, type, width = 2.5) => ({ name, type: "line", data: rows.map(([date, value]) => [date, value]), symbol: rows.length > 1 ? "none" : "circle", lineStyle: { color: shade, width, type }, itemStyle: { color: shade } });
@@ -18,8 +18,8 @@
       ...data.scenarios.map((each, place) => line(each.name, each.points, colour(`--scenario-${place + 1}`), LINES[place])),
     ];
     return [
-      ...band("Plan's 80 % interval", data.plan, colour("--plan")),
-      ...band("Scenario's 80 % interval", data.scenario, colour("--scenario")),
+      ...band(`Plan's ${percent(80)} interval`, data.plan, colour("--plan")),
+      ...band(`Scenario's ${percent(80)} interval`, data.scenario, colour("--scenario")),
       line("Plan", data.plan, colour("--plan"), "solid"),
       line("Scenario", data.scenario, colour("--scenario"), "dashed"),
       ...(data.actual.length ? [line("Actual", data.actual, colour("--bs-body-color"), "solid", 1.5)] : []),
@@ -28,7 +28,7 @@
 
   const tooltip = (data, unit) => (points) => {
     const date = points[0].axisValue, box = document.createElement("div");
-    box.appendChild(document.createElement("strong")).textContent = date;
+    box.appendChild(document.createElement("strong")).textContent = period(date);
     const told = data.scenarios ? [["Plan", data.plan], ...data.scenarios.map((each) => [each.name, each.points])]
       : [["Plan", data.plan], ["Scenario", data.scenario], ["Actual", data.actual]];
     told.forEach(([words, rows]) => {
@@ -50,8 +50,8 @@
       grid: { left: 8, right: 20, top: 40, bottom: 12, containLabel: true },
       legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (name.endsWith("interval") ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
       tooltip: { trigger: "axis", formatter: tooltip(data, place.dataset.unit), backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
-      xAxis: { type: "category", data: [...new Set(series.flatMap((each) => each.data.map(([date]) => date)))].sort(), boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true }, axisTick: { show: false } },
-      yAxis: { type: "value", min: data.scenarios && !data.plan.length ? undefined : 0, axisLabel: { color: text }, splitLine: { lineStyle: { color: faint } } },
+      xAxis: { type: "category", data: [...new Set(series.flatMap((each) => each.data.map(([date]) => date)))].sort(), boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
+      yAxis: { type: "value", min: data.scenarios && !data.plan.length ? undefined : 0, axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
       series,
     }, true);
     place.dataset.drawn = "yes";

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, now
@@ -24,6 +24,8 @@ class Outlook(Base):
     """What forecast it, as ``page_words.version_words`` reads it: ``3``, ``p2``; empty for the baseline."""
     content: Mapped[bytes]
     """``totals.Part.to_bytes``."""
+    unusual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """``unusual.Unusual`` of the history up to the origin; None where nobody has looked yet."""
 
 
 class GroupOutlook(Base):

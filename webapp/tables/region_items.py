@@ -1,6 +1,7 @@
 """What is known of each region-item."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import JSON, Double, Index, String
@@ -12,8 +13,6 @@ from webapp.database import Base, now
 RowStatus = Literal["production", "pooled", "baseline", "quarantined", "untrained"]
 DRIFT_TOLD = 0.25
 """Population stability index from which drift is commonly called large."""
-
-
 LISTED = (
     "in_catalogue", "position", "key", "region", "item", "search", "status", "last_date", "quarantined_rows",
     "production_version", "promoted_at", "decided_at", "decision", "wape", "wape_seasonal_naive", "coverage_80", "best",
@@ -133,7 +132,7 @@ class RegionItemRow(Base):
         """Whether demand or a driver drifted enough to be told."""
         return self.drift is not None and self.drift > DRIFT_TOLD
 
-    @property
+    @cached_property
     def region_item(self) -> RegionItem:
         """The region-item that this row is about."""
         return RegionItem(self.region, self.item)

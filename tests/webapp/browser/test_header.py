@@ -101,3 +101,14 @@ def test_a_filtered_list_is_a_link(page: Page) -> None:
     expect(page.get_by_label("last good demand kept")).to_be_checked()
     expect(page.get_by_label("Rule")).to_have_value("absurd")
     expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_dark_page_is_light_on_paper_and_dark_again_after(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/data")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+    page.emulate_media(media="print")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    page.emulate_media(media="screen")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

@@ -1,0 +1,186 @@
+"""A generated run over the API: every operation of its document, every role, right and wrong requests.
+
+``python -m tests.webapp.api.attack --cases 5000 --seed 1`` (``make attack``) ends with status 1 and the request when
+any answer is a 5xx or contradicts the document.
+"""
+
+import argparse
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from flask import Flask
+from flask_migrate import upgrade
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation.case import Case
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.webapp.api.conftest import token_for
+from tests.webapp.conftest import (
+    ADMIN,
+    EMAIL,
+    PASSWORD,
+    REGION_ITEMS,
+    VIEWER,
+    demand_of,
+    settings_in,
+)
+from webapp import create_app
+from webapp.accounts import create_user
+from webapp.api.document import document_of
+from webapp.database import db, writing
+from webapp.ingest import read_catalogue
+from webapp.retrain_requests import store
+from webapp.tables import ApiToken, ModelVersion, RegionItemRow, SavedScenario
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+          response_schema_conformance, negative_data_rejection]
+ROLES = ("viewer", "planner", "admin")
+KEYS = [one.key for one in REGION_ITEMS[:4]] + [REGION_ITEMS[-1].key]
+
+
+@dataclass
+class Report:
+    """What came of a run."""
+
+    cases: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Role and status -> how many."""
+    operations: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        roles: dict[str, dict[int, int]] = {}
+        for (role, status), count in sorted(self.cases.items()):
+            roles.setdefault(role, {})[status] = count
+        lines = [f"{self.cases.total()} cases, {len(self.operations)} operations, {len(self.failures)} failures"]
+        lines += [f"  {role}: {', '.join(f'{count} x {status}' for status, count in found.items())}"
+                  for role, found in roles.items()]
+        return "\n".join(lines + self.failures)
+
+
+def attacked_app(folder: Path) -> Flask:
+    """An app with demand, versions, retrains and scenarios to attack, without a limit of requests."""
+    app = create_app(settings_in(folder).model_copy(update={"web_api_per_minute": 10_000_000}))
+    services = app.extensions["services"]
+    services.store.write_catalogue(REGION_ITEMS)
+    for region_item in REGION_ITEMS:
+        services.store.write("demand", region_item, demand_of(12.0))
+    with app.app_context():
+        upgrade()
+        for email, role in ((VIEWER, "viewer"), (EMAIL, "planner"), (ADMIN, "admin")):
+            create_user(email, PASSWORD, role)
+        read_catalogue(services.store)
+        store("a" * 32, KEYS[:2], EMAIL, "for the attack")
+        with writing():
+            for version in (1, 2):
+                db.session.add(ModelVersion(key=KEYS[0], version=version, decision="promote", reason="better",
+                                            request_id="", run_id="", numbers={"wape": 0.1}))
+            db.session.get_one(RegionItemRow, KEYS[0]).production_version = 2
+    return app
+
+
+def attack(app: Flask, cases: int, number: int) -> Report:
+    """Send at least so many requests, spread over roles and operations.
+
+    Args:
+        number: the seed.
+    """
+    report = Report()
+    with app.app_context():
+        document = document_of(app)
+        tokens_before = db.session.query(ApiToken).count()
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    each = -(-cases // (len(operations) * len(ROLES) * 2))
+    for role in ROLES:
+        headers = {"Authorization": f"Bearer {token_for(app, role)}", "Accept-Encoding": "identity"}
+        for operation in operations:
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                _attack_one(app, report, operation, role, headers, mode, each, number)
+    with app.app_context():
+        assert db.session.query(ApiToken).count() == tokens_before + len(ROLES)
+    assert document["paths"].keys() == {label.split(" ", 1)[1] for label in report.operations}
+    return report
+
+
+def _attack_one(app: Flask, report: Report, operation: Any, role: str, headers: dict[str, str], mode: GenerationMode,
+                each: int, number: int) -> None:
+    @seed(number)
+    @settings(max_examples=each, deadline=None, database=None, verbosity=Verbosity.quiet, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+    @given(case=operation.as_strategy(generation_mode=mode), draw=st.data())
+    def send(case: Case, draw: st.DataObject) -> None:
+        if mode == GenerationMode.POSITIVE and draw.draw(st.integers(0, 3)):
+            _make_real(app, case, draw)
+        report.operations[operation.label] += 1
+        response = case.call(headers=headers)
+        report.cases[role, response.status_code] += 1
+        case.validate_response(response, checks=CHECKS, headers=headers)
+
+    try:
+        send()
+    except Exception as failure:  # noqa: BLE001  # whatever it is, it is told, and the run goes on
+        told = "".join(traceback.format_exception(failure))
+        report.failures.append(f"{role} {operation.label} ({mode.value}):\n{told[-2500:]}")
+
+
+def _make_real(app: Flask, case: Case, draw: st.DataObject) -> None:
+    """Let a right request name things that there are, so that it is not only told that there are none."""
+    key = draw.draw(st.sampled_from(KEYS))
+    if case.path_parameters and "key" in case.path_parameters:
+        case.path_parameters["key"] = key
+    if case.path_parameters and "id" in case.path_parameters:
+        case.path_parameters["id"] = draw.draw(st.integers(1, 3))
+    if case.path_parameters and "token" in case.path_parameters:
+        with app.app_context():
+            tokens = [each.token for each in db.session.query(SavedScenario).limit(5)]
+        case.path_parameters["token"] = draw.draw(st.sampled_from([*tokens, "0" * 32]))
+    for query in filter(None, [case.query]):
+        if "key" in query:
+            query["key"] = [key]
+        for name in ("region", "item", "cursor"):
+            query.pop(name, None)
+    body = case.body
+    if isinstance(body, dict):
+        for name in ("regions", "items"):
+            if name in body:
+                body[name] = []
+        if "keys" in body:
+            body["keys"] = [key]
+        if "horizon" in body:
+            body["horizon"] = draw.draw(st.integers(1, 14))
+        for change in body.get("changes") or []:
+            change.update(draw.draw(st.sampled_from([
+                {"driver": "price", "action": "percent"}, {"driver": "price", "action": "set"},
+                {"driver": "promo", "action": "set", "value": True}])))
+            change.update(first="2026-07-01", last="2026-07-10")
+
+
+def main(arguments: list[str]) -> int:
+    """Attack an app of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        report = attack(attacked_app(Path(folder)), asked.cases, asked.seed)
+    print(report)
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

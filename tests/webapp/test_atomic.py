@@ -1,0 +1,241 @@
+"""A process that is killed in the middle of a change leaves all of it or nothing of it: the change and its entry in the
+audit log. A child process makes each change and kills itself (SIGKILL) before and after every single statement and
+before the commit, one moment in each run; then the database is looked at."""
+
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import count
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import Engine, event, select
+
+from demand_assets.forecasting.model import ForecastModel
+from deploy.services import Services as Servers
+from tests.services import services_or_skip
+from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
+from tests.webapp.fakes import FakeRegistry
+from webapp import create_app
+from webapp.accounts import create_user
+from webapp.adjusted_demand import Wanted, adjust, remove
+from webapp.asked_scenarios import Asked, AskedChange
+from webapp.audit import record
+from webapp.database import Base, db, writing
+from webapp.ingest import read_catalogue
+from webapp.model_acts import carry_out, store_act
+from webapp.model_files import ModelFiles
+from webapp.retrain_requests import ask_to_cancel, retry_keys, store
+from webapp.saved_scenarios import archive, by_token, change, create, duplicate, stamp
+from webapp.services import Services
+from webapp.settings import Settings
+from webapp.tables import AuditEntry, RegionItemRow, Retrain, SavedScenario
+
+KEYS = [KETTLE.key, ODD.key]
+TOKEN, OTHER = "a" * 32, "b" * 32
+DAY = date(2026, 6, 16)
+ASKED = Asked((KETTLE.key,), 14, (AskedChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, 14)),))
+MOST_MOMENTS = 200
+
+
+@dataclass
+class World:
+    """What changes are made in."""
+
+    app: Flask
+    registry: FakeRegistry
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody does, and what was there before."""
+
+    make: Callable[[World], Any]
+    before: Callable[[World], Any] = lambda world: None
+    entries: int = 1
+    """That it adds to the audit log."""
+
+
+def retrain(_: World) -> Any:
+    return store("t" * 32, KEYS, EMAIL, "a new price")
+
+
+def cancel(_: World) -> None:
+    ask_to_cancel(db.session.scalars(select(Retrain)).one())
+
+
+def cancelled_retrain(world: World) -> None:
+    retrain(world)
+    cancel(world)
+
+
+def retry(_: World) -> None:
+    store("r" * 32, retry_keys(db.session.scalars(select(Retrain)).one()), EMAIL, act="retried")
+
+
+def in_production(_: World) -> None:
+    with writing():
+        db.session.get_one(RegionItemRow, KETTLE.key).production_version = 1
+
+
+def ask_for_pin(world: World) -> None:
+    in_production(world)
+    store_act(TOKEN, KETTLE.key, "pin", 1, "Christmas", EMAIL)
+
+
+def carry(world: World) -> None:
+    services: Services = world.app.extensions["services"]
+    carry_out(world.registry, services, ModelFiles(world.registry, services.models))
+
+
+def adjusted(units: float) -> Callable[[World], None]:
+    return lambda world: adjust(Wanted(KETTLE.key, DAY, units, "a large order"), 9.0, EMAIL)
+
+
+def scenario(_: World) -> None:
+    create(TOKEN, "Sale", "for all", ASKED, EMAIL)
+
+
+def saved_scenario() -> SavedScenario:
+    found = by_token(TOKEN)
+    assert found is not None
+    return found
+
+
+def changed_scenario(_: World) -> None:
+    change(TOKEN, stamp(saved_scenario()), "Big sale", "", Asked(ASKED.keys, 7, ASKED.changes), EMAIL, is_private=True)
+
+
+CHANGES = {
+    "a retrain is asked": Change(retrain),
+    "a retrain is cancelled": Change(cancel, before=retrain),
+    "a retrain is asked again": Change(retry, before=cancelled_retrain),
+    "a roll back with a pin is asked": Change(
+        lambda _: store_act(TOKEN, KETTLE.key, "roll_back", 2, "too high", EMAIL, also_pin=True), in_production),
+    "a pin is carried out": Change(carry, before=ask_for_pin),
+    "an adjustment is made": Change(adjusted(40.0)),
+    "an adjustment is replaced": Change(adjusted(20.0), before=adjusted(40.0)),
+    "an adjustment is removed": Change(lambda _: remove(1, EMAIL), before=adjusted(40.0)),
+    "a scenario is created": Change(scenario),
+    "a scenario is changed and made private": Change(changed_scenario, before=scenario, entries=2),
+    "a scenario is duplicated": Change(lambda _: duplicate(saved_scenario(), OTHER, EMAIL), before=scenario),
+    "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
+    "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
+}
+"""Everything that people change."""
+
+
+@pytest.fixture
+def on_sqlite(app: Flask, registry: FakeRegistry, model: ForecastModel) -> World:
+    registry.promote(KETTLE, model)
+    return World(app, registry)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with services_or_skip() as running:
+        yield running
+
+
+@pytest.fixture
+def on_postgres(settings: Settings, servers: Servers, registry: FakeRegistry, model: ForecastModel,
+                request: pytest.FixtureRequest) -> Iterator[World]:
+    prefix = f"atomic{list(CHANGES).index(request.node.callspec.params['name'])}_"
+    servers.add_databases(prefix)
+    url = servers.environment(prefix)["WEB_DATABASE_URL"]
+    app = create_app(settings.model_copy(update={"web_database_url": url}))
+    with app.app_context():
+        upgrade()
+        read_catalogue(app.extensions["services"].store)
+    registry.promote(KETTLE, model)
+    yield World(app, registry)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_of_a_killed_change_there_is_all_or_nothing(on_sqlite: World, name: str) -> None:
+    all_or_nothing(on_sqlite, CHANGES[name])
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_of_a_killed_change_there_is_all_or_nothing_on_postgres(on_postgres: World, name: str) -> None:
+    all_or_nothing(on_postgres, CHANGES[name])
+
+
+def test_a_change_in_two_transactions_would_be_found(on_sqlite: World) -> None:
+    def in_two(_: World) -> None:
+        with writing():
+            db.session.get_one(RegionItemRow, KETTLE.key).reason = "changed"
+        with writing():
+            record("changed", "model", "north · kettle")
+
+    with pytest.raises(AssertionError, match="half of the change"):
+        all_or_nothing(on_sqlite, Change(in_two))
+
+
+def all_or_nothing(world: World, change_: Change) -> None:
+    with world.app.app_context():
+        change_.before(world)
+        before, logged = contents(db.engine), entries()
+        for moment in count():
+            assert moment < MOST_MOMENTS
+            is_killed = makes(world, change_, moment)
+            if not is_killed:
+                break
+            assert contents(db.engine) == before, f"killed at moment {moment}, half of the change was there"
+        assert moment > 4, "it was killed too seldom to show anything"
+        assert contents(db.engine) != before
+        assert entries() == logged + change_.entries
+
+
+def makes(world: World, change_: Change, moment: int) -> bool:
+    """Make the change in a process of its own that kills itself at a moment; whether it came so far."""
+    db.session.remove()
+    db.engine.dispose()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            kill_at(db.engine, moment)
+            change_.make(world)
+            status = 0
+        finally:
+            if status:
+                traceback.print_exc()
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0, "the change itself failed; see the traceback above"
+    return False
+
+
+def kill_at(engine: Engine, moment: int) -> None:
+    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit."""
+    passed = count()
+
+    def pass_moment(*_: Any, **__: Any) -> None:
+        if next(passed) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
+        event.listen(engine, name, pass_moment)
+
+
+def contents(engine: Engine) -> dict[str, list[str]]:
+    """Every row of every table."""
+    with engine.connect() as connection:
+        return {table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
+                for table in Base.metadata.sorted_tables}
+
+
+def entries() -> int:
+    db.session.rollback()
+    return len(db.session.scalars(select(AuditEntry.id)).all())

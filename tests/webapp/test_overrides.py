@@ -1,0 +1,232 @@
+"""Overrides as they are kept: made, replaced, removed, undone, each with its entry in the audit log."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from demand_assets.forecasting.totals import Part
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
+from webapp.access import Actor
+from webapp.database import db, writing
+from webapp.overrides import (
+    MOST_AT_ONCE,
+    OverrideError,
+    Wanted,
+    apply,
+    open_in,
+    open_overrides,
+    place,
+    remove,
+    undo,
+)
+from webapp.tables import AuditEntry, Outlook, Override
+
+ANNA, BEN = Actor("anna@example.com", "planner", "browser"), Actor("ben@example.com", "planner", "token shop")
+TEN_MORE = Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair nearby", "form 1")
+
+
+def part(units: float, days: int = 5) -> Part:
+    """A forecast of so many units each day from 1 July on."""
+    return Part(np.datetime64("2026-07-01") + np.arange(days), np.full(days, units), np.full(days, 1.0),
+                (-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
+
+
+PARTS = {KETTLE.key: part(30.0), ODD.key: part(10.0)}
+
+
+@pytest.fixture(autouse=True)
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+def held() -> list[tuple[str, str, str, float, str]]:
+    """Key, date, way, amount and planner of what is open."""
+    return [(one.key, one.date, one.way, one.amount, one.made_by)
+            for each in open_overrides([KETTLE.key, ODD.key]).values() for one in each]
+
+
+def log() -> list[AuditEntry]:
+    return list(db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+
+
+def test_a_percent_is_made_for_each_region_item_and_day_with_one_entry_in_the_log() -> None:
+    made = place(TEN_MORE, PARTS, ANNA)
+
+    assert (made.count, made.replaced, made.is_new) == (4, 0, True)
+    assert sorted(held()) == sorted((key, day, "percent", 10.0, ANNA.email) for key in PARTS
+                                    for day in ("2026-07-01", "2026-07-02"))
+    [entry] = log()
+    assert (entry.by, entry.act, entry.kind, entry.reason) == (ANNA.email, "overridden", "override", "a fair nearby")
+    assert entry.after is not None
+    assert entry.after["overrides"]["count"] == 4
+
+
+def test_a_value_for_several_is_spread_by_their_forecasts_and_adds_up_to_itself() -> None:
+    place(replace(TEN_MORE, way="value", amount=100.0), PARTS, ANNA)
+
+    found = open_overrides(list(PARTS))
+    assert [one.amount for one in found[KETTLE.key]] == [75.0, 75.0]
+    assert [one.amount for one in found[ODD.key]] == [25.0, 25.0]
+    assert sum(float(apply(PARTS[key], found[key]).forecast.sum()) for key in PARTS) == 2 * 100 + 3 * 40
+
+
+def test_the_same_form_twice_makes_it_once_and_a_changed_one_counts() -> None:
+    first = place(TEN_MORE, PARTS, ANNA)
+
+    again, other = place(TEN_MORE, PARTS, ANNA), place(replace(TEN_MORE, amount=20.0), PARTS, ANNA)
+
+    assert (again.batch, again.count, again.is_new) == (first.batch, 4, False)
+    assert (other.is_new, other.replaced) == (True, 4)
+    assert [entry.act for entry in log()] == ["overridden", "overridden"]
+
+
+def test_what_is_replaced_stays_recorded_without_a_moment_between() -> None:
+    place(TEN_MORE, {KETTLE.key: part(30.0)}, ANNA)
+    place(replace(TEN_MORE, token="form 2", first=date(2026, 7, 2), amount=-50.0), {KETTLE.key: part(30.0)}, BEN)
+
+    assert held() == [(KETTLE.key, "2026-07-01", "percent", 10.0, ANNA.email),
+                      (KETTLE.key, "2026-07-02", "percent", -50.0, BEN.email)]
+    old, new = db.session.scalars(select(Override).where(Override.date == "2026-07-02").order_by(Override.id))
+    assert (old.removed_by, old.removed_at) == (BEN.email, new.made_at)
+    before = log()[-1].before
+    assert before is not None
+    assert before["replaced"]["first"][0]["amount"] == 10.0
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"first": date(2026, 6, 30)}, "from 2026-07-01 to 2026-07-05, not from 2026-06-30"),
+    ({"last": date(2026, 7, 6)}, "Only periods ahead can be overridden, as far as they are forecast"),
+    ({"first": date(2026, 7, 3)}, "The last date, 2026-07-02, comes before the first, 2026-07-03"),
+    ({"way": "value", "amount": -1.0}, "a number from 0 to 1e+12 is"),
+    ({"way": "value", "amount": 1e13}, "1e+13 units are not possible"),
+    ({"amount": -101.0}, "one from -100 to 1000 % is"),
+    ({"amount": 1001.0}, "one from -100 to 1000 % is"),
+    ({"amount": 0.0}, "other than 0"),
+    ({"amount": float("nan")}, "nan is no number"),
+    ({"amount": float("inf")}, "inf is no number"),
+    ({"way": "guess"}, "choose value or percent"),
+    ({"comment": ""}, "Give a comment of at most 500 characters"),
+    ({"comment": "x" * 501}, "Give a comment of at most 500 characters"),
+    ({"token": ""}, "open the page again"),
+])
+def test_what_cannot_be_is_refused_with_what_is_allowed_and_nothing_changes(change: dict[str, object],
+                                                                            words: str) -> None:
+    place(TEN_MORE, PARTS, ANNA)
+
+    with pytest.raises(OverrideError, match=words.replace("+", r"\+")):
+        place(replace(TEN_MORE, **change), PARTS, BEN)  # type: ignore[arg-type]  # that is what is refused
+
+    assert {one[4] for one in held()} == {ANNA.email}
+    assert len(log()) == 1
+
+
+def test_too_many_at_once_and_none_at_all_are_refused() -> None:
+    many = {str(number): part(1.0) for number in range(MOST_AT_ONCE // 5 + 1)}
+
+    with pytest.raises(OverrideError, match=r"20,005 periods of region-items are too many"):
+        place(replace(TEN_MORE, last=date(2026, 7, 5)), many, ANNA)
+    with pytest.raises(OverrideError, match="There is no forecast to override yet"):
+        place(TEN_MORE, {}, ANNA)
+
+
+def test_a_change_whose_entry_cannot_be_written_is_not_made(app: Flask) -> None:
+    made = place(TEN_MORE, PARTS, ANNA)
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON audit_entry BEGIN "
+                                   "SELECT RAISE(ABORT, 'the log is full'); END")
+    before = held()
+
+    for change in (lambda: place(replace(TEN_MORE, token="form 2", amount=30.0), PARTS, BEN),
+                   lambda: undo(made.batch, BEN),
+                   lambda: remove(open_overrides([KETTLE.key])[KETTLE.key][0].id, BEN)):
+        with pytest.raises(Exception, match="the log is full"):
+            change()
+        db.session.rollback()
+
+    assert held() == before
+    assert db.session.scalar(select(func.count()).select_from(Override)) == 4
+
+
+def test_one_override_is_removed_once(app: Flask) -> None:
+    place(TEN_MORE, {KETTLE.key: part(30.0)}, ANNA)
+    first = open_overrides([KETTLE.key])[KETTLE.key][0]
+
+    removed, again = remove(first.id, BEN), remove(first.id, ANNA)
+
+    assert removed is not None
+    assert again is not None
+    assert again.removed_by == BEN.email
+    assert [one[1] for one in held()] == ["2026-07-02"]
+    assert [entry.act for entry in log()] == ["overridden", "override removed"]
+    assert remove(12345, ANNA) is None
+
+
+def test_undoing_a_batch_brings_back_what_it_replaced_and_nothing_else() -> None:
+    place(replace(TEN_MORE, last=date(2026, 7, 1)), {KETTLE.key: part(30.0)}, ANNA)
+    batch = place(replace(TEN_MORE, token="form 2", amount=-20.0), PARTS, BEN).batch
+    assert open_in([batch]) == {batch: 4}
+
+    assert undo(batch, ANNA) == 4
+
+    assert held() == [(KETTLE.key, "2026-07-01", "percent", 10.0, ANNA.email)]
+    assert undo(batch, ANNA) == 0
+    moments = [(one.made_at, one.removed_at) for one in db.session.scalars(
+        select(Override).where(Override.key == KETTLE.key, Override.date == "2026-07-01").order_by(Override.id))]
+    assert all(earlier[1] is not None and earlier[1] <= later[0] for earlier, later in pairwise(moments))
+    assert [entry.act for entry in log()] == ["overridden", "overridden", "overrides undone"]
+
+
+def test_undoing_leaves_what_somebody_else_put_in_place_since() -> None:
+    batch = place(TEN_MORE, {KETTLE.key: part(30.0)}, ANNA).batch
+    place(replace(TEN_MORE, token="form 2", last=date(2026, 7, 1), amount=5.0), {KETTLE.key: part(30.0)}, BEN)
+
+    assert undo(batch, ANNA) == 1
+
+    assert held() == [(KETTLE.key, "2026-07-01", "percent", 5.0, BEN.email)]
+
+
+def test_a_period_that_became_known_keeps_its_override(background: Background) -> None:
+    batch = place(TEN_MORE, {KETTLE.key: part(30.0)}, ANNA).batch
+    with writing():
+        db.session.add(Outlook(key=KETTLE.key, made_at=db.func.now(), origin="2026-07-01", served_by="", content=b""))
+    known, ahead = open_overrides([KETTLE.key])[KETTLE.key]
+
+    with pytest.raises(OverrideError, match="What was sold on 2026-07-01 is known by now"):
+        remove(known.id, BEN)
+    assert undo(batch, BEN) == 1
+
+    assert [one[1] for one in held()] == ["2026-07-01"]
+    assert ahead.removed_by == BEN.email
+
+
+def test_two_planners_at_once_leave_one_override_of_each_period(app: Flask) -> None:
+    def one_of(number: int) -> bool:
+        with app.app_context():
+            return place(replace(TEN_MORE, token=f"form {number % 4}", amount=1.0 + number % 4), PARTS,
+                         (ANNA, BEN)[number % 2]).is_new
+
+    with ThreadPoolExecutor(4) as pool:
+        new = list(pool.map(one_of, range(12)))
+
+    assert sum(new) == 4
+    assert len(held()) == 4
+    assert len({(one[3], one[4]) for one in held()}) == 1
+    assert db.session.scalar(select(func.count()).select_from(Override)) == 16
+    assert [entry.act for entry in log()] == ["overridden"] * 4
+
+
+def test_only_periods_asked_for_are_read() -> None:
+    place(replace(TEN_MORE, last=date(2026, 7, 5)), PARTS, ANNA)
+
+    found = open_overrides([one.key for one in REGION_ITEMS], date(2026, 7, 2), date(2026, 7, 3))
+
+    assert {key: [one.date for one in each] for key, each in found.items()} == {
+        key: ["2026-07-02", "2026-07-03"] for key in PARTS}

@@ -1,0 +1,68 @@
+"""What is forecast, and in which terms."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from demand_assets.forecasting.intervals import LEVELS
+from webapp.access import actor
+from webapp.api.operations import answers, needs, resource
+from webapp.api.shapes import Told
+from webapp.services import services
+from webapp.tables import RoleName
+
+bp = resource("dataset", "The dataset and its drivers.")
+
+
+class DriverTold(Told):
+    """Something whose future moves demand."""
+
+    name: str
+    title: str
+    kind: Literal["number", "yes_no", "category"]
+    effect: Literal["increasing", "decreasing", "none"]
+    unit: str
+    future: Literal["known", "repeat_last", "repeat_season", "given"]
+
+
+class DatasetTold(Told):
+    """The dataset."""
+
+    name: str
+    title: str
+    unit: str
+    currency: str
+    frequency: Literal["D", "W", "M"]
+    horizon: int
+    coverages: list[int]
+    drivers: list[DriverTold]
+    takes_uploads: bool = Field(description="Whether demand and plans of drivers can be uploaded")
+
+
+class WhoTold(Told):
+    """Whose token this is."""
+
+    email: str
+    role: RoleName
+    via: str
+
+
+@bp.get("/dataset", responses=answers(DatasetTold))
+@needs("viewer")
+def get_dataset() -> DatasetTold:
+    """What is forecast, how far ahead, and its drivers."""
+    dataset = services().dataset
+    return DatasetTold(
+        name=dataset.name, title=dataset.title, unit=dataset.unit, currency=dataset.currency,
+        frequency=dataset.frequency, horizon=dataset.horizon, coverages=[round(100 * level) for level in LEVELS],
+        takes_uploads=dataset.uploads is not None, drivers=[DriverTold(
+            name=one.name, title=one.title, kind=one.kind, effect=one.effect, unit=one.unit, future=one.future)
+            for one in dataset.drivers])
+
+
+@bp.get("/me", responses=answers(WhoTold))
+@needs("viewer")
+def who_am_i() -> WhoTold:
+    """Whose token this is, and what it may do."""
+    by = actor()
+    return WhoTold(email=by.email, role=by.role, via=by.via)

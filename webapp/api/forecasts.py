@@ -1,0 +1,300 @@
+"""Forecasts of region-items, under the plan and under a scenario, and totals."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from flask import abort
+from pydantic import Field
+from sqlalchemy import or_, select
+from werkzeug.datastructures import MultiDict
+
+from demand_assets.forecasting import totals
+from demand_assets.forecasting.forecaster import Forecast
+from demand_assets.forecasting.scenario import Action, Change, Scenario, ScenarioError
+from webapp.adjusted_demand import told_count
+from webapp.answers import Answer, Period, plan_of, under
+from webapp.api.operations import answers, needs, resource, unless_known
+from webapp.api.paging import page_of
+from webapp.api.problems import WrongField, problem
+from webapp.api.region_items import name_of
+from webapp.api.shapes import (
+    Asked,
+    Coverage,
+    CoverageArgument,
+    Cursor,
+    Day,
+    Horizon,
+    Interval,
+    Key,
+    Named,
+    Number,
+    Query,
+    Text,
+    Told,
+    Yes,
+)
+from webapp.group_answers import GroupAnswer, group_of
+from webapp.lines import Line
+from webapp.questions import Question, parse_question
+from webapp.region_items import pooled_row, rows_of
+from webapp.scenario_form import MOST_CHANGES, parse_scenario
+from webapp.services import services
+from webapp.tables import RegionItemRow
+
+bp = resource("forecasts", "Forecasts, what-if, and totals. The forecast of a sum is the sum of the forecasts; its "
+                           "interval is its own.")
+MOST_KEYS = 100
+
+Keys = Annotated[list[Key], Field(max_length=MOST_KEYS)]
+
+
+class ForecastsQuery(Query):
+    """Of which region-items, and how far; those of `key`, `region` and `item` add up."""
+
+    key: Keys = Field([], description="Keys of region-items")
+    region: Text = Field("", description="All items of this region")
+    item: Text = Field("", description="This item in all regions")
+    horizon: Horizon = None
+    coverage: CoverageArgument = "80"
+    limit: Annotated[int, Field(ge=1, le=MOST_KEYS, description="At most so many region-items on a page")] = 25
+    cursor: Cursor = None
+
+
+class ChangeAsked(Asked):
+    """One driver changed on the periods from `first` to `last`."""
+
+    driver: Text = Field(description="Name of a driver, as `/dataset` lists them")
+    action: Action = Field(description="`percent`: changed by so many percent; `set`; `add`. Yes/no drivers and "
+                                       "categories can be `set` only.")
+    value: Annotated[bool, Field(strict=True)] | Number | Annotated[str, Field(min_length=1, max_length=200)]
+    first: Day
+    last: Day
+
+
+Changes = Annotated[list[ChangeAsked], Field(max_length=MOST_CHANGES)]
+
+
+class ForecastAsked(Asked):
+    """Region-items and changes of their drivers."""
+
+    keys: Annotated[list[Key], Field(min_length=1, max_length=MOST_KEYS)]
+    horizon: Annotated[int | None, Field(strict=True, ge=1, le=400)] = None
+    coverage: Coverage = 80
+    changes: Changes = Field([], description="What differs from the plan; nothing unless given")
+
+
+class ForecastPeriod(Interval):
+    """One period under the plan."""
+
+    date: Day
+
+
+class ForecastTold(Named):
+    """The forecast of one region-item."""
+
+    origin: Day = Field(description="Last period with known demand")
+    served_by: str = Field(description="`production` (its own model), `pooled` or `baseline`")
+    version: int | None
+    notice: str = Field(description="Why it is not the announced version that forecasts; empty when it is")
+    total: float = Field(description="Units over the horizon")
+    assumed: list[str] = Field(description="What was assumed of drivers")
+    flags: list[str] = Field(description="Where drivers leave what the model has seen")
+    periods: list[ForecastPeriod]
+
+
+class MissingTold(Named):
+    """A region-item that cannot be forecast."""
+
+    reason: str
+
+
+class ForecastPage(Told):
+    """Forecasts, by key."""
+
+    unit: str
+    coverage: int
+    includes_overrides: bool = Field(description="Whether planners' overrides are in the numbers")
+    forecasts: list[ForecastTold]
+    missing: list[MissingTold]
+    next: str | None
+
+
+class ScenarioForecast(Told):
+    """One region-item under plan and scenario."""
+
+    plan: ForecastTold
+    scenario: ForecastTold
+
+
+class TotalTold(Interval):
+    """Sum over the horizon, with the interval of the sum."""
+
+
+class ScenarioAnswer(Told):
+    """What-if."""
+
+    unit: str
+    coverage: int
+    plan: TotalTold
+    scenario: TotalTold
+    region_items: list[ScenarioForecast]
+    missing: list[MissingTold]
+
+
+class TotalsQuery(Query):
+    """Of what; region-items of all arguments add up."""
+
+    all: Yes = Field("false", description="Everything")
+    region: Annotated[list[Text], Field(max_length=MOST_KEYS)] = Field([], description="Whole regions")
+    item: Annotated[list[Text], Field(max_length=MOST_KEYS)] = Field([], description="Items in all regions")
+    key: Keys = Field([], description="Single region-items")
+    horizon: Horizon = None
+    coverage: CoverageArgument = "80"
+
+
+class TotalsTold(Told):
+    """The forecast of a sum."""
+
+    unit: str
+    coverage: int
+    region_items: int = Field(description="How many are summed")
+    missing: int = Field(description="How many have no forecast, and are not in the sum")
+    includes_overrides: bool
+    total: TotalTold
+    periods: list[ForecastPeriod]
+
+
+@bp.get("/forecasts", responses=answers(ForecastPage, 200, 404))
+@needs("viewer")
+def list_forecasts(query: ForecastsQuery) -> ForecastPage:
+    """Forecasts of region-items under the plan, by key."""
+    if not (query.key or query.region or query.item):
+        abort(422, "Say of which region-items: with `key`, `region` or `item`.")
+    rows_of(query.key)
+    asked = select(RegionItemRow).where(RegionItemRow.in_catalogue, or_(
+        RegionItemRow.key.in_(query.key), *(column == name for column, name in (
+            (RegionItemRow.region, query.region), (RegionItemRow.item, query.item)) if name)))
+    rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
+    horizon, coverage = horizon_of(query.horizon), int(query.coverage)
+    pooled = pooled_row()
+    unless_known([(row.key, row.production_version, row.outlook_wanted, row.last_date, row.fetch_after)
+                  for row in rows], pooled and pooled.production_version, told_count([row.key for row in rows]))
+    plan = plan_of(services(), rows, horizon).within(coverage / 100) if rows else None
+    return ForecastPage(
+        unit=services().dataset.unit, coverage=coverage, includes_overrides=False, next=following,
+        forecasts=[forecast_told(line, line.plan, coverage) for line in plan.lines] if plan else [],
+        missing=_missing(plan) if plan else [])
+
+
+@bp.post("/forecasts", responses=answers(ScenarioAnswer, 200, 404, 413, 415))
+@needs("planner")
+def ask_what_if(body: ForecastAsked) -> ScenarioAnswer:
+    """What-if: plan and scenario beside each other; nothing is stored."""
+    rows, horizon = rows_of(body.keys), horizon_of(body.horizon)
+    plan = plan_of(services(), rows, horizon)
+    if not plan.lines:
+        abort(422, f"None of these region-items can be forecast: {'; '.join(plan.missing_by_reason)}"[:500])
+    scenario = Scenario(changes_of(body.changes, plan))
+    try:
+        found = under(services(), plan, horizon, scenario).within(body.coverage / 100) if scenario.changes else plan
+    except ScenarioError as error:
+        abort(422, f"This scenario cannot be answered: {error}.")
+    parts = [(line.scenario or line.plan).part for line in found.lines]
+    coverage = body.coverage / 100
+    return ScenarioAnswer(
+        unit=services().dataset.unit, coverage=body.coverage, missing=_missing(plan),
+        plan=_bounds(plan.within(coverage).plan_total), scenario=_bounds(totals.over_all(parts, coverage)),
+        region_items=[ScenarioForecast(plan=forecast_told(line, line.plan, body.coverage),
+                                       scenario=forecast_told(line, line.scenario or line.plan, body.coverage))
+                      for line in found.lines])
+
+
+@bp.get("/totals", responses=answers(TotalsTold, 200, 404))
+@needs("viewer")
+def get_total(query: TotalsQuery) -> TotalsTold:
+    """The sum of forecasts, by period and over the horizon."""
+    fields: MultiDict[str, str] = MultiDict([
+        ("horizon", str(horizon_of(query.horizon))), ("coverage", query.coverage),
+        ("all", "1" if query.all == "true" else "0"),
+        *(("region", name) for name in query.region), *(("item", name) for name in query.item),
+        *(("ri", key) for key in query.key)])
+    question = parse_question(fields)
+    if not question.keys:
+        abort(422, "Say of what: with `all=true`, `region`, `item` or `key`.")
+    answer, total = _summed(question)
+    return TotalsTold(
+        unit=services().dataset.unit, coverage=question.coverage, region_items=len(question.keys),
+        missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing), includes_overrides=False,
+        total=_bounds(total), periods=[_period(period) for period in answer.periods])
+
+
+def _summed(question: Question) -> tuple[Answer | GroupAnswer, totals.Bounds]:
+    """The sum as the page of forecasts makes it: forecast now, or for many from the kept outlooks."""
+    if question.is_large:
+        group = group_of(question.keys, question.horizon, question.coverage / 100)
+        if not group.kept:
+            abort(404, "No forecast of these region-items is kept yet.")
+        return group, group.total
+    plan = plan_of(services(), question.rows, question.horizon).within(question.coverage / 100)
+    if not plan.lines:
+        abort(404, f"None of these region-items can be forecast: {'; '.join(plan.missing_by_reason)}"[:500])
+    return plan, plan.plan_total
+
+
+def horizon_of(given: int | None) -> int:
+    """The horizon that is asked for; an error answer for one that is too long."""
+    longest = services().dataset.horizon
+    if given is not None and given > longest:
+        abort(422, f"A horizon of {given} is not possible; it is a whole number from 1 to {longest}.")
+    return given or longest
+
+
+def changes_of(changes: Sequence[ChangeAsked], plan: Answer) -> tuple[Change, ...]:
+    """The changes, held to the rules of the form; an error answer names what is wrong with each."""
+    form = parse_scenario(fields_of(changes), services().dataset, plan.dates)
+    if not form.is_valid:
+        refuse_changes(form.errors, [(row.number, name, words) for row in form.rows
+                                     for name, words in row.errors.items()])
+    return form.changes
+
+
+def fields_of(changes: Sequence[ChangeAsked]) -> "MultiDict[str, str]":
+    """The changes as fields of the pages' form, which has the rules."""
+    found: MultiDict[str, str] = MultiDict()
+    for number, change in enumerate(changes):
+        value: Any = change.value
+        text = str(int(value)) if isinstance(value, bool) else f"{value:.12g}" if isinstance(value, float) else value
+        for name, typed in (("driver", change.driver), ("action", change.action), ("value", text),
+                            ("first", str(change.first)), ("last", str(change.last))):
+            found.add(f"change-{number}-{name}", typed)
+    return found
+
+
+def refuse_changes(errors: Sequence[str], wrong: Sequence[tuple[int, str, str]]) -> None:
+    """Answer 422 with what is wrong with a scenario."""
+    fields = [WrongField(path=f"body.changes.{number}.{name}", problem=words) for number, name, words in wrong]
+    abort(problem(422, " ".join(errors) or "Some changes cannot be used; `errors` names each.", fields))
+
+
+def forecast_told(line: Line, forecast: Forecast, coverage: int) -> ForecastTold:
+    """One region-item's forecast."""
+    part = forecast.part
+    lower, upper = part.interval(coverage / 100)
+    return ForecastTold(
+        **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, version=forecast.version,
+        notice=line.notice, total=float(part.forecast.sum()), assumed=list(forecast.assumed),
+        flags=list(forecast.flags),
+        periods=[ForecastPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high))
+                 for at, units, low, high in zip(forecast.table["date"], part.forecast, lower, upper, strict=True)])
+
+
+def _missing(plan: Answer) -> list[MissingTold]:
+    return [MissingTold(**name_of(row), reason=reason) for row, reason in plan.missing]
+
+
+def _period(period: Period) -> ForecastPeriod:
+    return ForecastPeriod(date=period.date, forecast=period.plan, lower=period.lower, upper=period.upper)
+
+
+def _bounds(found: totals.Bounds) -> TotalTold:
+    return TotalTold(forecast=found.forecast, lower=found.lower, upper=found.upper)

@@ -1,0 +1,95 @@
+"""Requests that may be sent again without harm: the same ``Idempotency-Key`` starts the same thing once."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+from typing import Literal
+from uuid import uuid4
+
+from flask import Response, g, request
+from sqlalchemy import delete
+
+from webapp.access import actor
+from webapp.api.problems import problem
+from webapp.database import db, now, writing
+from webapp.tables import Answered
+
+HEADER = "Idempotency-Key"
+ALLOWED = r"^[!-~]{8,200}$"
+KEPT = timedelta(days=7)
+GIVEN_UP = timedelta(minutes=2)
+"""After which a request that got no answer was cut off; the same one is then carried out again."""
+KEPT_HEADERS = ("Content-Type", "Location")
+IN_WORK = 0
+"""Status of a request that is being carried out."""
+
+
+def answered_once(carry_out: Callable[[], Response]) -> Response:
+    """The answer of a request; the one that the same key and request got before, where there is one.
+
+    What is carried out must itself be made by ``once_token``, so that one that was cut off is not done twice.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        g.once = uuid4().hex
+        return carry_out()
+    if not re.fullmatch(ALLOWED, key):
+        return problem(422, f"{HEADER} has 8 to 200 visible ASCII characters; a UUID is a good one.")
+    owner = actor().email
+    asked = sha256("\n".join([request.method, request.full_path]).encode() + b"\n" + request.get_data()).hexdigest()
+    g.once = sha256(f"{owner}\n{key}\n{asked}".encode()).hexdigest()[:32]
+    known = _claim(owner, key, asked)
+    if known == "busy":
+        return problem(409, f"A request with this {HEADER} is being carried out. Ask again in a moment.",
+                       Retry_After="1")
+    if known == "other":
+        return problem(422, f"This {HEADER} was used for another request. Choose a new key for each.")
+    if isinstance(known, Response):
+        return known
+    try:
+        response = carry_out()
+    except BaseException:
+        _forget(owner, key)
+        raise
+    if response.status_code >= 400:
+        _forget(owner, key)
+    else:
+        _keep(owner, key, response)
+    return response
+
+
+def once_token() -> str:
+    """32 hex digits for what this request starts: the same for the same key and request."""
+    return str(g.once)
+
+
+def _claim(owner: str, key: str, asked: str) -> Response | Literal["busy", "other"] | None:
+    """The kept answer, or why there can be none; None when it is ours to carry out."""
+    with writing():
+        db.session.execute(delete(Answered).where(Answered.at < now() - KEPT))
+        known = db.session.get(Answered, (owner, key))
+        if known is None:
+            db.session.add(Answered(owner=owner, key=key, asked=asked, status=IN_WORK, headers={}, body=""))
+            return None
+        if known.asked != asked:
+            return "other"
+        if known.status == IN_WORK:
+            if known.at > now() - GIVEN_UP:
+                return "busy"
+            known.at = now()
+            return None
+        return Response(known.body, known.status, headers={**known.headers, "Idempotency-Replayed": "true"})
+
+
+def _keep(owner: str, key: str, response: Response) -> None:
+    with writing():
+        known = db.session.get_one(Answered, (owner, key))
+        known.status, known.body = response.status_code, response.get_data(as_text=True)
+        known.headers = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
+
+
+def _forget(owner: str, key: str) -> None:
+    with writing():
+        db.session.execute(delete(Answered).where(Answered.owner == owner, Answered.key == key,
+                                                  Answered.status == IN_WORK))

@@ -1,0 +1,141 @@
+"""What every operation of the API has: a role that it needs, an answer in JSON, an ETag, problems that it may tell."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Response, abort, current_app, g, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel
+
+from webapp.access import PEOPLE, actor
+from webapp.api.idempotency import answered_once
+from webapp.api.problems import MIMETYPE, PREFIX, problem
+from webapp.limits import refuse_guessers
+from webapp.tables import RoleName
+from webapp.tokens import actor_of
+
+Answer = BaseModel | Response
+Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
+View = Callable[..., Answer]
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
+HASTY = ("GET", "HEAD")
+
+
+def resource(name: str, words: str) -> APIBlueprint:
+    """A part of the API: operations on one kind of thing.
+
+    Args:
+        words: what it is about.
+    """
+    blueprint = APIBlueprint(f"api_{name}", __name__, url_prefix=PREFIX, abp_security=[{"token": []}],
+                             abp_tags=[Tag(name=name.replace("_", "-"), description=words)],
+                             operation_id_callback=lambda name, path, method: name)
+    blueprint.before_request(_open_door)
+    return blueprint
+
+
+def answers(model: type[BaseModel] | None = None, status: int = 200, *problems: int) -> Responses:
+    """For ``responses`` of an operation: its answer, and the problems that it may tell beside those that all may."""
+    found: Responses = {str(status): model or {"description": "Done; there is nothing to tell"}}
+    for each in sorted({400, 401, 403, 422, 429, 500, 503, *problems}):
+        found[str(each)] = {"content": {MIMETYPE: _PROBLEM}}
+    return found
+
+
+def needs(role: RoleName, *, status: int = 200, starts: bool = False) -> Callable[[View], Callable[..., Response]]:
+    """For an operation: the role that its token needs at least.
+
+    Args:
+        status: of its answer.
+        starts: whether it starts something, so that an ``Idempotency-Key`` makes it safe to send again.
+    """
+    def decorate(view: View) -> Callable[..., Response]:
+        @wraps(view)
+        def answer(**parts: Any) -> Response:
+            if starts:
+                return answered_once(lambda: _response(view(**parts), status))
+            return _response(view(**parts), status)
+
+        answer.role, answer.starts = role, starts  # type: ignore[attr-defined]  # read by the door and the document
+        return answer
+
+    return decorate
+
+
+def unless_known(*marks: object) -> None:
+    """Answer 304 where whoever asks knows the newest state, before it is computed.
+
+    Args:
+        marks: what changes whenever the answer to the same address does.
+    """
+    g.etag = _digest(repr((actor().email, request.full_path, marks)).encode())
+    if request.if_none_match.contains_weak(g.etag):
+        abort(_unchanged(g.etag))
+
+
+def _response(answer: Answer, status: int) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    content = answer.model_dump_json().encode()
+    response = Response(content, status, mimetype="application/json")
+    if request.method in HASTY:
+        etag = g.get("etag") or _digest(content)
+        if request.if_none_match.contains_weak(etag):
+            return _unchanged(etag)
+        response.set_etag(etag, weak=True)
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.vary.add("Authorization")
+    return response
+
+
+def _unchanged(etag: str) -> Response:
+    response = Response(status=304)
+    response.set_etag(etag, weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=12).hexdigest()
+
+
+def _open_door() -> Response | None:
+    """Let in who shows a token that may do this, with a body that can be read."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    found = actor_of(secret.strip(), request.remote_addr or "") if scheme.lower() == "bearer" else None
+    if found is None:
+        refuse_guessers()
+        return problem(401, "Send a valid token: `Authorization: Bearer demand_…`. Your account page makes one.",
+                       WWW_Authenticate='Bearer realm="api"')
+    g.actor = found
+    view = cast(Any, current_app.view_functions[request.endpoint or ""])
+    if not found.may(view.role):
+        return problem(403, f"This is for {PEOPLE[view.role]}; the token may do what a {found.role} may.")
+    if any("\x00" in str(value) for values in (request.args.values(), (request.view_args or {}).values())
+           for value in values):
+        return problem(422, "The address holds a NUL character. Leave it out.")
+    return _unreadable() if "body" in view.__annotations__ else None
+
+
+def _unreadable() -> Response | None:
+    """Why the body is no JSON object; None when it is one."""
+    if request.mimetype != "application/json":
+        return problem(415, f"The body is {request.mimetype or 'of no type'!r}; send JSON, and say so: `Content-Type: "
+                            "application/json`.")
+    try:
+        body = json.loads(request.get_data(), parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        return problem(400, f"The body is no readable JSON: {str(error)[:100]}.")
+    if not isinstance(body, dict):
+        return problem(422, "The body is no JSON object. The document at /api/v1/openapi.json says what it holds.")
+    return None
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+

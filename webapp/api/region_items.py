@@ -1,0 +1,216 @@
+"""Region-items: what there is, how it stands, what was sold and refused."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast
+
+import pandas as pd
+from flask import abort
+from pydantic import Field
+from sqlalchemy import select
+
+from demand_assets.forecasting.adjustments import ADJUSTED
+from demand_assets.forecasting.quarantine import RULES
+from demand_assets.forecasting.store import NotInStoreError
+from webapp.api.operations import answers, needs, resource, unless_known
+from webapp.api.paging import page_of, part_of
+from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, Status, Text, Told, finite
+from webapp.quarantined import refused_rows
+from webapp.region_item_pages import conditions
+from webapp.region_item_view import FLAGS, View
+from webapp.region_items import rows_of
+from webapp.services import services
+from webapp.tables import RegionItemRow
+
+bp = resource("region_items", "What is forecast: each item in each region.")
+
+FlagName = Literal["drifting", "refused_rows", "stand_in", "retrain_running", "pinned", "stale", "new_demand",
+                   "promoted", "kept", "failed", "moved"]
+Rule = Annotated[str, Field(json_schema_extra={"enum": list(RULES)})]
+
+
+class RegionItemsQuery(PageQuery):
+    """Which region-items."""
+
+    q: Text = Field("", description="Words that region and item hold, in any case")
+    region: Text = Field("", description="Only this region")
+    item: Text = Field("", description="Only this item")
+    status: Status | None = Field(None, description="Only those that stand so")
+    flag: list[FlagName] = Field([], max_length=11, description="Only those with all of these flags")
+
+
+class RegionItemTold(Named):
+    """A region-item and how it stands."""
+
+    status: Status = Field(description="What forecasts it, or why nothing does")
+    last_date: str | None = Field(description="Last period with known demand")
+    last_demand: float | None = Field(description="Units sold in it")
+    production_version: int | None = Field(description="Version of its own model that forecasts; null: a stand-in does")
+    promoted_at: datetime | None
+    pinned_by: str = Field(description="Who pinned the version; empty when it is not pinned")
+    forecast: float | None = Field(description="Units over the next horizon, as last computed")
+    lower: float | None = Field(description="Of its 80 % interval")
+    upper: float | None
+    live_wape: float | None = Field(description="Error of the forecasts as they stood, on periods known since")
+    live_skill: float | None = Field(description="1 - WAPE / WAPE of seasonal naive; above 0 is better than naive")
+    live_bias: float | None
+    live_periods: int = Field(description="Periods that the three stand on")
+    backtest_wape: float | None
+    backtest_wape_seasonal_naive: float | None
+    drift: float | None = Field(description="Largest population stability index since the training")
+    quarantined_rows: int = Field(description="Rows refused at the last look at its demand")
+    quarantine_reason: str = Field(description="Why its last good demand is kept; empty when it is new")
+
+
+class RegionItemPage(Told):
+    """Some region-items, by key."""
+
+    region_items: list[RegionItemTold]
+    next: str | None = Field(description="Cursor of the next page; null after the last")
+
+
+class DemandQuery(Query):
+    """Which periods."""
+
+    first: Day | None = Field(None, description="From this date on")
+    last: Day | None = Field(None, description="Up to this date")
+    limit: Annotated[int, Field(ge=1, le=1000, description="At most so many on a page")] = 400
+    cursor: Cursor = None
+
+
+class PeriodOfDemand(Told):
+    """One period."""
+
+    date: Day
+    demand: float | None = Field(description="Units sold; null where nothing is known")
+    adjusted: float | None = Field(description="Units that models learn in their place, where a planner said so")
+    drivers: dict[str, float | str | None] = Field(description="As they were; yes/no is 1/0")
+
+
+class DemandPage(Named):
+    """The demand of a region-item, oldest first."""
+
+    unit: str
+    periods: list[PeriodOfDemand]
+    next: str | None
+
+
+class RefusedQuery(PageQuery):
+    """Which refused values."""
+
+    rule: Literal[""] | Rule = Field("", description="Only those that this rule refused")
+
+
+class RefusedValue(Told):
+    """One value, or row, that the validation refused."""
+
+    row: int | None = Field(description="Of the source, counted from 1 below the header")
+    date: str | None
+    column: str
+    value: str | None
+    rule: str
+    message: str = Field(description="What is wrong, and the cure")
+
+
+class RefusedPage(Named):
+    """What the newest load of a region-item refused, in the source's order."""
+
+    loaded_at: str
+    reason: str = Field(description="Why its last good demand is kept; empty when its demand is new")
+    values: list[RefusedValue]
+    next: str | None
+
+
+def row_of(key: str) -> RegionItemRow:
+    """The region-item of that key; an error answer when there is none."""
+    return rows_of([key])[0]
+
+
+def name_of(row: RegionItemRow) -> dict[str, Any]:
+    """The fields of ``Named``."""
+    return {"key": row.key, "region": row.region, "item": row.item}
+
+
+def told(row: RegionItemRow) -> RegionItemTold:
+    """What is told of a region-item."""
+    return RegionItemTold(
+        **name_of(row), status=cast(Status, row.status), last_date=row.last_date, last_demand=finite(row.last_demand),
+        production_version=row.production_version, promoted_at=row.promoted_at, pinned_by=row.pinned_by,
+        forecast=finite(row.outlook_total), lower=finite(row.outlook_lower), upper=finite(row.outlook_upper),
+        live_wape=finite(row.live_wape), live_skill=finite(row.live_skill), live_bias=finite(row.live_bias),
+        live_periods=row.live_periods, backtest_wape=finite(row.wape),
+        backtest_wape_seasonal_naive=finite(row.wape_seasonal_naive), drift=finite(row.drift),
+        quarantined_rows=row.quarantined_rows, quarantine_reason=row.quarantine_reason)
+
+
+@bp.get("/region-items", responses=answers(RegionItemPage))
+@needs("viewer")
+def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
+    """Region-items, by key."""
+    flags = [name for name in query.flag if name in FLAGS]
+    view = View(search=query.q, status=query.status or "", flags=tuple(dict.fromkeys(flags)))
+    asked = select(RegionItemRow).where(*conditions(view))
+    for column, name in ((RegionItemRow.region, query.region), (RegionItemRow.item, query.item)):
+        if name:
+            asked = asked.where(column == name)
+    rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
+    return RegionItemPage(region_items=[told(row) for row in rows], next=following)
+
+
+@bp.get("/region-items/<key>", responses=answers(RegionItemTold, 200, 404))
+@needs("viewer")
+def get_region_item(path: KeyPath) -> RegionItemTold:
+    """One region-item."""
+    return told(row_of(path.key))
+
+
+@bp.get("/region-items/<key>/demand", responses=answers(DemandPage, 200, 404))
+@needs("viewer")
+def get_demand(path: KeyPath, query: DemandQuery) -> DemandPage:
+    """What was sold, and the drivers beside it; oldest first."""
+    row = row_of(path.key)
+    unless_known(row.outlook_wanted, row.last_date, row.loaded_at)
+    dataset = services().dataset
+    try:
+        table = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+    except NotInStoreError:
+        abort(404, f"No demand is stored for {row.region_item} yet.")
+    days = table["date"].dt.date
+    if query.first:
+        table, days = table[days >= query.first], days[days >= query.first]
+    if query.last:
+        table = table[days <= query.last]
+    found, following = part_of(table.to_dict("records"), lambda one: str(one["date"].date()), str, query.limit,
+                               query.cursor)
+    return DemandPage(**name_of(row), unit=dataset.unit, next=following, periods=[
+        PeriodOfDemand(date=one["date"].date(), demand=finite(one["demand"]), adjusted=finite(one.get(ADJUSTED)),
+                       drivers={name: driver_value(one[name]) for name in dataset.driver_names if name in one})
+        for one in found])
+
+
+@bp.get("/region-items/<key>/quarantine", responses=answers(RefusedPage, 200, 404))
+@needs("viewer")
+def get_quarantine_of_region_item(path: KeyPath, query: RefusedQuery) -> RefusedPage:
+    """What the newest load refused of a region-item, and why."""
+    row = row_of(path.key)
+    table = refused_rows(services().store, row.region_item, query.rule)
+    numbered = list(enumerate(table.to_dict("records")))
+    found, following = part_of(numbered, lambda one: one[0], int, query.limit, query.cursor)
+    return RefusedPage(**name_of(row), loaded_at=row.loaded_at, reason=row.quarantine_reason, next=following, values=[
+        RefusedValue(row=None if pd.isna(one["row"]) else int(one["row"]), date=_text(one["date"]),
+                     column=str(one["column"]), value=_text(one["value"]), rule=str(one["rule"]),
+                     message=str(one["message"])) for _, one in found])
+
+
+def driver_value(value: Any) -> float | str | None:
+    """A driver's value as JSON."""
+    if isinstance(value, str):
+        return value
+    return None if pd.isna(value) else finite(float(value))
+
+
+def _text(value: Any) -> str | None:
+    if value is None or pd.isna(value):
+        return None
+    return str(value.date()) if isinstance(value, pd.Timestamp) else str(value)
+
+

@@ -1,0 +1,32 @@
+"""Region-items that a request names: by key, by region, by item, or all."""
+
+from typing import Annotated
+
+from flask import abort
+from pydantic import Field
+from werkzeug.datastructures import MultiDict
+
+from webapp.api.shapes import Asked, Key, Text
+from webapp.questions import parse_question
+
+MOST_KEYS, MOST_NAMES = 1000, 200
+
+
+class Selected(Asked):
+    """Region-items; those of all parts add up."""
+
+    keys: Annotated[list[Key], Field(max_length=MOST_KEYS)] = Field([], description="Single region-items")
+    regions: Annotated[list[Text], Field(max_length=MOST_NAMES)] = Field([], description="Whole regions")
+    items: Annotated[list[Text], Field(max_length=MOST_NAMES)] = Field([], description="Items in all regions")
+    all: Annotated[bool, Field(strict=True)] = Field(False, description="Everything")
+
+
+def keys_of(selected: Selected) -> list[str]:
+    """The keys, region-major, each once; an error answer when nothing is named or a name is not known."""
+    fields: MultiDict[str, str] = MultiDict([
+        *(("ri", key) for key in selected.keys), *(("region", name) for name in selected.regions),
+        *(("item", name) for name in selected.items), ("all", str(int(selected.all)))])
+    keys = parse_question(fields).keys
+    if not keys:
+        abort(422, "Say of which region-items: with `keys`, `regions`, `items` or `all`.")
+    return keys

@@ -1,0 +1,116 @@
+"""What requests and answers of the API are made of."""
+
+import re
+from datetime import date, datetime
+from math import isfinite
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from webapp.api.problems import PLACES
+from webapp.tables import RowStatus
+
+LARGEST_PAGE = 200
+LARGEST_ID = 2**31 - 1
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+
+
+class Asked(BaseModel):
+    """Part of a request: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Query(Asked):
+    """Arguments of a URL."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        PLACES[cls.__name__] = "query"
+
+
+class Path(Asked):
+    """Parts of a URL's path."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        PLACES[cls.__name__] = "path"
+
+
+class Told(BaseModel):
+    """Part of an answer."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("a date is written as 2026-01-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""``2026-01-31`` and nothing else."""
+Text = Annotated[str, Field(max_length=200, pattern=_NO_CONTROLS)]
+"""A line of text."""
+Key = Annotated[str, Field(min_length=3, max_length=255, pattern=_NO_CONTROLS,
+                           description="Key of a region-item, as the list of region-items gives it: `north|kettle`")]
+Token = Annotated[str, Field(min_length=32, max_length=64, pattern=r"^[0-9A-Za-z]+$")]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e12, le=1e12)]
+Cursor = Annotated[str | None, Field(max_length=2000, pattern=r"^[A-Za-z0-9_=-]+$",
+                                     description="`next` of the page before, to go on from there")]
+Limit = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="At most so many on a page")]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Horizon = Annotated[int | None, Field(ge=1, le=400, description="Periods ahead; the dataset's horizon unless given")]
+Coverage = Annotated[Literal[50, 80, 95], Field(description="Of the interval, in percent")]
+CoverageArgument = Annotated[Literal["50", "80", "95"], Field(description="Of the interval, in percent")]
+Yes = Literal["true", "false"]
+Status = RowStatus
+
+
+class KeyPath(Path):
+    """Which region-item."""
+
+    key: Key
+
+
+class IdPath(Path):
+    """Which one."""
+
+    id: Id
+
+
+class TokenPath(Path):
+    """Which scenario."""
+
+    token: Token
+
+
+class PageQuery(Query):
+    """Which page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class Interval(Told):
+    """Units, with the bounds of the interval."""
+
+    forecast: float
+    lower: float
+    upper: float
+
+
+class Named(Told):
+    """A region-item."""
+
+    key: str
+    region: str
+    item: str
+
+
+def finite(value: Any) -> float | None:
+    """The number; None where nothing is known."""
+    return None if value is None or not isfinite(value) else float(value)

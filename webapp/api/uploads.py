@@ -1,0 +1,89 @@
+"""Uploads of demand and of planned drivers, where the dataset takes them."""
+
+from typing import Annotated
+
+from flask import Response
+from pydantic import Field
+
+from demand_assets.forecasting.uploads import NoUploadsError
+from webapp.api.operations import answers, needs, resource
+from webapp.api.problems import WrongField, problem
+from webapp.api.shapes import Asked, Day, Number, Text, Told
+from webapp.services import services
+from webapp.uploaded import UploadRow, WrongRowsError, upload
+
+bp = resource("uploads", "Demand and planned drivers, uploaded where the dataset's source allows it. All rows of a "
+                         "request are stored, or none.")
+MOST_ROWS = 10_000
+MOST_TOLD = 200
+"""Wrong rows that an answer tells of."""
+
+DriverValue = Annotated[bool, Field(strict=True)] | Number | Annotated[str, Field(min_length=1, max_length=200,
+                                                                                 pattern=r"^[^\x00-\x1f\x7f]*$")]
+Drivers = Annotated[dict[Text, DriverValue], Field(max_length=100, description="By name")]
+
+
+class DemandRow(Asked):
+    """What was sold of a region-item in a period."""
+
+    region: Text
+    item: Text
+    date: Day
+    demand: Number = Field(description="Units sold")
+    drivers: Drivers = Field({}, description="As they were, by name; what is left out is as the source has it")
+
+
+class PlanRow(Asked):
+    """Drivers of a region-item in a future period."""
+
+    region: Text
+    item: Text
+    date: Day
+    drivers: Annotated[Drivers, Field(min_length=1)]
+
+
+class DemandUpload(Asked):
+    """Rows of demand."""
+
+    rows: Annotated[list[DemandRow], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class PlanUpload(Asked):
+    """Rows of planned drivers."""
+
+    rows: Annotated[list[PlanRow], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class UploadTold(Told):
+    """What was stored; the pipeline takes it in when it looks at the source next."""
+
+    rows: int
+    region_items: int
+    replaced: int = Field(description="Rows that stand in place of ones uploaded before")
+
+
+@bp.post("/demand", responses=answers(UploadTold, 201, 409, 413, 415))
+@needs("planner", status=201, starts=True)
+def upload_demand(body: DemandUpload) -> UploadTold | Response:
+    """Upload what was sold: after the last period that the source knows."""
+    return _stored([UploadRow(row.region, row.item, row.date, row.demand, row.drivers) for row in body.rows])
+
+
+@bp.post("/driver-plans", responses=answers(UploadTold, 201, 409, 413, 415))
+@needs("planner", status=201, starts=True)
+def upload_driver_plans(body: PlanUpload) -> UploadTold | Response:
+    """Upload what drivers will be: prices, promos; forecasts follow them once the pipeline took them in."""
+    return _stored([UploadRow(row.region, row.item, row.date, None, row.drivers) for row in body.rows])
+
+
+def _stored(rows: list[UploadRow]) -> UploadTold | Response:
+    try:
+        found = upload(services(), rows)
+    except NoUploadsError as error:
+        return problem(409, str(error))
+    except WrongRowsError as error:
+        more = f" The first {MOST_TOLD} are told." if len(error.rows) > MOST_TOLD else ""
+        return problem(422, f"Nothing was stored: {len(error.rows)} values cannot be used; `errors` names each.{more}",
+                       [WrongField(path=f"body.rows.{one.number}.{one.column}", problem=one.problem)
+                        for one in error.rows[:MOST_TOLD]])
+    return UploadTold(rows=found.rows, region_items=found.region_items, replaced=found.replaced)

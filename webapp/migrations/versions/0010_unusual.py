@@ -1,0 +1,25 @@
+"""Unusual periods of the past are kept with the outlook
+
+Revision ID: 0010
+Revises: 0009
+Create Date: 2026-11-23
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("outlook", sa.Column("unusual", sa.JSON(none_as_null=True)))
+    op.execute(sa.text("UPDATE region_item SET outlook_due = :due, outlook_wanted = outlook_wanted + 1").bindparams(
+        due=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("outlook", schema=None) as batch_op:
+        batch_op.drop_column("unusual")

@@ -1,0 +1,20 @@
+// How charts write numbers, shares and dates: in the locale that the server writes in.
+const inLocale = (() => {
+  "use strict";
+  const { locale, frequency } = document.documentElement.dataset;
+  const known = (value) => value !== null && value !== undefined;
+  const dates = (style) => {
+    const format = new Intl.DateTimeFormat(locale, { ...style, timeZone: "UTC" });
+    return (text) => format.format(new Date(`${text}T00:00:00Z`));
+  };
+  const short = frequency === "M" ? { month: "short", year: "numeric" } : { dateStyle: "medium" };
+  const full = frequency === "D" ? { weekday: "short", day: "numeric", month: "short", year: "numeric" } : short;
+  return {
+    number: (value) => known(value) ? value.toLocaleString(locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 }) : "–",
+    // A value in percent; a sign that follows the number stands off it.
+    percent: (value, decimals = 0) => known(value) ? (value / 100).toLocaleString(locale, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace(/(?<=\d)(?=[%٪])/, "\u00a0") : "–",
+    // The date of a period, given as 2026-06-30: for an axis, and in full.
+    day: dates(short),
+    period: dates(full),
+  };
+})();
