@@ -19,11 +19,13 @@ from sqlalchemy import Engine, event, select
 from demand_assets.forecasting.model import ForecastModel
 from deploy.services import Services as Servers
 from tests.services import services_or_skip
+from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
-from webapp import create_app
+from webapp import create_app, users
 from webapp.accounts import create_user
 from webapp.adjusted_demand import Wanted, adjust, remove
+from webapp.app_settings import AppSettings, change_settings
 from webapp.asked_scenarios import Asked, AskedChange
 from webapp.audit import record
 from webapp.database import Base, db, writing
@@ -126,6 +128,18 @@ CHANGES = {
     "a scenario is duplicated": Change(lambda _: duplicate(saved_scenario(), OTHER, EMAIL), before=scenario),
     "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
+    "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
+    "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),
+    "a user is deactivated": Change(lambda _: accounts.deactivate(), lambda _: accounts.with_a_link()),
+    "a link is replaced": Change(lambda _: accounts.replace_link(), lambda _: accounts.with_a_link()),
+    "a password is chosen by a link": Change(lambda _: accounts.choose(), lambda _: accounts.with_a_link()),
+    "a token is made": Change(lambda _: accounts.token(), lambda _: accounts.two_administrators()),
+    "a token is revoked": Change(lambda _: accounts.revoke(), lambda _: accounts.with_a_token()),
+    "settings are changed": Change(lambda _: change_settings(AppSettings(session_hours=12, token_days=30)), entries=2),
+    "somebody new comes by single sign-on": Change(
+        lambda _: accounts.come_by_single_sign_on(), lambda _: accounts.with_newcomers_let_in()),
+    "somebody is joined by single sign-on": Change(
+        lambda _: accounts.join_by_single_sign_on(), lambda _: accounts.somebody_to_join()),
 }
 """Everything that people change."""
 
