@@ -19,6 +19,8 @@ from webapp.tables_out import Cell
 
 COLUMNS = ("At (UTC)", "Who", "By way of", "Address", "What was done", "Kind", "Subject", "Before", "After", "Reason")
 """Of a file."""
+MOST_TOLD = 10
+"""Of a list of facts that the page shows; files have all of it."""
 EARLIEST = date(2000, 1, 1)
 
 
@@ -76,11 +78,15 @@ def cells_of(entry: AuditEntry) -> Sequence[Cell]:
 
 
 def _words(facts: Mapping[str, Any], name: str) -> str | None:
-    if name not in facts:
-        return None
-    value = facts[name]
+    return _told(facts[name]) if name in facts else None
+
+
+def _told(value: Any) -> str:
     if isinstance(value, list):
-        return "; ".join(str(each) for each in value) or "none"
+        more = [f"and {len(value) - MOST_TOLD} more"] if len(value) > MOST_TOLD else []
+        return "; ".join([*map(_told, value[:MOST_TOLD]), *more]) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(one)}" for name, one in value.items()) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None or value == "" else str(value)

@@ -159,8 +159,6 @@ def fields_of(asked: Asked, name: str, description: str, is_private: bool = Fals
     """The fields of the form that asks this."""
     fields = MultiDict([("name", name), ("description", description), ("horizon", str(asked.horizon)),
                         ("plan", plan_text(asked.plan)), *ticks_of(asked.keys)])
-    if is_private:
-        fields.add("private", "1")
     for number, change in enumerate(asked.changes):
         value = str(int(change.value)) if isinstance(change.value, bool) else f"{change.value:.12g}" if isinstance(
             change.value, float) else change.value
@@ -170,6 +168,8 @@ def fields_of(asked: Asked, name: str, description: str, is_private: bool = Fals
         for part, names in (("region", change.regions), ("item", change.items)):
             for one in names:
                 fields.add(f"change-{number}-{part}", one)
+    if is_private:
+        fields.add("private", "1")
     return fields
 
 

@@ -19,11 +19,14 @@ from sqlalchemy import Engine, event, select
 from demand_assets.forecasting.model import ForecastModel
 from deploy.services import Services as Servers
 from tests.services import services_or_skip
+from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
-from webapp import create_app
+from tests.webapp.test_overrides import part
+from webapp import create_app, overrides, users
 from webapp.accounts import create_user
 from webapp.adjusted_demand import Wanted, adjust, remove
+from webapp.app_settings import AppSettings, change_settings
 from webapp.asked_scenarios import Asked, AskedChange
 from webapp.audit import record
 from webapp.database import Base, db, writing
@@ -34,7 +37,7 @@ from webapp.retrain_requests import ask_to_cancel, retry_keys, store
 from webapp.saved_scenarios import archive, by_token, change, create, duplicate, stamp
 from webapp.services import Services
 from webapp.settings import Settings
-from webapp.tables import AuditEntry, RegionItemRow, Retrain, SavedScenario
+from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedScenario
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32
@@ -111,6 +114,20 @@ def changed_scenario(_: World) -> None:
     change(TOKEN, stamp(saved_scenario()), "Big sale", "", Asked(ASKED.keys, 7, ASKED.changes), EMAIL, is_private=True)
 
 
+def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
+    return lambda _: overrides.place(overrides.Wanted(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair",
+                                                      f"form {amount}"), {KETTLE.key: part(30.0), ODD.key: part(10.0)})
+
+
+def overridden_twice(world: World) -> None:
+    override("percent", 10.0)(world)
+    override("value", 100.0, days=1)(world)
+
+
+def undo_newest(_: World) -> None:
+    overrides.undo(db.session.scalars(select(Override.batch).order_by(Override.id.desc())).first() or "")
+
+
 CHANGES = {
     "a retrain is asked": Change(retrain),
     "a retrain is cancelled": Change(cancel, before=retrain),
@@ -125,7 +142,23 @@ CHANGES = {
     "a scenario is changed and made private": Change(changed_scenario, before=scenario, entries=2),
     "a scenario is duplicated": Change(lambda _: duplicate(saved_scenario(), OTHER, EMAIL), before=scenario),
     "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
+    "an override is made": Change(override("percent", 10.0)),
+    "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
+    "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
+    "overrides are undone": Change(undo_newest, before=overridden_twice),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
+    "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
+    "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),
+    "a user is deactivated": Change(lambda _: accounts.deactivate(), lambda _: accounts.with_a_link()),
+    "a link is replaced": Change(lambda _: accounts.replace_link(), lambda _: accounts.with_a_link()),
+    "a password is chosen by a link": Change(lambda _: accounts.choose(), lambda _: accounts.with_a_link()),
+    "a token is made": Change(lambda _: accounts.token(), lambda _: accounts.two_administrators()),
+    "a token is revoked": Change(lambda _: accounts.revoke(), lambda _: accounts.with_a_token()),
+    "settings are changed": Change(lambda _: change_settings(AppSettings(session_hours=12, token_days=30)), entries=2),
+    "somebody new comes by single sign-on": Change(
+        lambda _: accounts.come_by_single_sign_on(), lambda _: accounts.with_newcomers_let_in()),
+    "somebody is joined by single sign-on": Change(
+        lambda _: accounts.join_by_single_sign_on(), lambda _: accounts.somebody_to_join()),
 }
 """Everything that people change."""
 
@@ -218,15 +251,27 @@ def makes(world: World, change_: Change, moment: int) -> bool:
 
 
 def kill_at(engine: Engine, moment: int) -> None:
-    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit."""
-    passed = count()
+    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit.
 
-    def pass_moment(*_: Any, **__: Any) -> None:
+    What is only read after a commit is no moment: the change is made by then.
+    """
+    passed, commits = count(), list[int]()
+
+    def pass_moment() -> None:
         if next(passed) == moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
-        event.listen(engine, name, pass_moment)
+    def at_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not commits or statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            pass_moment()
+
+    def at_commit(_connection: Any) -> None:
+        pass_moment()
+        commits.append(moment)
+
+    event.listen(engine, "before_cursor_execute", at_statement)
+    event.listen(engine, "after_cursor_execute", at_statement)
+    event.listen(engine, "commit", at_commit)
 
 
 def contents(engine: Engine) -> dict[str, list[str]]:

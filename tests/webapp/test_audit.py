@@ -222,6 +222,15 @@ class TestThePage:
         assert subjects(admin)[:2] == ["retrain 2 (1 region-item) Öl", "retrain 1 (2 region-items)"]
         assert "region-items: – → <i>a</i>; b" in text_of(page(admin.get(f"{LOG}?q=retrain 1")))
 
+    def test_facts_within_facts_are_told_in_words_and_few_of_many(self, app: Flask, admin: FlaskClient) -> None:
+        with app.app_context(), writing():
+            record("overridden", "override", "north · kettle", after={
+                "overrides": {"count": 12, "first": [{"date": f"day {n}", "amount": 10.5} for n in range(12)]}})
+
+        words = text_of(page(admin.get(f"{LOG}?kind=override")).select_one("#list"))
+        assert "overrides: – → count 12, first date day 0, amount 10.5; date day 1" in words
+        assert "date day 9, amount 10.5; and 2 more" in words
+
     def test_it_is_filtered_by_its_address(self, admin: FlaskClient) -> None:
         today = datetime.now(UTC).date().isoformat()
         assert subjects(admin, kind="adjustment") == ["north · kettle on 2026-06-16"]

@@ -11,12 +11,14 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
@@ -27,6 +29,7 @@ from tests.webapp.conftest import (
     EMAIL,
     KETTLE,
     ODD,
+    PASSWORD,
     VIEWER,
     Background,
     ask_for_retrain,
@@ -38,8 +41,14 @@ from tests.webapp.conftest import (
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import saved
 from tests.webapp.test_doors import NEEDS, ROLES
+from tests.webapp.test_overrides import part
+from webapp.accounts import create_user
+from webapp.database import db
+from webapp.overrides import Wanted, place
 from webapp.settings import Settings
+from webapp.tables import User
 from webapp.tables_out import is_formula
+from webapp.tokens import make_token
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""
@@ -69,7 +78,7 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/models",
           "/models/region-item?ri=north%7Ckettle", "/models/act?ri=north%7Ckettle&kind=roll_back&version=1", "/data",
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
-          "/account", "/password", "/search?q=kettle", "/sign-in")
+          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides", "/account", "/search?q=kettle")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
@@ -119,9 +128,10 @@ def fields_of(form: Tag) -> Iterator[tuple[str, str]]:
 
 def found_by(client: FlaskClient) -> list[Target]:
     """What somebody finds on the pages and on those that they link to, one of each shape."""
-    waiting, seen, targets = list(STARTS), set[str](), dict[tuple[str, str, frozenset[str]], Target]()
-    while waiting and len(seen) < MOST_PAGES:
-        url = waiting.pop(0)
+    starts, waiting, seen = list(STARTS), list[str](), set[str]()
+    targets: dict[tuple[str, str, frozenset[str]], Target] = {}
+    while (starts or waiting) and len(seen) < MOST_PAGES:
+        url = (starts or waiting).pop(0)
         split = urlsplit(url)
         place = url if url in STARTS else re.sub(r"[0-9a-f]{32}|\d+", "*", split.path) + "?" + ",".join(
             sorted(name for name, _ in parse_qsl(split.query)))
@@ -154,6 +164,11 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     ask_for_retrain(client, [KETTLE.key])
     post(client, "/adjustments", {"ri": KETTLE.key, "date": "2026-06-17", "units": "40", "reason": "x"})
     saved(client, ri=[KETTLE.key])
+    with app.app_context():
+        place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
+        make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer")
+        create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"
+        db.session.commit()
     return app
 
 
@@ -250,7 +265,8 @@ def is_unharmed(settings: Settings) -> None:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
         assert database.execute("SELECT count(*) FROM scenario").fetchone()[0] >= 1
-        assert database.execute("SELECT count(*) FROM user").fetchone()[0] == 3
+        emails = {email for email, in database.execute("SELECT email FROM user")}
+        assert {EMAIL, ADMIN, VIEWER} <= emails
         texts = [value for row in database.execute("SELECT asked FROM scenario") for value in row]
         assert not any(word in text for text in texts for word in ("NaN", "Infinity"))
 
