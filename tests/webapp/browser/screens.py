@@ -47,7 +47,6 @@ SCREENS = (
     Screen("freshness", "/data/freshness"),
     Screen("search", "/search?q=kettle"),
     Screen("account", "/account"),
-    Screen("API", "/api"),
     Screen("password", "/password"),
     Screen("users", "/admin/users", is_admin=True),
     Screen("user", "/admin/users/1", is_admin=True),
