@@ -3,7 +3,7 @@
 from functools import wraps
 from typing import Any, cast
 
-from flask import Flask, current_app, request
+from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_security.signals import password_changed, password_reset
 
@@ -13,6 +13,9 @@ from webapp.database import writing
 from webapp.tables import User
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200
+FORMS = ("security", "accounts", "links")
+"""Blueprints whose forms take passwords."""
+FIELDS = ("password", "new_password", "new_password_confirm", "password_confirm", "again")
 
 
 def normal_password(password: str) -> str:
@@ -47,11 +50,19 @@ def _in_one_transaction(view: View) -> View:
     return whole
 
 
+def _refuse_endless() -> None:
+    """A password that is longer than any can be is not worth the work of its hash."""
+    if (request.endpoint or "").partition(".")[0] in FORMS and any(
+            len(value) > LONGEST_PASSWORD for name in FIELDS for value in request.form.getlist(name)):
+        abort(422, f"A password has at most {LONGEST_PASSWORD} characters.")
+
+
 def add_to(app: Flask) -> None:
     """After Flask-Security: its forms for passwords change them and record it, together or not at all."""
     for endpoint in ("security.change_password", "security.reset_password"):
         view = cast(View | None, app.view_functions.get(endpoint))
         if view is not None:
             app.view_functions[endpoint] = _in_one_transaction(view)
+    app.before_request(_refuse_endless)
     password_changed.connect(_changed, app)
     password_reset.connect(_reset, app)
