@@ -97,7 +97,7 @@ class _Found:
         periods = self.included.periods if self.included else self.answer.periods
         table = table_of(periods, past, self.dataset, self.question.coverage / 100,
                          self.question.horizon if self.question.past else 0,
-                         override_words=lambda found: words_of(found, _plain, self.dataset.unit))
+                         override_words=lambda found: words_of(found, _plain, self.dataset.unit), all_bounds=True)
         unit = self.dataset.unit
         return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
                                              for measure in table.measures)], _cells(table))

@@ -1,6 +1,7 @@
 """Gunicorn: at least two workers with a few threads each, loaded once and forked."""
 
 import gc
+import logging
 from typing import Any
 
 from webapp.settings import Settings
@@ -21,6 +22,9 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "info"
+# Who signed in is in the log, beside who was refused; what libraries say below a warning is not.
+logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+logging.getLogger("webapp").setLevel(logging.INFO)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_security import current_user
+from limits import parse
 
 from webapp.services import services
 from webapp.settings import Settings
@@ -39,8 +40,8 @@ LIMITS = {
     "single_sign_on.start": Limit("60 per 5 minutes", methods=("GET",)),
     "single_sign_on.back": Limit("60 per 5 minutes", methods=("GET",)),
 }
-TOKEN_GUESSES = "60 per minute"
-"""Requests without a valid token from one address."""
+TOKEN_GUESSES = parse("60 per minute")
+"""Wrong tokens from one address."""
 MESSAGE = "That was tried too often. Wait a few minutes, then try again; what is stored is safe."
 
 
@@ -89,7 +90,6 @@ def token_or_address() -> str:
     return sha256(given.encode()).hexdigest()[:32] if given else get_remote_address()
 
 
-def refuse_guessers() -> None:
-    """Answer 429 to an address that sent too many requests without a valid token."""
-    with limiter.limit(TOKEN_GUESSES, key_func=get_remote_address, scope="guesses"):
-        return
+def guesses_too_often() -> bool:
+    """Count a wrong token; whether its address sent too many of them."""
+    return not limiter.limiter.hit(TOKEN_GUESSES, "guesses of tokens", get_remote_address())

@@ -67,6 +67,8 @@ def _as_long_as_for_nobody(_app: Flask, **_about: Any) -> None:
 
 def add_to(app: Flask, settings: Settings) -> None:
     """Before Flask-Security: forgotten passwords by e-mail, where a server is set."""
+    # What is hashed into a link is a hash already: a slow one on top would tell by its time that somebody is known.
+    app.config.update(SECURITY_HASHING_SCHEMES=["hex_sha256"], SECURITY_DEPRECATED_HASHING_SCHEMES=[])
     app.config["SECURITY_RECOVERABLE"] = settings.web_mail_server is not None
     if settings.web_mail_server is None:
         return

@@ -1,13 +1,15 @@
 """The form of an override: what was typed, what it means, and what is wrong with it."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
-from math import isfinite
 
 from werkzeug.datastructures import MultiDict
 
 from webapp.overrides import WAYS, Wanted
 
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20}|,\d\d?|,\d{4,20})?", re.ASCII)
+"""With a point or a comma; three digits after a comma may be thousands, and are not guessed at."""
 FIELDS = ("first", "last", "way", "amount", "comment")
 
 
@@ -57,15 +59,11 @@ def _date(form: OverrideForm, name: str, words: str) -> date | None:
 
 
 def _number(form: OverrideForm) -> float | None:
-    text = form["amount"].strip().removesuffix("%").strip().replace("−", "-").replace(",", ".")
-    try:
-        found = float(text)
-    except ValueError:
-        found = float("nan")
-    if not isfinite(found):
-        form.errors.append(f"The amount must be a number{_typed(form['amount'])}.")
+    text = form["amount"].strip().removesuffix("%").strip().replace("−", "-")
+    if not _NUMBER.fullmatch(text):
+        form.errors.append(f"The amount must be a number as 1250 or 12.5{_typed(form['amount'])}.")
         return None
-    return found
+    return float(text.replace(",", "."))
 
 
 def _typed(text: str) -> str:

@@ -17,7 +17,7 @@ from webapp.override_form import parse_override
 from webapp.override_lists import STATES, kind_of, listed, state_of
 from webapp.override_scores import GROUPS, MOST_JUDGED, Score, judge, score_of
 from webapp.overrides import OverrideError, place, remove, undo
-from webapp.page_words import plural
+from webapp.page_words import period, plural
 from webapp.questions import Question, parse_question
 from webapp.services import services
 from webapp.systems import WORDS
@@ -114,7 +114,7 @@ def take_back(override_id: int) -> ResponseReturnValue:
         abort(422, str(error))
     if found is None:
         abort(404, "There is no such override.")
-    flash(f"Removed: the model's forecast of {found.date} counts again.", "success")
+    flash(f"Removed: the model's forecast of {period(found.date)} counts again.", "success")
     return redirect(_asked_back() or url_for("forecasts.show", ri=found.key, _anchor="overrides"), 303)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import isfinite
 from typing import Any, cast, get_args
+from unicodedata import category
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import ColumnElement, func, select
@@ -199,6 +200,8 @@ def _check(wanted: Wanted) -> None:
                             f"{MOST_PERCENT:g} % is, other than 0.")
     if not wanted.comment or len(wanted.comment) > LONGEST_COMMENT:
         raise OverrideError(f"Give a comment of at most {LONGEST_COMMENT} characters, so that others understand it.")
+    if any(category(character) == "Cc" for character in wanted.comment):
+        raise OverrideError("The comment cannot be kept as it is. Leave out its control characters.")
     if not wanted.token or len(wanted.token) > LONGEST_COMMENT:
         raise OverrideError("The form lacks its token; open the page again.")
     if wanted.first > wanted.last:

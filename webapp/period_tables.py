@@ -46,13 +46,15 @@ class PeriodTable:
 
 def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float, back: int = 0,
              stood: pd.Series | None = None,
-             override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found))) -> PeriodTable:
+             override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found)),
+             all_bounds: bool = False) -> PeriodTable:
     """The table of a forecast.
 
     Args:
         back: last periods of the history to begin with.
         stood: units by date of past periods, as they were forecast when each began; None where nothing is known.
         override_words: what overrides of one period do.
+        all_bounds: whether the model's interval stands beside that with overrides.
     """
     history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
     dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
@@ -69,18 +71,16 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
         back) else []
     if back and stood is not None:
         measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
-    measures += [Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")),
-                 Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
+    bounds = [Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
+    measures.append(Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")))
+    if any(period.final is not None for period in periods):
+        measures += _overridden(periods, len(history), override_words, words, bounds if all_bounds else [])
+    else:
+        measures += bounds
     if has_scenario:
         difference = [None] * len(history) + [
             None if period.scenario is None else period.scenario - period.plan for period in periods]
         measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
-    if any(period.final is not None for period in periods):
-        said = [override_words(period.overrides) if period.overrides else "" for period in periods]
-        measures += [Measure("Override", "driver", [None] * len(history) + [(text, text) for text in said], "text"),
-                     Measure("With overrides", "units", ahead("final")),
-                     Measure(f"With overrides {words} from", "bound", ahead("final_lower")),
-                     Measure(f"With overrides {words} to", "bound", ahead("final_upper"))]
     if len(past.history):
         measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
     if all(period.drivers for period in periods):
@@ -89,6 +89,24 @@ def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
                              before[driver.name] + [period.drivers[driver.name] for period in periods], driver.kind)
                      for driver in dataset.drivers]
     return PeriodTable([at.date() for at in dates], len(history), measures)
+
+
+def _overridden(periods: Sequence[Period], back: int, override_words: Callable[[Sequence[Override]], str], words: str,
+                bounds: list[Measure]) -> list[Measure]:
+    """The measures of a forecast with overrides.
+
+    Args:
+        bounds: of the model's interval, where it is shown too.
+    """
+    def ahead(name: str) -> list[Any]:
+        return [None] * back + [getattr(period, name) for period in periods]
+
+    said = [override_words(period.overrides) if period.overrides else "" for period in periods]
+    before = "With overrides " if bounds else ""
+    return [*bounds, Measure("Override", "driver", [None] * back + [(text, text) for text in said], "text"),
+            Measure("With overrides", "units", ahead("final")),
+            Measure(f"{before}{words} from", "bound", ahead("final_lower")),
+            Measure(f"{before}{words} to", "bound", ahead("final_upper"))]
 
 
 def _drivers_then(past: Past, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:

@@ -53,7 +53,7 @@ def choose_password(secret: str, password: str, address: str) -> str | None:
         if link is None:
             return None
         link.used_at, user = now(), link.user
-        user.password = hashed
+        email, user.password = user.email, hashed
         end_sessions(user)
-        record("password set", "user", user.email, by=Actor(user.email, role_of(user), "one-time link", address))
-    return user.email
+        record("password set", "user", email, by=Actor(email, role_of(user), "one-time link", address))
+    return email

@@ -158,13 +158,12 @@ def _beside_known(store: DemandStore, dataset: Dataset, at: RegionItem,
     new = pd.DataFrame([{"date": pd.Timestamp(row.date), "row": number + 1,
                          "demand": np.nan if row.demand is None else row.demand,
                          **{name: row.drivers.get(name) for name in dataset.driver_names}} for number, row in rows])
+    numbers = {driver.name: float for driver in dataset.drivers if driver.kind != "category"}
+    new = new.astype(numbers)
     try:
         known = store.read("demand", at)
         known = known.loc[~known["date"].isin(new["date"]), ["date", "demand", *dataset.driver_names]].assign(row=0)
     except NotInStoreError:
         known = new.iloc[:0]
-    table = pd.concat([known, new], ignore_index=True) if len(known) else new
-    for driver in dataset.drivers:
-        if driver.kind != "category":
-            table[driver.name] = table[driver.name].astype(float)
+    table = pd.concat([known.astype(numbers), new], ignore_index=True) if len(known) else new
     return table.assign(region=at.region, item=at.item)

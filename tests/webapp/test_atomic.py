@@ -19,10 +19,11 @@ from sqlalchemy import Engine, event, select
 from demand_assets.forecasting.model import ForecastModel
 from deploy.services import Services as Servers
 from tests.services import services_or_skip
+from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.test_overrides import part
-from webapp import create_app, overrides
+from webapp import create_app, overrides, users
 from webapp.accounts import create_user
 from webapp.adjusted_demand import Wanted, adjust, remove
 from webapp.app_settings import AppSettings, change_settings
@@ -36,10 +37,7 @@ from webapp.retrain_requests import ask_to_cancel, retry_keys, store
 from webapp.saved_scenarios import archive, by_token, change, create, duplicate, stamp
 from webapp.services import Services
 from webapp.settings import Settings
-from webapp.sign_in_links import choose_password, make_link
-from webapp.tables import ApiToken, AuditEntry, Override, RegionItemRow, Retrain, SavedScenario, User
-from webapp.tokens import make_token, revoke_token
-from webapp.users import change_role, set_active
+from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedScenario
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32
@@ -130,39 +128,6 @@ def undo_newest(_: World) -> None:
     overrides.undo(db.session.scalars(select(Override.batch).order_by(Override.id.desc())).first() or "")
 
 
-def somebody(_: World) -> None:
-    create_user(SOMEBODY, PASSWORD, "planner")
-
-
-def found_somebody() -> User:
-    return db.session.scalars(select(User).where(User.email == SOMEBODY)).one()
-
-
-def choose(world: World) -> None:
-    choose_password(SECRETS[0], "another long password", "127.0.0.1")
-
-
-def with_link(world: World) -> None:
-    somebody(world)
-    SECRETS[:] = [make_link(found_somebody().id)]
-
-
-def token(_: World) -> None:
-    make_token(found_somebody(), "nightly", "viewer")
-
-
-def with_token(world: World) -> None:
-    somebody(world)
-    token(world)
-
-
-def settings_changed(_: World) -> None:
-    change_settings(AppSettings(announcement="Closed on Friday", session_hours=12))
-
-
-SOMEBODY = "somebody@example.com"
-SECRETS: list[str] = []
-"""Of the link that the test made last."""
 CHANGES = {
     "a retrain is asked": Change(retrain),
     "a retrain is cancelled": Change(cancel, before=retrain),
@@ -181,15 +146,19 @@ CHANGES = {
     "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
     "overrides are undone": Change(undo_newest, before=overridden_twice),
-    "a user is created": Change(somebody),
-    "a user gets another role": Change(lambda _: change_role(found_somebody().id, "admin"), before=somebody),
-    "a user is deactivated": Change(lambda _: set_active(found_somebody().id, False), before=with_link),
-    "a link to sign in is made": Change(lambda _: make_link(found_somebody().id), before=with_link),
-    "a password is chosen": Change(choose, before=with_link),
-    "a token is made": Change(token, before=somebody),
-    "a token is revoked": Change(lambda _: revoke_token(db.session.scalars(select(ApiToken.id)).one()),
-                                 before=with_token),
-    "settings are changed": Change(settings_changed, entries=2),
+    "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
+    "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
+    "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),
+    "a user is deactivated": Change(lambda _: accounts.deactivate(), lambda _: accounts.with_a_link()),
+    "a link is replaced": Change(lambda _: accounts.replace_link(), lambda _: accounts.with_a_link()),
+    "a password is chosen by a link": Change(lambda _: accounts.choose(), lambda _: accounts.with_a_link()),
+    "a token is made": Change(lambda _: accounts.token(), lambda _: accounts.two_administrators()),
+    "a token is revoked": Change(lambda _: accounts.revoke(), lambda _: accounts.with_a_token()),
+    "settings are changed": Change(lambda _: change_settings(AppSettings(session_hours=12, token_days=30)), entries=2),
+    "somebody new comes by single sign-on": Change(
+        lambda _: accounts.come_by_single_sign_on(), lambda _: accounts.with_newcomers_let_in()),
+    "somebody is joined by single sign-on": Change(
+        lambda _: accounts.join_by_single_sign_on(), lambda _: accounts.somebody_to_join()),
 }
 """Everything that people change."""
 

@@ -55,3 +55,8 @@ def test_periods_other_than_days(tmp_path: Path, frequency: str, rule: str, hori
     assert page(answered).select_one("[name=change-0-first] option[selected]")["value"] == period  # type: ignore[index]
     changed = [text_of(cell) for cell in page(answered).select("#by-period td strong")]
     assert changed == ["1.8"]
+    override = {"first": period, "last": period, "way": "value", "amount": "25", "comment": "a fair", "token": "a form"}
+    assert post(client, "/overrides", {"ri": ITEM.key, **override}).status_code == 303
+    overridden = page(client.get(f"/forecasts?ri={ITEM.key}"))
+    assert text_of(overridden.h2) == f"{10 * horizon + 15} units in {words}"
+    assert [option["value"] for option in overridden.select("#override-first option")] == options

@@ -150,8 +150,11 @@ def test_a_scenario_is_compared_with_the_models_plan_and_says_so(client: FlaskCl
 
 
 @pytest.mark.parametrize(("fields", "words"), [
-    ({"amount": "much"}, "The amount must be a number, not 'much'"),
-    ({"amount": "nan"}, "The amount must be a number, not 'nan'"),
+    ({"amount": "much"}, "The amount must be a number as 1250 or 12.5, not 'much'"),
+    ({"amount": "nan"}, "The amount must be a number as 1250 or 12.5, not 'nan'"),
+    ({"amount": "1,000"}, "not '1,000'"),
+    ({"amount": "1_000"}, "not '1_000'"),
+    ({"comment": "a\x07b"}, "Leave out its control characters"),
     ({"amount": "-5"}, "a number from 0 to 1e+12 is"),
     ({"first": "tomorrow"}, "The first date must be a date as 2026-01-31, not 'tomorrow'"),
     ({"last": "<b>"}, "The last date must be a date"),

@@ -12,7 +12,6 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_security.signals import reset_password_instructions_sent
 from sqlalchemy import select
 
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, hidden, page, post, signed_in, text_of
@@ -94,11 +93,9 @@ def test_an_address_that_is_known_costs_as_much_as_one_that_is_not(with_mail: Fl
         ask(client, email)
         return time.process_time() - started
 
-    [known, unknown] = [min(seconds(email) for _ in range(2)) for email in (VIEWER, NOBODY)]
+    [known, unknown] = [min(seconds(email) for _ in range(4)) for email in (VIEWER, NOBODY)]
 
-    assert known > unknown / 3
-    assert unknown > known / 3
-    assert reset_password_instructions_sent.has_receivers_for(with_mail)
+    assert known / unknown == pytest.approx(1, abs=0.35)
 
 
 def test_without_a_mail_server_the_page_says_who_helps(anonymous: FlaskClient) -> None:

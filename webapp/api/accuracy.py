@@ -207,6 +207,6 @@ def _measured(found: Accuracy) -> dict[str, Any]:
 
 
 def _told(one: Adjustment) -> AdjustmentTold:
-    return AdjustmentTold(id=one.id, key=one.key, date=one.date, sold=one.sold, units=one.adjusted,  # type: ignore[arg-type]  # parsed
-                          reason=one.reason, made_by=one.made_by, made_at=one.made_at, removed_by=one.removed_by,
-                          removed_at=one.removed_at)
+    return AdjustmentTold.model_validate({
+        "id": one.id, "key": one.key, "date": one.date, "sold": one.sold, "units": one.adjusted, "reason": one.reason,
+        "made_by": one.made_by, "made_at": one.made_at, "removed_by": one.removed_by, "removed_at": one.removed_at})

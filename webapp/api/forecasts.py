@@ -35,6 +35,8 @@ from webapp.api.shapes import (
 )
 from webapp.group_answers import GroupAnswer, group_of
 from webapp.lines import Line
+from webapp.overridden import Overridden, overridden
+from webapp.overrides import open_overrides
 from webapp.questions import Question, parse_question
 from webapp.region_items import pooled_row, rows_of
 from webapp.scenario_form import MOST_CHANGES, parse_scenario
@@ -56,6 +58,7 @@ class ForecastsQuery(Query):
     item: Text = Field("", description="This item in all regions")
     horizon: Horizon = None
     coverage: CoverageArgument = "80"
+    overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
     limit: Annotated[int, Field(ge=1, le=MOST_KEYS, description="At most so many region-items on a page")] = 25
     cursor: Cursor = None
 
@@ -84,9 +87,10 @@ class ForecastAsked(Asked):
 
 
 class ForecastPeriod(Interval):
-    """One period under the plan."""
+    """One period."""
 
     date: Day
+    model: float = Field(description="The model's own forecast; another than `forecast` where it is overridden")
 
 
 class ForecastTold(Named):
@@ -97,6 +101,7 @@ class ForecastTold(Named):
     version: int | None
     notice: str = Field(description="Why it is not the announced version that forecasts; empty when it is")
     total: float = Field(description="Units over the horizon")
+    overrides: int = Field(description="Periods whose forecast a planner overrode, in these numbers")
     assumed: list[str] = Field(description="What was assumed of drivers")
     flags: list[str] = Field(description="Where drivers leave what the model has seen")
     periods: list[ForecastPeriod]
@@ -150,6 +155,7 @@ class TotalsQuery(Query):
     key: Keys = Field([], description="Single region-items")
     horizon: Horizon = None
     coverage: CoverageArgument = "80"
+    overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
 
 
 class TotalsTold(Told):
@@ -159,7 +165,8 @@ class TotalsTold(Told):
     coverage: int
     region_items: int = Field(description="How many are summed")
     missing: int = Field(description="How many have no forecast, and are not in the sum")
-    includes_overrides: bool
+    includes_overrides: bool = Field(description="Whether planners' overrides are in the numbers")
+    overrides: int = Field(description="Periods of region-items that are overridden, in these numbers")
     total: TotalTold
     periods: list[ForecastPeriod]
 
@@ -176,14 +183,18 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
             (RegionItemRow.region, query.region), (RegionItemRow.item, query.item)) if name)))
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
     horizon, coverage = horizon_of(query.horizon), int(query.coverage)
-    pooled = pooled_row()
+    pooled, keys = pooled_row(), [row.key for row in rows]
     unless_known([(row.key, row.production_version, row.outlook_wanted, row.last_date, row.fetch_after)
-                  for row in rows], pooled and pooled.production_version, told_count([row.key for row in rows]))
-    plan = plan_of(services(), rows, horizon).within(coverage / 100) if rows else None
-    return ForecastPage(
-        unit=services().dataset.unit, coverage=coverage, includes_overrides=False, next=following,
-        forecasts=[forecast_told(line, line.plan, coverage) for line in plan.lines] if plan else [],
-        missing=_missing(plan) if plan else [])
+                  for row in rows], pooled and pooled.production_version, told_count(keys),
+                 [one.id for each in open_overrides(keys).values() for one in each])
+    told: dict[str, Any] = {"unit": services().dataset.unit, "coverage": coverage,
+                            "includes_overrides": query.overrides == "true"}
+    if not rows:
+        return ForecastPage(**told, next=following, forecasts=[], missing=[])
+    plan = plan_of(services(), rows, horizon).within(coverage / 100)
+    final = _overridden(plan) if query.overrides == "true" else None
+    return ForecastPage(**told, next=following, missing=_missing(plan), forecasts=[
+        forecast_told(line, line.plan, coverage, final) for line in plan.lines])
 
 
 @bp.post("/forecasts", responses=answers(ScenarioAnswer, 200, 404, 413, 415))
@@ -222,10 +233,13 @@ def get_total(query: TotalsQuery) -> TotalsTold:
     if not question.keys:
         abort(422, "Say of what: with `all=true`, `region`, `item` or `key`.")
     answer, total = _summed(question)
+    final = _overridden(answer) if query.overrides == "true" else None
     return TotalsTold(
         unit=services().dataset.unit, coverage=question.coverage, region_items=len(question.keys),
-        missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing), includes_overrides=False,
-        total=_bounds(total), periods=[_period(period) for period in answer.periods])
+        missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing),
+        includes_overrides=final is not None, overrides=final.count if final else 0,
+        total=_bounds(final.total if final else total),
+        periods=[_period(period) for period in (final or answer).periods])
 
 
 def _summed(question: Question) -> tuple[Answer | GroupAnswer, totals.Bounds]:
@@ -276,16 +290,24 @@ def refuse_changes(errors: Sequence[str], wrong: Sequence[tuple[int, str, str]])
     abort(problem(422, " ".join(errors) or "Some changes cannot be used; `errors` names each.", fields))
 
 
-def forecast_told(line: Line, forecast: Forecast, coverage: int) -> ForecastTold:
-    """One region-item's forecast."""
-    part = forecast.part
+def forecast_told(line: Line, forecast: Forecast, coverage: int, final: Overridden | None = None) -> ForecastTold:
+    """One region-item's forecast; with its overrides where they are given."""
+    part = final.parts[line.row.key] if final else forecast.part
     lower, upper = part.interval(coverage / 100)
     return ForecastTold(
         **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, version=forecast.version,
         notice=line.notice, total=float(part.forecast.sum()), assumed=list(forecast.assumed),
-        flags=list(forecast.flags),
-        periods=[ForecastPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high))
-                 for at, units, low, high in zip(forecast.table["date"], part.forecast, lower, upper, strict=True)])
+        flags=list(forecast.flags), overrides=len(final.open.get(line.row.key, ())) if final else 0,
+        periods=[ForecastPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high),
+                                model=float(own))
+                 for at, units, low, high, own in zip(forecast.table["date"], part.forecast, lower, upper,
+                                                      forecast.part.forecast, strict=True)])
+
+
+def _overridden(answer: Answer | GroupAnswer) -> Overridden:
+    parts = ({key: kept.part for key, kept in answer.kept.items()} if isinstance(answer, GroupAnswer)
+             else {line.row.key: line.plan.part for line in answer.lines})
+    return overridden(parts, answer.periods, answer.coverage)
 
 
 def _missing(plan: Answer) -> list[MissingTold]:
@@ -293,7 +315,11 @@ def _missing(plan: Answer) -> list[MissingTold]:
 
 
 def _period(period: Period) -> ForecastPeriod:
-    return ForecastPeriod(date=period.date, forecast=period.plan, lower=period.lower, upper=period.upper)
+    if period.final is None or period.final_lower is None or period.final_upper is None:
+        return ForecastPeriod(date=period.date, forecast=period.plan, lower=period.lower, upper=period.upper,
+                              model=period.plan)
+    return ForecastPeriod(date=period.date, forecast=period.final, lower=period.final_lower, upper=period.final_upper,
+                          model=period.plan)
 
 
 def _bounds(found: totals.Bounds) -> TotalTold:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from webapp.access import PEOPLE, actor
 from webapp.api.idempotency import answered_once
 from webapp.api.problems import MIMETYPE, PREFIX, problem
-from webapp.limits import refuse_guessers
+from webapp.limits import guesses_too_often
 from webapp.tables import RoleName
 from webapp.tokens import actor_of
 
@@ -109,7 +109,9 @@ def _open_door() -> Response | None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     found = actor_of(secret.strip(), request.remote_addr or "") if scheme.lower() == "bearer" else None
     if found is None:
-        refuse_guessers()
+        if secret and guesses_too_often():
+            return problem(429, "This address sent too many tokens that are not valid. Wait a minute.",
+                           Retry_After="60")
         return problem(401, "Send a valid token: `Authorization: Bearer demand_…`. Your account page makes one.",
                        WWW_Authenticate='Bearer realm="api"')
     g.actor = found

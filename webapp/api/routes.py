@@ -4,12 +4,25 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 
-from webapp.api import accuracy, dataset, document, forecasts, models, region_items, retrains, scenarios, uploads
+from webapp.api import (
+    accuracy,
+    dataset,
+    document,
+    forecasts,
+    models,
+    overrides,
+    region_items,
+    retrains,
+    scenarios,
+    uploads,
+)
 from webapp.api.problems import Problem, wrong_fields
 from webapp.limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             uploads.bp)
+             overrides.bp, uploads.bp)
+for _resource in RESOURCES:
+    limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 
 
 def new_app(name: str) -> OpenAPI:
@@ -21,9 +34,7 @@ def new_app(name: str) -> OpenAPI:
 
 def add_to(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. Only tokens open it, never a session, so that no page elsewhere can use somebody's."""
-    limited = limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)
     for blueprint in RESOURCES:
         csrf.exempt(blueprint)
-        limited(blueprint)
         app.register_api(blueprint)
     app.register_blueprint(document.bp)

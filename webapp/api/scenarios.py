@@ -44,6 +44,7 @@ class ScenarioAsked(Selected):
     description: Annotated[str, Field(max_length=LONGEST_DESCRIPTION)] = ""
     horizon: Annotated[int | None, Field(strict=True, ge=1, le=400)] = None
     changes: Annotated[list[ScopedChange], Field(min_length=1, max_length=MOST_CHANGES)]
+    private: Annotated[bool, Field(strict=True)] = Field(False, description="Whether only its creator finds it")
 
 
 class ArchiveAsked(Asked):
@@ -195,7 +196,7 @@ def create_scenario(body: ScenarioAsked) -> Response:
         refuse_changes([*editor.errors, *editor.form.errors], [
             (row.number, name, words) for row in editor.form.rows for name, words in row.errors.items()])
     token = once_token()
-    if create(token, editor.name, editor.description, editor.asked, actor().email):
+    if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=body.private):
         compute_or_want(services(), token)
     return _created(token)
 
@@ -253,9 +254,9 @@ def duplicate_scenario(path: TokenPath) -> Response:
 
 
 def _scenario(token: str) -> SavedScenario:
-    """The scenario, unless it is another's private one, which nobody else learns of."""
+    """The scenario; another's private one is as if it never was."""
     found = by_token(token)
-    if found is None or (found.is_private and found.created_by != actor().email):
+    if found is None:
         abort(404, "There is no scenario of this token. The list shows all there are.")
     return found
 

@@ -1,5 +1,6 @@
 """Uploads of demand and of planned drivers, where the dataset takes them."""
 
+import logging
 from typing import Annotated
 
 from flask import Response
@@ -14,6 +15,8 @@ from webapp.uploaded import UploadRow, WrongRowsError, upload
 
 bp = resource("uploads", "Demand and planned drivers, uploaded where the dataset's source allows it. All rows of a "
                          "request are stored, or none.")
+log = logging.getLogger(__name__)
+
 MOST_ROWS = 10_000
 MOST_TOLD = 200
 """Wrong rows that an answer tells of."""
@@ -81,6 +84,10 @@ def _stored(rows: list[UploadRow]) -> UploadTold | Response:
         found = upload(services(), rows)
     except NoUploadsError as error:
         return problem(409, str(error))
+    except OSError as error:
+        log.error("an upload could not be stored: %s", error)
+        return problem(503, "Nothing was stored: the demand store or the folder of uploads cannot be reached now. The "
+                            "log of the web app says why; send it again later.")
     except WrongRowsError as error:
         more = f" The first {MOST_TOLD} are told." if len(error.rows) > MOST_TOLD else ""
         return problem(422, f"Nothing was stored: {len(error.rows)} values cannot be used; `errors` names each.{more}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from flask import Flask
@@ -31,11 +32,14 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
+from webapp.access import Actor
 from webapp.database import db, now, writing
+from webapp.overridden import parts_ahead
+from webapp.overrides import Wanted, place
 from webapp.retrain_requests import store
 from webapp.services import Services
 from webapp.systems import note
-from webapp.tables import RegionItemRow, SystemState, User
+from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, SystemState, User
 from webapp.tokens import make_token
 
 REFUSED = pd.DataFrame({
@@ -100,12 +104,26 @@ def fill(background: Background, model: ForecastModel) -> None:
         for name in ("dagster", "mlflow", "store", "sync"):
             note(name, True)
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
+        override_some()
         with writing():
             for place, each in enumerate(REGION_ITEMS):
                 row = db.session.get_one(RegionItemRow, each.key)
                 row.drift, row.drifted = place / 50, "price"
             for state in db.session.scalars(select(SystemState)):
                 state.checked_at = now() + timedelta(hours=1)  # no background process runs here to note them again
+
+
+def override_some() -> None:
+    """Overrides of the kettle: of days ahead, and of a known one for which it can be told whether that helped."""
+    place(Wanted(date(2026, 8, 1), date(2026, 8, 7), "percent", 25.0, "school begins", "a form"),
+          parts_ahead([KETTLE.key]), Actor(EMAIL, "planner", "browser"))
+    units = np.array([[20.0], [15.0], [25.0], [18.0]], dtype="<f4")
+    with writing():
+        db.session.add(ArchivedForecast(key=KETTLE.key, origin="2026-07-29", made_at=now(), served_by="1",
+                                        content=units.tobytes()))
+        db.session.add(Override(batch="b", key=KETTLE.key, date="2026-07-30", way="value", amount=40.0,
+                                comment="a large order", made_by=EMAIL, made_at=now() - timedelta(days=1)))
+        db.session.merge(Outlook(key=KETTLE.key, made_at=now(), origin="2026-07-30", served_by="1", content=b""))
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ SCREENS = (
     Screen("overview without a match", "/?q=nobody"),
     Screen("forecasts", "/forecasts"),
     Screen("forecast", of(KETTLE, "/forecasts"), has_chart=True),
+    Screen("overrides", "/overrides"),
+    Screen("scores of overrides", "/overrides/helped"),
     Screen("retrains", "/retrains"),
     Screen("retrain", "/retrains/1"),
     Screen("data by rule", "/data"),

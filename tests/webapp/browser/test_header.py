@@ -36,7 +36,8 @@ def test_escape_closes_the_suggestions_and_goes_back_to_the_field(page: Page) ->
     expect(page.get_by_label("Go to a region or item")).to_be_focused()
 
 
-@pytest.mark.parametrize(("key", "heading"), [("o", "Overview"), ("f", "Forecasts"), ("r", "Retrains"), ("d", "Data")])
+@pytest.mark.parametrize(("key", "heading"), [
+    ("o", "Overview"), ("f", "Forecasts"), ("v", "Overrides"), ("r", "Retrains"), ("d", "Data")])
 def test_two_keys_lead_to_each_screen(page: Page, key: str, heading: str) -> None:
     page.goto("/account")
     page.keyboard.press("g")

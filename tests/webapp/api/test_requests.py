@@ -1,0 +1,266 @@
+"""What holds for every operation: tokens, problems, pages, ETags, idempotency, limits, the document."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from sqlalchemy import select
+
+from tests.webapp.api.attack import attack, attacked_app
+from tests.webapp.api.conftest import KETTLES, Program, problem_of, token_for
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, settings_in
+from webapp import create_app
+from webapp.database import db, now, writing
+from webapp.tables import Answered, ApiToken, Retrain
+from webapp.tokens import revoke_token
+
+
+class TestTokens:
+    def test_a_token_says_whose_it_is(self, planning: Program) -> None:
+        assert planning.told("/me") == {"email": "planner@example.com", "role": "planner",
+                                        "via": "token planner's program"}
+
+    def test_without_one_it_is_said_how_to_send_it(self, app: Flask) -> None:
+        response = app.test_client().get("/api/v1/me")
+
+        assert "Authorization: Bearer" in problem_of(response, 401)["detail"]
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+    def test_a_revoked_one_opens_nothing(self, app: Flask, viewing: Program) -> None:
+        with app.app_context():
+            revoke_token(db.session.scalars(select(ApiToken.id)).one())
+
+        problem_of(viewing.get("/me"), 401)
+
+    def test_one_that_may_less_is_told_who_may(self, viewing: Program) -> None:
+        assert "planners" in problem_of(viewing.post("/retrains", {"all": True}), 403)["detail"]
+
+    def test_no_answer_sets_a_cookie(self, viewing: Program) -> None:
+        assert "Set-Cookie" not in viewing.get("/me").headers
+
+    def test_those_who_guess_are_stopped(self, app: Flask) -> None:
+        client = app.test_client()
+        answers = [client.get("/api/v1/me", headers={"Authorization": f"Bearer demand_{number:043}"}).status_code
+                   for number in range(70)]
+
+        assert answers[:60] == [401] * 60
+        assert answers[-1] == 429
+
+
+class TestProblems:
+    @pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/region-items/north%7Cnothing", 404),
+                                                  ("/region-items?limit=0", 422), ("/region-items?sort=key", 422)])
+    def test_what_is_wrong_is_told_as_a_problem(self, viewing: Program, path: str, status: int) -> None:
+        assert problem_of(viewing.get(path), status)["detail"]
+
+    def test_the_wrong_method_names_the_right_ones(self, viewing: Program) -> None:
+        response = viewing.ask("PUT", "/region-items")
+
+        problem_of(response, 405)
+        assert {"GET", "HEAD", "OPTIONS"} == response.allow
+
+    def test_each_wrong_field_is_named(self, planning: Program) -> None:
+        response = planning.post("/forecasts", {"keys": [KETTLE.key], "horizon": 0, "changes": [
+            {"driver": "price", "action": "percent", "value": "much", "first": "2026-07-01", "last": 5}], "more": 1})
+
+        assert {one["path"] for one in problem_of(response, 422)["errors"]} == {
+            "body.horizon", "body.changes.0.last", "body.more"}
+
+    def test_what_a_scenario_cannot_have_is_named_too(self, planning: Program) -> None:
+        response = planning.post("/forecasts", {"keys": [KETTLE.key], "changes": [
+            {"driver": "price", "action": "percent", "value": "much", "first": "2026-07-01", "last": "2026-07-02"}]})
+
+        assert problem_of(response, 422)["errors"][0]["path"] == "body.changes.0.value"
+
+    @pytest.mark.parametrize(("body", "kind", "status"), [
+        (b"{}", "text/plain", 415), (b"{", "application/json", 400), (b"[]", "application/json", 422),
+        (b'{"all": NaN}', "application/json", 400), (b"[" * 100_000, "application/json", 400),
+        (b'"{}"', "application/json", 422), (b"\xff", "application/json", 400)])
+    def test_a_body_that_is_no_json_object_is_refused(self, app: Flask, planning: Program, body: bytes, kind: str,
+                                                      status: int) -> None:
+        response = app.test_client().post("/api/v1/retrains", data=body, content_type=kind, headers={
+            "Authorization": f"Bearer {planning.token}"})
+
+        problem_of(response, status)
+
+    def test_too_much_is_refused(self, app: Flask, planning: Program) -> None:
+        response = app.test_client().post(
+            "/api/v1/retrains", data=b" " * 8_000_001, content_type="application/json",
+            headers={"Authorization": f"Bearer {planning.token}"})
+
+        problem_of(response, 413)
+
+    def test_pages_keep_their_error_pages(self, client: FlaskClient) -> None:
+        assert client.get("/nothing").mimetype == "text/html"
+
+
+class TestPages:
+    def test_all_are_found_once_page_by_page(self, viewing: Program) -> None:
+        keys, cursor = [], ""
+        while cursor is not None:
+            page = viewing.told(f"/region-items?limit=7{cursor and '&cursor=' + cursor}")
+            assert len(page["region_items"]) <= 7
+            keys += [one["key"] for one in page["region_items"]]
+            cursor = page["next"]
+
+        assert keys == sorted(one.key for one in REGION_ITEMS)
+
+    def test_what_comes_in_between_hides_and_repeats_nothing(self, app: Flask, planning: Program) -> None:
+        for number in range(3):
+            planning.post("/retrains", {"keys": [REGION_ITEMS[number].key]})
+        first = planning.told("/retrains?limit=2")
+        planning.post("/retrains", {"keys": [REGION_ITEMS[5].key]})
+
+        second = planning.told(f"/retrains?limit=2&cursor={first['next']}")
+
+        assert [one["id"] for one in first["retrains"] + second["retrains"]] == [3, 2, 1]
+        assert second["next"] is None
+
+    @pytest.mark.parametrize("cursor", ["abc", "WyJ4IiwgMV0", "bnVsbA", "____"])
+    def test_a_made_up_cursor_is_refused(self, viewing: Program, cursor: str) -> None:
+        assert "cursor" in problem_of(viewing.get(f"/region-items?cursor={cursor}"), 422)["detail"]
+
+    def test_a_cursor_of_other_filters_is_refused(self, viewing: Program) -> None:
+        cursor = viewing.told("/region-items?limit=2")["next"]
+
+        assert "filters" in problem_of(viewing.get(f"/region-items?q=kettle&cursor={cursor}"), 422)["detail"]
+
+
+class TestETags:
+    @pytest.mark.parametrize("path", ["/region-items", KETTLES, f"{KETTLES}/demand", "/forecasts?key=north%7Ckettle",
+                                      "/retrains", "/scenarios"])
+    @pytest.mark.parametrize("encoding", ["identity", "gzip"])
+    def test_what_is_known_is_not_sent_again(self, viewing: Program, path: str, encoding: str) -> None:
+        tag = viewing.get(path, Accept_Encoding=encoding).headers["ETag"]
+
+        again = viewing.get(path, If_None_Match=tag, Accept_Encoding=encoding)
+
+        assert (again.status_code, again.data) == (304, b"")
+
+    def test_a_change_is_told(self, planning: Program) -> None:
+        planning.post("/retrains", {"keys": [KETTLE.key]})
+        tag = planning.get("/retrains/1").headers["ETag"]
+        planning.post("/retrains/1/cancel")
+
+        response = planning.get("/retrains/1", If_None_Match=tag)
+
+        assert response.status_code == 200
+        assert response.json["state"] == "cancelled"
+
+    def test_a_new_model_changes_the_forecasts(self, viewing: Program, request: pytest.FixtureRequest) -> None:
+        tag = viewing.get("/forecasts?key=north%7Ckettle").headers["ETag"]
+        request.getfixturevalue("trained")
+
+        response = viewing.get("/forecasts?key=north%7Ckettle", If_None_Match=tag)
+
+        assert response.status_code == 200
+        assert response.json["forecasts"][0]["version"] == 3
+
+
+class TestIdempotency:
+    ASKED = {"keys": [KETTLE.key], "reason": "the prices changed"}  # noqa: RUF012  # nobody changes it
+
+    def test_the_same_again_starts_nothing_and_gets_the_same_answer(self, app: Flask, planning: Program) -> None:
+        first = planning.post("/retrains", self.ASKED, Idempotency_Key="a-key-of-mine")
+        second = planning.post("/retrains", self.ASKED, Idempotency_Key="a-key-of-mine")
+
+        assert (first.status_code, second.status_code) == (202, 202)
+        assert first.json == second.json
+        assert second.headers["Location"] == first.headers["Location"]
+        assert second.headers["Idempotency-Replayed"] == "true"
+        with app.app_context():
+            assert db.session.query(Retrain).count() == 1
+
+    def test_the_key_of_another_request_is_refused(self, planning: Program) -> None:
+        planning.post("/retrains", self.ASKED, Idempotency_Key="a-key-of-mine")
+
+        response = planning.post("/retrains", {"keys": [ODD.key]}, Idempotency_Key="a-key-of-mine")
+
+        assert "another request" in problem_of(response, 422)["detail"]
+
+    def test_keys_of_two_people_do_not_meet(self, planning: Program, ruling: Program) -> None:
+        planning.post("/retrains", self.ASKED, Idempotency_Key="a-key-of-mine")
+
+        assert ruling.post("/retrains", {"keys": [ODD.key]}, Idempotency_Key="a-key-of-mine").status_code == 202
+
+    def test_at_the_same_moment_it_is_done_once(self, app: Flask, planning: Program) -> None:
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: planning.post("/retrains", self.ASKED, Idempotency_Key="one-for-all"),
+                                    range(6)))
+
+        assert {answer.status_code for answer in answers} <= {202, 409}
+        assert len({answer.text for answer in answers if answer.status_code == 202}) == 1
+        with app.app_context():
+            assert db.session.query(Retrain).count() == 1
+
+    def test_one_that_was_cut_off_is_carried_out_once_when_it_is_sent_again(self, app: Flask,
+                                                                            planning: Program) -> None:
+        planning.post("/retrains", self.ASKED, Idempotency_Key="cut-off-here")
+        with app.app_context(), writing():  # as if the process had died before it noted the answer
+            answered = db.session.query(Answered).one()
+            answered.status, answered.at = 0, now() - timedelta(minutes=3)
+
+        again = planning.post("/retrains", self.ASKED, Idempotency_Key="cut-off-here")
+
+        assert (again.status_code, again.json["id"]) == (202, 1)
+
+    def test_what_was_refused_may_be_tried_again(self, planning: Program) -> None:
+        planning.post("/retrains", self.ASKED)
+        problem_of(planning.post("/retrains", self.ASKED, Idempotency_Key="again-and-again"), 409)
+        planning.post("/retrains/1/cancel")
+
+        assert planning.post("/retrains", self.ASKED, Idempotency_Key="again-and-again").status_code == 202
+
+    def test_a_key_that_cannot_be_one_is_refused(self, planning: Program) -> None:
+        assert "8 to 200" in problem_of(planning.post("/retrains", self.ASKED, Idempotency_Key="short"), 422)["detail"]
+
+
+def test_a_token_that_asks_too_often_is_told_when_to_go_on(tmp_path: Path) -> None:
+    app = attacked_app(tmp_path)
+    slow = create_app(settings_in(tmp_path).model_copy(update={"web_api_per_minute": 3}))
+    mine, other = Program(slow, token_for(app, "viewer")), Program(slow, token_for(app, "planner"))
+
+    assert [mine.get("/me").status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = mine.get("/dataset")
+
+    assert problem_of(refused, 429)["detail"]
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert other.get("/me").status_code == 200
+
+
+class TestDocument:
+    def test_it_is_a_document_of_openapi_3_1(self, anonymous: FlaskClient) -> None:
+        document = anonymous.get("/api/v1/openapi.json").json
+
+        validate(document, cls=OpenAPIV31SpecValidator)
+        assert document["openapi"].startswith("3.1")
+        assert all("$defs" not in schema for schema in document["components"]["schemas"].values())
+
+    def test_every_operation_names_its_role_answer_and_problems(self, anonymous: FlaskClient) -> None:
+        document = anonymous.get("/api/v1/openapi.json").json
+
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                assert operation["x-role"] in ("viewer", "planner", "admin")
+                assert operation["summary"]
+                assert {"401", "403", "422", "429"} <= operation["responses"].keys()
+
+    def test_its_page_draws_it_from_the_apps_own_files(self, viewer: FlaskClient) -> None:
+        response = viewer.get("/api")
+
+        assert "vendor/swagger-ui-bundle.js" in response.text
+        assert "http" not in {part.split(":")[0] for part in response.headers["Content-Security-Policy"].split()}
+        assert "script-src 'self';" in response.headers["Content-Security-Policy"]
+
+
+def test_no_generated_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
+    report = attack(attacked_app(tmp_path), 400, 20260701)
+
+    assert not report.failures, str(report)
+    assert report.cases.total() >= 400
+    assert {role for role, _ in report.cases} == {"viewer", "planner", "admin"}
+    assert {200, 202, 403, 404, 422} <= {status for _, status in report.cases}
