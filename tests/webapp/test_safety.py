@@ -77,13 +77,13 @@ class TestCookies:
 
 
 def sign_in_cookies(client: FlaskClient, **more: str) -> list[str]:
-    """The session's cookie and the one that remembers."""
+    """All that a browser is given by somebody who wants to stay signed in."""
     token = hidden(page(client.get("/sign-in", **more)), "csrf_token")  # type: ignore[arg-type]
     response = client.post("/sign-in", data={"email": EMAIL, "password": PASSWORD, "remember": "y",
                                              "csrf_token": token}, headers={"Referer": "https://shop.example/sign-in"},
                            **more)  # type: ignore[arg-type]
     cookies = response.headers.getlist("Set-Cookie")
-    assert {cookie.split("=")[0] for cookie in cookies} == {"demand_shop", "demand_shop_remember"}
+    assert "demand_shop" in {cookie.split("=")[0] for cookie in cookies}
     return cookies
 
 
