@@ -105,8 +105,10 @@ def _sheet(content: bytes, name: str) -> list[list[str]]:
             raise PlanFileError(f"{name} holds {unpacked / 1e6:.0f} MB once unpacked; at most {MOST_UNPACKED / 1e6:g} "
                                 "MB are read.")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        return [[_cell(value) for value in row] for row in _rows(book.worksheets[0].iter_rows(
+        rows = [[_cell(value) for value in row] for row in _rows(book.worksheets[0].iter_rows(
             values_only=True, max_col=MOST_COLUMNS + 1), name)]
+        width = max((place for row in rows for place, cell in enumerate(row, 1) if cell), default=0)
+        return [row[:width] for row in rows]  # each was filled up to the last column that is read
     except PlanFileError:
         raise
     except _BROKEN as error:
