@@ -96,7 +96,7 @@ class TestScenario:
 
         told = page.locator("#plan-errors")
         expect(told).to_contain_text("3 cells of the plan cannot be used")
-        expect(told.locator("tbody th")).to_have_text(["3", "4", "5"])
+        expect(told.locator("tbody th")).to_have_text(["Line 3", "Line 4", "Line 5"])
         told.get_by_role("button", name=re.compile("Use the 1 good row")).click()
         expect(page.locator("main")).to_contain_text("of which the scenario changes 1", timeout=30_000)
         page.close()
