@@ -71,7 +71,7 @@ HOSTILE = {
     "empty": "",
     "words": "null",
 }
-SECONDS, SEED = int(os.environ.get("HOSTILE_SECONDS", "40")), int(os.environ.get("HOSTILE_SEED", "20261123"))
+SECONDS, SEED = int(os.environ.get("HOSTILE_SECONDS", "20")), int(os.environ.get("HOSTILE_SEED", "20261123"))
 """The attack ends then, however many cases are left; the seed says in which order they come."""
 STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "/totals", "/heat-map", "/scenarios",
           "/scenarios/new?ri=north%7Ckettle&change-0-driver=price", "/retrains", "/retrains/1", "/retrains/2",
