@@ -54,7 +54,7 @@ def held() -> list[tuple[str, str, str, float, str]]:
 
 
 def log() -> list[AuditEntry]:
-    return list(db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+    return list(db.session.scalars(select(AuditEntry).where(AuditEntry.kind == "override").order_by(AuditEntry.id)))
 
 
 def test_a_percent_is_made_for_each_region_item_and_day_with_one_entry_in_the_log() -> None:

@@ -64,7 +64,7 @@ def test_somebody_new_chooses_a_password_by_a_link_that_works_once(
     assert link.rsplit("/", 1)[1] not in admin.get("/admin/users").text
 
 
-@pytest.mark.parametrize("email", ["nonsense", "", f"{'x' * 260}@example.com", EMAIL.upper(), "a@b\x00c"])
+@pytest.mark.parametrize("email", ["nonsense", "", f"{'x' * 260}@example.com", EMAIL.upper(), "a@b\x01c"])
 def test_an_address_that_is_none_or_taken_is_refused_with_the_reason(admin: FlaskClient, email: str) -> None:
     response = post(admin, "/admin/users/new", {"email": email, "role": "viewer"}, "/admin/users/new")
 
