@@ -1,7 +1,6 @@
 """Planners on the real pages: the morning, a price for many items, a retrain, a roll back, a bad plan, day one."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -138,11 +137,12 @@ class TestModels:
         expect(page.locator("#model .badge").first).to_have_text(f"production {chosen.group()}")
 
 
-def test_the_first_start_tells_how_far_it_is_and_fills_by_itself(tmp_path: Path, browser: Browser,
-                                                                 products: list[Product]) -> None:
+def test_the_first_start_tells_how_far_it_is_and_fills_by_itself(
+        tmp_path_factory: pytest.TempPathFactory, browser: Browser, products: list[Product]) -> None:
     for other in products:
         other.clean_up()
-    product = Product(write_tiny_dataset(tmp_path), tmp_path / "state")
+    folder = tmp_path_factory.mktemp("first")  # short: a socket's address has 107 characters
+    product = Product(write_tiny_dataset(folder), folder / "state")
     products.append(product)
     link = product.start().wait_for(r"make the first one at (http://\S+)").group(1)
     page = browser.new_context(base_url=product.url).new_page()
