@@ -12,6 +12,8 @@ from deploy.settings import PROJECT, RunSettings
 
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
+LONGEST_FOLDER = 75
+"""Bytes of a folder's name, with which that of a socket in it is sure to fit."""
 DRAIN_SECONDS = 40
 """How long `make run` waits for its own worker's runs when it stops; what is cut off then is started again."""
 
@@ -140,6 +142,13 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
     return inherited | threads | own
 
 
+def _socket(folder: Path) -> str:
+    """Where the process runner listens, in its folder. It makes the name absolute, for which the system has room for
+    some 100 bytes only; by way of its current folder, which Linux has, any folder does."""
+    is_short = len(os.fsencode(folder)) <= LONGEST_FOLDER
+    return "supervisor.sock" if is_short else "/proc/self/cwd/supervisor.sock"
+
+
 def runner_settings(settings: RunSettings, folders: Folders) -> str:
     """The process runner's settings file; nothing starts by itself, the launcher starts each when its time comes."""
     # Relative to the runner's folder: supervisor reads a log's path as a format, twice.
@@ -155,7 +164,7 @@ pidfile = supervisord.pid
 childlogdir = {logs}
 
 [unix_http_server]
-file = supervisor.sock
+file = {_socket(folders.run)}
 chmod = 0700
 
 [supervisorctl]

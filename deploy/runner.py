@@ -20,6 +20,7 @@ class Runner:
     """Supervisor in a session of its own, so that a Ctrl-C in the terminal reaches the launcher only.
 
     The current folder must be ``folder``: a socket's path may be too long for the system, its bare name never is.
+    ``processes.runner_settings`` sees to the same for supervisor.
     """
 
     def __init__(self, folder: Path, settings: str, environment: dict[str, str]) -> None:

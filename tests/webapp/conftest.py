@@ -268,6 +268,16 @@ def background(app: Flask, dagster: FakeDagster, registry: FakeRegistry) -> Back
     return Background(app, dagster, registry)
 
 
+@pytest.fixture
+def three(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    """Versions 1 to 3 of the kettles' model; 3 is in production."""
+    for version in (1, 2, 3):
+        registry.promote(KETTLE, model)
+        background.journal(Entry(KETTLE, "trained", numbers={"version": version, "wape": 0.2}),
+                           Entry(KETTLE, "promoted", reason="better", numbers={"version": version}))
+    background.watch(sweep=True)
+
+
 def page(response: TestResponse) -> BeautifulSoup:
     return BeautifulSoup(response.data, "html.parser")
 

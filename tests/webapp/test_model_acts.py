@@ -5,7 +5,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.registry import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, Background, hidden, page, post, text_of
@@ -15,16 +14,6 @@ from webapp.sync import RegistryLoop
 from webapp.tables import ModelAct, RegionItemRow
 
 HERE = "/models/region-item?ri=north%7Ckettle"
-
-
-@pytest.fixture
-def three(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
-    """Versions 1 to 3 of the kettles' model; 3 is in production."""
-    for version in (1, 2, 3):
-        registry.promote(KETTLE, model)
-        background.journal(Entry(KETTLE, "trained", numbers={"version": version, "wape": 0.2}),
-                           Entry(KETTLE, "promoted", reason="better", numbers={"version": version}))
-    background.watch(sweep=True)
 
 
 def form(kind: str, version: int | None = None) -> str:

@@ -9,10 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
-from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, VIEWER, Background
-from tests.webapp.fakes import FakeRegistry
+from tests.webapp.conftest import ADMIN, EMAIL, VIEWER
 from webapp.database import db
 from webapp.tables import RoleName, User
 from webapp.tokens import make_token
@@ -71,16 +68,6 @@ def planning(app: Flask) -> Program:
 @pytest.fixture
 def ruling(app: Flask) -> Program:
     return Program(app, token_for(app, "admin"))
-
-
-@pytest.fixture
-def trained(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
-    """Versions 1 to 3 of the kettles' model; 3 is in production."""
-    for version in (1, 2, 3):
-        registry.promote(KETTLE, model)
-        background.journal(Entry(KETTLE, "trained", numbers={"version": version, "wape": 0.2}),
-                           Entry(KETTLE, "promoted", reason="better", numbers={"version": version}))
-    background.watch(sweep=True)
 
 
 def problem_of(response: TestResponse, status: int) -> dict[str, Any]:

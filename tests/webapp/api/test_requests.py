@@ -153,7 +153,7 @@ class TestETags:
 
     def test_a_new_model_changes_the_forecasts(self, viewing: Program, request: pytest.FixtureRequest) -> None:
         tag = viewing.get("/forecasts?key=north%7Ckettle").headers["ETag"]
-        request.getfixturevalue("trained")
+        request.getfixturevalue("three")
 
         response = viewing.get("/forecasts?key=north%7Ckettle", If_None_Match=tag)
 

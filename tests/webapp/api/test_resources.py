@@ -53,7 +53,7 @@ class TestForecasts:
         assert answer["scenario"]["forecast"] == pytest.approx(sum(parts))
         assert [len(one["plan"]["periods"]) for one in answer["region_items"]] == [7, 7]
 
-    @pytest.mark.usefixtures("trained")
+    @pytest.mark.usefixtures("three")
     def test_a_lower_price_sells_more(self, planning: Program) -> None:
         answer = planning.post("/forecasts", {"keys": [KETTLE.key], "changes": [CUT]}).json
 
@@ -107,7 +107,7 @@ class TestRetrains:
         assert planning.post("/retrains", {"items": ["kettle"]}).json["left_out"] == [KETTLE.key]
         assert "retrain 1" in problem_of(planning.post("/retrains", {"keys": [KETTLE.key]}), 409)["detail"]
 
-    @pytest.mark.usefixtures("trained")
+    @pytest.mark.usefixtures("three")
     def test_a_pinned_version_is_asked_about(self, planning: Program, ruling: Program, background: Background) -> None:
         ruling.post(f"{KETTLES}/acts", {"kind": "pin", "version": 3, "reason": "it is good"})
         background.act()
@@ -118,7 +118,7 @@ class TestRetrains:
         assert planning.post("/retrains", {"keys": [KETTLE.key], "pinned": "include"}).status_code == 202
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("three")
 class TestModels:
     def test_versions_stand_newest_first(self, viewing: Program) -> None:
         told = viewing.told(f"{KETTLES}/versions?limit=2")
