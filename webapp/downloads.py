@@ -63,7 +63,7 @@ class _Found:
     @classmethod
     def of(cls, question: Question) -> "_Found":
         if question.is_large:
-            return cls(question, group_of(question.keys, question.horizon, question.coverage / 100),
+            return cls(question, group_of(question.keys, services().dataset, question.horizon, question.coverage / 100),
                        ScenarioForm([], [], ()))
         _, answer, form, status = answer_to(question, request.args)
         if status != 200:

@@ -202,8 +202,8 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
 
 def _grouped(question: Question, **more: Any) -> str:
     """The page of a group that is read from the outlooks."""
-    answer = group_of(question.keys, question.horizon, question.coverage / 100)
     dataset = services().dataset
+    answer = group_of(question.keys, dataset, question.horizon, question.coverage / 100)
     is_whole = question.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
     found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
                        answer.coverage)
@@ -214,8 +214,8 @@ def _grouped(question: Question, **more: Any) -> str:
         last_year=last_year_of(question.fields) if is_whole else None, query=question.query(), page_size=PAGE_SIZE,
         found=found, included=included,
         most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
-        chart=chart_of(periods, answer.past, dataset, answer.coverage) if answer.kept else {},
-        table=table_of(periods, answer.past, dataset, answer.coverage,
+        chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
+        table=table_of(periods, answer.past, dataset, answer.coverage, question.horizon if question.past else 0,
                        override_words=override_words) if answer.kept else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting import totals
+from demand_assets.forecasting.dataset import Dataset
 from webapp.answers import Period
+from webapp.kept_pasts import GroupPast, past_of_group
 from webapp.outlooks import Kept, outlooks_of
 from webapp.pasts import Past
 from webapp.region_items import rows_by_key
@@ -34,16 +36,26 @@ class GroupAnswer:
     kept: dict[str, Kept]
     """Key -> outlook over the horizon; those that are not made yet are missing."""
     coverage: float
+    dataset: Dataset
+
+    @cached_property
+    def _known(self) -> GroupPast:
+        return past_of_group(list(self.kept), self.dataset)
+
+    @property
+    def past(self) -> Past:
+        """What was sold, without the marks of drivers."""
+        return self._known.past
+
+    @property
+    def backtest(self) -> pd.Series | None:
+        """Units by date that the models forecast of past windows; None where they share no date."""
+        return self._known.backtest
 
     @property
     def missing(self) -> int:
         """Region-items without an outlook yet."""
         return self.size - len(self.kept)
-
-    @property
-    def past(self) -> Past:
-        """Nothing: the history of so many is not read on a page."""
-        return Past(pd.DataFrame({"date": pd.DatetimeIndex([]), "demand": pd.Series([], dtype=float)}))
 
     @cached_property
     def periods(self) -> list[Period]:
@@ -70,10 +82,10 @@ class GroupAnswer:
         return [GroupLine(rows[key], units, self.kept[key].served_by) for key, units in found]
 
 
-def group_of(keys: Sequence[str], horizon: int, coverage: float) -> GroupAnswer:
+def group_of(keys: Sequence[str], dataset: Dataset, horizon: int, coverage: float) -> GroupAnswer:
     """The group's forecast over the first ``horizon`` periods of each outlook."""
     return GroupAnswer(len(keys), {key: replace(each, part=_first(each.part, horizon))
-                                   for key, each in outlooks_of(keys).items()}, coverage)
+                                   for key, each in outlooks_of(keys).items()}, coverage, dataset)
 
 
 def _first(part: totals.Part, horizon: int) -> totals.Part:

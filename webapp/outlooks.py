@@ -19,8 +19,10 @@ from demand_assets.forecasting.trailing import Floats
 from webapp.apart import do_apart
 from webapp.archive import PastForecast, keep_forecast, past_forecasts
 from webapp.database import db, now, writing
+from webapp.kept_pasts import pack
 from webapp.lines import Line, line_of
 from webapp.outlook_facts import forget_monitored, tell_accuracy, tell_demand, tell_moves
+from webapp.pasts import backtest_of
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.tables import Outlook, RegionItemRow
@@ -137,7 +139,9 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     tell_accuracy(row, made.past, made.history)
     tell_demand(row, part, made.history, dataset)
     db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
-                             unusual=Unusual.of(made.history, dataset).to_json()))
+                             unusual=Unusual.of(made.history, dataset).to_json(),
+                             past=pack(made.history, backtest_of([made.line], dataset), made.line.plan.origin,
+                                       dataset)))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     total = over_all([part])
     row.outlook_total, row.outlook_lower, row.outlook_upper = total.forecast, total.lower, total.upper

@@ -105,9 +105,10 @@ def overridden(parts: Mapping[str, Part], periods: Sequence[Period], coverage: f
 def parts_ahead(keys: Sequence[str]) -> dict[str, Part]:
     """Key -> the model's forecast over the whole horizon, as the forecast page of the selection shows it; region-items
     without one are left out."""
+    dataset = services().dataset
     if len(keys) > MOST_REGION_ITEMS:
-        return {key: kept.part for key, kept in group_of(keys, services().dataset.horizon, 0.8).kept.items()}
-    plan = plan_of(services(), rows_of(keys), services().dataset.horizon)
+        return {key: kept.part for key, kept in group_of(keys, dataset, dataset.horizon, 0.8).kept.items()}
+    plan = plan_of(services(), rows_of(keys), dataset.horizon)
     return {line.row.key: line.plan.part for line in plan.lines}
 
 

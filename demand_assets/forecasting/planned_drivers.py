@@ -11,6 +11,7 @@ from demand_assets.forecasting.dataset import Dataset, Driver
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
+_STEPS = {"D": "D", "W": "7D", "M": "MS"}
 
 
 def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -63,9 +64,12 @@ def _stretched(values: Values, periods: int) -> Values:
 
 def period_range(first: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
     """So many consecutive periods from the first: days, weeks on the first's weekday, or months."""
-    if frequency == "M":
-        return pd.date_range(first, periods=periods, freq="MS")
-    return pd.date_range(first, periods=periods, freq="D" if frequency == "D" else "7D")
+    return pd.date_range(first, periods=periods, freq=_STEPS[frequency])
+
+
+def periods_until(last: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
+    """So many consecutive periods up to the last."""
+    return pd.date_range(end=last, periods=periods, freq=_STEPS[frequency])
 
 
 def _as_stored(driver: Driver) -> float | str:

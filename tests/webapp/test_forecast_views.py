@@ -210,6 +210,45 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
     assert post(client, "/forecasts", {"all": "1"}).status_code == 422
 
 
+def test_a_large_group_has_the_past_that_a_small_one_has(client: FlaskClient, background: Background,
+                                                         registry: FakeRegistry, model: ForecastModel,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """History, last year and, where all have one, the backtest; one of them is shorter."""
+    for one in NORTH:
+        registry.promote(one, model)
+    background.watch(sweep=True)
+    background.services.store.write("demand", NORTH[2], demand_of(40.0).iloc[150:])
+    background.outlooks()
+    small = chart_on(show(client, region="north"))
+    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+
+    soup = show(client, region="north")
+    large = chart_on(soup)
+
+    for name in ("dates", "demand", "last_year", "backtest", "outliers", "adjusted"):
+        assert large[name] == small[name], name
+    assert "No backtest" not in text_of(soup.select_one("#result"))
+    assert len(show(client, region="north", past="1").select("#by-period tbody.past tr")) > 1
+
+
+def test_a_large_group_of_which_some_end_sooner_or_have_no_backtest(
+        client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.promote(KETTLE, model)
+    background.watch()
+    background.services.store.write("demand", NORTH[2], demand_of(40.0).iloc[:-9])
+    background.outlooks()
+    small = chart_on(show(client, all="1"))
+    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+
+    some_without = show(client, all="1")
+
+    assert chart_on(some_without)["demand"] == small["demand"]
+    assert chart_on(some_without)["last_year"] == small["last_year"]
+    assert "backtest" not in chart_on(some_without)
+    assert "No backtest" in text_of(some_without.select_one("#result"))
+
+
 def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: FlaskClient, background: Background,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()

@@ -245,7 +245,7 @@ def get_total(query: TotalsQuery) -> TotalsTold:
 def _summed(question: Question) -> tuple[Answer | GroupAnswer, totals.Bounds]:
     """The sum as the page of forecasts makes it: forecast now, or for many from the kept outlooks."""
     if question.is_large:
-        group = group_of(question.keys, question.horizon, question.coverage / 100)
+        group = group_of(question.keys, services().dataset, question.horizon, question.coverage / 100)
         if not group.kept:
             abort(404, "No forecast of these region-items is kept yet.")
         return group, group.total

@@ -26,6 +26,8 @@ class Outlook(Base):
     """``totals.Part.to_bytes``."""
     unusual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """``unusual.Unusual`` of the history up to the origin; None where nobody has looked yet."""
+    past: Mapped[bytes | None]
+    """``kept_pasts.pack``; None where it was not kept yet."""
 
 
 class GroupOutlook(Base):
