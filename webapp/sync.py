@@ -39,6 +39,7 @@ from webapp.scenario_queue import compute_wanted
 from webapp.services import Services
 from webapp.systems import note
 from webapp.tables import SystemState
+from webapp.uploaded import finish_upload
 from webapp.watch import Registry, Watch
 
 log = logging.getLogger("webapp.sync")
@@ -93,7 +94,7 @@ class StoreLoop:
     """Journal and catalogue -> rows; planners' adjustments -> the store."""
 
     def __init__(self, services: Services) -> None:
-        self._store = services.store
+        self._store, self._dataset = services.store, services.dataset
         self._journal = Journal(services.store)
         self._catalogue = Paced(CATALOGUE_SECONDS)
 
@@ -105,6 +106,7 @@ class StoreLoop:
                 read_catalogue(self._store)
             read_journal(self._journal)
             tell_store(self._store)
+            finish_upload(self._dataset)
         except OSError as error:
             note("store", False, f"the demand store cannot be read: {error}")
         else:

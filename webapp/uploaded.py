@@ -10,12 +10,16 @@ import pandas as pd
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.store import DemandStore, NotInStoreError
-from demand_assets.forecasting.uploads import Place, Uploaded, Value, merged, read_uploads, write_uploads
+from demand_assets.forecasting.uploads import Place, Uploaded, Value, merged, put_staged, read_uploads, stage_uploads
 from demand_assets.forecasting.validation import validate_panel
 from webapp.audit import record
-from webapp.database import writing
+from webapp.database import db, writing
 from webapp.region_items import rows_by_key
 from webapp.services import Services
+from webapp.tables import Watermark
+
+STAGED_UPLOAD = "staged upload"
+"""Under which the name of the file is noted that the last upload staged."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,26 @@ def upload(services: Services, rows: Sequence[UploadRow]) -> StoredUpload:
     what = "demand" if any(row.demand is not None for row in rows) else "planned drivers"
     names = {place[0] for place, _ in places}
     with writing():  # one at a time, whichever worker it comes to
+        finish_upload(dataset)
         before = read_uploads(dataset)
         replaced = sum(place in before for place, _ in places)
         days = [place[1] for place, _ in places]
         record("uploaded", "data", f"{len(rows)} rows of {what} of {len(names)} region-items",
                after={"region-items": [str(one) for one in sorted(names)[:5]], "first": str(min(days)),
                       "last": str(max(days)), "replaced": replaced})
-        write_uploads(dataset, merged(before, places))
+        name = stage_uploads(dataset, merged(before, places))
+        db.session.merge(Watermark(name=STAGED_UPLOAD, value=name))
+    put_staged(dataset, name)
     return StoredUpload(len(rows), len(names), replaced)
+
+
+def finish_upload(dataset: Dataset) -> None:
+    """Put what the last upload staged in its place, which a crash after its transaction may have left undone.
+
+    Raises: OSError: the folder cannot be written.
+    """
+    if dataset.uploads is not None and (mark := db.session.get(Watermark, STAGED_UPLOAD)):
+        put_staged(dataset, mark.value)
 
 
 def _placed(rows: Sequence[UploadRow], dataset: Dataset, uploaded: dict[Place, Uploaded]) -> list[

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import StringIO
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from demand_assets.forecasting.readings import read_dates
 from demand_assets.forecasting.region_item import RegionItem
 
 NAME = "uploaded.csv"
+STAGED = ".uploaded.{}.staged"
 FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "encoding": "utf-8"}
 """How it is written, whatever the source's own files are."""
 Value = float | bool | str
@@ -82,9 +84,11 @@ def read_uploads(dataset: Dataset) -> dict[Place, Uploaded]:
     return found
 
 
-def write_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> None:
-    """Put these rows in place of all that was uploaded so far.
+def stage_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> str:
+    """Write these rows beside what was uploaded so far, for ``put_staged`` to put in its place; what was staged before
+    and not put is forgotten.
 
+    Returns: the name of the staged file.
     Raises: NoUploadsError. OSError: the folder cannot be written.
     """
     folder, columns = uploads_folder(dataset), dataset.columns
@@ -97,12 +101,24 @@ def write_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> None:
         writer.writerow([*named, day.strftime(columns.date_format or "%Y-%m-%d"), _written(row.demand),
                          *(_written(row.drivers.get(name)) for name in names)])
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{NAME}.{os.getpid()}.tmp"
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    for forgotten in folder.glob(STAGED.format("*")):
+        forgotten.unlink()
+    staged = folder / STAGED.format(uuid4().hex)
+    with staged.open("w", encoding="utf-8", newline="") as file:
         file.write(text.getvalue())
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(folder / NAME)
+    return staged.name
+
+
+def put_staged(dataset: Dataset, name: str) -> None:
+    """Put a staged file in place of all that was uploaded so far; nothing where that was done already.
+
+    Raises: NoUploadsError. OSError: the folder cannot be written.
+    """
+    folder = uploads_folder(dataset)
+    if (folder / name).exists():
+        (folder / name).replace(folder / NAME)
 
 
 def upload_source(source: FileSource) -> FileSource:

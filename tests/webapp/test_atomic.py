@@ -2,9 +2,6 @@
 audit log. A child process makes each change and kills itself (SIGKILL) before and after every single statement and
 before the commit, one moment in each run; then the database is looked at."""
 
-import os
-import signal
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, select
 
 from demand_assets.forecasting.model import ForecastModel
 from deploy.services import Services as Servers
@@ -22,6 +19,7 @@ from tests.services import services_or_skip
 from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
+from tests.webapp.killed import makes
 from tests.webapp.test_overrides import part
 from webapp import create_app, overrides, users
 from webapp.accounts import create_user
@@ -218,60 +216,13 @@ def all_or_nothing(world: World, change_: Change) -> None:
         before, logged = contents(db.engine), entries()
         for moment in count():
             assert moment < MOST_MOMENTS
-            is_killed = makes(world, change_, moment)
+            is_killed = makes(lambda: change_.make(world), moment)
             if not is_killed:
                 break
             assert contents(db.engine) == before, f"killed at moment {moment}, half of the change was there"
         assert moment > 4, "it was killed too seldom to show anything"
         assert contents(db.engine) != before
         assert entries() == logged + change_.entries
-
-
-def makes(world: World, change_: Change, moment: int) -> bool:
-    """Make the change in a process of its own that kills itself at a moment; whether it came so far."""
-    db.session.remove()
-    db.engine.dispose()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            kill_at(db.engine, moment)
-            change_.make(world)
-            status = 0
-        finally:
-            if status:
-                traceback.print_exc()
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0, "the change itself failed; see the traceback above"
-    return False
-
-
-def kill_at(engine: Engine, moment: int) -> None:
-    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit.
-
-    What is only read after a commit is no moment: the change is made by then.
-    """
-    passed, commits = count(), list[int]()
-
-    def pass_moment() -> None:
-        if next(passed) == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def at_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not commits or statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
-            pass_moment()
-
-    def at_commit(_connection: Any) -> None:
-        pass_moment()
-        commits.append(moment)
-
-    event.listen(engine, "before_cursor_execute", at_statement)
-    event.listen(engine, "after_cursor_execute", at_statement)
-    event.listen(engine, "commit", at_commit)
 
 
 def contents(engine: Engine) -> dict[str, list[str]]:

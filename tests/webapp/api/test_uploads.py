@@ -1,5 +1,7 @@
 """Demand and plans of drivers that programs upload: stored whole or not at all, and read beside the source's own."""
 
+from datetime import date
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -8,16 +10,20 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.uploads import read_uploads
 from demand_assets.forecasting.validation import validate_panel
 from demand_assets.sources import open_source
 from tests.webapp.api.conftest import Program, problem_of, token_for
 from tests.webapp.conftest import EMAIL, PASSWORD
-from webapp import create_app
+from tests.webapp.killed import makes
+from webapp import create_app, uploaded
 from webapp.accounts import create_user
 from webapp.database import db, writing
 from webapp.ingest import read_catalogue
 from webapp.settings import Settings
+from webapp.sync import StoreLoop
 from webapp.tables import AuditEntry, RegionItemRow
+from webapp.uploaded import UploadRow, upload
 
 DATASET = """\
 frequency = "D"
@@ -173,3 +179,31 @@ def test_other_sources_refuse_and_say_why(app: Flask) -> None:
 
     assert not program.told("/dataset")["takes_uploads"]
     assert "takes no uploads" in problem_of(program.post("/demand", {"rows": [ROW]}), 409)["detail"]
+
+
+def test_a_killed_upload_is_stored_whole_or_not_at_all(shop: Flask) -> None:
+    """The file and its entry in the audit log, once the background process has looked."""
+    dataset = shop.extensions["services"].dataset
+    row = UploadRow("north", "kettle", date(2026, 7, 1), 12.5, {})
+    with shop.app_context():
+        for moment in count():
+            is_killed = makes(lambda: upload(shop.extensions["services"], [row]), moment)
+            StoreLoop(shop.extensions["services"]).step()
+            assert len(read_uploads(dataset)) == db.session.query(AuditEntry).filter_by(kind="data").count()
+            if not is_killed:
+                break
+        assert moment > 4
+        assert [path.name for path in dataset.uploads.iterdir()] == ["uploaded.csv"]
+
+
+def test_an_upload_whose_process_ends_after_its_transaction_is_finished(
+        shop: Flask, planning: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = shop.extensions["services"].dataset
+    with monkeypatch.context() as killed:
+        killed.setattr(uploaded, "put_staged", lambda *_: None)
+        planning.post("/demand", {"rows": [ROW]})
+    assert read_uploads(dataset) == {}
+
+    planning.post("/demand", {"rows": [{**ROW, "date": "2026-07-02"}]})
+
+    assert len(read_uploads(dataset)) == 2

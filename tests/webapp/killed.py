@@ -1,0 +1,59 @@
+"""A change that is made by a process which kills itself on the way."""
+
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from webapp.database import db
+
+
+def makes(change: Callable[[], Any], moment: int) -> bool:
+    """Make the change in a process of its own that kills itself at a moment; whether it came so far."""
+    db.session.remove()
+    db.engine.dispose()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            kill_at(db.engine, moment)
+            change()
+            status = 0
+        finally:
+            if status:
+                traceback.print_exc()
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0, "the change itself failed; see the traceback above"
+    return False
+
+
+def kill_at(engine: Engine, moment: int) -> None:
+    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit.
+
+    What is only read after a commit is no moment: the change is made by then.
+    """
+    passed, commits = count(), list[int]()
+
+    def pass_moment() -> None:
+        if next(passed) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def at_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not commits or statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            pass_moment()
+
+    def at_commit(_connection: Any) -> None:
+        pass_moment()
+        commits.append(moment)
+
+    event.listen(engine, "before_cursor_execute", at_statement)
+    event.listen(engine, "after_cursor_execute", at_statement)
+    event.listen(engine, "commit", at_commit)
