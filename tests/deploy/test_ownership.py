@@ -15,6 +15,7 @@ from deploy.ownership import (
     state_lock,
 )
 from deploy.processes import RUN_FOLDER_VARIABLE
+from tests.waiting import eventually
 
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -33,6 +34,8 @@ def leftovers(tmp_path):
         env={**os.environ, RUN_FOLDER_VARIABLE: str(tmp_path)})
     assert parent.stdout is not None
     assert parent.stdout.readline() == "ready\n"
+    eventually(lambda: len(processes_of(tmp_path)) == 2, 30,  # Linux tells of a process before of its environment
+               lambda: "the child is not found")
     yield parent
     end_leftovers(tmp_path, patience_seconds=0)
     parent.stdout.close()

@@ -1,7 +1,6 @@
 """The process runner starts wherever the state is."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from deploy.processes import Folders, runner_settings
 from deploy.runner import Runner
 from deploy.settings import read_settings
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("name", ["short", "a state directory with a very long name " * 4])
@@ -18,10 +18,7 @@ def test_it_answers_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(folders.run)
     runner = Runner(folders.run, runner_settings(read_settings(), folders), dict(os.environ))
     try:
-        deadline = time.monotonic() + 30
-        while not runner.answers():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        eventually(runner.answers, 30, lambda: "it does not answer")
         assert "mlflow" in runner.states()
     finally:
         runner.stop()

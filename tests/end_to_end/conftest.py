@@ -6,10 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -19,10 +17,10 @@ from deploy.ownership import end_leftovers
 from deploy.settings import PROJECT
 from tests import services
 from tests.conftest import write_tiny_dataset
+from tests.waiting import eventually
 
 START_SECONDS = 180
 DECISION_SECONDS = 300
-T = TypeVar("T")
 PASSWORD = "a passphrase for the tests"
 
 
@@ -119,16 +117,6 @@ class Product:
         """The end of each log, for a failed test's report."""
         return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-1500:]}"
                          for log in sorted((self.folder / "logs").glob("*.log")))
-
-
-def eventually(look: Callable[[], T], seconds: float, complaint: Callable[[], str]) -> T:
-    """What ``look`` returns once that is true; it is asked again and again."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()):
-        if time.monotonic() > deadline:
-            pytest.fail(complaint())
-        time.sleep(0.2)
-    return seen
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from deploy.health import answers_http
-from tests.end_to_end.conftest import DECISION_SECONDS, Product, eventually
+from tests.end_to_end.conftest import DECISION_SECONDS, Product
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("product", ["embedded"], indirect=True)
 SYSTEMS = ("mlflow", "dagster-web", "dagster-daemon", "dagster-code")

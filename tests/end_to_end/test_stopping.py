@@ -11,7 +11,8 @@ import pytest
 
 from deploy.ownership import processes_of
 from tests.conftest import write_tiny_dataset
-from tests.end_to_end.conftest import Product, eventually
+from tests.end_to_end.conftest import Product
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

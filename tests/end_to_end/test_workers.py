@@ -21,7 +21,8 @@ from deploy.ownership import end_leftovers
 from deploy.services import Services
 from deploy.settings import PROJECT
 from tests.conftest import write_tiny_dataset
-from tests.end_to_end.conftest import Product, eventually
+from tests.end_to_end.conftest import Product
+from tests.waiting import eventually
 from webapp.dagster_client import DagsterClient, Sent
 
 OVER = {"succeeded", "failed", "cancelled"}

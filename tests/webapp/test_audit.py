@@ -15,7 +15,7 @@ from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, ODD, Background, ask_for
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import press, saved, send
 from tests.webapp.test_adjustments import adjust, remove
-from tests.webapp.test_model_acts import ask, three  # noqa: F401  # a fixture
+from tests.webapp.test_model_acts import ask
 from webapp.access import COMMAND, Actor
 from webapp.accounts import create_user, first_admin_token
 from webapp.audit import OutsideTransactionError, record

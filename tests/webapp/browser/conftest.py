@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from demand_assets.forecasting.journal import Entry
 from demand_assets.forecasting.model import ForecastModel
-from tests.webapp.browser.screens import RUN
+from tests.webapp.browser.screens import LONG_SALE, RUN, SALE
 from tests.webapp.conftest import (
     ADMIN,
     EMAIL,
@@ -33,10 +33,14 @@ from tests.webapp.conftest import (
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
 from webapp.access import Actor
+from webapp.asked_scenarios import Asked, AskedChange
 from webapp.database import db, now, writing
+from webapp.group_outlooks import refresh_due
 from webapp.overridden import parts_ahead
 from webapp.overrides import Wanted, place
 from webapp.retrain_requests import store
+from webapp.saved_scenarios import create
+from webapp.scenario_queue import compute_or_want
 from webapp.services import Services
 from webapp.systems import note
 from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, SystemState, User
@@ -84,8 +88,13 @@ def site(template: Path, tmp_path_factory: pytest.TempPathFactory, model: Foreca
 def fill(background: Background, model: ForecastModel) -> None:
     """A promoted model that has drifted since, loads with refused rows, a retrain, systems that answer."""
     services: Services = background.services
-    background.registry.promote(KETTLE, model, {"wape": 0.1, "wape_seasonal_naive": 0.2, "coverage_80": 0.8})
-    background.watch()
+    measured = {"wape": 0.1, "wape_seasonal_naive": 0.2, "coverage_80": 0.8}
+    for version in (1, 2):
+        background.registry.promote(KETTLE, model, measured)
+        background.journal(Entry(KETTLE, "trained", numbers={"version": version, **measured}),
+                           Entry(KETTLE, "promoted", reason="better", numbers={"version": version, **measured}))
+    background.watch(sweep=True)
+    background.outlooks()
     later = demand_of(36.0, 30)
     later["date"] = pd.date_range(demand_of(1.0)["date"].iloc[-1] + pd.Timedelta(days=1), periods=30)
     services.store.write("demand", KETTLE, pd.concat([demand_of(12.0), later], ignore_index=True))
@@ -104,6 +113,11 @@ def fill(background: Background, model: ForecastModel) -> None:
         for name in ("dagster", "mlflow", "store", "sync"):
             note(name, True)
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
+        refresh_due(background.app)
+        for token, days in ((SALE, 7), (LONG_SALE, 14)):
+            change = AskedChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, days))
+            create(token, f"Sale of {days} days", "for all", Asked((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
+            compute_or_want(services, token)
         override_some()
         with writing():
             for place, each in enumerate(REGION_ITEMS):

@@ -7,6 +7,10 @@ from demand_assets.forecasting.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD
 
 RUN = "run-of-the-browser-tests"
+SALE, LONG_SALE = "a" * 32, "b" * 32
+"""Tokens of saved scenarios."""
+WHAT_IF = "&change-0-driver=price&change-0-action=percent&change-0-value=-20&change-0-first=2026-08-01" \
+          "&change-0-last=2026-08-07"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,18 @@ SCREENS = (
     Screen("overview without a match", "/?q=nobody"),
     Screen("forecasts", "/forecasts"),
     Screen("forecast", of(KETTLE, "/forecasts"), has_chart=True),
+    Screen("forecast of all, with the past", "/forecasts?all=1&past=1&layout=measures", has_chart=True),
+    Screen("what-if and why", of(KETTLE, "/forecasts") + WHAT_IF + "&why=1", has_chart=True),
+    Screen("totals", "/totals"),
+    Screen("heat map", "/heat-map"),
+    Screen("scenarios", "/scenarios"),
+    Screen("scenario", f"/scenarios/{SALE}", has_chart=True),
+    Screen("edit a scenario", f"/scenarios/{SALE}/edit"),
+    Screen("scenarios compared", f"/scenarios/compare?s={SALE}&s={LONG_SALE}", has_chart=True),
+    Screen("models", "/models"),
+    Screen("model", of(KETTLE, "/models/region-item")),
+    Screen("versions compared", of(KETTLE, "/models/compare") + "&a=1&b=2"),
+    Screen("roll back", of(KETTLE, "/models/act") + "&kind=roll_back&version=1", is_admin=True),
     Screen("overrides", "/overrides"),
     Screen("scores of overrides", "/overrides/helped"),
     Screen("retrains", "/retrains"),
@@ -54,5 +70,6 @@ SCREENS = (
     Screen("add a user", "/admin/users/new", is_admin=True),
     Screen("everybody's tokens", "/admin/tokens", is_admin=True),
     Screen("settings", "/admin/settings", is_admin=True),
+    Screen("audit log", "/admin/audit", is_admin=True),
     Screen("no such page", "/nowhere"),
 )
