@@ -13,6 +13,7 @@ from webapp.access import needs
 from webapp.adjusted_demand import told_count
 from webapp.adjustments import Outliers, outliers_of
 from webapp.answers import Answer, plan_of, under
+from webapp.asked_scenarios import AskedChange
 from webapp.evidence import table_of as evidence_of
 from webapp.explanations import explain
 from webapp.forecast_charts import chart_of
@@ -194,6 +195,7 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
         explanation=explain(services(), result) if question.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
+        asked=[AskedChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
         query={**question.query(), **(form.query() if form.is_valid else {})},
         with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
         **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
