@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 import pandas as pd
 from flask import abort
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
 from demand_assets.forecasting.adjustments import ADJUSTED
@@ -25,7 +25,15 @@ bp = resource("region_items", "What is forecast: each item in each region.")
 
 FlagName = Literal["drifting", "refused_rows", "stand_in", "retrain_running", "pinned", "stale", "new_demand",
                    "promoted", "kept", "failed", "moved"]
-Rule = Annotated[str, Field(json_schema_extra={"enum": list(RULES)})]
+
+
+def _known(rule: str) -> str:
+    if rule not in RULES:
+        raise ValueError(f"There is no rule {rule!r}; there are {', '.join(RULES)}.")
+    return rule
+
+
+Rule = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(RULES)})]
 
 
 class RegionItemsQuery(PageQuery):

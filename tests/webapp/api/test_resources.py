@@ -200,6 +200,8 @@ class TestQuality:
         assert [(one["key"], one["rows"], one["by_rule"]) for one in told["region_items"]] == [
             (KETTLE.key, 2, {"negative": 2})]
         assert viewing.told("/quarantine?rule=absurd")["region_items"] == []
+        for path in ("/quarantine", f"{KETTLES}/quarantine"):
+            assert "There is no rule" in str(problem_of(viewing.get(f"{path}?rule=curse"), 422)["errors"])
         assert viewing.told(f"{KETTLES}/quarantine")["values"] == []
 
     def test_a_past_period_is_adjusted_and_taken_back(self, planning: Program) -> None:
