@@ -1,4 +1,5 @@
-"""``python -m benchmarks.overview``: how long the server takes for every view of the overview, on many region-items.
+"""``python -m benchmarks.overview``: how long the server takes for every view of the overview and for the sums of
+thousands, on many region-items.
 
 Fills the app's database of a temporary state directory with region-items, their outlooks and past forecasts, made up
 but as large as real ones, and asks for each page as a browser would, in one process, without a network between.
@@ -14,6 +15,7 @@ from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
@@ -28,6 +30,8 @@ from webapp import create_app
 from webapp.accounts import create_user
 from webapp.database import db, now, writing
 from webapp.group_outlooks import refresh
+from webapp.kept_pasts import pack
+from webapp.services import services
 from webapp.settings import Settings
 from webapp.tables import ArchivedForecast, Outlook, RegionItemRow
 
@@ -51,6 +55,8 @@ VIEWS = {
     "totals by region": "/totals", "totals by item, sorted": "/totals?by=item&sort=-change",
     "heat map": "/heat-map", "heat map of the backtest, page 5": "/heat-map?skill=backtest&page=5&across=3",
     "heat map, searched": "/heat-map?q=item+1",
+    "forecast of ten regions": "/forecasts?" + "&".join(f"region=region+{region:03}" for region in range(10)),
+    "forecast of all": "/forecasts?all=1",
 }
 
 
@@ -97,10 +103,18 @@ def fill(regions: int, items: int, origins: int) -> None:
             db.session.execute(insert(RegionItemRow), [row for row, _ in made])
             db.session.execute(insert(Outlook), [
                 {"key": row["key"], "made_at": now(), "origin": str(ORIGIN), "served_by": "3",
-                 "content": part.to_bytes()} for row, part in made])
+                 "content": part.to_bytes(), "past": _past(float(row["volume"]) / HORIZON, rng)}
+                for row, part in made])
             db.session.execute(insert(ArchivedForecast), archived)
     with writing():
         db.session.execute(text("ANALYZE"))
+
+
+def _past(level: float, rng: np.random.Generator) -> bytes:
+    """Three years of demand, and a backtest of the last of it."""
+    dates = pd.date_range(end=ORIGIN, periods=3 * 364)
+    demand = pd.DataFrame({"date": dates, "demand": rng.poisson(level, len(dates)).astype(float)})
+    return pack(demand, demand.set_index("date")["demand"][-3 * HORIZON:], pd.Timestamp(ORIGIN), services().dataset)
 
 
 def _region_item(region: str, item: str, position: int, rng: np.random.Generator) -> tuple[dict[str, Any], Part]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from demand_assets.forecasting.metrics import wape
 from demand_assets.forecasting.model import ForecastModel
-from webapp.archive import past_forecasts_of
+from webapp.archive import PastForecast, past_forecasts_of
 from webapp.lines import Line
 from webapp.live_accuracy import Accuracy, Judged
 
@@ -55,10 +55,18 @@ def seen_accuracy(lines: Sequence[Line], histories: Mapping[str, pd.DataFrame]) 
     horizon = max(len(line.plan.part.dates) for line in lines)
     archived = past_forecasts_of([line.row.key for line in lines])
     judged = Judged.joined([Judged.of(archived[line.row.key], histories[line.row.key]) for line in lines])
-    stood = [pd.Series({pd.Timestamp(past.dates[0]): past.forecast[0] for past in archived[line.row.key]}, dtype=float)
-             for line in lines]
     return SeenAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
-                        pd.concat(stood, axis=1).sum(axis=1, min_count=len(lines)).dropna())
+                        _stood([archived[line.row.key] for line in lines]))
+
+
+def _stood(archived: Sequence[Sequence[PastForecast]]) -> pd.Series:
+    """The sums of first leads by date, of the dates that all region-items have."""
+    found: dict[np.datetime64, list[float]] = {}
+    for each in archived:
+        for past in each:
+            found.setdefault(past.dates[0], []).append(float(past.forecast[0]))
+    dates = sorted(date for date, units in found.items() if len(units) == len(archived))
+    return pd.Series([sum(found[date]) for date in dates], index=pd.DatetimeIndex(dates), dtype=float)
 
 
 def _backtest(lines: Sequence[Line], horizon: int) -> list[float | None]:
