@@ -114,7 +114,9 @@ def _past(level: float, rng: np.random.Generator) -> bytes:
     """Three years of demand, and a backtest of the last of it."""
     dates = pd.date_range(end=ORIGIN, periods=3 * 364)
     demand = pd.DataFrame({"date": dates, "demand": rng.poisson(level, len(dates)).astype(float)})
-    return pack(demand, demand.set_index("date")["demand"][-3 * HORIZON:], pd.Timestamp(ORIGIN), services().dataset)
+    tested = demand.iloc[-3 * HORIZON:]
+    windows = tested["date"].to_numpy().astype("datetime64[D]"), tested["demand"].to_numpy()
+    return pack(demand, windows, pd.Timestamp(ORIGIN), services().dataset)
 
 
 def _region_item(region: str, item: str, position: int, rng: np.random.Generator) -> tuple[dict[str, Any], Part]:

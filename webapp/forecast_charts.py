@@ -12,17 +12,17 @@ from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.totals import Dates
 from demand_assets.forecasting.trailing import Floats
 from webapp.answers import Period
-from webapp.pasts import Past
+from webapp.pasts import Backtest, Past
 
 Column = list[float | None]
 
 
 def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float,
-             backtest: pd.Series | None = None, outliers: Sequence[date] = ()) -> dict[str, Any]:
+             backtest: Backtest | None = None, outliers: Sequence[date] = ()) -> dict[str, Any]:
     """The chart of a forecast with its past.
 
     Args:
-        backtest: units by date that the model forecast of past windows.
+        backtest: what was forecast of past windows.
         outliers: dates of the history to mark.
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
@@ -56,7 +56,8 @@ def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: 
         "outliers": [place[at] for at in outliers if at in place],
         "adjusted": _adjusted(past.adjusted, place)}
     if backtest is not None:
-        drawn["backtest"] = column(_days(backtest.index.to_numpy()), backtest.to_numpy(dtype=np.float64))
+        drawn["backtest"] = column(_days(backtest.units.index.to_numpy()),
+                                   backtest.units.to_numpy(dtype=np.float64))
     if has_final:
         drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
     if any(period.scenario is not None for period in periods):

@@ -183,12 +183,13 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
                            question.adjust) if only else Outliers([], [])
     seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
+    backtest = backtest_of(lines, result.past, dataset)
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
         retraining=open_retrains(question.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
         outliers=outliers, told=told_count(question.keys), found=found, included=included,
-        chart=chart_of(periods, result.past, dataset, result.coverage, backtest_of(lines, dataset),
-                       [row.date for row in outliers.rows]) if lines else {},
+        chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
+                       [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
         table=table_of(periods, result.past, dataset, result.coverage,
                        question.horizon if question.past else 0, seen.stood if seen else None,
                        override_words) if lines else None,

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from demand_assets.forecasting import totals
 from demand_assets.forecasting.dataset import Dataset
 from webapp.answers import Period
 from webapp.kept_pasts import GroupPast, past_of_group
 from webapp.outlooks import Kept, outlooks_of
-from webapp.pasts import Past
+from webapp.pasts import Backtest, Past
 from webapp.region_items import rows_by_key
 from webapp.tables import RegionItemRow
 
@@ -48,8 +47,8 @@ class GroupAnswer:
         return self._known.past
 
     @property
-    def backtest(self) -> pd.Series | None:
-        """Units by date that the models forecast of past windows; None where they share no date."""
+    def backtest(self) -> Backtest | None:
+        """What was forecast of past windows."""
         return self._known.backtest
 
     @property

@@ -11,12 +11,15 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.planned_drivers import periods_until
+from demand_assets.forecasting.totals import Dates
 from demand_assets.forecasting.trailing import Floats
 from webapp.database import db
-from webapp.pasts import YEARS, Past
+from webapp.pasts import YEARS, Backtest, Past
 from webapp.tables import Outlook
 
 READ_AT_ONCE = 500
+ROWS = ("demand", "backtest", "untested")
+"""What is summed by date; untested is the demand of those without a backtest."""
 _PACKED = np.dtype("<f4")
 
 
@@ -26,19 +29,19 @@ class GroupPast:
 
     past: Past
     """Without the marks of drivers, which stand on every date where there are so many region-items."""
-    backtest: pd.Series | None
-    """Units by date that the models forecast of past windows, on the dates that the windows of all share."""
+    backtest: Backtest | None
 
 
-def pack(history: pd.DataFrame, backtest: pd.Series | None, origin: pd.Timestamp, dataset: Dataset) -> bytes:
+def pack(history: pd.DataFrame, windows: tuple[Dates, Floats] | None, origin: pd.Timestamp, dataset: Dataset) -> bytes:
     """The last years up to the origin in a compact form, in single precision.
 
     Args:
         history: columns date and demand.
-        backtest: units by date that the model forecast of past windows.
+        windows: dates and units of the backtest.
     """
     dates = _dates(origin, dataset)
-    known = [history.set_index("date")["demand"], pd.Series(dtype=float) if backtest is None else backtest]
+    tested, units = windows or (np.array([], dtype="datetime64[D]"), np.array([]))
+    known = [history.set_index("date")["demand"], pd.Series(units, index=pd.DatetimeIndex(tested))]
     return zlib.compress(np.stack([each.reindex(dates).to_numpy(_PACKED) for each in known]).tobytes(), level=1)
 
 
@@ -54,10 +57,11 @@ def past_of_group(keys: Sequence[str], dataset: Dataset) -> GroupPast:
         return GroupPast(Past(pd.DataFrame({"date": pd.DatetimeIndex([]), "demand": np.zeros(0)})), None)
     tables = [each.by_date(_dates(pd.Timestamp(origin), dataset)) for origin, each in sums.items()]
     table = pd.concat(tables).groupby(level=0).sum()
-    size = sum(each.size for each in sums.values())
+    size, tested = (sum(getattr(each, name) for each in sums.values()) for name in ("size", "tested"))
     history = table["demand"].where(table["demand_known"] > 0).loc[table["demand_known"].ne(0).idxmax():]
-    backtest = table["backtest"][table["backtest_known"] == size]
-    return GroupPast(Past(history.rename_axis("date").reset_index()), None if backtest.empty else backtest)
+    is_shared = (table["backtest_known"] == tested) & (table["untested_known"] == size - tested)
+    return GroupPast(Past(history.rename_axis("date").reset_index()),
+                     Backtest.of((table["backtest"] + table["untested"])[is_shared], tested, size))
 
 
 @dataclass
@@ -65,24 +69,33 @@ class _Sum:
     """Over region-items of one origin."""
 
     units: Floats
-    """Demand and backtest, shape (2, periods)."""
+    """``ROWS`` by period."""
     known: npt.NDArray[np.int64]
     """Region-items in each sum."""
     size: int = 0
+    tested: int = 0
+    """How many have a backtest."""
 
     @classmethod
     def over(cls, periods: int) -> "_Sum":
-        return cls(np.zeros((2, periods)), np.zeros((2, periods), dtype=np.int64))
+        shape = (len(ROWS), periods)
+        return cls(np.zeros(shape), np.zeros(shape, dtype=np.int64))
 
-    def add(self, values: npt.NDArray[np.float32]) -> None:
+    def add(self, packed: npt.NDArray[np.float32]) -> None:
+        """Take in demand and backtest of a region-item."""
+        demand, backtest = packed
+        is_tested = not np.isnan(backtest).all()
+        values = np.stack([demand, backtest, np.full_like(demand, np.nan) if is_tested else demand])
         is_known = ~np.isnan(values)
         self.units += np.where(is_known, values, 0.0)
         self.known += is_known
         self.size += 1
+        self.tested += is_tested
 
     def by_date(self, dates: pd.DatetimeIndex) -> pd.DataFrame:
-        return pd.DataFrame({"demand": self.units[0], "demand_known": self.known[0], "backtest": self.units[1],
-                             "backtest_known": self.known[1]}, index=dates)
+        columns = {name: self.units[place] for place, name in enumerate(ROWS)}
+        known = {f"{name}_known": self.known[place] for place, name in enumerate(ROWS)}
+        return pd.DataFrame(columns | known, index=dates)
 
 
 def _dates(origin: pd.Timestamp, dataset: Dataset) -> pd.DatetimeIndex:

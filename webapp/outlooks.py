@@ -22,7 +22,7 @@ from webapp.database import db, now, writing
 from webapp.kept_pasts import pack
 from webapp.lines import Line, line_of
 from webapp.outlook_facts import forget_monitored, tell_accuracy, tell_demand, tell_moves
-from webapp.pasts import backtest_of
+from webapp.pasts import windows_of
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.tables import Outlook, RegionItemRow
@@ -140,7 +140,7 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     tell_demand(row, part, made.history, dataset)
     db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
                              unusual=Unusual.of(made.history, dataset).to_json(),
-                             past=pack(made.history, backtest_of([made.line], dataset), made.line.plan.origin,
+                             past=pack(made.history, windows_of(made.line.model, dataset), made.line.plan.origin,
                                        dataset)))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     total = over_all([part])

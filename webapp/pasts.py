@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.adjustments import ADJUSTED
 from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.forecaster import Model
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.planned_drivers import period_range
 from demand_assets.forecasting.totals import Dates
@@ -29,7 +32,7 @@ class Past:
     history: pd.DataFrame
     """Columns date and demand (units; null where nothing is known), oldest first."""
     marks: dict[str, list[date]] = field(default_factory=dict)
-    """Yes/no driver -> periods, past and planned, in which any of the region-items has it."""
+    """Yes/no driver -> periods, past and planned, in which half of the region-items or more have it."""
     adjusted: dict[date, float] = field(default_factory=dict)
     """Of one region-item: units that models learn in place of what was sold."""
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -49,7 +52,8 @@ def past_of(services: Services, lines: Sequence[Line]) -> Past:
                  for line in lines]
     tables: list[Columns] = [*histories, *(line.plan.columns for line in lines)]
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
-    marks = {driver.name: _on(driver.name, tables, dates) for driver in dataset.drivers if driver.kind == "yes_no"}
+    marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
+             if driver.kind == "yes_no"}
     adjusted = {}
     if len(lines) == 1 and ADJUSTED in histories[0]:
         found = histories[0].dropna(subset=[ADJUSTED])
@@ -72,25 +76,60 @@ def _summed(histories: Sequence[pd.DataFrame], dates: Sequence[Dates]) -> pd.Dat
     return pd.DataFrame({"date": (first + there).astype("datetime64[ns]"), "demand": sums[there]})
 
 
-def _on(driver: str, tables: Sequence[Columns], dates: Sequence[Dates]) -> list[date]:
-    """The dates on which any of the tables has a yes/no driver, oldest first."""
+def _on(driver: str, tables: Sequence[Columns], dates: Sequence[Dates], size: int) -> list[date]:
+    """The dates on which half of so many region-items or more have a yes/no driver, oldest first."""
     values = np.concatenate([np.asarray(table[driver], dtype=np.float64) for table in tables])
-    found: list[date] = np.unique(np.concatenate(dates)[values > 0]).tolist()
+    at, times = np.unique(np.concatenate(dates)[values > 0], return_counts=True)
+    found: list[date] = at[2 * times >= size].tolist()
     return found
 
 
-def backtest_of(lines: Sequence[Line], dataset: Dataset) -> pd.Series | None:
-    """What the models in production forecast in the windows of their backtest, summed: units by date, oldest first.
+@dataclass(frozen=True)
+class Backtest:
+    """What models forecast of past windows, summed over a selection; who has no backtest counts as sold."""
 
-    None where a region-item has no model of its own, or where the windows are not the same for all.
-    """
-    models = [line.model for line in lines if isinstance(line.model, ForecastModel) and line.model.backtest]
-    if not models or len(models) < len(lines):
+    units: pd.Series
+    """By date, oldest first; of the dates that all windows share."""
+    size: int
+    """Region-items that have one: more than half of the selection."""
+
+    @classmethod
+    def of(cls, units: pd.Series, size: int, of: int) -> "Backtest | None":
+        """None where half of the region-items or more have none, or where windows share no date."""
+        known = units.dropna().sort_index()
+        return None if 2 * size <= of or known.empty else cls(known, size)
+
+
+def backtest_of(lines: Sequence[Line], past: Past, dataset: Dataset) -> Backtest | None:
+    """The backtests of the models in production, in the windows that they share."""
+    found = [windows_of(line.model, dataset) for line in lines]
+    windows = [each for each in found if each]
+    if not windows:
         return None
-    origins = models[0].backtest["origins"]
-    if any(model.backtest["origins"] != origins for model in models):
+    days = np.concatenate([dates for dates, _ in windows])
+    first = days.min()
+    place = (days - first).astype(np.int64)
+    shared = np.flatnonzero(np.bincount(place) == len(windows))
+    units = np.bincount(place, np.concatenate([values for _, values in windows]))[shared].astype(np.float64)
+    for line, each in zip(lines, found, strict=True):
+        if not each:
+            units = units + sold_on(past.each[line.row.key], first + shared)
+    return Backtest.of(pd.Series(units, index=pd.DatetimeIndex(first + shared)), len(windows), len(lines))
+
+
+def windows_of(model: Model, dataset: Dataset) -> tuple[Dates, Floats] | None:
+    """Dates and units that a model forecast in the windows of its backtest, each date once; None of others."""
+    if not isinstance(model, ForecastModel) or not model.backtest:
         return None
-    units = np.sum([np.array(model.backtest["forecast"], dtype=np.float64) for model in models], axis=0)
-    dates = [period_range(pd.Timestamp(origin), units.shape[1] + 1, dataset.frequency)[1:] for origin in origins]
-    windows = pd.Series(units.ravel(), index=pd.DatetimeIndex(np.concatenate(dates)))
-    return windows[~windows.index.duplicated(keep="last")].sort_index()
+    units = np.array(model.backtest["forecast"], dtype=np.float64)
+    dates, newest = _window_dates(tuple(model.backtest["origins"]), units.shape[1], dataset.frequency)
+    return dates, units.ravel()[newest]
+
+
+@lru_cache(maxsize=64)
+def _window_dates(origins: tuple[str, ...], periods: int, frequency: str) -> tuple[Dates, npt.NDArray[np.int64]]:
+    """The dates of windows after these origins, and of each the place in the newest window."""
+    dates = np.concatenate([period_range(pd.Timestamp(origin), periods + 1, frequency)[1:].to_numpy()
+                            for origin in origins]).astype("datetime64[D]")
+    found, from_end = np.unique(dates[::-1], return_index=True)
+    return found, len(dates) - 1 - from_end
