@@ -13,6 +13,7 @@ from webapp.region_item_view import View
 from webapp.region_items import rows_of
 from webapp.services import services
 from webapp.tables import ModelVersion, RegionItemRow
+from webapp.watch import by_hand_words
 
 bp = Blueprint("models", __name__, url_prefix="/models")
 
@@ -45,9 +46,11 @@ def detail() -> str:
     page = versions_of(row, parse_page(request.args))
     accuracy = accuracy_of(services(), row.region_item, [each.version.version for each in page.found])
     acts, fetches = acts_of(row.key), waiting_fetches(row.key)
+    back = row.wanted.get("rolled_back")
     waits = any(each.state == "stored" for each in (*acts, *fetches.values()))
     template = "models/_versions.html" if request.headers.get("HX-Target") == "versions" else "models/detail.html"
     return render_template(template, row=row, page=page, accuracy=accuracy, acts=acts, fetches=fetches,
+                           by_hand=by_hand_words(row.production_version, back) if back else "",
                            is_live=waits or row.fetch_after is not None, versions=all_versions(row.key))
 
 

@@ -5,12 +5,12 @@ where the registry's entry says they are.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import select
 
@@ -213,7 +213,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         row.candidate_version = entry.candidate
         row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
         if entry.rolled_back:
-            row.decision, row.reason = "roll_back", roll_back_words(entry)
+            row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
         row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
                                                            moment(entry.pinned_at))
         row.decided_at = moment(entry.decided_at)
@@ -255,10 +255,15 @@ def take_over(row: RegionItemRow) -> None:
     want_outlook(row)
 
 
-def roll_back_words(entry: RegistryEntry) -> str:
-    """Who rolled back from what, and why."""
-    told = entry.rolled_back
-    return f"rolled back from v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
+def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
+    """Who put the version in production, in place of what, and why.
+
+    Args:
+        told: as the registry has it: from (a version), by, reason.
+    """
+    is_back = version is None or told.get("from") is None or version < told["from"]
+    act = "rolled back from" if is_back else "put in production in place of"
+    return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
 
 
 def moment(text: str | None) -> datetime | None:

@@ -155,7 +155,8 @@ def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
     new_periods = rules.new_periods or dataset.horizon
     age = (now - one.promoted_at).total_seconds() / 86_400
     if one.decay > rules.decay:
-        return f"accuracy decayed: WAPE {one.wape:.3f} since the training, {one.wape_backtest:.3f} in the backtest"
+        return (f"accuracy decayed: WAPE {100 * one.wape:.1f} % since the training, {100 * one.wape_backtest:.1f} % in "
+                "the backtest")
     if one.drift > rules.drift and one.new_periods >= new_periods:
         return f"{one.drifted} drifted: population stability index {one.drift:.2f} above {rules.drift:g}"
     if one.new_periods >= new_periods:

@@ -185,7 +185,7 @@ class _Contest:
         low, high = self._gate.coverage_range
         low, high = (max(low - self._gate.chance * (low * (1 - low) / known) ** 0.5, 0.0),
                      min(high + self._gate.chance * (high * (1 - high) / known) ** 0.5, 1.0))
-        held = f"its 80 % interval held a share of {_share(self._inside)} of the actuals"
+        held = f"its 80 % interval held {_share(self._inside)} of the actuals"
         if not low <= self._inside <= high:
             return f"{held}; {_share(low)} to {_share(high)} is allowed"
         width = float(np.mean(self._candidate.upper_80 - self._candidate.lower_80))
@@ -242,4 +242,4 @@ def _parts(table: Floats, count: int) -> list[Floats]:
 
 
 def _share(share: float) -> str:
-    return f"{share:.3f}"
+    return f"{100 * share:.1f} %"

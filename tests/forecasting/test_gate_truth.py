@@ -87,7 +87,7 @@ def test_errors_smaller_than_chance_are_a_leak(blenders: Truth) -> None:
     decision = judge(blenders.actual, peeking, forecaster(blenders.expected, "2025-10-01"), blenders.seasonal_naive)
 
     assert decision.verdict == "keep"
-    assert decision.reason == "a leak: WAPE 0.033 is smaller than chance allows for counts, 0.136 at best"
+    assert decision.reason == "a leak: WAPE 3.3 % is smaller than chance allows for counts, 13.6 % at best"
     assert decision.numbers["wape_production"] == 0.1634  # of the expected demand itself
 
 
@@ -98,7 +98,7 @@ def test_demand_more_regular_than_chance_is_no_leak() -> None:
     forecast = orders - 0.2
     candidate = replace(forecaster(forecast), lower_80=forecast - bounds, upper_80=forecast + bounds)
 
-    assert judge(orders, candidate, None, np.full(orders.shape, 20.0)).reason.startswith("WAPE 0.010 is worse than")
+    assert judge(orders, candidate, None, np.full(orders.shape, 20.0)).reason.startswith("WAPE 1.0 % is worse than")
     assert judge(orders, candidate, None, np.full(orders.shape, 21.0)).verdict == "promote"
 
 
@@ -127,10 +127,10 @@ def test_the_truth_of_slow_demand_is_promoted(ice_makers: Truth) -> None:
                  ice_makers.seasonal_naive)
 
     assert (truth.verdict, truth.reason) == (
-        "promote", "first model: WAPE 0.174 of totals of 28 periods against 0.400 of seasonal naive")
+        "promote", "first model: WAPE 17.4 % of totals of 28 periods against 40.0 % of seasonal naive")
     assert truth.numbers["wape"] == 1.7835
     assert (zero.verdict, zero.reason) == (
-        "keep", "WAPE 1.000 of totals of 28 periods is worse than seasonal naive with 0.400")
+        "keep", "WAPE 100.0 % of totals of 28 periods is worse than seasonal naive with 40.0 %")
 
 
 def test_a_stale_champion_loses_and_does_not_come_back(mixers: Truth) -> None:
@@ -141,9 +141,9 @@ def test_a_stale_champion_loses_and_does_not_come_back(mixers: Truth) -> None:
     back = judge(mixers.actual, replace(stale, trained_to="2026-01-01"), refit, 3 * mixers.seasonal_naive)
 
     assert (replaced.verdict, replaced.reason) == (
-        "promote", "WAPE 0.336 against 0.930 of the model in production, and trained on newer demand (to 2025-12-31)")
+        "promote", "WAPE 33.6 % against 93.0 % of the model in production, and trained on newer demand (to 2025-12-31)")
     assert back.verdict == "keep"
-    assert back.reason.startswith("its forecasts are too high by 0.914 of demand")
+    assert back.reason.startswith("its forecasts are too high by 91.4 % of demand")
 
 
 def test_a_champion_that_a_break_made_stale_loses_to_a_refit(weekly: Dataset) -> None:
@@ -172,8 +172,8 @@ def test_a_recorded_leak_reaches_the_gate(weekly: Dataset) -> None:
 
 
 @pytest.mark.parametrize(("factor", "words"), [
-    (1.5, "its forecasts are too high by 0.436 of demand; at most 0.299 is allowed"),
-    (0.6, "its forecasts are too low by 0.426 of demand; at most 0.299 is allowed")])
+    (1.5, "its forecasts are too high by 43.6 % of demand; at most 29.9 % is allowed"),
+    (0.6, "its forecasts are too low by 42.6 % of demand; at most 29.9 % is allowed")])
 def test_a_biased_candidate_is_kept_out(mixers: Truth, factor: float, words: str) -> None:
     decision = judge(mixers.actual, forecaster(factor * mixers.expected), None, mixers.seasonal_naive)
 
@@ -188,12 +188,12 @@ def test_a_bias_within_the_noise_of_a_few_sales_is_allowed(ice_makers: Truth) ->
     assert (decision.numbers["bias"], decision.numbers["bias_error"]) == (0.3012, 0.2979)
 
 
-@pytest.mark.parametrize(("width", "share"), [(0.1, "0.131"), (0.3, "0.369"), (3.0, "1.000"), (1000.0, "1.000")])
+@pytest.mark.parametrize(("width", "share"), [(0.1, "13.1 %"), (0.3, "36.9 %"), (3.0, "100.0 %"), (1000.0, "100.0 %")])
 def test_collapsed_and_boundless_intervals_are_kept_out(blenders: Truth, width: float, share: str) -> None:
     decision = judge(blenders.actual, forecaster(blenders.expected, width=width), None, blenders.seasonal_naive)
 
     assert (decision.verdict, decision.reason) == (
-        "keep", f"its 80 % interval held a share of {share} of the actuals; 0.496 to 0.989 is allowed")
+        "keep", f"its 80 % interval held {share} of the actuals; 49.6 % to 98.9 % is allowed")
 
 
 def test_all_of_a_few_inside_is_chance_unless_the_interval_is_boundless(blenders: Truth) -> None:
@@ -203,7 +203,7 @@ def test_all_of_a_few_inside_is_chance_unless_the_interval_is_boundless(blenders
 
     assert (wide.verdict, wide.numbers["coverage_80"]) == ("promote", 1.0)
     assert boundless.reason == (
-        "its 80 % interval held a share of 1.000 of the actuals and is more than 2 times as wide as they range")
+        "its 80 % interval held 100.0 % of the actuals and is more than 2 times as wide as they range")
 
 
 def test_unknown_days_count_for_nothing(blenders: Truth, ice_makers: Truth) -> None:

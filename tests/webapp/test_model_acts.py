@@ -78,6 +78,7 @@ class TestRollBack:
         background.watch()
 
         assert (row(app).production_version, row(app).previous_version) == (3, 2)
+        assert "put in production in place of v2 by admin@example.com: it was right" in text_of(page(admin.get(HERE)))
 
     def test_a_second_click_is_one_act(self, app: Flask, admin: FlaskClient) -> None:
         for _ in range(2):

@@ -91,7 +91,7 @@ def test_each_status_says_why(client: FlaskClient, background: Background, regis
     registry.promote(KETTLE, model, {"wape": 0.123, "wape_seasonal_naive": 0.2})
     background.watch()
     background.journal(
-        Entry(kept, "kept", reason="WAPE 0.300 is worse than seasonal naive with 0.200"),
+        Entry(kept, "kept", reason="WAPE 30.0 % is worse than seasonal naive with 20.0 %"),
         Entry(refused, "quarantined", reason="3 of 5 rows were refused", numbers={
             "quarantined_by_rule": {"negative demand": 2, "duplicate": 1}, "quarantined_rows": 3}),
         Entry(busy, "started", run_id="run1"),

@@ -188,11 +188,11 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
     assert items(client) == {str(a): "being judged", str(b): "being judged", str(c): "quarantined", str(d): "failed"}
 
     background.journal(
-        Entry(a, "promoted", request_id, reason="WAPE 0.100 against 0.200",
+        Entry(a, "promoted", request_id, reason="WAPE 10.0 % against 20.0 %",
               numbers={"version": 4, "replaced": 3, "wape": 0.1, "wape_production": 0.2, "wape_seasonal_naive": 0.3}),
         Entry(b, "kept", request_id, reason="not better", numbers={"version": 2, "replaced": 1}))
 
-    assert re.search(r"v3 → v4 , promoted \d+:\d\d.[AP]M UTC . WAPE 0.100 against 0.200", line(client, a))
+    assert re.search(r"v3 → v4 , promoted \d+:\d\d.[AP]M UTC . WAPE 10.0 % against 20.0 %", line(client, a))
     assert "10.0 % 20.0 % 30.0 %" in line(client, a)
     assert "v1 stays (v2 was judged): not better" in line(client, b)
     assert "all rows were refused" in line(client, c)

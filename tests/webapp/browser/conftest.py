@@ -106,7 +106,7 @@ def fill(background: Background, model: ForecastModel) -> None:
     background.journal(
         *(Entry(each, "validated", run_id=RUN, numbers=fine) for each in REGION_ITEMS[:-1]),
         Entry(ODD, "quarantined", run_id=RUN, reason="40 of its 100 rows are in quarantine", numbers=numbers),
-        *(Entry(each, "kept", reason="WAPE 0.300 is worse than that of seasonal naive") for each in REGION_ITEMS[1:]))
+        *(Entry(each, "kept", reason="WAPE 30.0 % is worse than that of seasonal naive") for each in REGION_ITEMS[1:]))
     with background.app.app_context():
         for owner in db.session.scalars(select(User)).all():
             make_token(owner, "night job", "viewer", now() + timedelta(days=30))
