@@ -28,7 +28,7 @@ class GroupPast:
     """What is known of the past of a group, summed up."""
 
     past: Past
-    """Without the marks of drivers, which stand on every date where there are so many region-items."""
+    """Without the marks of drivers, which are not kept."""
     backtest: Backtest | None
 
 
