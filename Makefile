@@ -19,6 +19,7 @@ MLFLOW_PORT ?= 5000
 CODE_PORT ?= 4000
 PYTEST_ARGS ?=
 CASES ?= 5000
+POSTGRESQL ?=
 SEED ?= 1
 SETS ?=
 AFRESH ?=
@@ -52,8 +53,8 @@ services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE
 test: setup ## run all tests, those with the real servers beside the others; PYTEST_ARGS="-k name" picks some
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1; no 5xx, nothing undocumented
-	@OMP_NUM_THREADS=1 $(PY) -m tests.webapp.api.attack --cases "$(CASES)" --seed "$(SEED)"
+attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1; no 5xx, nothing undocumented [POSTGRESQL=yes]
+	@OMP_NUM_THREADS=1 $(PY) -m tests.webapp.api.attack --cases "$(CASES)" --seed "$(SEED)" $(if $(POSTGRESQL),--postgresql)
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \

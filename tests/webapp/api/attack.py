@@ -5,6 +5,7 @@ any answer is a 5xx or contradicts the document.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import traceback
@@ -29,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.services import services_or_skip
 from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import (
     ADMIN,
@@ -72,9 +74,14 @@ class Report:
         return "\n".join(lines + self.failures)
 
 
-def attacked_app(folder: Path) -> Flask:
-    """An app with demand, versions, retrains and scenarios to attack, without a limit of requests."""
-    app = create_app(settings_in(folder).model_copy(update={"web_api_per_minute": 10_000_000}))
+def attacked_app(folder: Path, database_url: str | None = None) -> Flask:
+    """An app with demand, versions, retrains and scenarios to attack, without a limit of requests.
+
+    Args:
+        database_url: of an empty database; a file of SQLite when left out.
+    """
+    app = create_app(settings_in(folder).model_copy(update={
+        "web_api_per_minute": 10_000_000, "web_database_url": database_url}))
     services = app.extensions["services"]
     services.store.write_catalogue(REGION_ITEMS)
     for region_item in REGION_ITEMS:
@@ -175,9 +182,18 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--postgresql", action="store_true", help="keep its tables in a PostgreSQL of its own")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        report = attack(attacked_app(Path(folder)), asked.cases, asked.seed)
+    with contextlib.ExitStack() as held:
+        url = None
+        if asked.postgresql:
+            servers = held.enter_context(services_or_skip())
+            servers.add_databases("attack_")
+            url = servers.environment("attack_")["WEB_DATABASE_URL"]
+        app = attacked_app(Path(held.enter_context(tempfile.TemporaryDirectory())), url)
+        report = attack(app, asked.cases, asked.seed)
+        with app.app_context():
+            db.engine.dispose()
     print(report)
     return 1 if report.failures else 0
 
