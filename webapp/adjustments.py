@@ -59,8 +59,9 @@ def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wan
         return Outliers([], made)
     adjusted = {one.date for one in made if one.removed_at is None}
     rows = [one for one in unusual_of(row, history, dataset).rows if str(one.date) not in adjusted]
+    shown = next((round(one.usual, 1) for one in rows if str(one.date) == wanted), None)
     return Outliers(rows, made, history["date"].iloc[0].date(), history["date"].iloc[-1].date(),
-                    usual_at(wanted, history, dataset))
+                    usual_at(wanted, history, dataset) if shown is None else shown)
 
 
 @bp.post("")

@@ -95,9 +95,11 @@ class _Found:
     def by_period(self) -> Sheet:
         past: Past = self.answer.past
         periods = self.included.periods if self.included else self.answer.periods
+        several = len(self._parts()) > 1
         table = table_of(periods, past, self.dataset, self.question.coverage / 100,
                          self.question.horizon if self.question.past else 0,
-                         override_words=lambda found: words_of(found, _plain, self.dataset.unit), all_bounds=True)
+                         override_words=lambda found: words_of(found, _plain, self.dataset.unit, several),
+                         all_bounds=True)
         unit = self.dataset.unit
         return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
                                              for measure in table.measures)], _cells(table))

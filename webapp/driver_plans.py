@@ -133,7 +133,8 @@ class _Reader:
         self._drivers = {name: place for name, place in found.items() if name not in _KEYS}
         self._places = {name: place for name, place in found.items() if name in _KEYS}
         if missing or not self._drivers:
-            lacking = f"the columns {' and '.join(missing)}" if missing else "a column for a driver that is changed"
+            word = "the column" if len(missing) == 1 else "the columns"
+            lacking = f"{word} {' and '.join(missing)}" if missing else "a column for a driver that is changed"
             raise PlanFileError(f"The first line must name the columns; it lacks {lacking}. Allowed are "
                                 f"{self._allowed()}. It reads: {' | '.join(header)[:200]}")
 
@@ -154,7 +155,7 @@ class _Reader:
             if not at[name]:
                 continue
             try:
-                values[name] = value_of(at[name], self._dataset.driver(name), self._dataset.currency,
+                values[name] = value_of(at[name], self._dataset.driver(name), self._dataset,
                                         self._cells.delimiter)
             except CellError as error:
                 self._errors.append(RowError(line, name, at[name][:60], str(error)))

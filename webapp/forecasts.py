@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -172,7 +173,8 @@ def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, 
     return plan, result, form, status
 
 
-def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int]:
+def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int, dict[str, str]]:
+    """The page, its status, and for a what-if the address that holds it."""
     plan, result, form, status = answer_to(question, fields)
     dataset, lines = services().dataset, result.lines
     found = overridden({line.row.key: line.plan.part for line in lines}, result.periods, result.coverage)
@@ -184,6 +186,7 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
     seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     backtest = backtest_of(lines, result.past, dataset)
+    query: dict[str, Any] = {**question.query(), **(form.query() if form.is_valid else {})}
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
         retraining=open_retrains(question.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
@@ -192,15 +195,16 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
                        [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
         table=table_of(periods, result.past, dataset, result.coverage,
                        question.horizon if question.past else 0, seen.stood if seen else None,
-                       override_words) if lines else None,
+                       partial(override_words, of_sum=len(lines) > 1)) if lines else None,
         explanation=explain(services(), result) if question.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         asked=[AskedChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
-        query={**question.query(), **(form.query() if form.is_valid else {})},
+        query=query,
         with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
         **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
-    return text, status
+    is_kept = request.method == "POST" and alone and status == 200
+    return text, status, {"HX-Push-Url": url_for("forecasts.show", **query)} if is_kept else {}
 
 
 def _grouped(question: Question, **more: Any) -> str:
@@ -219,7 +223,7 @@ def _grouped(question: Question, **more: Any) -> str:
         most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
         table=table_of(periods, answer.past, dataset, answer.coverage, question.horizon if question.past else 0,
-                       override_words=override_words) if answer.kept else None,
+                       override_words=partial(override_words, of_sum=True)) if answer.kept else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 

@@ -112,15 +112,16 @@ def parts_ahead(keys: Sequence[str]) -> dict[str, Part]:
     return {line.row.key: line.plan.part for line in plan.lines}
 
 
-def words_of(overrides: Sequence[Override], number: Callable[[float], str], unit: str) -> str:
+def words_of(overrides: Sequence[Override], number: Callable[[float], str], unit: str, of_sum: bool = False) -> str:
     """Overrides of one period of a selection in words: ``10 % more``, ``120 units``, ``3 overrides``.
 
     Args:
         number: a number as its reader writes it.
         unit: of a value.
+        of_sum: whether several region-items are selected, of which an override says nothing as a whole.
     """
-    if len(overrides) > 1:
-        return f"{number(len(overrides))} overrides"
+    if len(overrides) > 1 or (of_sum and overrides):
+        return f"{number(len(overrides))} override{'s' if len(overrides) > 1 else ''}"
     return "".join(amount_words(one.way, one.amount, number, unit) for one in overrides)
 
 

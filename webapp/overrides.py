@@ -194,7 +194,7 @@ def _check(wanted: Wanted) -> None:
     if not isfinite(wanted.amount):
         raise OverrideError(f"{wanted.amount} is no number that can be forecast.")
     if wanted.way == "value" and not 0 <= wanted.amount <= MOST_UNITS:
-        raise OverrideError(f"{wanted.amount:g} units are not possible; a number from 0 to {MOST_UNITS:g} is.")
+        raise OverrideError(f"{wanted.amount:,g} units are not possible; a number from 0 to {MOST_UNITS:,.0f} is.")
     if wanted.way == "percent" and (not LEAST_PERCENT <= wanted.amount <= MOST_PERCENT or not wanted.amount):
         raise OverrideError(f"A change by {wanted.amount:g} % is not possible; one from {LEAST_PERCENT:g} to "
                             f"{MOST_PERCENT:g} % is, other than 0.")

@@ -247,9 +247,9 @@ def forecast_link(key: str) -> str:
     return url_for("forecasts.show", ri=key)
 
 
-def override_words(overrides: Sequence[Override]) -> str:
-    """What overrides of one period do: ``10 % more``, ``120 units``, ``3 overrides``."""
-    return words_of(overrides, _amount, services().dataset.unit)
+def override_words(overrides: Sequence[Override], of_sum: bool = False) -> str:
+    """What overrides of one period do: ``10 % more``, ``120 units``; of a sum ``3 overrides``."""
+    return words_of(overrides, _amount, services().dataset.unit, of_sum)
 
 
 def override_amount(way: str, amount: float) -> str:

@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime
 
-from demand_assets.forecasting.dataset import Driver
+from demand_assets.forecasting.dataset import Dataset, Driver
 
 LARGEST_NUMBER = 1e12
 LONGEST_CATEGORY = 200
@@ -29,7 +29,7 @@ def date_of(text: str, monthly: bool) -> date:
     raise CellError("Write the date as 2026-01-31 or 31.01.2026.")
 
 
-def value_of(text: str, driver: Driver, currency: str, delimiter: str) -> Value:
+def value_of(text: str, driver: Driver, dataset: Dataset, delimiter: str) -> Value:
     """The value of a cell for that driver."""
     if driver.kind == "yes_no":
         if text.casefold() not in _YES + _NO:
@@ -40,7 +40,7 @@ def value_of(text: str, driver: Driver, currency: str, delimiter: str) -> Value:
             raise CellError(f"A category has at most {LONGEST_CATEGORY} characters.")
         return text
     number = text.replace("−", "-")
-    for unit in {currency, driver.unit} - {""}:
+    for unit in {dataset.currency, driver.unit} - {""}:
         number = number.removesuffix(unit).removeprefix(unit).strip()
     number = _plain(number, delimiter)
     if not _NUMBER.fullmatch(number):
@@ -48,6 +48,8 @@ def value_of(text: str, driver: Driver, currency: str, delimiter: str) -> Value:
     value = float(number.replace(",", "."))
     if not abs(value) <= LARGEST_NUMBER:
         raise CellError(f"Write a number of at most {LARGEST_NUMBER:,.0f}.")
+    if driver.name == dataset.price_driver and value <= 0:
+        raise CellError("Write a price above 0.")
     return value
 
 

@@ -18,6 +18,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 """Of every answer: pages, parts, files, errors."""
+MAY_RETRY = (409, 429, 503)
 HTTPS_ONLY = "max-age=31536000"
 """A year; subdomains are not ours to speak for."""
 
@@ -38,6 +39,10 @@ def add_to(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if services.settings.web_https:
             response.headers.setdefault("Strict-Transport-Security", HTTPS_ONLY)
+        if response.status_code not in MAY_RETRY:
+            response.headers.pop("Retry-After", None)  # the limiter tells it with every answer
+        if response.status_code not in MAY_RETRY:
+            response.headers.pop("Retry-After", None)  # the limiter tells it with every answer
         if request.endpoint == "static":
             # a version in the URL changes with every start of the app, so what it names never does
             response.headers["Cache-Control"] = ("public, max-age=31536000, immutable" if "v" in request.args

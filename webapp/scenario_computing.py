@@ -26,7 +26,6 @@ from webapp.scenario_results import (
     PeriodResult,
     Result,
     Told,
-    price_driver,
 )
 from webapp.services import Services
 
@@ -127,7 +126,7 @@ def _one(services: Services, line: Line, exact: bool) -> _Computed:
     """One region-item with what explains its difference, and its prices."""
     is_changed = line.asked != PLAN
     why = contributions_of(services, line, exact)[1] if is_changed and line.model is not None else None
-    name = price_driver(services.dataset)
+    name = services.dataset.price_driver
     prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
               for table in (line.plan.table, (line.scenario or line.plan).table)]
     known = not any(np.isnan(values).any() for values in prices)
@@ -151,7 +150,7 @@ def _result(services: Services, asked: Asked, computed: Sequence[_Computed],
         assumed=_told((sentence, one.line.row.key) for one in computed for sentence in one.line.plan.assumed),
         likenesses=tuple(like for one in changed[:MOST_LIKENED] for like in _likenesses(services, one.line)),
         missing=_told((reason, key) for key, reason in missing), notices=tuple(_notices(services, asked, computed)),
-        without_price=len(computed) - len(money) if price_driver(services.dataset) else 0)
+        without_price=len(computed) - len(money) if services.dataset.price_driver else 0)
 
 
 def _compared(pairs: Sequence[tuple[Part, Part]]) -> Compared:

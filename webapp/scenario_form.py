@@ -99,17 +99,17 @@ def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequenc
         typed = {part: fields.get(f"{prefix}{part}", "").strip() for part in ("action", "value", "first", "last")}
         row = ChangeRow(number, dataset.driver(name), **typed)
         rows.append(row)
-        if change := _change(row, dates):
+        if change := _change(row, dates, dataset.price_driver):
             changes.append(change)
     return ScenarioForm(rows, errors, tuple(changes))
 
 
-def _change(row: ChangeRow, dates: Sequence[date]) -> Change | None:
+def _change(row: ChangeRow, dates: Sequence[date], price: str | None) -> Change | None:
     """The change that a row describes; None, with the row's errors set, when it describes none."""
     action = next((action for action in row.actions if action == row.action), None)
     if action is None:
         row.errors["action"] = f"Choose one of: {', '.join(row.actions)}."
-    value = _value(row)
+    value = _value(row, price)
     first, last = _date(row, "first"), _date(row, "last")
     if first and last:
         if first > last:
@@ -121,7 +121,7 @@ def _change(row: ChangeRow, dates: Sequence[date]) -> Change | None:
     return Change(row.driver.name, action, value, max(first, dates[0]), min(last, dates[-1]))
 
 
-def _value(row: ChangeRow) -> float | bool | str | None:
+def _value(row: ChangeRow, price: str | None) -> float | bool | str | None:
     driver, text = row.driver, row.value
     if driver.kind == "yes_no":
         if text not in ("0", "1"):
@@ -142,6 +142,10 @@ def _value(row: ChangeRow) -> float | bool | str | None:
         return None
     if row.action == "percent" and value < -100:
         row.errors["value"] = "It cannot fall by more than 100 percent."
+        return None
+    is_free = (row.action == "set" and value <= 0) or (row.action == "percent" and value == -100)
+    if row.driver.name == price and is_free:
+        row.errors["value"] = "A price is above 0."
         return None
     return value
 

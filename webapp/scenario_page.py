@@ -10,7 +10,7 @@ from demand_assets.forecasting.store import NotInStoreError
 from webapp.asked_scenarios import Asked
 from webapp.region_items import pooled_row, rows_by_key
 from webapp.scenario_comparison import actual_of, chart_of, sold_by_date
-from webapp.scenario_results import LineResult, Result, price_driver
+from webapp.scenario_results import LineResult, Result
 from webapp.scenario_states import State, states_of
 from webapp.services import Services
 from webapp.tables import SavedScenario
@@ -51,7 +51,7 @@ def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, 
         "result": result, "sort": sort, "sorts": SORTS, "lines": lines if fields.get("rows") == "all" else
         lines[:MOST_SHOWN], "line_count": len(lines), "chart": chart_of(result, sold), "sold": sold,
         "sold_by_key": {key: sum(values.values()) for key, values in actual.items()},
-        "can_read_actual": has_happened and not is_read, "price": price_driver(services.dataset)}
+        "can_read_actual": has_happened and not is_read, "price": services.dataset.price_driver}
 
 
 def known_categories(services: Services, keys: Sequence[str]) -> dict[str, list[str]]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date
 
-from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.totals import Bounds
 from webapp.stored_json import StoredJson
@@ -162,13 +161,3 @@ class Summary(StoredJson):
     difference_revenue: float | None
     first: date
     last: date
-
-
-
-
-def price_driver(dataset: Dataset) -> str | None:
-    """The driver that is the price of one unit: the one named so, else the one in the dataset's currency."""
-    numbers = [driver for driver in dataset.drivers if driver.kind == "number"]
-    named = [driver.name for driver in numbers if driver.name == "price"]
-    in_currency = [driver.name for driver in numbers if driver.unit and driver.unit == dataset.currency]
-    return next(iter([*named, *in_currency]), None)

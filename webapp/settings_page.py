@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from webapp.access import needs
 from webapp.app_settings import SSO_ROLES, AppSettings, app_settings, change_settings, changes
@@ -27,9 +28,21 @@ def change() -> ResponseReturnValue:
     try:
         changed = change_settings(AppSettings(**{**wanted, "password_sign_in": bool(wanted["password_sign_in"])}))  # type: ignore[arg-type]  # parsed there
     except ValidationError as error:
-        return _page(wanted, {str(each["loc"][0]): each["msg"] for each in error.errors()}, 422)
+        return _page(wanted, {str(each["loc"][0]): _words(each) for each in error.errors()}, 422)
     flash(f"Changed: {', '.join(changed)}." if changed else "Nothing was changed.", "success" if changed else "info")
     return redirect(url_for("app_settings.show"), 303)
+
+
+def _words(error: ErrorDetails) -> str:
+    """What is wrong with a value, and what would be right."""
+    limits = error.get("ctx", {})
+    if error["type"] in ("int_parsing", "int_from_float"):
+        return "Write a whole number."
+    if error["type"] == "greater_than_equal":
+        return f"Write a whole number of at least {limits['ge']:,}."
+    if error["type"] == "less_than_equal":
+        return f"Write a whole number of at most {limits['le']:,}."
+    return str(error["msg"])
 
 
 def _page(values: Mapping[str, object], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:

@@ -285,6 +285,14 @@ class Dataset(_Strict):
         return self.rules.stale_periods or max(2 * self.horizon, self.year_length // 4)
 
     @property
+    def price_driver(self) -> str | None:
+        """The driver that is the price of one unit: the one named so, else the one in the dataset's currency."""
+        numbers = [driver for driver in self.drivers if driver.kind == "number"]
+        named = [driver.name for driver in numbers if driver.name == "price"]
+        in_currency = [driver.name for driver in numbers if driver.unit and driver.unit == self.currency]
+        return next(iter([*named, *in_currency]), None)
+
+    @property
     def uploads(self) -> Path | None:
         """The folder of what programs upload; None where they may not."""
         return Path(self.source.uploads) if isinstance(self.source, FileSource) and self.source.uploads else None

@@ -58,8 +58,8 @@ def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.Data
     Args:
         future: columns date and drivers, one row for each period of the horizon.
         dataset: declares the drivers.
-    Raises: ScenarioError: an undeclared driver, an action its kind does not allow, a value that is no number, or
-        dates that touch no period of the horizon.
+    Raises: ScenarioError: an undeclared driver, an action its kind does not allow, a value that is no number, a price
+        that is not above 0, or dates that touch no period of the horizon.
     """
     dates = future["date"].to_numpy().astype("datetime64[D]")
     changed = {name: future[name].to_numpy() for name in future.columns}
@@ -82,6 +82,7 @@ def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.Data
             if at in places:
                 values[places[at]] = str(given) if is_category else _number(given, "set", driver)
         changed[driver.name] = values
+    _check_price(future, changed, dataset.price_driver)
     return pd.DataFrame(changed, index=future.index)
 
 
@@ -154,6 +155,17 @@ def _touched(change: Change, dates: npt.NDArray[np.datetime64]) -> npt.NDArray[n
         raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period of "
                             f"the forecast, which runs from {dates[0]} to {dates[-1]}")
     return np.asarray(days)
+
+
+def _check_price(future: pd.DataFrame, changed: dict[str, npt.NDArray[np.object_]], price: str | None) -> None:
+    """No model has seen a price of 0 or less, and what it would say of one is beyond all measure."""
+    if price is None:
+        return
+    prices = changed[price].astype(np.float64)
+    wrong = np.flatnonzero((prices <= 0) & (prices != future[price].to_numpy(dtype=np.float64)))
+    if len(wrong):
+        day = future["date"].iloc[wrong[0]].date()
+        raise ScenarioError(f"{price} would be {prices[wrong[0]]:g} on {day}; a price is above 0")
 
 
 def _number(given: float | bool | str, action: Action, driver: Driver) -> float:

@@ -56,6 +56,13 @@ def test_what_cannot_be_is_refused_and_nothing_is_kept(app: Flask, admin: FlaskC
         assert db.session.scalars(select(Setting)).all() == []
 
 
+def test_what_would_be_right_is_said_in_words(admin: FlaskClient) -> None:
+    words = text_of(page(save(admin, session_hours="soon", token_days="-1")).main)
+
+    assert "Write a whole number." in words
+    assert "Write a whole number of at least 0." in words
+
+
 def test_sessions_that_are_older_than_the_setting_end(admin: FlaskClient, viewer: FlaskClient) -> None:
     with viewer.session_transaction() as session:
         session["fs_paa"] = time.time() - 2 * 3600

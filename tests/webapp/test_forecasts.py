@@ -168,6 +168,8 @@ def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted
     (change(value=""), "Give a number"),
     (change(value="nan"), "Give a number"),
     (change(value="-101"), "cannot fall by more than 100 percent"),
+    (change(value="-100"), "A price is above 0"),
+    (change(action="set", value="0"), "A price is above 0"),
     (change(action="double"), "Choose one of: percent, set, add"),
     (change(first="2026-02-30"), "Give a date as 2026-01-31, not '2026-02-30'"),
     (change(first="2026-07-09", last="2026-07-02"), "lies before the first"),
@@ -184,6 +186,26 @@ def test_what_cannot_be_read_is_told_at_its_field(client: FlaskClient, promoted:
         assert response.status_code == 422
         assert message in text_of(page(response).select_one("form#scenario"))
         assert "The scenario was not applied" in text_of(page(response))
+
+
+def test_a_price_that_a_change_takes_below_zero_is_no_question_for_a_model(client: FlaskClient,
+                                                                           promoted: FakeRegistry) -> None:
+    response = post(client, "/forecasts", {"ri": KETTLE.key, "horizon": "14", **change(action="add", value="-99")})
+
+    assert response.status_code == 422
+    assert "a price is above 0" in text_of(page(response))
+
+
+def test_the_address_holds_what_was_asked(client: FlaskClient, promoted: FakeRegistry) -> None:
+    """So that it can be reloaded, returned to and sent to somebody."""
+    response = post(client, "/forecasts", {"ri": KETTLE.key, "horizon": "14", **change()},
+                    headers={"HX-Request": "true"})
+    again = client.get(response.headers["HX-Push-Url"])
+
+    assert text_of(page(again).select_one("#scenario-total")) == text_of(page(response).select_one("#scenario-total"))
+    wrong = post(client, "/forecasts", {"ri": KETTLE.key, "horizon": "14", **change(value="ten")},
+                 headers={"HX-Request": "true"})
+    assert "HX-Push-Url" not in wrong.headers
 
 
 def test_rows_are_added_and_removed_without_scripts(client: FlaskClient) -> None:

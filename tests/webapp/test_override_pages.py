@@ -76,6 +76,13 @@ def test_an_override_is_in_the_total_and_the_models_forecast_stays_beside_it(cli
     assert [float(units) for units in column(soup, "Forecast")] == pytest.approx(LAST_WEEK, abs=0.05)
 
 
+def test_of_a_sum_it_is_told_how_many_are_overridden(client: FlaskClient) -> None:
+    override(client, way="percent", amount="10")
+
+    assert column(show(client, ri=[KETTLE.key, ODD.key]), "Override")[:3] == ["1 override", "1 override", ""]
+    assert column(show(client), "Override")[0] == "10 % more"
+
+
 def test_the_wide_table_has_the_override_too(client: FlaskClient) -> None:
     override(client)
 
@@ -155,7 +162,7 @@ def test_a_scenario_is_compared_with_the_models_plan_and_says_so(client: FlaskCl
     ({"amount": "1,000"}, "not '1,000'"),
     ({"amount": "1_000"}, "not '1_000'"),
     ({"comment": "a\x07b"}, "Leave out its control characters"),
-    ({"amount": "-5"}, "a number from 0 to 1e+12 is"),
+    ({"amount": "-5"}, "a number from 0 to 1,000,000,000,000 is"),
     ({"first": "tomorrow"}, "The first date must be a date as 2026-01-31, not 'tomorrow'"),
     ({"last": "<b>"}, "The last date must be a date"),
     ({"way": "guess"}, "Choose whether it is a value or a percent, not 'guess'"),
@@ -270,7 +277,7 @@ def test_files_have_model_override_and_final_and_their_names_say_so(client: Flas
         for title in ("Forecast, units", "With overrides, units"):
             parts = [float(each[title]) for each in rows if each["Date"] == row["Date"]]
             assert sum(parts) == pytest.approx(float(row[title]), abs=1e-3)
-    assert [row["Override"] for row in sums] == ["20 units", "20 units", "10 % more"]
+    assert [row["Override"] for row in sums] == ["1 override"] * 3
 
 
 def test_files_without_overrides_say_so(client: FlaskClient) -> None:

@@ -105,7 +105,7 @@ def test_what_is_replaced_stays_recorded_without_a_moment_between() -> None:
     ({"first": date(2026, 6, 30)}, "from 2026-07-01 to 2026-07-05, not from 2026-06-30"),
     ({"last": date(2026, 7, 6)}, "Only periods ahead can be overridden, as far as they are forecast"),
     ({"first": date(2026, 7, 3)}, "The last date, 2026-07-02, comes before the first, 2026-07-03"),
-    ({"way": "value", "amount": -1.0}, "a number from 0 to 1e+12 is"),
+    ({"way": "value", "amount": -1.0}, "a number from 0 to 1,000,000,000,000 is"),
     ({"way": "value", "amount": 1e13}, "1e+13 units are not possible"),
     ({"amount": -101.0}, "one from -100 to 1000 % is"),
     ({"amount": 1001.0}, "one from -100 to 1000 % is"),

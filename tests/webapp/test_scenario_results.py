@@ -15,7 +15,7 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.asked_scenarios import Asked, AskedChange, asked_words, selection_words
 from webapp.driver_plans import PlanRow
 from webapp.scenario_computing import compute
-from webapp.scenario_results import Result, Summary, price_driver
+from webapp.scenario_results import Result, Summary
 from webapp.services import Services
 
 BASELINE = REGION_ITEMS[1]
@@ -225,7 +225,7 @@ def test_selections_and_changes_in_words(services: Services) -> None:
 def test_the_price_is_the_driver_of_that_name_or_the_one_in_the_currency(services: Services) -> None:
     price, promo, _ = services.dataset.drivers
 
-    assert price_driver(services.dataset) == "price"
-    assert price_driver(services.dataset.model_copy(update={"drivers": (
-        promo, price.model_copy(update={"name": "shelf_price"}))})) == "shelf_price"
-    assert price_driver(services.dataset.model_copy(update={"drivers": (promo,)})) is None
+    assert services.dataset.price_driver == "price"
+    assert services.dataset.model_copy(update={"drivers": (
+        promo, price.model_copy(update={"name": "shelf_price"}))}).price_driver == "shelf_price"
+    assert services.dataset.model_copy(update={"drivers": (promo,)}).price_driver is None

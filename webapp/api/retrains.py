@@ -118,7 +118,8 @@ def start_retrain(body: RetrainAsked) -> Response:
     stored = store(once_token(), keys, actor().email, body.reason)
     if stored.retrain is None:
         first = next(iter(stored.already_running.values()))
-        abort(problem(409, f"Unfinished retrains hold all of these region-items already, as does retrain {first}."))
+        abort(problem(409, "Unfinished retrains hold all of these region-items already; one of them is retrain "
+                           f"{first}."))
     told = _told(progress_of(stored.retrain), list(stored.already_running))
     return Response(told.model_dump_json(), 202, mimetype="application/json",
                     headers={"Location": f"{PREFIX}/retrains/{told.id}"})

@@ -227,6 +227,7 @@ def test_a_token_that_asks_too_often_is_told_when_to_go_on(tmp_path: Path) -> No
     assert [mine.get("/me").status_code for _ in range(4)] == [200, 200, 200, 429]
     refused = mine.get("/dataset")
 
+    assert "Retry-After" not in other.get("/me").headers
     assert problem_of(refused, 429)["detail"]
     assert 0 < int(refused.headers["Retry-After"]) <= 60
     assert other.get("/me").status_code == 200
