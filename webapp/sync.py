@@ -91,7 +91,7 @@ class Paced:
 
 
 class StoreLoop:
-    """Journal and catalogue -> rows; planners' adjustments -> the store."""
+    """Journal and catalogue -> rows; planners' adjustments -> the store; what was uploaded -> its place."""
 
     def __init__(self, services: Services) -> None:
         self._store, self._dataset = services.store, services.dataset

@@ -4,6 +4,7 @@ The file is written whole or not at all. Where the source itself tells of a peri
 uploaded does, and what it leaves out is as the source has it.
 """
 
+import contextlib
 import csv
 import os
 from collections.abc import Iterable, Mapping
@@ -117,7 +118,7 @@ def put_staged(dataset: Dataset, name: str) -> None:
     Raises: NoUploadsError. OSError: the folder cannot be written.
     """
     folder = uploads_folder(dataset)
-    if (folder / name).exists():
+    with contextlib.suppress(FileNotFoundError):  # another process was faster
         (folder / name).replace(folder / NAME)
 
 
