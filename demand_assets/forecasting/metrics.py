@@ -76,3 +76,8 @@ def width(actual: Floats, lower: Floats, upper: Floats) -> float:
     known = ~np.isnan(actual)
     sold = float(np.abs(actual[known]).sum())
     return float((upper[known] - lower[known]).sum()) / sold if sold else float("nan")
+
+
+def in_percent(share: float) -> str:
+    """A share as reasons tell it: ``22.1 %``."""
+    return f"{100 * share:.1f} %"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import SeriesFeatures, series_features
-from demand_assets.forecasting.metrics import bias, wape
+from demand_assets.forecasting.metrics import bias, in_percent, wape
 from demand_assets.forecasting.model import ForecastModel
 from demand_assets.forecasting.region_item import RegionItem
 from demand_assets.forecasting.trailing import Floats
@@ -155,7 +155,7 @@ def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
     new_periods = rules.new_periods or dataset.horizon
     age = (now - one.promoted_at).total_seconds() / 86_400
     if one.decay > rules.decay:
-        return (f"accuracy decayed: WAPE {100 * one.wape:.1f} % since the training, {100 * one.wape_backtest:.1f} % in "
+        return (f"accuracy decayed: WAPE {in_percent(one.wape)} since the training, {in_percent(one.wape_backtest)} in "
                 "the backtest")
     if one.drift > rules.drift and one.new_periods >= new_periods:
         return f"{one.drifted} drifted: population stability index {one.drift:.2f} above {rules.drift:g}"

@@ -8,7 +8,7 @@ import pandas as pd
 from demand_assets.forecasting.backtest import judged_origins
 from demand_assets.forecasting.dataset import Dataset
 from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.metrics import wape
+from demand_assets.forecasting.metrics import in_percent, wape
 from demand_assets.forecasting.pooled import NotEnoughHistoryError, PooledModel
 from demand_assets.forecasting.promotion import Decision
 from demand_assets.forecasting.region_item import RegionItem
@@ -33,7 +33,7 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
         return Decision("promote", "the pooled model in production knows other drivers, or no window suits both")
     new, old = wape(actual, mine), wape(actual, theirs)
     numbers = {"wape": round(new, 4), "wape_production": round(old, 4)}
-    words = f"WAPE {100 * new:.1f} % against {100 * old:.1f} % of the pooled model in production"
+    words = f"WAPE {in_percent(new)} against {in_percent(old)} of the pooled model in production"
     if not np.isfinite(new) or new > old * (1 + MARGIN):
         return Decision("keep", f"{words}, on windows that neither has seen", numbers)
     return Decision("promote", f"{words}, and trained on newer demand", numbers)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from demand_assets.forecasting.intervals import demand_class
-from demand_assets.forecasting.metrics import bias, coverage, wape
+from demand_assets.forecasting.metrics import bias, coverage, in_percent, wape
 from demand_assets.forecasting.trailing import Floats
 
 SALES_IN_TOTAL = 5
@@ -119,34 +119,36 @@ class _Contest:
         if not isfinite(self._mine):
             return "nothing was sold in the backtest, so nothing shows that a model would be better than the baseline"
         if self._is_implausible():
-            return (f"a leak: WAPE {_share(self.measured['wape'])} is smaller than chance allows for counts, "
-                    f"{_share(self.measured['wape_of_chance'])} at best")
+            return (f"a leak: WAPE {in_percent(self.measured['wape'])} is smaller than chance allows for counts, "
+                    f"{in_percent(self.measured['wape_of_chance'])} at best")
         if self._mine > self._floor:
-            return f"{self._wape(self._mine)} is worse than seasonal naive with {_share(self._floor)}"
+            return f"{self._wape(self._mine)} is worse than seasonal naive with {in_percent(self._floor)}"
         return self._bias_problem() or self._coverage_problem()
 
     def comparison(self) -> tuple[Literal["promote", "keep"], str]:
         """The verdict on a candidate with which nothing is wrong by itself."""
         candidate, production, gate = self._candidate, self._production, self._gate
         if production is None:
-            return "promote", f"first model: {self._wape(self._mine)} against {_share(self._floor)} of seasonal naive"
-        against = f"{self._wape(self._mine)} against {_share(self._theirs)} of the model in production"
+            floor = in_percent(self._floor)
+            return "promote", f"first model: {self._wape(self._mine)} against {floor} of seasonal naive"
+        against = f"{self._wape(self._mine)} against {in_percent(self._theirs)} of the model in production"
         if candidate.data_hash == production.data_hash:
             if candidate.recipe == production.recipe:
                 return "keep", ("nothing new: same demand and same recipe as the model in production "
                                 f"(trained to {production.trained_to})")
             if self._mine > self._theirs * (1 - gate.margin):
-                return "keep", f"{against}, on the same demand: the margin of {_share(gate.margin)} is not reached"
+                return "keep", f"{against}, on the same demand: the margin of {in_percent(gate.margin)} is not reached"
             chance = gate.chance * self.measured["wape_difference_error"]
             if not self._theirs - self._mine >= chance:
-                return "keep", (f"{against}, on the same demand: a difference of {_share(self._theirs - self._mine)} "
-                                f"may be chance, up to {_share(chance)}")
+                better = in_percent(self._theirs - self._mine)
+                return "keep", (f"{against}, on the same demand: a difference of {better} may be chance, up to "
+                                f"{in_percent(chance)}")
             return "promote", against
         if self._mine <= self._theirs and candidate.trained_to >= production.trained_to:
             return "promote", f"{against}, and trained on newer demand (to {candidate.trained_to})"
         if self._mine <= self._theirs * (1 - gate.margin):
             return "promote", against
-        return "keep", f"{against}: not better by the margin of {_share(gate.margin)}"
+        return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
 
     def _measured(self) -> Measured:
         actual, production = self._actual, self._production
@@ -177,17 +179,17 @@ class _Contest:
         if abs(self._bias) <= max(limit, served):
             return ""
         direction = "high" if self._bias > 0 else "low"
-        return (f"its forecasts are too {direction} by {_share(abs(self._bias))} of demand; at most {_share(limit)} "
-                "is allowed")
+        return (f"its forecasts are too {direction} by {in_percent(abs(self._bias))} of demand; at most "
+                f"{in_percent(limit)} is allowed")
 
     def _coverage_problem(self) -> str:
         known = int(np.count_nonzero(~np.isnan(self._actual)))
         low, high = self._gate.coverage_range
         low, high = (max(low - self._gate.chance * (low * (1 - low) / known) ** 0.5, 0.0),
                      min(high + self._gate.chance * (high * (1 - high) / known) ** 0.5, 1.0))
-        held = f"its 80 % interval held {_share(self._inside)} of the actuals"
+        held = f"its 80 % interval held {in_percent(self._inside)} of the actuals"
         if not low <= self._inside <= high:
-            return f"{held}; {_share(low)} to {_share(high)} is allowed"
+            return f"{held}; {in_percent(low)} to {in_percent(high)} is allowed"
         width = float(np.mean(self._candidate.upper_80 - self._candidate.lower_80))
         span = float(np.nanmax(self._actual) - np.nanmin(self._actual))
         if self._inside > self._gate.coverage_range[1] and width > WIDEST * span:
@@ -216,8 +218,8 @@ class _Contest:
         return np.stack([part.sum(axis=1) for part in parts], axis=1)
 
     def _wape(self, value: float) -> str:
-        return f"WAPE {_share(value)}" if self._periods == 1 else (
-            f"WAPE {_share(value)} of totals of {self._periods} periods")
+        return f"WAPE {in_percent(value)}" if self._periods == 1 else (
+            f"WAPE {in_percent(value)} of totals of {self._periods} periods")
 
 
 def _periods_in_total(actual: Floats) -> int:
@@ -239,7 +241,3 @@ def _wape_of_chance(actual: Floats) -> float:
 
 def _parts(table: Floats, count: int) -> list[Floats]:
     return np.array_split(table, min(max(count, 1), table.shape[1]), axis=1)
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
