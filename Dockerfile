@@ -19,7 +19,7 @@ RUN python -m venv --without-pip .venv && sh requirements/install.sh .venv requi
 FROM installer AS front-end
 COPY requirements/assets.txt requirements/
 RUN python -m venv --without-pip /opt/node && sh requirements/install.sh /opt/node requirements/assets.txt
-COPY webapp/package.json webapp/package-lock.json webapp/assets.py webapp/
+COPY webapp/package.json webapp/package-lock.json webapp/vendored_files.py webapp/
 WORKDIR /app/webapp
 RUN PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund && python assets.py
 

@@ -58,7 +58,7 @@ attack: setup ## send the API CASES=5000 generated requests of all roles with SE
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \
-	"$$root/$(PY)" -m demand_assets.train \
+	"$$root/$(PY)" -m demand_assets.commands.train \
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)") \
 	$(if $(AFRESH),--afresh)
 

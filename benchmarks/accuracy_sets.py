@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.panel_forecasts import known_periods
-from demand_assets.forecasting.dataset import Dataset, DatasetFileError, FileSource, load_dataset
-from demand_assets.forecasting.features import WARMUP
-from demand_assets.forecasting.periods import in_words
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.validation import RawDemandError, validate_panel
+from demand_assets.forecasting.contract.dataset import Dataset, DatasetFileError, FileSource, load_dataset
+from demand_assets.forecasting.contract.periods import in_words
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import WARMUP
+from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.environment import Environment
 from demand_assets.sources.source import SourceError

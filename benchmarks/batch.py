@@ -10,9 +10,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from demand_assets.assets import SECONDS_TAG, region_item, selection_config
-from demand_assets.instance import prepare_home
-from demand_assets.resources import PipelineResource
+from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.defs.assets import SECONDS_TAG, region_item, selection_config
+from demand_assets.defs.resources import PipelineResource
 from demand_assets.settings import Settings
 
 

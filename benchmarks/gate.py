@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.gate_contests import DATA, GAINS, KINDS, Contest, contests
 from benchmarks.machine import described
-from demand_assets.forecasting.promotion import Gate, judge
+from demand_assets.forecasting.gate.gate import Gate, judge
 
 Rule = Callable[[Contest], bool]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.dataset import load_dataset
-from demand_assets.forecasting.intervals import demand_class
-from demand_assets.forecasting.promotion import Contestant
-from demand_assets.sources.simulated import Simulation
-from demand_assets.sources.simulated_world import World
+from demand_assets.forecasting.contract.dataset import load_dataset
+from demand_assets.forecasting.gate.gate import Contestant
+from demand_assets.forecasting.model.intervals import demand_class
+from demand_assets.sources.simulated.source import Simulation
+from demand_assets.sources.simulated.world import World
 
 Floats = npt.NDArray[np.float64]
 

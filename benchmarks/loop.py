@@ -39,12 +39,12 @@ from rich.table import Table
 from benchmarks.machine import described
 from benchmarks.product import PROJECT, Running, form_fields, page, running
 from benchmarks.registry_load import counted, fill, registry_queries
-from demand_assets.forecasting.dataset import load_dataset
-from demand_assets.forecasting.journal import FINAL_STEPS, Journal
-from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import Registry
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.contract.dataset import load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.journal import FINAL_STEPS, Journal
 
 REGIONS = 5
 LARGE = 500

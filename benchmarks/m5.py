@@ -24,15 +24,15 @@ from benchmarks.accuracy_sets import described as described_set
 from benchmarks.accuracy_sets import environment
 from benchmarks.machine import described
 from benchmarks.panel_forecasts import known_at, known_periods
-from demand_assets.forecasting.backtest import seasonal_naive
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.model import fit_own, own_factor
-from demand_assets.forecasting.pooled import PooledModel, bounded, training_rows
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import OWN_ROWS
-from demand_assets.forecasting.validation import validate_panel
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.model.backtest import seasonal_naive
+from demand_assets.forecasting.model.own import fit_own, own_factor
+from demand_assets.forecasting.model.own_training import OWN_ROWS
+from demand_assets.forecasting.model.pooled import PooledModel, bounded, training_rows
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 
 DAYS = 28

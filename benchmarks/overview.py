@@ -23,16 +23,16 @@ from flask_migrate import upgrade
 from sqlalchemy import insert, select, text
 
 from benchmarks.machine import described
-from demand_assets.forecasting.model import ErrorPaths
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.totals import Part, over_all
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.totals import Part, over_all
+from demand_assets.forecasting.model.own import ErrorPaths
 from webapp import create_app
-from webapp.accounts import create_user
-from webapp.database import db, now, writing
-from webapp.group_outlooks import refresh
-from webapp.kept_pasts import pack
+from webapp.accounts.views import create_user
+from webapp.db.database import db, now, writing
 from webapp.services import services
 from webapp.settings import Settings
+from webapp.stored_forecasts.groups import refresh
+from webapp.stored_forecasts.histories import pack
 from webapp.tables import ArchivedForecast, Outlook, RegionItemRow
 
 DATASET = """\

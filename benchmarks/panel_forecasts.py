@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import Floats, Ints
-from demand_assets.forecasting.metrics import bias, coverage, rmsse, wape
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import Floats, Ints
+from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
 RESAMPLES = 1000
 Tables = Mapping[RegionItem, pd.DataFrame]

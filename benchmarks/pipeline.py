@@ -23,8 +23,8 @@ from rich.table import Table
 
 from benchmarks.machine import described
 from benchmarks.measured_process import PROJECT, Measured, bytes_in, measured
-from demand_assets.forecasting.dataset import load_dataset
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.contract.dataset import load_dataset
+from demand_assets.forecasting.store.demand_store import DemandStore
 
 PARTITIONS_THE_NAIVE_WAY = 5
 ITEMS_OF_A_REGION = 50
@@ -81,7 +81,7 @@ def _simulated(region_items: int, folder: Path) -> Path:
 
 def _product(place: Place) -> tuple[Measured, dict[str, Any]]:
     summary_file = place.folder / "summary.json"
-    taken = measured(["demand_assets.train", "--dataset", str(place.dataset), "--state", str(place.state),
+    taken = measured(["demand_assets.commands.train", "--dataset", str(place.dataset), "--state", str(place.state),
                       "--json", str(summary_file)], place.log("product"))
     if not summary_file.exists():
         return taken, {}

@@ -16,20 +16,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from demand_assets.forecasting.clock import Clock
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registration import TrainingBatch
-from demand_assets.forecasting.training import contest, train
-from demand_assets.outcomes import Asked
-from demand_assets.pipeline import Pipeline
-from demand_assets.resources import open_pipeline
+from demand_assets.defs.resources import open_pipeline
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import contest, train
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.registry.versions import TrainingBatch
+from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.run import Pipeline
+from demand_assets.pipeline.stages import Train
 from demand_assets.settings import Settings
-from demand_assets.stages import Train
 
 AT_A_TIME = 8
 
@@ -119,10 +119,10 @@ def naive(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
     """
     import dagster as dg
 
-    from demand_assets.assets import SPECS
-    from demand_assets.checks import evaluations
-    from demand_assets.metadata import to_metadata
-    from demand_assets.partitions import region_items
+    from demand_assets.defs.assets import SPECS
+    from demand_assets.defs.checks import evaluations
+    from demand_assets.defs.metadata import to_metadata
+    from demand_assets.defs.partitions import region_items
 
     asked, one = Asked("naive"), RegionItem.from_key(given.key)
 

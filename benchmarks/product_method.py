@@ -10,13 +10,13 @@ from benchmarks.panel_forecasts import (
     cpu_seconds,
     rolling_origins,
 )
-from demand_assets.forecasting.backtest import seasonal_naive
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.pooled import NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.model.backtest import seasonal_naive
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
 
 
 def product_forecasts(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset, windows: int) -> PanelForecasts:

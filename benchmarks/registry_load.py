@@ -54,7 +54,7 @@ def counted(product: Running) -> Iterator["Counter[str]"]:
         _control(product, "stop", "web-sync")
         with (product.folder / "logs" / "web-sync-counted.log").open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webapp.sync"], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT,
+                [sys.executable, "-m", "webapp.background"], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT,
                 env=environment(settings, Folders(product.folder)) | {"MLFLOW_URL": url, "MLFLOW_TRACKING_URI": url})
         try:
             yield counts

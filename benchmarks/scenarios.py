@@ -23,15 +23,15 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import described
-from demand_assets.forecasting.dataset import Dataset, load_dataset
-from demand_assets.forecasting.forecaster import Forecaster
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import Change, Scenario, declared_direction
-from demand_assets.forecasting.store import DemandStore
-from demand_assets.forecasting.training import train
-from demand_assets.forecasting.validation import validate_panel
-from demand_assets.sources.simulated import Simulation
+from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.whatif.scenario import Change, Scenario, declared_direction
+from demand_assets.sources.simulated.source import Simulation
 
 TODAY = "2026-06-15"
 """Demand ends the day before, so that a seed gives the same numbers on every day."""

@@ -13,14 +13,14 @@ import pandas as pd
 
 from benchmarks.accuracy_sets import sample
 from benchmarks.machine import described
-from demand_assets.forecasting import totals
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.model import ErrorPaths, ForecastModel
-from demand_assets.forecasting.pooled import NotEnoughHistoryError
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.model.own import ErrorPaths, ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.model.pooled_training import train_pooled
 
 SELECTIONS = 40
 SIZES = (1, 5, 20)

@@ -35,13 +35,13 @@ from rich.table import Table
 
 from benchmarks.machine import described
 from benchmarks.product import PROJECT, Running, form_fields, free_port, page, running
-from demand_assets.forecasting.dataset import load_dataset
-from demand_assets.forecasting.forecaster import Asked, Forecaster
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registration import local_path
-from demand_assets.forecasting.registry import Registry
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.contract.dataset import load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.forecaster import Asked, Forecaster
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.versions import local_path
+from demand_assets.forecasting.store.demand_store import DemandStore
 from deploy.processes import Folders, environment
 from deploy.settings import RunSettings
 

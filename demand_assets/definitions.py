@@ -2,16 +2,16 @@
 
 import dagster as dg
 
-from demand_assets import checks, jobs, sensors
-from demand_assets.assets import pooled_model, region_item
-from demand_assets.resources import PipelineResource
+from demand_assets.defs import checks, jobs, sensors
+from demand_assets.defs.assets import pooled_model, region_item
+from demand_assets.defs.resources import PipelineResource
 from demand_assets.settings import Settings
 
 
 def _sensors() -> list[dg.SensorDefinition]:
     if Settings().run_launcher != "celery":
         return sensors.ALL
-    from demand_assets.warm_workers import lost_starts  # imported here: nobody else needs Celery
+    from demand_assets.dagster_instance.celery_launcher import lost_starts  # imported here: nobody else needs Celery
 
     return [*sensors.ALL, lost_starts]
 

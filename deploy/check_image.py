@@ -168,8 +168,9 @@ def check(storage: Path, folder: Path, say: Callable[[str], None]) -> None:
         images.run("pipeline", "python", "-m", "deploy.health", f"grpc://127.0.0.1:{ports['CODE_PORT']}")
         say("from the pipeline image: MLflow and the code server answer, and so does the health check in it")
 
-        images.run("pipeline", "python", "-m", "demand_assets.train", "--dataset", "/etc/demand/tiny.toml", "--state",
-                   "/var/lib/demand", "--json", "/var/lib/demand/trained.json", volumes=volumes, seconds=TRAIN_SECONDS)
+        images.run("pipeline", "python", "-m", "demand_assets.commands.train", "--dataset", "/etc/demand/tiny.toml",
+                   "--state", "/var/lib/demand", "--json", "/var/lib/demand/trained.json", volumes=volumes,
+                   seconds=TRAIN_SECONDS)
         trained = json.loads((state / "trained.json").read_text())
         if not trained["promoted"] or trained["failed"]:
             raise CheckFailedError(f"the training promoted nothing or failed: {trained}")

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from demand_assets.forecasting.dataset import DatasetFileError
-from demand_assets.instance import prepare_home
+from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.forecasting.contract.dataset import DatasetFileError
 from demand_assets.settings import Settings
 from deploy.processes import Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
@@ -21,7 +21,7 @@ ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
 """Set by `make run` to what is on the same machine; in containers by who starts them."""
 SHORT_NAMES = {"code": "dagster-code", "daemon": "dagster-daemon"}
 EXTRA = {
-    "worker": ("-m", "demand_assets.worker"),
+    "worker": ("-m", "demand_assets.dagster_instance.worker"),
     "migrate": ("-m", "dagster", "instance", "migrate"),
     "stores": ("-m", "deploy.stores"),
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from demand_assets.forecasting.database_urls import with_driver
+from demand_assets.forecasting.contract.database_urls import with_driver
 from deploy.settings import PROJECT, RunSettings
 
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
@@ -71,7 +71,8 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     """All processes, in the order in which they start; they stop in the opposite order."""
     python, scripts = sys.executable, Path(sys.executable).parent
     workspace = str(PROJECT / "workspace.yaml")
-    worker = Process("worker", (python, "-m", "demand_assets.worker"), stop_seconds=DRAIN_SECONDS, niceness=3,
+    worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.worker"),
+                     stop_seconds=DRAIN_SECONDS, niceness=3,
                      alone=True)
     return [
         Process("mlflow", (
@@ -93,9 +94,9 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
         Process("web", (
             python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
-        Process("web-sync", (python, "-m", "webapp.sync")),
+        Process("web-sync", (python, "-m", "webapp.background")),
         *([worker] if settings.has_worker else []),
-        Process("first-training", (python, "-m", "demand_assets.first_training"), niceness=3, once=True),
+        Process("first-training", (python, "-m", "demand_assets.commands.first_training"), niceness=3, once=True),
     ]
 
 

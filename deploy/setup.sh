@@ -46,7 +46,7 @@ fetch_front_end_libraries() {
     echo "setup: fetching the front-end libraries"
     (PATH="$PWD/.venv/bin:$PATH" && cd webapp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
         fail "npm could not install webapp/package-lock.json (its message is above). Is the npm registry reachable?"
-    .venv/bin/python webapp/assets.py || fail "the front-end libraries could not be put in webapp/static/vendor"
+    .venv/bin/python webapp/vendored_files.py || fail "the front-end libraries could not be put in webapp/static/vendor"
 }
 
 # checksum FILE...: of the files as they are now, and of the place of the project.
@@ -63,7 +63,7 @@ if [ "$packages" != "$(cat "$packages_stamp" 2>/dev/null)" ]; then
 fi
 
 front_end_stamp=webapp/static/vendor/locked-libraries.stamp
-libraries=$(checksum webapp/package-lock.json webapp/assets.py)
+libraries=$(checksum webapp/package-lock.json webapp/vendored_files.py)
 if [ "$libraries" != "$(cat "$front_end_stamp" 2>/dev/null)" ]; then
     fetch_front_end_libraries
     echo "$libraries" >"$front_end_stamp"

@@ -33,7 +33,7 @@ def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
 
 def _outdated(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> list[dg.DagsterRun]:
     """Runs in a queue that nobody reads any more; workers go on with the others, and Dagster watches over them."""
-    from demand_assets.warm_workers import QUEUE_TAG
+    from demand_assets.dagster_instance.celery_launcher import QUEUE_TAG
 
     queue = instance.run_launcher.default_queue
     return [run for run in runs

@@ -6,9 +6,9 @@ Both in one process, since importing the app takes most of the time. Prints noth
 from flask_migrate import upgrade
 
 from webapp import create_app
-from webapp.accounts import first_admin_token
+from webapp.accounts.users import has_users
+from webapp.accounts.views import first_admin_token
 from webapp.services import Services
-from webapp.users import has_users
 
 
 def main() -> None:

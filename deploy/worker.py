@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from demand_assets.forecasting.dataset import DatasetFileError, load_dataset
+from demand_assets.forecasting.contract.dataset import DatasetFileError, load_dataset
 from deploy.processes import RUN_FOLDER_VARIABLE, Folders, environment
 from deploy.run import StopSignals
 from deploy.settings import RunSettings, SettingsError, read_worker_settings
@@ -28,7 +28,8 @@ def main() -> int:
     folders = Folders(settings.state_folder / dataset.name)
     folders.make()
     # In a session of its own, so that a Ctrl-C in the terminal reaches us only: it would interrupt the runs.
-    worker = subprocess.Popen([sys.executable, "-m", "demand_assets.worker"], cwd=folders.root, start_new_session=True,
+    worker = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.worker"], cwd=folders.root,
+                              start_new_session=True,
                               env=environment(settings, folders) | _own(settings, folders))
     told = 0
     while worker.poll() is None:

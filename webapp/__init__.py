@@ -9,38 +9,28 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import (
-    accounts,
-    adjustments,
-    audit_pages,
-    data_quality,
-    downloads,
-    errors,
-    forecasts,
-    health,
-    limits,
-    links,
-    mail,
-    models,
-    override_pages,
-    overview,
-    page_words,
-    passwords,
-    retrains,
-    safety,
-    scenarios,
-    search,
-    sessions,
-    settings_page,
-    single_sign_on,
-    token_pages,
-    user_pages,
-)
+from webapp import page_words
+from webapp.accounts import link_views, mail, passwords, sessions, single_sign_on, token_views, user_views
+from webapp.accounts import views as accounts
+from webapp.accounts.sign_in import SignInForm
+from webapp.adjustments import views as adjustments
+from webapp.administration import views as administration
 from webapp.api import routes as api
-from webapp.database import db, migrate, open_sqlite_well
+from webapp.audit import views as audit
+from webapp.data_quality import views as data_quality
+from webapp.db.database import db, migrate, open_sqlite_well
+from webapp.forecasts import downloads
+from webapp.forecasts import views as forecasts
+from webapp.http import errors, limits, security_headers
+from webapp.models import views as models
+from webapp.overrides import views as overrides
+from webapp.overview import views as overview
+from webapp.region_items import search
+from webapp.retrains import views as retrains
+from webapp.scenarios import views as scenarios
 from webapp.services import Services
 from webapp.settings import Settings
-from webapp.sign_in import SignInForm
+from webapp.systems import views as systems
 from webapp.tables import Role, User
 
 MONTH_SECONDS = 30 * 24 * 3600
@@ -85,31 +75,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     passwords.add_to(app)
     sessions.add_to(app)
     single_sign_on.add_to(app, settings)
-    for blueprint in (
-        overview.bp,
-        forecasts.bp,
-        downloads.bp,
-        adjustments.bp,
-        override_pages.bp,
-        scenarios.bp,
-        retrains.bp,
-        models.bp,
-        data_quality.bp,
-        search.bp,
-        accounts.bp,
-        links.bp,
-        single_sign_on.bp,
-        user_pages.bp,
-        token_pages.bp,
-        settings_page.bp,
-        audit_pages.bp,
-        health.bp,
+    for subject in (
+        overview, forecasts, downloads, adjustments, overrides, scenarios, retrains, models, data_quality, search,
+        accounts, link_views, single_sign_on, user_views, token_views, administration, audit, systems,
     ):
-        app.register_blueprint(blueprint)
+        app.register_blueprint(subject.bp)
     api.add_to(app, csrf)
     accounts.add_commands(app)
     page_words.add_to(app)
     errors.add_to(app)
-    safety.add_to(app)
+    security_headers.add_to(app)
     limits.add_to(app, settings)
     return app

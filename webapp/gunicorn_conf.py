@@ -36,7 +36,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Let no worker share a database connection with its parent."""
-    from webapp.database import db
+    from webapp.db.database import db
     from webapp.wsgi import app
 
     with app.app_context():

@@ -10,25 +10,25 @@ from urllib.parse import quote
 from flask import Flask, url_for
 from markupsafe import Markup
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.forecaster import Forecast
-from demand_assets.forecasting.periods import WORDS, in_words
-from demand_assets.forecasting.region_item import RegionItem
-from webapp import locales
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.periods import WORDS, in_words
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.forecaster import Forecast
 from webapp.access import may
-from webapp.app_settings import announcement
-from webapp.asked_scenarios import asked_words, selection_words
+from webapp.administration.app_settings import announcement
 from webapp.dagster_client import DagsterClient, Sent
-from webapp.evidence import CONTESTANTS
-from webapp.lines import mark_of
-from webapp.locales import clock, number
-from webapp.overridden import amount_words, words_of
-from webapp.period_tables import Measure, driver_decimals
-from webapp.region_items import pooled_row
-from webapp.retrain_requests import new_form_token, seconds_of
+from webapp.forecasts.period_table import Measure, driver_decimals
+from webapp.overrides.applied import amount_words, words_of
+from webapp.pages import numbers_and_dates as locales
+from webapp.pages.numbers_and_dates import clock, number
+from webapp.region_items.best_model import CONTESTANTS
+from webapp.region_items.rows import pooled_row
+from webapp.retrains.requests import new_form_token, seconds_of
+from webapp.scenarios.request import asked_words, selection_words
 from webapp.services import services
-from webapp.systems import mark_of as mark_of_systems
-from webapp.systems import systems
+from webapp.serving.line import mark_of
+from webapp.systems.state import mark_of as mark_of_systems
+from webapp.systems.state import systems
 from webapp.tables import Override, Retrain
 
 NOTHING = "–"

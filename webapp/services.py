@@ -5,10 +5,10 @@ from typing import cast
 
 from flask import current_app
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.forecaster import Forecaster
-from demand_assets.forecasting.store import DemandStore
-from webapp.production_models import ProductionModels
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.store.demand_store import DemandStore
+from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from demand_assets.forecasting.database_urls import with_driver
-from demand_assets.forecasting.dataset import Dataset, load_dataset
+from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
 
 
 class Settings(BaseSettings):

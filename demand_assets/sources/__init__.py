@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.sources.source import Source
 
 
@@ -19,7 +19,7 @@ def open_source(dataset: Dataset, started_at: datetime | None = None,
     """
     match dataset.source.kind:
         case "simulated":
-            from demand_assets.sources.simulated import Simulation
+            from demand_assets.sources.simulated.source import Simulation
             return Simulation(dataset, started_at)
         case "file":
             from demand_assets.sources.files import Files

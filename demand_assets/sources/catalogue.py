@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.readings import read_dates, read_numbers
-from demand_assets.forecasting.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.validation.readings import read_dates, read_numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.source import Catalogue
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.readings import as_text, read_numbers
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.validation.readings import as_text, read_numbers
 from demand_assets.sources.expressions import Expression
 from demand_assets.sources.source import SourceError
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.readings import as_text, read_categories, read_numbers
+from demand_assets.forecasting.validation.readings import as_text, read_categories, read_numbers
 from demand_assets.sources.source import SourceError
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

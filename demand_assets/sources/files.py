@@ -13,10 +13,10 @@ import pandas as pd
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from demand_assets.forecasting.dataset import Dataset, FileSource
-from demand_assets.forecasting.readings import as_text
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.uploads import NAME, settled, upload_source
+from demand_assets.forecasting.contract.dataset import Dataset, FileSource
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.uploads import NAME, settled, upload_source
+from demand_assets.forecasting.validation.readings import as_text
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 
 
 class SourceError(RuntimeError):

@@ -10,8 +10,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from demand_assets.forecasting.dataset import Dataset, SqlSource
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.dataset import Dataset, SqlSource
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import accuracy, panel_forecasts, peers
 from benchmarks.accuracy_sets import SetError, sample
 from benchmarks.panel_forecasts import PanelForecasts, RollingForecasts, known_at, rolling_origins
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 
 DAYS, HORIZON = 150, 7
 KETTLE, TOASTER = RegionItem("north", "kettle"), RegionItem("north", "toaster")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import scenarios
 from benchmarks.scenarios import Answer, Question
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 
 KETTLE = RegionItem("north", "kettle")
 PLAN = pd.DataFrame({"date": pd.date_range("2026-06-15", periods=4), "promo": [1.0, 0.0, 0.0, 0.0]})

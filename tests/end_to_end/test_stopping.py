@@ -75,7 +75,7 @@ def test_a_second_run_on_the_same_state_is_refused(product):
 
 
 def test_a_server_that_dies_is_started_again(product):
-    running(product, "webapp.sync")[0].kill()
+    running(product, "webapp.background")[0].kill()
 
     product.wait_for(r"web-sync had stopped and was started again; see .*web-sync\.log", 60)
 

@@ -14,9 +14,9 @@ import dagster as dg
 import psutil
 import pytest
 
-from demand_assets.forecasting.journal import FINAL_STEPS
-from demand_assets.forecasting.store import DemandStore
-from demand_assets.progress import Progress
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.journal import FINAL_STEPS
+from demand_assets.pipeline.progress import Progress
 from deploy.ownership import end_leftovers
 from deploy.services import Services
 from deploy.settings import PROJECT

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, Driver, FileSource
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset, Driver, FileSource
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
 
 KETTLES = RegionItem("north", "kettle")
 HERE = FileSource(kind="file", path="nowhere.csv")

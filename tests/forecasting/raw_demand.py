@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.validation import Validated, validate_panel
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.validation.panel import Validated, validate_panel
 
 KETTLE = RegionItem("north", "kettle")
 TOASTER = RegionItem("north", "toaster")

@@ -7,11 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.adjustments import ADJUSTED, AdjustmentsError, beside, from_bytes, to_bytes, usual
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import features_table, series_features
-from demand_assets.forecasting.forecaster import Forecaster
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.features.series_features import features_table, series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.store.adjustments import (
+    ADJUSTED,
+    AdjustmentsError,
+    beside,
+    from_bytes,
+    to_bytes,
+    usual,
+)
+from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.forecasting.conftest import KETTLES, trained, weekly_demand
 
 DAY = date(2025, 6, 9)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.analogues import nearest_past
-from demand_assets.forecasting.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.whatif.analogues import nearest_past
 from tests.forecasting.conftest import HERE
 
 SHOP = Dataset(name="shop", frequency="D", horizon=7, source=HERE, drivers=(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from demand_assets.forecasting import dataset as dataset_module
-from demand_assets.forecasting.dataset import Dataset, DatasetFileError, load_dataset
-from demand_assets.forecasting.quarantine import RULES
+from demand_assets.forecasting.contract import dataset as dataset_module
+from demand_assets.forecasting.contract.dataset import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.contract.quarantine import RULES
 
 ROOT = Path(__file__).parents[2]
 SHOP = """

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, Driver
-from demand_assets.forecasting.features import features_table, series_features
-from demand_assets.forecasting.planned_drivers import future_drivers
-from demand_assets.forecasting.schemas import DemandFeatures
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.schemas import DemandFeatures
+from demand_assets.forecasting.features.series_features import features_table, series_features
+from demand_assets.forecasting.store.planned_drivers import future_drivers
 from tests.forecasting.conftest import HERE, KETTLES, daily_demand, weekly_demand
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, Driver
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.forecaster import Forecaster
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.planned_drivers import future_drivers
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import PLAN, Change, Scenario
-from demand_assets.forecasting.store import DemandStore, NotInStoreError
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.forecasting.conftest import HERE, KETTLES, pooled_over, trained, weekly_demand
 
 TOASTERS = RegionItem("south", "toaster")

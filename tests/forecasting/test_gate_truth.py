@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, load_dataset
-from demand_assets.forecasting.metrics import wape
-from demand_assets.forecasting.promotion import Contestant, judge
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.trailing import Floats
-from demand_assets.forecasting.training import contest
-from demand_assets.sources.simulated import Simulation
+from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Contestant, judge
+from demand_assets.forecasting.model.own_training import contest
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.series.metrics import wape
+from demand_assets.sources.simulated.source import Simulation
 from tests.forecasting.conftest import KETTLES, trained, weekly_demand
 
 SIMULATED = Path(__file__).parents[2] / "datasets" / "simulated.toml"

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting import totals
-from demand_assets.forecasting.intervals import Calibration, Errors, PanelCalibration, demand_class
-from demand_assets.forecasting.model import ErrorPaths
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.model.intervals import Calibration, Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model.own import ErrorPaths
 
 HORIZON = 10
 

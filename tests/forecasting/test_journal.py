@@ -2,9 +2,9 @@
 
 import pytest
 
-from demand_assets.forecasting.journal import Entry, Journal
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.store import DemandStore, NotInStoreError
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.journal import Entry, Journal
 
 KETTLE, ODD = RegionItem("north", "kettle"), RegionItem("Süd/West", "a|b:c")
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from utilsforecast import losses
 
-from demand_assets.forecasting.metrics import bias, coverage, mase, pinball, rmsse, wape, width
+from demand_assets.forecasting.series.metrics import bias, coverage, mase, pinball, rmsse, wape, width
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, Retraining
-from demand_assets.forecasting.monitoring import Observation, drift_of, nominate, observe, stability
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.dataset import Dataset, Retraining
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.monitoring import Observation, drift_of, nominate, observe, stability
 from tests.forecasting.conftest import daily_demand, trained
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -5,12 +5,12 @@ import multiprocessing
 import fsspec
 import pytest
 
-from demand_assets.forecasting.journal import Entry, Journal
-from demand_assets.forecasting.object_store import ObjectStoreDownError
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import NotRegisteredError, Registry
-from demand_assets.forecasting.store import DemandStore, NotInStoreError
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.store.object_store import ObjectStoreDownError
 from tests.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
 KETTLE = RegionItem("north", "kettle")

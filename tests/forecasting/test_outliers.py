@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, Driver
-from demand_assets.forecasting.outliers import usual_demand
-from demand_assets.forecasting.periods import ordinals
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.sources.simulated_world import World, item_names
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.periods import ordinals
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.series.outliers import usual_demand
+from demand_assets.sources.simulated.world import World, item_names
 from tests.forecasting.conftest import HERE, daily_demand, weekly_demand
 
 PROMO = Driver(name="promo", kind="yes_no", effect="increasing")

@@ -5,9 +5,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.model import ErrorPaths
-from demand_assets.forecasting.overrides import PeriodOverride, shares, with_overrides
-from demand_assets.forecasting.totals import Part, by_date, over_all
+from demand_assets.forecasting.forecast.overrides import PeriodOverride, shares, with_overrides
+from demand_assets.forecasting.forecast.totals import Part, by_date, over_all
+from demand_assets.forecasting.model.own import ErrorPaths
 
 
 def part(units: float = 100.0, scale: float = 10.0) -> Part:

@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Backtesting, Dataset, Pins
-from demand_assets.forecasting.explanation import explain
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.forecaster import Forecaster
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.planned_drivers import future_drivers
-from demand_assets.forecasting.pooled import ModelFilesError, NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.pooled_contest import judge_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import Change, Scenario
-from demand_assets.forecasting.store import DemandStore
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Backtesting, Dataset, Pins
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.gate.pooled_contest import judge_pooled
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.explanation import explain
+from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from tests.forecasting.conftest import pooled_over, weekly_demand
 
 SHOPS = {RegionItem(region, item): weekly_demand(130, future=4, seed=seed)
@@ -29,7 +29,7 @@ NEW = RegionItem("west", "kettle")
 
 @pytest.fixture(scope="module")
 def weekly_module() -> Dataset:
-    from demand_assets.forecasting.dataset import Driver
+    from demand_assets.forecasting.contract.dataset import Driver
     from tests.forecasting.conftest import HERE
 
     return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(

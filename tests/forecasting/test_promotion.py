@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.promotion import Contestant, judge
+from demand_assets.forecasting.gate.gate import Contestant, judge
 
 ACTUAL = np.full((3, 4), 100.0)
 NAIVE = np.full((3, 4), 130.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demand_assets.forecasting.region_item import BadNameError, RegionItem, escape, name_problem, unescape
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape, name_problem, unescape
 
 NAMES = st.text(min_size=1, max_size=30).filter(lambda name: name_problem(name) is None)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import NotRegisteredError, Registry, RegistryDownError
-from demand_assets.forecasting.registry_entry import RegistryEntry, held_by_pin, pinned, unpinned
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin, pinned, unpinned
+from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry, RegistryDownError
 from tests.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
 ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset, Driver
-from demand_assets.forecasting.driver_effects import Effects, driver_effects
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.forecaster import Forecaster
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import PLAN, Change, Scenario, apply, declared_direction
-from demand_assets.forecasting.store import DemandStore
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.driver_effects import Effects, driver_effects
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario, apply, declared_direction
 from tests.forecasting.conftest import HERE
 
 ELASTICITY = {"kettle": -1.0, "toaster": -2.0}

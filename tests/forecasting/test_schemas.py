@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from pandera.errors import SchemaError, SchemaErrors
 
-from demand_assets.forecasting.quarantine import RULES
-from demand_assets.forecasting.schemas import Demand, Forecast, Quarantine, demand_schema
+from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.contract.schemas import Demand, Forecast, Quarantine, demand_schema
 from tests.forecasting.raw_demand import EVENT, PRICE, PROMO, dataset
 
 SHOP = dataset(drivers=(PRICE, PROMO, EVENT))

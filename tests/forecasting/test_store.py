@@ -5,8 +5,8 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.store import DemandStore, NotInStoreError
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 
 KETTLE = RegionItem("north", "kettle")
 ODD = RegionItem("Süd/West", "a|b:c. ")

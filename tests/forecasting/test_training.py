@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.features import series_features
-from demand_assets.forecasting.forecaster import Forecaster, ForecastError
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.planned_drivers import future_drivers
-from demand_assets.forecasting.pooled import ModelFilesError, NotEnoughHistoryError
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.scenario import Change, Scenario, ScenarioError
-from demand_assets.forecasting.store import DemandStore
-from demand_assets.forecasting.training import contest, train
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastError
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import contest, train
+from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from tests.forecasting.conftest import KETTLES, daily_demand, pooled_over, trained, weekly_demand
 
 TOASTERS = RegionItem("north", "toaster")

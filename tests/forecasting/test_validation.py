@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.schemas import Quarantine, demand_schema
-from demand_assets.forecasting.validation import RawDemandError, validate_panel
+from demand_assets.forecasting.contract.schemas import Quarantine, demand_schema
+from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from tests.forecasting.raw_demand import (
     EVENT,
     KETTLE,

@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from demand_assets.instance import prepare_home
-from demand_assets.partitions import sync_partitions
-from demand_assets.pipeline import Pipeline
-from demand_assets.resources import PipelineResource, open_pipeline
+from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.defs.partitions import sync_partitions
+from demand_assets.defs.resources import PipelineResource, open_pipeline
+from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
 DATASET = """

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.outcomes import Asked, Outcome
-from demand_assets.pipeline import Pipeline
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.pipeline.outcomes import Asked, Outcome
+from demand_assets.pipeline.run import Pipeline
 
 ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from demand_assets.assets import REQUEST_TAG, region_item, selection_config
-from demand_assets.forecasting.journal import FINAL_STEPS, Entry, Journal
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import Registry
-from demand_assets.jobs import promote
-from demand_assets.outcomes import Asked
-from demand_assets.pipeline import Pipeline
-from demand_assets.resources import PipelineResource
+from demand_assets.defs.assets import REQUEST_TAG, region_item, selection_config
+from demand_assets.defs.jobs import promote
+from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.store.journal import FINAL_STEPS, Entry, Journal
+from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
 ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
@@ -47,7 +47,7 @@ def block(pipeline: Pipeline, settings: Settings, one: RegionItem) -> None:
 def failed_partitions(instance: dg.DagsterInstance, asset: str) -> set[str]:
     from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-    from demand_assets.partitions import region_items
+    from demand_assets.defs.partitions import region_items
 
     status = get_and_update_asset_status_cache_value(instance, dg.AssetKey(asset), region_items,
                                                      dynamic_partitions_loader=instance)

@@ -5,8 +5,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from demand_assets.event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
-from demand_assets.instance import prepare_home
+from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.sqlite_event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
 
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from demand_assets.instance import instance_settings, prepare_home
+from demand_assets.dagster_instance.instance import instance_settings, prepare_home
 from demand_assets.settings import Settings
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from demand_assets.assets import pooled_model
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.outcomes import Asked, Outcome
-from demand_assets.pipeline import Pipeline
-from demand_assets.resources import PipelineResource
+from demand_assets.defs.assets import pooled_model
+from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.pipeline.outcomes import Asked, Outcome
+from demand_assets.pipeline.run import Pipeline
 
 TODAY = Asked(request_id="r1", run_id="run", by="a test")
 

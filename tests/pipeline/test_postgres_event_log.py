@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as db
 from dagster_postgres.event_log import PostgresEventLogStorage
 
-from demand_assets.forecasting.database_urls import with_driver
-from demand_assets.instance import prepare_home
-from demand_assets.postgres_event_log import PooledPostgresEventLogStorage
+from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.postgres_event_log import PooledPostgresEventLogStorage
+from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
 
 OWN = "storage: {{postgres: {{postgres_url: '{url}'}}}}\ntelemetry: {{enabled: false}}\n"

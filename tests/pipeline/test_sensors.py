@@ -8,16 +8,16 @@ import dagster as dg
 import pytest
 from dagster._core.events import StepMaterializationData
 
-from demand_assets.assets import REQUEST_TAG, region_item, selection_config
 from demand_assets.definitions import defs
-from demand_assets.forecasting.monitoring import Observation
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.jobs import monitor, promote
-from demand_assets.monitor import FOLDER, latest, measure
-from demand_assets.outcomes import Asked
-from demand_assets.pipeline import Pipeline
-from demand_assets.resources import PipelineResource
-from demand_assets.sensors import judge_candidates, new_demand, retrain_when_needed, watch_production
+from demand_assets.defs.assets import REQUEST_TAG, region_item, selection_config
+from demand_assets.defs.jobs import monitor, promote
+from demand_assets.defs.resources import PipelineResource
+from demand_assets.defs.sensors import judge_candidates, new_demand, retrain_when_needed, watch_production
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.monitoring import Observation
+from demand_assets.pipeline.monitor import FOLDER, latest, measure
+from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
 ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model"]

@@ -6,12 +6,12 @@ import pytest
 from billiard.pool import Pool  # Celery's
 from rich.console import Console
 
-from demand_assets.crew import side_by_side
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.pipeline import Pipeline
+from demand_assets.commands.train import train_all
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.pipeline.parallel import side_by_side
+from demand_assets.pipeline.run import Pipeline
+from demand_assets.pipeline.stages import Stages
 from demand_assets.settings import Settings
-from demand_assets.stages import Stages
-from demand_assets.train import train_all
 
 
 def quiet() -> Console:

@@ -10,9 +10,7 @@ from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from pydantic import ValidationError
 
-from demand_assets.instance import instance_settings, prepare_home
-from demand_assets.settings import Settings
-from demand_assets.warm_workers import (
+from demand_assets.dagster_instance.celery_launcher import (
     QUEUE_TAG,
     SILENT_SECONDS,
     Heartbeats,
@@ -20,6 +18,8 @@ from demand_assets.warm_workers import (
     launcher_config,
     lost_starts,
 )
+from demand_assets.dagster_instance.instance import instance_settings, prepare_home
+from demand_assets.settings import Settings
 from deploy.unfinished_runs import close_unfinished_runs
 
 PREFIX = "launcher_"

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.sources import open_source
 from demand_assets.sources.expressions import Expression
 from demand_assets.sources.source import SourceError

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from demand_assets.forecasting.dataset import load_dataset
-from demand_assets.forecasting.validation import validate_panel
+from demand_assets.forecasting.contract.dataset import load_dataset
+from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 
 ROOT = Path(__file__).parents[2]

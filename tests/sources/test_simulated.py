@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.sources import open_source
-from demand_assets.sources.simulated import Simulation
+from demand_assets.sources.simulated.source import Simulation
 from demand_assets.sources.source import SourceError
 
 DRIVERS = [{"name": "price", "kind": "number", "effect": "decreasing"},

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.sources import open_source
 from demand_assets.sources.source import SourceError
 from tests.sources.shop import NORTH_7, SOUTH_7, SOUTH_ODD, dataset, sales

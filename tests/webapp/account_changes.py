@@ -5,14 +5,14 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from tests.webapp.conftest import PASSWORD
-from webapp import users
-from webapp.accounts import create_user
-from webapp.app_settings import AppSettings, change_settings
-from webapp.database import db, now, writing
-from webapp.identities import Identity, user_of
-from webapp.sign_in_links import choose_password, make_link
+from webapp.accounts import users
+from webapp.accounts.identities import Identity, user_of
+from webapp.accounts.sign_in_links import choose_password, make_link
+from webapp.accounts.tokens import digest_of, make_token, revoke_token
+from webapp.accounts.views import create_user
+from webapp.administration.app_settings import AppSettings, change_settings
+from webapp.db.database import db, now, writing
 from webapp.tables import ApiToken, SignInLink, User
-from webapp.tokens import digest_of, make_token, revoke_token
 
 BOSS, SECOND, SECRET = "boss@example.com", "second@example.com", "a secret"
 

@@ -15,26 +15,26 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.dataset import Dataset, load_dataset
-from demand_assets.forecasting.journal import Entry, Journal
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
-from webapp.accounts import create_user
-from webapp.adjusted_demand import tell_store
-from webapp.ingest import read_catalogue, read_journal
-from webapp.model_acts import carry_out
-from webapp.model_files import ModelFiles
-from webapp.outbox import follow_sent, send_stored
-from webapp.outlooks import due_keys, make
-from webapp.pooled_watch import PooledWatch
+from webapp.accounts.views import create_user
+from webapp.adjustments.adjustments import tell_store
+from webapp.background.journal import read_catalogue, read_journal
+from webapp.models.actions import carry_out
+from webapp.models.pooled_watch import PooledWatch
+from webapp.models.watch import Watch
+from webapp.retrains.dispatch import follow_sent, send_stored
 from webapp.services import Services
+from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
-from webapp.watch import Watch
+from webapp.stored_forecasts.computing import due_keys, make
 
 DATASET = """\
 title = "Test shop"

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.registration import iso_now
-from demand_assets.forecasting.registry import NotRegisteredError, Page, RegistryDownError
-from demand_assets.forecasting.registry_entry import RegistryEntry, decided, pinned, rolled_back, unpinned
+from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.registry.entry import RegistryEntry, decided, pinned, rolled_back, unpinned
+from demand_assets.forecasting.registry.registry import NotRegisteredError, Page, RegistryDownError
+from demand_assets.forecasting.registry.versions import iso_now
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 
 

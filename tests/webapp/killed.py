@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from webapp.database import db
+from webapp.db.database import db
 
 
 def makes(change: Callable[[], Any], moment: int) -> bool:

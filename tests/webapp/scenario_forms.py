@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.webapp.conftest import KETTLE, ODD, hidden, page, post, text_of
-from webapp.database import db
-from webapp.saved_scenarios import by_token
+from webapp.db.database import db
+from webapp.scenarios.repository import by_token
 from webapp.tables import SavedScenario
 
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",

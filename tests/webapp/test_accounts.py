@@ -3,7 +3,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webapp.conftest import EMAIL, KETTLE, PASSWORD, page, post, text_of
-from webapp.database import db
+from webapp.db.database import db
 from webapp.tables import User
 
 

@@ -7,13 +7,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.store import DemandStore
+from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.webapp.conftest import EMAIL, KETTLE, Background, demand_of, page, post, text_of
 from tests.webapp.test_forecasts import chart_on
-from webapp.adjusted_demand import tell_store
-from webapp.database import db, writing
-from webapp.outlooks import due_keys
-from webapp.region_items import want_outlook
+from webapp.adjustments.adjustments import tell_store
+from webapp.db.database import db, writing
+from webapp.region_items.rows import want_outlook
+from webapp.stored_forecasts.computing import due_keys
 from webapp.tables import Adjustment, Outlook, RegionItemRow
 
 DAY, DAY_IN_WORDS = "2026-06-16", "Tue, Jun 16, 2026"

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from tests.webapp.conftest import ADMIN, VIEWER, page, post, text_of
 from tests.webapp.test_users import entries, id_of
-from webapp.database import db, now
+from webapp.accounts.tokens import actor_of, make_token
+from webapp.db.database import db, now
 from webapp.tables import Setting, User
-from webapp.tokens import actor_of, make_token
 
 AS_THEY_ARE = {"announcement": "", "session_hours": "720", "token_days": "0", "sso_role": "none",
                "password_sign_in": "yes"}

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from demand_assets.forecasting.totals import Part
+from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background
-from webapp.archive import KEPT_ORIGINS, keep_forecast, past_forecasts
-from webapp.database import db, writing
-from webapp.outlooks import outlooks_of
-from webapp.region_items import want_outlook
+from webapp.accuracy.past_forecasts import KEPT_ORIGINS, keep_forecast, past_forecasts
+from webapp.db.database import db, writing
+from webapp.region_items.rows import want_outlook
+from webapp.stored_forecasts.computing import outlooks_of
 from webapp.tables import RegionItemRow
 
 ODD_DAY = date(2026, 5, 31)

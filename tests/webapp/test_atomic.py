@@ -13,7 +13,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import Engine, select
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
 from deploy.services import Services as Servers
 from tests.services import services_or_skip
 from tests.webapp import account_changes as accounts
@@ -21,19 +21,21 @@ from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.killed import makes
 from tests.webapp.test_overrides import part
-from webapp import create_app, overrides, users
-from webapp.accounts import create_user
-from webapp.adjusted_demand import Wanted, adjust, remove
-from webapp.app_settings import AppSettings, change_settings
-from webapp.asked_scenarios import Asked, AskedChange
-from webapp.audit import record
-from webapp.database import Base, db, writing
-from webapp.ingest import read_catalogue
-from webapp.model_acts import carry_out, store_act
-from webapp.model_files import ModelFiles
-from webapp.retrain_requests import ask_to_cancel, retry_keys, store
-from webapp.saved_scenarios import archive, by_token, change, create, duplicate, stamp
+from webapp import create_app
+from webapp.accounts import users
+from webapp.accounts.views import create_user
+from webapp.adjustments.adjustments import Wanted, adjust, remove
+from webapp.administration.app_settings import AppSettings, change_settings
+from webapp.audit.record import record
+from webapp.background.journal import read_catalogue
+from webapp.db.database import Base, db, writing
+from webapp.models.actions import carry_out, store_act
+from webapp.overrides import overrides
+from webapp.retrains.requests import ask_to_cancel, retry_keys, store
+from webapp.scenarios.repository import archive, by_token, change, create, duplicate, stamp
+from webapp.scenarios.request import Asked, AskedChange
 from webapp.services import Services
+from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
 from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedScenario
 

@@ -17,10 +17,10 @@ from tests.webapp.scenario_forms import press, saved, send
 from tests.webapp.test_adjustments import adjust, remove
 from tests.webapp.test_model_acts import ask
 from webapp.access import COMMAND, Actor
-from webapp.accounts import create_user, first_admin_token
-from webapp.audit import OutsideTransactionError, record
-from webapp.audit_log import changes_of
-from webapp.database import db, writing
+from webapp.accounts.views import create_user, first_admin_token
+from webapp.audit.queries import changes_of
+from webapp.audit.record import OutsideTransactionError, record
+from webapp.db.database import db, writing
 from webapp.services import Services
 from webapp.tables import AuditEntry, User
 

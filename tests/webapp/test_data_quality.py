@@ -9,15 +9,15 @@ from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp import loads
-from webapp.database import db, writing
-from webapp.freshness import oldest_behind, periods_behind
-from webapp.ingest import take_up
+from webapp.background.journal import take_up
+from webapp.data_quality import loads
+from webapp.data_quality.freshness import oldest_behind, periods_behind
+from webapp.db.database import db, writing
 from webapp.services import Services
 from webapp.tables import DemandLoad, LoadRun, RefusedRule, RegionItemRow
 

@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from openpyxl import Workbook, load_workbook
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.test_forecasts import change, chart_on
-from webapp import questions
+from webapp.forecasts import question
 
 URL = "/forecasts/download"
 
@@ -100,7 +100,7 @@ def test_names_that_a_spreadsheet_would_compute_stay_texts(client: FlaskClient, 
 def test_a_large_group_is_downloaded_from_its_outlooks(client: FlaskClient, background: Background,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     rows = csv_rows(get(client, ri=[], all="1", of="region-items"))
     told = facts(book(get(client, ri=[], all="1", format="xlsx")))

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from demand_assets.forecasting.dataset import Dataset
+from demand_assets.forecasting.contract.dataset import Dataset
 from tests.webapp.conftest import KETTLE, ODD
-from webapp.driver_plans import DriverPlan, PlanRow, plan_text, read_plan
-from webapp.plan_cells import value_of
-from webapp.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload
+from webapp.scenarios.plan import DriverPlan, PlanRow, plan_text, read_plan
+from webapp.scenarios.plan_cells import value_of
+from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload
 
 FIRST = date(2026, 7, 1)
 DAYS = [FIRST + timedelta(days) for days in range(14)]

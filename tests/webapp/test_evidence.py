@@ -2,8 +2,8 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
 

@@ -5,13 +5,13 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.answers import plan_of
-from webapp.explanations import explain
-from webapp.region_items import rows_of
+from webapp.region_items.rows import rows_of
 from webapp.services import Services
+from webapp.serving.answer import plan_of
+from webapp.serving.explanation import explain
 
 OTHER = REGION_ITEMS[1]
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",

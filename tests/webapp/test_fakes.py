@@ -9,18 +9,18 @@ import pytest
 from dagster_graphql.schema import create_schema
 from graphql import parse, validate
 
-from demand_assets.forecasting.model import ForecastModel, pooled_version
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.promotion import Decision
-from demand_assets.forecasting.region_item import pooled_name
-from demand_assets.forecasting.registry import (
+from demand_assets.forecasting.contract.region_item import pooled_name
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ForecastModel, pooled_version
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.registry.entry import ActRefusedError, RegistryEntry
+from demand_assets.forecasting.registry.registry import (
     NotRegisteredError,
     Page,
     Registry,
     RegistryDownError,
     ask_once,
 )
-from demand_assets.forecasting.registry_entry import ActRefusedError, RegistryEntry
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from tests.webapp.graphql_server import GraphQL, serving

@@ -10,16 +10,16 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.test_forecasts import ask, change, chart_on
-from webapp import questions
-from webapp.answers import plan_of
-from webapp.database import db, now, writing
-from webapp.group_outlooks import refresh_due
-from webapp.region_items import rows_of
+from webapp.db.database import db, now, writing
+from webapp.forecasts import question
+from webapp.region_items.rows import rows_of
 from webapp.services import Services
+from webapp.serving.answer import plan_of
+from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import ArchivedForecast, RegionItemRow, Selection
 
 NORTH = [one for one in REGION_ITEMS if one.region == "north"]
@@ -70,7 +70,7 @@ def test_what_is_not_there_is_told(client: FlaskClient, query: str, status: int,
 
 def test_many_picked_region_items_get_a_short_link_that_means_the_same(client: FlaskClient, app: Flask,
                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "MOST_LISTED", 3)
+    monkeypatch.setattr(question, "MOST_LISTED", 3)
     picked = [one.key for one in REGION_ITEMS[:5]]
 
     links = [post(client, "/forecasts/selection", {"ri": keys}).headers["Location"]
@@ -211,7 +211,7 @@ def test_a_large_group_is_summed_from_the_outlooks_and_says_what_is_missing(
     small = show(client, region="north", horizon="5")
     background.services.store.remove("demand", NORTH[3])
     background.outlooks()
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     soup = show(client, region="north", horizon="5")
 
@@ -226,7 +226,7 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     background.services.store.write("demand", ODD, demand_of(90.0))
     background.outlooks()
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
     monkeypatch.setattr("webapp.forecasts.PAGE_SIZE", 20)
 
     first, second = (show(client, all="1", page=number).select("#by-region-item tbody tr") for number in "12")
@@ -248,7 +248,7 @@ def test_a_large_group_has_the_past_that_a_small_one_has(client: FlaskClient, ba
     background.services.store.write("demand", NORTH[2], demand_of(40.0).iloc[150:])
     background.outlooks()
     small = chart_on(show(client, region="north"))
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     soup = show(client, region="north")
     large = chart_on(soup)
@@ -267,7 +267,7 @@ def test_a_large_group_of_which_some_end_sooner_and_most_have_no_backtest(
     background.services.store.write("demand", NORTH[2], demand_of(40.0).iloc[:-9])
     background.outlooks()
     small = chart_on(show(client, all="1"))
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     some_without = show(client, all="1")
 
@@ -285,7 +285,7 @@ def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: Flas
         kettle.last_year, kettle.outlook_total, kettle.change_on_last_year = 100.0, 120.0, 0.2
     with app.app_context():
         refresh_due(app)
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     north = show(client, region="north")
 
@@ -296,7 +296,7 @@ def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: Flas
 
 
 def test_a_group_without_any_outlook_says_that_they_come(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     assert "31 region-items of 31 have no forecast here yet" in text_of(show(client, all="1"))
 
@@ -364,7 +364,7 @@ def test_a_large_selection_costs_no_question_for_each_region_item(client: FlaskC
     from sqlalchemy import event
 
     background.outlooks()
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
     asked: list[str] = []
     with app.app_context():
         engine = db.engine

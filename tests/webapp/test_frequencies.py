@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from flask_migrate import upgrade
 
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import EMAIL, PASSWORD, page, post, text_of
 from webapp import create_app
-from webapp.accounts import create_user
-from webapp.ingest import read_catalogue
+from webapp.accounts.views import create_user
+from webapp.background.journal import read_catalogue
 from webapp.settings import Settings
 
 ITEM = RegionItem("all", "juice")

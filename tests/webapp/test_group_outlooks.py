@@ -4,13 +4,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from demand_assets.forecasting.totals import over_all
+from demand_assets.forecasting.forecast.totals import over_all
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
-from webapp import group_outlooks
-from webapp.database import db, writing
-from webapp.group_outlooks import refresh_due
-from webapp.outlooks import outlooks_of
-from webapp.region_items import want_outlook
+from webapp.db.database import db, writing
+from webapp.region_items.rows import want_outlook
+from webapp.stored_forecasts import groups as group_forecasts
+from webapp.stored_forecasts.computing import outlooks_of
+from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import GroupOutlook, RegionItemRow
 
 
@@ -91,14 +91,14 @@ def test_what_left_the_source_leaves_its_totals(app: Flask, background: Backgrou
 def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Background,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
-    usual = group_outlooks.outlooks_of
+    usual = groups.outlooks_of
 
     def slow(keys: list[str]) -> object:
         with app.app_context(), writing():
             db.session.get_one(RegionItemRow, KETTLE.key).groups_due += 1
         return usual(keys)
 
-    monkeypatch.setattr(group_outlooks, "outlooks_of", slow)
+    monkeypatch.setattr(group_forecasts, "outlooks_of", slow)
     refreshed(app)
 
     assert refreshed(app)
@@ -107,7 +107,7 @@ def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Ba
 def test_many_are_summed_up_by_another_process(app: Flask, background: Background,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
-    monkeypatch.setattr(group_outlooks, "APART_FROM", 10)
+    monkeypatch.setattr(group_forecasts, "APART_FROM", 10)
     refreshed(app)
 
     assert groups(app)["all", ""].size == len(REGION_ITEMS)

@@ -22,8 +22,8 @@ from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     ADMIN,
     EMAIL,
@@ -42,13 +42,13 @@ from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import saved
 from tests.webapp.test_doors import NEEDS, ROLES
 from tests.webapp.test_overrides import part
-from webapp.accounts import create_user
-from webapp.database import db
-from webapp.overrides import Wanted, place
+from webapp.accounts.tokens import make_token
+from webapp.accounts.views import create_user
+from webapp.db.database import db
+from webapp.overrides.overrides import Wanted, place
+from webapp.pages.files import is_formula
 from webapp.settings import Settings
 from webapp.tables import User
-from webapp.tables_out import is_formula
-from webapp.tokens import make_token
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""

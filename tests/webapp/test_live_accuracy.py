@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from webapp.archive import PastForecast
-from webapp.live_accuracy import JUDGED_ORIGINS, Judged, pooled_accuracy
+from webapp.accuracy.accuracy import JUDGED_ORIGINS, Judged, pooled_accuracy
+from webapp.accuracy.past_forecasts import PastForecast
 
 FIRST = date(2026, 6, 1)
 

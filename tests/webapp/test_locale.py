@@ -6,10 +6,10 @@ from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.locales import number, reader_tag
+from webapp.forecasts.period_table import driver_decimals
 from webapp.page_words import (
     day,
     driver_value,
@@ -21,7 +21,7 @@ from webapp.page_words import (
     signed_share,
     units,
 )
-from webapp.period_tables import driver_decimals
+from webapp.pages.numbers_and_dates import number, reader_tag
 
 GERMAN = {"Accept-Language": "de"}
 

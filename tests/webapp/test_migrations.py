@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.webapp.conftest import settings_in
 from webapp import create_app
 from webapp.access import role_of
-from webapp.database import db, writing
+from webapp.db.database import db, writing
 from webapp.tables import User
 
 BEFORE_ROLES_MATTERED = "0008"

@@ -5,12 +5,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.registry import RegistryDownError
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.registry import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, Background, hidden, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.database import db
-from webapp.sync import RegistryLoop
+from webapp.background.loops import RegistryLoop
+from webapp.db.database import db
 from webapp.tables import ModelAct, RegionItemRow
 
 HERE = "/models/region-item?ri=north%7Ckettle"

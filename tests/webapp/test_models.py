@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.dataset import Dataset
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.pooled_training import train_pooled
-from demand_assets.forecasting.training import train
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     KETTLE,
     ODD,
@@ -25,7 +25,7 @@ from tests.webapp.conftest import (
     text_of,
 )
 from tests.webapp.fakes import FakeRegistry
-from webapp.database import db, now
+from webapp.db.database import db, now
 from webapp.tables import ArchivedForecast, ModelVersion, Retrain
 
 CARD = {"wape": 0.2, "wape_seasonal_naive": 0.3, "bias": -0.05, "coverage_80": 0.79, "trained_from": "2025-11-23",

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.outbox import LARGEST_PLANNED, LARGEST_RUN, goes_as_backfill, goes_as_range, ranges
+from webapp.retrains.dispatch import LARGEST_PLANNED, LARGEST_RUN, goes_as_backfill, goes_as_range, ranges
 from webapp.settings import Settings
 
 ORDER = [f"a|{n:04}" for n in range(2500)]

@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 from flask import Flask
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.archive import past_forecasts
-from webapp.database import db
+from webapp.accuracy.past_forecasts import past_forecasts
+from webapp.db.database import db
 from webapp.tables import RegionItemRow
 
 

@@ -3,15 +3,15 @@
 import pytest
 from flask import Flask
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.totals import by_date
+from demand_assets.forecasting.forecast.totals import by_date
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
-from webapp import outlooks
-from webapp.database import db, writing
-from webapp.outlooks import due_keys, make_due, outlooks_of
-from webapp.region_items import want_outlook
+from webapp.db.database import db, writing
+from webapp.region_items.rows import want_outlook
+from webapp.stored_forecasts import computing
+from webapp.stored_forecasts.computing import due_keys, make_due, outlooks_of
 from webapp.tables import RegionItemRow
 
 
@@ -60,14 +60,14 @@ def test_without_demand_there_is_none_and_it_is_not_tried_again(app: Flask, back
 
 def test_what_changes_while_it_is_made_is_not_missed(app: Flask, background: Background,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = outlooks.line_of
+    usual = computing.line_of
 
     def slow(*given: object) -> object:
         with app.app_context(), writing():
             want_outlook(db.session.get_one(RegionItemRow, KETTLE.key))
         return usual(*given)
 
-    monkeypatch.setattr(outlooks, "line_of", slow)
+    monkeypatch.setattr(computing, "line_of", slow)
     background.outlooks()
 
     with app.app_context():
@@ -75,7 +75,7 @@ def test_what_changes_while_it_is_made_is_not_missed(app: Flask, background: Bac
 
 
 def test_many_are_made_by_another_process(app: Flask, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlooks, "APART_FROM", 10)
+    monkeypatch.setattr(computing, "APART_FROM", 10)
     with app.app_context():
         assert make_due(app)
         assert due_keys(10) == []

@@ -27,9 +27,9 @@ from tests.webapp.conftest import (
     text_of,
 )
 from tests.webapp.test_forecasts import ask, change, chart_on
-from webapp import questions
-from webapp.database import db
-from webapp.overrides import open_overrides
+from webapp.db.database import db
+from webapp.forecasts import question
+from webapp.overrides.overrides import open_overrides
 from webapp.tables import AuditEntry, Override
 
 PAGE = f"/forecasts?ri={KETTLE.key}"
@@ -132,7 +132,7 @@ def test_a_value_for_a_region_is_spread_and_its_total_is_the_sum_of_its_parts(cl
 def test_a_group_read_from_the_outlooks_includes_overrides(client: FlaskClient, background: Background,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
-    monkeypatch.setattr(questions, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
     monkeypatch.setattr("webapp.overridden.MOST_REGION_ITEMS", 5)
     args = {"ri": [], "region": "north", "horizon": "7"}
     model = total(show(client, **args))

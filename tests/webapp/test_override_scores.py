@@ -8,11 +8,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD, demand_of, page, text_of
 from tests.webapp.test_override_pages import rows_of
-from webapp.database import db, writing
-from webapp.override_scores import judge
+from webapp.db.database import db, writing
+from webapp.overrides.scores import judge
 from webapp.services import Services
 from webapp.tables import ArchivedForecast, Outlook, Override
 

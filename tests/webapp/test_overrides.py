@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.totals import Part
+from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from webapp.access import Actor
-from webapp.database import db, writing
-from webapp.overrides import (
+from webapp.db.database import db, writing
+from webapp.overrides.overrides import (
     MOST_AT_ONCE,
     OverrideError,
     Wanted,

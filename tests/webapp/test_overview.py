@@ -6,12 +6,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.database import db, now, writing
+from webapp.db.database import db, now, writing
 from webapp.tables import RegionItemRow
 
 

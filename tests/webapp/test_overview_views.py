@@ -6,12 +6,12 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import Background, page, text_of
 from tests.webapp.test_overview import cells, judge_all, rows, tell
-from webapp.database import db, now
-from webapp.group_outlooks import refresh_due
+from webapp.db.database import db, now
 from webapp.page_words import units
+from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import GroupOutlook
 
 

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.pooled import PooledModel
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     KETTLE,
     ODD,
@@ -25,8 +25,8 @@ from tests.webapp.conftest import (
     text_of,
 )
 from tests.webapp.fakes import FakeRegistry
-from webapp.database import db
-from webapp.sync import RegistryLoop
+from webapp.background.loops import RegistryLoop
+from webapp.db.database import db
 from webapp.tables import RegionItemRow
 
 NEW = RegionItem("north", "new lamp")

@@ -15,14 +15,14 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import EMAIL, KETTLE, PASSWORD, Background, demand_of, hidden, page, post, text_of
 from tests.webapp.scenario_forms import saved, send
 from webapp import create_app
-from webapp.safety import HEADERS
+from webapp.http.security_headers import HEADERS
+from webapp.pages.files import is_formula
 from webapp.settings import Settings
-from webapp.tables_out import is_formula
 
 EVIL = RegionItem("=cmd|'/C calc'!A0", "@SUM(1+1)")
 

@@ -7,16 +7,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, Background, demand_of, hidden, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
-from webapp import scenario_queue
-from webapp.database import db, writing
-from webapp.saved_scenarios import keep_result, stamp, want
-from webapp.scenario_queue import compute_wanted
-from webapp.sync import ScenarioLoop
+from webapp.background.loops import ScenarioLoop
+from webapp.db.database import db, writing
+from webapp.scenarios import queue
+from webapp.scenarios.queue import compute_wanted
+from webapp.scenarios.repository import keep_result, stamp, want
 from webapp.tables import SavedScenario, SystemState
 
 
@@ -188,7 +188,7 @@ def test_what_cannot_be_computed_says_why_and_an_older_result_stays(client: Flas
 
 def test_a_large_one_is_computed_by_the_background_process(client: FlaskClient, app: Flask, background: Background,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenario_queue, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(queue, "MOST_AT_ONCE", 5)
     path = saved(client, ri=[], everything="1")
 
     assert "0 of 31 region-items" in text_of(shown(client, path).select_one("#progress"))
@@ -208,7 +208,7 @@ def test_one_that_breaks_the_process_is_given_up_after_some_times(client: FlaskC
         token = path.rsplit("/", 1)[1]
         want(token)
         with writing():
-            db.session.query(SavedScenario).one().attempts = scenario_queue.MOST_ATTEMPTS
+            db.session.query(SavedScenario).one().attempts = queue.MOST_ATTEMPTS
         assert compute_wanted(background.services)
         assert not compute_wanted(background.services)
 
@@ -222,7 +222,7 @@ def test_while_the_store_cannot_be_read_it_waits(client: FlaskClient, app: Flask
         want(path.rsplit("/", 1)[1])
         folder.rename(folder.with_name("away"))
         folder.write_text("no folder")
-        for _ in range(scenario_queue.MOST_ATTEMPTS + 1):
+        for _ in range(queue.MOST_ATTEMPTS + 1):
             ScenarioLoop(background.services).step()
         assert not db.session.get_one(SystemState, "store").is_up
         folder.unlink()

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from demand_assets.forecasting.model import ErrorPaths, ForecastModel
-from demand_assets.forecasting.scenario import ScenarioError
-from demand_assets.forecasting.totals import Part, by_date, over_all
+from demand_assets.forecasting.forecast.totals import Part, by_date, over_all
+from demand_assets.forecasting.model.own import ErrorPaths, ForecastModel
+from demand_assets.forecasting.whatif.scenario import ScenarioError
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.asked_scenarios import Asked, AskedChange, asked_words, selection_words
-from webapp.driver_plans import PlanRow
-from webapp.scenario_computing import compute
-from webapp.scenario_results import Result, Summary
+from webapp.scenarios.compute import compute
+from webapp.scenarios.plan import PlanRow
+from webapp.scenarios.request import Asked, AskedChange, asked_words, selection_words
+from webapp.scenarios.result import Result, Summary
 from webapp.services import Services
 
 BASELINE = REGION_ITEMS[1]

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import (
     KETTLE,
     ODD,
@@ -25,8 +25,8 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import CUT, saved, scenario_of, send, shown
-from webapp.accounts import create_user
-from webapp.database import db, writing
+from webapp.accounts.views import create_user
+from webapp.db.database import db, writing
 from webapp.tables import SavedScenario
 
 

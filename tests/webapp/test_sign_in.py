@@ -17,7 +17,7 @@ from sqlalchemy import select
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, hidden, page, post, signed_in, text_of
 from tests.webapp.test_users import entries
 from webapp import create_app
-from webapp.database import db, writing
+from webapp.db.database import db, writing
 from webapp.settings import Settings
 from webapp.tables import User
 

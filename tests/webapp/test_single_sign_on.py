@@ -20,10 +20,11 @@ from werkzeug.test import TestResponse
 from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, page, post, signed_in, text_of
 from tests.webapp.test_sign_in import is_here
 from tests.webapp.test_users import entries, id_of
-from webapp import create_app, users
+from webapp import create_app
 from webapp.access import role_of
-from webapp.app_settings import AppSettings, change_settings
-from webapp.database import db
+from webapp.accounts import users
+from webapp.administration.app_settings import AppSettings, change_settings
+from webapp.db.database import db
 from webapp.settings import Settings
 from webapp.tables import User
 

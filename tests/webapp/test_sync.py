@@ -12,16 +12,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.journal import Entry, Journal
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import RegistryDownError
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry
-from webapp.database import db, now
-from webapp.ingest import take_up
-from webapp.sync import AlreadyRunningError, DagsterLoop, OnlyOne, RegistryLoop, StoreLoop, run
-from webapp.systems import note
+from webapp.background.journal import take_up
+from webapp.background.loops import AlreadyRunningError, DagsterLoop, OnlyOne, RegistryLoop, StoreLoop, run
+from webapp.db.database import db, now
+from webapp.systems.state import note
 from webapp.tables import JournalFile, RegionItemRow, SystemState
 
 

@@ -5,8 +5,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webapp.conftest import page, text_of
-from webapp.database import db, now, writing
-from webapp.systems import SILENT, note
+from webapp.db.database import db, now, writing
+from webapp.systems.state import SILENT, note
 from webapp.tables import SystemState
 
 ALL = ("dagster", "mlflow", "store", "sync")

@@ -7,8 +7,8 @@ from tests.webapp.conftest import ADMIN, EMAIL, VIEWER, page, post, text_of
 from tests.webapp.test_app_settings import save
 from tests.webapp.test_users import entries, secret_on
 from webapp.access import Actor
+from webapp.accounts.tokens import actor_of, tokens_of
 from webapp.tables import ApiToken
-from webapp.tokens import actor_of, tokens_of
 
 
 def make(client: FlaskClient, name: str = "night job", role: str = "viewer", days: str = "30") -> str:

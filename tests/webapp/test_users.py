@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, page, post, signed_in, text_of
-from webapp import users
 from webapp.access import COMMAND, role_of
-from webapp.accounts import create_user
-from webapp.database import db, now, writing
+from webapp.accounts import users
+from webapp.accounts.tokens import actor_of, make_token
+from webapp.accounts.views import create_user
+from webapp.db.database import db, now, writing
 from webapp.tables import AuditEntry, RoleName, SignInLink, User
-from webapp.tokens import actor_of, make_token
 
 
 def id_of(app: Flask, email: str) -> int:

@@ -7,16 +7,16 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 
-from demand_assets.forecasting.model import ForecastModel
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.registry import Page
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.registry import Page
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
-from webapp.database import db, now
-from webapp.model_files import ModelFiles
-from webapp.sync import RegistryLoop
+from webapp.background.loops import RegistryLoop
+from webapp.db.database import db, now
+from webapp.models.watch import FIRST_PAGE, Watch
+from webapp.serving.model_files import ModelFiles
 from webapp.tables import RegionItemRow
-from webapp.watch import FIRST_PAGE, Watch
 
 MANY = REGION_ITEMS[:FIRST_PAGE + 5]
 

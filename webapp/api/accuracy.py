@@ -9,19 +9,19 @@ from flask import Response, abort
 from pydantic import Field
 from sqlalchemy import or_, select
 
-from demand_assets.forecasting.quarantine import RULES
-from demand_assets.forecasting.store import NotInStoreError
+from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor
-from webapp.adjusted_demand import LONGEST_REASON, MOST_UNITS, AdjustmentError, Wanted, adjust, remove
+from webapp.accuracy.accuracy import Accuracy, Judged
+from webapp.accuracy.past_forecasts import past_forecasts
+from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, Wanted, adjust, remove
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of
 from webapp.api.problems import problem
 from webapp.api.region_items import Rule, name_of, row_of
 from webapp.api.shapes import Asked, Day, IdPath, KeyPath, Named, PageQuery, Text, Told, Yes
-from webapp.archive import past_forecasts
-from webapp.database import db
-from webapp.live_accuracy import Accuracy, Judged
-from webapp.quarantined import by_rule
+from webapp.data_quality.quarantine import by_rule
+from webapp.db.database import db
 from webapp.services import services
 from webapp.tables import Adjustment, RefusedRule, RegionItemRow
 

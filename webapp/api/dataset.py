@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from demand_assets.forecasting.intervals import LEVELS
+from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.access import actor
 from webapp.api.operations import answers, needs, resource
 from webapp.api.shapes import Told

@@ -8,11 +8,10 @@ from pydantic import Field
 from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting import totals
-from demand_assets.forecasting.forecaster import Forecast
-from demand_assets.forecasting.scenario import Action, Change, Scenario, ScenarioError
-from webapp.adjusted_demand import told_count
-from webapp.answers import Answer, Period, plan_of, under
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.forecast.forecaster import Forecast
+from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, ScenarioError
+from webapp.adjustments.adjustments import told_count
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of
 from webapp.api.problems import WrongField, problem
@@ -33,14 +32,15 @@ from webapp.api.shapes import (
     Told,
     Yes,
 )
-from webapp.group_answers import GroupAnswer, group_of
-from webapp.lines import Line
-from webapp.overridden import Overridden, overridden
-from webapp.overrides import open_overrides
-from webapp.questions import Question, parse_question
-from webapp.region_items import pooled_row, rows_of
-from webapp.scenario_form import MOST_CHANGES, parse_scenario
+from webapp.forecasts.question import Question, parse_question
+from webapp.overrides.applied import Overridden, overridden
+from webapp.overrides.overrides import open_overrides
+from webapp.region_items.rows import pooled_row, rows_of
+from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
+from webapp.serving.answer import Answer, Period, plan_of, under
+from webapp.serving.line import Line
+from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 from webapp.tables import RegionItemRow
 
 bp = resource("forecasts", "Forecasts, what-if, and totals. The forecast of a sum is the sum of the forecasts; its "

@@ -12,7 +12,7 @@ from sqlalchemy import delete
 
 from webapp.access import actor
 from webapp.api.problems import problem
-from webapp.database import db, now, writing
+from webapp.db.database import db, now, writing
 from webapp.tables import Answered
 
 HEADER = "Idempotency-Key"

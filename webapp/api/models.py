@@ -14,9 +14,9 @@ from webapp.api.paging import page_of
 from webapp.api.problems import problem
 from webapp.api.region_items import name_of, row_of
 from webapp.api.shapes import Asked, KeyPath, Named, PageQuery, Told, finite
-from webapp.model_acts import KINDS, Kind, store_act
-from webapp.model_versions import version_of
-from webapp.models import LONGEST_REASON
+from webapp.models.actions import KINDS, Kind, store_act
+from webapp.models.versions import version_of
+from webapp.models.views import LONGEST_REASON
 from webapp.tables import ModelAct, ModelVersion, RegionItemRow
 
 bp = resource("models", "Versions of models, what was decided of them, and acts of administrators.")

@@ -13,11 +13,11 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel
 
 from webapp.access import PEOPLE, actor
+from webapp.accounts.tokens import actor_of
 from webapp.api.idempotency import answered_once
 from webapp.api.problems import MIMETYPE, PREFIX, problem
-from webapp.limits import guesses_too_often
+from webapp.http.limits import guesses_too_often
 from webapp.tables import RoleName
-from webapp.tokens import actor_of
 
 Answer = BaseModel | Response
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]

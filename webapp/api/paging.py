@@ -10,7 +10,7 @@ from flask import abort, request
 from sqlalchemy import Select
 from sqlalchemy.sql.elements import ColumnElement
 
-from webapp.database import db
+from webapp.db.database import db
 
 Row = TypeVar("Row")
 

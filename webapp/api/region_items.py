@@ -8,16 +8,16 @@ from flask import abort
 from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
-from demand_assets.forecasting.adjustments import ADJUSTED
-from demand_assets.forecasting.quarantine import RULES
-from demand_assets.forecasting.store import NotInStoreError
+from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.store.adjustments import ADJUSTED
+from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of
 from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, Status, Text, Told, finite
-from webapp.quarantined import refused_rows
-from webapp.region_item_pages import conditions
-from webapp.region_item_view import FLAGS, View
-from webapp.region_items import rows_of
+from webapp.data_quality.quarantine import refused_rows
+from webapp.region_items.pages import conditions
+from webapp.region_items.query import FLAGS, View
+from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import RegionItemRow
 

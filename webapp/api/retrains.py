@@ -14,11 +14,11 @@ from webapp.api.paging import page_of
 from webapp.api.problems import PREFIX, problem
 from webapp.api.selections import Selected, keys_of
 from webapp.api.shapes import IdPath, Named, PageQuery, Told
-from webapp.database import db
-from webapp.region_items import rows_by_key
-from webapp.retrain_progress import Progress, progress_of
-from webapp.retrain_requests import ask_to_cancel, store
-from webapp.retrains import LONGEST_REASON
+from webapp.db.database import db
+from webapp.region_items.rows import rows_by_key
+from webapp.retrains.progress import Progress, progress_of
+from webapp.retrains.requests import ask_to_cancel, store
+from webapp.retrains.views import LONGEST_REASON
 from webapp.tables import ItemState, Retrain, RetrainItem, RetrainState
 
 bp = resource("retrains", "Training models anew: asked for here, carried out by the pipeline.")

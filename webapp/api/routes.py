@@ -17,7 +17,7 @@ from webapp.api import (
     uploads,
 )
 from webapp.api.problems import Problem, wrong_fields
-from webapp.limits import api_limit, limiter, token_or_address
+from webapp.http.limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
              overrides.bp, uploads.bp)

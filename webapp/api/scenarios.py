@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.totals import Bounds
+from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.access import actor
 from webapp.api.forecasts import ChangeAsked, fields_of, refuse_changes
 from webapp.api.idempotency import once_token
@@ -17,13 +17,13 @@ from webapp.api.paging import page_of
 from webapp.api.problems import PREFIX, problem
 from webapp.api.selections import Selected
 from webapp.api.shapes import Asked, Day, Interval, Named, PageQuery, Text, TokenPath, Told, Yes
-from webapp.asked_scenarios import Asked as Kept
-from webapp.saved_scenarios import LONGEST_DESCRIPTION, LONGEST_NAME, archive, by_token, create, duplicate
-from webapp.scenario_editor import check_complete, parse_editor
-from webapp.scenario_form import MOST_CHANGES
-from webapp.scenario_queue import compute_or_want
-from webapp.scenario_results import Compared, Result, Summary
-from webapp.scenario_states import Word, states_of
+from webapp.scenarios.driver_changes import MOST_CHANGES
+from webapp.scenarios.editor import check_complete, parse_editor
+from webapp.scenarios.queue import compute_or_want
+from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME, archive, by_token, create, duplicate
+from webapp.scenarios.request import Asked as Kept
+from webapp.scenarios.result import Compared, Result, Summary
+from webapp.scenarios.staleness import Word, states_of
 from webapp.services import services
 from webapp.tables import SavedScenario
 

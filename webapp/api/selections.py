@@ -7,7 +7,7 @@ from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
 from webapp.api.shapes import Asked, Key, Text
-from webapp.questions import parse_question
+from webapp.forecasts.question import parse_question
 
 MOST_KEYS, MOST_NAMES = 1000, 200
 

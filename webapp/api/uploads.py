@@ -6,12 +6,12 @@ from typing import Annotated
 from flask import Response
 from pydantic import Field
 
-from demand_assets.forecasting.uploads import NoUploadsError
+from demand_assets.forecasting.store.uploads import NoUploadsError
 from webapp.api.operations import answers, needs, resource
 from webapp.api.problems import WrongField, problem
 from webapp.api.shapes import Asked, Day, Number, Text, Told
+from webapp.data_quality.uploads import UploadRow, WrongRowsError, upload
 from webapp.services import services
-from webapp.uploaded import UploadRow, WrongRowsError, upload
 
 bp = resource("uploads", "Demand and planned drivers, uploaded where the dataset's source allows it. All rows of a "
                          "request are stored, or none.")

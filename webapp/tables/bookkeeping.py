@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.db.database import Base
 
 
 class JournalFile(Base):

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base, now
+from webapp.db.database import Base, now
 
 
 class Outlook(Base):

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.db.database import Base
 
 
 class DemandLoad(Base):

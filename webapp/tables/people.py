@@ -8,7 +8,7 @@ from flask_security.core import RoleMixin, UserMixin
 from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp.database import Base, now
+from webapp.db.database import Base, now
 
 RoleName = Literal["viewer", "planner", "admin"]
 

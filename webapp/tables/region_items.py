@@ -7,8 +7,8 @@ from typing import Any, Literal
 from sqlalchemy import JSON, Double, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from demand_assets.forecasting.region_item import RegionItem
-from webapp.database import Base, now
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.db.database import Base, now
 
 RowStatus = Literal["production", "pooled", "baseline", "quarantined", "untrained"]
 DRIFT_TOLD = 0.25

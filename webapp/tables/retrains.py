@@ -6,8 +6,8 @@ from typing import Any, Literal
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from demand_assets.forecasting.region_item import RegionItem
-from webapp.database import Base, now
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.db.database import Base, now
 
 ItemState = Literal["queued", "training", "judging", "promoted", "kept", "quarantined", "failed", "cancelled"]
 RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]

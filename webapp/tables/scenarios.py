@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base, now
+from webapp.db.database import Base, now
 
 
 class SavedScenario(Base):

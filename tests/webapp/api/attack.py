@@ -42,11 +42,11 @@ from tests.webapp.conftest import (
     settings_in,
 )
 from webapp import create_app
-from webapp.accounts import create_user
+from webapp.accounts.views import create_user
 from webapp.api.document import document_of
-from webapp.database import db, writing
-from webapp.ingest import read_catalogue
-from webapp.retrain_requests import store
+from webapp.background.journal import read_catalogue
+from webapp.db.database import db, writing
+from webapp.retrains.requests import store
 from webapp.tables import ApiToken, ModelVersion, RegionItemRow, SavedScenario
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,

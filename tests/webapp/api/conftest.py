@@ -10,9 +10,9 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from tests.webapp.conftest import ADMIN, EMAIL, VIEWER
-from webapp.database import db
+from webapp.accounts.tokens import make_token
+from webapp.db.database import db
 from webapp.tables import RoleName, User
-from webapp.tokens import make_token
 
 OWNERS: dict[RoleName, str] = {"viewer": VIEWER, "planner": EMAIL, "admin": ADMIN}
 KETTLES = "/region-items/north%7Ckettle"

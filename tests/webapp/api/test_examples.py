@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import KETTLE
-from webapp.retrain_requests import store
+from webapp.retrains.requests import store
 
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)

@@ -14,9 +14,9 @@ from tests.webapp.api.attack import attack, attacked_app
 from tests.webapp.api.conftest import KETTLES, Program, problem_of, token_for
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, settings_in
 from webapp import create_app
-from webapp.database import db, now, writing
+from webapp.accounts.tokens import revoke_token
+from webapp.db.database import db, now, writing
 from webapp.tables import Answered, ApiToken, Retrain
-from webapp.tokens import revoke_token
 
 
 class TestTokens:

@@ -4,10 +4,10 @@
 import pytest
 from flask import Flask
 
-from demand_assets.forecasting.journal import Entry
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.api.conftest import KETTLES, Program, problem_of
 from tests.webapp.conftest import KETTLE, ODD, Background
-from webapp.database import db
+from webapp.db.database import db
 from webapp.tables import AuditEntry, ModelAct
 
 CUT = {"driver": "price", "action": "percent", "value": -20, "first": "2026-07-01", "last": "2026-07-14"}

@@ -9,21 +9,22 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
-from demand_assets.forecasting.region_item import RegionItem
-from demand_assets.forecasting.uploads import read_uploads
-from demand_assets.forecasting.validation import validate_panel
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.uploads import read_uploads
+from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 from tests.webapp.api.conftest import Program, problem_of, token_for
 from tests.webapp.conftest import EMAIL, PASSWORD
 from tests.webapp.killed import makes
-from webapp import create_app, uploaded
-from webapp.accounts import create_user
-from webapp.database import db, writing
-from webapp.ingest import read_catalogue
+from webapp import create_app
+from webapp.accounts.views import create_user
+from webapp.background.journal import read_catalogue
+from webapp.background.loops import StoreLoop
+from webapp.data_quality import uploads
+from webapp.data_quality.uploads import UploadRow, upload
+from webapp.db.database import db, writing
 from webapp.settings import Settings
-from webapp.sync import StoreLoop
 from webapp.tables import AuditEntry, RegionItemRow
-from webapp.uploaded import UploadRow, upload
 
 DATASET = """\
 frequency = "D"
@@ -200,7 +201,7 @@ def test_an_upload_whose_process_ends_after_its_transaction_is_finished(
         shop: Flask, planning: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = shop.extensions["services"].dataset
     with monkeypatch.context() as killed:
-        killed.setattr(uploaded, "put_staged", lambda *_: None)
+        killed.setattr(uploads, "put_staged", lambda *_: None)
         planning.post("/demand", {"rows": [ROW]})
     assert read_uploads(dataset) == {}
 

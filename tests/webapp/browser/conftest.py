@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from demand_assets.forecasting.journal import Entry
-from demand_assets.forecasting.model import ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.browser.screens import LONG_SALE, RUN, SALE
 from tests.webapp.conftest import (
     ADMIN,
@@ -33,18 +33,18 @@ from tests.webapp.conftest import (
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
 from webapp.access import Actor
-from webapp.asked_scenarios import Asked, AskedChange
-from webapp.database import db, now, writing
-from webapp.group_outlooks import refresh_due
-from webapp.overridden import parts_ahead
-from webapp.overrides import Wanted, place
-from webapp.retrain_requests import store
-from webapp.saved_scenarios import create
-from webapp.scenario_queue import compute_or_want
+from webapp.accounts.tokens import make_token
+from webapp.db.database import db, now, writing
+from webapp.overrides.applied import parts_ahead
+from webapp.overrides.overrides import Wanted, place
+from webapp.retrains.requests import store
+from webapp.scenarios.queue import compute_or_want
+from webapp.scenarios.repository import create
+from webapp.scenarios.request import Asked, AskedChange
 from webapp.services import Services
-from webapp.systems import note
+from webapp.stored_forecasts.groups import refresh_due
+from webapp.systems.state import note
 from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, SystemState, User
-from webapp.tokens import make_token
 
 REFUSED = pd.DataFrame({
     "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from demand_assets.forecasting.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD
 
 RUN = "run-of-the-browser-tests"

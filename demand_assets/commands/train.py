@@ -1,0 +1,261 @@
+"""``make train``: a whole dataset from demand to promoted models, in one process and without servers."""
+
+import argparse
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+from threading import Event, Thread
+from time import perf_counter, process_time
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
+from demand_assets.defs.partitions import PARTITIONS_PER_RUN, sync_partitions
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dataset import DatasetFileError
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.journal import FINAL_STEPS
+from demand_assets.pipeline.parallel import warm_up
+from demand_assets.pipeline.progress import Progress
+from demand_assets.pipeline.resumable import Unfinished
+from demand_assets.pipeline.run import PROCESSES_FROM
+from demand_assets.settings import Settings
+from demand_assets.sources.source import SourceError
+
+LINE_SECONDS = 15
+"""How often progress is said where there is no terminal to draw a bar on."""
+UNUSABLE = 2
+"""Exit status when the dataset file or its source cannot be used."""
+STOPPED = 130
+"""Exit status after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and promote every region-item of a dataset; 0 only when none failed."""
+    given = _parser().parse_args(arguments)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    started = perf_counter()
+    try:
+        settings = Settings(dataset=given.dataset, state=given.state, horizon=given.horizon)
+        summary = train_all(settings, Console(stderr=True), given.afresh)
+    except (DatasetFileError, SourceError) as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return STOPPED
+    summary["seconds"]["total"] = round(perf_counter() - started, 1)
+    _print(summary, settings)
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(summary, indent=2) + "\n")
+    return 1 if summary["failed"] else 0
+
+
+def train_all(settings: Settings, console: Console, afresh: bool = False) -> dict[str, Any]:
+    """Materialise all partitions in runs of some hundred, and sum up what became of them.
+
+    What an earlier call began and did not end is gone on with, unless the source or the dataset file changed since.
+
+    Args:
+        afresh: begin anew all the same.
+    Raises: DatasetFileError, SourceError: the dataset cannot be used.
+    """
+    from demand_assets.defs.assets import (
+        ASKED_BY_TAG,
+        REQUEST_TAG,
+        SECONDS_TAG,
+        pooled_model,
+        region_item,
+        selection_config,
+    )
+    from demand_assets.defs.jobs import fit
+    from demand_assets.defs.resources import PipelineResource, open_pipeline
+
+    pipeline = open_pipeline(settings)
+    clock = Clock()
+    with clock("catalogue"):
+        catalogue = pipeline.source.catalogue()
+    for region, item, reason, rows in catalogue.refused:
+        console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
+    home = settings.folder / "dagster"
+    prepare_home(home, settings)
+    prepare_registry(settings.folder / "mlflow")
+    region_items = list(catalogue.region_items)
+    unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
+    training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        pipeline.store.write_catalogue(region_items)
+        sync_partitions(instance, region_items)
+        resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
+        options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
+                   "tags": {REQUEST_TAG: training.request_id, ASKED_BY_TAG: "make train"}}
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+        def timed(phase: str, run: Callable[[], dg.ExecuteInProcessResult]) -> bool:
+            began, spent = perf_counter(), process_time()
+            result = run()
+            clock.add({phase: (perf_counter() - began, process_time() - spent)})
+            record = instance.get_run_by_id(result.run_id)
+            if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
+                raise KeyboardInterrupt  # Dagster ends its run at Ctrl-C, and goes on with what comes after
+            clock.add({f"{phase}: {stage}": (wall, processor) for stage, (wall, processor) in json.loads(
+                record.tags.get(SECONDS_TAG, "{}")).items()})
+            for failure in result.get_step_failure_events()[:1]:
+                error = failure.step_failure_data.error_display_string
+                console.print(f"run {result.run_id}: {error}", markup=False)
+            return bool(result.success)
+
+        progress = Progress(pipeline.store, [training.request_id])
+        progress.look()
+        if progress.last:
+            done = sum(entry.step in FINAL_STEPS for entry in progress.last.values())
+            console.print(f"going on with the training that was stopped: {done} of {len(region_items)} are decided; "
+                          "make train AFRESH=yes begins anew", markup=False)
+        with _shown(console, pipeline.store, training.request_id, len(region_items)):
+            for keys in _parts([one for one in region_items if not progress.is_past(one, "started")]):
+                timed("taking in", lambda keys=keys: dg.materialize(
+                    [region_item], selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features"),
+                    run_config=selection_config(keys) | quiet, **options))
+            progress.look()
+            ready = [one for one in region_items if progress.is_past(one, "started") and not progress.is_final(one)]
+            if len(ready) >= PROCESSES_FROM:
+                warm_up(pipeline.cores)
+            if ready and not training.is_pooled and timed(
+                    "pooled model", lambda: dg.materialize([pooled_model], run_config=quiet, **options)):
+                training = unfinished.pooled(training)
+            for keys in _parts(ready):
+                timed("training", lambda keys=keys: fit.execute_in_process(
+                    run_config=selection_config(keys, op="fit_and_judge") | quiet, **options))
+    progress.look()
+    if all(map(progress.is_final, region_items)):
+        unfinished.end()  # where a run broke, the same command goes on with what it left
+    return _summary(pipeline.store, training.request_id, region_items, clock)
+
+
+def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
+    for failure in result.get_step_failure_events():
+        error = failure.step_failure_data.error
+        while error is not None:
+            if error.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError"):
+                return True
+            error = error.cause
+    return False
+
+
+def _parts(region_items: Sequence[RegionItem]) -> Iterator[list[str]]:
+    """Partition keys of so many region-items as a run carries."""
+    for start in range(0, len(region_items), PARTITIONS_PER_RUN):
+        yield [one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]
+
+
+def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionItem],
+             clock: Clock) -> dict[str, Any]:
+    progress = Progress(store, [request_id])
+    counts = progress.look()
+    sums: Counter[str] = Counter()
+    for entry in progress.trained.values():
+        sums.update(entry.numbers["backtest_sums"])
+    unfinished = len(region_items) - sum(counts[step] for step in FINAL_STEPS)
+    return {
+        "region_items": len(region_items), "promoted": counts["promoted"], "kept": counts["kept"],
+        "quarantined": counts["quarantined"], "failed": counts["failed"] + unfinished,
+        "wape": _ratio(sums["absolute_error"], sums["actual"]),
+        "wape_seasonal_naive": _ratio(sums["absolute_error_seasonal_naive"], sums["actual"]),
+        "wape_own": _ratio(sums["absolute_error_own"], sums["actual"]),
+        "wape_pooled": _ratio(sums["absolute_error_pooled"], sums["actual"]),
+        "rmsse": _mean(progress, "rmsse"), "rmsse_seasonal_naive": _mean(progress, "rmsse_seasonal_naive"),
+        "bias": _ratio(sums["error"], sums["actual"]), "coverage_80": _ratio(sums["inside_80"], sums["points"]),
+        "seconds": {phase: round(wall, 2) for phase, (wall, _) in clock.seconds.items() if ": " not in phase},
+        "cpu_seconds": {phase: round(processor, 2) for phase, (_, processor) in clock.seconds.items()
+                        if ": " not in phase},
+        "worker_seconds": {stage: {"wall": round(wall, 2), "cpu": round(processor, 2)}
+                           for stage, (wall, processor) in clock.seconds.items() if ": " in stage},
+        "reasons": _reasons(progress),
+    }
+
+
+def _reasons(progress: Progress) -> dict[str, str]:
+    """Partition key -> why, for each region-item that got no new production model."""
+    return {one.key: entry.reason for one, entry in sorted(progress.last.items()) if entry.step != "promoted"}
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _mean(progress: Progress, metric: str) -> float | None:
+    """The mean over region-items where the metric is known."""
+    values = [value for entry in progress.trained.values() if isfinite(value := entry.numbers[metric])]
+    return round(sum(values) / len(values), 4) if values else None
+
+
+@contextmanager
+def _shown(console: Console, store: DemandStore, request_id: str, total: int) -> Iterator[None]:
+    """A progress bar that follows the journal while the block runs."""
+    progress, finished = Progress(store, [request_id]), Event()
+    bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
+              disable=not console.is_terminal)
+    task = bar.add_task("training", total=total)
+
+    def follow() -> None:
+        while not finished.wait(1.0 if console.is_terminal else LINE_SECONDS):
+            show()
+
+    def show() -> None:
+        counts = progress.look()
+        done = sum(counts[step] for step in FINAL_STEPS)
+        words = ", ".join(f"{count} {step}" for step, count in sorted(counts.items())) or "reading"
+        bar.update(task, completed=done, description=words)
+        if not console.is_terminal:
+            console.print(f"{done} of {total} decided: {words}", markup=False)
+
+    follower = Thread(target=follow, daemon=True)
+    with bar:
+        follower.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            follower.join()
+            show()
+
+
+def _print(summary: dict[str, Any], settings: Settings) -> None:
+    table = Table(title=f"{settings.described.title}: {summary['region_items']} region-items", show_header=False)
+    for name, value in summary.items():
+        if name in ("reasons", "cpu_seconds", "worker_seconds"):
+            continue
+        if name == "seconds":
+            value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())
+        table.add_row(name, "unknown" if value is None else str(value))
+    console = Console()
+    console.print(table)
+    for reason, count in Counter(summary["reasons"].values()).most_common(8):
+        console.print(f"{count} × {reason}", markup=False)
+    console.print(f"state: {settings.folder}", markup=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make train", description=__doc__)
+    parser.add_argument("--dataset", type=Path, default=Path("datasets/simulated.toml"), help="dataset file (TOML)")
+    parser.add_argument("--state", type=Path, default=Path("var"), help="state directory")
+    parser.add_argument("--horizon", type=int, help="periods; the dataset file's unless given")
+    parser.add_argument("--afresh", action="store_true", help="begin anew where an earlier training was stopped")
+    parser.add_argument("--json", type=Path, help="write the summary there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

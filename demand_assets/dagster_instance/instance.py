@@ -1,0 +1,69 @@
+"""What must be there before the servers: Dagster's home with its settings, and MLflow's database in a mode for many
+writers.
+
+Dagster's settings file is written anew at each start from the templates in ``deploy/``; ``python -m
+demand_assets.dagster_instance.instance`` writes the one of the dataset that the environment's settings name.
+"""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from string import Template
+
+from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.settings import Settings
+
+START_SECONDS, POLL_SECONDS = 180, 30
+QUEUE_SECONDS, WATCH_SECONDS = 1800, 10
+"""With workers, a run that counts as starting may wait for a free one, and a lost one is looked for more often."""
+LAUNCH_RETRIES = 1000
+"""How often a run is put back into Dagster's queue while Redis does not answer, every ten seconds."""
+TEMPLATES = Path(__file__).resolve().parents[2] / "deploy"
+
+
+def prepare_home(home: Path, settings: Settings | None = None) -> None:
+    """Make the home directory and write its settings, readable by its owner only: they may hold a password.
+
+    Args:
+        settings: those of the environment unless given.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    content = instance_settings(home, settings or Settings())
+    new = home / f"dagster.yaml.{os.getpid()}.tmp"
+    new.touch(mode=0o600)
+    new.write_text(content)
+    new.replace(home / "dagster.yaml")  # other processes may be reading it
+
+
+def instance_settings(home: Path, settings: Settings) -> str:
+    """The content of ``dagster.yaml``."""
+    storage = "postgresql" if settings.dagster_database_url else "sqlite"
+    parts = ["dagster.yaml", f"dagster_storage_{storage}.yaml"]
+    database = with_driver(settings.dagster_database_url or "")
+    values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
+              "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
+              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": "0"}
+    if settings.run_launcher == "celery":
+        # Imported here: no other process needs Celery.
+        from demand_assets.dagster_instance.celery_launcher import launcher_config
+
+        parts.append("dagster_launcher_celery.yaml")
+        values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings)),
+                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "POLL_SECONDS": str(WATCH_SECONDS),
+                   "LAUNCH_RETRIES": str(LAUNCH_RETRIES)}
+    return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
+
+
+def prepare_registry(folder: Path) -> None:
+    """Let MLflow's SQLite database be written ahead: a commit is cheaper, and readers and writers do not wait for each
+    other. The file keeps the mode for whoever opens it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+if __name__ == "__main__":
+    this = Settings()
+    prepare_home(this.folder / "dagster", this)

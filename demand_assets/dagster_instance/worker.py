@@ -1,0 +1,107 @@
+"""``python -m demand_assets.dagster_instance.worker``: carries out Dagster's runs until told to stop.
+
+Needs no port and shares nothing with the machine that launches runs but PostgreSQL, Redis and the object store.
+SIGTERM: it finishes the runs that it has and takes no new ones. ``make worker`` starts it in the foreground.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from threading import Event, Thread
+
+import redis
+from celery import signals
+from pydantic import ValidationError
+
+from demand_assets.dagster_instance.celery_launcher import Heartbeats, WarmWorkerLauncher, add_task, launcher_config
+from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.forecasting.contract.dataset import DatasetFileError
+from demand_assets.settings import Settings
+
+log = logging.getLogger("demand_assets.dagster_instance.worker")
+
+BEAT_SECONDS = 5
+DRAINING = "draining"
+PRELOADED = ("mlflow.xgboost", "xgboost", "demand_assets.definitions")
+"""What every run needs: imported before the worker's processes are forked, which then share it."""
+_END_WITH_PARENT = 1
+"""prctl's PR_SET_PDEATHSIG."""
+
+
+def main() -> int:
+    """Work until told to stop; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = Settings(RUN_LAUNCHER="celery")
+        home = settings.folder / "dagster"
+        launcher = WarmWorkerLauncher(**launcher_config(settings))
+        prepare_home(home, settings)
+    except (DatasetFileError, ValidationError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    name = f"worker-{os.getpid()}@{socket.gethostname()}"
+    life = Life(Heartbeats(str(launcher.broker)), name, launcher.default_queue)
+    signals.worker_process_init.connect(_end_with_the_worker)
+    add_task(launcher.celery, str(home))
+    for module in PRELOADED:
+        import_module(module)
+    log.info("%s takes %s runs at a time from %s", name, settings.workers, launcher.default_queue)
+    try:
+        launcher.celery.worker_main([
+            "worker", "--queues", launcher.default_queue, "--hostname", name, "--concurrency", str(settings.workers),
+            "--loglevel", "INFO", "--without-gossip", "--without-mingle"])
+    except SystemExit as ended:  # how Celery ends
+        return int(ended.code or 0)
+    finally:
+        life.end()
+    return 0
+
+
+class Life:
+    """Tells that the worker lives, in a thread: Celery's own heartbeat stops as soon as it finishes its last runs."""
+
+    def __init__(self, heartbeats: Heartbeats, name: str, queue: str) -> None:
+        self._heartbeats, self._name, self._queue = heartbeats, name, queue
+        self._over = Event()
+        self._thread = Thread(target=self._beat, daemon=True)
+        signals.worker_ready.connect(self._begin)
+        signals.worker_shutting_down.connect(self._drain)
+
+    def end(self) -> None:
+        """Tell that it takes no more runs and has none."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._try(lambda: self._heartbeats.end(self._name))
+
+    def _begin(self, **_: object) -> None:
+        self._thread.start()
+
+    def _drain(self, **_: object) -> None:
+        self._queue = DRAINING
+
+    def _beat(self) -> None:
+        while True:
+            self._try(lambda: self._heartbeats.beat(self._name, self._queue))
+            if self._over.wait(BEAT_SECONDS):
+                return
+
+    def _try(self, say: Callable[[], None]) -> None:
+        try:
+            say()
+        except redis.RedisError as error:
+            log.warning("Redis does not answer: %s", error)
+
+
+def _end_with_the_worker(**_: object) -> None:
+    """In each process of the worker: end when the worker is killed, since nobody then watches over its run."""
+    ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What both halves call things, and the shapes of the tables that they share: the data dictionary."""

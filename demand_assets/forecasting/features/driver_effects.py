@@ -1,0 +1,170 @@
+"""What each driver multiplies demand by: one log-linear effect for each item, drawn towards the mean of all items.
+
+A tree is flat beyond what it has seen and splits one effect over many features; a price ten percent lower is a question
+about a slope. So slopes are fitted first, with everything else that moves demand beside them, and taken out of demand
+before features are made; boosters learn what is left, and the effect at the target is put back. Where that forecasts
+clearly worse than boosters that see the drivers themselves, or most demand is erratic, those are used instead
+(``Recipe.drivers``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.series.gapped import Floats, Ints
+
+if TYPE_CHECKING:
+    from demand_assets.forecasting.features.series_features import SeriesFeatures
+
+Effects = dict[str, float]
+"""Driver -> the logarithm of what one unit of it multiplies demand by; the elasticity where it is compared by ratio."""
+SEGMENTS_PER_YEAR = 2
+"""Each region-item has a level of its own in each, so that growth and breaks are not put down to drivers."""
+HARMONICS = 2
+SERIES_OF_ITEM = 60
+"""Regions of an item that its effects are fitted on: all, or evenly chosen ones."""
+STEPS = 15
+RIDGE = 1e-3
+"""Keeps what a history does not tell at zero; its standard error is then large."""
+FEWEST = 20
+"""Known periods of a region-item below which nothing is learned from it."""
+FARTHEST = 6.0
+"""Logarithms that an expected demand may lie from its segment's mean."""
+
+
+def has_effect(driver: Driver) -> bool:
+    """Whether the driver has a log-linear effect; categories are left to the boosters."""
+    return driver.kind != "category"
+
+
+def scaled(values: Floats, is_ratio: bool) -> Floats:
+    """A driver's values as its effect multiplies them: the logarithm of what is compared by ratio."""
+    return np.log(np.maximum(values, 1e-9)) if is_ratio else values
+
+
+def driver_effects(panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, positive: Sequence[str],
+                   periods_before_end: int) -> tuple[Effects, dict[str, Effects]]:
+    """The mean effects over items, and those of each item.
+
+    Args:
+        panel: drivers and demand of each region-item.
+        positive: drivers that are compared by ratio.
+        periods_before_end: so many periods at the end of each region-item's demand are not looked at.
+    Returns: all zero where the drivers never move; never against a declared direction.
+    Source: quasi-likelihood of counts with absorbed levels, standard errors clustered by segment (Cameron and Trivedi,
+        2013, chapter 9); drawn to the mean as in DerSimonian and Laird (1986).
+    """
+    drivers = [driver for driver in dataset.drivers if has_effect(driver)]
+    by_item: dict[str, list[SeriesFeatures]] = {}
+    for one, series in panel.items():
+        by_item.setdefault(one.item, []).append(series)
+    fitted = {}
+    for item, members in by_item.items():
+        chosen = members[:: -(-len(members) // SERIES_OF_ITEM)]
+        observed = [_observed(series, drivers, positive, periods_before_end) for series in chosen]
+        used = [one for one in observed if one is not None]
+        if used and drivers:
+            fitted[item] = _fitted(_Observed.joined(used), len(drivers))
+    mean: Effects = {}
+    of_items: dict[str, Effects] = {item: {} for item in fitted}
+    for place, driver in enumerate(drivers):
+        estimates = np.array([effects[place] for effects, _ in fitted.values()])
+        errors = np.array([spread[place] for _, spread in fitted.values()])
+        middle, drawn = _drawn_together(estimates, errors)
+        mean[driver.name] = _declared(middle, driver)
+        for item, effect in zip(fitted, drawn, strict=True):
+            of_items[item][driver.name] = _declared(float(effect), driver)
+    return mean, of_items
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """Known periods of region-items: demand in units, drivers and calendar by column, and each period's segment."""
+
+    demand: Floats
+    columns: Floats
+    segment: Ints
+    """Numbers from 0, in order."""
+
+    @classmethod
+    def joined(cls, parts: "Sequence[_Observed]") -> "_Observed":
+        first = np.cumsum([0, *(part.segment[-1] + 1 for part in parts[:-1])])
+        return cls(np.concatenate([part.demand for part in parts]), np.concatenate([part.columns for part in parts]),
+                   np.concatenate([part.segment + start for part, start in zip(parts, first, strict=True)]))
+
+
+def _observed(series: "SeriesFeatures", drivers: Sequence[Driver], positive: Sequence[str],
+              periods_before_end: int) -> _Observed | None:
+    periods = np.flatnonzero(~np.isnan(series.demand[: max(series.known - periods_before_end, 0)]))
+    year = series.dataset.year_length
+    segment = (series.known - 1 - periods) // (year // SEGMENTS_PER_YEAR)
+    segment = segment.max(initial=0) - segment
+    sold = np.bincount(segment, series.demand[periods]) if len(periods) else np.zeros(1)
+    periods, segment = periods[sold[segment] > 0], segment[sold[segment] > 0]  # an idle segment tells nothing
+    if len(periods) < FEWEST:
+        return None
+    columns = [np.nan_to_num(values - np.nanmean(values)) if not np.isnan(values).all() else np.zeros(len(values))
+               for driver in drivers
+               for values in [scaled(series.drivers[driver.name][periods], driver.name in positive)]]
+    angle = 2 * np.pi * series.dates.dayofyear.to_numpy()[periods] / 365.25
+    columns += [wave(angle * number) for number in range(1, HARMONICS + 1) for wave in (np.sin, np.cos)]
+    if series.dataset.frequency == "D":
+        weekday = series.dates.dayofweek.to_numpy()[periods]
+        columns += [(weekday == day).astype(np.float64) for day in range(1, 7)]
+    return _Observed(series.demand[periods], np.stack(columns, axis=1), np.unique(segment, return_inverse=True)[1])
+
+
+def _fitted(observed: _Observed, drivers: int) -> tuple[Floats, Floats]:
+    """Effects of the first so many columns and their standard errors, by reweighted least squares."""
+    demand, segment = observed.demand, observed.segment
+    size = observed.columns.std(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    columns = observed.columns / size
+    middle = np.log(np.bincount(segment, demand) / np.bincount(segment))[segment]
+    logarithm, excess = middle, 0.0
+    for _ in range(STEPS):
+        expected = np.exp(logarithm)
+        weight = expected / (1 + excess * expected)
+        within: Floats = np.bincount(segment, weight).astype(np.float64)
+        working = logarithm + (demand - expected) / expected
+
+        def centred(values: Floats, weight: Floats = weight, within: Floats = within) -> Floats:
+            return values - (np.bincount(segment, weight * values) / within)[segment]
+
+        inner = np.stack([centred(column) for column in columns.T], axis=1)
+        outer = centred(working)
+        inverse = np.linalg.inv(inner.T @ (inner * weight[:, None]) + RIDGE * np.eye(len(size)))
+        effects = inverse @ (inner.T @ (weight * outer))
+        logarithm = np.clip(working - outer + inner @ effects, middle - FARTHEST, middle + FARTHEST)
+        expected = np.exp(logarithm)
+        excess = max(0.0, float(np.mean((demand - expected) ** 2 - expected) / np.mean(expected**2)))
+    scores = inner * (weight * (outer - inner @ effects))[:, None]
+    sums = np.stack([np.bincount(segment, column) for column in scores.T], axis=1)
+    clustered = np.diag(inverse @ (sums.T @ sums) @ inverse)
+    errors = np.sqrt(np.maximum(np.diag(inverse), clustered))
+    return effects[:drivers] / size[:drivers], errors[:drivers] / size[:drivers]
+
+
+def _drawn_together(estimates: Floats, errors: Floats) -> tuple[float, Floats]:
+    """The mean, and each estimate drawn towards it as far as its error is large beside how much they truly differ."""
+    if not len(estimates):
+        return 0.0, estimates
+    weight = errors**-2.0
+    mean = float((weight * estimates).sum() / weight.sum())
+    excess = float((weight * (estimates - mean) ** 2).sum()) - (len(estimates) - 1)
+    scale = float(weight.sum() - (weight**2).sum() / weight.sum())
+    variety = max(0.0, excess / scale) if scale > 0 else 0.0
+    weight = 1 / (errors**2 + variety)
+    mean = float((weight * estimates).sum() / weight.sum())
+    share = variety / (variety + errors**2)
+    return mean, share * estimates + (1 - share) * mean
+
+
+def _declared(effect: float, driver: Driver) -> float:
+    if driver.effect == "none":
+        return round(effect, 6)
+    return round(max(effect, 0.0) if driver.effect == "increasing" else min(effect, 0.0), 6)

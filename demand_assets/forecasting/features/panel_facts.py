@@ -1,0 +1,128 @@
+"""What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.recipes import Drivers
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, scaled
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from demand_assets.forecasting.features.series_features import SeriesFeatures
+
+COMMON_CATEGORIES = 8
+
+
+@dataclass(frozen=True)
+class PanelFacts:
+    """What the features of one region-item borrow from all region-items of the dataset."""
+
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values of each category driver."""
+    common: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The most frequent of them: each has a feature of its own, the others share one."""
+    positive: tuple[str, ...] = ()
+    """Number drivers that are always above zero: they are compared by ratio, others by difference."""
+    item_levels: dict[str, float] = field(default_factory=dict)
+    """Item -> mean over regions of the logarithm of its level."""
+    region_levels: dict[str, float] = field(default_factory=dict)
+    """Region -> the same over items."""
+    effects: Effects = field(default_factory=dict)
+    """What drivers do to demand, in the mean over items; empty where boosters see the drivers themselves."""
+    item_effects: dict[str, Effects] = field(default_factory=dict)
+    """Item -> what they do to its demand."""
+    usual: Effects = field(default_factory=dict)
+    """The usual value of each number driver as its effect multiplies it, in the median over items."""
+    item_usual: dict[str, Effects] = field(default_factory=dict)
+    """Item -> its own usual values."""
+
+    @classmethod
+    def without_categories(cls, dataset: Dataset) -> Self:
+        """Nothing is borrowed, and all values of a category driver share one column."""
+        names = [driver.name for driver in dataset.drivers if driver.kind == "category"]
+        return cls(dict.fromkeys(names, ()), dict.fromkeys(names, ()))
+
+    @classmethod
+    def of(cls, panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, periods_before_end: int,
+           drivers: Drivers, counts: "Mapping[str, Counter[str]]") -> Self:
+        """The facts as they were so many periods before the end of each region-item's demand.
+
+        Args:
+            panel: the features of each, as they are ``without_categories``.
+            counts: of each category driver, in how many known periods it has each value.
+        """
+        positive = tuple(driver.name for driver in dataset.drivers if driver.kind == "number" and all(
+            np.nanmin(series.drivers[driver.name], initial=np.inf) > 0 for series in panel.values()))
+        categories = {name: tuple(sorted(counted)) for name, counted in counts.items()}
+        common = {name: _most_frequent(counted) for name, counted in counts.items()}
+        effects, item_effects = driver_effects(panel, dataset, positive, periods_before_end) if (
+            drivers == "log_linear") else ({}, {})
+        usual, item_usual = _usual(panel, effects, positive, periods_before_end)
+        items: dict[str, list[float]] = {}
+        regions: dict[str, list[float]] = {}
+        for one, alone in panel.items():
+            series = replace(alone, positive=positive, effects=item_effects.get(one.item, effects),
+                             usual_values=item_usual.get(one.item, usual))
+            period = max(series.known - 1 - periods_before_end, 0)
+            if series.largest[period] > 0:
+                level = float(np.log(series.level[period]))
+                items.setdefault(one.item, []).append(level)
+                regions.setdefault(one.region, []).append(level)
+        of_items, of_regions = ({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
+                                for group in (items, regions))
+        return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual)
+
+    def effects_of(self, region_item: RegionItem) -> Effects:
+        """What drivers do to the demand of a region-item."""
+        return self.item_effects.get(region_item.item, self.effects)
+
+    def usual_of(self, region_item: RegionItem) -> Effects:
+        """The usual values of number drivers of a region-item."""
+        return self.item_usual.get(region_item.item, self.usual)
+
+    def expected_level(self, region_item: RegionItem) -> float | None:
+        """The level to expect of a region-item without demand, in units, from its siblings; None without siblings."""
+        known = [levels[name] for levels, name in ((self.item_levels, region_item.item),
+                                                   (self.region_levels, region_item.region)) if name in levels]
+        if region_item.item not in self.item_levels:
+            return float(np.exp(known[0])) if known else None
+        region = self.region_levels.get(region_item.region)
+        usual = float(np.mean(list(self.region_levels.values())))
+        return float(np.exp(self.item_levels[region_item.item] + (region - usual if region is not None else 0.0)))
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """What ``dataclasses.asdict`` gave, after JSON."""
+        categories, common = ({name: tuple(values) for name, values in fields[which].items()}
+                              for which in ("categories", "common"))
+        return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
+                   fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"])
+
+
+def _usual(panel: "Mapping[RegionItem, SeriesFeatures]", effects: Effects, positive: tuple[str, ...],
+           periods_before_end: int) -> tuple[Effects, dict[str, Effects]]:
+    """The medians of the drivers that have effects, over items and of each item; yes/no drivers are usually “no”."""
+    medians: dict[str, dict[str, list[float]]] = {}
+    for one, series in panel.items():
+        for name in effects:
+            values = series.drivers[name][: max(series.known - periods_before_end, 1)]
+            if series.dataset.driver(name).kind == "number" and not np.isnan(values).all():
+                medians.setdefault(one.item, {}).setdefault(name, []).append(
+                    float(np.nanmedian(scaled(values, name in positive))))
+    of_items = {item: {name: round(float(np.median(found)), 6) for name, found in drivers.items()}
+                for item, drivers in medians.items()}
+    names = {name for drivers in of_items.values() for name in drivers}
+    return {name: round(float(np.median([drivers[name] for drivers in of_items.values() if name in drivers])), 6)
+            for name in sorted(names)}, of_items
+
+
+def _most_frequent(counts: "Counter[str]") -> tuple[str, ...]:
+    """The values of a category driver that have a feature of their own, in alphabetical order."""
+    by_frequency = sorted(counts, key=lambda value: (-counts[value], value))
+    return tuple(sorted(by_frequency[:COMMON_CATEGORIES]))

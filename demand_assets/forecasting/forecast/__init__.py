@@ -1,0 +1,1 @@
+"""Forecasts with intervals, their totals, and planners' overrides of them."""

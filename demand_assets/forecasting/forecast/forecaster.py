@@ -1,0 +1,333 @@
+"""Forecasts of region-items: what the web app shows and what the backtest measured, by the same functions."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.model.backtest import errors_of, seasonal_naive
+from demand_assets.forecasting.model.intervals import Calibration, bounds
+from demand_assets.forecasting.model.own import ErrorPaths, ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel, Rows, bounded
+from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.analogues import nearest_past
+from demand_assets.forecasting.whatif.explanation import explain
+from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, apply, declared_direction, unseen_values
+
+BASELINE_ORIGINS = 26
+"""Past origins whose errors give the seasonal-naive baseline its interval."""
+HELD = 500
+"""Region-items of which what was read and prepared stays in memory: some 250 kB for three years of days each."""
+PLANS_HELD = 3000
+"""Forecasts under the plan that stay in memory: some 10 kB each."""
+
+Model = ForecastModel | PooledModel | None
+"""What forecasts: the region-item's own model, the pooled one alone, or none: the seasonal-naive baseline."""
+
+
+class ForecastError(ValueError):
+    """A forecast that cannot be made; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The forecast of one region-item, for all leads of the horizon."""
+
+    region_item: RegionItem
+    origin: pd.Timestamp
+    """The last period with known demand."""
+    served_by: Literal["production", "pooled", "baseline"]
+    version: int | None
+    """Of the model that serves; of the pooled one where it serves alone."""
+    columns: dict[str, np.ndarray]
+    """Of ``table``."""
+    part: totals.Part
+    """What totals need of it."""
+    assumed: tuple[str, ...] = ()
+    """What had to be assumed of future drivers, in sentences."""
+    flags: tuple[str, ...] = ()
+    """Where drivers leave what the model has seen, in sentences."""
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Schema Forecast: date, lead, forecast, lower_80, upper_80 (units), and each driver as used.
+
+        Made when it is asked for: totals of hundreds do not need it.
+        """
+        return pd.DataFrame(self.columns)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """One region-item's demand with the planned drivers, ready to be forecast from."""
+
+    demand: pd.DataFrame
+    """As stored."""
+    series: SeriesFeatures
+    future: pd.DataFrame
+    """Dates and drivers of the horizon as planned."""
+    assumed: tuple[str, ...]
+    facts: PanelFacts | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One region-item under one scenario: all that its forecast needs but the boosters' answers."""
+
+    region_item: RegionItem
+    model: Model
+    scenario: Scenario
+    series: SeriesFeatures
+    origins: Ints
+    leads: Ints
+    rows: Rows
+    """Of all features; none for the baseline."""
+    drivers: pd.DataFrame
+    """Of the future as they are used, with dates."""
+    planned: pd.DataFrame
+    """The same under the plan."""
+    assumed: tuple[str, ...]
+    plan: "Forecast | Asked | None"
+    """The same under the plan, for a scenario that is held to declared directions."""
+    known_as: Hashable = None
+    """What its stored demand is known as; None when the caller did not say."""
+
+
+class Forecaster:
+    """Forecasts from the demand store and given models.
+
+    What was read and prepared of a region-item is held in memory when the caller says what its demand is known as.
+    """
+
+    def __init__(self, dataset: Dataset, store: DemandStore) -> None:
+        self._dataset = dataset
+        self._store = store
+        self._held: OrderedDict[RegionItem, tuple[Hashable, _Ready]] = OrderedDict()
+        self._plans: OrderedDict[tuple[RegionItem, int], tuple[Hashable, Model, Forecast]] = OrderedDict()
+        self._lock = Lock()
+
+    def history(self, region_item: RegionItem, periods: int | None = None, known_as: Hashable = None) -> pd.DataFrame:
+        """Date, demand (NaN = unknown) and drivers up to the last known demand; the last ``periods`` of it.
+
+        Raises: NotInStoreError: no demand is stored for the region-item.
+        """
+        held = self._held.get(region_item)
+        is_held = held is not None and known_as is not None and held[0] == known_as
+        demand = held[1].demand if held and is_held else self._store.read("demand", region_item)
+        known = np.flatnonzero(demand["demand"].notna())
+        history = demand.iloc[: int(known[-1]) + 1 if len(known) else 0]
+        return history.tail(periods) if periods else history
+
+    def forecast(self, region_item: RegionItem, model: Model, horizon: int | None = None,
+                 scenario: Scenario = PLAN) -> Forecast:
+        """Point forecasts and 80 % intervals.
+
+        A scenario that only pushes drivers in directions whose effects are declared never moves the forecast of a
+        changed period the other way: where the model would, the plan's forecast stands.
+
+        Args:
+            model: the region-item's own, the pooled one, or None for the seasonal-naive baseline.
+            horizon: periods, the dataset's unless given.
+            scenario: changes to the drivers of the future.
+        Raises:
+            ForecastError: a horizon outside 1 to the dataset's.
+            NotInStoreError: no demand is stored for the region-item.
+            ScenarioError: the scenario cannot be applied.
+            ModelFilesError: the model was made for other drivers.
+        """
+        return self.answer([self.ask(region_item, model, horizon, scenario)])[0]
+
+    def forecast_many(self, asked: Sequence[tuple[RegionItem, Model, Scenario]],
+                      horizon: int | None = None) -> list[Forecast]:
+        """``forecast`` of many, which asks each pooled model once.
+
+        Raises: as ``forecast``, for the first that cannot be.
+        """
+        return self.answer([self.ask(region_item, model, horizon, scenario) for region_item, model, scenario in asked])
+
+    def ask(self, region_item: RegionItem, model: Model, horizon: int | None = None, scenario: Scenario = PLAN,
+            plan: Forecast | None = None, known_as: Hashable = None) -> Asked:
+        """All of a forecast that can fail, and all that is the region-item's alone; ``answer`` does the rest.
+
+        Args:
+            plan: the same under the plan, where it is at hand.
+            known_as: what the stored demand is known as; as long as it is the same, the store is not read again.
+        Raises: as ``forecast``.
+        """
+        dataset = self._dataset
+        horizon = dataset.horizon if horizon is None else horizon
+        if not 1 <= horizon <= dataset.horizon:
+            raise ForecastError(f"horizon {horizon} is outside 1 to {dataset.horizon}, the longest that the models of "
+                                f"{dataset.title} were trained for")
+        ready = self._ready(region_item, _facts(model), known_as)
+        planned = ready.future if horizon == dataset.horizon else ready.future.iloc[:horizon]
+        drivers, series, needed = planned, ready.series, None
+        if scenario != PLAN:
+            drivers = apply(scenario, planned, dataset)
+            series = ready.series.with_future(drivers)
+            needed = plan or self.ask(region_item, model, horizon, known_as=known_as)
+        origins, leads = np.full(horizon, ready.series.known - 1, dtype=np.int64), np.arange(1, horizon + 1)
+        rows = np.zeros((0, 0), dtype=np.float32)
+        if model is not None:
+            names, rows = series.named_rows(origins, leads)
+            (model if isinstance(model, PooledModel) else model.pooled).check(names)
+        elif np.isnan(series.demand[: series.known]).all():
+            raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
+        return Asked(region_item, model, scenario, series, origins, leads, rows, drivers, planned, ready.assumed,
+                     needed, known_as)
+
+    def answered(self, region_item: RegionItem, model: Model, horizon: int, known_as: Hashable) -> Forecast | None:
+        """The forecast under the plan, if it was answered lately; None: ask."""
+        with self._lock:
+            known, asked_of, forecast = self._plans.get((region_item, horizon), (None, None, None))
+        return forecast if known is not None and known == known_as and asked_of is model else None
+
+    def answer(self, asked: Sequence[Asked]) -> list[Forecast]:
+        """The forecasts of what was asked, in its order."""
+        plans = [one.plan for one in asked if isinstance(one.plan, Asked)]
+        units = {id(one): values for one, values in zip([*asked, *plans], _units([*asked, *plans]), strict=True)}
+        forecasts = [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
+        with self._lock:
+            for one, forecast in zip(asked, forecasts, strict=True):
+                if one.scenario == PLAN and one.known_as is not None:
+                    self._plans[one.region_item, len(one.leads)] = (one.known_as, one.model, forecast)
+                    self._plans.move_to_end((one.region_item, len(one.leads)))
+            while len(self._plans) > PLANS_HELD:
+                self._plans.popitem(last=False)
+        return forecasts
+
+    def _forecast(self, asked: Asked, units: Floats, plan: Floats | None) -> Forecast:
+        dataset, series, model = self._dataset, asked.series, asked.model
+        flags: tuple[str, ...] = ()
+        if model is None:
+            calibration, paths, inflation = baseline_calibration(series), ErrorPaths(), 1.0
+        else:
+            pooled = model if isinstance(model, PooledModel) else model.pooled
+            inflation = pooled.horizon_inflation
+            if isinstance(model, ForecastModel):
+                calibration, paths, ranges = model.calibration, model.paths, model.driver_ranges
+            else:
+                calibration, paths, ranges = pooled.calibration_of(series), ErrorPaths(), {}
+            if isinstance(asked.plan, Forecast):
+                plan = asked.plan.part.forecast
+            if plan is not None:
+                units = _held(units, plan, declared_direction(asked.planned, asked.drivers, dataset))
+            flags = unseen_values(asked.drivers, ranges, pooled.facts.categories, dataset)
+        scale = calibration.scaling.scale(units, series.level[asked.origins], asked.leads)
+        lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
+        dates = asked.drivers["date"].to_numpy()
+        columns = {"date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
+                   **{name: asked.drivers[name].to_numpy() for name in dataset.driver_names}}
+        return Forecast(
+            region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
+            version=model.version if model else None,
+            served_by="baseline" if model is None else "pooled" if isinstance(model, PooledModel) else "production",
+            assumed=asked.assumed, flags=flags, part=totals.Part(
+                dates.astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper, paths, inflation))
+
+    def explain(self, region_item: RegionItem, model: ForecastModel | PooledModel, horizon: int | None = None,
+                scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
+        """Contributions by driver and group of features to each period's forecast, in units that add up to it.
+
+        Under a scenario they add up to what the model says before declared directions are held. The contributions of
+        the scenario minus the plan are the difference of two such tables.
+
+        Args: as for ``forecast``; ``exact`` as for ``explanation.explain``.
+        Returns: date and a column for each group (``explanation.explain``).
+        """
+        asked = self.ask(region_item, model, horizon, scenario)
+        told = explain(model, asked.series, asked.origins, asked.leads, exact)
+        told.insert(0, "date", asked.drivers["date"].to_numpy())
+        return told
+
+    def most_like(self, region_item: RegionItem, horizon: int, scenario: Scenario, count: int) -> pd.DataFrame:
+        """The past periods most like those that a scenario changes, by drivers and calendar (``nearest_past``).
+
+        Raises: as for ``forecast``.
+        """
+        ready = self._ready(region_item, None, None)
+        planned = ready.future.iloc[:horizon]
+        asked = apply(scenario, planned, self._dataset)
+        names = list(self._dataset.driver_names)
+        changed = (asked[names].astype("string") != planned[names].astype("string")).any(axis=1).to_numpy()
+        return nearest_past(ready.demand, self._dataset, asked[changed], count)
+
+    def _ready(self, region_item: RegionItem, facts: PanelFacts | None, known_as: Hashable) -> _Ready:
+        with self._lock:
+            known, held = self._held.get(region_item, (None, None))
+            if held is not None and known_as is not None and known == known_as and held.facts is facts:
+                self._held.move_to_end(region_item)
+                return held
+        stored, horizon = self._store.read("demand", region_item), self._dataset.horizon
+        demand, assumed = future_drivers(stored, self._dataset, horizon)
+        ready = _Ready(stored, series_features(demand, self._dataset, facts, region_item),
+                       demand.iloc[len(demand) - horizon:][["date", *self._dataset.driver_names]], assumed, facts)
+        if known_as is not None:
+            with self._lock:
+                self._held[region_item] = (known_as, ready)
+                while len(self._held) > HELD:
+                    self._held.popitem(last=False)
+        return ready
+
+
+def _facts(model: Model) -> PanelFacts | None:
+    return None if model is None else (model if isinstance(model, PooledModel) else model.pooled).facts
+
+
+def _units(asked: Sequence[Asked]) -> list[Floats]:
+    """Point forecasts in units; the rows of all that stand on one pooled model are its question together."""
+    ratios: dict[int, Floats] = {}
+    by_pooled: dict[int, list[int]] = {}
+    pooled_of = [None if one.model is None else one.model if isinstance(one.model, PooledModel) else one.model.pooled
+                 for one in asked]
+    for place, pooled in enumerate(pooled_of):
+        if pooled is not None:
+            by_pooled.setdefault(id(pooled), []).append(place)
+    for places in by_pooled.values():
+        pooled = pooled_of[places[0]]
+        assert pooled is not None  # only those with one were listed
+        ratio = pooled.ratio(np.concatenate([asked[place].rows for place in places]))
+        ends = np.cumsum([len(asked[place].rows) for place in places])
+        ratios |= dict(zip(places, np.split(ratio, ends[:-1]), strict=True))
+    found = []
+    for place, one in enumerate(asked):
+        if one.model is None:
+            found.append(seasonal_naive(one.series, one.origins, one.leads))
+        elif isinstance(one.model, PooledModel):
+            found.append(bounded(ratios[place], one.series, one.origins))
+        else:
+            found.append(one.model.on_top(ratios[place], one.rows, one.series, one.origins))
+    return found
+
+
+def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:
+    """The scenario's forecast, not against the declared direction of what was changed in each period."""
+    return np.where(direction > 0, np.maximum(units, plan), np.where(direction < 0, np.minimum(units, plan), units))
+
+
+def baseline_calibration(series: SeriesFeatures) -> Calibration:
+    """What the seasonal-naive baseline's intervals need, from its errors at past origins."""
+    horizon = series.dataset.horizon
+    first = max(series.known - BASELINE_ORIGINS - 1, 0)
+    starts: Ints = np.repeat(np.arange(first, max(series.known - 1, first)), horizon)
+    leads: Ints = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
+    inside = starts + leads < series.known
+    starts, leads = starts[inside], leads[inside]
+    return Calibration.from_errors(errors_of(series, seasonal_naive(series, starts, leads), starts, leads), horizon)
+
+
+def total(forecasts: Sequence[Forecast]) -> pd.DataFrame:
+    """The sum over region-items for each date: date, forecast, lower_80, upper_80 (``totals.by_date``)."""
+    return totals.by_date([forecast.part for forecast in forecasts])

@@ -1,0 +1,287 @@
+"""Totals over region-items and over periods, with intervals from errors that came together."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.model.intervals import LEVELS, bounds
+from demand_assets.forecasting.model.own import ErrorPaths
+from demand_assets.forecasting.series.gapped import Floats
+
+Dates = npt.NDArray[np.datetime64]
+
+PATHS_NEEDED = 4
+"""Common past origins below which errors of region-items count as independent."""
+PATH_WEIGHT = 6.0
+"""Weight of what is expected of errors over a horizon against what the paths show, in paths."""
+_PACKED = np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The forecast of one region-item, as a chart and a total need it."""
+
+    dates: Dates
+    """Of each lead, shape (h,), in days."""
+    forecast: Floats
+    """Shape (h,), in units."""
+    scale: Floats
+    """What a scaled error of 1 is at each lead, in units; shape (h,)."""
+    lower: tuple[float, ...]
+    """For each of ``intervals.LEVELS`` the lower quantile of scaled errors, at most 0."""
+    upper: tuple[float, ...]
+    """The upper quantile, at least 0."""
+    paths: ErrorPaths = field(default_factory=ErrorPaths)
+    horizon_inflation: float = 1.0
+
+    def interval(self, coverage: float = 0.8) -> tuple[Floats, Floats]:
+        """Lower and upper bound of each lead, in units.
+
+        Args:
+            coverage: one of ``intervals.LEVELS``.
+        """
+        return bounds(self.forecast, self.scale, self.lower, self.upper, coverage)
+
+    def times(self, prices: Floats) -> Self:
+        """In money: everything in units times the price of each lead, shape (h,)."""
+        return replace(self, forecast=self.forecast * prices, scale=self.scale * prices)
+
+    def minus(self, plan: Self) -> Self:
+        """The difference of a scenario from the plan by the same model: a part for totals that are ``signed``.
+
+        What nobody foresees strikes both alike: each is its forecast plus its scale times the same error. So the scale
+        of the difference is the difference of the scales, below zero where the scenario's is the smaller.
+        """
+        return replace(self, forecast=self.forecast - plan.forecast, scale=self.scale - plan.scale)
+
+    def to_bytes(self) -> bytes:
+        """A compact form, of which thousands are read in a moment; numbers in single precision."""
+        header = json.dumps({
+            "first": str(self.dates[0]), "steps": (self.dates - self.dates[0]).astype(int).tolist(),
+            "lower": self.lower, "upper": self.upper, "origins": self.paths.origins,
+            "inflation": self.horizon_inflation}).encode()
+        numbers = np.concatenate([self.forecast, self.scale, *(np.asarray(path) for path in self.paths.scaled)])
+        return len(header).to_bytes(4, "little") + header + numbers.astype(_PACKED).tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """What ``to_bytes`` gave."""
+        end = 4 + int.from_bytes(content[:4], "little")
+        header = json.loads(content[4:end])
+        periods = len(header["steps"])
+        rows = np.frombuffer(content, _PACKED, offset=end).astype(float).reshape(-1, periods)
+        return cls(np.datetime64(header["first"], "D") + np.array(header["steps"]), rows[0], rows[1],
+                   tuple(header["lower"]), tuple(header["upper"]),
+                   ErrorPaths(tuple(header["origins"]), tuple(rows[2:])), header["inflation"])
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A total with its interval, in units."""
+
+    forecast: float
+    lower: float
+    upper: float
+
+
+def by_date(parts: Sequence[Part], coverage: float = 0.8, signed: bool = False) -> pd.DataFrame:
+    """The sum over region-items for each date: date, forecast, lower, upper.
+
+    Half-widths are added as if errors were independent (root of the sum of squares), times the inflation that the
+    joint error paths show. Dates that some region-items do not reach hold the sum of the others.
+
+    Args:
+        signed: the parts are differences (``Part.minus``), which may be below zero.
+    """
+    if len(parts) == 1 and not signed:
+        low, high = parts[0].interval(coverage)
+        return pd.DataFrame({"date": parts[0].dates.astype("datetime64[ns]"), "forecast": parts[0].forecast,
+                             "lower": low, "upper": high})
+    dates, place = np.unique(np.concatenate([part.dates for part in parts]), return_inverse=True)
+    forecast, below, above = (np.bincount(place, np.concatenate(values)) for values in zip(
+        *((part.forecast, *_squares(part, coverage, signed)) for part in parts), strict=True))
+    inflation = _across(_joint(parts))
+    return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
+                         "lower": np.maximum(forecast - inflation * np.sqrt(below), -np.inf if signed else 0.0),
+                         "upper": forecast + inflation * np.sqrt(above)})
+
+
+@dataclass
+class RunningTotal:
+    """A sum over region-items and all their periods, to which parts and other such sums are added one after the other.
+
+    It holds as little of a hundred thousand parts as of ten.
+    """
+
+    coverage: float = 0.8
+    """One of ``intervals.LEVELS``."""
+    signed: bool = False
+    """Whether the parts are differences (``Part.minus``), which may be below zero."""
+    size: int = 0
+    """Parts in it."""
+    forecast: float = 0.0
+    below: float = 0.0
+    """Sum of the squared distances from the forecast to the lower bound; ``above`` to the upper one."""
+    above: float = 0.0
+    inflation: float = 0.0
+    """Sum over the parts."""
+    errors: dict[tuple[str, ...], "_ErrorSums"] = field(default_factory=dict)
+    """By the origins that the parts' paths have."""
+
+    def add(self, part: Part) -> None:
+        """Take in one region-item."""
+        below, above = _squares(part, self.coverage, self.signed)
+        scaled = part.paths.table if part.paths.origins else np.zeros((0, len(part.scale)))
+        errors = scaled[:, :len(part.scale)] * part.scale[:scaled.shape[1]]
+        self._grow(1, float(part.forecast.sum()), float(below.sum()), float(above.sum()), part.horizon_inflation)
+        self._grow_errors(part.paths.origins, _ErrorSums(1, errors, errors**2))
+
+    def merge(self, other: "RunningTotal") -> None:
+        """Take in all parts of another sum of the same coverage; no part may be in both."""
+        self._grow(other.size, other.forecast, other.below, other.above, other.inflation)
+        for origins, sums in other.errors.items():
+            self._grow_errors(origins, sums)
+
+    def bounds(self) -> Bounds:
+        """The total with its interval.
+
+        Raises: ValueError: nothing was added yet.
+        """
+        if not self.size:
+            raise ValueError("a total of no region-items has no interval; add at least one")
+        inflation = self._over_time()
+        lower = self.forecast - inflation * float(np.sqrt(self.below))
+        return Bounds(self.forecast, lower if self.signed else max(lower, 0.0),
+                      self.forecast + inflation * float(np.sqrt(self.above)))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return {"coverage": self.coverage, "signed": self.signed, "size": self.size, "forecast": self.forecast,
+                "below": self.below, "above": self.above, "inflation": self.inflation,
+                "errors": [[list(origins), sums.size, sums.summed.shape[1], sums.summed.tolist(), sums.squared.tolist()]
+                           for origins, sums in self.errors.items()]}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What ``to_json`` gave."""
+        errors = {tuple(origins): _ErrorSums(size, *np.array(both, dtype=float).reshape(2, len(origins), leads))
+                  for origins, size, leads, *both in content["errors"]}
+        return cls(**{**content, "errors": errors})
+
+    def _grow(self, size: int, forecast: float, below: float, above: float, inflation: float) -> None:
+        self.size += size
+        self.forecast += forecast
+        self.below += below
+        self.above += above
+        self.inflation += inflation
+
+    def _grow_errors(self, origins: tuple[str, ...], sums: "_ErrorSums") -> None:
+        known = self.errors.get(origins)
+        self.errors[origins] = sums if known is None else known.plus(sums)
+
+    def _over_time(self) -> float:
+        """Error of the sum over region-items and periods, over the root of the sum of squared errors."""
+        expected = (self.inflation / self.size) ** 2
+        joint = self._joint()
+        if joint is None:
+            return float(np.sqrt(expected))
+        squares = float(joint.squared.sum())
+        shown = float((joint.summed.sum(axis=1) ** 2).sum()) / squares if squares else expected
+        across = float((joint.summed**2).sum()) / squares if squares else 1.0
+        paths = len(joint.summed)
+        return float(np.sqrt((paths * shown + PATH_WEIGHT * expected * across) / (paths + PATH_WEIGHT)))
+
+    def _joint(self) -> "_ErrorSums | None":
+        """Errors at common origins, summed over region-items; None where there are too few, as ``_joint``."""
+        common = set.intersection(*(set(origins) for origins in self.errors))
+        if len(common) < PATHS_NEEDED:
+            counts: Counter[str] = Counter()
+            for origins, sums in self.errors.items():
+                counts.update(dict.fromkeys(origins, sums.size))
+            common = {origin for origin, count in counts.items() if 2 * count > self.size}
+        members = {origins: sums for origins, sums in self.errors.items() if common.issubset(origins)}
+        if len(common) < PATHS_NEEDED or 2 * sum(sums.size for sums in members.values()) <= self.size:
+            return None
+        joint = None
+        for origins, sums in members.items():
+            at_common = sums.at([place for place, origin in enumerate(origins) if origin in common])
+            joint = at_common if joint is None else joint.plus(at_common)
+        return joint
+
+
+@dataclass(frozen=True)
+class _ErrorSums:
+    """Errors of several region-items along the same paths."""
+
+    size: int
+    summed: Floats
+    """Over region-items, in units; shape (paths, leads)."""
+    squared: Floats
+    """Sum of squares over region-items, of the same shape."""
+
+    def plus(self, other: "_ErrorSums") -> "_ErrorSums":
+        """Of the region-items of both, at the leads that both have."""
+        leads = min(self.summed.shape[1], other.summed.shape[1])
+        return _ErrorSums(self.size + other.size, self.summed[:, :leads] + other.summed[:, :leads],
+                          self.squared[:, :leads] + other.squared[:, :leads])
+
+    def at(self, places: list[int]) -> "_ErrorSums":
+        """The paths at these places."""
+        return _ErrorSums(self.size, self.summed[places], self.squared[places])
+
+
+def over_all(parts: Iterable[Part], coverage: float = 0.8, signed: bool = False) -> Bounds:
+    """The sum over region-items and all their periods, with its interval, in units.
+
+    Args:
+        signed: as for ``by_date``.
+    Raises: ValueError: there is no part.
+    """
+    total = RunningTotal(coverage, signed)
+    for part in parts:
+        total.add(part)
+    return total.bounds()
+
+
+def _squares(part: Part, coverage: float, signed: bool) -> tuple[Floats, Floats]:
+    if signed:
+        place = LEVELS.index(coverage)
+        sides = np.sort([part.scale * part.lower[place], part.scale * part.upper[place]], axis=0)
+        return sides[0] ** 2, sides[1] ** 2
+    low, high = part.interval(coverage)
+    return (part.forecast - low) ** 2, (high - part.forecast) ** 2
+
+
+def _across(joint: Floats | None) -> float:
+    """Error of the sum over region-items at a date, over the root of the sum of squared errors."""
+    if joint is None:
+        return 1.0
+    squares = float((joint**2).sum())
+    return float(np.sqrt((joint.sum(axis=0) ** 2).sum() / squares)) if squares else 1.0
+
+
+def _joint(parts: Sequence[Part]) -> Floats | None:
+    """Errors in units at common origins, shape (region-items, paths, leads); None where there are too few.
+
+    Where some region-items have none of the origins that most have, the errors are those of the others.
+    """
+    common = set.intersection(*(set(part.paths.origins) for part in parts))
+    members = parts
+    if len(common) < PATHS_NEEDED:
+        counts = Counter(origin for part in parts for origin in part.paths.origins)
+        common = {origin for origin, count in counts.items() if 2 * count > len(parts)}
+        members = [part for part in parts if common.issubset(part.paths.origins)]
+        if len(common) < PATHS_NEEDED or 2 * len(members) <= len(parts):
+            return None
+    shortest = min(len(part.scale) for part in members)
+    errors = []
+    for part in members:
+        scaled = part.paths.table[[origin in common for origin in part.paths.origins]]
+        errors.append(scaled[:, :shortest] * part.scale[:shortest])
+    return np.stack(errors)

@@ -1,0 +1,243 @@
+"""The gate: is the candidate better than what serves now? The rule, and its reasons in words."""
+
+from dataclasses import asdict, dataclass, field
+from math import ceil, isfinite
+from typing import Any, Literal
+
+import numpy as np
+
+from demand_assets.forecasting.model.intervals import demand_class
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, wape
+
+SALES_IN_TOTAL = 5
+"""Slow demand is judged by totals of as many periods as usually hold so many with a sale."""
+PARTS = 4
+"""Of each window, whose differences in error tell how much of an advantage may be chance."""
+WIDEST = 2.0
+"""Times the range of the actuals; an interval that is wider and holds too many says nothing."""
+Measured = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate's settings."""
+
+    margin: float = 0.01
+    """Share of production's WAPE by which a candidate on the same demand must be better."""
+    bias_limit: float = 0.25
+    """Largest absolute bias; a candidate whose bias is no larger than production's passes as well."""
+    coverage_range: tuple[float, float] = (0.55, 0.97)
+    """Allowed share of actuals inside the 80 % interval; wide, since errors of neighbouring periods are alike."""
+    chance: float = 1.0
+    """Standard errors that may be chance: the limits of bias and coverage give way by so many, and on the same demand
+    the candidate's advantage must be at least so large."""
+    noise_share: float = 0.5
+    """Errors smaller than this share of those of the best possible forecast of counts are a leak, not skill."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What one model forecast for windows that it had not seen."""
+
+    forecast: Floats
+    """Shape (windows, horizon), in units."""
+    lower_80: Floats
+    upper_80: Floats
+    trained_to: str
+    """Last date of its training data, ISO."""
+    data_hash: str
+    recipe: dict[str, Any]
+    origins: tuple[str, ...] = ()
+    """The last date known at each window's start, ISO; none where it was not recorded."""
+    seen_to: tuple[str, ...] = ()
+    """The last date of the demand that the fit behind each window's forecasts has seen, ISO; none if not kept."""
+
+    def leaks(self) -> list[tuple[str, str]]:
+        """Origin and last date seen of each window whose forecasts come from a fit that has seen beyond the origin."""
+        windows = zip(self.origins, self.seen_to, strict=bool(self.seen_to))
+        return [(origin, seen) for origin, seen in windows if seen > origin]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided, and why."""
+
+    verdict: Literal["promote", "keep"]
+    reason: str
+    """One sentence a planner understands."""
+    numbers: dict[str, Any] = field(default_factory=dict)
+    """What it was decided on: WAPE of candidate, production and seasonal naive on the same windows, bias, coverage.
+    For slow demand also the periods in a total and the WAPE of totals, which then decides."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
+
+
+def judge(actual: Floats, candidate: Contestant, production: Contestant | None, seasonal_naive: Floats,
+          gate: Gate | None = None) -> Decision:
+    """Promote the candidate or keep what serves, on windows that neither model has seen.
+
+    Args:
+        actual: shape (windows, horizon), in units; NaN where unknown.
+        candidate: the newcomer's forecasts of the windows, by its recipe fitted on data before each.
+        production: the same for the model that serves; None when none does.
+        seasonal_naive: the baseline's forecasts of the windows.
+        gate: the settings.
+    """
+    gate = gate or Gate()
+    contest = _Contest(actual, candidate, production, seasonal_naive, gate)
+    numbers = {name: round(value, 4) if isfinite(value) else None for name, value in contest.measured.items()}
+    if problem := contest.problem():
+        return Decision("keep", problem, numbers)
+    verdict, reason = contest.comparison()
+    return Decision(verdict, reason, numbers)
+
+
+class _Contest:
+    """One contest, measured."""
+
+    def __init__(self, actual: Floats, candidate: Contestant, production: Contestant | None, seasonal_naive: Floats,
+                 gate: Gate) -> None:
+        self._actual, self._candidate, self._production, self._gate = actual, candidate, production, gate
+        self._naive = seasonal_naive
+        self._periods = _periods_in_total(actual)
+        self._sold = self._totals(actual)
+        self._mine = wape(self._sold, self._totals(candidate.forecast))
+        self._floor = wape(self._sold, self._totals(seasonal_naive))
+        self._theirs = wape(self._sold, self._totals(production.forecast)) if production else float("nan")
+        self._bias = bias(actual, candidate.forecast)
+        self._inside = coverage(actual, candidate.lower_80, candidate.upper_80)
+        self.measured = self._measured()
+
+    def problem(self) -> str:
+        """What speaks against the candidate, whatever serves; empty when nothing does."""
+        if leaks := self._candidate.leaks():
+            origin, seen = leaks[0]
+            return f"a leak: its forecasts of what follows {origin} come from a fit that has seen demand to {seen}"
+        if not isfinite(self._mine):
+            return "nothing was sold in the backtest, so nothing shows that a model would be better than the baseline"
+        if self._is_implausible():
+            return (f"a leak: WAPE {in_percent(self.measured['wape'])} is smaller than chance allows for counts, "
+                    f"{in_percent(self.measured['wape_of_chance'])} at best")
+        if self._mine > self._floor:
+            return f"{self._wape(self._mine)} is worse than seasonal naive with {in_percent(self._floor)}"
+        return self._bias_problem() or self._coverage_problem()
+
+    def comparison(self) -> tuple[Literal["promote", "keep"], str]:
+        """The verdict on a candidate with which nothing is wrong by itself."""
+        candidate, production, gate = self._candidate, self._production, self._gate
+        if production is None:
+            floor = in_percent(self._floor)
+            return "promote", f"first model: {self._wape(self._mine)} against {floor} of seasonal naive"
+        against = f"{self._wape(self._mine)} against {in_percent(self._theirs)} of the model in production"
+        if candidate.data_hash == production.data_hash:
+            if candidate.recipe == production.recipe:
+                return "keep", ("nothing new: same demand and same recipe as the model in production "
+                                f"(trained to {production.trained_to})")
+            if self._mine > self._theirs * (1 - gate.margin):
+                return "keep", f"{against}, on the same demand: the margin of {in_percent(gate.margin)} is not reached"
+            chance = gate.chance * self.measured["wape_difference_error"]
+            if not self._theirs - self._mine >= chance:
+                better = in_percent(self._theirs - self._mine)
+                return "keep", (f"{against}, on the same demand: a difference of {better} may be chance, up to "
+                                f"{in_percent(chance)}")
+            return "promote", against
+        if self._mine <= self._theirs and candidate.trained_to >= production.trained_to:
+            return "promote", f"{against}, and trained on newer demand (to {candidate.trained_to})"
+        if self._mine <= self._theirs * (1 - gate.margin):
+            return "promote", against
+        return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
+
+    def _measured(self) -> Measured:
+        actual, production = self._actual, self._production
+        found = {"wape": wape(actual, self._candidate.forecast), "wape_seasonal_naive": wape(actual, self._naive),
+                 "wape_of_chance": _wape_of_chance(actual), "bias": self._bias, "bias_error": self._bias_error(),
+                 "coverage_80": self._inside}
+        if production is not None:
+            found |= {"wape_production": wape(actual, production.forecast),
+                      "bias_production": bias(actual, production.forecast),
+                      "wape_difference_error": self._difference_error(production),
+                      "windows_seen_by_production": len(production.leaks())}
+        if self._periods > 1:
+            found |= {"total_periods": self._periods, "wape_totals": self._mine,
+                      "wape_totals_seasonal_naive": self._floor}
+            if production is not None:
+                found["wape_totals_production"] = self._theirs
+        return found
+
+    def _is_implausible(self) -> bool:
+        """Whether errors are smaller than the chance in counts, though the baseline, which cannot leak, has it."""
+        least = self.measured["wape_of_chance"]
+        return (self.measured["wape"] < self._gate.noise_share * least
+                and self.measured["wape_seasonal_naive"] >= least)
+
+    def _bias_problem(self) -> str:
+        limit = self._gate.bias_limit + self._gate.chance * self.measured["bias_error"]
+        served = abs(self.measured.get("bias_production", 0.0))
+        if abs(self._bias) <= max(limit, served):
+            return ""
+        direction = "high" if self._bias > 0 else "low"
+        return (f"its forecasts are too {direction} by {in_percent(abs(self._bias))} of demand; at most "
+                f"{in_percent(limit)} is allowed")
+
+    def _coverage_problem(self) -> str:
+        known = int(np.count_nonzero(~np.isnan(self._actual)))
+        low, high = self._gate.coverage_range
+        low, high = (max(low - self._gate.chance * (low * (1 - low) / known) ** 0.5, 0.0),
+                     min(high + self._gate.chance * (high * (1 - high) / known) ** 0.5, 1.0))
+        held = f"its 80 % interval held {in_percent(self._inside)} of the actuals"
+        if not low <= self._inside <= high:
+            return f"{held}; {in_percent(low)} to {in_percent(high)} is allowed"
+        width = float(np.mean(self._candidate.upper_80 - self._candidate.lower_80))
+        span = float(np.nanmax(self._actual) - np.nanmin(self._actual))
+        if self._inside > self._gate.coverage_range[1] and width > WIDEST * span:
+            return f"{held} and is more than {WIDEST:g} times as wide as they range"
+        return ""
+
+    def _bias_error(self) -> float:
+        """Standard error of the bias, as if errors of different periods were independent."""
+        known = ~np.isnan(self._actual)
+        errors, sold = (self._candidate.forecast - self._actual)[known], float(self._actual[known].sum())
+        return float(errors.std() * len(errors) ** 0.5) / sold if sold else float("nan")
+
+    def _difference_error(self, production: Contestant) -> float:
+        """Standard error of the difference in WAPE, from the differences in parts of the windows."""
+        mine, theirs = (np.abs(self._sold - self._totals(of.forecast)) for of in (self._candidate, production))
+        parts = np.concatenate([part.sum(axis=1) for part in _parts(theirs - mine, PARTS)])
+        sold = float(self._sold.sum())
+        if len(parts) < 2 or not sold:
+            return float("inf")
+        return float(parts.std(ddof=1) * len(parts) ** 0.5) / sold
+
+    def _totals(self, table: Floats) -> Floats:
+        """Of the known periods in each part of a window; 0 where none is."""
+        known = np.where(np.isnan(self._actual), 0.0, table)
+        parts = _parts(known, known.shape[1] // self._periods)
+        return np.stack([part.sum(axis=1) for part in parts], axis=1)
+
+    def _wape(self, value: float) -> str:
+        return f"WAPE {in_percent(value)}" if self._periods == 1 else (
+            f"WAPE {in_percent(value)} of totals of {self._periods} periods")
+
+
+def _periods_in_total(actual: Floats) -> int:
+    """1; for slow demand, whose smallest WAPE has a forecast of zero, as many periods as hold some with a sale."""
+    known = actual[~np.isnan(actual)]
+    if demand_class(known) not in ("intermittent", "lumpy"):
+        return 1
+    return min(ceil(SALES_IN_TOTAL * len(known) / int(np.count_nonzero(known))), int(actual.shape[1]))
+
+
+def _wape_of_chance(actual: Floats) -> float:
+    """About the smallest WAPE that a forecast can be expected to have of counts that chance spreads as in a Poisson
+    distribution; 0 for demand that is not in whole units."""
+    known = actual[~np.isnan(actual)]
+    if not known.sum() or (known != np.round(known)).any():
+        return 0.0
+    return float(np.minimum(known, np.sqrt(2 * known / np.pi)).sum() / known.sum())
+
+
+def _parts(table: Floats, count: int) -> list[Floats]:
+    return np.array_split(table, min(max(count, 1), table.shape[1]), axis=1)

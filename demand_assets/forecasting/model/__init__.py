@@ -1,0 +1,1 @@
+"""The models, their training, their backtest and their intervals."""

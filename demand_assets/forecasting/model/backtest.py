@@ -1,0 +1,134 @@
+"""Rolling-origin backtest: forecast windows that no fit has seen, beside seasonal naive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.intervals import LEVELS, Errors
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.series.metrics import bias, coverage, mase, pinball, rmsse, wape, width
+
+SELECTION_WINDOWS = 2
+"""Windows before the judged ones, on which recipes are chosen and the first intervals calibrated."""
+CALIBRATION_STRIDES = 4
+"""Origins for each window whose errors calibrate the intervals, evenly spaced."""
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Forecasts of windows that the fits had not seen; each of shape (windows, horizon), in units."""
+
+    origins: Ints
+    """Last period known in each window, shape (windows,)."""
+    actual: Floats
+    """NaN where unknown."""
+    forecast: Floats
+    own: Floats
+    """By the region-item's own booster at full share."""
+    pooled: Floats
+    """By the pooled model alone."""
+    seasonal_naive: Floats
+    lower: Mapping[float, Floats]
+    """For each of LEVELS; calibrated on errors known at the window's origin."""
+    upper: Mapping[float, Floats]
+
+    def to_json(self, series: SeriesFeatures) -> dict[str, Any]:
+        """As JSON types, with dates for origins."""
+        tables = {"actual": self.actual, "forecast": self.forecast, "own": self.own, "pooled": self.pooled,
+                  "seasonal_naive": self.seasonal_naive, "lower_80": self.lower[0.8], "upper_80": self.upper[0.8]}
+        return {"origins": [str(series.dates[origin].date()) for origin in self.origins],
+                **{name: [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in table]
+                   for name, table in tables.items()}}
+
+    def report(self, series: SeriesFeatures) -> dict[str, Any]:
+        """Every measure in total and by lead, for the forecast and for seasonal naive, as JSON types."""
+        history = series.demand[: int(self.origins[0]) + 1]
+        season = series.dataset.season_length
+
+        def measures(columns: slice) -> dict[str, Any]:
+            actual = self.actual[:, columns].ravel()
+            found: dict[str, Any] = {}
+            for name, table in (("forecast", self.forecast), ("seasonal_naive", self.seasonal_naive)):
+                values = table[:, columns].ravel()
+                found[name] = {"wape": wape(actual, values), "mase": mase(actual, values, history, season),
+                               "rmsse": rmsse(actual, values, history), "bias": bias(actual, values)}
+            for level in LEVELS:
+                lower, upper = self.lower[level][:, columns].ravel(), self.upper[level][:, columns].ravel()
+                tail = (1 - level) / 2
+                found["forecast"] |= {
+                    f"coverage_{level * 100:.0f}": coverage(actual, lower, upper),
+                    f"width_{level * 100:.0f}": width(actual, lower, upper),
+                    f"pinball_{level * 100:.0f}": (pinball(actual, lower, tail) + pinball(actual, upper, 1 - tail)) / 2}
+            return {name: {measure: round(value, 5) if np.isfinite(value) else None for measure, value in each.items()}
+                    for name, each in found.items()}
+
+        return {"total": measures(slice(None)),
+                "by_lead": [measures(slice(lead, lead + 1)) for lead in range(self.actual.shape[1])]}
+
+
+def judged_origins(series: SeriesFeatures) -> Ints:
+    """The last periods known in the last windows, oldest first, as the dataset asks; those before the start left out.
+
+    Raises: NotEnoughHistoryError: there is no such window.
+    """
+    origins = origins_before(series.known - 1, series.dataset)
+    first = int(np.flatnonzero(~np.isnan(series.demand))[0]) if series.known else 0
+    origins = origins[origins > first]
+    if not len(origins):
+        raise NotEnoughHistoryError(f"{series.known - first} periods of demand are too few for a backtest window of "
+                                    f"{series.dataset.horizon}")
+    return origins
+
+
+def origins_before(last: int, dataset: Dataset) -> Ints:
+    """The origins of the judged windows when ``last`` is the last period known, oldest first."""
+    stride = dataset.backtest.stride or dataset.horizon
+    return last - dataset.horizon - stride * np.arange(dataset.backtest.windows - 1, -1, -1)
+
+
+def selection_origins(first_judged: int, horizon: int) -> Ints:
+    """The origins of the windows before the judged ones, oldest first; the oldest is where their fit ends."""
+    return first_judged - horizon * np.arange(SELECTION_WINDOWS, 0, -1)
+
+
+def seasonal_naive(series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+    """Demand of the nearest season before that is known at the origin; older ones, then the level, where unknown."""
+    forecast = repeated_season(series.demand, origins, leads, series.dataset.season_length)
+    return np.where(np.isnan(forecast), series.level[origins], forecast)
+
+
+def repeated_season(demand: Floats, origins: Ints, leads: Ints, season: int) -> Floats:
+    """Demand of the nearest season before that is known at the origin; older ones where unknown, NaN where none is.
+
+    Args:
+        demand: of consecutive periods, in units; NaN = unknown.
+        origins: places in it, each with one of the leads.
+        season: periods.
+    """
+    nearest = origins + leads - season * (-(-leads // season))
+    forecast = np.full(len(origins), np.nan)
+    for back in range(4):
+        index = nearest - season * back
+        value = np.where(index >= 0, demand[np.maximum(index, 0)], np.nan)
+        forecast = np.where(np.isnan(forecast), value, forecast)
+    return forecast
+
+
+def window_pairs(series: SeriesFeatures, origin: int) -> tuple[Ints, Ints]:
+    """Origins and leads of one window: its own pairs first, then those of later origins whose targets are known."""
+    horizon = series.dataset.horizon
+    stride = max(1, horizon // CALIBRATION_STRIDES)
+    starts: Ints = np.repeat(np.arange(origin, origin + horizon, stride), horizon)
+    ahead: Ints = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
+    known = starts + ahead < series.known
+    return starts[known], ahead[known]
+
+
+def errors_of(series: SeriesFeatures, units: Floats, starts: Ints, leads: Ints) -> Errors:
+    """The errors of these forecasts."""
+    return Errors(series.demand[starts + leads] - units, units, series.level[starts], leads, starts + leads)

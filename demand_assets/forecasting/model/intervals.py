@@ -1,0 +1,297 @@
+"""Intervals from backtest errors: what is kept with a model so that its doubt can be drawn.
+
+An error is measured in multiples of the scale of its forecast, which grows with a power of the forecast and with the
+lead (``Scaling``). The shape of such errors is learned from all region-items of one class of demand, their size from
+the region-item's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from demand_assets.forecasting.series.gapped import Floats, Ints
+
+LEVELS = (0.5, 0.8, 0.95)
+ENOUGH_ERRORS = 150
+"""Errors that a class of demand needs for a shape of its own."""
+ENOUGH_AT_LEAD = 60
+"""Errors at each lead that let growth follow them; else a straight line is drawn through all."""
+SIZE_WEIGHT = 8.0
+"""Weight of the class's usual size against that of the region-item's errors, in errors."""
+USUAL_POWER = 0.5
+"""Of Poisson-like demand; errors in proportion to the forecast have power 1."""
+POWERS = (0.3, 1.0)
+GROUPS = 8
+SPREAD_NEEDED = 0.7
+"""Of the logarithm of forecast over level, for its power to be measured."""
+SMALLEST_SHARE = 0.05
+"""Of the level; smaller forecasts have no smaller errors."""
+NEXT_TO_NOTHING = 0.05
+"""Share of the forecast below which a lower bound is zero, so that selling nothing is inside."""
+EVERYONE = "all"
+BISECTIONS = 16
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of forecasts that had not seen their actuals."""
+
+    difference: Floats
+    """Actual minus forecast in units, shape (n,); NaN where the actual is unknown."""
+    forecast: Floats
+    level: Floats
+    """Demand level at the origin, in units."""
+    lead: Ints
+    target: Ints
+    """The period of the actual."""
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Errors]") -> Self:
+        """All of them in one."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts])
+                     for name in ("difference", "forecast", "level", "lead", "target")))
+
+    def known(self, until: int | None = None) -> "Errors":
+        """Those whose actual is known, and was so at the end of period ``until``."""
+        use = ~np.isnan(self.difference)
+        if until is not None:
+            use &= self.target <= until
+        return Errors(self.difference[use], self.forecast[use], self.level[use], self.lead[use], self.target[use])
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How the size of an error grows with the forecast and with the lead."""
+
+    power: float
+    """Of the forecast; what is left to one is the power of the level at the origin."""
+    growth: tuple[float, ...]
+    """At each lead of the horizon, 1 on average."""
+
+    def scale(self, forecast: Floats, level: Floats, leads: Ints) -> Floats:
+        """The size of error to expect of forecasts, up to a factor, in units; shape (n,)."""
+        growing = np.maximum(forecast, SMALLEST_SHARE * level) / level
+        return np.asarray(level * growing**self.power * np.array(self.growth)[leads - 1])
+
+    def scaled(self, errors: Errors) -> Floats:
+        """Errors in multiples of their scale."""
+        return errors.difference / self.scale(errors.forecast, errors.level, errors.lead)
+
+    @classmethod
+    def of(cls, errors: Errors, horizon: int) -> Self:
+        """As these errors grow; their actuals are known."""
+        power = _power(errors)
+        flat = cls(power, (1.0,) * horizon)
+        return cls(power, tuple(float(round(value, 5)) for value in _growth(np.abs(flat.scaled(errors)), errors.lead,
+                                                                             horizon)))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How scaled errors of one class of demand are spread, in multiples of a region-item's size of error."""
+
+    size: float
+    """The usual size: mean absolute error in multiples of the scale."""
+    lower: tuple[float, ...]
+    """For each of LEVELS, at most 0."""
+    upper: tuple[float, ...]
+    """For each of LEVELS, at least 0."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Signed error quantiles of one region-item, in multiples of the scale of a forecast, and growth with the lead.
+
+    Split conformal prediction on scaled residuals (Lei et al., 2018, sections 2.2 and 5.2).
+    """
+
+    lower: tuple[float, ...]
+    """For each of LEVELS, at most 0."""
+    upper: tuple[float, ...]
+    """For each of LEVELS, at least 0."""
+    scaling: Scaling
+
+    @classmethod
+    def from_errors(cls, errors: Errors, horizon: int) -> Self:
+        """Calibrated on these errors alone."""
+        shapes = PanelCalibration.from_errors([errors], [EVERYONE], horizon)
+        return cls.of(shapes, errors, EVERYONE)
+
+    @classmethod
+    def of(cls, panel: "PanelCalibration", own: Errors | None, demand_class: str) -> Self:
+        """The panel's shape at the size of the region-item's own errors, drawn towards the usual size.
+
+        Args:
+            own: its errors; None when it has none.
+            demand_class: its class of demand.
+        """
+        shape = panel.shape(demand_class)
+        size = shape.size if own is None else panel.size(own, shape)
+        return cls(tuple(size * value for value in shape.lower), tuple(size * value for value in shape.upper),
+                   panel.scaling)
+
+    def interval(self, forecast: Floats, level: Floats, leads: Ints, coverage: float = 0.8) -> tuple[Floats, Floats]:
+        """Lower and upper bound in units; the lower is never negative.
+
+        Args:
+            forecast: shape (n,), in units.
+            level: demand level at the origin of each, in units.
+            leads: periods ahead of each, from 1.
+            coverage: one of LEVELS.
+        """
+        return bounds(forecast, self.scaling.scale(forecast, level, leads), self.lower, self.upper, coverage)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """What ``dataclasses.asdict`` gave, after JSON."""
+        return cls(tuple(fields["lower"]), tuple(fields["upper"]), _scaling(fields["scaling"]))
+
+
+@dataclass(frozen=True)
+class PanelCalibration:
+    """The shapes of scaled errors over a panel of region-items, by class of demand."""
+
+    shapes: dict[str, Shape]
+    scaling: Scaling
+
+    @classmethod
+    def from_errors(cls, errors: Sequence[Errors], classes: Sequence[str], horizon: int) -> Self:
+        """Learned from the errors of each region-item.
+
+        Args:
+            errors: those of each region-item.
+            classes: the class of demand of each.
+            horizon: periods.
+        """
+        known = [part.known() for part in errors]
+        scaling = Scaling.of(Errors.joined(known), horizon)
+        sizes = [np.abs(scaling.scaled(part)) for part in known]
+        shapes = {}
+        for name in (EVERYONE, *sorted(set(classes) - {EVERYONE})):
+            members = [index for index, own in enumerate(classes) if name in (own, EVERYONE) and len(sizes[index])]
+            if name == EVERYONE or sum(len(sizes[index]) for index in members) >= ENOUGH_ERRORS:
+                shapes[name] = _shape([known[index] for index in members], [sizes[index] for index in members], scaling)
+        return cls(shapes, scaling)
+
+    def shape(self, demand_class: str) -> Shape:
+        """The shape of that class, of all where it has none of its own."""
+        return self.shapes.get(demand_class, self.shapes[EVERYONE])
+
+    def size(self, own: Errors, shape: Shape) -> float:
+        """The size of a region-item's errors in multiples of the scale, drawn towards the usual one."""
+        sizes = np.abs(self.scaling.scaled(own.known()))
+        return float((sizes.sum() + SIZE_WEIGHT * shape.size) / (len(sizes) + SIZE_WEIGHT))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """What ``to_json`` gave, after JSON."""
+        return cls({name: Shape(shape["size"], tuple(shape["lower"]), tuple(shape["upper"]))
+                    for name, shape in fields["shapes"].items()}, _scaling(fields["scaling"]))
+
+
+def bounds(forecast: Floats, scale: Floats, lower: Sequence[float], upper: Sequence[float],
+           coverage: float) -> tuple[Floats, Floats]:
+    """Lower and upper bound of forecasts in units; the lower is never negative.
+
+    Args:
+        forecast: shape (n,), in units.
+        scale: what a scaled error of 1 is, in units; shape (n,).
+        lower: quantile of scaled errors for each of LEVELS, at most 0.
+        upper: the same above, at least 0.
+        coverage: one of LEVELS.
+    """
+    index = LEVELS.index(coverage)
+    low = forecast + lower[index] * scale
+    return np.where(low < NEXT_TO_NOTHING * forecast, 0.0, low), forecast + upper[index] * scale
+
+
+def demand_class(demand: Floats) -> str:
+    """Smooth, erratic, intermittent or lumpy; ``dead`` when nothing was sold.
+
+    Args:
+        demand: of the periods known, in units; NaN where unknown.
+    Source: Syntetos, Boylan and Croston (2005): cuts at a mean interval of 1.32 and a squared variation of 0.49.
+    """
+    known = demand[~np.isnan(demand)]
+    sold = known[known > 0]
+    if len(sold) == 0:
+        return "dead"
+    interval, variation = len(known) / len(sold), float((sold.std() / sold.mean()) ** 2)
+    if interval < 1.32:
+        return "smooth" if variation < 0.49 else "erratic"
+    return "intermittent" if variation < 0.49 else "lumpy"
+
+
+def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) -> Shape:
+    """The spread of errors over their region-item's size, which each error has no part in."""
+    if not errors:
+        return Shape(1.0, (0.0,) * len(LEVELS), (0.0,) * len(LEVELS))
+    usual = float(np.mean(np.concatenate(sizes))) or 1e-9
+    joined = Errors.joined(errors)
+    others = np.concatenate([(own.sum() - own + SIZE_WEIGHT * usual) / (len(own) - 1 + SIZE_WEIGHT) for own in sizes])
+    unit = scaling.scale(joined.forecast, joined.level, joined.lead) * others
+    spread = np.sort(joined.difference / unit)
+    zero = -joined.forecast / unit
+    periods = max(len(np.unique(own.target)) for own in errors)  # what one period brings comes to all region-items
+    bounds = [_bounds(spread, joined.difference / unit, zero, min(level * (1 + 1 / (periods + 1)), 1.0))
+              for level in LEVELS]
+    return Shape(usual, tuple(low for low, _ in bounds), tuple(high for _, high in bounds))
+
+
+def _bounds(ordered: Floats, errors: Floats, zero: Floats, level: float) -> tuple[float, float]:
+    """Central quantiles of the errors, at the tail where intervals that stop at zero cover the level."""
+    def at(share: float) -> tuple[float, float]:
+        tail = (1 - share) / 2
+        return (min(0.0, float(np.quantile(ordered, tail, method="lower"))),
+                max(0.0, float(np.quantile(ordered, 1 - tail, method="higher"))))
+
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        share = (low + high) / 2
+        lower, upper = at(share)
+        lowest = np.where(lower < (1 - NEXT_TO_NOTHING) * zero, zero, lower)
+        covered = np.mean((errors >= lowest - ROUNDING) & (errors <= upper + ROUNDING))
+        low, high = (low, share) if covered >= level else (share, high)
+    return at(high)
+
+
+def _growth(sizes: Floats, leads: Ints, horizon: int) -> Floats:
+    """Size of the errors at each lead over the mean: smoothed over neighbours, a straight line where they are few."""
+    middle = np.ones(horizon)
+    if horizon < 2 or len(sizes) < 2 or sizes.sum() == 0:
+        return middle
+    counts = np.bincount(leads - 1, minlength=horizon)
+    if counts.min() >= ENOUGH_AT_LEAD:
+        means = np.bincount(leads - 1, weights=sizes, minlength=horizon) / counts
+        reach = max(1, horizon // 10)
+        padded = np.pad(means, reach, mode="edge")
+        smooth = np.convolve(padded, np.ones(2 * reach + 1) / (2 * reach + 1), mode="valid")
+        return np.asarray(smooth / smooth.mean())
+    slope = float(np.polyfit(leads, sizes / sizes.mean(), 1)[0])
+    slope = min(max(slope, 0.0), 1.0 / horizon)
+    return middle + slope * (np.arange(1, horizon + 1) - (horizon + 1) / 2)
+
+
+def _power(errors: Errors) -> float:
+    """The power of the forecast with which errors grow: the slope of logarithms over groups of equal forecasts."""
+    share = np.maximum(errors.forecast, SMALLEST_SHARE * errors.level) / errors.level
+    if len(share) < GROUPS * ENOUGH_AT_LEAD:
+        return USUAL_POWER
+    groups = np.array_split(np.argsort(share), GROUPS)
+    sizes = np.array([np.mean(np.abs(errors.difference[group]) / errors.level[group]) for group in groups])
+    shares = np.array([np.mean(share[group]) for group in groups])
+    if sizes.min() <= 0 or np.ptp(np.log(shares)) < SPREAD_NEEDED:
+        return USUAL_POWER
+    slope = float(np.polyfit(np.log(shares), np.log(sizes), 1)[0])
+    return round(min(max(slope, POWERS[0]), POWERS[1]), 3)
+
+
+def _scaling(fields: Mapping[str, Any]) -> Scaling:
+    return Scaling(fields["power"], tuple(fields["growth"]))

@@ -1,0 +1,248 @@
+"""The model of one region-item: a small booster on top of the pooled one, and what its intervals need.
+
+The forecast is the pooled model's, times the exponential of a share of the small booster's margin: the region-item's
+own correction. It names the exact version of the pooled model that it stands on and cannot be used without it.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
+from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.intervals import Calibration
+from demand_assets.forecasting.model.pooled import (
+    BINS,
+    TWEEDIE_POWER,
+    Fit,
+    ModelFilesError,
+    PooledModel,
+    Rows,
+    TrainingRows,
+    bounded,
+)
+from demand_assets.forecasting.series.gapped import Floats, Ints
+
+if TYPE_CHECKING:
+    import xgboost as xgb
+
+DETAILS_FILE = "forecast.json"
+BOOSTER_FILE = "model.ubj"
+OWN_DEPTH, OWN_RATE, OWN_CHILD_WEIGHT = 2, 0.05, 10.0
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is told of a model: its evidence and its data. Metrics are of the backtest, over all leads."""
+
+    wape: float
+    wape_seasonal_naive: float
+    rmsse: float
+    rmsse_seasonal_naive: float
+    bias: float
+    coverage_80: float
+    trained_from: str
+    trained_to: str
+    rows: int
+    data_hash: str
+    wape_own: float = float("nan")
+    """Of the region-item's own booster at full share."""
+    wape_pooled: float = float("nan")
+    """Of the pooled model alone."""
+    backtest_units: float = float("nan")
+    """Units sold in the backtest's windows: times a WAPE, the sum of absolute errors."""
+    demand_class: str = ""
+    pooled_version: int = 0
+    adjustments: int = 0
+    """Periods of its demand that planners adjusted."""
+    code_version: str = CODE_VERSION
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ErrorPaths:
+    """Errors of past forecasts, whole horizons at a time, so that totals are drawn from errors that came together."""
+
+    origins: tuple[str, ...] = ()
+    """Dates of the last period known, ISO."""
+    scaled: tuple[Sequence[float] | Floats, ...] = ()
+    """For each origin, the error at each lead in multiples of the forecast's scale."""
+
+    @cached_property
+    def table(self) -> Floats:
+        """``scaled`` as one array, shape (origins, leads); made once, since every total asks for it."""
+        return np.asarray(self.scaled, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class ForecastModel:
+    """A fitted model that can be stored, loaded and asked."""
+
+    booster: "xgb.Booster"
+    pooled: PooledModel
+    recipe: Recipe
+    driver_ranges: dict[str, tuple[float, float]]
+    """Smallest and largest value of each number driver in training."""
+    calibration: Calibration
+    card: ModelCard
+    backtest: dict[str, Any] = field(default_factory=dict)
+    """The backtest's windows, for the gate and the page: origin dates, actual, forecast, seasonal naive, bounds."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """Metrics of the backtest in total and by lead, each next to seasonal naive."""
+    paths: ErrorPaths = ErrorPaths()
+    version: int | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features that the model was fitted on."""
+        return self.pooled.feature_names
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The values of each category driver that the model knows."""
+        return self.pooled.facts.categories
+
+    def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+        """Point forecasts in units, never negative; shape (n,).
+
+        Raises: ModelFilesError: the series has other features than the model was fitted on.
+        """
+        names, rows = series.named_rows(origins, leads)
+        self.pooled.check(names)
+        return self.on_top(self.pooled.ratio(rows), rows, series, origins)
+
+    def on_top(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints) -> Floats:
+        """What the pooled model says, corrected by the region-item's own booster, as units.
+
+        Args:
+            ratio: the pooled model's demand over level of these rows, shape (n,).
+        """
+        return bounded(ratio * own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share), series,
+                       origins)
+
+    def save(self, folder: Path) -> None:
+        """Write the booster as UBJSON and everything else but the pooled model as JSON into the folder."""
+        self.booster.save_model(folder / BOOSTER_FILE)
+        (folder / DETAILS_FILE).write_text(json.dumps(self.details(), ensure_ascii=False))
+
+    def details(self) -> dict[str, Any]:
+        """Everything but the boosters, as JSON types."""
+        return {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
+                "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
+                "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
+                "paths": asdict(self.paths)}
+
+    @classmethod
+    def load(cls, folder: Path, pooled: PooledModel, version: int | None = None) -> Self:
+        """The model that ``save`` wrote.
+
+        Args:
+            pooled: the version that ``pooled_version`` names.
+        Raises: ModelFilesError: a file is missing or damaged, or it stands on another pooled version.
+        """
+        import xgboost as xgb
+
+        details, needed = _details(folder)
+        if needed != pooled.version:
+            raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
+                                  f"{pooled.version}")
+        try:
+            booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / BOOSTER_FILE))
+            return cls(
+                booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
+                driver_ranges={name: (low, high) for name, (low, high) in details["driver_ranges"].items()},
+                calibration=Calibration.from_json(details["calibration"]), card=ModelCard(**details["card"]),
+                backtest=details["backtest"], report=details["report"],
+                paths=ErrorPaths(tuple(details["paths"]["origins"]),
+                                 tuple(tuple(path) for path in details["paths"]["scaled"])), version=version)
+        except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
+            raise _damaged(folder, error) from error
+
+    def with_version(self, version: int) -> Self:
+        """The same model, told its version in the registry."""
+        return replace(self, version=version)
+
+
+def import_boosters() -> None:
+    """Import what every forecast of a model needs (about 2 s), so that the first one does not wait for it."""
+    import xgboost  # noqa: F401
+
+
+def pooled_version(folder: Path) -> int:
+    """The version of the pooled model that the model in the folder stands on.
+
+    Raises: ModelFilesError: a file is missing or damaged.
+    """
+    return _details(folder)[1]
+
+
+def _details(folder: Path) -> tuple[dict[str, Any], int]:
+    """Everything but the boosters, and the pooled version that it is for."""
+    try:
+        found: dict[str, Any] = json.loads((folder / DETAILS_FILE).read_text())
+        return found, int(found["pooled_version"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
+
+
+def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
+            constraints: tuple[int, ...]) -> "xgb.Booster":
+    """A small booster that goes on where the pooled fit ends, on the region-item's rows up to the fit's date.
+
+    Its margin is added to the logarithm of the pooled forecast.
+    """
+    import xgboost as xgb
+
+    # On so few rows a plain matrix has the same bins as a quantile matrix and is made many times faster.
+    matrix = xgb.DMatrix(
+        rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(),
+        nthread=1, base_margin=np.log(pooled.ratio(rows.features, fit) / fit.correction))
+    booster = xgb.Booster({
+        "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
+        "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_RATE, "min_child_weight": OWN_CHILD_WEIGHT,
+        "subsample": recipe.subsample, "colsample_bytree": recipe.columns, "lambda": recipe.regularisation,
+        "base_score": 1.0, "monotone_constraints": str(tuple(constraints[place] for place in pooled.columns)),
+    }, [matrix])
+    for tree in range(recipe.own_rounds):
+        booster.update(matrix, tree)
+    return booster
+
+
+def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], share: float) -> Floats:
+    """What the region-item's own booster multiplies the pooled forecast by; shape (n,)."""
+    if share == 0:
+        return np.ones(len(rows))
+    margin = booster.inplace_predict(rows[:, list(columns)], predict_type="margin").astype(np.float64)
+    return np.exp(share * margin)
+
+
+def data_hash(series: SeriesFeatures) -> str:
+    """A fingerprint of the demand, with its adjustments, and the drivers that a model was trained on."""
+    digest = hashlib.sha256(series.demand[: series.known].tobytes())
+    for name in sorted(series.drivers):
+        digest.update(name.encode() + series.drivers[name][: series.known].tobytes())
+    digest.update(str(series.dates[0]).encode())
+    return digest.hexdigest()[:16]
+
+
+def driver_ranges(series: SeriesFeatures, dataset: Dataset) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value of each number driver in the history."""
+    ranges = {}
+    for driver in dataset.drivers:
+        if driver.kind == "number":
+            values = series.drivers[driver.name][: series.known]
+            if not np.isnan(values).all():
+                ranges[driver.name] = (float(np.nanmin(values)), float(np.nanmax(values)))
+    return ranges
+
+
+def _damaged(folder: Path, error: Exception) -> ModelFilesError:
+    return ModelFilesError(f"the model in {folder} cannot be read: {error}. Remove the folder; it is fetched again "
+                           "from the registry.")

@@ -1,0 +1,283 @@
+"""The pooled model: boosters over all region-items of a dataset, which every region-item's own model stands on.
+
+A booster predicts demand over the level at the origin, for all leads at once. The model holds one fit on everything
+and one for each backtest window, on what was known before it, so that what stands on it is judged on what no part of it
+has seen.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.recipes import Recipe, Scale
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.series_features import (
+    EFFECT,
+    WARMUP,
+    SeriesFeatures,
+    is_of_effect,
+    is_of_last_year,
+)
+from demand_assets.forecasting.model.intervals import Calibration, PanelCalibration, demand_class
+from demand_assets.forecasting.series.gapped import Floats, Ints
+
+if TYPE_CHECKING:
+    import xgboost as xgb  # seconds of start-up, so it is imported where a booster is made or read
+
+Rows = npt.NDArray[np.float32]
+
+BINS = 64
+CAP = 3.0
+"""No forecast exceeds so many times the largest demand seen."""
+SMALLEST_RATIO = 1e-3
+"""Demand over level below which no pooled forecast falls, so that its logarithm is a margin."""
+TWEEDIE_POWER = 1.5
+DETAILS_FILE = "pooled.json"
+
+
+class NotEnoughHistoryError(ValueError):
+    """Too few periods to train on."""
+
+
+class ModelFilesError(ValueError):
+    """A model's files that are damaged or were made for something else."""
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows that boosters learn from; prepared once, shared by all windows."""
+
+    features: Rows
+    """Shape (n, features)."""
+    ratio: Floats
+    """Demand at the target over the level at the origin, shape (n,)."""
+    effect: Floats
+    """What drivers multiply demand by at the target, shape (n,)."""
+    level: Floats
+    """In units, shape (n,); errors are weighed by it and the effect, so that they count in units."""
+    date: npt.NDArray[np.datetime64]
+    """Target date of each row, so that a fit can leave out what it must not have seen."""
+
+    def before(self, date: np.datetime64) -> "TrainingRows":
+        """The rows whose target is not after that date."""
+        return self._taken(self.date <= date)
+
+    def every(self, step: int) -> "TrainingRows":
+        """Every so manieth row."""
+        return self._taken(slice(None, None, step))
+
+    def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
+        return TrainingRows(*(getattr(self, column.name)[which] for column in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[TrainingRows]") -> Self:
+        """All of them in one."""
+        return cls(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls)))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Boosters that have seen demand up to a date."""
+
+    seen: np.datetime64
+    """The last date whose demand they have seen."""
+    boosters: "dict[Scale, xgb.Booster]"
+    calibration: PanelCalibration | None = None
+    """Shapes of errors known at that date; None for the first fit."""
+    correction: float = 1.0
+    """What makes totals right: forecasts of earlier windows were too low or too high by so much, again and again."""
+
+
+@dataclass(frozen=True)
+class PooledModel:
+    """Fits over all region-items, with what their features and intervals need."""
+
+    recipe: Recipe
+    feature_names: tuple[str, ...]
+    columns: tuple[int, ...]
+    """The features that the boosters use, as places among all."""
+    facts: PanelFacts
+    fits: tuple[Fit, ...]
+    """Oldest first; the last has seen everything."""
+    card: dict[str, Any] = field(default_factory=dict)
+    """What is told of it: metrics of the backtest, rows, dates, how the recipe was chosen."""
+    horizon_inflation: float = 1.0
+    """Error of a sum over the horizon, over the root of the sum of squared errors of its periods."""
+    version: int | None = None
+
+    @property
+    def latest(self) -> Fit:
+        """The fit that has seen everything."""
+        return self.fits[-1]
+
+    def fit_before(self, date: np.datetime64) -> Fit:
+        """The newest fit that has seen nothing after the date.
+
+        Raises: NotEnoughHistoryError: every fit has.
+        """
+        fits = [fit for fit in self.fits if fit.seen <= date]
+        if not fits:
+            raise NotEnoughHistoryError(f"the pooled model has no fit on demand before {date}")
+        return fits[-1]
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """Whether these are the features that the model was fitted on.
+
+        Raises: ModelFilesError: they are others.
+        """
+        if names != self.feature_names:
+            raise ModelFilesError("the model was fitted on other drivers or features than the dataset has now; retrain")
+
+    def ratio(self, rows: Rows, fit: Fit | None = None) -> Floats:
+        """Demand over level, positive; shape (n,).
+
+        Args:
+            rows: of all features, as ``SeriesFeatures.rows`` gives them.
+            fit: the latest unless given.
+        """
+        used = rows[:, list(self.columns)]
+        members = [inverse(scale)(booster.inplace_predict(used, predict_type="margin").astype(np.float64))
+                   for scale, booster in (fit or self.latest).boosters.items()]
+        effect = np.exp(sum(self.effects(rows).values(), np.zeros(len(rows))))
+        correction = (fit or self.latest).correction
+        return np.asarray(np.maximum(np.mean(members, axis=0) * effect * correction, SMALLEST_RATIO))
+
+    def effects(self, rows: Rows) -> dict[str, Floats]:
+        """The logarithm of what each driver multiplies demand by; each of shape (n,)."""
+        return {name.removeprefix(EFFECT): rows[:, place].astype(np.float64)
+                for place, name in enumerate(self.feature_names) if name.startswith(EFFECT)}
+
+    def forecast(self, series: SeriesFeatures, origins: Ints, leads: Ints, fit: Fit | None = None) -> Floats:
+        """Point forecasts in units by the pooled model alone, never negative, never far above what was seen."""
+        return bounded(self.ratio(series.rows(origins, leads), fit), series, origins)
+
+    def save(self, folder: Path) -> None:
+        """Write the boosters as UBJSON and everything else as JSON into the folder."""
+        fits = []
+        for number, fit in enumerate(self.fits):
+            for scale, booster in fit.boosters.items():
+                booster.save_model(folder / f"fit-{number}-{scale}.ubj")
+            fits.append({"seen": str(fit.seen), "scales": list(fit.boosters), "correction": fit.correction,
+                         "calibration": fit.calibration.to_json() if fit.calibration else None})
+        (folder / DETAILS_FILE).write_text(json.dumps({
+            "recipe": self.recipe.to_json(), "feature_names": self.feature_names,
+            "columns": self.columns, "facts": asdict(self.facts),
+            "fits": fits, "card": self.card, "horizon_inflation": self.horizon_inflation}, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, folder: Path, version: int | None = None, latest_only: bool = False) -> Self:
+        """The model that ``save`` wrote.
+
+        Args:
+            latest_only: leave out the fits of the backtest windows, which forecasts do not need.
+        Raises: ModelFilesError: a file is missing or damaged.
+        """
+        import xgboost as xgb
+
+        def booster(number: int, scale: str) -> "xgb.Booster":
+            return xgb.Booster(params={"nthread": 1}, model_file=str(folder / f"fit-{number}-{scale}.ubj"))
+
+        try:
+            details = json.loads((folder / DETAILS_FILE).read_text())
+            fits = tuple(Fit(np.datetime64(fit["seen"]), {scale: booster(number, scale) for scale in fit["scales"]},
+                             PanelCalibration.from_json(fit["calibration"]) if fit["calibration"] else None,
+                             fit["correction"])
+                         for number, fit in enumerate(details["fits"])
+                         if not latest_only or number == len(details["fits"]) - 1)
+            return cls(Recipe(**details["recipe"]), tuple(details["feature_names"]), tuple(details["columns"]),
+                       PanelFacts.from_json(details["facts"]), fits, details["card"], details["horizon_inflation"],
+                       version)
+        except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
+            raise ModelFilesError(f"the pooled model in {folder} cannot be read: {error}. Remove the folder; it is "
+                                  "fetched again from the registry.") from error
+
+    def with_version(self, version: int) -> Self:
+        """The same model, told its version in the registry."""
+        return replace(self, version=version)
+
+    def calibration_of(self, series: SeriesFeatures) -> Calibration:
+        """What intervals of a region-item that has no errors of its own need."""
+        assert self.latest.calibration is not None  # the last fit is always calibrated
+        return Calibration.of(self.latest.calibration, None, demand_class(series.demand[: series.known]))
+
+
+def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints) -> Floats:
+    """Demand over level as units: never negative, never far above the largest demand seen."""
+    largest = np.where(series.largest[origins] > 0, series.largest[origins], series.level[origins])
+    return np.clip(ratio * series.level[origins], 0.0, CAP * largest)
+
+
+def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
+    """The places of the features that the recipe uses."""
+    return tuple(place for place, name in enumerate(names)
+                 if not name.startswith(EFFECT) and (recipe.year_features or not is_of_last_year(name, dataset))
+                 and (recipe.drivers == "boosted" or not is_of_effect(name, dataset)))
+
+
+def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) -> TrainingRows:
+    """So many pairs of origin and lead whose target is known, drawn evenly; always the same ones.
+
+    Raises: NotEnoughHistoryError: there is no origin with a warm-up behind it.
+    """
+    horizon, warmup = series.dataset.horizon, WARMUP[series.dataset.frequency]
+    known = np.flatnonzero(~np.isnan(series.demand))
+    first = int(known[0]) if len(known) else series.known
+    if series.known - first < warmup + 2 * horizon:
+        raise NotEnoughHistoryError(f"{series.known - first} periods of demand; training needs {warmup + 2 * horizon}: "
+                                    f"{warmup} to warm up and two horizons")
+    origins = np.arange(first + warmup - 1, series.known - 1)
+    pairs = len(origins) * horizon
+    drawn = np.arange(pairs)
+    if pairs > wanted:
+        generator = np.random.default_rng(crc32(region_item.key.encode()))
+        drawn = np.sort(generator.choice(pairs, wanted, replace=False, shuffle=False))
+    origin, lead = origins[drawn // horizon], drawn % horizon + 1
+    use = origin + lead < series.known
+    origin, lead = origin[use], lead[use]
+    use = ~np.isnan(series.demand[origin + lead])
+    origin, lead = origin[use], lead[use]
+    level, target = series.level[origin], origin + lead
+    return TrainingRows(series.rows(origin, lead), series.demand[target] / level, series.effect[target], level,
+                        series.dates.to_numpy()[target].astype("datetime64[D]"))
+
+
+def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
+                 constraints: Sequence[int]) -> "dict[Scale, xgb.Booster]":
+    """The recipe's boosters, fitted on the rows, one after the other on the same histogram bins and one thread.
+
+    Raises: NotEnoughHistoryError: no row.
+    """
+    import xgboost as xgb
+
+    if not len(rows.ratio):
+        raise NotEnoughHistoryError("no training row")
+    weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
+    signs = str(tuple(int(constraints[place]) for place in columns))
+    cleared = rows.ratio / rows.effect
+    labels = {"log": np.log1p(cleared), "tweedie": cleared}
+    matrix = xgb.QuantileDMatrix(rows.features[:, list(columns)], weight=weight, max_bin=BINS, nthread=1)
+
+    def fit(scale: Scale) -> "xgb.Booster":
+        matrix.set_label(labels[scale])
+        objective = {"objective": "reg:squarederror"} if scale == "log" else {
+            "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER}
+        return xgb.train({
+            **objective, "tree_method": "hist", "max_bin": BINS, "nthread": 1, "seed": 0, "max_depth": recipe.depth,
+            "eta": recipe.learning_rate, "min_child_weight": recipe.min_child_weight, "subsample": recipe.subsample,
+            "colsample_bytree": recipe.columns, "lambda": recipe.regularisation, "monotone_constraints": signs,
+        }, matrix, num_boost_round=recipe.rounds)
+
+    return {scale: fit(scale) for scale in recipe.members}
+
+
+def inverse(scale: Scale) -> Callable[[Floats], Floats]:
+    """From a booster's margin to demand over level."""
+    return np.expm1 if scale == "log" else np.exp

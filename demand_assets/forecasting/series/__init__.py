@@ -1,0 +1,1 @@
+"""One series with gaps: trailing statistics, error metrics, outliers."""

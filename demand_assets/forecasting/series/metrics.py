@@ -1,0 +1,83 @@
+"""Forecast accuracy in the trade's usual measures. NaN actuals are left out everywhere; none known gives NaN.
+
+Written in numpy, since a backtest asks for them thousands of times; held to ``utilsforecast.losses`` by tests.
+"""
+
+import numpy as np
+
+from demand_assets.forecasting.series.gapped import Floats
+
+
+def wape(actual: Floats, forecast: Floats) -> float:
+    """Sum of absolute errors over the sum of actuals; NaN when nothing was sold.
+
+    Source: Kolassa and Schütz (2007), as MAD/Mean.
+    """
+    known = ~np.isnan(actual)
+    sold = float(np.abs(actual[known]).sum())
+    return float(np.abs(actual[known] - forecast[known]).sum()) / sold if sold else float("nan")
+
+
+def bias(actual: Floats, forecast: Floats) -> float:
+    """Sum of forecast minus actual over the sum of actuals: positive when too much is forecast; NaN as for WAPE."""
+    known = ~np.isnan(actual)
+    sold = float(np.abs(actual[known]).sum())
+    return float((forecast[known] - actual[known]).sum()) / sold if sold else float("nan")
+
+
+def mase(actual: Floats, forecast: Floats, history: Floats, season: int) -> float:
+    """Mean absolute error over that of the seasonal naive forecast on the history; NaN when that makes no error.
+
+    Source: Hyndman and Koehler (2006).
+    """
+    known = ~np.isnan(actual)
+    steps = np.abs(history[season:] - history[:-season]) if len(history) > season else np.zeros(0)
+    naive = float(np.nanmean(steps)) if (~np.isnan(steps)).any() else 0.0
+    if not naive or not known.any():
+        return float("nan")
+    return float(np.mean(np.abs(actual[known] - forecast[known]))) / naive
+
+
+def rmsse(actual: Floats, forecast: Floats, history: Floats) -> float:
+    """Root mean squared error over that of the one-step naive forecast on the history; NaN when that makes no error.
+
+    Source: M5 competition (Makridakis et al., 2022); like it, history counts from the first sale on.
+    """
+    known = ~np.isnan(actual)
+    sold = np.flatnonzero(history > 0)
+    steps = np.diff(history[sold[0]:]) if len(sold) else np.zeros(0)
+    naive = float(np.nanmean(steps**2)) if (~np.isnan(steps)).any() else 0.0
+    if not naive or not known.any():
+        return float("nan")
+    return float(np.sqrt(np.mean((actual[known] - forecast[known]) ** 2) / naive))
+
+
+def pinball(actual: Floats, quantile_forecast: Floats, quantile: float) -> float:
+    """Mean pinball (quantile) loss, in units.
+
+    Source: Koenker and Bassett (1978).
+    """
+    known = ~np.isnan(actual)
+    if not known.any():
+        return float("nan")
+    error = actual[known] - quantile_forecast[known]
+    return float(np.mean(np.maximum(quantile * error, (quantile - 1) * error)))
+
+
+def coverage(actual: Floats, lower: Floats, upper: Floats) -> float:
+    """Share of actuals inside the interval."""
+    known = ~np.isnan(actual)
+    inside = (actual[known] >= lower[known]) & (actual[known] <= upper[known])
+    return float(inside.mean()) if known.any() else float("nan")
+
+
+def width(actual: Floats, lower: Floats, upper: Floats) -> float:
+    """Sum of the interval's widths over the sum of actuals; NaN as for WAPE."""
+    known = ~np.isnan(actual)
+    sold = float(np.abs(actual[known]).sum())
+    return float((upper[known] - lower[known]).sum()) / sold if sold else float("nan")
+
+
+def in_percent(share: float) -> str:
+    """A share as reasons tell it: ``22.1 %``."""
+    return f"{100 * share:.1f} %"

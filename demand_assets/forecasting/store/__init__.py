@@ -1,0 +1,1 @@
+"""What is kept beside the registry, on disk or in an object store: demand, adjustments, uploads, the journal."""

@@ -1,0 +1,71 @@
+"""What planners say that past demand would usually have been: kept beside the history, never over it.
+
+The web app writes one small file for each region-item to the demand store; whoever reads demand finds the adjusted
+units in a column of their own. Features and what models learn from use them, in training and in forecasting alike;
+what is shown, compared with and judged by stays what was sold.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+
+ADJUSTED = "demand:adjusted"
+"""The column beside ``demand``: units in place of what was sold, NaN where nothing is adjusted. No driver can be called
+so; a table without adjustments does not have it."""
+
+
+class AdjustmentsError(ValueError):
+    """A file of adjustments that cannot be read."""
+
+
+def file_of(region_item: RegionItem) -> str:
+    """The name of the region-item's file in the demand store."""
+    return f"adjustments/{region_item.path}.json"
+
+
+def to_bytes(units: Mapping[date, float]) -> bytes:
+    """The file's content.
+
+    Args:
+        units: date of a period -> units that are used in place of what was sold.
+    """
+    return json.dumps({str(at): units[at] for at in sorted(units)}).encode()
+
+
+def from_bytes(content: bytes) -> dict[date, float]:
+    """What ``to_bytes`` wrote.
+
+    Raises: AdjustmentsError: it is something else.
+    """
+    try:
+        return {date.fromisoformat(at): float(units) for at, units in json.loads(content).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise AdjustmentsError(f"the adjustments {content[:60]!r} cannot be read: {error}") from error
+
+
+def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
+    """Demand with the adjusted units in a column beside it; as it is where no adjusted period has known demand.
+
+    Args:
+        demand: columns date and demand, at least.
+        units: as for ``to_bytes``; periods that the demand does not know are left out.
+    """
+    if not units:
+        return demand
+    adjusted = demand["date"].map({pd.Timestamp(at): value for at, value in units.items()}).astype(float)
+    adjusted = adjusted.where(demand["demand"].notna())
+    return demand.assign(**{ADJUSTED: adjusted}) if adjusted.notna().any() else demand
+
+
+def usual(demand: pd.DataFrame) -> np.ndarray:
+    """Units of each period as models learn them: adjusted where adjusted, else sold; NaN where unknown."""
+    sold = demand["demand"].to_numpy(dtype=np.float64)
+    if ADJUSTED not in demand:
+        return sold
+    adjusted = demand[ADJUSTED].to_numpy(dtype=np.float64)
+    return np.where(np.isnan(adjusted), sold, adjusted)

@@ -1,0 +1,101 @@
+"""Why a forecast is what it is: contributions by driver and group of features, in units that add up to it.
+
+Source: TreeSHAP (Lundberg et al., 2020), as XGBoost computes it, for each booster on its own scale. The rule by which
+contributions come to units: a booster's total effect, from its usual value to its value here, is undone through its
+scale as a whole, and shared out in proportion to the contributions on that scale. Members of a mix are averaged. Then
+what the mean is multiplied by, the drivers' effects and the region-item's own booster, is shared out in the same way.
+What the cap or the floor at zero takes away is shown on its own.
+"""
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel, Rows, inverse
+from demand_assets.forecasting.series.gapped import Floats, Ints
+
+USUAL, HISTORY, CALENDAR, LIMITS = "usual level", "recent demand", "calendar", "limits"
+_CALENDAR = {"month", "day_of_week", "day_of_month", "day_of_year", "week_of_year", "days_in_month", "lead"}
+_FLAT = 1e-9
+
+
+def group_of(column: str) -> str:
+    """What a feature is told as: a driver's name, calendar, or recent demand."""
+    if column.startswith("target:"):
+        return column.removeprefix("target:").split(":")[0].split("=")[0]
+    return CALENDAR if column in _CALENDAR else HISTORY
+
+
+def explain(model: ForecastModel | PooledModel, series: SeriesFeatures, origins: Ints, leads: Ints,
+            exact: bool = True) -> pd.DataFrame:
+    """Contributions to each forecast, in units; each row adds up to the forecast.
+
+    Args:
+        model: of a region-item, or the pooled one alone.
+        series: the region-item's features, drivers of the future among them.
+        origins: shape (n,).
+        leads: shape (n,).
+        exact: TreeSHAP; else the pooled boosters' contributions follow the path of each row through each tree (Saabas,
+            2014), which is many times faster, adds up as well, and favours features near the leaves.
+    Returns: n rows; a column for the usual level, recent demand, calendar, each driver, and limits.
+    """
+    pooled = model.pooled if isinstance(model, ForecastModel) else model
+    rows = series.rows(origins, leads)
+    names = [group_of(pooled.feature_names[place]) for place in pooled.columns]
+    groups = [HISTORY, CALENDAR, *series.dataset.driver_names]
+    parts = {group: np.zeros(len(rows)) for group in groups}
+    usual, members = np.zeros(len(rows)), pooled.latest.boosters
+    factors = _factors(model, rows, names, groups)
+    ratio = np.zeros(len(rows))
+    for scale, booster in members.items():
+        raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups, exact)
+        start, end = inverse(scale)(base), inverse(scale)(base + sum(raw.values()))
+        usual += start / len(members)
+        ratio += end / len(members)
+        for group, units in _shared(raw, end - start).items():
+            parts[group] += units / len(members)
+    for group, units in _shared(factors, ratio * (np.exp(sum(factors.values())) - 1)).items():
+        parts[group] += units
+    level = series.level[origins]
+    told = {USUAL: usual * level, **{group: values * level for group, values in parts.items()}}
+    forecast = model.predict(series, origins, leads) if isinstance(model, ForecastModel) else model.forecast(
+        series, origins, leads)
+    return pd.DataFrame({**told, LIMITS: forecast - sum(told.values())})
+
+
+def _factors(model: ForecastModel | PooledModel, rows: Rows, names: list[str], groups: list[str]) -> dict[str, Floats]:
+    """Contributions to the logarithm of what the boosters' mean is multiplied by: drivers' effects, the own booster.
+
+    The own booster's constant counts as recent demand.
+    """
+    pooled = model.pooled if isinstance(model, ForecastModel) else model
+    factors = {group: np.zeros(len(rows)) for group in groups} | pooled.effects(rows)
+    factors[HISTORY] = factors[HISTORY] + np.log(pooled.latest.correction)
+    if not isinstance(model, ForecastModel) or model.recipe.own_share == 0:
+        return factors
+    raw, base = _contributions(model.booster, rows[:, list(pooled.columns)], names, groups)
+    raw[HISTORY] = raw[HISTORY] + base
+    return {group: values + model.recipe.own_share * raw[group] for group, values in factors.items()}
+
+
+def _contributions(booster: object, rows: Rows, names: list[str], groups: list[str],
+                   exact: bool = True) -> tuple[dict[str, Floats], Floats]:
+    """By group on the booster's own scale, and the constant that they start from."""
+    import xgboost as xgb
+
+    values = booster.predict(  # type: ignore[attr-defined]
+        xgb.DMatrix(rows, nthread=1), pred_contribs=True, approx_contribs=not exact).astype(np.float64)
+    summed = {group: values[:, [place for place, name in enumerate(names) if name == group]].sum(axis=1)
+              for group in groups}
+    return summed, values[:, -1]
+
+
+def _shared(contributions: dict[str, Floats], effect: Floats) -> dict[str, Floats]:
+    """The effect shared out in proportion to the contributions; all to recent demand where they cancel out."""
+    total = sum(contributions.values())
+    flat = np.abs(total) < _FLAT
+    shares = {group: np.where(flat, 0.0, values / np.where(flat, 1.0, total) * effect)
+              for group, values in contributions.items()}
+    shares[HISTORY] = shares[HISTORY] + np.where(flat, effect, 0.0)
+    return shares

@@ -1,0 +1,55 @@
+"""Measures production models against new demand, and keeps what was measured for the retrain sensor."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.monitoring import Observation, observe
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.pipeline.run import Pipeline
+
+FOLDER = "monitoring"
+KEPT = timedelta(days=2)
+"""What was measured longer ago than this is no reason to retrain today."""
+
+
+def measure(pipeline: Pipeline, region_items: Sequence[RegionItem], now: datetime) -> list[Observation]:
+    """Measure those of the region-items that have a model in production, and keep the result."""
+    observations = []
+    for region_item in region_items:
+        entry = pipeline.registry.entry(region_item)
+        if entry is None or entry.production is None or entry.promoted_at is None:
+            continue
+        observations.append(observe(
+            pipeline.store.read("demand", region_item), pipeline.dataset,
+            pipeline.registry.load(region_item, entry.production), region_item,
+            datetime.fromisoformat(entry.promoted_at), now, bool(entry.pinned_by)))
+    if observations:
+        lines = [json.dumps({**asdict(one), "region_item": one.region_item.key}, default=str) for one in observations]
+        pipeline.store.write_bytes(f"{FOLDER}/{now:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}.jsonl", "\n".join(lines).encode())
+    Journal(pipeline.store).write(
+        Entry(one.region_item, "monitored",
+              numbers={"wape_live": one.wape, "bias_live": one.bias, "new_periods": one.new_periods,
+                       "drift": round(one.drift, 4), "drifted": one.drifted, "version": one.version})
+        for one in observations)
+    return observations
+
+
+def latest(store: DemandStore, now: datetime) -> list[Observation]:
+    """The newest observation of each region-item, of the last two days."""
+    newest: dict[RegionItem, Observation] = {}
+    oldest = f"{now.astimezone(UTC) - KEPT:%Y%m%dT%H%M%S}"
+    for name in store.names(FOLDER):
+        if name < oldest:
+            continue
+        for line in store.read_bytes(f"{FOLDER}/{name}").decode().split("\n"):
+            fields = json.loads(line)
+            one = Observation(**{**fields, "region_item": RegionItem.from_key(fields["region_item"]),
+                                 "observed_at": datetime.fromisoformat(fields["observed_at"]),
+                                 "promoted_at": datetime.fromisoformat(fields["promoted_at"])})
+            newest[one.region_item] = one
+    return list(newest.values())

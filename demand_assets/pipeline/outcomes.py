@@ -1,0 +1,74 @@
+"""What the stages of the pipeline are asked, and what they make of each region-item."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from demand_assets.forecasting.contract.clock import Seconds
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.journal import Entry, Step
+
+Asset = Literal["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
+TAKING_IN: tuple[Asset, ...] = ("raw_demand", "demand", "demand_features")
+TRAINING: tuple[Asset, ...] = ("candidate_model", "production_model")
+Status = Literal["done", "quarantined", "failed"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who or what asked for the work, and in which run it is done."""
+
+    request_id: str = ""
+    run_id: str = ""
+    by: str = ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a model remembers of it."""
+        return {"request_id": self.request_id, "asked_by": self.by, "dagster_run_id": self.run_id}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one asset of one region-item."""
+
+    region_item: RegionItem
+    asset: Asset
+    status: Status = "done"
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What an engineer would look for: rows, dates, counts, metrics, versions."""
+    trace: str = ""
+    """The traceback of an error."""
+    lines: dict[str, list[float]] = field(default_factory=dict)
+    """Colour -> values of a plot."""
+
+    def entries(self, asked: Asked) -> list[Entry]:
+        """What the journal says of it; nothing where there is nothing new."""
+        request_id = self.details.get("request_id") or asked.request_id
+        entries = [Entry(self.region_item, self._step, request_id=request_id, run_id=asked.run_id, reason=self.reason,
+                         numbers=self.details, asked_by=asked.by)] if self._step else []
+        if asked.request_id and request_id != asked.request_id:
+            reason = f"a later retrain's v{self.details['version']} was judged instead: {self.reason}"
+            entries.append(Entry(self.region_item, "kept", asked.request_id, asked.run_id, reason, self.details,
+                                 asked_by=asked.by))
+        return entries
+
+    @property
+    def _step(self) -> Step | None:
+        if self.status == "failed":
+            return "failed"
+        if self.asset == "demand":
+            return "validated" if self.status == "done" else "quarantined"
+        if self.asset == "candidate_model":
+            return "trained" if self.status == "done" else "kept"
+        if self.asset == "production_model" and "verdict" in self.details:
+            return "promoted" if self.details["verdict"] == "promote" else "kept"
+        return None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What became of some region-items that were worked on together."""
+
+    outcomes: list[Outcome]
+    seconds: Seconds

@@ -1,0 +1,179 @@
+"""Carries demand to promoted models, for many region-items at a time and on all cores.
+
+Every region-item has one outcome for each asset, told as soon as it is known. What happens is written to the journal,
+which the web app follows.
+"""
+
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
+
+import pandas as pd
+
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.gate.pooled_contest import judge_pooled
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Asked, Asset, Outcome, Part
+from demand_assets.pipeline.parallel import side_by_side
+from demand_assets.pipeline.stages import PLOTS_UP_TO, Stages, TakeIn, Train
+from demand_assets.sources.source import Source
+
+PROCESSES_FROM = 100
+"""Region-items from which on processes pay for their start; fewer are worked on by threads."""
+TAKEN_IN_TOGETHER = 50
+TRAINED_TOGETHER = 8
+"""Region-items that a worker is given at a time."""
+TABLES_KEPT = 1000
+"""Region-items whose demand stays in memory while the pooled model is trained, which reads it some times."""
+JOURNAL_SECONDS = 0.5
+"""How long an entry waits for others: each write is a file that readers look through."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A new pooled model, and whether new models stand on it."""
+
+    model: PooledModel
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The pipeline of one dataset, with what it reads and writes."""
+
+    dataset: Dataset
+    source: Source
+    store: DemandStore
+    registry: Registry
+    cores: int
+
+    def carry(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: Asked,
+              clock: Clock | None = None) -> Iterator[Outcome]:
+        """Carry region-items through the stages that make these assets; one that fails a stage goes no further.
+
+        Args:
+            clock: is told where the time goes.
+        """
+        clock = clock or Clock()
+        going = list(region_items)
+        stages: tuple[tuple[tuple[Asset, ...], Callable[..., Iterator[Part]]], ...] = (
+            (TAKING_IN, self._take_in), (TRAINING, self._train))
+        with self._journal(asked) as told:
+            for group, stage in stages:
+                wanted = [asset for asset in group if asset in assets]
+                if not wanted or not going:
+                    continue
+                reached = []
+                for part in stage(going, wanted, asked, clock):
+                    clock.add(part.seconds)
+                    told(part.outcomes)
+                    yield from part.outcomes
+                    reached += [outcome.region_item for outcome in part.outcomes
+                                if outcome.asset == wanted[-1] and outcome.status == "done"]
+                going = sorted(reached)
+
+    def pool(self, asked: Asked) -> Pooled:
+        """Train the pooled model on all demand in the store, register it, and promote it unless it is worse.
+
+        Raises: NotEnoughHistoryError: no region-item is long enough to train on.
+        """
+        stored = self.store.stored("demand", self.source.catalogue().region_items)
+        read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
+        model = train_pooled(stored, read, self.dataset, self.cores)
+        in_production = self.registry.pooled_production()
+        with self.registry.batch("train the pooled model", asked.tags) as batch:
+            version = batch.register_pooled(model, asked.tags)
+        production = None if in_production is None else self.registry.load_pooled(in_production)
+        decision = judge_pooled(model, production, stored, read, self.dataset)
+        self.registry.decide_pooled(version, decision)
+        return Pooled(model.with_version(version), decision)
+
+    def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
+                 clock: Clock) -> Iterator[Part]:
+        if "raw_demand" in wanted:
+            Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
+                                      for one in region_items)
+        last_date = self.source.catalogue().last_date
+        plots = len(region_items) <= PLOTS_UP_TO
+
+        def tasks() -> Iterator[TakeIn]:
+            for some in _parts(region_items, TAKEN_IN_TOGETHER):
+                raw = None
+                if "raw_demand" in wanted:
+                    with clock("read"):
+                        raw = self.source.read(some)
+                yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots)
+
+        yield from self._side_by_side(self._stages.take_in, tasks(), len(region_items))
+
+    def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
+               clock: Clock) -> Iterator[Part]:
+        together = max(1, min(TRAINED_TOGETHER, len(region_items) // (4 * self.cores)))  # none waits long
+        parts, plots = list(_parts(region_items, together)), len(region_items) <= PLOTS_UP_TO
+        if "candidate_model" not in wanted:
+            tasks = (Train(some, wanted, asked, plots) for some in parts)
+            yield from self._side_by_side(self._stages.train, tasks, len(region_items))
+            return
+        try:
+            with clock("pooled"):
+                version = self._pooled_to_stand_on(asked)
+        except NotEnoughHistoryError as error:
+            yield Part([Outcome(one, "candidate_model", "quarantined", f"nothing to stand on yet: {error}")
+                        for one in region_items], {})
+            return
+        except Exception as error:  # noqa: BLE001  without the pooled model each region-item fails, and says why
+            yield Part([Outcome(one, "candidate_model", "failed", f"pooled model: {type(error).__name__}: {error}",
+                                trace=traceback.format_exc()) for one in region_items], {})
+            return
+        with self.registry.batch(f"train {len(region_items)} region-items", asked.tags) as batch:
+            tasks = (Train(some, wanted, asked, plots, version, batch) for some in parts)
+            yield from self._side_by_side(self._stages.train, tasks, len(region_items))
+
+    def _side_by_side(self, work: "Callable[[TakeIn], Part] | Callable[[Train], Part]", tasks: Iterator[TakeIn | Train],
+                      size: int) -> Iterator[Part]:
+        return side_by_side(work, tasks, self.cores, in_processes=size >= PROCESSES_FROM)
+
+    @property
+    def _stages(self) -> Stages:
+        return Stages(self.dataset, self.store, self.registry)
+
+    def _pooled_to_stand_on(self, asked: Asked) -> int:
+        """The version of the pooled model in production; a first one is trained where there is none."""
+        version = self.registry.pooled_production()
+        return version if version is not None else self.pool(asked).model.version or 0
+
+    def _demand(self, region_item: RegionItem) -> pd.DataFrame:
+        return self.store.read("demand", region_item)
+
+    @contextmanager
+    def _journal(self, asked: Asked) -> Iterator[Callable[[Sequence[Outcome]], None]]:
+        """Takes outcomes for the journal; they are in it a moment later, and all of them at the end."""
+        journal, waiting, written = Journal(self.store), list[Entry](), monotonic() - JOURNAL_SECONDS
+
+        def told(outcomes: Sequence[Outcome]) -> None:
+            nonlocal written
+            waiting.extend(entry for outcome in outcomes for entry in outcome.entries(asked))
+            if monotonic() - written >= JOURNAL_SECONDS:
+                journal.write(waiting)
+                waiting.clear()
+                written = monotonic()
+
+        try:
+            yield told
+        finally:
+            journal.write(waiting)
+
+
+def _parts(region_items: Sequence[RegionItem], size: int) -> Iterator[Sequence[RegionItem]]:
+    for start in range(0, len(region_items), size):
+        yield region_items[start:start + size]

@@ -1,0 +1,1 @@
+"""Simulated demand with a known truth."""

@@ -1,0 +1,1 @@
+"""People and programs: users, signing in, links, single sign-on, sessions, tokens."""

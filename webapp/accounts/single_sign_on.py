@@ -1,0 +1,106 @@
+"""Single sign-on by OpenID Connect: authorization code with PKCE, state and nonce, at one provider that is set up."""
+
+import logging
+from typing import Any, cast
+
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.flask_client import OAuth
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from flask_security.utils import login_user, validate_redirect_url
+from joserfc.errors import JoseError
+
+from webapp.accounts.identities import Identity, NotLetInError, user_of
+from webapp.http.errors import error_page
+from webapp.services import services
+from webapp.settings import Settings
+
+bp = Blueprint("single_sign_on", __name__, url_prefix="/sign-in/sso")
+log = logging.getLogger(__name__)
+
+SECONDS = 10
+"""How long the provider may take to answer."""
+NEXT = "single_sign_on_next"
+AGAIN = "Go back to the sign-in page and try again."
+
+
+@bp.get("")
+def start() -> ResponseReturnValue:
+    """Send the browser to the provider, to come back to the page that was asked for."""
+    client = _client()
+    if current_user.is_authenticated:
+        return redirect(url_for("overview.show"))
+    target = request.args.get("next", "")
+    session[NEXT] = target if validate_redirect_url(target) else url_for("overview.show")
+    try:
+        return cast(ResponseReturnValue, client.authorize_redirect(
+            services().settings.public_url + url_for("single_sign_on.back")))
+    except (OAuthError, OSError, ValueError, RuntimeError):
+        log.exception("The provider of single sign-on does not answer")
+        return error_page(503, f"{services().settings.web_oidc_name} does not answer. {AGAIN}")
+
+
+@bp.get("/back")
+def back() -> ResponseReturnValue:
+    """Let in whom the provider vouches for."""
+    client, target = _client(), session.pop(NEXT, url_for("overview.show"))
+    try:
+        token = client.authorize_access_token()
+        identity = Identity.of(_claims(client, token), _issuer())
+    except (OAuthError, JoseError) as error:
+        log.warning("Refused a single sign-on from %s: %s", request.remote_addr, error)
+        return error_page(403, f"{services().settings.web_oidc_name} did not let you in, or the answer does not belong "
+                               f"to what was asked here. {AGAIN}")
+    except (OSError, ValueError, RuntimeError, KeyError):
+        log.exception("The provider of single sign-on gave no answer that can be read")
+        return error_page(503, f"{services().settings.web_oidc_name} gave no answer that can be read. {AGAIN}")
+    except NotLetInError as error:
+        return _refused(error)
+    try:
+        user = user_of(identity, request.remote_addr or "")
+    except NotLetInError as error:
+        return _refused(error)
+    login_user(user, authn_via=["single sign-on"])
+    return redirect(target)
+
+
+def _refused(error: NotLetInError) -> ResponseReturnValue:
+    log.warning("Refused a single sign-on from %s: %s", request.remote_addr, error)
+    return render_template("accounts/not_let_in.html", message=str(error)), 403
+
+
+def _client() -> Any:
+    if not services().settings.has_single_sign_on:
+        abort(404, "Single sign-on is not set up here. Sign in with e-mail address and password.")
+    return current_app.extensions["authlib.integrations.flask_client"].create_client("provider")
+
+
+def _issuer() -> str:
+    return (services().settings.web_oidc_issuer or "").rstrip("/")
+
+
+def _claims(client: Any, token: dict[str, Any]) -> dict[str, Any]:
+    """What the signed token says of a person; what it leaves out of the address, the provider is asked for.
+
+    Raises: NotLetInError: there is no signed token, or the two speak of different people.
+    """
+    claims = dict(token.get("userinfo") or {})
+    if not claims:
+        raise NotLetInError("The provider did not say who you are.")
+    if "email" not in claims and client.load_server_metadata().get("userinfo_endpoint"):
+        more = client.userinfo(token=token)
+        if more.get("sub") != claims.get("sub"):
+            raise NotLetInError("The provider says two different things of who you are.")
+        claims |= {name: more[name] for name in ("email", "email_verified") if name in more}
+    return claims
+
+
+def add_to(app: Flask, settings: Settings) -> None:
+    """Get to know the provider, where one is set up; it is asked when somebody signs in."""
+    if settings.has_single_sign_on:
+        OAuth(app).register(
+            "provider", client_id=settings.web_oidc_client_id, client_secret=settings.web_oidc_client_secret,
+            server_metadata_url=f"{(settings.web_oidc_issuer or '').rstrip('/')}/.well-known/openid-configuration",
+            client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256",
+                           "default_timeout": SECONDS})

@@ -1,0 +1,118 @@
+"""API tokens on pages: one's own, shown once when made; everybody's for administrators."""
+
+from datetime import timedelta
+from typing import cast
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from flask_wtf import FlaskForm
+from sqlalchemy import or_, select
+from wtforms import SelectField, StringField, SubmitField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from webapp.access import MAY, ROLES, actor, needs
+from webapp.accounts.tokens import ends_at, is_valid, make_token, revoke_token, tokens_of
+from webapp.administration.app_settings import app_settings
+from webapp.db.database import db, now
+from webapp.pages.listing import Kind, find_page, in_order, parse_view
+from webapp.tables import ApiToken, RoleName, User
+
+bp = Blueprint("tokens", __name__)
+
+LONGEST_NAME = 80
+TOKENS = Kind({"made": ApiToken.made_at.expression, "owner": User.email.expression, "name": ApiToken.name.expression,
+               "used": ApiToken.used_at.expression}, "made", descending=True, filters={"state": ("open", "revoked")})
+DAYS = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
+
+
+def days_allowed() -> dict[int, str]:
+    """How long a new token may last, with words for it; 0 for no end."""
+    longest = app_settings().token_days
+    if not longest:
+        return DAYS
+    return {days: words for days, words in DAYS.items() if 0 < days < longest} | {longest: f"{longest} days"}
+
+
+class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
+    """A new token of who is signed in."""
+
+    name = StringField("Name", [InputRequired("Give it a name."), Length(1, LONGEST_NAME)], filters=[
+        lambda text: " ".join((text or "").split())])
+    role = SelectField("May at most")
+    days = SelectField("Lasts", coerce=int)
+    submit = SubmitField("Make a token")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.role.choices = [SelectChoice(role, role) for role in ROLES[:ROLES.index(actor().role) + 1]]
+        self.days.choices = [SelectChoice(str(days), words) for days, words in days_allowed().items()]
+
+    def validate_name(self, field: StringField) -> None:
+        """It can be read, and no other token of theirs that still works has it."""
+        if not (field.data or "").isprintable():
+            raise ValidationError("A name has no control characters.")
+        if any(token.name == field.data for token in tokens_of(current_user) if is_valid(token)):
+            raise ValidationError("You have a token of this name. Revoke it first, or choose another name.")
+
+
+def account_page(form: TokenForm, secret: str = "") -> str:
+    """The page of who is signed in, with a token's text just after it was made."""
+    return render_template("accounts/account.html", by=actor(), may_do=MAY[actor().role], form=form, secret=secret,
+                           tokens=tokens_of(current_user), is_valid=is_valid, ends_at=ends_at)
+
+
+@bp.post("/account/tokens")
+@needs("viewer")
+def make() -> ResponseReturnValue:
+    """Make a token and show it; this once."""
+    form = TokenForm()
+    if not form.validate_on_submit():
+        return account_page(form), 422
+    ends = now() + timedelta(days=form.days.data) if form.days.data else None
+    _, secret = make_token(cast(User, current_user), form.name.data, cast(RoleName, form.role.data), ends)
+    form.name.data = ""
+    return account_page(form, secret)
+
+
+@bp.post("/account/tokens/<int:token_id>/revoke")
+@needs("viewer")
+def revoke_own(token_id: int) -> ResponseReturnValue:
+    """Let a token of one's own open nothing any more; nobody else's is found here."""
+    token = db.session.get(ApiToken, token_id)
+    if token is None or token.user_id != current_user.id:
+        abort(404, f"You have no token {token_id}.")
+    return _revoked(token, url_for("accounts.account"))
+
+
+@bp.get("/admin/tokens")
+@needs("admin")
+def show() -> str:
+    """Everybody's tokens."""
+    view = parse_view(TOKENS, request.args)
+    query = select(ApiToken).join(ApiToken.user)
+    if view.search:
+        query = query.where(or_(User.email.contains(view.search.lower(), autoescape=True),
+                                ApiToken.name.contains(view.search, autoescape=True),
+                                ApiToken.starts_with.startswith(view.search, autoescape=True)))
+    if view.filters["state"]:
+        revoked = ApiToken.revoked_at.is_not(None)
+        query = query.where(revoked if view.filters["state"] == "revoked" else ~revoked)
+    return render_template("users/tokens.html", page=find_page(in_order(query, view, ApiToken.id.desc()), view),
+                           is_valid=is_valid, ends_at=ends_at)
+
+
+@bp.post("/admin/tokens/<int:token_id>/revoke")
+@needs("admin")
+def revoke(token_id: int) -> ResponseReturnValue:
+    """Let anybody's token open nothing any more."""
+    token = db.session.get(ApiToken, token_id) or abort(404, f"There is no token {token_id}.")
+    return _revoked(token, url_for("tokens.show"))
+
+
+def _revoked(token: ApiToken, back: str) -> ResponseReturnValue:
+    name = token.name
+    revoke_token(token.id)
+    flash(f"The token {name} opens nothing any more.", "success")
+    return redirect(back, 303)

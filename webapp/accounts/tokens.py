@@ -1,0 +1,98 @@
+"""API tokens: named, for a role, shown once, revocable; kept as digests only."""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import select
+
+from webapp.access import ROLES, Actor, role_of
+from webapp.administration.app_settings import app_settings
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.tables import ApiToken, RoleName, User
+
+PREFIX = "demand_"
+"""So that tools which look for leaked secrets can know one."""
+SHOWN = len(PREFIX) + 6
+USE_NOTED_SECONDS = 60
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a token or of a link: enough to know it again, not to make it."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def make_token(owner: User, name: str, role: RoleName, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
+    """A new token and its text, which cannot be had again; recorded.
+
+    Raises: ValueError: it would be allowed more than its owner, or last longer than the settings allow.
+    """
+    longest = app_settings().token_days
+    if longest and expires_at and expires_at > now() + timedelta(days=longest):
+        raise ValueError(f"a token lasts at most {longest} days here, not until {expires_at:%Y-%m-%d}")
+    if ROLES.index(role) > ROLES.index(role_of(owner)):
+        raise ValueError(f"{owner.email} is {role_of(owner)}, so their token cannot be {role}")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    user_id = owner.id
+    with writing():
+        owner = db.session.get_one(User, user_id)
+        token = ApiToken(name=name, digest=digest_of(secret), starts_with=secret[:SHOWN], role=role, user_id=user_id,
+                         expires_at=expires_at)
+        db.session.add(token)
+        record("token made", "token", f"{name} of {owner.email}", after=_facts(token))
+    return token, secret
+
+
+def revoke_token(token_id: int) -> None:
+    """Let a token open nothing any more; recorded. One that was revoked before stays as it is."""
+    with writing():
+        token = db.session.get_one(ApiToken, token_id)
+        if token.revoked_at is None:
+            before = _facts(token)
+            token.revoked_at = now()
+            record("token revoked", "token", f"{token.name} of {token.user.email}", before=before)
+
+
+def tokens_of(user: User | None = None) -> Sequence[ApiToken]:
+    """A user's tokens, or everybody's; the newest first."""
+    query = select(ApiToken).order_by(ApiToken.id.desc())
+    return db.session.scalars(query if user is None else query.where(ApiToken.user_id == user.id)).all()
+
+
+def actor_of(secret: str, address: str) -> Actor | None:
+    """Who a token stands for; None when it opens nothing. Its use is noted, once a minute."""
+    if not secret.startswith(PREFIX) or not secret.isascii():
+        return None
+    digest = digest_of(secret)
+    token = db.session.scalar(select(ApiToken).where(ApiToken.digest == digest))
+    if token is None or not hmac.compare_digest(token.digest, digest) or not is_valid(token):
+        return None
+    role = min(token.role, role_of(token.user), key=ROLES.index)
+    found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # as above
+    if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
+        token_id = token.id
+        with writing():
+            token = db.session.get_one(ApiToken, token_id)
+            token.used_at, token.used_from = now(), address
+    return found
+
+
+def is_valid(token: ApiToken) -> bool:
+    """Whether it opens anything: not revoked, not expired, its owner active."""
+    ends = ends_at(token)
+    return token.revoked_at is None and token.user.active and (ends is None or ends > now())
+
+
+def ends_at(token: ApiToken) -> datetime | None:
+    """When a token stops by itself: as it was made, or as the settings allow, whichever is first; None for never."""
+    longest = app_settings().token_days
+    ends = [token.expires_at, token.made_at + timedelta(days=longest) if longest else None]
+    return min((each for each in ends if each is not None), default=None)
+
+
+def _facts(token: ApiToken) -> dict[str, object]:
+    return {"name": token.name, "role": token.role,
+            "expires": token.expires_at.isoformat(timespec="minutes") if token.expires_at else None}

@@ -1,0 +1,149 @@
+"""The administrators' pages about users: who may sign in, as what, and since when they were last here."""
+
+from typing import cast
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security.mail_util import EmailValidateException
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from wtforms import RadioField, StringField, SubmitField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from webapp.access import MAY, ROLES, actor, needs, role_of
+from webapp.accounts import users
+from webapp.accounts.sign_in_links import LINK_HOURS, make_link
+from webapp.accounts.tokens import tokens_of
+from webapp.db.database import db
+from webapp.pages.listing import Kind, find_page, in_order, parse_view
+from webapp.services import services
+from webapp.tables import Role, RoleName, User
+
+bp = Blueprint("users", __name__, url_prefix="/admin")
+
+USERS = Kind({"email": User.email.expression, "made": User.created_at.expression,
+              "seen": User.signed_in_at.expression}, "email", filters={"role": ROLES, "state": ("active", "inactive")})
+
+
+class NewUserForm(FlaskForm):  # type: ignore[misc]  # the package has no types
+    """Who is to be let in, and as what."""
+
+    email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
+    role = RadioField("Role", default=ROLES[0], choices=[
+        SelectChoice(role, f"{role}: {MAY[role]}") for role in ROLES])
+    submit = SubmitField("Add the user")
+
+
+@bp.get("")
+@needs("admin")
+def start() -> ResponseReturnValue:
+    """The first of the administrators' pages."""
+    return redirect(url_for("users.show"))
+
+
+@bp.get("/users")
+@needs("admin")
+def show() -> str:
+    """Everybody who may sign in, or might once."""
+    view = parse_view(USERS, request.args)
+    query = select(User)
+    if view.search:
+        query = query.where(User.email.contains(view.search.lower(), autoescape=True))
+    if view.filters["role"]:
+        query = query.where(User.roles.any(Role.name == view.filters["role"]))
+    if view.filters["state"]:
+        query = query.where(User.active == (view.filters["state"] == "active"))
+    return render_template("users/show.html", page=find_page(in_order(query, view, User.id.expression), view),
+                           role_of=role_of)
+
+
+@bp.route("/users/new", methods=["GET", "POST"])
+@needs("admin")
+def new() -> ResponseReturnValue:
+    """Add somebody; the answer shows the link with which they choose their password."""
+    form = NewUserForm()
+    if form.validate_on_submit():
+        try:
+            user = users.add_user(form.email.data, cast(RoleName, form.role.data))
+        except (EmailValidateException, users.UserChangeError) as error:
+            form.email.errors = [str(error)]
+        else:
+            return _detail(user, secret=make_link(user.id))
+    return render_template("users/new.html", form=form), 422 if request.method == "POST" else 200
+
+
+@bp.get("/users/<int:user_id>")
+@needs("admin")
+def detail(user_id: int) -> ResponseReturnValue:
+    """One user, and what can be changed about them."""
+    return _detail(_user(user_id))
+
+
+@bp.post("/users/<int:user_id>/role")
+@needs("admin")
+def change_role(user_id: int) -> ResponseReturnValue:
+    """Give a user another role."""
+    role = request.form.get("role", "")
+    if role not in ROLES:
+        abort(422, f"role {role[:40]!r} is not known here; allowed are {', '.join(ROLES)}.")
+    user = _user(user_id)
+    try:
+        users.change_role(user.id, role)
+    except users.UserChangeError as error:
+        return _detail(user, error=str(error))
+    flash(f"{user.email} is {role} now. Their sessions have ended.", "success")
+    return redirect(url_for("users.detail", user_id=user_id), 303)
+
+
+@bp.post("/users/<int:user_id>/active")
+@needs("admin")
+def set_active(user_id: int) -> ResponseReturnValue:
+    """Switch a user off or on."""
+    active = request.form.get("active", "")
+    if active not in ("yes", "no"):
+        abort(422, f"active {active[:40]!r} is not known here; allowed are yes, no.")
+    user = _user(user_id)
+    try:
+        users.set_active(user.id, active == "yes")
+    except users.UserChangeError as error:
+        return _detail(user, error=str(error))
+    flash(f"{user.email} is active again. Sessions from before stay ended." if active == "yes" else
+          f"{user.email} is deactivated: sessions and links have ended, tokens open nothing.", "success")
+    return redirect(url_for("users.detail", user_id=user_id), 303)
+
+
+@bp.post("/users/<int:user_id>/link")
+@needs("admin")
+def link(user_id: int) -> ResponseReturnValue:
+    """Make a link with which a user chooses a password, and show it; this once."""
+    user = _user(user_id)
+    try:
+        return _detail(user, secret=make_link(user.id))
+    except users.UserChangeError as error:
+        return _detail(user, error=str(error))
+
+
+@bp.post("/users/<int:user_id>/identity")
+@needs("admin")
+def forget_identity(user_id: int) -> ResponseReturnValue:
+    """Take a user's single sign-on off."""
+    user = _user(user_id)
+    try:
+        users.forget_identity(user.id)
+    except users.UserChangeError as error:
+        return _detail(user, error=str(error))
+    flash(f"The next single sign-on with the verified address {user.email} is taken for this user.", "success")
+    return redirect(url_for("users.detail", user_id=user_id), 303)
+
+
+def _user(user_id: int) -> User:
+    return db.session.get(User, user_id) or abort(404, f"There is no user {user_id}.")
+
+
+def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValue:
+    address = (services().settings.web_public_url or request.url_root).rstrip("/")
+    link = f"{address}{url_for('links.choose', secret=secret)}" if secret else ""
+    return render_template("users/detail.html", user=user, role=role_of(user), is_self=user.email == actor().email,
+                           tokens=tokens_of(user), link=link, error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
+        422 if error else 200)

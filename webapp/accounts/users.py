@@ -1,0 +1,120 @@
+"""Who may sign in: added, given a role, switched off and on; each change and its audit entry in one transaction."""
+
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import delete, func, or_, select
+
+from webapp.access import MAY, Actor, actor, role_of
+from webapp.accounts.mail import normal_address
+from webapp.audit.record import record
+from webapp.db.database import db, writing
+from webapp.tables import Role, RoleName, SignInLink, User
+
+
+class UserChangeError(ValueError):
+    """Something that cannot be done to a user; the words are for the administrator who tried."""
+
+
+def has_users() -> bool:
+    """Whether anybody may sign in."""
+    return bool(db.session.scalar(select(func.count()).select_from(User)))
+
+
+def facts(user: User) -> dict[str, Any]:
+    """What is recorded of a user before and after a change."""
+    return {"role": role_of(user), "active": user.active}
+
+
+def add_user(email: str, role: RoleName, by: Actor | None = None, identity: str | None = None) -> User:
+    """Somebody new, without a password yet.
+
+    Raises: EmailValidateException: it is no address. UserChangeError: the address is taken.
+    """
+    email = normal_address(email)
+    with writing():
+        if db.session.scalar(select(User.id).where(User.email == email)) is not None:
+            raise UserChangeError(f"{email} is in the list already.")
+        user = User(email=email, identity=identity, roles=[role_row(role)])
+        db.session.add(user)
+        db.session.flush()
+        record("created", "user", email, after=facts(user), by=by)
+    return user
+
+
+def role_row(name: RoleName) -> Role:
+    """The row of a role; made where there is none. Inside ``writing`` only."""
+    found = db.session.scalar(select(Role).where(Role.name == name))
+    if found is None:
+        found = Role(name=name, description=MAY[name])
+        db.session.add(found)
+    return found
+
+
+def change_role(user_id: int, role: RoleName) -> None:
+    """Give a user another role; their sessions end.
+
+    Raises: UserChangeError: it is oneself, or the last administrator.
+    """
+    with writing():
+        user = _somebody_else(user_id)
+        before = facts(user)
+        if role == before["role"]:
+            return
+        if role != "admin":
+            _keep_an_admin(user)
+        user.roles = [role_row(role)]
+        end_sessions(user)
+        record("role changed", "user", user.email, before=before, after=facts(user))
+
+
+def set_active(user_id: int, active: bool) -> None:
+    """Switch a user off or on; off ends their sessions, links and, while it lasts, their tokens.
+
+    Raises: UserChangeError: it is oneself, or the last administrator.
+    """
+    with writing():
+        user = _somebody_else(user_id)
+        before = facts(user)
+        if active == user.active:
+            return
+        if not active:
+            _keep_an_admin(user)
+            db.session.execute(delete(SignInLink).where(SignInLink.user_id == user.id))
+        user.active = active
+        end_sessions(user)
+        record("reactivated" if active else "deactivated", "user", user.email, before=before, after=facts(user))
+
+
+def forget_identity(user_id: int) -> None:
+    """Let a user's next single sign-on be matched by e-mail address again, as if it were their first."""
+    with writing():
+        user = _somebody_else(user_id)
+        if user.identity is not None:
+            before, user.identity = {"identity": user.identity}, None
+            end_sessions(user)
+            record("single sign-on taken off", "user", user.email, before=before)
+
+
+def end_sessions(user: User) -> None:
+    """Sign a user out everywhere, once the transaction is committed."""
+    user.fs_uniquifier = uuid4().hex
+
+
+def _somebody_else(user_id: int) -> User:
+    user = db.session.get_one(User, user_id)
+    if user.email == actor().email:
+        raise UserChangeError("Nobody changes their own account here. Ask another administrator.")
+    return user
+
+
+def _keep_an_admin(user: User) -> None:
+    """There must be an administrator who is active and can sign in, without this user."""
+    if role_of(user) != "admin" or not user.active:
+        return
+    others = select(func.count()).select_from(User).where(
+        User.id != user.id, User.active, User.roles.any(Role.name == "admin"),
+        or_(User.password.is_not(None), User.identity.is_not(None)))
+    if not cast(int, db.session.scalar(others)):
+        raise UserChangeError(f"{user.email} is the last administrator who can sign in. Make somebody else "
+                              "administrator first.")

@@ -1,0 +1,187 @@
+"""Who may sign in; the first administrator comes by a link that works once."""
+
+import hmac
+from datetime import timedelta
+from typing import Any, cast
+
+import click
+from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security.datastore import SQLAlchemyUserDatastore
+from flask_security.mail_util import EmailValidateException
+from flask_security.utils import hash_password, login_user
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from wtforms import PasswordField, StringField, SubmitField
+from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+
+from webapp.access import MAY, Actor, needs
+from webapp.accounts.mail import normal_address
+from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from webapp.accounts.sign_in_links import LINK_HOURS, make_link
+from webapp.accounts.token_views import TokenForm, account_page
+from webapp.accounts.users import UserChangeError, has_users
+from webapp.audit.record import record
+from webapp.db.database import db, writing
+from webapp.services import services
+from webapp.settings import Settings
+from webapp.tables import RoleName, User
+
+bp = Blueprint("accounts", __name__)
+
+SECURITY_SETTINGS: dict[str, Any] = {
+    "SECURITY_PASSWORD_HASH": "argon2",
+    "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+    "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
+    "SECURITY_PASSWORD_LENGTH_MIN": SHORTEST_PASSWORD,
+    "SECURITY_CHANGEABLE": True,
+    "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
+    "SECURITY_LOGIN_URL": "/sign-in",
+    "SECURITY_LOGOUT_URL": "/sign-out",
+    "SECURITY_LOGOUT_METHODS": ["POST"],
+    "SECURITY_CHANGE_URL": "/password",
+    "SECURITY_POST_LOGIN_VIEW": "/",
+    "SECURITY_POST_LOGOUT_VIEW": "/sign-in",
+    "SECURITY_POST_CHANGE_VIEW": "/",
+    "SECURITY_LOGIN_USER_TEMPLATE": "accounts/sign_in.html",
+    "SECURITY_CHANGE_PASSWORD_TEMPLATE": "accounts/password.html",
+    "SECURITY_RETURN_GENERIC_RESPONSES": True,
+    "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
+    "SECURITY_DEFAULT_REMEMBER_ME": False,
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
+    "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),
+    "SECURITY_RESET_URL": "/forgotten-password",
+    "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=1),
+    "SECURITY_FORGOT_PASSWORD_TEMPLATE": "accounts/forgotten.html",
+    "SECURITY_RESET_PASSWORD_TEMPLATE": "accounts/reset.html",
+    "SECURITY_EMAIL_TEMPLATE_PASSWORD_RESET": "accounts/reset_mail",
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "A new password for the demand forecasts",
+    "SECURITY_EMAIL_HTML": False,
+    "SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
+    "SECURITY_POST_RESET_VIEW": "/sign-in",
+    "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
+        "If somebody here has this address, a link to choose a new password is on its way to it.", "info"),
+    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("The password is set. Sign in with it.", "success"),
+}
+
+
+USED = ("This link was used. Sign in; if the password is lost, an administrator of the machine runs `flask --app "
+        "webapp create-admin`.")
+
+
+class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
+    """E-mail address and password of a new administrator."""
+
+    email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
+    password = PasswordField("Password", [InputRequired("Choose a password."), Length(
+        SHORTEST_PASSWORD, LONGEST_PASSWORD, f"A password has at least {SHORTEST_PASSWORD} characters.")])
+    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Create the administrator")
+
+    def validate_email(self, field: StringField) -> None:
+        """It must look like an address."""
+        try:
+            normal_address(field.data or "")
+        except EmailValidateException as error:
+            raise ValidationError("An e-mail address looks like name@example.com.") from error
+
+
+def first_admin_token(settings: Settings) -> str:
+    """The token of the first administrator's link; works while nobody may sign in."""
+    return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
+
+
+def create_user(email: str, password: str, role: RoleName, by: Actor | None = None, is_first: bool = False) -> User:
+    """A new user with that role.
+
+    Raises: EmailValidateException: it is no address. ValueError: the address is taken, the password too short, or
+        somebody was to be the first and is not.
+    """
+    security = current_app.extensions["security"]
+    store: SQLAlchemyUserDatastore = security.datastore
+    email, password = normal_address(email), security._password_util.normalize(password)
+    if len(password) < SHORTEST_PASSWORD:
+        raise ValueError(f"a password has at least {SHORTEST_PASSWORD} characters, this one has {len(password)}")
+    with writing():
+        if is_first and has_users():
+            raise ValueError("somebody else was first")
+        if store.find_user(email=email) is not None:
+            raise ValueError(f"{email} may already sign in")
+        for name, description in MAY.items():
+            store.find_or_create_role(name, description=description)
+        user = store.create_user(email=email, password=hash_password(password), roles=[role])
+        record("created", "user", email, after={"role": role}, by=by)
+    return cast(User, user)
+
+
+@bp.route("/first-admin/<token>", methods=["GET", "POST"])
+def first_admin(token: str) -> ResponseReturnValue:
+    """Let the first administrator choose e-mail address and password; once."""
+    if not hmac.compare_digest(token.encode(), first_admin_token(services().settings).encode()):
+        abort(404, "This link is not the one that was printed at the start.")
+    if has_users():
+        abort(404, USED)
+    form = AdminForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/first_admin.html", form=form), 422 if request.method == "POST" else 200
+    first = Actor(form.email.data.strip().lower(), "admin", "first sign-up", request.remote_addr or "")
+    try:
+        user = create_user(form.email.data, form.password.data, "admin", by=first, is_first=True)
+    except ValueError:
+        abort(404, USED)
+    login_user(user)
+    flash(f"Welcome. {user.email} is the administrator.", "success")
+    return redirect(url_for("overview.show"))
+
+
+@bp.get("/account")
+@needs("viewer")
+def account() -> str:
+    """Who is signed in, and what they may do."""
+    return account_page(TokenForm())
+
+
+def add_commands(app: Flask) -> None:
+    """``flask --app webapp first-admin-link`` and ``create-admin``; and who is asked to sign in, and how."""
+    security = app.extensions["security"]
+
+    def sign_in_first(mechanisms: Any, headers: Any = None) -> ResponseReturnValue:
+        target = url_for("security.login", next=request.full_path.rstrip("?") if request.method == "GET" else None)
+        if request.headers.get("HX-Request"):
+            return "", 401, {"HX-Redirect": url_for("security.login")}
+        return redirect(target)
+
+    security.unauthn_handler(sign_in_first)
+
+    @app.cli.command("first-admin-link")
+    def first_admin_link() -> None:
+        """Print the link with which the first administrator signs up; nothing when somebody may sign in."""
+        if not has_users():
+            settings = services().settings
+            click.echo(f"{settings.public_url}/first-admin/{first_admin_token(settings)}")
+
+    @app.cli.command("create-admin")
+    @click.option("--email", required=True, help="The address to sign in with.")
+    def create_admin(email: str) -> None:
+        """Create an administrator; the password comes from WEB_ADMIN_PASSWORD or is asked for."""
+        password = services().settings.web_admin_password or click.prompt(
+            "Password", hide_input=True, confirmation_prompt=True)
+        try:
+            user = create_user(email, password, "admin")
+        except (ValueError, EmailValidateException) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{user.email} may sign in as administrator.")
+
+    @app.cli.command("reset-link")
+    @click.option("--email", required=True, help="The address that the person signs in with.")
+    def reset_link(email: str) -> None:
+        """Print a link with which somebody chooses a new password."""
+        try:
+            user = db.session.scalar(select(User).where(User.email == normal_address(email)))
+            if user is None:
+                raise click.ClickException(f"nobody signs in as {email}")
+            secret = make_link(user.id)
+        except (EmailValidateException, UserChangeError) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{services().settings.public_url}/choose-password/{secret}")
+        click.echo(f"It works once, for {LINK_HOURS} hours.")

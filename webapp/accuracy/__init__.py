@@ -1,0 +1,1 @@
+"""How right published forecasts were, once demand was known."""

@@ -1,0 +1,79 @@
+"""How right the forecasts were that people saw, by lead, beside what the backtest had promised."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.series.metrics import wape
+from webapp.accuracy.accuracy import Accuracy, Judged
+from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
+from webapp.serving.line import Line
+
+MOST_SEEN = 100
+"""Region-items of a selection of which past forecasts are read on a page."""
+
+
+@dataclass(frozen=True)
+class SeenAccuracy:
+    """Of one region-item, or pooled over those of a selection: errors of each, not of their sum."""
+
+    by_lead: list[Accuracy]
+    """The first at lead 1."""
+    backtest: list[float | None]
+    """WAPE at each lead in the backtest of the models in production."""
+    stood: pd.Series
+    """Units by date: the sum of the forecasts of each period as they stood when it began; only of periods for which all
+    region-items have one."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no forecast that was seen has become true or false yet."""
+        return not any(each.forecasts for each in self.by_lead)
+
+    def chart(self) -> dict[str, Any]:
+        """What the chart draws, as JSON types, in percent."""
+        def percent(value: float | None) -> float | None:
+            return None if value is None else round(100 * value, 1)
+
+        return {"leads": list(range(1, len(self.by_lead) + 1)),
+                "seen": [percent(each.wape) for each in self.by_lead],
+                "naive": [percent(each.wape_seasonal_naive) for each in self.by_lead],
+                "backtest": [percent(value) for value in self.backtest]}
+
+
+def seen_accuracy(lines: Sequence[Line], histories: Mapping[str, pd.DataFrame]) -> SeenAccuracy:
+    """What archived forecasts and backtests say of these region-items, at the leads of the lines.
+
+    Args:
+        histories: key -> columns date and demand, of each line.
+    """
+    horizon = max(len(line.plan.part.dates) for line in lines)
+    archived = past_forecasts_of([line.row.key for line in lines])
+    judged = Judged.joined([Judged.of(archived[line.row.key], histories[line.row.key]) for line in lines])
+    return SeenAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
+                        _stood([archived[line.row.key] for line in lines]))
+
+
+def _stood(archived: Sequence[Sequence[PastForecast]]) -> pd.Series:
+    """The sums of first leads by date, of the dates that all region-items have."""
+    found: dict[np.datetime64, list[float]] = {}
+    for each in archived:
+        for past in each:
+            found.setdefault(past.dates[0], []).append(float(past.forecast[0]))
+    dates = sorted(date for date, units in found.items() if len(units) == len(archived))
+    return pd.Series([sum(found[date]) for date in dates], index=pd.DatetimeIndex(dates), dtype=float)
+
+
+def _backtest(lines: Sequence[Line], horizon: int) -> list[float | None]:
+    tables = [[np.array(line.model.backtest[name], dtype=float)[:, :horizon] for name in ("actual", "forecast")]
+              for line in lines if isinstance(line.model, ForecastModel) and line.model.backtest]
+    if not tables:
+        return [None] * horizon
+    actual, forecast = (np.concatenate(each) for each in zip(*tables, strict=True))
+    found = [wape(actual[:, lead], forecast[:, lead]) for lead in range(horizon)]
+    return [float(value) if isfinite(value) else None for value in found]

@@ -1,0 +1,93 @@
+"""Past forecasts as they stood when each period began, so that accuracy is judged on what people saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from sqlalchemy import delete, select
+
+from demand_assets.forecasting.contract.periods import Frequency, ordinals, period_dates, weekdays
+from demand_assets.forecasting.forecast.totals import Dates, Part
+from demand_assets.forecasting.series.gapped import Floats
+from webapp.db.database import db, now
+from webapp.services import services
+from webapp.tables import ArchivedForecast
+
+KEPT_ORIGINS = 60
+"""Periods back to which past forecasts are kept. A daily one of 28 leads takes 448 bytes, with its key and its place in
+the index about 0.6 kB; 30,000 region-items take 18 MB a day and 1.1 GB in all."""
+COVERAGE = 0.8
+_PACKED = np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class PastForecast:
+    """The last forecast made while a period was the last one known; each array of shape (h,), one for each lead."""
+
+    origin: date
+    made_at: datetime
+    served_by: str
+    """As in ``tables.Outlook``."""
+    dates: Dates
+    """Of the periods forecast, in days."""
+    forecast: Floats
+    """Units."""
+    lower: Floats
+    """Of the 80 % interval."""
+    upper: Floats
+    naive: Floats
+    """Seasonal naive from the same origin; NaN where it knew nothing."""
+
+
+def keep_forecast(key: str, origin: date, served_by: str, part: Part, naive: Floats) -> None:
+    """Keep what stands now, in place of what stood earlier at the same origin; forget what is too old.
+
+    Part of the caller's transaction.
+
+    Args:
+        naive: seasonal naive for each lead, in units.
+    """
+    rows = np.stack([part.forecast, *part.interval(COVERAGE), naive]).astype(_PACKED)
+    db.session.merge(ArchivedForecast(key=key, origin=str(origin), made_at=now(), served_by=served_by,
+                                      content=rows.tobytes()))
+    oldest = _periods_after(origin, np.array([-KEPT_ORIGINS]), services().dataset.frequency)[0]
+    db.session.execute(delete(ArchivedForecast).where(ArchivedForecast.key == key,
+                                                      ArchivedForecast.origin < str(oldest)))
+
+
+def past_forecasts(key: str, since: date | None = None) -> list[PastForecast]:
+    """The kept forecasts of a region-item, oldest origin first; at most ``KEPT_ORIGINS`` and the newest.
+
+    Args:
+        since: the first origin wanted; all that are kept unless given.
+    """
+    return past_forecasts_of([key], since)[key]
+
+
+def past_forecasts_of(keys: Sequence[str], since: date | None = None) -> dict[str, list[PastForecast]]:
+    """Key -> ``past_forecasts`` of the region-item."""
+    frequency = services().dataset.frequency
+    found: dict[str, list[PastForecast]] = {key: [] for key in keys}
+    for start in range(0, len(keys), 500):
+        rows = db.session.execute(select(
+            ArchivedForecast.key, ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
+            ArchivedForecast.content).where(
+                ArchivedForecast.key.in_(keys[start:start + 500]), ArchivedForecast.origin >= str(since or ""))
+            .order_by(ArchivedForecast.origin))
+        for key, origin, made_at, served_by, content in rows:
+            found[key].append(_read(origin, made_at, served_by, content, frequency))
+    return found
+
+
+def _read(origin: str, made_at: datetime, served_by: str, content: bytes, frequency: Frequency) -> PastForecast:
+    forecast, lower, upper, naive = np.frombuffer(content, _PACKED).astype(float).reshape(4, -1)
+    known = date.fromisoformat(origin)
+    return PastForecast(known, made_at, served_by, _periods_after(known, np.arange(1, len(forecast) + 1), frequency),
+                        forecast, lower, upper, naive)
+
+
+def _periods_after(origin: date, leads: np.ndarray, frequency: Frequency) -> Dates:
+    at = np.array([origin], dtype="datetime64[D]")
+    weekday = weekdays(at)
+    return period_dates(ordinals(at, frequency, weekday) + leads, frequency, weekday)

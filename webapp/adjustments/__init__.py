@@ -1,0 +1,1 @@
+"""Corrections of past demand, and the unusual days that may need them."""

@@ -1,0 +1,126 @@
+"""Planners' adjustments of past demand: recorded here first, then told to the demand store, where models find them.
+
+Only the background process writes the store's files, so that no older state ever overwrites a newer one. A row stays
+due until the file tells of it; whatever breaks in between is mended by the next look.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+
+from sqlalchemy import func, select, update
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.demand_store import DemandStore
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.region_items.rows import rows_by_key, want_outlook
+from webapp.tables import Adjustment
+
+MOST_UNITS = 1e12
+LONGEST_REASON = 500
+
+
+class AdjustmentError(ValueError):
+    """What cannot be adjusted; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An adjustment as a planner asks for it."""
+
+    key: str
+    date: date
+    units: float
+    """That training uses in place of what was sold."""
+    reason: str
+
+
+def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
+    """Record an adjustment; one that the period has already is removed. The same once more changes nothing.
+
+    Args:
+        sold: units sold in the period; None where that is not known.
+    Raises: AdjustmentError: there is nothing to adjust, or not to that.
+    """
+    if sold is None or not isfinite(sold):
+        raise AdjustmentError(f"The demand of {wanted.date} is not known, so there is nothing to adjust. Choose a "
+                              "period of the history.")
+    if not 0 <= wanted.units <= MOST_UNITS:
+        raise AdjustmentError(f"{wanted.units:g} units are not possible; a number from 0 on is.")
+    if wanted.units == sold:
+        raise AdjustmentError(f"{wanted.units:g} is what was sold on {wanted.date}; there is nothing to adjust.")
+    if not wanted.reason or len(wanted.reason) > LONGEST_REASON:
+        raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
+    with writing():
+        before = db.session.scalar(select(Adjustment).where(
+            Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
+        if before is not None:
+            if before.adjusted == wanted.units and before.reason == wanted.reason:
+                return
+            _close(before, by)
+            db.session.flush()
+        record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
+               before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
+               reason=wanted.reason)
+        db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
+                                  reason=wanted.reason, made_by=by, is_due=True))
+
+
+def remove(adjustment_id: int, by: str) -> Adjustment | None:
+    """Record that an adjustment is removed; what was removed before stays as it is. None where there never was one."""
+    with writing():
+        found = db.session.get(Adjustment, adjustment_id)
+        if found is not None and found.removed_at is None:
+            _close(found, by)
+            record("removed", "adjustment", _named(found.key, found.date), before={"units": found.adjusted},
+                   after={"units": found.sold})
+    return found
+
+
+def adjustments_of(key: str) -> list[Adjustment]:
+    """All adjustments ever made of a region-item: open ones first, then the newest."""
+    return list(db.session.scalars(select(Adjustment).where(Adjustment.key == key).order_by(
+        Adjustment.removed_at.is_not(None), Adjustment.date.desc(), Adjustment.id.desc())))
+
+
+def told_count(keys: Sequence[str]) -> int:
+    """A number that changes when the demand store is told of an adjustment, or of a removal, of these region-items."""
+    told = 0
+    for start in range(0, len(keys), 500):
+        told += db.session.scalar(select(func.count() + func.count(Adjustment.removed_at)).where(
+            Adjustment.key.in_(keys[start:start + 500]), Adjustment.is_due.is_(False))) or 0
+    return told
+
+
+def tell_store(store: DemandStore) -> bool:
+    """Write the files of all region-items whose adjustments changed; whether there were any.
+
+    For the background process alone.
+    Raises: OSError: the demand store does not answer; what is due stays due.
+    """
+    keys = db.session.scalars(select(Adjustment.key).where(Adjustment.is_due).distinct()).all()
+    for key in keys:
+        rows = db.session.scalars(select(Adjustment).where(Adjustment.key == key)).all()
+        told = [(row.id, row.removed_at) for row in rows]
+        units = {date.fromisoformat(row.date): row.adjusted for row in rows if row.removed_at is None}
+        db.session.rollback()
+        store.write_adjustments(RegionItem.from_key(key), units)
+        with writing():
+            for row_id, removed_at in told:
+                db.session.execute(update(Adjustment).values(is_due=False).where(
+                    Adjustment.id == row_id, Adjustment.removed_at.is_(None) if removed_at is None
+                    else Adjustment.removed_at.is_not(None)))
+            for row in rows_by_key([key]).values():
+                want_outlook(row)
+    db.session.rollback()
+    return bool(keys)
+
+
+def _named(key: str, at: date | str) -> str:
+    return f"{RegionItem.from_key(key)} on {at}"
+
+
+def _close(adjustment: Adjustment, by: str) -> None:
+    adjustment.removed_by, adjustment.removed_at, adjustment.is_due = by, now(), True

@@ -1,0 +1,58 @@
+"""Unusual periods in the past of a region-item: found by the background process, which reads the history anyway."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import select
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.series.outliers import usual_demand
+from webapp.db.database import db
+from webapp.db.stored_json import StoredJson
+from webapp.tables import Outlook, RegionItemRow
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A period of the history whose demand is unusual."""
+
+    date: date
+    sold: float
+    usual: float
+    """Units that would be usual there, by season, level and known drivers."""
+
+
+@dataclass(frozen=True)
+class Unusual(StoredJson):
+    """What is unusual in a history; the newest first."""
+
+    rows: list[Outlier]
+
+    @classmethod
+    def of(cls, history: pd.DataFrame, dataset: Dataset) -> "Unusual":
+        """Found in a history of schema Demand, up to the last known demand."""
+        found = usual_demand(history, dataset)
+        dates, sold = history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float)
+        return cls([Outlier(dates[place].item(), float(sold[place]), float(found.units[place]))
+                    for place in np.flatnonzero(found.is_outlier)[::-1]])
+
+
+def unusual_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset) -> Unusual:
+    """What is unusual in the history: as kept with the outlook, or looked for where that is not of this history."""
+    if not row.outlook_due and len(history):
+        kept = db.session.execute(select(Outlook.unusual).where(
+            Outlook.key == row.key, Outlook.origin == str(history["date"].iloc[-1].date()))).scalar_one_or_none()
+        if kept is not None:
+            return Unusual.from_json(kept)
+    return Unusual.of(history, dataset)
+
+
+def usual_at(text: str, history: pd.DataFrame, dataset: Dataset) -> float | None:
+    """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
+    if not text:
+        return None
+    is_there = history["date"].to_numpy().astype("datetime64[D]").astype(str) == text
+    units = usual_demand(history, dataset).units[is_there] if is_there.any() else np.array([np.nan])
+    return None if np.isnan(units[0]) else round(float(units[0]), 1)

@@ -1,0 +1,110 @@
+"""Outliers in the past of a region-item, and what planners put in their place."""
+
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+
+import pandas as pd
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp import page_words
+from webapp.access import actor, needs
+from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
+from webapp.adjustments.unusual import Outlier, unusual_of, usual_at
+from webapp.region_items.rows import rows_of
+from webapp.services import services
+from webapp.tables import Adjustment, RegionItemRow
+
+bp = Blueprint("adjustments", __name__, url_prefix="/adjustments")
+
+LARGEST_ID = 2**31
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """What is unusual in a region-item's past, and what was adjusted; the newest first."""
+
+    rows: list[Outlier]
+    """Those that are not adjusted."""
+    adjustments: list[Adjustment]
+    first: date | None = None
+    """Of the history that was looked at."""
+    last: date | None = None
+    usual: float | None = None
+    """Units that would be usual in the period that is to be adjusted; None where that cannot be said."""
+
+    @property
+    def open(self) -> list[Adjustment]:
+        """The adjustments that hold."""
+        return [one for one in self.adjustments if one.removed_at is None]
+
+    @property
+    def removed(self) -> list[Adjustment]:
+        """Those that were removed or replaced."""
+        return [one for one in self.adjustments if one.removed_at is not None]
+
+
+def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wanted: str = "") -> Outliers:
+    """The outliers and the adjustments of a region-item.
+
+    Args:
+        history: schema Demand, up to the last known demand.
+        wanted: the date to be adjusted, as typed.
+    """
+    made = adjustments_of(row.key)
+    if history.empty:
+        return Outliers([], made)
+    adjusted = {one.date for one in made if one.removed_at is None}
+    rows = [one for one in unusual_of(row, history, dataset).rows if str(one.date) not in adjusted]
+    shown = next((round(one.usual, 1) for one in rows if str(one.date) == wanted), None)
+    return Outliers(rows, made, history["date"].iloc[0].date(), history["date"].iloc[-1].date(),
+                    usual_at(wanted, history, dataset) if shown is None else shown)
+
+
+@bp.post("")
+@needs("planner")
+def make() -> ResponseReturnValue:
+    """Adjust the demand of one period; the history itself stays as it is."""
+    key, text = request.form.get("ri", ""), request.form.get("units", "").strip().replace(",", ".")
+    row = rows_of([key])[0]
+    try:
+        at = date.fromisoformat(request.form.get("date", "").strip())
+    except ValueError:
+        abort(422, f"Give a date as 2026-01-31, not {request.form.get('date', '')[:40]!r}.")
+    try:
+        units = float(text)
+    except ValueError:
+        abort(422, f"Give a number of units{f', not {text[:40]!r}' if text else ''}.")
+    if not isfinite(units):
+        abort(422, f"Give a number of units, not {text[:40]!r}.")
+    try:
+        history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+    except NotInStoreError:
+        abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
+    sold = history.loc[history["date"] == pd.Timestamp(at), "demand"]
+    try:
+        adjust(Wanted(row.key, at, units, " ".join(request.form.get("reason", "").split())),
+               float(sold.iloc[0]) if len(sold) else None, actor().email)
+    except AdjustmentError as error:
+        abort(422, str(error))
+    flash(f"Recorded for {page_words.period(at)}: {page_words.units(units)} {services().dataset.unit} in place of what "
+          "was sold. Forecasts use it in a moment, models from their next training on.", "success")
+    return redirect(_back(row.key), 303)
+
+
+@bp.post("/<int:adjustment_id>/remove")
+@needs("planner")
+def take_back(adjustment_id: int) -> ResponseReturnValue:
+    """Remove an adjustment; that it was made stays recorded."""
+    found = remove(adjustment_id, actor().email) if adjustment_id < LARGEST_ID else None
+    if found is None:
+        abort(404, "There is no such adjustment.")
+    flash(f"Removed: for {page_words.period(found.date)} what was sold counts again.", "success")
+    return redirect(_back(found.key), 303)
+
+
+def _back(key: str) -> str:
+    return url_for("forecasts.show", ri=key, _anchor="outliers")

@@ -1,0 +1,1 @@
+"""Settings that an administrator changes on a page."""

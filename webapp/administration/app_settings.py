@@ -1,0 +1,92 @@
+"""Settings that administrators change while the app runs: typed, with their meaning, recorded when changed."""
+
+from typing import Annotated, Any, Literal, cast
+
+from flask import g
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from webapp.access import actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.tables import Setting
+
+SSO_ROLES: dict[str, str] = {"none": "nobody comes in that an administrator has not added", "viewer": "viewer",
+                             "planner": "planner"}
+
+
+def _plain(text: str) -> str:
+    text = text.replace("\r\n", "\n").strip()
+    if any(not (letter.isprintable() or letter == "\n") for letter in text):
+        raise ValueError("it may hold no control characters")
+    return text
+
+
+class AppSettings(BaseModel):
+    """All of them; a default holds until an administrator says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    announcement: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = Field(
+        "", title="Announcement", description="Shown at the top of every page, as plain text; empty for none.")
+    session_hours: Annotated[int, Field(ge=1, le=2160)] = Field(
+        720, title="Hours until a session ends",
+        description="After so many hours people sign in again, at most 2160 (90 days); sessions that are older end at "
+                    "once.")
+    token_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        0, title="Longest life of API tokens, in days",
+        description="No token opens anything longer than so many days after it was made, those made before included; 0 "
+                    "for no limit.")
+    sso_role: Literal["none", "viewer", "planner"] = Field(
+        "none", title="Role of people who come by single sign-on for the first time",
+        description="They are added with this role, or turned away.")
+    password_sign_in: bool = Field(
+        True, title="People may sign in with a password",
+        description="Without it, where single sign-on is set up, only administrators may. Sessions that have begun go "
+                    "on.")
+
+
+LONGEST_SESSION_HOURS = 2160
+
+
+def app_settings() -> AppSettings:
+    """As they are now; read once in a request."""
+    if "app_settings" not in g:
+        rows = db.session.execute(select(Setting.name, Setting.value))
+        g.app_settings = AppSettings(**{name: value for name, value in rows if name in AppSettings.model_fields})
+    return cast(AppSettings, g.app_settings)
+
+
+def change_settings(wanted: AppSettings) -> list[str]:
+    """Keep what differs from what is; each change recorded. The titles of what was changed."""
+    changed = []
+    with writing():
+        g.pop("app_settings", None)
+        was = app_settings()
+        for name, field in AppSettings.model_fields.items():
+            before, after = getattr(was, name), getattr(wanted, name)
+            if before != after:
+                _keep(name, after)
+                record("setting changed", "setting", field.title or name, before={"value": before},
+                       after={"value": after})
+                changed.append(field.title or name)
+    g.pop("app_settings", None)
+    return changed
+
+
+def _keep(name: str, value: Any) -> None:
+    row = db.session.get(Setting, name)
+    if row is None:
+        row = Setting(name=name)
+        db.session.add(row)
+    row.value, row.changed_by, row.changed_at = value, actor().email, now()
+
+
+def changes() -> dict[str, Setting]:
+    """Who changed which setting, and when; only those that were ever changed."""
+    return {row.name: row for row in db.session.scalars(select(Setting))}
+
+
+def announcement() -> str:
+    """For templates: what every page says at its top."""
+    return app_settings().announcement

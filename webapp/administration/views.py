@@ -1,0 +1,50 @@
+"""The administrators' page of settings."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from webapp.access import needs
+from webapp.administration.app_settings import SSO_ROLES, AppSettings, app_settings, change_settings, changes
+
+bp = Blueprint("app_settings", __name__, url_prefix="/admin/settings")
+
+
+@bp.get("")
+@needs("admin")
+def show() -> ResponseReturnValue:
+    """What can be set, and who set it last."""
+    return _page(app_settings().model_dump(), {})
+
+
+@bp.post("")
+@needs("admin")
+def change() -> ResponseReturnValue:
+    """Keep what was changed; all of it, or nothing when a value cannot be."""
+    wanted = {name: request.form.get(name, "") for name in AppSettings.model_fields}
+    try:
+        changed = change_settings(AppSettings(**{**wanted, "password_sign_in": bool(wanted["password_sign_in"])}))  # type: ignore[arg-type]  # parsed there
+    except ValidationError as error:
+        return _page(wanted, {str(each["loc"][0]): _words(each) for each in error.errors()}, 422)
+    flash(f"Changed: {', '.join(changed)}." if changed else "Nothing was changed.", "success" if changed else "info")
+    return redirect(url_for("app_settings.show"), 303)
+
+
+def _words(error: ErrorDetails) -> str:
+    """What is wrong with a value, and what would be right."""
+    limits = error.get("ctx", {})
+    if error["type"] in ("int_parsing", "int_from_float"):
+        return "Write a whole number."
+    if error["type"] == "greater_than_equal":
+        return f"Write a whole number of at least {limits['ge']:,}."
+    if error["type"] == "less_than_equal":
+        return f"Write a whole number of at most {limits['le']:,}."
+    return str(error["msg"])
+
+
+def _page(values: Mapping[str, object], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
+    return render_template("users/settings.html", values=values, errors=errors, fields=AppSettings.model_fields,
+                           changes=changes(), SSO_ROLES=SSO_ROLES), status

@@ -1,0 +1,112 @@
+"""The audit log as it is read: newest first, filtered by who, what, about what, and when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from json import dumps
+from typing import Any
+
+from flask import abort
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+from werkzeug.datastructures import MultiDict
+
+from webapp.audit.record import KINDS
+from webapp.db.database import db
+from webapp.pages.files import Cell
+from webapp.pages.listing import Kind, Query, View, parse_view
+from webapp.tables import AuditEntry
+
+COLUMNS = ("At (UTC)", "Who", "By way of", "Address", "What was done", "Kind", "Subject", "Before", "After", "Reason")
+"""Of a file."""
+MOST_TOLD = 10
+"""Of a list of facts that the page shows; files have all of it."""
+EARLIEST = date(2000, 1, 1)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What of a thing an entry tells of; None where there was nothing, or is nothing any more."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+def parse_filters(fields: MultiDict[str, str]) -> View:
+    """What a URL asks of the log: ``q`` in the subject, ``who``, ``kind``, ``act``, ``from`` and ``to`` (days in UTC).
+
+    An error page when it names what there is not.
+    """
+    kind = Kind(columns={"at": AuditEntry.id.expression}, sort="at", descending=True, filters={
+        "who": _values(AuditEntry.by), "kind": tuple(KINDS), "act": _values(AuditEntry.act)})
+    view = parse_view(kind, fields)
+    days = {name: fields.get(name, "").strip() for name in ("from", "to")}
+    for name, text in days.items():
+        if text and _day(text) is None:
+            abort(422, f"{name} {text[:40]!r} is no day; one looks like 2026-01-31.")
+    return replace(view, filters={**view.filters, **days})
+
+
+def entries(view: View) -> Query:
+    """The entries that match, in order."""
+    query, filters = select(AuditEntry), view.filters
+    for column, name in ((AuditEntry.by, "who"), (AuditEntry.kind, "kind"), (AuditEntry.act, "act")):
+        if filters[name]:
+            query = query.where(column == filters[name])
+    if view.search:  # as written, and in any case where the database knows of the letters
+        query = query.where(or_(AuditEntry.subject.contains(view.search, autoescape=True),
+                                func.lower(AuditEntry.subject).contains(view.search.lower(), autoescape=True)))
+    if first := _day(filters["from"]):
+        query = query.where(AuditEntry.at >= _midnight(first))
+    if last := _day(filters["to"]):
+        query = query.where(AuditEntry.at < _midnight(last) + timedelta(days=1))
+    return query.order_by(AuditEntry.id.desc() if view.descending else AuditEntry.id.asc())
+
+
+def changes_of(entry: AuditEntry) -> list[Fact]:
+    """What is another after than before; all that is told where something is new or gone."""
+    before, after = entry.before or {}, entry.after or {}
+    return [Fact(name, _words(before, name), _words(after, name)) for name in dict.fromkeys([*before, *after])
+            if name not in before or name not in after or before[name] != after[name]]
+
+
+def cells_of(entry: AuditEntry) -> Sequence[Cell]:
+    """The row of a file, in the order of ``COLUMNS``."""
+    return (entry.at, entry.by, entry.via, entry.address, entry.act, KINDS.get(entry.kind, entry.kind),  # type: ignore[call-overload]
+            entry.subject, _json(entry.before), _json(entry.after), entry.reason)
+
+
+def _words(facts: Mapping[str, Any], name: str) -> str | None:
+    return _told(facts[name]) if name in facts else None
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        more = [f"and {len(value) - MOST_TOLD} more"] if len(value) > MOST_TOLD else []
+        return "; ".join([*map(_told, value[:MOST_TOLD]), *more]) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None or value == "" else str(value)
+
+
+def _json(facts: Mapping[str, Any] | None) -> str | None:
+    return None if facts is None else dumps(facts, ensure_ascii=False)
+
+
+def _values(column: InstrumentedAttribute[str]) -> list[str]:
+    return list(db.session.scalars(select(column).distinct().order_by(column)))
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if EARLIEST <= found < date.max else None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

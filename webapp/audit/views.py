@@ -1,0 +1,35 @@
+"""The audit log's page and files, for administrators."""
+
+from datetime import date
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from webapp.access import needs
+from webapp.audit.queries import COLUMNS, cells_of, changes_of, entries, parse_filters
+from webapp.audit.record import KINDS
+from webapp.db.database import db
+from webapp.pages.files import asked_format, file_of
+from webapp.pages.listing import find_page
+from webapp.services import services
+
+bp = Blueprint("audit", __name__, url_prefix="/admin/audit")
+
+AT_ONCE = 1000
+"""Entries read at a time for a file."""
+
+
+@bp.get("")
+@needs("admin", "The audit log is for administrators, since it tells who did what and from where. Ask one of them.")
+def show() -> ResponseReturnValue:
+    """Who changed what, newest first; all that matches as a file when the URL asks for one."""
+    view = parse_filters(request.args)
+    query = entries(view)
+    if form := asked_format(request.args):
+        found = db.session.scalars(query.execution_options(yield_per=AT_ONCE))
+        return file_of(form, f"{services().dataset.name}-audit-{date.today()}", COLUMNS, map(cells_of, found))
+    page = find_page(query, view)
+    is_narrowed = bool(view.search or any(view.filters.values()))
+    people, acts = ([(value, value) for value in view.kind.filters[name]] for name in ("who", "act"))
+    return render_template("audit/show.html", page=page, view=page.view, people=people, acts=acts, KINDS=KINDS,
+                           changes_of=changes_of, is_narrowed=is_narrowed)

@@ -1,0 +1,168 @@
+"""The journal and the catalogue become rows: what the pages know of the pipeline's work."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.journal import Entry, Journal
+from webapp.data_quality.loads import note_loads
+from webapp.db.database import db, writing
+from webapp.models.versions import note_versions
+from webapp.region_items.best_model import note_candidate
+from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
+from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
+from webapp.retrains.requests import settle
+from webapp.stored_forecasts.facts import note_monitored
+from webapp.tables import JournalFile, RegionItemRow, RetrainItem, Watermark
+
+log = logging.getLogger(__name__)
+
+FILES_AT_ONCE = 200
+STATE_OF_STEP = {"started": "training", "validated": "training", "trained": "judging", "promoted": "promoted",
+                 "kept": "kept", "quarantined": "quarantined", "failed": "failed"}
+RANK = {"queued": 0, "training": 1, "judging": 2}
+"""Order of the open states; every other state is final."""
+
+
+def read_journal(journal: Journal) -> int:
+    """Read what is new in the journal; the number of files read.
+
+    Rows and the note of what was read are committed together, so a crash anywhere repeats or loses nothing.
+    """
+    done = 0
+    mark = db.session.get(Watermark, "journal")
+    last = mark.value if mark else ""
+    already = frozenset(db.session.scalars(select(JournalFile.name)))
+    db.session.rollback()
+    names = journal.files_after(last, already)
+    for start in range(0, len(names), FILES_AT_ONCE):
+        part = names[start:start + FILES_AT_ONCE]
+        entries = [entry for name in part for entry in _entries(journal, name)]
+        with writing():
+            take_up(entries)
+            db.session.add_all([JournalFile(name=name) for name in part])
+            last = max(last, *part)
+            set_watermark("journal", last)
+            still_looked_at = journal_overlap(journal, last)
+            db.session.flush()
+            db.session.execute(delete(JournalFile).where(JournalFile.name < still_looked_at))
+        done += len(part)
+    return done
+
+
+def journal_overlap(journal: Journal, last: str) -> str:
+    """The oldest name that a later look may list again."""
+    return min(journal.files_after(last), default=last)
+
+
+def _entries(journal: Journal, name: str) -> list[Entry]:
+    try:
+        return list(journal.read(name))
+    except (ValueError, TypeError, KeyError) as error:
+        log.error("journal file %s cannot be read and is left out: %s", name, error)
+        return []
+
+
+def take_up(entries: Sequence[Entry]) -> None:
+    """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
+    rows = rows_by_key(list(dict.fromkeys(entry.region_item.key for entry in entries)))
+    for entry in entries:
+        if entry.region_item.key not in rows:
+            rows[entry.region_item.key] = new_row(entry.region_item)
+        _apply_to_row(rows[entry.region_item.key], entry)
+    note_versions(entries)
+    retrains = retrains_of(entries)
+    items = items_of(retrains, entries)
+    for entry in entries:
+        retrain = retrains.get(request_of(entry))
+        item = items.get((retrain.id, entry.region_item.key)) if retrain else None
+        if retrain is not None and item is not None:
+            follow_run(retrain, entry)
+            _apply_to_item(item, entry)
+    note_loads(entries, rows)
+    for retrain in retrains.values():
+        settle(retrain)
+
+
+def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
+    if entry.step == "monitored":
+        note_monitored(row, entry.numbers)
+        return
+    if entry.at < row.step_at:
+        return
+    row.step, row.step_at, row.step_reason = entry.step, entry.at, entry.reason
+    numbers = entry.numbers
+    if entry.step == "validated":
+        row.quarantine_reason = ""
+        last_date = str(numbers["last_date"])[:10] if numbers.get("last_date") else row.last_date
+        if last_date and last_date > (row.last_date or ""):
+            row.demand_at = datetime.fromisoformat(entry.at)
+        row.last_date = last_date
+    if entry.step == "quarantined":
+        row.quarantine_reason = entry.reason or "its new demand was refused"
+    if entry.step in ("validated", "kept"):
+        want_outlook(row)
+    if entry.step == "trained":
+        note_candidate(row, numbers)
+    if entry.step in ("promoted", "kept", "failed"):
+        row.reason = entry.reason
+        if row.production_version is None:
+            row.wape_seasonal_naive = numbers.get("wape_seasonal_naive", row.wape_seasonal_naive)
+        row.decision = {"promoted": "promote", "kept": "keep"}.get(entry.step, row.decision)
+    row.activity = {"training": "training", "judging": "judging"}.get(STATE_OF_STEP[entry.step], "")
+    row.activity_run = entry.run_id if row.activity else ""
+    refresh_status(row)
+
+
+def _apply_to_item(item: RetrainItem, entry: Entry) -> None:
+    state = STATE_OF_STEP.get(entry.step)
+    if state is None:
+        return
+    if state in RANK:
+        if item.is_final or RANK[state] < RANK[item.state] or entry.at < item.at:
+            return
+    elif item.is_final and not item.closed_by_us and entry.at <= item.at:
+        return
+    at = datetime.fromisoformat(entry.at)
+    item.state, item.at, item.run_id = state, entry.at, entry.run_id
+    item.reason, item.closed_by_us = entry.reason, False
+    item.numbers = {**item.numbers, **{name: value for name, value in entry.numbers.items() if value == value}}
+    # a NaN is left out: databases take no JSON with one
+    item.started_at = item.started_at or at
+    version = entry.numbers.get("version")
+    item.version = int(version) if version is not None else item.version
+    if state not in RANK:
+        item.open_slot, item.finished_at = None, at
+
+
+def read_catalogue(store: DemandStore) -> None:
+    """Let the rows follow the store's catalogue."""
+    catalogue = store.read_catalogue()
+    places = {region_item.key: place for place, region_item in enumerate(catalogue)}
+    known = {key: (place, listed) for key, place, listed in db.session.execute(
+        select(RegionItemRow.key, RegionItemRow.position, RegionItemRow.in_catalogue))}
+    db.session.rollback()
+    if {key: place for key, (place, listed) in known.items() if listed} == places:
+        return
+    with writing():
+        rows = {row.key: row for row in db.session.scalars(select(RegionItemRow))}
+        for row in rows.values():
+            row.groups_due += row.in_catalogue != (row.key in places)
+            row.in_catalogue = row.key in places
+        for region_item in catalogue:
+            row = rows.get(region_item.key) or new_row(region_item)
+            row.position, row.in_catalogue = places[region_item.key], True
+
+
+def set_watermark(name: str, value: str) -> None:
+    """Note how far something was read; part of the caller's transaction."""
+    mark = db.session.get(Watermark, name)
+    if mark is None:
+        db.session.add(Watermark(name=name, value=value))
+    else:
+        mark.value = value
+
+

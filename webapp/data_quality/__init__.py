@@ -1,0 +1,1 @@
+"""The state of the data: rejected rows, loads, freshness, drift, uploads."""

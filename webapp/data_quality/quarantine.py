@@ -1,0 +1,115 @@
+"""What the validation refused: by rule, by region-item, by load, and the rows themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from sqlalchemy import Float, cast, func, or_, select
+
+from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from webapp.db.database import db
+from webapp.pages.listing import Kind, Query, View, containing, in_order
+from webapp.tables import DemandLoad, LoadRun, RefusedRule, RegionItemRow
+
+REGION_ITEMS = Kind(
+    columns={
+        "region_item": RegionItemRow.position.expression,
+        "refused": RegionItemRow.quarantined_rows.expression,
+        "share": cast(RegionItemRow.quarantined_rows, Float) / func.nullif(RegionItemRow.rows_read, 0),
+        "load": RegionItemRow.loaded_at.expression,
+        "last_date": RegionItemRow.last_date.expression,
+    },
+    sort="refused", descending=True, filters={"rule": tuple(RULES), "kept": ("yes",)})
+LOADS = Kind(
+    columns={"at": LoadRun.last_at.expression, "region_items": LoadRun.region_items.expression,
+             "kept": LoadRun.kept.expression, "refused": LoadRun.refused_rows.expression},
+    sort="at", descending=True, filters={"refused": ("yes",)})
+LOAD = Kind(
+    columns={"region_item": RegionItemRow.position.expression, "refused": DemandLoad.refused_rows.expression,
+             "at": DemandLoad.at.expression},
+    sort="refused", descending=True, filters={"refused": ("yes",), "kept": ("yes",)})
+ROWS = Kind(columns={"row": RegionItemRow.position.expression}, sort="row", filters={"rule": tuple(RULES)})
+"""Rows come in the source's order only."""
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """What one rule refused in the newest load of every region-item."""
+
+    rule: str
+    words: str
+    values: int
+    region_items: int
+
+
+def by_rule() -> list[RuleCount]:
+    """Every rule, those that refused most first."""
+    counts = {rule: (values, region_items) for rule, values, region_items in db.session.execute(
+        select(RefusedRule.rule, func.sum(RefusedRule.values), func.count())
+        .join(RegionItemRow, RegionItemRow.key == RefusedRule.key).where(RegionItemRow.in_catalogue)
+        .group_by(RefusedRule.rule))}
+    found = [RuleCount(rule, words, *counts.get(rule, (0, 0))) for rule, words in RULES.items()]
+    return sorted(found, key=lambda one: (-one.values, one.words))
+
+
+def refused_counts() -> dict[str, int]:
+    """``rows`` refused in the newest loads, ``region_items`` they are of, and how many of all are ``kept`` as they
+    were; ``loads`` counts the runs that are known."""
+    known = select(func.sum(RegionItemRow.quarantined_rows), func.count().filter(RegionItemRow.quarantined_rows > 0),
+                   func.count().filter(RegionItemRow.quarantine_reason != "")).where(RegionItemRow.in_catalogue)
+    rows, region_items, kept = db.session.execute(known).one()
+    loads = db.session.scalar(select(func.count()).select_from(LoadRun)) or 0
+    return {"rows": rows or 0, "region_items": region_items, "kept": kept, "loads": loads}
+
+
+def region_items(view: View) -> Query:
+    """The region-items of which something was refused in the newest load."""
+    query = select(RegionItemRow).where(RegionItemRow.in_catalogue, or_(
+        RegionItemRow.quarantined_rows > 0, RegionItemRow.quarantine_reason != ""))
+    if view.filters["rule"]:
+        query = query.where(RegionItemRow.key.in_(
+            select(RefusedRule.key).where(RefusedRule.rule == view.filters["rule"])))
+    if view.filters["kept"]:
+        query = query.where(RegionItemRow.quarantine_reason != "")
+    return in_order(containing(query, view.search), view, RegionItemRow.position.expression)
+
+
+def loads(view: View) -> Query:
+    """The runs that took demand in."""
+    query = select(LoadRun)
+    if view.filters["refused"]:
+        query = query.where(or_(LoadRun.refused_rows > 0, LoadRun.kept > 0))
+    return in_order(query, view, LoadRun.run_id.expression)
+
+
+def load_of(run_id: str, view: View) -> Query:
+    """The region-items of one run: the load and the row of each."""
+    query = select(DemandLoad, RegionItemRow).join(
+        RegionItemRow, RegionItemRow.key == DemandLoad.key).where(DemandLoad.run_id == run_id)
+    if view.filters["refused"]:
+        query = query.where(DemandLoad.refused_rows > 0)
+    if view.filters["kept"]:
+        query = query.where(DemandLoad.outcome == "quarantined")
+    return in_order(containing(query, view.search), view, RegionItemRow.position.expression)
+
+
+def refused_rows(store: DemandStore, region_item: RegionItem, rule: str) -> pd.DataFrame:
+    """The refused rows of a region-item's newest load: columns ``quarantine.COLUMNS``, in the source's order.
+
+    Args:
+        rule: those that it refused; all when empty.
+    Raises: OSError: the demand store does not answer.
+    """
+    try:
+        found = store.read("quarantine", region_item)
+    except NotInStoreError:
+        return pd.DataFrame(columns=["row", "date", "column", "value", "rule", "message"])
+    return found[found["rule"] == rule] if rule else found
+
+
+def rules_in_words(refused: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Counts by rule in words, the largest first; a rule that is not known any more by its name."""
+    return [(RULES.get(rule, rule), count) for rule, count in
+            sorted(refused.items(), key=lambda pair: (-pair[1], pair[0]))]

@@ -1,0 +1,189 @@
+"""Data quality: what was refused and why, what drifted, how fresh each region-item's demand is."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+
+from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
+from webapp.access import needs
+from webapp.dagster_client import DagsterClient, Sent
+from webapp.data_quality import drift, freshness, quarantine
+from webapp.data_quality.loads import LOADS_KEPT, RUNS_KEPT
+from webapp.db.database import db
+from webapp.http.errors import error_page
+from webapp.pages.files import Cell, asked_format, file_of
+from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view
+from webapp.region_items.rows import rows_of
+from webapp.services import services
+from webapp.systems.state import WORDS
+from webapp.tables import DRIFT_TOLD, DemandLoad, LoadRun, RegionItemRow
+
+bp = Blueprint("data_quality", __name__, url_prefix="/data")
+
+
+@bp.errorhandler(OSError)
+def _store_down(_error: OSError) -> ResponseReturnValue:
+    title, consequence = WORDS["store"]
+    return error_page(503, f"{title} does not answer, so this page cannot be made. {consequence} The other pages of "
+                           "Data work; try again in a moment.")
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    """What was refused by rule, and how the rest stands in a few numbers."""
+    rules = quarantine.by_rule()
+    if form := asked_format(request.args):
+        return file_of(form, _name("rules"), ("Rule", "In words", "Values refused", "Region-items"),
+                       [(one.rule, one.words, one.values, one.region_items) for one in rules])
+    dataset = services().dataset
+    return render_template(
+        "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
+        drifted=drift.drift_counts(dataset.retraining.drift), fresh=freshness.counts(dataset, date.today()),
+        states=freshness.STATES)
+
+
+@bp.get("/region-items")
+@needs("viewer")
+def region_items() -> ResponseReturnValue:
+    """The region-items of which something was refused."""
+    def cells(row: RegionItemRow) -> Sequence[Cell]:
+        by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(row.quarantined))
+        return (row.region, row.item, row.quarantined_rows, row.rows_read, by_rule, row.loaded_at,
+                _day(row.last_date), row.quarantine_reason)
+
+    return _list(quarantine.REGION_ITEMS, quarantine.region_items, "region_items", cells, (
+        "Region", "Item", "Rows refused", "Rows read", "Values refused by rule", "Newest load (UTC)", "Last demand",
+        "Why its last good demand is kept"), rules=RULES)
+
+
+@bp.get("/loads")
+@needs("viewer")
+def loads() -> ResponseReturnValue:
+    """The runs of the pipeline that took demand in."""
+    def cells(run: LoadRun) -> Sequence[Cell]:
+        by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(run.refused))
+        return (run.run_id, run.first_at, run.last_at, run.region_items, run.kept, run.rows_read, run.refused_rows,
+                by_rule)
+
+    return _list(quarantine.LOADS, quarantine.loads, "loads", cells, (
+        "Run", "First (UTC)", "Last (UTC)", "Region-items", "Last good demand kept", "Rows read", "Rows refused",
+        "Values refused by rule"), loads_kept=LOADS_KEPT, runs_kept=RUNS_KEPT)
+
+
+@bp.get("/loads/<run_id>")
+@needs("viewer")
+def load(run_id: str) -> ResponseReturnValue:
+    """The region-items of one run."""
+    run = db.session.get(LoadRun, run_id)
+    if run is None:
+        abort(404, f"There is no load {run_id[:64]!r}. The newest {RUNS_KEPT} are kept; Data lists them under Loads.")
+
+    def cells(found: tuple[DemandLoad, RegionItemRow]) -> Sequence[Cell]:
+        one, row = found
+        by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(one.refused))
+        return (row.region, row.item, one.at, one.outcome, one.rows_read, one.refused_rows, by_rule, one.reason,
+                _day(one.last_date))
+
+    link = DagsterClient(services().settings.dagster_url).link(Sent("run", run_id)) if len(run_id) > 10 else None
+    return _list(quarantine.LOAD, lambda view: quarantine.load_of(run_id, view), "load", cells, (
+        "Region", "Item", "At (UTC)", "Outcome", "Rows read", "Rows refused", "Values refused by rule", "Reason",
+        "Last demand"), run=run, link=link, loads_kept=LOADS_KEPT)
+
+
+@bp.get("/quarantine", endpoint="quarantine")
+@needs("viewer")
+def show_quarantine() -> ResponseReturnValue:
+    """The refused rows of one region-item's newest load."""
+    row = _region_item()
+    view = parse_view(quarantine.ROWS, request.args)
+    found = quarantine.refused_rows(services().store, row.region_item, view.filters["rule"])
+    if form := asked_format(request.args):
+        return file_of(form, _name(f"quarantine-{row.region_item}"), COLUMNS, found[list(COLUMNS)].itertuples(
+            index=False))
+    return render_template("data_quality/quarantine.html", row=row, page=_page_of(found.to_dict("records"), view),
+                           rules=RULES)
+
+
+@bp.get("/drift")
+@needs("viewer")
+def drifts() -> ResponseReturnValue:
+    """The region-items by how far demand or drivers drifted since the training."""
+    over = services().dataset.retraining.drift
+    return _list(drift.DRIFT, lambda view: drift.monitored(view, over), "drifts", lambda row: (
+        row.region, row.item, row.drift, row.drifted, _day(row.last_date)), (
+        "Region", "Item", "Largest population stability index", "What drifted most", "Last demand"),
+        over=over, little=drift.LITTLE, large=DRIFT_TOLD, counts=drift.drift_counts(over))
+
+
+@bp.get("/drift/region-item")
+@needs("viewer")
+def drifted() -> ResponseReturnValue:
+    """Old and new distributions of one region-item."""
+    row = _region_item()
+    found, why_not = drift.measured(services(), row)
+    columns = drift.distributions(services(), found) if found else []
+    if form := asked_format(request.args):
+        return file_of(form, _name(f"drift-{row.region_item}"), (
+            "Of", "Population stability index", "Values", "Share in the training's last year", "Share since"),
+            [(column.name, column.index, one.words, one.before, one.after) for column in columns
+             for one in column.bins])
+    return render_template("data_quality/drifted.html", row=row, drift=found, why_not=why_not, columns=columns,
+                           over=services().dataset.retraining.drift, little=drift.LITTLE, large=DRIFT_TOLD)
+
+
+@bp.get("/freshness")
+@needs("viewer")
+def fresh() -> ResponseReturnValue:
+    """How far each region-item's known demand lies behind today, those that are furthest behind first."""
+    dataset, today = services().dataset, date.today()
+
+    def behind(row: RegionItemRow) -> int | None:
+        last = _day(row.last_date)
+        return None if last is None else freshness.periods_behind(dataset, last, today)
+
+    def state(row: RegionItemRow) -> freshness.State:
+        return freshness.state_of(dataset, _day(row.last_date), today)
+
+    return _list(freshness.FRESHNESS, lambda view: freshness.region_items(dataset, view, today), "fresh", lambda row: (
+        row.region, row.item, _day(row.last_date), behind(row), freshness.STATES[state(row)], row.loaded_at), (
+        "Region", "Item", "Last demand", "Periods behind today", "State", "Newest load (UTC)"),
+        behind=behind, state=state, states=freshness.STATES, counts=freshness.counts(dataset, today))
+
+
+def _list(kind: Kind, query: Callable[[View], Query], endpoint: str, cells: Callable[[Any], Sequence[Cell]],
+          columns: Sequence[str], **more: Any) -> ResponseReturnValue:
+    """A list as its page, or all that matches as a file when the URL asks for one."""
+    view = parse_view(kind, request.args)
+    if form := asked_format(request.args):
+        found = db.session.execute(query(view)).all()
+        rows: Iterable[Any] = (row[0] if len(row) == 1 else row for row in found)
+        return file_of(form, _name(endpoint.replace("_", "-")), columns, (cells(row) for row in rows))
+    page = find_page(query(view), view)
+    return render_template(f"data_quality/{endpoint}.html", page=page, view=page.view,
+                           rules_in_words=quarantine.rules_in_words, **more)
+
+
+def _page_of(rows: Sequence[Mapping[Hashable, Any]], view: View) -> Page:
+    """A page of rows that are all at hand."""
+    pages = max(1, -(-len(rows) // view.size))
+    number = min(view.page, pages)
+    return Page(rows[(number - 1) * view.size:number * view.size], len(rows), view.at_page(number), pages)
+
+
+def _region_item() -> RegionItemRow:
+    key = request.args.get("ri", "")
+    if not key:
+        abort(422, "No region-item is named: the URL needs ri=region|item. The lists of Data lead here.")
+    return rows_of([key])[0]
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _name(what: str) -> str:
+    return f"{services().dataset.name}-{what}-{date.today()}"

@@ -1,0 +1,1 @@
+"""The app's database: the session, and types of columns."""

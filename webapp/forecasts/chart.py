@@ -1,0 +1,74 @@
+"""What the chart of a forecast draws: columns of equal length over one line of dates, as JSON types."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from math import isnan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.series.gapped import Floats
+from webapp.serving.answer import Period
+from webapp.serving.history import Backtest, Past
+
+Column = list[float | None]
+
+
+def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float,
+             backtest: Backtest | None = None, outliers: Sequence[date] = ()) -> dict[str, Any]:
+    """The chart of a forecast with its past.
+
+    Args:
+        backtest: what was forecast of past windows.
+        outliers: dates of the history to mark.
+    Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
+        ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
+        for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
+        ``adjusted``: pairs of place and units. With overrides ``plan`` and its bounds include them, ``model`` is the
+        forecast without them, and ``overridden`` the places of their dates.
+    """
+    known, ahead = _days(past.history["date"].to_numpy()), [period.date for period in periods]
+    days = sorted({*known, *ahead})
+    place = {at: number for number, at in enumerate(days)}
+
+    def column(dates: Sequence[date], values: Floats) -> Column:
+        found: Column = [None] * len(days)
+        for at, value in zip(dates, values.tolist(), strict=True):
+            if at in place and not isnan(value):
+                found[place[at]] = round(value, 2)
+        return found
+
+    def of(name: str) -> Column:
+        return column(ahead, np.array([getattr(period, name) for period in periods], dtype=np.float64))
+
+    has_final = any(period.final is not None for period in periods)
+    names = ("final", "final_lower", "final_upper") if has_final else ("plan", "lower", "upper")
+    drawn: dict[str, Any] = {
+        "coverage": round(100 * coverage), "dates": [str(at) for at in days],
+        "demand": column(known, past.history["demand"].to_numpy(dtype=np.float64)), "plan": of(names[0]),
+        "lower": of(names[1]), "upper": of(names[2]),
+        "last_year": column(ahead, past.last_year(pd.DatetimeIndex(ahead), dataset)),
+        "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in marked if at in place]}
+                  for name, marked in past.marks.items() if marked],
+        "outliers": [place[at] for at in outliers if at in place],
+        "adjusted": _adjusted(past.adjusted, place)}
+    if backtest is not None:
+        drawn["backtest"] = column(_days(backtest.units.index.to_numpy()),
+                                   backtest.units.to_numpy(dtype=np.float64))
+    if has_final:
+        drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
+    if any(period.scenario is not None for period in periods):
+        drawn |= {name: of(name) for name in ("scenario", "scenario_lower", "scenario_upper")}
+    return drawn
+
+
+def _adjusted(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
+    return [(place[at], round(units[at], 2)) for at in sorted(units) if at in place]
+
+
+def _days(dates: Dates) -> list[date]:
+    found: list[date] = dates.astype("datetime64[D]").tolist()
+    return found

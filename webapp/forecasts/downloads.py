@@ -1,0 +1,213 @@
+"""What the forecast page shows, as files: CSV of one table, Excel of all."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response, abort, request, url_for
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.forecast.totals import Part
+from webapp.access import needs
+from webapp.db.database import now
+from webapp.forecasts.period_table import PeriodTable, table_of
+from webapp.forecasts.question import Question, parse_question
+from webapp.forecasts.views import answer_to
+from webapp.overrides.applied import Overridden, overridden, words_of
+from webapp.page_words import plural, version_words
+from webapp.pages.files import Cell, Sheet, asked_format, book_of, file_of
+from webapp.region_items.rows import rows_by_key
+from webapp.scenarios.driver_changes import ScenarioForm
+from webapp.services import services
+from webapp.serving.answer import Answer
+from webapp.serving.history import Past
+from webapp.serving.line import mark_of
+from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
+
+bp = Blueprint("downloads", __name__, url_prefix="/forecasts/download")
+
+DECIMALS = 4
+TABLES = ("periods", "region-items")
+"""What a CSV file can hold."""
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> Response:
+    """The forecast of the URL as a file: Excel of everything, or CSV by period or by region-item and period."""
+    question, form, of = parse_question(request.args), asked_format(request.args), request.args.get("of", TABLES[0])
+    if form is None or of not in TABLES:
+        abort(422, f"Say what to download: format=xlsx, or format=csv with of={' or of='.join(TABLES)}.")
+    if not question.keys:
+        abort(422, "Choose at least one region-item first.")
+    found = _Found.of(question)
+    if found.is_empty:
+        abort(422, "There is no forecast to download yet.")
+    name = found.file_name()
+    if form == "xlsx":
+        return book_of(name, [found.by_period(), found.by_region_item(), found.about()])
+    sheet = found.by_period() if of == "periods" else found.by_region_item()
+    return file_of("csv", name if of == "periods" else f"{name}_by_region-item", sheet.columns, sheet.rows)
+
+
+class _Found:
+    """The forecast of a question with all that a file says of it."""
+
+    def __init__(self, question: Question, answer: Answer | GroupAnswer, form: ScenarioForm) -> None:
+        self.question, self.answer, self.form = question, answer, form
+        self.dataset: Dataset = services().dataset
+        self.included = None if self.is_empty or not question.overrides or (
+            isinstance(answer, Answer) and answer.has_scenario) else self._overridden()
+
+    @classmethod
+    def of(cls, question: Question) -> "_Found":
+        if question.is_large:
+            return cls(question, group_of(question.keys, services().dataset, question.horizon, question.coverage / 100),
+                       ScenarioForm([], [], ()))
+        _, answer, form, status = answer_to(question, request.args)
+        if status != 200:
+            abort(422, "The scenario of this address cannot be answered; open the page to see why.")
+        return cls(question, answer, form)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.answer.kept if isinstance(self.answer, GroupAnswer) else self.answer.lines)
+
+    @property
+    def dates(self) -> list[date]:
+        return [period.date for period in self.answer.periods]
+
+    def file_name(self) -> str:
+        selection = re.sub(r"\W+", "-", self.question.title, flags=re.UNICODE).strip("-")
+        whether = "with-overrides" if self.included else "without-overrides"
+        return f"forecast_{self.dataset.name}_{selection[:80]}_{self.dates[0]}_{self.dates[-1]}_{whether}"
+
+    def _overridden(self) -> Overridden:
+        return overridden(self._parts(), self.answer.periods, self.question.coverage / 100)
+
+    def _parts(self) -> dict[str, Part]:
+        """Key -> the model's forecast."""
+        if isinstance(self.answer, GroupAnswer):
+            return {key: kept.part for key, kept in self.answer.kept.items()}
+        return {line.row.key: line.plan.part for line in self.answer.lines}
+
+    def by_period(self) -> Sheet:
+        past: Past = self.answer.past
+        periods = self.included.periods if self.included else self.answer.periods
+        several = len(self._parts()) > 1
+        table = table_of(periods, past, self.dataset, self.question.coverage / 100,
+                         self.question.horizon if self.question.past else 0,
+                         override_words=lambda found: words_of(found, _plain, self.dataset.unit, several),
+                         all_bounds=True)
+        unit = self.dataset.unit
+        return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
+                                             for measure in table.measures)], _cells(table))
+
+    def by_region_item(self) -> Sheet:
+        unit, words = self.dataset.unit, f"{self.question.coverage} %"
+        columns = ["Region", "Item", "Date", f"Forecast, {unit}", f"{words} from, {unit}", f"{words} to, {unit}",
+                   "Forecast by"]
+        if isinstance(self.answer, Answer) and self.answer.has_scenario:
+            columns[6:6] = [f"Scenario, {unit}", f"Scenario {words} from, {unit}", f"Scenario {words} to, {unit}"]
+        if self.included:
+            columns += [f"Override, {unit}", "Override, %", f"With overrides, {unit}",
+                        f"With overrides {words} from, {unit}", f"With overrides {words} to, {unit}"]
+        return Sheet("By region-item and period", columns, self._each())
+
+    def _each(self) -> Iterator[Sequence[Cell]]:
+        coverage = self.question.coverage / 100
+        if isinstance(self.answer, GroupAnswer):
+            rows = rows_by_key(list(self.answer.kept))
+            for key, kept in self.answer.kept.items():
+                more = self._overrides_of(key)
+                for place, (at, *units) in enumerate(_units(kept.part, coverage)):
+                    yield rows[key].region, rows[key].item, at, *units, version_words(kept.served_by), *more[place]
+            return
+        for line in self.answer.lines:
+            changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
+            more = self._overrides_of(line.row.key)
+            for place, (at, *units) in enumerate(_units(line.plan.part, coverage)):
+                yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
+                       version_words(mark_of(line.plan)), *more[place])
+
+    def _overrides_of(self, key: str) -> list[Sequence[Cell]]:
+        """Of each period of a region-item, the cells of its override and of what that makes of the forecast."""
+        if self.included is None:
+            return [()] * len(self.dates)
+        held = {one.date: one for one in self.included.open.get(key, ())}
+        found: list[Sequence[Cell]] = []
+        for at, *units in _units(self.included.parts[key], self.question.coverage / 100):
+            one = held.get(str(at))
+            found.append((*(one.amount if one and one.way == way else None for way in ("value", "percent")), *units))
+        return found
+
+    def _about_overrides(self) -> list[tuple[str, Cell]]:
+        if self.included is None:
+            return [("Overrides", "not included; every forecast is the model's")]
+        return [("Overrides", f"{plural(self.included.count, 'override')} included in what is named With overrides; "
+                              "what is named Forecast is the model's"),
+                (f"Total with overrides, {self.dataset.unit}", self.included.total.forecast),
+                ("Total with overrides from", self.included.total.lower),
+                ("Total with overrides to", self.included.total.upper)]
+
+    def about(self) -> Sheet:
+        """What the file is: a row for each fact."""
+        question, answer = self.question, self.answer
+        query: dict[str, Any] = {**question.query(), **self.form.query()}
+        facts: list[tuple[str, Cell]] = [
+            ("Dataset", self.dataset.title), ("Selection", question.title), ("Region-items", len(question.keys)),
+            ("Made at (UTC)", now()), ("Link", url_for("forecasts.show", _external=True, **query)),
+            (f"Horizon, {_words(self.dataset)}", question.horizon), ("First date", self.dates[0]),
+            ("Last date", self.dates[-1]), ("Units", self.dataset.unit), ("Interval, %", question.coverage)]
+        if isinstance(answer, GroupAnswer):
+            facts += [("Without a forecast yet", answer.missing),
+                      (f"Total, {self.dataset.unit}", answer.total.forecast),
+                      ("Forecasts", "as each region-item was last forecast in the background")]
+            served = [version_words(kept.served_by) for kept in answer.kept.values()]
+        else:
+            facts += [("Known demand until", answer.known_until),
+                      (f"Total, {self.dataset.unit}", answer.plan_total.forecast),
+                      ("Total from", answer.plan_total.lower), ("Total to", answer.plan_total.upper)]
+            facts += [("Cannot be forecast", f"{row.region_item}: {reason}") for row, reason in answer.missing]
+            if answer.scenario_total:
+                facts += [("Scenario", f"{change.driver} {change.action} {change.value} from {change.first} to "
+                                       f"{change.last}") for change in self.form.changes]
+                facts += [(f"Scenario total, {self.dataset.unit}", answer.scenario_total.forecast),
+                          ("Scenario total from", answer.scenario_total.lower),
+                          ("Scenario total to", answer.scenario_total.upper)]
+            served = [version_words(mark_of(line.plan)) for line in answer.lines]
+        facts += self._about_overrides()
+        facts += [("Forecast by", f"{words}: {plural(served.count(words), 'region-item')}")
+                  for words in sorted(set(served))]
+        facts.append(("Totals", "The forecast of a sum is the sum of the forecasts; its interval comes from errors "
+                                "that came together in the past, so bounds do not add up."))
+        return Sheet("About", ["What", "Value"], facts)
+
+
+def _plain(value: float) -> str:
+    """A number as files have it."""
+    return f"{round(value, DECIMALS):.15g}"
+
+
+def _units(part: Part, coverage: float) -> Iterator[tuple[date, float, float, float]]:
+    lower, upper = part.interval(coverage)
+    for at, forecast, low, high in zip(part.dates, part.forecast, lower, upper, strict=True):
+        yield at.astype(object), round(float(forecast), DECIMALS), round(float(low), DECIMALS), round(
+            float(high), DECIMALS)
+
+
+def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
+    """A row for each date; of a driver what the forecast used."""
+    for place, at in enumerate(table.dates):
+        yield (at, *(_cell(measure.values[place], measure.kind) for measure in table.measures))
+
+
+def _cell(value: Any, kind: str) -> Cell:
+    if kind == "driver":
+        value = value[1] if value else None
+    return value if value is None or isinstance(value, str) else round(float(value), DECIMALS)
+
+
+def _words(dataset: Dataset) -> str:
+    return {"D": "days", "W": "weeks", "M": "months"}[dataset.frequency]

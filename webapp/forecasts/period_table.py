@@ -1,0 +1,121 @@
+"""The table under the chart: a row or a column for each period, on the page and in downloads alike."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.series.gapped import Floats
+from webapp.serving.answer import Period
+from webapp.serving.history import Past
+from webapp.tables import Override
+
+Kind = Literal["units", "bound", "signed", "driver"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of every period of the table."""
+
+    title: str
+    kind: Kind
+    values: list[Any]
+    """A number or None; of a driver the pair of what is planned and what the scenario makes of it, or None."""
+    driver_kind: str = ""
+
+    @cached_property
+    def decimals(self) -> int:
+        """Of a driver: as many as suit all its numbers."""
+        return driver_decimals(value for pair in self.values if pair for value in pair)
+
+
+@dataclass(frozen=True)
+class PeriodTable:
+    """Measures by period: first those of the history that are shown, then the forecast's."""
+
+    dates: list[date]
+    known: int
+    """How many of the dates are history."""
+    measures: list[Measure]
+
+
+def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float, back: int = 0,
+             stood: pd.Series | None = None,
+             override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found)),
+             all_bounds: bool = False) -> PeriodTable:
+    """The table of a forecast.
+
+    Args:
+        back: last periods of the history to begin with.
+        stood: units by date of past periods, as they were forecast when each began; None where nothing is known.
+        override_words: what overrides of one period do.
+        all_bounds: whether the model's interval stands beside that with overrides.
+    """
+    history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
+    dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
+    has_scenario = any(period.scenario is not None for period in periods)
+    words = f"{100 * coverage:.0f} %"
+
+    def ahead(name: str) -> list[Any]:
+        return [None] * len(history) + [getattr(period, name) for period in periods]
+
+    def known(values: Floats) -> list[Any]:
+        return [None if np.isnan(value) else value for value in values.tolist()]
+
+    measures = [Measure("Sold", "units", known(history["demand"].to_numpy(dtype=float)) + [None] * len(periods))] if (
+        back) else []
+    if back and stood is not None:
+        measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
+    bounds = [Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
+    measures.append(Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")))
+    if any(period.final is not None for period in periods):
+        measures += _overridden(periods, len(history), override_words, words, bounds if all_bounds else [])
+    else:
+        measures += bounds
+    if has_scenario:
+        difference = [None] * len(history) + [
+            None if period.scenario is None else period.scenario - period.plan for period in periods]
+        measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
+    if len(past.history):
+        measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
+    if all(period.drivers for period in periods):
+        before = _drivers_then(past, pd.DatetimeIndex(history["date"]), dataset)
+        measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
+                             before[driver.name] + [period.drivers[driver.name] for period in periods], driver.kind)
+                     for driver in dataset.drivers]
+    return PeriodTable([at.date() for at in dates], len(history), measures)
+
+
+def _overridden(periods: Sequence[Period], back: int, override_words: Callable[[Sequence[Override]], str], words: str,
+                bounds: list[Measure]) -> list[Measure]:
+    """The measures of a forecast with overrides.
+
+    Args:
+        bounds: of the model's interval, where it is shown too.
+    """
+    def ahead(name: str) -> list[Any]:
+        return [None] * back + [getattr(period, name) for period in periods]
+
+    said = [override_words(period.overrides) if period.overrides else "" for period in periods]
+    before = "With overrides " if bounds else ""
+    return [*bounds, Measure("Override", "driver", [None] * back + [(text, text) for text in said], "text"),
+            Measure("With overrides", "units", ahead("final")),
+            Measure(f"{before}{words} from", "bound", ahead("final_lower")),
+            Measure(f"{before}{words} to", "bound", ahead("final_upper"))]
+
+
+def _drivers_then(past: Past, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:
+    """Of one region-item, for each driver its values on past dates, as pairs like those of the forecast."""
+    own = next(iter(past.each.values())).set_index("date").reindex(dates)
+    return {name: [(value, value) for value in own[name]] for name in dataset.driver_names}
+
+
+def driver_decimals(values: Iterable[Any]) -> int:
+    """Decimals that suit a column of a driver's numbers: as many as the longest of them has."""
+    return max((len(f"{value:g}".partition(".")[2]) for value in values
+                if isinstance(value, int | float) and "e" not in f"{value:g}"), default=0)

@@ -1,0 +1,260 @@
+"""The forecast page: a selection, its horizon, a scenario; the URL says it all."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from demand_assets.forecasting.whatif.scenario import ScenarioError
+from webapp.access import needs
+from webapp.accuracy.by_lead import MOST_SEEN, seen_accuracy
+from webapp.adjustments.adjustments import told_count
+from webapp.adjustments.views import Outliers, outliers_of
+from webapp.forecasts.chart import chart_of
+from webapp.forecasts.period_table import table_of
+from webapp.forecasts.question import MOST_REGION_ITEMS, PAGE_SIZE, Question, named, parse_question
+from webapp.overrides.applied import overridden
+from webapp.overrides.form import OverrideForm
+from webapp.overview.views import parse_view, selected_keys
+from webapp.page_words import override_words
+from webapp.region_items.best_model import table_of as evidence_of
+from webapp.region_items.groups import find_groups
+from webapp.region_items.pages import find_page
+from webapp.region_items.query import View
+from webapp.region_items.rows import open_retrains
+from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
+from webapp.scenarios.request import AskedChange
+from webapp.services import services
+from webapp.serving.answer import Answer, plan_of, under
+from webapp.serving.explanation import explain
+from webapp.serving.history import backtest_of
+from webapp.serving.line import analogues_of
+from webapp.stored_forecasts.group_answer import group_of
+from webapp.stored_forecasts.group_page import last_year_of
+from webapp.tables import PooledRow, RegionItemRow
+
+bp = Blueprint("forecasts", __name__, url_prefix="/forecasts")
+
+CHOICES = 20
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    """The page of a selection; without one, the choice of region-items."""
+    question = parse_question(request.args)
+    find = request.args.get("find", "").strip()
+    choices = _choices(find) if find or not question.keys else []
+    groups = find_groups(find, CHOICES) if find or not question.keys else []
+    if not question.keys:
+        return render_template("forecasts/choose.html", question=question, choices=choices, groups=groups, find=find)
+    if question.is_large:
+        return _grouped(question, find=find, choices=choices, groups=groups)
+    return _answered(question, request.args, find=find, choices=choices, groups=groups)
+
+
+@bp.post("")
+@needs("planner")
+def ask() -> ResponseReturnValue:
+    """Answer a scenario: the result alone for htmx, the whole page without JavaScript."""
+    question = parse_question(request.form)
+    _refuse_large(question)
+    return _answered(question, request.form)
+
+
+@bp.post("/selection")
+@needs("viewer")
+def select() -> ResponseReturnValue:
+    """From a selection in the overview to the page of its forecasts."""
+    keys = selected_keys(request.form)
+    if not keys:
+        abort(422, "Nothing is selected. Tick region-items in the overview first.")
+    everything = request.form.get("everything") and not parse_view(request.form).is_narrowed
+    return redirect(url_for("forecasts.show", **{"all": "1"} if everything else named(keys)), 303)
+
+
+@bp.post("/scenario")
+@needs("planner")
+def to_scenario() -> ResponseReturnValue:
+    """From a what-if to the editor of a scenario that will be kept."""
+    question = parse_question(request.form)
+    named_by = set(question.selection)
+    # several names add region-items up here, while a scenario takes the items that are in the regions
+    selection = {"everything": "1"} if named_by == {"all"} else (
+        question.selection if len(named_by) == 1 else named(question.keys))
+    changes = {name: value for name, value in request.form.items() if name.startswith("change-")}
+    fields: dict[str, Any] = {"horizon": question.horizon, **selection, **changes}
+    editor = url_for("scenarios.new", **fields)
+    return ("", 204, {"HX-Redirect": editor}) if request.headers.get("HX-Request") else redirect(editor, 303)
+
+
+@bp.get("/choices")
+@needs("viewer")
+def choices() -> str:
+    """Region-items that match a search, to tick."""
+    find = request.args.get("find", "").strip()
+    return render_template("forecasts/_choices.html", choices=_choices(find), groups=find_groups(find, CHOICES),
+                           find=find, chosen=set(request.args.getlist("ri")))
+
+
+@bp.get("/change")
+@needs("planner")
+def change_row() -> str:
+    """The fields of one more change of a driver."""
+    question = parse_question(request.args)
+    _refuse_large(question)
+    name = request.args.get("add", "")
+    plan = plan_of(services(), question.rows, question.horizon)
+    if name not in services().dataset.driver_names or not plan.dates:
+        abort(422, f"{name!r} is no driver of this dataset.")
+    number = parse_scenario(request.args, services().dataset, plan.dates).next_number
+    row = new_row(number, services().dataset.driver(name), plan.dates)
+    return render_template("forecasts/_change.html", change=row, known_values=_known_values(plan, name),
+                           dates=plan.dates)
+
+
+@bp.get("/news")
+@needs("viewer")
+def news() -> ResponseReturnValue:
+    """The result again when a version in production is another than the page knows; else nothing."""
+    question = parse_question(request.args)
+    known, told = request.args.get("known", ""), request.args.get("told", "")
+    if not question.rows:
+        return "", 204
+    if question.versions_mark == known:
+        return ("", 204) if told == str(told_count(question.keys)) else _answered(question, request.args)
+    after = question.versions.split(",")
+    before = known.split(",")
+    if len(before) != len(question.rows):
+        before = after
+    changed = [{"region_item": row.region_item, "before": old, "after": new, "at": _since(row, question.pooled)}
+               for row, old, new in zip(question.rows, before, after, strict=True) if old != new]
+    return _answered(question, request.args, changed=changed)
+
+
+@bp.get("/why")
+@needs("viewer")
+def why() -> ResponseReturnValue:
+    """Contributions to the forecast, and under a scenario to its difference from the plan."""
+    question = parse_question(request.args)
+    _refuse_large(question)
+    _, answer, form, _ = answer_to(question, request.args)
+    return render_template("forecasts/_why.html", question=question, answer=answer, form=form,
+                           explanation=explain(services(), answer))
+
+
+def shown_again(question: Question, form: OverrideForm) -> tuple[str, int]:
+    """The page of a selection with an override as it was typed and what is wrong with it."""
+    if question.is_large:
+        return _grouped(question, override_form=form), 422
+    return _answered(question, MultiDict(), override_form=form)[0], 422
+
+
+def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, Answer, ScenarioForm, int]:
+    """The plan, the answer under the scenario of the fields, the form as it was typed, and the status of the page."""
+    plan = plan_of(services(), question.rows, question.horizon).within(question.coverage / 100)
+    form = ScenarioForm([], [], ())
+    status, result = 200, plan
+    if plan.dates:
+        form = parse_scenario(fields, services().dataset, plan.dates)
+        if form.is_valid and form.rows:
+            try:
+                result = under(services(), plan, question.horizon, form.scenario).within(question.coverage / 100)
+            except ScenarioError as error:
+                form.errors.append(f"This scenario cannot be answered: {error}.")
+        if fields.get("add") in services().dataset.driver_names:
+            form.rows.append(new_row(form.next_number, services().dataset.driver(fields["add"]), plan.dates))
+        elif not form.is_valid:
+            status = 422
+    return plan, result, form, status
+
+
+def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int, dict[str, str]]:
+    """The page, its status, and for a what-if the address that holds it."""
+    plan, result, form, status = answer_to(question, fields)
+    dataset, lines = services().dataset, result.lines
+    found = overridden({line.row.key: line.plan.part for line in lines}, result.periods, result.coverage)
+    included = found if found.count and question.overrides and not result.has_scenario else None
+    periods = included.periods if included else result.periods
+    only = lines[0] if len(question.rows) == len(lines) == 1 else None
+    outliers = outliers_of(only.row, result.past.each[only.row.key], dataset,
+                           question.adjust) if only else Outliers([], [])
+    seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
+    alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
+    backtest = backtest_of(lines, result.past, dataset)
+    query: dict[str, Any] = {**question.query(), **(form.query() if form.is_valid else {})}
+    text = render_template(
+        "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
+        retraining=open_retrains(question.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
+        outliers=outliers, told=told_count(question.keys), found=found, included=included,
+        chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
+                       [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
+        table=table_of(periods, result.past, dataset, result.coverage,
+                       question.horizon if question.past else 0, seen.stood if seen else None,
+                       partial(override_words, of_sum=len(lines) > 1)) if lines else None,
+        explanation=explain(services(), result) if question.why else None,
+        analogues=analogues_of(services(), only) if only and result.has_scenario else [],
+        known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
+        asked=[AskedChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
+        query=query,
+        with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
+        **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
+    is_kept = request.method == "POST" and alone and status == 200
+    return text, status, {"HX-Push-Url": url_for("forecasts.show", **query)} if is_kept else {}
+
+
+def _grouped(question: Question, **more: Any) -> str:
+    """The page of a group that is read from the outlooks."""
+    dataset = services().dataset
+    answer = group_of(question.keys, dataset, question.horizon, question.coverage / 100)
+    is_whole = question.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
+    found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
+                       answer.coverage)
+    included = found if found.count and question.overrides else None
+    periods = included.periods if included else answer.periods if answer.kept else []
+    return render_template(
+        "forecasts/group.html", question=question, answer=answer, is_whole=is_whole,
+        last_year=last_year_of(question.fields) if is_whole else None, query=question.query(), page_size=PAGE_SIZE,
+        found=found, included=included,
+        most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
+        chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
+        table=table_of(periods, answer.past, dataset, answer.coverage, question.horizon if question.past else 0,
+                       override_words=partial(override_words, of_sum=True)) if answer.kept else None,
+        **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
+
+
+def _refuse_large(question: Question) -> None:
+    if not question.keys:
+        abort(422, "Choose at least one region-item first.")
+    if question.is_large:
+        abort(422, f"{len(question.keys):,} region-items are too many to be forecast together at once; at most "
+                   f"{MOST_REGION_ITEMS} can be. Choose a region or an item of them.")
+
+
+def _since(row: RegionItemRow, pooled: PooledRow | None) -> datetime | None:
+    """Since when it is forecast by what is in production now."""
+    if row.production_version is not None:
+        return row.promoted_at
+    return pooled.announced_at if pooled else None
+
+
+def _categories() -> list[str]:
+    return [driver.name for driver in services().dataset.drivers if driver.kind == "category"]
+
+
+def _known_values(plan: Answer, driver: str) -> list[str]:
+    """Values of a category driver that the selection's models have seen."""
+    values: set[str] = set()
+    for line in plan.lines:
+        values.update(line.categories.get(driver, ()))
+        if driver in line.plan.table:
+            values.update(str(value) for value in line.plan.table[driver].dropna().unique())
+    return sorted(values)
+
+
+def _choices(find: str) -> Sequence[RegionItemRow]:
+    return find_page(View(search=find, size=CHOICES)).rows

@@ -1,0 +1,1 @@
+"""What every answer has: errors, security headers, rate limits."""

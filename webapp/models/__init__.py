@@ -1,0 +1,1 @@
+"""Models: versions, accuracy, roll back, pins, and the watch on the registry."""

@@ -1,0 +1,176 @@
+"""Roll back, pin and unpin: stored first, carried out by the background process, shown until and after they are done.
+
+An act may be carried out twice without harm, so that a crash anywhere loses nothing and breaks nothing.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.registry.entry import ActRefusedError
+from demand_assets.forecasting.registry.registry import NotRegisteredError
+from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.access import Actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.services import Services
+from webapp.serving.model_files import ModelFiles
+from webapp.tables import ModelAct, RegionItemRow
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["roll_back", "pin", "unpin", "fetch"]
+KINDS: tuple[Kind, ...] = ("roll_back", "pin", "unpin")
+"""What changes what is in production; for administrators."""
+SHOWN = 20
+WORDS: dict[str, tuple[str, str]] = {
+    "roll_back": ("roll back", "rolled back"), "promote": ("promotion", "promoted by hand"), "pin": ("pin", "pinned"),
+    "unpin": ("end of the pin", "unpinned")}
+"""In the audit log: what is asked for or refused, and what is done."""
+
+
+class ActingRegistry(Protocol):
+    """What is asked of the model registry here; every method raises RegistryDownError when it does not answer."""
+
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
+                  card: dict[str, Any]) -> None:
+        """Put an older version in production again. Raises: ActRefusedError, NotRegisteredError."""
+
+    def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
+        """Let the gate keep the version in production. Raises: ActRefusedError, NotRegisteredError."""
+
+    def unpin(self, region_item: RegionItem) -> None:
+        """Let the gate decide again. Raises: NotRegisteredError."""
+
+
+@dataclass(frozen=True)
+class StoredAct:
+    """What became of what was asked for."""
+
+    act: ModelAct
+    is_new: bool
+    """False when the same form stored it before."""
+    waits: bool = False
+    """Whether another act on the same region-item is to be carried out first, so that nothing was stored."""
+
+
+def store_act(token: str, key: str, kind: Kind, version: int | None, reason: str, by: str,
+              also_pin: bool = False) -> StoredAct:
+    """Store what a person asks for, unless the same form already did or another act on the region-item waits.
+
+    Args:
+        token: of the form.
+        version: rolled back to, pinned or fetched.
+        also_pin: whether the version that is rolled back to is pinned at once.
+    """
+    try:
+        return _store_act(token, key, kind, version, reason, by, also_pin)
+    except IntegrityError:  # the same form came twice at the same moment
+        return _store_act(token, key, kind, version, reason, by, also_pin)
+
+
+def _store_act(token: str, key: str, kind: Kind, version: int | None, reason: str, by: str,
+               also_pin: bool) -> StoredAct:
+    with writing():
+        same = db.session.scalar(select(ModelAct).where(ModelAct.token == token))
+        if same is not None:
+            return StoredAct(same, False)
+        waiting = db.session.scalar(select(ModelAct).where(ModelAct.key == key, ModelAct.state == "stored"))
+        if waiting is not None:
+            return StoredAct(waiting, False, waits=True)
+        row = db.session.get_one(RegionItemRow, key)
+        act = ModelAct(token=token, key=key, kind=kind, version=version, version_before=row.production_version,
+                       reason=reason, asked_by=by, asked_at=now(), state="stored", problem="")
+        db.session.add(act)
+        if also_pin:
+            db.session.add(ModelAct(token=f"{token}-pin", key=key, kind="pin", version=version, version_before=version,
+                                    reason=reason, asked_by=by, asked_at=now(), state="stored", problem=""))
+        if kind in KINDS:
+            record(f"{WORDS[_word(act)][0]} asked", "model", str(RegionItem.from_key(key)),
+                   before={"version": row.production_version, "pinned": bool(row.pinned_by)},
+                   after={"version": version or row.production_version,
+                          "pinned": kind == "pin" or also_pin or (kind != "unpin" and bool(row.pinned_by))},
+                   reason=reason)
+        db.session.flush()
+    return StoredAct(act, True)
+
+
+def acts_of(key: str) -> Sequence[ModelAct]:
+    """The newest acts on a region-item's model, newest first; without those that only fetched files."""
+    return db.session.scalars(select(ModelAct).where(ModelAct.key == key, ModelAct.kind.in_(KINDS))
+                              .order_by(ModelAct.id.desc()).limit(SHOWN)).all()
+
+
+def waiting_fetches(key: str) -> dict[int | None, ModelAct]:
+    """Version -> act that fetches its files, for those that wait or were refused last."""
+    acts = db.session.scalars(select(ModelAct).where(ModelAct.key == key, ModelAct.kind == "fetch")
+                              .order_by(ModelAct.id.desc()).limit(SHOWN)).all()
+    newest: dict[int | None, ModelAct] = {}
+    for act in acts:
+        newest.setdefault(act.version, act)
+    return {version: act for version, act in newest.items() if act.state != "done"}
+
+
+def carry_out(registry: ActingRegistry, services: Services, files: ModelFiles) -> bool:
+    """Carry out what is stored, oldest first; whether there was something.
+
+    Raises: RegistryDownError: the registry does not answer; what is left is carried out later.
+    """
+    ids = db.session.scalars(select(ModelAct.id).where(ModelAct.state == "stored").order_by(ModelAct.id)).all()
+    db.session.rollback()
+    for act_id in ids:
+        act = db.session.get_one(ModelAct, act_id)
+        db.session.expunge(act)
+        db.session.rollback()
+        problem = _carried_out(act, registry, services, files)
+        with writing():
+            kept = db.session.get_one(ModelAct, act_id)
+            kept.state, kept.problem, kept.done_at = "refused" if problem else "done", problem, now()
+            _record_outcome(kept)
+        log.info("%s of %s to v%s, asked by %s: %s", act.kind, act.key, act.version, act.asked_by, problem or "done")
+    return bool(ids)
+
+
+def _word(act: ModelAct) -> str:
+    """Its name in ``WORDS``: to put a newer version in production is no roll back."""
+    is_newer = act.kind == "roll_back" and (act.version or 0) > (act.version_before or 0)
+    return "promote" if is_newer else act.kind
+
+
+def _record_outcome(act: ModelAct) -> None:
+    """What became of an act, as done by whoever asked for it."""
+    if act.kind not in KINDS:
+        return
+    asked, done = WORDS[_word(act)]
+    record(f"{asked} refused" if act.problem else done, "model", str(RegionItem.from_key(act.key)),
+           before={"version": act.version_before} if act.kind == "roll_back" and not act.problem else None,
+           after={"why": act.problem} if act.problem else {"version": act.version or act.version_before},
+           reason=act.reason, by=Actor(act.asked_by, "admin", "background"))
+
+
+def _carried_out(act: ModelAct, registry: ActingRegistry, services: Services, files: ModelFiles) -> str:
+    """Do it; why it cannot be done, or nothing."""
+    region_item = RegionItem.from_key(act.key)
+    try:
+        if act.kind == "unpin":
+            registry.unpin(region_item)
+            return ""
+        if act.version is None:
+            return "it names no version"
+        if act.kind == "pin":
+            registry.pin(region_item, act.version, act.asked_by, act.reason)
+            return ""
+        model = files.whole(region_item, act.version)
+        services.forecaster.forecast(region_item, model)
+        if act.kind == "roll_back":
+            registry.roll_back(region_item, act.version, act.version_before, act.asked_by, act.reason,
+                               asdict(model.card))
+    except (ActRefusedError, NotRegisteredError, NotInStoreError, ModelFilesError, ValueError, OSError) as error:
+        return str(error)
+    return ""

@@ -1,0 +1,117 @@
+"""The versions of a region-item's model: from the journal, with who asked for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from sqlalchemy import func, or_, select
+
+from demand_assets.forecasting.store.journal import Entry
+from webapp.db.database import db
+from webapp.tables import ModelVersion, RegionItemRow, Retrain
+
+DECISIONS = {"promoted": "promote", "kept": "keep"}
+VERSIONS_A_PAGE, DECISIONS_A_PAGE = 20, 25
+LEFT_OUT = ("backtest_sums", "version", "request_id", "verdict")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A version or decision, with the retrain that it came of."""
+
+    version: ModelVersion
+    retrain: Retrain | None
+    """None when the journal does not tell."""
+    row: RegionItemRow
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """Some versions, newest first."""
+
+    found: list[Asked]
+    matching: int
+    number: int
+    pages: int
+
+
+def note_versions(entries: Sequence[Entry]) -> None:
+    """Write what the entries tell of versions; part of the caller's transaction. Twice the same changes nothing."""
+    told = [(entry, int(entry.numbers["version"])) for entry in entries
+            if entry.step in ("trained", *DECISIONS) and entry.numbers.get("version") is not None]
+    versions: dict[tuple[str, int], ModelVersion] = {}
+    keys, numbers = sorted({entry.region_item.key for entry, _ in told}), {number for _, number in told}
+    for start in range(0, len(keys), 500):
+        versions |= {(found.key, found.version): found for found in db.session.scalars(
+            select(ModelVersion).where(ModelVersion.key.in_(keys[start:start + 500]),
+                                       ModelVersion.version.in_(numbers)))}
+    for entry, number in told:
+        at = entry.region_item.key, number
+        if at not in versions:
+            versions[at] = ModelVersion(key=at[0], version=number, decision="", reason="", request_id="", run_id="",
+                                        numbers={})
+            db.session.add(versions[at])
+        _apply(versions[at], entry)
+
+
+def _apply(version: ModelVersion, entry: Entry) -> None:
+    numbers = {name: value for name, value in entry.numbers.items() if name not in LEFT_OUT and _is_told(value)}
+    at = datetime.fromisoformat(entry.at)
+    if entry.step == "trained":
+        version.trained_at, version.request_id, version.run_id = at, entry.request_id, entry.run_id
+        version.numbers = {**numbers, **version.numbers}
+    elif entry.numbers.get("request_id", entry.request_id) == entry.request_id:  # else it tells another retrain's end
+        version.decided_at, version.decision, version.reason = at, DECISIONS[entry.step], entry.reason
+        version.numbers = {**version.numbers, **numbers}
+        version.request_id = version.request_id or entry.request_id
+        version.run_id = version.run_id or entry.run_id
+
+
+def _is_told(value: Any) -> bool:
+    return not isinstance(value, float) or isfinite(value)
+
+
+def versions_of(row: RegionItemRow, number: int = 1) -> VersionPage:
+    """A page of a region-item's versions, newest first."""
+    return _page(row.key, "", "", number, VERSIONS_A_PAGE)
+
+
+def find_decisions(search: str, decision: str, number: int) -> VersionPage:
+    """A page of the gate's decisions, newest first; of region-items whose name holds every word of ``search``."""
+    return _page("", search, decision, number, DECISIONS_A_PAGE)
+
+
+def version_of(key: str, version: int) -> ModelVersion | None:
+    """One version; None when the journal does not tell of it."""
+    return db.session.get(ModelVersion, (key, version))
+
+
+def all_versions(key: str) -> list[int]:
+    """The numbers of all versions of a region-item's model, newest first."""
+    return list(db.session.scalars(select(ModelVersion.version).where(ModelVersion.key == key)
+                                   .order_by(ModelVersion.version.desc())))
+
+
+def _page(key: str, search: str, decision: str, number: int, size: int) -> VersionPage:
+    query = select(ModelVersion, Retrain, RegionItemRow).join(
+        RegionItemRow, RegionItemRow.key == ModelVersion.key).outerjoin(Retrain, or_(
+            Retrain.request_id == ModelVersion.request_id, Retrain.request_id == "run:" + ModelVersion.run_id))
+    if key:
+        query = query.where(ModelVersion.key == key).order_by(ModelVersion.version.desc())
+    else:
+        query = query.where(ModelVersion.decided_at.is_not(None)).order_by(
+            ModelVersion.decided_at.desc(), RegionItemRow.position)
+    for word in search.lower().split():
+        query = query.where(RegionItemRow.search.contains(word, autoescape=True))
+    if decision == "pinned":
+        query = query.where(RegionItemRow.pinned_by != "", RegionItemRow.production_version == ModelVersion.version)
+    elif decision:
+        query = query.where(ModelVersion.decision == decision)
+    matching = db.session.scalar(select(func.count()).select_from(
+        query.order_by(None).with_only_columns(ModelVersion.key, ModelVersion.version).distinct().subquery())) or 0
+    pages = max(1, -(-matching // size))
+    number = min(number, pages)
+    found = db.session.execute(query.limit(size).offset((number - 1) * size)).all()
+    return VersionPage([Asked(version, retrain, row) for version, retrain, row in found], matching, number, pages)

@@ -1,0 +1,152 @@
+"""Models: what was decided lately, a region-item's versions, two of them compared; rolled back, pinned, unpinned."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.access import actor, needs
+from webapp.models.accuracy import accuracy_of, compare
+from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
+from webapp.models.versions import all_versions, find_decisions, version_of, versions_of
+from webapp.models.watch import by_hand_words
+from webapp.pages.page_numbers import parse_page
+from webapp.region_items.pages import find_page
+from webapp.region_items.query import View
+from webapp.region_items.rows import rows_of
+from webapp.services import services
+from webapp.tables import ModelVersion, RegionItemRow
+
+bp = Blueprint("models", __name__, url_prefix="/models")
+
+ONLY_ADMINS = ("Only administrators roll back, pin and unpin models, since everybody's forecasts change. Ask one of "
+               "them, and say which version and why.")
+
+DECISIONS = {"": "all decisions", "promote": "promoted", "keep": "kept", "pinned": "pinned now"}
+LONGEST_REASON = 300
+FOUND_AT_ONCE = 25
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> str:
+    """The newest decisions, and the region-items that a search finds."""
+    search, decision = request.args.get("q", "").strip()[:200], request.args.get("decision", "")
+    if decision not in DECISIONS:
+        abort(422, f"decision {decision[:40]!r} is not known here; allowed are {', '.join(filter(None, DECISIONS))}.")
+    page = find_decisions(search, decision, parse_page(request.args))
+    template = "models/_decisions.html" if request.headers.get("HX-Target") == "decisions" else "models/show.html"
+    found = find_page(View(search=search, size=FOUND_AT_ONCE)) if search else None
+    return render_template(template, page=page, search=search, decision=decision, DECISIONS=DECISIONS, found=found)
+
+
+@bp.get("/region-item")
+@needs("viewer")
+def detail() -> str:
+    """The versions of one region-item's model, newest first; a page that waits for an act asks for changes only."""
+    row = _row()
+    page = versions_of(row, parse_page(request.args))
+    accuracy = accuracy_of(services(), row.region_item, [each.version.version for each in page.found])
+    acts, fetches = acts_of(row.key), waiting_fetches(row.key)
+    back = row.wanted.get("rolled_back")
+    waits = any(each.state == "stored" for each in (*acts, *fetches.values()))
+    template = "models/_versions.html" if request.headers.get("HX-Target") == "versions" else "models/detail.html"
+    return render_template(template, row=row, page=page, accuracy=accuracy, acts=acts, fetches=fetches,
+                           by_hand=by_hand_words(row.production_version, back) if back else "",
+                           is_live=waits or row.fetch_after is not None, versions=all_versions(row.key))
+
+
+@bp.get("/compare")
+@needs("viewer")
+def compared() -> str:
+    """Two versions on the same periods."""
+    row = _row()
+    first, second = _version(row, request.args.get("a", "")), _version(row, request.args.get("b", ""))
+    if first.version == second.version:
+        abort(422, "Choose two different versions to compare.")
+    return render_template("models/compare.html", row=row, first=first, second=second,
+                           fetches=waiting_fetches(row.key), versions=all_versions(row.key),
+                           found=compare(services(), row.region_item, first.version, second.version))
+
+
+@bp.get("/act")
+@needs("admin", ONLY_ADMINS)
+def confirm() -> str:
+    """What would happen, and the form that asks for it."""
+    row, kind = _row(), _kind(request.args.get("kind", ""))
+    version = _may(row, kind, request.args.get("version", ""))
+    return render_template("models/act.html", row=row, kind=kind, version=version, longest=LONGEST_REASON,
+                           production=version_of(row.key, row.production_version or 0))
+
+
+@bp.post("/act")
+@needs("admin", ONLY_ADMINS)
+def act() -> ResponseReturnValue:
+    """Store what an administrator asks for; the background process carries it out."""
+    row, kind = _row(), _kind(request.form.get("kind", ""))
+    version, reason = _may(row, kind, request.form.get("version", "")), " ".join(request.form.get("reason", "").split())
+    if not 3 <= len(reason) <= LONGEST_REASON:
+        abort(422, f"A reason of 3 to {LONGEST_REASON} characters is needed: others will read it when they wonder why. "
+                   "Go back and give one.")
+    stored = store_act(_token(), row.key, kind, version.version if version else None, reason, actor().email,
+                       also_pin=kind == "roll_back" and bool(request.form.get("also_pin")))
+    if stored.waits:
+        flash("Not stored: what was asked for before, shown below, is to be carried out first.", "warning")
+    elif not stored.is_new:
+        flash("This was asked already; it is shown below.", "info")
+    return redirect(url_for("models.detail", ri=row.key), 303)
+
+
+@bp.post("/fetch")
+@needs("planner")
+def fetch() -> ResponseReturnValue:
+    """Have the files of a version fetched from the registry, so that it can be compared; anybody may."""
+    row = _row()
+    version = _version(row, request.form.get("version", ""))
+    stored = store_act(_token(), row.key, "fetch", version.version, "to compare", actor().email)
+    if stored.waits:
+        flash("Not stored: something else is being done with this model; try again in a moment.", "warning")
+    back = request.form.get("back", "")
+    return redirect(back if back.startswith("/models/compare?") else url_for("models.detail", ri=row.key), 303)
+
+
+def _row() -> RegionItemRow:
+    key = request.values.get("ri", "")
+    if not key:
+        abort(404, "The address names no region-item. Search for one on the page Models.")
+    return rows_of([key])[0]
+
+
+def _version(row: RegionItemRow, text: str) -> ModelVersion:
+    found = version_of(row.key, int(text)) if text.isascii() and text.isdigit() and len(text) < 9 else None
+    if found is None:
+        abort(404, f"{row.region_item} has no version {text[:20]!r}. Its page lists those there are.")
+    return found
+
+
+def _kind(text: str) -> Kind:
+    found = next((kind for kind in KINDS if kind == text), None)
+    if found is None:
+        abort(422, f"kind {text[:40]!r} is not known here; allowed are {', '.join(KINDS)}.")
+    return found
+
+
+def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
+    """The version that the act is about; an error page where it is not allowed or makes no sense."""
+    if row.production_version is None:
+        abort(422, f"{row.region_item} has no model of its own in production, so there is nothing to do this with.")
+    if kind == "unpin":
+        if not row.pinned_by:
+            abort(422, f"The model of {row.region_item} is not pinned.")
+        return None
+    version = _version(row, text)
+    if kind == "pin" and version.version != row.production_version:
+        abort(422, f"Only the version in production can be pinned, and that is v{row.production_version}.")
+    if kind == "roll_back" and version.version == row.production_version:
+        abort(422, f"v{version.version} is in production already.")
+    return version
+
+
+def _token() -> str:
+    token = request.form.get("token", "")
+    if not 16 <= len(token) <= 40 or not token.isalnum():
+        abort(422, "This form is not complete. Reload the page and send it again.")
+    return token

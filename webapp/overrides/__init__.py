@@ -1,0 +1,1 @@
+"""Forecasts that a planner has overridden, and whether that helped."""

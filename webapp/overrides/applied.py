@@ -1,0 +1,145 @@
+"""A selection's forecast with planners' overrides, beside the model's own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.forecast.totals import Part
+from webapp.forecasts.question import MOST_REGION_ITEMS
+from webapp.overrides.overrides import apply, open_in, open_overrides, period_override
+from webapp.region_items.rows import rows_of
+from webapp.services import services
+from webapp.serving.answer import Period, plan_of
+from webapp.stored_forecasts.group_answer import group_of
+from webapp.tables import Override
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Overrides that were made together; those of them that a page shows."""
+
+    rows: list[Override]
+    """By date; at least one."""
+    size: int
+    """Overrides of it that hold and lie ahead, also those that the page does not show."""
+
+    @property
+    def one(self) -> Override:
+        """Any of them: they have batch, way, comment, and who and when in common."""
+        return self.rows[0]
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """The first and the last period."""
+        return self.rows[0].date, self.rows[-1].date
+
+    @property
+    def amounts(self) -> tuple[float, float]:
+        """The smallest and the largest."""
+        found = [one.amount for one in self.rows]
+        return min(found), max(found)
+
+    @property
+    def region_items(self) -> list[str]:
+        """Keys, each once."""
+        return list(dict.fromkeys(one.key for one in self.rows))
+
+
+@dataclass(frozen=True)
+class Overridden:
+    """The forecast of a selection with its open overrides."""
+
+    parts: dict[str, Part]
+    """Key -> forecast, with its overrides where it has some."""
+    open: dict[str, list[Override]]
+    """Key -> its overrides of the periods that are forecast; region-items without any are left out."""
+    periods: list[Period]
+    """The sums by date, with ``final`` told."""
+    coverage: float
+
+    @property
+    def count(self) -> int:
+        """Overrides in it."""
+        return sum(len(each) for each in self.open.values())
+
+    @cached_property
+    def total(self) -> totals.Bounds:
+        """Over all region-items and periods, with overrides."""
+        return totals.over_all(list(self.parts.values()), self.coverage)
+
+    def units_of(self, key: str) -> float:
+        """Units of one region-item over the horizon, with overrides."""
+        return float(self.parts[key].forecast.sum())
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The overrides as they were made, the newest first."""
+        found: dict[tuple[str, datetime], list[Override]] = {}
+        for one in sorted((one for each in self.open.values() for one in each), key=lambda one: (one.date, one.id)):
+            found.setdefault((one.batch, one.made_at), []).append(one)
+        sizes = open_in({batch for batch, _ in found}) if found else {}
+        return [Batch(rows, sizes.get(batch, 0)) for (batch, _), rows in sorted(
+            found.items(), key=lambda each: each[0][1], reverse=True)]
+
+
+def overridden(parts: Mapping[str, Part], periods: Sequence[Period], coverage: float) -> Overridden:
+    """The open overrides of a selection, and what they make of its forecast.
+
+    Args:
+        parts: key -> the model's forecast of each region-item.
+        periods: their sums by date.
+        coverage: of the interval; one of ``intervals.LEVELS``.
+    """
+    if not parts:
+        return Overridden({}, {}, list(periods), coverage)
+    found = open_overrides(list(parts), periods[0].date, periods[-1].date)
+    ahead = {key: set(parts[key].dates.astype("datetime64[D]").tolist()) for key in found}
+    held = {key: [one for one in each if date.fromisoformat(one.date) in ahead[key]] for key, each in found.items()}
+    held = {key: each for key, each in held.items() if each}
+    final = {key: apply(part, held[key]) if key in held else part for key, part in parts.items()}
+    return Overridden(final, held, _with_final(periods, final, held, coverage), coverage)
+
+
+def parts_ahead(keys: Sequence[str]) -> dict[str, Part]:
+    """Key -> the model's forecast over the whole horizon, as the forecast page of the selection shows it; region-items
+    without one are left out."""
+    dataset = services().dataset
+    if len(keys) > MOST_REGION_ITEMS:
+        return {key: kept.part for key, kept in group_of(keys, dataset, dataset.horizon, 0.8).kept.items()}
+    plan = plan_of(services(), rows_of(keys), dataset.horizon)
+    return {line.row.key: line.plan.part for line in plan.lines}
+
+
+def words_of(overrides: Sequence[Override], number: Callable[[float], str], unit: str, of_sum: bool = False) -> str:
+    """Overrides of one period of a selection in words: ``10 % more``, ``120 units``, ``3 overrides``.
+
+    Args:
+        number: a number as its reader writes it.
+        unit: of a value.
+        of_sum: whether several region-items are selected, of which an override says nothing as a whole.
+    """
+    if len(overrides) > 1 or (of_sum and overrides):
+        return f"{number(len(overrides))} override{'s' if len(overrides) > 1 else ''}"
+    return "".join(amount_words(one.way, one.amount, number, unit) for one in overrides)
+
+
+def amount_words(way: str, amount: float, number: Callable[[float], str], unit: str) -> str:
+    """What an override does: ``10 % more``, ``120 units``."""
+    if way == "value":
+        return f"{number(amount)} {unit}"
+    return f"{number(abs(amount))} % {'more' if amount > 0 else 'less'}"
+
+
+def _with_final(periods: Sequence[Period], parts: Mapping[str, Part], held: Mapping[str, Sequence[Override]],
+                coverage: float) -> list[Period]:
+    if not held:
+        return [replace(each, final=each.plan, final_lower=each.lower, final_upper=each.upper) for each in periods]
+    by_date: dict[date, list[Override]] = {}
+    for one in (one for each in held.values() for one in each):
+        by_date.setdefault(period_override(one).date, []).append(one)
+    table = totals.by_date(list(parts.values()), coverage)
+    return [replace(each, final=values["forecast"], final_lower=values["lower"], final_upper=values["upper"],
+                    overrides=tuple(by_date.get(each.date, ())))
+            for each, values in zip(periods, table.to_dict("records"), strict=True)]

@@ -1,0 +1,276 @@
+"""Planners' overrides of forecasts: made for many region-items and periods at once, replaced, removed, undone.
+
+A row is never deleted nor changed but for who removed it and when, so that it can be told what stood at any moment.
+Each act and its entry in the audit log are one transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import isfinite
+from typing import Any, cast, get_args
+from unicodedata import category
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import ColumnElement, func, select
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.overrides import PeriodOverride, Way, shares, with_overrides
+from demand_assets.forecasting.forecast.totals import Part
+from webapp.access import Actor, actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.scenarios.request import selection_words
+from webapp.tables import Outlook, Override, RegionItemRow
+
+WAYS: tuple[Way, ...] = get_args(Way)
+LEAST_PERCENT, MOST_PERCENT = -100.0, 1000.0
+MOST_UNITS = 1e12
+LONGEST_COMMENT = 500
+MOST_AT_ONCE = 20_000
+"""Periods of region-items that one form may override."""
+MOST_TOLD = 200
+"""Overrides that one entry of the audit log lists; the others stay in the table of overrides as well."""
+_AT_ONCE = 500
+
+
+class OverrideError(ValueError):
+    """What cannot be overridden; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An override as a planner asks for it."""
+
+    first: date
+    last: date
+    way: Way
+    amount: float
+    """Percent for each region-item; or units a period, of all region-items together."""
+    comment: str
+    token: str
+    """Of the form or request: the same one sent twice makes it once."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of it."""
+
+    batch: str
+    """By which it is undone."""
+    count: int
+    """Periods of region-items that it overrides."""
+    replaced: int
+    """Earlier overrides that it took the place of."""
+    is_new: bool
+    """False when the same request made it before, and nothing was done now."""
+
+
+def is_ahead() -> ColumnElement[bool]:
+    """Of an override, joined with ``known_until``: whether its period is not known yet."""
+    return Override.date > known_until()
+
+
+def known_until() -> ColumnElement[str]:
+    """The last period with known demand of an override's region-item, as ISO text; empty where none is known."""
+    outlook = select(Outlook.origin).where(Outlook.key == Override.key).correlate(Override).scalar_subquery()
+    row = select(RegionItemRow.last_date).where(
+        RegionItemRow.key == Override.key).correlate(Override).scalar_subquery()
+    return func.coalesce(outlook, row, "")
+
+
+def open_overrides(keys: Sequence[str], first: date | None = None,
+                   last: date | None = None) -> dict[str, list[Override]]:
+    """Key -> the overrides that hold, by date; region-items without any are left out.
+
+    Args:
+        first: only those of periods from then on.
+        last: only those of periods until then.
+    """
+    found: dict[str, list[Override]] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        query = select(Override).where(Override.key.in_(keys[start:start + _AT_ONCE]), Override.removed_at.is_(None))
+        if first is not None:
+            query = query.where(Override.date >= str(first))
+        if last is not None:
+            query = query.where(Override.date <= str(last))
+        for one in db.session.scalars(query.order_by(Override.date)):
+            found.setdefault(one.key, []).append(one)
+    return found
+
+
+def open_in(batches: Iterable[str]) -> dict[str, int]:
+    """Batch -> how many of its overrides hold and lie ahead; of any region-item."""
+    query = select(Override.batch, func.count()).where(
+        Override.batch.in_(list(batches)), Override.removed_at.is_(None), is_ahead()).group_by(Override.batch)
+    return {row[0]: row[1] for row in db.session.execute(query)}
+
+
+def apply(part: Part, overrides: Iterable[Override]) -> Part:
+    """The region-item's forecast with its overrides in place."""
+    return with_overrides(part, [period_override(one) for one in overrides])
+
+
+def period_override(one: Override) -> PeriodOverride:
+    """A row as the rules of forecasting know it."""
+    return PeriodOverride(date.fromisoformat(one.date), cast(Way, one.way), one.amount)
+
+
+def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) -> Made:
+    """Override the forecasts of region-items, in place of earlier overrides. The same once more changes nothing.
+
+    Args:
+        parts: key -> the model's forecast of each region-item that is meant, over the whole horizon.
+        by: whoever sent this request unless given.
+    Raises: OverrideError: it cannot be done; nothing was changed.
+    """
+    _check(wanted)
+    who = by or actor()
+    batch = _batch_of(wanted, parts)
+    rows = [Override(batch=batch, key=key, date=str(at), way=wanted.way, amount=amount, comment=wanted.comment,
+                     made_by=who.email) for key, at, amount in _spread(wanted, parts)]
+    with writing():
+        if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
+            return Made(batch, before, 0, is_new=False)
+        replaced = _open_among({(one.key, one.date) for one in rows}, wanted.first, wanted.last)
+        at = now()
+        _close(replaced, who, at)
+        for one in rows:
+            one.made_at = at
+        db.session.add_all(rows)
+        record("overridden", "override", _subject(rows), by=who, reason=wanted.comment,
+                     before={"replaced": _told(replaced)} if replaced else None, after={
+                         "batch": batch, "first": str(wanted.first), "last": str(wanted.last), "way": wanted.way,
+                         "amount": wanted.amount, "overrides": _told(rows)})
+    return Made(batch, len(rows), len(replaced), is_new=True)
+
+
+def remove(override_id: int, by: Actor | None = None) -> Override | None:
+    """Remove one override; one that was removed before stays as it is. None where there never was one.
+
+    Raises: OverrideError: its period is known by now.
+    """
+    who = by or actor()
+    with writing():
+        found = db.session.get(Override, override_id)
+        if found is None or found.removed_at is not None:
+            return found
+        if not db.session.scalar(select(Override.id).where(Override.id == override_id, is_ahead())):
+            raise OverrideError(f"What was sold on {found.date} is known by now, so its override stays on record. Only "
+                                "overrides of periods ahead can be removed.")
+        _close([found], who, now())
+        record("override removed", "override", _subject([found]), before={"overrides": _told([found])}, by=who)
+    return found
+
+
+def undo(batch: str, by: Actor | None = None) -> int:
+    """Take back all of a batch that still holds and lies ahead, and bring back what it had replaced.
+
+    Returns: how many overrides were taken back; 0 where nothing of it holds any more.
+    """
+    who = by or actor()
+    with writing():
+        rows = list(db.session.scalars(select(Override).where(
+            Override.batch == batch, Override.removed_at.is_(None), is_ahead())))
+        if not rows:
+            return 0
+        replaced = _replaced_by(rows)
+        at = now()
+        _close(rows, who, at)
+        back = [Override(batch=one.batch, key=one.key, date=one.date, way=one.way, amount=one.amount,
+                         comment=one.comment, made_by=one.made_by,
+                         made_at=at + timedelta(microseconds=1))  # it comes after what it takes the place of
+                for one in replaced]
+        db.session.add_all(back)
+        record("overrides undone", "override", _subject(rows), by=who,
+                     before={"batch": batch, "overrides": _told(rows)},
+                     after={"brought back": _told(back)} if back else None)
+    return len(rows)
+
+
+def _check(wanted: Wanted) -> None:
+    if wanted.way not in WAYS:
+        raise OverrideError(f"An override by {str(wanted.way)[:40]!r} is not possible; choose {' or '.join(WAYS)}.")
+    if not isfinite(wanted.amount):
+        raise OverrideError(f"{wanted.amount} is no number that can be forecast.")
+    if wanted.way == "value" and not 0 <= wanted.amount <= MOST_UNITS:
+        raise OverrideError(f"{wanted.amount:,g} units are not possible; a number from 0 to {MOST_UNITS:,.0f} is.")
+    if wanted.way == "percent" and (not LEAST_PERCENT <= wanted.amount <= MOST_PERCENT or not wanted.amount):
+        raise OverrideError(f"A change by {wanted.amount:g} % is not possible; one from {LEAST_PERCENT:g} to "
+                            f"{MOST_PERCENT:g} % is, other than 0.")
+    if not wanted.comment or len(wanted.comment) > LONGEST_COMMENT:
+        raise OverrideError(f"Give a comment of at most {LONGEST_COMMENT} characters, so that others understand it.")
+    if any(category(character) == "Cc" for character in wanted.comment):
+        raise OverrideError("The comment cannot be kept as it is. Leave out its control characters.")
+    if not wanted.token or len(wanted.token) > LONGEST_COMMENT:
+        raise OverrideError("The form lacks its token; open the page again.")
+    if wanted.first > wanted.last:
+        raise OverrideError(f"The last date, {wanted.last}, comes before the first, {wanted.first}.")
+
+
+def _spread(wanted: Wanted, parts: Mapping[str, Part]) -> list[tuple[str, date, float]]:
+    """Key, period and amount of each override."""
+    days = {key: part.dates.astype("datetime64[D]").tolist() for key, part in parts.items()}
+    first, last = (min((each[0] for each in days.values() if each), default=None),
+                   max((each[-1] for each in days.values() if each), default=None))
+    if first is None or last is None:
+        raise OverrideError("There is no forecast to override yet.")
+    if wanted.first < first or wanted.last > last:
+        raise OverrideError(f"Only periods ahead can be overridden, as far as they are forecast: from {first} to "
+                            f"{last}, not from {wanted.first} to {wanted.last}.")
+    forecasts: dict[date, dict[str, float]] = {}
+    for key, part in parts.items():
+        for at, units in zip(days[key], part.forecast.tolist(), strict=True):
+            if wanted.first <= at <= wanted.last:
+                forecasts.setdefault(at, {})[key] = units
+    count = sum(len(each) for each in forecasts.values())
+    if not count:
+        raise OverrideError(f"No period begins from {wanted.first} to {wanted.last}; choose other dates.")
+    if count > MOST_AT_ONCE:
+        raise OverrideError(f"{count:,} periods of region-items are too many to be overridden at once; at most "
+                            f"{MOST_AT_ONCE:,} can be. Choose fewer region-items or dates.")
+    if wanted.way == "percent":
+        return [(key, at, wanted.amount) for at, each in forecasts.items() for key in each]
+    return [(key, at, wanted.amount * share) for at, each in forecasts.items() for key, share in shares(each).items()]
+
+
+def _batch_of(wanted: Wanted, parts: Iterable[str]) -> str:
+    """The same for the same form with the same fields, another for any other."""
+    return uuid5(NAMESPACE_URL, "\n".join([
+        wanted.token, str(wanted.first), str(wanted.last), wanted.way, repr(wanted.amount), wanted.comment,
+        *sorted(parts)])).hex
+
+
+def _open_among(places: set[tuple[str, str]], first: date, last: date) -> list[Override]:
+    keys = sorted({key for key, _ in places})
+    return [one for each in open_overrides(keys, first, last).values() for one in each if (one.key, one.date) in places]
+
+
+def _replaced_by(rows: Sequence[Override]) -> list[Override]:
+    """Those of the same periods that were removed at the moment when these were made."""
+    made = {(one.key, one.date): one.made_at for one in rows}
+    keys, moments = sorted({one.key for one in rows}), sorted(set(made.values()))
+    found: list[Override] = []
+    for start in range(0, len(keys), _AT_ONCE):
+        found += db.session.scalars(select(Override).where(
+            Override.key.in_(keys[start:start + _AT_ONCE]), Override.removed_at.in_(moments)))
+    return [one for one in found if made.get((one.key, one.date)) == one.removed_at]
+
+
+def _close(rows: Iterable[Override], who: Actor, at: datetime) -> None:
+    for one in rows:
+        one.removed_by, one.removed_at = who.email, at
+    db.session.flush()
+
+
+def _subject(rows: Sequence[Override]) -> str:
+    first, last = min(one.date for one in rows), max(one.date for one in rows)
+    where = selection_words(sorted({one.key for one in rows}))
+    return f"{where}, {first}" if first == last else f"{where}, {first} to {last}"
+
+
+def _told(rows: Sequence[Override]) -> dict[str, Any]:
+    """Overrides for the audit log: how many, and the first of them."""
+    return {"count": len(rows), "first": [
+        {"region_item": str(RegionItem.from_key(one.key)), "date": one.date, "way": one.way, "amount": one.amount,
+         "comment": one.comment, "made_by": one.made_by} for one in rows[:MOST_TOLD]]}

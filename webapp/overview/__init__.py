@@ -1,0 +1,1 @@
+"""The first page: what changed, every region-item, totals, the heat map."""

@@ -1,0 +1,85 @@
+"""Skill of every region-item as a table of regions by items, coloured."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from sqlalchemy import ColumnElement, distinct, func, select
+
+from webapp.db.database import db
+from webapp.region_items.pages import conditions
+from webapp.region_items.query import View
+from webapp.tables import RegionItemRow
+
+Measure = Literal["live", "backtest"]
+MEASURES: dict[Measure, str] = {"live": "forecasts as they stood", "backtest": "backtest"}
+ITEMS_AT_ONCE, REGIONS_AT_ONCE = 40, 15
+EDGES = (-0.2, -0.05, 0.05, 0.2, 0.35)
+"""Skill at which one colour ends and the next begins."""
+LEVELS = ("below −20 %", "−20 to −5 %", "−5 to 5 %", "5 to 20 %", "20 to 35 %", "above 35 %")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One region-item."""
+
+    key: str
+    skill: float | None
+    """1 minus its error over that of seasonal naive; None where it is not known."""
+    periods: int
+    """That a live skill stands on."""
+
+    @property
+    def level(self) -> int | None:
+        """Place of its colour in ``LEVELS``."""
+        return None if self.skill is None else bisect_right(EDGES, self.skill)
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One page of the table: some items by some regions."""
+
+    regions: Sequence[str]
+    items: Sequence[str]
+    cells: Mapping[tuple[str, str], Cell]
+    """By region and item; those that do not match, or that there are not, are left out."""
+    page: int
+    """Of the items, as ``across`` of the regions."""
+    pages: int
+    across: int
+    pages_across: int
+    all_items: int
+    all_regions: int
+
+
+def heat_map(view: View, measure: Measure, across: int) -> HeatMap:
+    """The page that is asked for, or the last one when more are asked for than there are.
+
+    Args:
+        view: which region-items, and the page of items.
+        across: page of regions.
+    """
+    where = conditions(view)
+    regions = list(db.session.scalars(select(RegionItemRow.region).where(*where).group_by(RegionItemRow.region)
+                                      .order_by(func.min(RegionItemRow.position))))
+    all_items = db.session.scalar(select(func.count(distinct(RegionItemRow.item))).where(*where)) or 0
+    pages, pages_across = (max(1, ceil(count / size)) for count, size in
+                           ((all_items, ITEMS_AT_ONCE), (len(regions), REGIONS_AT_ONCE)))
+    page, across = min(view.page, pages), min(across, pages_across)
+    items = list(db.session.scalars(select(RegionItemRow.item).where(*where).group_by(RegionItemRow.item)
+                                    .order_by(RegionItemRow.item).limit(ITEMS_AT_ONCE)
+                                    .offset((page - 1) * ITEMS_AT_ONCE)))
+    shown = regions[(across - 1) * REGIONS_AT_ONCE:across * REGIONS_AT_ONCE]
+    rows = db.session.execute(select(
+        RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.live_periods,
+        _skill(measure)).where(*where, RegionItemRow.region.in_(shown), RegionItemRow.item.in_(items)))
+    cells = {(row[1], row[2]): Cell(row[0], row[4], row[3]) for row in rows}
+    return HeatMap(shown, items, cells, page, pages, across, pages_across, all_items, len(regions))
+
+
+def _skill(measure: Measure) -> ColumnElement[float | None]:
+    if measure == "live":
+        return RegionItemRow.live_skill.expression
+    return 1 - RegionItemRow.wape / func.nullif(RegionItemRow.wape_seasonal_naive, 0)

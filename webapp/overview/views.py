@@ -1,0 +1,145 @@
+"""The overview: what is new, and every region-item as a table, in totals and as a heat map."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+from werkzeug.datastructures import MultiDict
+
+from webapp.access import needs
+from webapp.db.database import db
+from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
+from webapp.overview.news import news
+from webapp.pages.page_numbers import parse_page
+from webapp.region_items.pages import Counts, counts, find_page, matching_keys
+from webapp.region_items.query import COLUMNS, FLAGS, MOST_SORTS, ORDERS, PAGE_SIZES, SINCE_DAYS, STATUSES, View
+from webapp.region_items.query import USUAL_COLUMNS as USUAL
+from webapp.region_items.rows import open_retrains, pooled_row, rows_of
+from webapp.stored_forecasts.group_page import GROUP_ORDERS, KINDS, GroupView, group_page
+from webapp.tables import RegionItemRow
+
+bp = Blueprint("overview", __name__)
+
+MOST_SELECTED = 100_000
+
+
+def parse_view(fields: MultiDict[str, str]) -> View:
+    """Which region-items a URL or a form means; an error page when it names what there is not."""
+    return View(
+        search=fields.get("q", "").strip()[:200],
+        status=_one_of("status", fields.get("status", ""), ("", *STATUSES)),
+        flags=_some_of("flag", fields, FLAGS), sort=_sort(fields)[:MOST_SORTS] or ("region_item",),
+        page=parse_page(fields, "page"),
+        size=int(_one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
+        columns=_some_of("columns", fields, COLUMNS) or USUAL,
+        since_days=int(_one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])))
+
+
+def selected_keys(fields: MultiDict[str, str]) -> list[str]:
+    """The keys that a selection means: those ticked, or all that match when ``everything`` is.
+
+    An error page when a key is no region-item of the catalogue.
+    """
+    if fields.get("everything"):
+        return matching_keys(parse_view(fields))
+    keys = list(dict.fromkeys(fields.getlist("ri")))
+    if len(keys) > MOST_SELECTED:
+        abort(422, f"{len(keys):,} region-items are more than {MOST_SELECTED:,}, the most that can be asked at once.")
+    return [row.key for row in rows_of(keys)]
+
+
+@bp.get("/")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    """The table, or the part of it that changes; with progress while models are trained for the first time."""
+    view = parse_view(request.args)
+    found = counts(view)
+    page = find_page(view, found.total)
+    view = replace(view, page=page.number)
+    part, asked_by = request.headers.get("HX-Target") == "table", request.headers.get("HX-Trigger")
+    text = render_template(
+        "overview/_table.html" if part else "overview/show.html", view=view, page=page,
+        columns={name: COLUMNS[name] for name in view.columns}, pooled=pooled_row(),
+        retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
+        with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
+        **_around(view, found, part))
+    return _with_address(text, url_for("overview.show", **view.query()))
+
+
+@bp.get("/totals")
+@needs("viewer")
+def totals() -> ResponseReturnValue:
+    """The sums by region, by item and of all."""
+    kind = next((kind for kind in KINDS if kind == (request.args.get("by") or "region")), None)
+    if kind is None:
+        abort(422, f"Totals by {request.args['by'][:40]!r} are not made; there are those by {' and by '.join(KINDS)}.")
+    sort = request.args.get("sort", "") or "name"
+    _one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
+    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, parse_page(request.args, "page"))
+    page = group_page(view)
+    plain = View()
+    return render_template("overview/totals.html", group_view=replace(view, page=page.number), page=page, kinds=KINDS,
+                           view=plain, **_around(plain, counts(plain)))
+
+
+@bp.get("/heat-map")
+@needs("viewer")
+def heat() -> ResponseReturnValue:
+    """Skill by region and item."""
+    view = parse_view(request.args)
+    found = counts(view)
+    usual = "live" if found.with_live_skill else "backtest"
+    measure = next((name for name in MEASURES if name == (request.args.get("skill") or usual)), None)
+    if measure is None:
+        abort(422, f"Skill of {request.args['skill'][:40]!r} is not known; there is that of {' and '.join(MEASURES)}.")
+    table = heat_map(view, measure, parse_page(request.args, "across"))
+    query = {**replace(view, page=table.page).query(), "skill": measure}
+    return render_template("overview/heat.html", view=view, table=table, measure=measure, measures=MEASURES,
+                           levels=LEVELS, query=query | ({"across": str(table.across)} if table.across > 1 else {}),
+                           **_around(view, found))
+
+
+def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
+    """What every view of the overview has around it; ``part`` leaves out what it does not need."""
+    return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": COLUMNS, "orders": ORDERS,
+            "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,
+            "news": None if part else news(view),
+            "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since"}}
+
+
+def _with_address(text: str, address: str) -> Response:
+    """The page; htmx is told the address that leads here, without what is as usual."""
+    response = make_response(text)
+    if request.headers.get("HX-Request") and request.headers.get("HX-Trigger") != "table":
+        response.headers["HX-Push-Url"] = address
+    return response
+
+
+def _newest_period() -> str | None:
+    return db.session.scalar(select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue))
+
+
+def _one_of(what: str, value: str, allowed: Iterable[str]) -> str:
+    names = list(allowed)
+    if value not in names:
+        abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, names))}.")
+    return value
+
+
+def _some_of(what: str, fields: MultiDict[str, str], allowed: Iterable[str]) -> tuple[str, ...]:
+    """Names given one by one or with commas between, each once."""
+    return tuple(dict.fromkeys(_one_of(what, name, allowed) for name in _listed(what, fields)))
+
+
+def _sort(fields: MultiDict[str, str]) -> tuple[str, ...]:
+    """The columns to sort by, each once."""
+    found: dict[str, str] = {}
+    for name in _listed("sort", fields):
+        found.setdefault(_one_of("sort", name.removeprefix("-"), ORDERS), name)
+    return tuple(found.values())
+
+
+def _listed(what: str, fields: MultiDict[str, str]) -> list[str]:
+    return [name for name in ",".join(fields.getlist(what)).split(",") if name]

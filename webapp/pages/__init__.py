@@ -1,0 +1,1 @@
+"""What all pages share: lists, numbers and dates, files to download."""

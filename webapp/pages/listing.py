@@ -1,0 +1,117 @@
+"""A list that is searched, filtered, sorted and paged by its URL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from flask import abort
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.sql.elements import ColumnElement
+from werkzeug.datastructures import MultiDict
+
+from webapp.db.database import db
+from webapp.pages.page_numbers import parse_page
+from webapp.tables import RegionItemRow
+
+Query = Select[*tuple[Any, ...]]
+"""Of any columns."""
+SIZES = (25, 50, 100, 250)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a list can be sorted by and filtered to."""
+
+    columns: Mapping[str, ColumnElement[Any]]
+    sort: str
+    """The column by which it is sorted at first."""
+    descending: bool = False
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Name -> the values that it may have, beside none."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a list is shown, and how."""
+
+    kind: Kind
+    search: str
+    filters: Mapping[str, str]
+    sort: str
+    descending: bool
+    page: int = 1
+    size: int = SIZES[0]
+
+    def query(self, **changes: object) -> dict[str, str]:
+        """The URL's arguments for this view with changes; those that are as at first are left out."""
+        values: dict[str, object] = {
+            "q": self.search, **self.filters, "sort": self.sort, "dir": "desc" if self.descending else "asc",
+            "page": self.page, "size": self.size, **changes}
+        at_first = {"q": "", "sort": self.kind.sort, "dir": "desc" if self.kind.descending else "asc", "page": 1,
+                    "size": SIZES[0]}
+        if values["sort"] != self.kind.sort:
+            del at_first["dir"]
+        return {name: str(value) for name, value in values.items() if value != at_first.get(name, "")}
+
+    def sorted_by(self, column: str) -> dict[str, str]:
+        """The URL's arguments for this view sorted by a column; the other way round when it already is."""
+        turned = not self.descending if column == self.sort else column == self.kind.sort and self.kind.descending
+        return self.query(sort=column, dir="desc" if turned else "asc", page=1)
+
+    def at_page(self, number: int) -> Self:
+        """The same with another page."""
+        return replace(self, page=number)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of what matches."""
+
+    rows: Sequence[Any]
+    matching: int
+    view: View
+    pages: int
+
+
+def parse_view(kind: Kind, fields: MultiDict[str, str]) -> View:
+    """What a URL asks of a list; an error page when it names what there is not."""
+    sort = fields.get("sort", "") or kind.sort
+    direction = fields.get("dir", "") or ("desc" if kind.descending and sort == kind.sort else "asc")
+    size = fields.get("size", "") or str(SIZES[0])
+    filters = {name: fields.get(name, "") for name in kind.filters}
+    known: list[tuple[str, str, Sequence[str]]] = [
+        ("sort", sort, list(kind.columns)), ("dir", direction, ("asc", "desc")),
+        ("size", size, [str(each) for each in SIZES]),
+        *((name, value, ("", *kind.filters[name])) for name, value in filters.items())]
+    for what, value, allowed in known:
+        if value not in allowed:
+            abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
+    return View(kind, fields.get("q", "").strip()[:200], filters, sort, direction == "desc", parse_page(fields),
+                int(size))
+
+
+def containing(query: Query, words: str) -> Query:
+    """Of the region-items those whose region and item hold each of the words, in any case."""
+    for word in words.lower().split():
+        query = query.where(RegionItemRow.search.contains(word, autoescape=True))
+    return query
+
+
+def in_order(query: Query, view: View, last: ColumnElement[Any]) -> Query:
+    """Sorted as the view says, what is not known at the end; ``last`` decides between equals."""
+    column = view.kind.columns[view.sort]
+    return query.order_by(case((column.is_(None), 1), else_=0), column.desc() if view.descending else column.asc(),
+                          last)
+
+
+def find_page(query: Query, view: View) -> Page:
+    """The page that a view asks for, or the last one when it asks for more than there are.
+
+    Args:
+        query: of all that matches, in order. Each row is the entity when it selects one, else all its columns.
+    """
+    count = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    pages = max(1, -(-count // view.size))
+    number = min(view.page, pages)
+    found = db.session.execute(query.limit(view.size).offset((number - 1) * view.size)).all()
+    return Page([row[0] if len(row) == 1 else row for row in found], count, view.at_page(number), pages)

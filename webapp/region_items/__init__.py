@@ -1,0 +1,1 @@
+"""Region-items: their rows, lists, groups, selection and search."""

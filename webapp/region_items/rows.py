@@ -1,0 +1,119 @@
+"""What is known of the region-items, by key, and kept true to what happens."""
+
+from collections.abc import Container, Sequence
+from typing import Literal
+
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound
+
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from webapp.db.database import db
+from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
+
+
+def rows_of(keys: Sequence[str]) -> list[RegionItemRow]:
+    """The rows of these keys, in their order, each once.
+
+    Raises: NotFound: a key that is no region-item, or one that is not in the catalogue.
+    """
+    wanted = _parsed(keys)
+    found = rows_by_key(wanted)
+    _refuse_unknown(wanted, found)
+    return [found[key] for key in wanted]
+
+
+def keys_of(keys: Sequence[str]) -> list[str]:
+    """The keys of ``rows_of``, for which no whole row is read.
+
+    Raises: as ``rows_of``.
+    """
+    wanted = _parsed(keys)
+    _refuse_unknown(wanted, known_keys(wanted))
+    return wanted
+
+
+def known_keys(keys: Sequence[str]) -> set[str]:
+    """Those of the keys that are known."""
+    found: set[str] = set()
+    for start in range(0, len(keys), 500):
+        found.update(db.session.scalars(select(RegionItemRow.key).where(
+            RegionItemRow.key.in_(keys[start:start + 500]))))
+    return found
+
+
+def _parsed(keys: Sequence[str]) -> list[str]:
+    try:
+        return [RegionItem.from_key(key).key for key in dict.fromkeys(keys)]
+    except BadNameError as error:
+        raise NotFound(str(error)) from error
+
+
+def _refuse_unknown(wanted: Sequence[str], known: Container[str]) -> None:
+    for key in wanted:
+        if key not in known:
+            raise NotFound(f"There is no region-item {RegionItem.from_key(key)} ({key}) in this dataset. "
+                           "The overview lists those there are.")
+
+
+def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:
+    """The rows of those keys that are known, by key."""
+    found: dict[str, RegionItemRow] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start:start + 500]
+        found |= {row.key: row for row in db.session.scalars(select(RegionItemRow).where(RegionItemRow.key.in_(part)))}
+    return found
+
+
+def new_row(region_item: RegionItem) -> RegionItemRow:
+    """A row for a region-item that was not known before; added to the session."""
+    row = RegionItemRow(
+        key=region_item.key, region=region_item.region, item=region_item.item, position=0, in_catalogue=False,
+        search=f"{region_item.region} {region_item.item}".lower(), status="untrained", quarantined_rows=0,
+        quarantined={}, quarantine_reason="", loaded_at="", rows_read=0, wanted={}, model_problem="", decision="",
+        reason="", numbers={}, candidate_numbers={}, best="", outlook_due=True, outlook_wanted=0, live_periods=0,
+        live_from="", groups_due=0, drifted="", pinned_by="", pinned_reason="", step="", step_at="", step_reason="",
+        activity="", activity_run="")
+    db.session.add(row)
+    return row
+
+
+def pooled_row() -> PooledRow | None:
+    """What is known of the pooled model; None before anything is."""
+    return db.session.get(PooledRow, 1)
+
+
+def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", "baseline"]:
+    """What forecasts a region-item that has no model of its own in production.
+
+    The pooled model, unless there is none or the region-item's backtest showed seasonal naive to be best.
+    """
+    if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
+        return "baseline"
+    return "pooled"
+
+
+def want_outlook(row: RegionItemRow) -> None:
+    """Let the row's outlook be made again."""
+    row.outlook_due, row.outlook_wanted = True, row.outlook_wanted + 1
+
+
+def refresh_status(row: RegionItemRow) -> None:
+    """Set the status that follows from what is known of the row."""
+    if row.quarantine_reason:
+        row.status = "quarantined"
+    elif row.production_version is not None:
+        row.status = "production"
+    elif row.step in ("kept", "failed") or row.decision:
+        row.status = stand_in(row, pooled_row())
+    else:
+        row.status = "untrained"
+
+
+def open_retrains(keys: Sequence[str]) -> dict[str, int]:
+    """Key -> id of the unfinished retrain that the region-item is in."""
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), 500):
+        rows = db.session.execute(select(RetrainItem.key, RetrainItem.retrain_id).where(
+            RetrainItem.key.in_(keys[start:start + 500]), RetrainItem.state.in_(OPEN_STATES)))
+        found |= {row[0]: row[1] for row in rows}
+    return found

@@ -1,0 +1,1 @@
+"""Retrains that a planner asks for: stored, sent to Dagster, followed, settled."""

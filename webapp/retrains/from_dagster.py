@@ -1,0 +1,87 @@
+"""Retrains that a sensor, a schedule or an engineer asked for in Dagster: the journal tells of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from demand_assets.forecasting.store.journal import Entry
+from webapp.db.database import db
+from webapp.region_items.rows import open_retrains
+from webapp.tables import Retrain, RetrainItem
+
+AUTOMATIC = ("sensor", "weekly schedule", "first training", "promotion sensor")
+"""Who asks without a person."""
+ASKED_BEFORE_IT_WAS_WRITTEN = {"sensor-": "sensor", "schedule-": "weekly schedule", "train-": "make train"}
+"""Who asked, by how the request's id begins; for entries that do not say."""
+
+
+def request_of(entry: Entry) -> str:
+    """What the entry's retrain is called here; a run that nobody named is called by itself."""
+    return entry.request_id or f"run:{entry.run_id}"
+
+
+def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
+    """Name -> retrain of the entries; those that were asked for in Dagster are made when their first entry comes.
+
+    Part of the caller's transaction. A run that only takes in demand is no retrain.
+    """
+    names = {request_of(entry) for entry in entries}
+    found: dict[str, Retrain] = {}
+    for start in range(0, len(names), 500):
+        part = sorted(names)[start:start + 500]
+        found |= {retrain.request_id: retrain for retrain in db.session.scalars(
+            select(Retrain).where(Retrain.request_id.in_(part)))}
+    for entry in entries:
+        begins = entry.step == "trained" or (entry.step == "started" and entry.request_id)
+        if begins and request_of(entry) not in found:
+            found[request_of(entry)] = _made_of(entry)
+    db.session.flush()
+    return found
+
+
+def items_of(retrains: Mapping[str, Retrain], entries: Sequence[Entry]) -> dict[tuple[int, str], RetrainItem]:
+    """(retrain, key) -> the part of the retrain that each entry is about; those from Dagster grow as entries come.
+
+    Part of the caller's transaction.
+    """
+    wanted = {(retrain.id, entry.region_item.key): retrain for entry in entries
+              if (retrain := retrains.get(request_of(entry)))}
+    keys, ids = sorted({key for _, key in wanted}), sorted({retrain_id for retrain_id, _ in wanted})
+    found: dict[tuple[int, str], RetrainItem] = {}
+    for start in range(0, len(keys), 500):
+        found |= {(item.retrain_id, item.key): item for item in db.session.scalars(select(RetrainItem).where(
+            RetrainItem.retrain_id.in_(ids), RetrainItem.key.in_(keys[start:start + 500])))}
+    missing = {at: retrain for at, retrain in wanted.items() if at not in found and retrain.source != "planner"}
+    held = set(open_retrains([key for _, key in missing]))
+    for (retrain_id, key), retrain in missing.items():
+        item = RetrainItem(retrain_id=retrain_id, key=key, position=retrain.size, state="queued", at="", run_id="",
+                           open_slot=None if key in held else 1, closed_by_us=False, reason="", numbers={})
+        held.add(key)
+        retrain.size += 1
+        retrain.state, retrain.finished_at, retrain.ended_at = "sent", None, None
+        found[retrain_id, key] = item
+        db.session.add(item)
+    return found
+
+
+def follow_run(retrain: Retrain, entry: Entry) -> None:
+    """Note the run that works on a retrain from Dagster now; one retrain may take several."""
+    if retrain.source != "planner" and entry.run_id and entry.step in ("started", "trained"):
+        if retrain.dagster_id != entry.run_id:
+            retrain.ended_at = None
+        retrain.dagster_id = entry.run_id
+
+
+def _made_of(entry: Entry) -> Retrain:
+    by = entry.asked_by or next(
+        (who for begin, who in ASKED_BEFORE_IT_WAS_WRITTEN.items() if entry.request_id.startswith(begin)),
+        "an engineer")
+    who, _, why = by.partition(": ")
+    at = datetime.fromisoformat(entry.at)
+    retrain = Retrain(
+        request_id=request_of(entry), asked_by=who, source="automatic" if who in AUTOMATIC else "engineer",
+        reason=why, asked_at=at, size=0, state="sent", cancel_sent=False, attempts=1, problem="", sent_at=at,
+        carrier="run", dagster_id=entry.run_id, dagster_state="running")
+    db.session.add(retrain)
+    return retrain

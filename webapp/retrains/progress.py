@@ -1,0 +1,174 @@
+"""Retrains as their pages show them: found, summed up, region-item by region-item, and whether anything changed."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from webapp.db.database import db, now
+from webapp.retrains.requests import RETRIED
+from webapp.tables import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem
+
+DONE_STATES: tuple[ItemState, ...] = ("promoted", "kept", "quarantined", "failed", "cancelled")
+STATES: tuple[ItemState, ...] = (*DONE_STATES, "judging", "training", "queued")
+"""In the order in which the bar shows them."""
+SHOWN = {"": "all", "mine": "mine", "running": "running", "failed": "with failures"}
+SOURCES = {"": "anybody", "planner": "a planner", "automatic": "a sensor or schedule", "engineer": "an engineer"}
+RETRAINS_A_PAGE, ITEMS_A_PAGE = 25, 50
+TELL_SECONDS = 10
+"""Durations of what goes on are told anew so often."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A retrain, summed up."""
+
+    retrain: Retrain
+    counts: dict[str, int]
+    """Region-items in each state, in the order of ``STATES``; states without any are left out."""
+
+    @property
+    def total(self) -> int:
+        """Region-items in it."""
+        return self.retrain.size
+
+    @property
+    def done(self) -> int:
+        """Region-items that are decided, refused, failed or cancelled."""
+        return sum(self.counts.get(state, 0) for state in DONE_STATES)
+
+    @property
+    def retriable(self) -> int:
+        """Region-items that failed or were cancelled."""
+        return sum(self.counts.get(state, 0) for state in RETRIED)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far, or took."""
+        return ((self.retrain.finished_at or now()) - self.retrain.asked_at).total_seconds()
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether cancelling would still change anything; what was asked for in Dagster is cancelled there."""
+        return self.retrain.source == "planner" and not self.retrain.is_finished and (
+            self.retrain.cancel_asked_at is None) and any(self.counts.get(state) for state in ("queued", "training"))
+
+    @property
+    def bar(self) -> list[tuple[str, float, float]]:
+        """State, where its part of the bar begins, and how long it is, in percent."""
+        parts, begin = [], 0.0
+        for state, count in self.counts.items():
+            length = 100 * count / max(sum(self.counts.values()), 1)
+            parts.append((state, round(begin, 3), round(length, 3)))
+            begin += length
+        return parts
+
+    @property
+    def version(self) -> str:
+        """Another whenever the page would tell something else of it."""
+        retrain = self.retrain
+        return _digest(retrain.state, retrain.dagster_state, retrain.dagster_id, retrain.problem,
+                       retrain.cancel_asked_at, retrain.reason, retrain.size, self.counts,
+                       None if retrain.is_finished else int(self.seconds / TELL_SECONDS))
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """Some region-items of a retrain."""
+
+    items: Sequence[RetrainItem]
+    state: str
+    """Only those in this state; empty for all."""
+    matching: int
+    number: int
+    pages: int
+
+    @property
+    def version(self) -> str:
+        """Another whenever the page would tell something else of them."""
+        return _digest(self.matching, self.number, [(item.key, item.state, item.at, item.reason, item.version)
+                                                    for item in self.items])
+
+
+@dataclass(frozen=True)
+class RetrainPage:
+    """Some retrains, newest first."""
+
+    found: list[Progress]
+    matching: int
+    number: int
+    pages: int
+
+    @property
+    def version(self) -> str:
+        """Another whenever the page would tell something else of them."""
+        return _digest(self.matching, [(each.retrain.id, each.version) for each in self.found])
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something on it is going on."""
+        return any(not each.retrain.is_finished for each in self.found)
+
+
+def progress_of(retrain: Retrain) -> Progress:
+    """The retrain, summed up."""
+    return _summed_up([retrain])[0]
+
+
+def find_retrains(shown: str, source: str, asked_by: str, number: int) -> RetrainPage:
+    """A page of retrains, newest first; the last one when it asks for more than there are.
+
+    Args:
+        shown: of ``SHOWN``.
+        source: of ``SOURCES``.
+        asked_by: who "mine" means.
+    """
+    query = select(Retrain)
+    if shown == "mine":
+        query = query.where(Retrain.asked_by == asked_by)
+    elif shown == "running":
+        query = query.where(Retrain.state.in_(UNFINISHED))
+    elif shown == "failed":
+        query = query.where(Retrain.id.in_(select(RetrainItem.retrain_id).where(RetrainItem.state == "failed")))
+    if source:
+        query = query.where(Retrain.source == source)
+    matching = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    pages = max(1, -(-matching // RETRAINS_A_PAGE))
+    number = min(number, pages)
+    found = db.session.scalars(query.order_by(Retrain.asked_at.desc(), Retrain.id.desc())
+                               .limit(RETRAINS_A_PAGE).offset((number - 1) * RETRAINS_A_PAGE)).all()
+    return RetrainPage(_summed_up(found), matching, number, pages)
+
+
+def find_items(retrain: Retrain, state: str, number: int) -> ItemPage:
+    """A page of a retrain's region-items; the last one when it asks for more than there are."""
+    query = select(RetrainItem).where(RetrainItem.retrain_id == retrain.id)
+    if state:
+        query = query.where(RetrainItem.state == state)
+    matching = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    pages = max(1, -(-matching // ITEMS_A_PAGE))
+    number = min(number, pages)
+    found = db.session.scalars(query.order_by(RetrainItem.position)
+                               .limit(ITEMS_A_PAGE).offset((number - 1) * ITEMS_A_PAGE)).all()
+    return ItemPage(found, state, matching, number, pages)
+
+
+def unfinished() -> list[Retrain]:
+    """Retrains in which something is open, oldest first."""
+    open_ids = select(RetrainItem.retrain_id).where(RetrainItem.state.in_(OPEN_STATES))
+    return list(db.session.scalars(select(Retrain).where(Retrain.id.in_(open_ids)).order_by(Retrain.id)))
+
+
+def _summed_up(retrains: Sequence[Retrain]) -> list[Progress]:
+    counted: dict[int, dict[str, int]] = {retrain.id: {} for retrain in retrains}
+    for retrain_id, state, count in db.session.execute(
+            select(RetrainItem.retrain_id, RetrainItem.state, func.count())
+            .where(RetrainItem.retrain_id.in_(list(counted))).group_by(RetrainItem.retrain_id, RetrainItem.state)):
+        counted[retrain_id][state] = count
+    return [Progress(retrain, {state: counted[retrain.id][state] for state in STATES if state in counted[retrain.id]})
+            for retrain in retrains]
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha1(repr(values).encode(), usedforsecurity=False).hexdigest()[:16]

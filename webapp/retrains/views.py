@@ -1,0 +1,161 @@
+"""Retrains: asked for, followed region-item by region-item, cancelled, asked for again where they failed."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.access import actor, needs
+from webapp.db.database import db
+from webapp.overview.views import selected_keys
+from webapp.page_words import plural
+from webapp.pages.page_numbers import parse_page
+from webapp.region_items.rows import rows_by_key
+from webapp.retrains.progress import SHOWN, SOURCES, STATES, Progress, find_items, find_retrains, progress_of
+from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, store
+from webapp.services import services
+from webapp.serving.by_version import before_after
+from webapp.systems.state import is_up
+from webapp.tables import Retrain, RetrainItem
+
+bp = Blueprint("retrains", __name__, url_prefix="/retrains")
+
+LONGEST_REASON = 300
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    """Retrains, newest first; a page that knows its newest state asks for changes only."""
+    shown, source = request.args.get("show", ""), request.args.get("by", "")
+    for what, value, allowed in (("show", shown, SHOWN), ("by", source, SOURCES)):
+        if value not in allowed:
+            abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
+    page = find_retrains(shown, source, actor().email, parse_page(request.args))
+    if request.args.get("seen") == page.version:
+        return "", 204
+    template = "retrains/_list.html" if request.headers.get("HX-Target") == "retrains" else "retrains/show.html"
+    return render_template(template, page=page, shown=shown, source=source, SHOWN=SHOWN, SOURCES=SOURCES)
+
+
+@bp.post("")
+@needs("planner")
+def ask() -> ResponseReturnValue:
+    """Store a request; the background process sends it. What a pin means for it is said first."""
+    keys = selected_keys(request.form)
+    if not keys:
+        abort(422, "Nothing is selected. Tick region-items in the overview first.")
+    token, choice = _token(), request.form.get("pinned", "")
+    pinned = [row for row in rows_by_key(keys).values() if row.pinned_by]
+    if choice not in ("", "include", "leave"):
+        abort(422, f"pinned {choice[:40]!r} is not known here; allowed are include, leave.")
+    if pinned and not choice:
+        return render_template("retrains/pinned.html", pinned=pinned, size=len(keys), reason=_reason(),
+                               fields=[(name, value) for name, value in request.form.items(multi=True)
+                                       if name not in ("csrf_token", "pinned")])
+    if choice == "leave":
+        held = {row.key for row in pinned}
+        keys = [key for key in keys if key not in held]
+        if not keys:
+            abort(422, "All of the selection is pinned, so nothing is left to retrain.")
+    return _stored(store(token, keys, actor().email, _reason()))
+
+
+@bp.get("/<int:retrain_id>")
+@needs("viewer")
+def detail(retrain_id: int) -> str:
+    """One retrain, live."""
+    return render_template("retrains/detail.html", **_shown(progress_of(_retrain(retrain_id))))
+
+
+@bp.get("/<int:retrain_id>/progress")
+@needs("viewer")
+def progress(retrain_id: int) -> ResponseReturnValue:
+    """The part of the page that changes; nothing when the page has it, and the asking stops when it is finished."""
+    shown = _shown(progress_of(_retrain(retrain_id)))
+    if request.args.get("seen") == shown["version"]:
+        return "", 204
+    return render_template("retrains/_progress.html", is_update="seen" in request.args, **shown)
+
+
+@bp.get("/<int:retrain_id>/forecast")
+@needs("viewer")
+def forecast(retrain_id: int) -> str:
+    """The forecast before and after, of one region-item: a part for htmx, a page without JavaScript."""
+    retrain = _retrain(retrain_id)
+    item = db.session.get(RetrainItem, (retrain.id, request.args.get("ri", "")[:255]))
+    if item is None:
+        abort(404, f"Retrain {retrain.id} has no such region-item. Its page lists those it has.")
+    template = "retrains/_forecast.html" if request.headers.get("HX-Request") else "retrains/forecast.html"
+    return render_template(template, retrain=retrain, item=item, found=before_after(services(), item))
+
+
+@bp.post("/<int:retrain_id>/cancel")
+@needs("planner")
+def cancel(retrain_id: int) -> ResponseReturnValue:
+    """Stop what is not decided yet."""
+    retrain = _retrain(retrain_id)
+    if not progress_of(retrain).can_be_cancelled:
+        flash("There was nothing left to cancel.", "info")
+    else:
+        ask_to_cancel(retrain)
+    return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
+
+
+@bp.post("/<int:retrain_id>/retry")
+@needs("planner")
+def retry(retrain_id: int) -> ResponseReturnValue:
+    """Ask again for what failed or was cancelled, by the rules of any request."""
+    retrain, token = _retrain(retrain_id), _token()
+    keys = retry_keys(retrain)
+    if not keys:
+        flash("Nothing failed in this retrain, or what failed is not in the catalogue any more.", "info")
+        return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
+    why = f"retry of {plural(len(keys), 'region-item')} of #{retrain.id}"
+    why = f"{why}: {retrain.reason}" if retrain.reason else why
+    return _stored(store(token, keys, actor().email, why, act="retried"))
+
+
+def _stored(stored: Stored) -> ResponseReturnValue:
+    """To the page of what was stored, with what has to be said of it."""
+    if stored.already_running:
+        running = [str(RegionItem.from_key(key)) for key in stored.already_running]
+        names = ", ".join(running[:5]) + (f" and {len(running) - 5} more" if len(running) > 5 else "")
+        flash(f"Not asked again, because an unfinished retrain holds {plural(len(running), 'region-item')} of the "
+              f"selection already: {names}.", "warning")
+    if stored.retrain is None:
+        return redirect(url_for("retrains.detail", retrain_id=next(iter(stored.already_running.values()))), 303)
+    if not stored.is_new:
+        flash("This was asked already; here it is.", "info")
+    elif not is_up("dagster"):
+        flash("Dagster is down. The request is kept and will be sent when it is back.", "warning")
+    return redirect(url_for("retrains.detail", retrain_id=stored.retrain.id), 303)
+
+
+def _shown(progress: Progress) -> dict[str, object]:
+    """What the page of a retrain needs, as its URL asks."""
+    state = request.args.get("state", "")
+    if state not in ("", *STATES):
+        abort(422, f"state {state[:40]!r} is not known here; allowed are {', '.join(STATES)}.")
+    page = find_items(progress.retrain, state, parse_page(request.args))
+    return {"progress": progress, "page": page, "version": progress.version + page.version}
+
+
+def _token() -> str:
+    token = request.form.get("token", "")
+    if not 16 <= len(token) <= 64 or not token.isalnum():
+        abort(422, "This form is not complete. Reload the page and send it again.")
+    return token
+
+
+def _reason() -> str:
+    reason = " ".join(request.form.get("reason", "").split())
+    if len(reason) > LONGEST_REASON:
+        abort(422, f"The reason has {len(reason)} characters; at most {LONGEST_REASON} are kept.")
+    return reason
+
+
+def _retrain(retrain_id: int) -> Retrain:
+    retrain = db.session.get(Retrain, retrain_id) if retrain_id < 2**31 else None
+    if retrain is None:
+        abort(404, f"There is no retrain {retrain_id}. The list shows all there are.")
+    return retrain

@@ -1,0 +1,1 @@
+"""Saved scenarios: edited, computed, compared."""

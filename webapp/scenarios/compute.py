@@ -1,0 +1,218 @@
+"""Computing a scenario: each region-item under the plan and under what it asks of it, then the sums."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, over_all
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.whatif.explanation import USUAL
+from demand_assets.forecasting.whatif.scenario import PLAN, ScenarioError
+from webapp.db.database import db
+from webapp.region_items.rows import pooled_row, rows_by_key
+from webapp.scenarios.request import Asked, asked_words
+from webapp.scenarios.result import Compared, Likeness, LineResult, PastPeriod, PeriodResult, Result, Told
+from webapp.services import Services
+from webapp.serving.explanation import MOST_EXACT, NOTHING, contributions_of
+from webapp.serving.line import Line, analogues_of, fetch_again, lines_of, scenario_lines, why_missing
+
+AT_ONCE = 25
+"""Region-items between two reports of how far it is."""
+MOST_LIKENED = 8
+"""Region-items, those that change most, whose nearest past periods are kept."""
+MOST_THREADS = 4
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """One region-item with what sums need of it."""
+
+    line: Line
+    plan_prices: Floats | None
+    scenario_prices: Floats | None
+    why: pd.DataFrame | None
+    """Date and groups: scenario minus plan."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the scenario touches it."""
+        return self.line.asked != PLAN
+
+    @property
+    def plan(self) -> Part:
+        return self.line.plan.part
+
+    @property
+    def scenario(self) -> Part:
+        return (self.line.scenario or self.line.plan).part
+
+    @property
+    def revenue_parts(self) -> tuple[Part, Part] | None:
+        """Plan and scenario in money; None where a price is not known."""
+        if self.plan_prices is None or self.scenario_prices is None:
+            return None
+        return self.plan.times(self.plan_prices), self.scenario.times(self.scenario_prices)
+
+
+def compute(services: Services, asked: Asked, report: Callable[[int], None] = lambda done: None) -> Result:
+    """Forecast the selection under the plan and under the scenario.
+
+    Args:
+        report: told now and then how many region-items are done.
+    Raises:
+        ScenarioError: nothing of it touches a forecast, or a change cannot be applied; the message is a sentence.
+        ForecastError: a horizon outside 1 to the dataset's.
+        OSError: the demand store cannot be read.
+    """
+    lines, missing = _planned(services, asked, report)
+    if not lines:
+        raise ScenarioError("None of its region-items can be forecast now.")
+    dates = {line.row.key: [at.date() for at in line.plan.table["date"]] for line in lines}
+    scenarios = asked.by_key(dates)
+    if all(scenario == PLAN for scenario in scenarios.values()):
+        first, last = min(days[0] for days in dates.values()), max(days[-1] for days in dates.values())
+        raise ScenarioError(f"Nothing that it asks touches a period of the forecasts, which run from {first} to "
+                            f"{last}.")
+    exact = sum(scenario != PLAN for scenario in scenarios.values()) <= MOST_EXACT
+    computed: list[_Computed] = []
+    for start in range(0, len(lines), AT_ONCE):
+        part = lines[start:start + AT_ONCE]
+        part = scenario_lines(services, part, [scenarios[line.row.key] for line in part])
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+            computed += pool.map(lambda line: _one(services, line, exact), part)
+        report(len(missing) + (len(lines) + len(computed)) // 2)
+    return _result(services, asked, computed, missing)
+
+
+def _planned(services: Services, asked: Asked,
+             report: Callable[[int], None]) -> tuple[list[Line], list[tuple[str, str]]]:
+    """Each region-item under the plan; and those that cannot be forecast, with the reason."""
+    found, pooled = rows_by_key(asked.keys), pooled_row()
+    for known in (*found.values(), *([pooled] if pooled else [])):
+        db.session.expunge(known)  # reports are committed in between, and threads read the rows
+    rows = [found[key] for key in asked.keys if key in found and found[key].in_catalogue]
+    there = {row.key for row in rows}
+    missing = [(key, "It is no longer in the dataset.") for key in asked.keys if key not in there]
+    lines: list[Line] = []
+    for start in range(0, len(rows), AT_ONCE):
+        report(start // 2)
+        part = rows[start:start + AT_ONCE]
+        servings = [services.models.serving(row, pooled) for row in part]
+        for row, line in zip(part, lines_of(services, part, servings, pooled, asked.horizon), strict=True):
+            if line is None:
+                missing.append((row.key, why_missing(row)))
+            else:
+                lines.append(line)
+        fetch_again([row.key for row, serving in zip(part, servings, strict=True) if serving.damaged],
+                    any(serving.pooled_damaged for serving in servings))
+    return lines, missing
+
+
+def _one(services: Services, line: Line, exact: bool) -> _Computed:
+    """One region-item with what explains its difference, and its prices."""
+    is_changed = line.asked != PLAN
+    why = contributions_of(services, line, exact)[1] if is_changed and line.model is not None else None
+    name = services.dataset.price_driver
+    prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
+              for table in (line.plan.table, (line.scenario or line.plan).table)]
+    known = not any(np.isnan(values).any() for values in prices)
+    return _Computed(line, prices[0] if known else None, prices[1] if known else None, why)
+
+
+def _result(services: Services, asked: Asked, computed: Sequence[_Computed],
+            missing: Sequence[tuple[str, str]]) -> Result:
+    pairs = [(one.plan, one.scenario) for one in computed]
+    money = [parts for one in computed if (parts := one.revenue_parts) is not None]
+    changed = sorted((one for one in computed if one.is_changed), key=_size, reverse=True)
+    why = [one.why for one in changed if one.why is not None]
+    in_units, in_money = _by_period(pairs), _by_period(money)
+    return Result(
+        units=_compared(pairs), revenue=_compared(money) if money else None,
+        periods=tuple(PeriodResult(at, in_units[at], in_money.get(at)) for at in in_units),
+        lines=tuple(_line(one) for one in computed), why=_summed(why),
+        exact=len(changed) <= MOST_EXACT, unexplained=len(changed) - len(why),
+        flags=_told((sentence, one.line.row.key) for one in computed if one.is_changed and one.line.scenario
+                    for sentence in one.line.scenario.flags),
+        assumed=_told((sentence, one.line.row.key) for one in computed for sentence in one.line.plan.assumed),
+        likenesses=tuple(like for one in changed[:MOST_LIKENED] for like in _likenesses(services, one.line)),
+        missing=_told((reason, key) for key, reason in missing), notices=tuple(_notices(services, asked, computed)),
+        without_price=len(computed) - len(money) if services.dataset.price_driver else 0)
+
+
+def _compared(pairs: Sequence[tuple[Part, Part]]) -> Compared:
+    return Compared(over_all([plan for plan, _ in pairs]), over_all([scenario for _, scenario in pairs]),
+                    over_all([scenario.minus(plan) for plan, scenario in pairs], signed=True))
+
+
+def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, Compared]:
+    if not pairs:
+        return {}
+    tables = (by_date([plan for plan, _ in pairs]), by_date([scenario for _, scenario in pairs]),
+              by_date([scenario.minus(plan) for plan, scenario in pairs], signed=True))
+    rows = [table.to_dict("records") for table in tables]
+    return {plan["date"].date(): Compared(*(Bounds(one["forecast"], one["lower"], one["upper"]) for one in of_date))
+            for plan, of_date in zip(rows[0], zip(*rows, strict=True), strict=True)}
+
+
+def _line(one: _Computed) -> LineResult:
+    line, money = one.line, one.revenue_parts
+    return LineResult(
+        key=line.row.key, served_by=line.mark, origin=line.plan.origin.date(), is_changed=one.is_changed,
+        units=_compared([(one.plan, one.scenario)]), revenue=_compared([money]) if money else None,
+        dates=tuple(at.date() for at in line.plan.table["date"]), plan=_rounded(one.plan.forecast),
+        scenario=_rounded(one.scenario.forecast), plan_prices=_rounded(one.plan_prices),
+        scenario_prices=_rounded(one.scenario_prices), why=_summed([one.why] if one.why is not None else []))
+
+
+def _size(one: _Computed) -> float:
+    return abs(float(one.scenario.forecast.sum() - one.plan.forecast.sum()))
+
+
+def _rounded(values: Floats | None) -> tuple[float, ...]:
+    return () if values is None else tuple(np.round(values, DIGITS).tolist())
+
+
+def _summed(tables: Sequence[pd.DataFrame]) -> dict[str, float]:
+    """Units by group, those next to nothing and the usual level (the same in both) left out."""
+    if not tables:
+        return {}
+    summed = pd.concat(tables).drop(columns="date").sum()
+    return {str(group): float(units) for group, units in summed.items() if abs(units) >= NOTHING and group != USUAL}
+
+
+def _told(pairs: Iterator[tuple[str, str]]) -> tuple[Told, ...]:
+    found: dict[str, list[str]] = {}
+    for sentence, key in pairs:
+        found.setdefault(sentence, []).append(key)
+    return tuple(Told(sentence, tuple(keys)) for sentence, keys in found.items())
+
+
+def _likenesses(services: Services, line: Line) -> Iterator[Likeness]:
+    names = services.dataset.driver_names
+    for changed in analogues_of(services, line):
+        yield Likeness(line.row.key, changed["date"], tuple(
+            PastPeriod(past["date"].date(), float(past["demand"]),
+                       {name: None if pd.isna(past[name]) else past[name] for name in names})
+            for past in changed["past"]))
+
+
+def _notices(services: Services, asked: Asked, computed: Sequence[_Computed]) -> Iterator[str]:
+    for one in computed:
+        if one.line.notice:
+            yield f"{one.line.row.region_item}: {one.line.notice}"
+    firsts = {one.line.plan.table["date"].iloc[0].date() for one in computed}
+    if len(firsts) > 1:
+        yield (f"Forecasts begin on different dates ({min(firsts)} to {max(firsts)}): the total of a date holds the "
+               "region-items that reach it.")
+    past = [change for change in asked.changes if change.last < min(firsts)]
+    for change in past:
+        yield f"This lies before the forecasts, which begin on {min(firsts)}, and no longer counts: " + (
+            f"{asked_words(change, services.dataset)}.")
+    if gone := sum(row.date < min(firsts) for row in asked.plan):
+        yield f"{gone} of the plan's {len(asked.plan)} rows lie before {min(firsts)} and no longer count."

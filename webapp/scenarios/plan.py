@@ -1,0 +1,211 @@
+"""Plans of drivers, pasted or uploaded: a row is a region-item and a date, a column a driver; wrong cells are told."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.scenarios.plan_cells import CellError, Value, date_of, value_of
+from webapp.scenarios.plan_files import Cells, PlanFileError, cells_of, text_of_rows
+
+_KEYS = ("region", "item", "date")
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """The values of some drivers for one region-item at one date."""
+
+    key: str
+    date: date
+    values: dict[str, Value]
+    """By driver."""
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One cell that cannot be used."""
+
+    line: int
+    column: str
+    value: str
+    problem: str
+    """What is allowed, as a sentence."""
+
+
+@dataclass(frozen=True)
+class DriverPlan:
+    """What a pasted or uploaded plan says."""
+
+    rows: tuple[PlanRow, ...]
+    """Those without any error that change something, in their order."""
+    errors: tuple[RowError, ...]
+    refused: int = 0
+    """Rows with an error."""
+
+
+def read_plan(text: str, dataset: Dataset, dates: Mapping[str, Sequence[date]]) -> DriverPlan:
+    """The rows of a plan.
+
+    Args:
+        text: columns date, region and item (one of a kind in the selection may be left out), and one for each driver
+            that is changed; blank cells change nothing.
+        dates: for each region-item of the selection, by key, the periods of its forecast.
+    Raises: PlanFileError: it has no columns to go by; the message says which are needed.
+    """
+    cells = cells_of(text)
+    if not cells.rows:
+        return DriverPlan((), ())
+    return _Reader(dataset, dates, cells).read()
+
+
+def plan_text(rows: Sequence[PlanRow]) -> str:
+    """The rows as text that ``read_plan`` reads."""
+    if not rows:
+        return ""
+    drivers = list(dict.fromkeys(name for row in rows for name in row.values))
+    lines: list[list[str]] = [[*_KEYS, *drivers]]
+    for row in rows:
+        one = RegionItem.from_key(row.key)
+        lines.append([one.region, one.item, row.date.isoformat(),
+                      *(_written(row.values.get(name)) for name in drivers)])
+    return text_of_rows(lines)
+
+
+def _written(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.10g}" if isinstance(
+        value, float) else value
+
+
+class _Reader:
+    """Reads one plan."""
+
+    def __init__(self, dataset: Dataset, dates: Mapping[str, Sequence[date]], cells: Cells) -> None:
+        self._dataset, self._dates, self._cells = dataset, dates, cells
+        self._periods = {key: frozenset(days) for key, days in dates.items()}
+        region_items = [RegionItem.from_key(key) for key in dates]
+        self._names = {"region": {one.region for one in region_items}, "item": {one.item for one in region_items}}
+        self._folded = {kind: {name.casefold(): name for name in names} for kind, names in self._names.items()}
+        self._errors: list[RowError] = []
+        self._drivers: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+
+    def read(self) -> DriverPlan:
+        line, header = self._cells.rows[0]
+        self._read_header(line, header)
+        rows: list[PlanRow] = []
+        seen: dict[tuple[str, date, str], int] = {}
+        refused = 0
+        for line, cells in self._cells.rows[1:]:
+            before = len(self._errors)
+            row = self._row(line, cells, len(header))
+            if row is not None and len(self._errors) == before:
+                self._check_twice(line, row, seen)
+            if len(self._errors) > before:
+                refused += 1
+            elif row is not None and row.values:
+                rows.append(row)
+        return DriverPlan(tuple(rows), tuple(self._errors), refused)
+
+    def _read_header(self, line: int, header: Sequence[str]) -> None:
+        columns = self._dataset.columns
+        titles: dict[str, str] = {}
+        for name, other in (("region", columns.region), ("item", columns.item), ("date", columns.date)):
+            titles |= {_folded(name): name, _folded(other or name): name}
+        for driver in self._dataset.drivers:
+            titles |= {_folded(title): driver.name for title in (
+                columns.drivers.get(driver.name, driver.name), driver.title, driver.name)}
+        found: dict[str, int] = {}
+        for place, title in enumerate(header):
+            name = titles.get(_folded(title), "")
+            if name in found:
+                raise PlanFileError(f"The columns {header[found[name]]!r} and {title!r} of line {line} mean the same; "
+                                    "leave one out.")
+            if name:
+                found[name] = place
+            elif title:
+                self._errors.append(RowError(line, title, "", "This is no column that is known. Allowed are "
+                                             f"{self._allowed()}. Without it, the other columns can be used."))
+        missing = [name for name in _KEYS if name not in found and len(self._names.get(name, "ab")) > 1]
+        self._drivers = {name: place for name, place in found.items() if name not in _KEYS}
+        self._places = {name: place for name, place in found.items() if name in _KEYS}
+        if missing or not self._drivers:
+            word = "the column" if len(missing) == 1 else "the columns"
+            lacking = f"{word} {' and '.join(missing)}" if missing else "a column for a driver that is changed"
+            raise PlanFileError(f"The first line must name the columns; it lacks {lacking}. Allowed are "
+                                f"{self._allowed()}. It reads: {' | '.join(header)[:200]}")
+
+    def _allowed(self) -> str:
+        return ", ".join([*_KEYS, *self._dataset.driver_names])
+
+    def _row(self, line: int, cells: Sequence[str], width: int) -> PlanRow | None:
+        if len(cells) > width and any(cells[width:]):
+            self._errors.append(RowError(line, "", " | ".join(cells[width:])[:60], f"The line has {len(cells)} cells, "
+                                         f"the first line {width}. Put a cell with a delimiter in it between quotes."))
+            return None
+        at = {name: cells[place] if place < len(cells) else "" for name, place in
+              (self._places | self._drivers).items()}
+        key = self._key(line, at)
+        day = self._date(line, at.get("date", ""), key)
+        values: dict[str, Value] = {}
+        for name in self._drivers:
+            if not at[name]:
+                continue
+            try:
+                values[name] = value_of(at[name], self._dataset.driver(name), self._dataset,
+                                        self._cells.delimiter)
+            except CellError as error:
+                self._errors.append(RowError(line, name, at[name][:60], str(error)))
+        return PlanRow(key, day, values) if key is not None and day is not None else None
+
+    def _key(self, line: int, at: Mapping[str, str]) -> str | None:
+        names: dict[str, str] = {}
+        for kind in ("region", "item"):
+            text = at.get(kind)
+            if text is None:
+                names[kind] = next(iter(self._names[kind]))
+                continue
+            name = text if text in self._names[kind] else self._folded[kind].get(text.casefold())
+            if name is None:
+                known = sorted(self._names[kind])
+                some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
+                self._errors.append(RowError(line, kind, text[:60], f"No {kind} of the selection is called so. It has "
+                                             f"{some}."))
+            else:
+                names[kind] = name
+        if len(names) < 2:
+            return None
+        one = RegionItem(**names)
+        if one.key not in self._dates:
+            self._errors.append(RowError(line, "item", str(one)[:120], "This region-item is not in the selection. Add "
+                                         "it above, or leave the line out."))
+            return None
+        return one.key
+
+    def _date(self, line: int, text: str, key: str | None) -> date | None:
+        try:
+            day = date_of(text, self._dataset.frequency == "M")
+            if key is not None and day not in self._periods[key]:
+                ahead = self._dates[key]
+                more = f" Its periods begin on {ahead[0]}, {ahead[1]} …" if len(
+                    ahead) > 1 and ahead[0] < day < ahead[-1] else ""
+                raise CellError(f"No period of the forecast; it runs from {ahead[0]} to {ahead[-1]}.{more}")
+        except CellError as error:
+            self._errors.append(RowError(line, "date", text[:60], str(error)))
+            return None
+        return day
+
+    def _check_twice(self, line: int, row: PlanRow, seen: dict[tuple[str, date, str], int]) -> None:
+        for name in row.values:
+            first = seen.setdefault((row.key, row.date, name), line)
+            if first != line:
+                self._errors.append(RowError(line, name, "", f"Line {first} sets it already for this region-item and "
+                                             "date; leave one of them out."))
+
+
+def _folded(title: str) -> str:
+    """A column's title without its unit, case and separators: ``Price (€)`` is ``price``."""
+    return re.sub(r"\(.*\)|\[.*\]|,.*|[\s_-]+", "", title).casefold()

@@ -1,0 +1,259 @@
+"""Saved scenarios: stored once, found again, changed by one person at a time, archived and brought back.
+
+A private one is there for its creator alone: for anybody else, administrators too, it is as if it never was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import has_request_context
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
+
+from webapp.access import actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.scenarios.request import Asked, selection_words
+from webapp.scenarios.result import Result
+from webapp.tables import SavedScenario
+
+LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
+PAGE_SIZE = 25
+RECORDED_TOKEN = 8
+"""Characters of its link by which the audit log knows a scenario, whatever it is called; too few to open it."""
+RECORDED_CHANGES = 5
+SHOWN = {"all": "everyone's", "mine": "mine", "archived": "archived"}
+
+
+class NotYoursError(RuntimeError):
+    """Only who created a scenario may make it private or share it; the message says so."""
+
+
+class ChangedMeanwhileError(RuntimeError):
+    """Somebody else changed the scenario since the form was opened; the message says who and when."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Which scenarios are listed; the URL carries it."""
+
+    search: str = ""
+    show: str = "all"
+    page: int = 1
+
+    def query(self, **changes: object) -> dict[str, str]:
+        """The URL's arguments for this view with changes; defaults are left out."""
+        values = {"q": self.search, "show": self.show, "page": self.page, **changes}
+        plain = {"q": "", "show": "all", "page": 1}
+        return {name: str(value) for name, value in values.items() if value != plain[name]}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the scenarios that match, newest first."""
+
+    scenarios: Sequence[SavedScenario]
+    matching: int
+    number: int
+    pages: int
+
+
+def find_page(view: View, email: str) -> Page:
+    """The page that a view asks for, or the last one when it asks for more than there are."""
+    query = _matching(view, email)
+    count = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    pages = max(1, -(-count // PAGE_SIZE))
+    number = min(view.page, pages)
+    found = db.session.scalars(query.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+    return Page(found, count, number, pages)
+
+
+def count_all() -> int:
+    """How many there are for whoever asks, archived ones too."""
+    return db.session.scalar(select(func.count(SavedScenario.id)).where(_is_open_to_asker())) or 0
+
+
+def by_tokens(tokens: Sequence[str]) -> list[SavedScenario]:
+    """The scenarios of these links, in their order; those that there are not, or not for whoever asks, are left out."""
+    found = {each.token: each for each in db.session.scalars(
+        select(SavedScenario).where(SavedScenario.token.in_(tokens), _is_open_to_asker()))}
+    return [found[token] for token in dict.fromkeys(tokens) if token in found]
+
+
+def by_token(token: str) -> SavedScenario | None:
+    """The scenario of a link; None when there is none."""
+    return next(iter(by_tokens([token])), None)
+
+
+def create(token: str, name: str, description: str, asked: Asked, by: str, copied_from: SavedScenario | None = None,
+           is_private: bool = False) -> bool:
+    """Store a scenario under its form's token, unless the same form already did; whether it is new."""
+    with writing():
+        if db.session.scalar(select(SavedScenario.id).where(SavedScenario.token == token)) is not None:
+            return False
+        scenario = SavedScenario(token=token, name=name, description=description, created_by=by,
+                                 asked=asked.to_json(), size=len(asked.keys), is_private=is_private,
+                                 selection=selection_words(asked.keys),
+                                 copied_from=copied_from.id if copied_from else None)
+        db.session.add(scenario)
+        copy = {"copy of": recorded_name(copied_from)} if copied_from else {}
+        record("duplicated" if copied_from else "created", "scenario", recorded_name(scenario),
+               after=_facts(scenario, is_told=not is_private) | copy)
+    return True
+
+
+def change(token: str, seen: str, name: str, description: str, asked: Asked, by: str,
+           is_private: bool | None = None) -> bool:
+    """Store what a form changed; whether it must be computed again.
+
+    Args:
+        seen: ``stamp`` of the scenario when the form was opened.
+        is_private: as it is unless given.
+    Raises: ChangedMeanwhileError: it is not as the form showed it any more. NotYoursError.
+    """
+    with writing():
+        scenario = _one(token)
+        if stamp(scenario) != seen:
+            who = scenario.changed_by or scenario.created_by
+            raise ChangedMeanwhileError(f"{who} changed this scenario on {scenario.changed_at:%Y-%m-%d at %H:%M} UTC, "
+                                        "after you opened it here.")
+        if is_private is not None and is_private != scenario.is_private and scenario.created_by != by:
+            raise NotYoursError(f"Only {scenario.created_by}, who created this scenario, can make it private.")
+        same, was_private = scenario.asked == asked.to_json(), scenario.is_private
+        is_private = was_private if is_private is None else is_private
+        before = _facts(scenario, is_told=not (was_private or is_private))
+        scenario.name, scenario.description, scenario.changed_by = name, description, by
+        scenario.changed_at = now()
+        if not same:
+            scenario.asked, scenario.size = asked.to_json(), len(asked.keys)
+            scenario.selection, scenario.problem, scenario.wanted_at = selection_words(asked.keys), "", None
+            _forget_result(scenario)
+        if is_private != was_private:
+            record("made private" if is_private else "shared", "scenario", recorded_name(scenario, as_shared=True),
+                   before={"private": was_private}, after={"private": is_private})
+            scenario.is_private = is_private
+        after = _facts(scenario, is_told=not (was_private or is_private))
+        if after != before or not same:
+            record("changed", "scenario", recorded_name(scenario), before=before, after=after)
+        return not same
+
+
+def duplicate(source: SavedScenario, token: str, by: str) -> None:
+    """Store a copy of what it asks, without its result; once for each token. A copy of a private one is private."""
+    name = f"{source.name[:LONGEST_NAME - 7]} (copy)"
+    create(token, name, source.description, Asked.from_json(source.asked), by, source, source.is_private)
+
+
+def archive(token: str, is_archived: bool) -> None:
+    """Archive a scenario or bring it back."""
+    with writing():
+        scenario = _one(token)
+        if bool(scenario.archived_at) != is_archived:
+            record("archived" if is_archived else "brought back", "scenario", recorded_name(scenario),
+                   before={"archived": not is_archived}, after={"archived": is_archived})
+        scenario.archived_at = now() if is_archived else None
+
+
+def recorded_name(scenario: SavedScenario, as_shared: bool = False) -> str:
+    """What the audit log calls a scenario: by its name, unless that is its creator's own business."""
+    name = scenario.name if as_shared or not scenario.is_private else "a private scenario"
+    return f"{name} ({scenario.token[:RECORDED_TOKEN]})"
+
+
+def want(token: str) -> None:
+    """Let the background process compute it; asked once however often it is wanted."""
+    with writing():
+        scenario = _one(token)
+        if scenario.wanted_at is None:
+            scenario.wanted_at, scenario.attempts, scenario.done, scenario.problem = now(), 0, 0, ""
+
+
+def keep_result(token: str, seen: str, result: Result | None, problem: str = "") -> bool:
+    """Write down what was computed, or why it could not be; whether it still is what the scenario asks.
+
+    Where it could not be computed, an earlier result stays.
+
+    Args:
+        seen: ``stamp`` of the scenario when it was read.
+    """
+    with writing():
+        scenario = _one(token)
+        if stamp(scenario) != seen:
+            return False
+        scenario.wanted_at, scenario.problem = None, problem
+        if result is not None:
+            scenario.computed, scenario.computed_at = result.to_json(), now()
+            scenario.summary, scenario.made_with = result.summary.to_json(), result.made_with
+    return True
+
+
+def stamp(scenario: SavedScenario) -> str:
+    """When it was changed last: a form that carries another is too old."""
+    return scenario.changed_at.isoformat()
+
+
+def first_wanted() -> SavedScenario | None:
+    """The scenario that has waited longest to be computed; None when none waits."""
+    return db.session.scalar(select(SavedScenario).where(SavedScenario.wanted_at.is_not(None)).order_by(
+        SavedScenario.wanted_at, SavedScenario.id).limit(1))
+
+
+def begin_attempt(token: str) -> int:
+    """Note that computing begins; which attempt it is."""
+    with writing():
+        scenario = _one(token)
+        scenario.attempts, scenario.done = scenario.attempts + 1, 0
+        return scenario.attempts
+
+
+def forget_attempt(token: str) -> None:
+    """Do not count the last attempt: it could not begin."""
+    with writing():
+        _one(token).attempts -= 1
+
+
+def note_done(token: str, done: int) -> None:
+    """Note how many region-items are computed."""
+    with writing():
+        _one(token).done = done
+
+
+def _matching(view: View, email: str) -> Select[SavedScenario]:
+    query = select(SavedScenario).where(_is_open_to(email))
+    for word in view.search.split():
+        query = query.where(or_(*(func.lower(column).contains(word.lower(), autoescape=True) for column in (
+            SavedScenario.name, SavedScenario.description, SavedScenario.created_by))))
+    if view.show == "mine":
+        query = query.where(SavedScenario.created_by == email)
+    is_archived = SavedScenario.archived_at.is_not(None)
+    query = query.where(is_archived if view.show == "archived" else ~is_archived)
+    return query.order_by(SavedScenario.changed_at.desc(), SavedScenario.id.desc())
+
+
+def _is_open_to(email: str) -> ColumnElement[bool]:
+    return or_(SavedScenario.is_private.is_(False), SavedScenario.created_by == email)
+
+
+def _is_open_to_asker() -> ColumnElement[bool]:
+    """Open to whoever sent this request; the background process and commands see all."""
+    return _is_open_to(actor().email) if has_request_context() else true()
+
+
+def _facts(scenario: SavedScenario, is_told: bool) -> dict[str, Any]:
+    """What the audit log says of a scenario; only how large it is where it was private or is."""
+    asked = Asked.from_json(scenario.asked)
+    size: dict[str, Any] = {"region-items": len(asked.keys), "horizon": asked.horizon,
+                            "changes of drivers": len(asked.changes), "rows of a plan": len(asked.plan)}
+    if not is_told:
+        return size
+    changes = [f"{each.driver} {each.action} {each.value} from {each.first} to {each.last}" for each in asked.changes]
+    return {"name": scenario.name, "description": scenario.description[:200], **size,
+            "changes": changes[:RECORDED_CHANGES]}
+
+
+def _one(token: str) -> SavedScenario:
+    return db.session.scalars(select(SavedScenario).where(SavedScenario.token == token)).one()
+
+
+def _forget_result(scenario: SavedScenario) -> None:
+    scenario.computed, scenario.computed_at, scenario.summary, scenario.made_with = {}, None, {}, {}

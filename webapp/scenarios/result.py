@@ -1,0 +1,163 @@
+"""What a scenario gives: plan, scenario and their difference, in units and in revenue, summed and for each part."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.totals import Bounds
+from webapp.db.stored_json import StoredJson
+
+MOST_REASONS = 3
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Plan, scenario and scenario minus plan, each with its 80 % interval.
+
+    The interval of the difference says what remains of the doubt about demand: what nobody foresees strikes plan and
+    scenario alike, so most of it cancels out (``totals.Part.minus``). The doubt whether the model has the right idea of
+    a driver's effect is not in it.
+    """
+
+    plan: Bounds
+    scenario: Bounds
+    difference: Bounds
+
+    @property
+    def relative(self) -> float | None:
+        """The difference over the plan; None where that is zero."""
+        return self.difference.forecast / self.plan.forecast if self.plan.forecast else None
+
+
+@dataclass(frozen=True)
+class PeriodResult:
+    """One period, summed over region-items."""
+
+    date: date
+    units: Compared
+    revenue: Compared | None
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """One region-item."""
+
+    key: str
+    served_by: str
+    """As in ``Outlook``."""
+    origin: date
+    """Its last period with known demand."""
+    is_changed: bool
+    """Whether the scenario touches it."""
+    units: Compared
+    revenue: Compared | None
+    """None where no price is known."""
+    dates: tuple[date, ...]
+    plan: tuple[float, ...]
+    """Units of each period."""
+    scenario: tuple[float, ...]
+    plan_prices: tuple[float, ...]
+    """Of each period; empty where no price is known."""
+    scenario_prices: tuple[float, ...]
+    why: dict[str, float]
+    """Driver or group of features -> what it adds to the difference, in units; empty where nothing can be told."""
+
+    @property
+    def region_item(self) -> RegionItem:
+        """The region-item."""
+        return RegionItem.from_key(self.key)
+
+    @property
+    def reasons(self) -> list[tuple[str, float]]:
+        """What makes most of the difference, largest first."""
+        return sorted(self.why.items(), key=lambda reason: -abs(reason[1]))[:MOST_REASONS]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A sentence that is true of some region-items."""
+
+    sentence: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PastPeriod:
+    """A past period much like a changed one."""
+
+    date: date
+    demand: float
+    drivers: dict[str, float | str | None]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A changed period of a region-item, and the past ones most like it."""
+
+    key: str
+    date: date
+    past: tuple[PastPeriod, ...]
+
+    @property
+    def region_item(self) -> RegionItem:
+        """The region-item."""
+        return RegionItem.from_key(self.key)
+
+
+@dataclass(frozen=True)
+class Result(StoredJson):
+    """All that was computed of a scenario; kept as JSON in ``SavedScenario.computed``."""
+
+    units: Compared
+    revenue: Compared | None
+    periods: tuple[PeriodResult, ...]
+    lines: tuple[LineResult, ...]
+    why: dict[str, float]
+    """Summed over those region-items that can be explained."""
+    exact: bool
+    """Whether contributions are exact; else they follow each tree's path."""
+    unexplained: int
+    """Changed region-items that the baseline forecasts, which no driver moves."""
+    flags: tuple[Told, ...]
+    assumed: tuple[Told, ...]
+    likenesses: tuple[Likeness, ...]
+    missing: tuple[Told, ...]
+    """Region-items that cannot be forecast: why, and which."""
+    notices: tuple[str, ...]
+    without_price: int
+    """Region-items that revenue leaves out."""
+
+    @property
+    def dates(self) -> list[date]:
+        """The periods that it covers."""
+        return [period.date for period in self.periods]
+
+    @property
+    def changed(self) -> int:
+        """Region-items that the scenario touches."""
+        return sum(line.is_changed for line in self.lines)
+
+    @property
+    def summary(self) -> "Summary":
+        """What a list shows of it."""
+        revenue = self.revenue
+        return Summary(self.units.plan.forecast, self.units.difference.forecast,
+                       revenue.plan.forecast if revenue else None, revenue.difference.forecast if revenue else None,
+                       self.dates[0], self.dates[-1])
+
+    @property
+    def made_with(self) -> dict[str, list[str]]:
+        """Key -> what forecast it and its origin."""
+        return {line.key: [line.served_by, line.origin.isoformat()] for line in self.lines}
+
+
+@dataclass(frozen=True)
+class Summary(StoredJson):
+    """What a list shows of a result, in units and in the price's currency."""
+
+    plan: float
+    difference: float
+    plan_revenue: float | None
+    difference_revenue: float | None
+    first: date
+    last: date

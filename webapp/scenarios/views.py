@@ -1,0 +1,239 @@
+"""Scenarios: changed drivers of many region-items, saved, computed beside the plan, compared, shared by their link."""
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from webapp.access import actor, needs
+from webapp.overview.views import selected_keys
+from webapp.page_words import plural
+from webapp.pages.page_numbers import parse_page
+from webapp.scenarios.comparison import MOST_COMPARED, compare
+from webapp.scenarios.downloads import csv_of, excel_of
+from webapp.scenarios.editor import Editor, check_complete, fields_of, parse_editor
+from webapp.scenarios.page import known_categories, page_of
+from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS
+from webapp.scenarios.queue import compute_or_want
+from webapp.scenarios.repository import (
+    SHOWN,
+    ChangedMeanwhileError,
+    NotYoursError,
+    View,
+    archive,
+    by_token,
+    by_tokens,
+    change,
+    count_all,
+    create,
+    duplicate,
+    find_page,
+    stamp,
+)
+from webapp.scenarios.request import MOST_REGION_ITEMS, Asked
+from webapp.scenarios.result import Result, Summary
+from webapp.scenarios.selection import offered
+from webapp.scenarios.staleness import states_of
+from webapp.services import services
+from webapp.tables import SavedScenario
+
+bp = Blueprint("scenarios", __name__, url_prefix="/scenarios")
+
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MOST_ERRORS = 200
+"""Errors of a plan that are shown."""
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> str:
+    """The saved scenarios, those changed last first."""
+    shown = request.args.get("show", "") or "all"
+    if shown not in SHOWN:
+        abort(422, f"show {shown[:40]!r} is not known here; allowed are {', '.join(SHOWN)}.")
+    view = View(request.args.get("q", "").strip()[:200], shown, parse_page(request.args))
+    found = find_page(view, actor().email)
+    return render_template(
+        "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),
+        any=count_all() > 0,
+        summaries={each.token: Summary.from_json(each.summary) for each in found.scenarios if each.summary})
+
+
+@bp.get("/new")
+@needs("planner")
+def new() -> ResponseReturnValue:
+    """The editor, with what the URL says already filled in."""
+    if "csrf_token" in request.args:  # sent by the form of the forecast page, by htmx or without it
+        fields = request.args.to_dict(flat=False)
+        del fields["csrf_token"]
+        clean = url_for("scenarios.new", **fields)  # type: ignore[arg-type]  # lists become repeated arguments
+        return Response(headers={"HX-Redirect": clean}) if request.headers.get("HX-Request") else redirect(clean, 303)
+    return _editor(parse_editor(services(), request.args, is_link=True))
+
+
+@bp.post("/select")
+@needs("planner")
+def select() -> ResponseReturnValue:
+    """From a selection in the overview to the editor."""
+    keys = selected_keys(request.form)
+    if len(keys) > MOST_REGION_ITEMS:
+        abort(422, f"These are {len(keys):,} region-items; a scenario holds at most {MOST_REGION_ITEMS}.")
+    return _editor(parse_editor(services(), MultiDict([("ri", key) for key in keys])))
+
+
+@bp.post("/new")
+@needs("planner")
+def save() -> ResponseReturnValue:
+    """Store a new scenario and compute it; or show the editor again, with a change more or less or with messages."""
+    editor = parse_editor(services(), request.form, request.files.get("file"))
+    if _is_look():
+        return _editor(editor)
+    check_complete(editor, services())
+    return _created(editor) if editor.is_valid else _editor(editor, status=422)
+
+
+@bp.get("/<token>/edit")
+@needs("planner")
+def edit(token: str) -> ResponseReturnValue:
+    """The editor of a saved scenario."""
+    scenario = _scenario(token)
+    fields = fields_of(Asked.from_json(scenario.asked), scenario.name, scenario.description, scenario.is_private)
+    return _editor(parse_editor(services(), fields), scenario)
+
+
+@bp.post("/<token>/edit")
+@needs("planner")
+def save_change(token: str) -> ResponseReturnValue:
+    """Store what was changed and compute it again, unless somebody else changed it meanwhile."""
+    scenario = _scenario(token)
+    editor = parse_editor(services(), request.form, request.files.get("file"))
+    if _is_look():
+        return _editor(editor, scenario)
+    check_complete(editor, services())
+    if not editor.is_valid:
+        return _editor(editor, scenario, status=422)
+    if request.form.get("as_new"):
+        return _created(editor)
+    try:
+        must_compute = change(token, request.form.get("seen", ""), editor.name, editor.description, editor.asked,
+                              actor().email, editor.is_private)
+    except NotYoursError as error:
+        editor.errors.append(str(error))
+        return _editor(editor, scenario, status=422)
+    except ChangedMeanwhileError as error:
+        return _editor(editor, scenario, status=409, conflict=str(error))
+    if must_compute:
+        compute_or_want(services(), token)
+    return redirect(url_for("scenarios.detail", token=token), 303)
+
+
+@bp.get("/<token>")
+@needs("viewer")
+def detail(token: str) -> str:
+    """One scenario: what it asks, what it gives beside the plan, and what happened since."""
+    return render_template("scenarios/detail.html", **page_of(services(), _scenario(token), request.args))
+
+
+@bp.get("/<token>/progress")
+@needs("viewer")
+def progress(token: str) -> ResponseReturnValue:
+    """How far it is; the whole page when it is done."""
+    scenario = _scenario(token)
+    if scenario.wanted_at is None:
+        return Response(headers={"HX-Redirect": url_for("scenarios.detail", token=token)})
+    return render_template("scenarios/_progress.html", scenario=scenario, size=scenario.size)
+
+
+@bp.post("/<token>/compute")
+@needs("planner")
+def compute_again(token: str) -> ResponseReturnValue:
+    """Compute it with the models and the demand of now."""
+    _scenario(token)
+    compute_or_want(services(), token)
+    return redirect(url_for("scenarios.detail", token=token), 303)
+
+
+@bp.post("/<token>/duplicate")
+@needs("planner")
+def copy(token: str) -> ResponseReturnValue:
+    """Store a copy and open it in the editor."""
+    source, own = _scenario(token), _form_token()
+    duplicate(source, own, actor().email)
+    return redirect(url_for("scenarios.edit", token=own), 303)
+
+
+@bp.post("/<token>/archive")
+@needs("planner")
+def put_away(token: str) -> ResponseReturnValue:
+    """Archive it, or bring it back."""
+    scenario = _scenario(token)
+    is_archived = not request.form.get("back")
+    archive(token, is_archived)
+    flash(f"“{scenario.name}” is archived. It can be brought back here at any time." if is_archived else
+          f"“{scenario.name}” is back in the list.", "success")
+    return redirect(url_for("scenarios.detail", token=token), 303)
+
+
+@bp.get("/compare")
+@needs("viewer")
+def side_by_side() -> str:
+    """Up to five scenarios side by side."""
+    tokens = list(dict.fromkeys(filter(None, request.args.getlist("s"))))
+    if len(tokens) > MOST_COMPARED:
+        abort(422, f"{len(tokens)} scenarios are ticked; at most {MOST_COMPARED} can be compared. Untick some.")
+    if len(tokens) < 2:
+        abort(422, "Tick two to five scenarios in the list to compare them.")
+    found = by_tokens(tokens)
+    if len(found) < len(tokens):
+        abort(404, "There is no scenario at one of these links. The list shows all there are.")
+    return render_template("scenarios/compare.html", comparison=compare(found), tokens=tokens)
+
+
+@bp.get("/<token>/result.<any(csv, xlsx):form>")
+@needs("viewer")
+def download(token: str, form: str) -> Response:
+    """The result as a file."""
+    scenario = _scenario(token)
+    if scenario.computed_at is None:
+        abort(404, "This scenario is not computed yet, so there is nothing to download.")
+    result, name = Result.from_json(scenario.computed), f"scenario-{scenario.computed_at:%Y-%m-%d}-{token[:6]}.{form}"
+    content = csv_of(result).encode("utf-8-sig") if form == "csv" else excel_of(
+        scenario, Asked.from_json(scenario.asked), result, services().dataset)
+    return Response(content, mimetype="text/csv" if form == "csv" else EXCEL,
+                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _is_look() -> bool:
+    """Whether the form only wants to be shown again, with a change more or less."""
+    return any(request.form.get(name) for name in ("add", "drop", "look"))
+
+
+def _created(editor: Editor) -> ResponseReturnValue:
+    token = _form_token()
+    if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private):
+        compute_or_want(services(), token)
+    else:
+        flash("This was saved already; here it is.", "info")
+    return redirect(url_for("scenarios.detail", token=token), 303)
+
+
+def _form_token() -> str:
+    token = request.form.get("token", "")
+    if len(token) != 32 or not token.isascii() or not token.isalnum():
+        abort(422, "This form is not complete. Reload the page and send it again.")
+    return token
+
+
+def _scenario(token: str) -> SavedScenario:
+    scenario = by_token(token[:64])
+    if scenario is None:
+        abort(404, "There is no scenario at this link. The list shows all there are.")
+    return scenario
+
+
+def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int = 200,
+            conflict: str = "") -> tuple[str, int]:
+    seen = request.form.get("seen") or (stamp(scenario) if scenario else "")
+    return render_template(
+        "scenarios/edit.html", editor=editor, scenario=scenario, seen=seen, offered=offered(), conflict=conflict,
+        known_values=known_categories(services(), editor.keys), most_errors=MOST_ERRORS, most_rows=MOST_ROWS,
+        most_megabytes=MOST_BYTES // 1_000_000, size_words=plural(len(editor.keys), "region-item")), status

@@ -1,0 +1,206 @@
+"""The answer to a planner's question: forecasts of a selection, under the plan and under a scenario, summed up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
+from webapp.region_items.rows import pooled_row
+from webapp.services import Services
+from webapp.serving.history import Past, past_of
+from webapp.serving.line import Line, fetch_again, lines_of, scenario_lines, why_missing
+from webapp.tables import Override, RegionItemRow
+
+
+@dataclass(frozen=True)
+class Period:
+    """One period of the summed forecast, in units."""
+
+    date: date
+    plan: float
+    lower: float
+    upper: float
+    scenario: float | None = None
+    scenario_lower: float | None = None
+    scenario_upper: float | None = None
+    drivers: dict[str, Any] = field(default_factory=dict)
+    """Of one region-item: each driver as used, by name."""
+    final: float | None = None
+    """The plan with planners' overrides; None where they are not asked for."""
+    final_lower: float | None = None
+    final_upper: float | None = None
+    overrides: tuple[Override, ...] = ()
+    """Those of the period, of any of the region-items."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Forecasts of the selection."""
+
+    lines: list[Line]
+    missing: list[tuple[RegionItemRow, str]]
+    """Region-items that cannot be forecast, and why."""
+    periods: list[Period]
+    past: Past
+    notices: list[str]
+    coverage: float = 0.8
+    """Of the band: one of ``intervals.LEVELS``."""
+
+    def within(self, coverage: float) -> Self:
+        """The same answer with the interval of another coverage."""
+        if coverage == self.coverage or not self.lines:
+            return replace(self, coverage=coverage)
+        return replace(self, coverage=coverage, periods=_periods(
+            self.lines, [period.drivers for period in self.periods], coverage))
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Columns date and demand of the selection, summed; null where nothing is known."""
+        return self.past.history
+
+    @property
+    def dates(self) -> list[date]:
+        """The periods that the forecast covers."""
+        return [period.date for period in self.periods]
+
+    @cached_property
+    def known_until(self) -> date | None:
+        """The last period with known demand; None where nothing is known of any region-item."""
+        return None if self.history.empty else self.history["date"].max().date()
+
+    @cached_property
+    def plan_total(self) -> totals.Bounds:
+        """Under the plan."""
+        return totals.over_all([line.plan.part for line in self.lines], self.coverage)
+
+    @cached_property
+    def scenario_total(self) -> totals.Bounds | None:
+        """Under the scenario; None without one."""
+        parts = [line.scenario.part for line in self.lines if line.scenario]
+        return totals.over_all(parts, self.coverage) if parts else None
+
+    @property
+    def has_scenario(self) -> bool:
+        """Whether a scenario stands beside the plan."""
+        return any(line.scenario for line in self.lines)
+
+    @property
+    def missing_by_reason(self) -> dict[str, list[RegionItem]]:
+        """Why region-items cannot be forecast -> which."""
+        return _grouped((reason, row.region_item) for row, reason in self.missing)
+
+    @property
+    def assumed(self) -> dict[str, list[RegionItem]]:
+        """What was assumed -> of which region-items."""
+        return _grouped((sentence, line.row.region_item) for line in self.lines for sentence in line.plan.assumed)
+
+    @property
+    def flags(self) -> dict[str, list[RegionItem]]:
+        """Where drivers leave what the models have seen -> of which region-items."""
+        return _grouped((sentence, line.row.region_item) for line in self.lines
+                        for sentence in (line.scenario or line.plan).flags)
+
+
+def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> Answer:
+    """Forecast a selection with the drivers as they stand.
+
+    Args:
+        rows: the region-items; at least one.
+        horizon: periods.
+    Raises: ForecastError: a horizon outside 1 to the dataset's.
+    """
+    pooled = pooled_row()
+    servings = [services.models.serving(row, pooled) for row in rows]
+    found = lines_of(services, rows, servings, pooled, horizon)
+    lines = [line for line in found if line]
+    missing = [(row, why_missing(row)) for row, line in zip(rows, found, strict=True) if line is None]
+    fetch_again([row.key for row, serving in zip(rows, servings, strict=True) if serving.damaged],
+                 any(serving.pooled_damaged for serving in servings))
+    return _summed(services, lines, missing)
+
+
+def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) -> Answer:
+    """The same selection with a scenario beside the plan.
+
+    Raises: ScenarioError: the scenario cannot be applied.
+    """
+    scenarios = [Scenario(tuple(change for change in scenario.changes if _is_touched(line, change)))
+                 for line in plan.lines]
+    lines = scenario_lines(services, plan.lines, scenarios)
+    for change in scenario.changes:
+        if not any(change.first <= period.date <= change.last for period in plan.periods):
+            raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period "
+                                f"of the forecast, which runs from {plan.dates[0]} to {plan.dates[-1]}")
+    return _summed(services, lines, plan.missing, plan.past)
+
+
+def _is_touched(line: Line, change: Change) -> bool:
+    """Whether the change touches a period of the line's forecast."""
+    dates = line.plan.part.dates
+    return bool(((dates >= np.datetime64(change.first)) & (dates <= np.datetime64(change.last))).any())
+
+
+def _summed(services: Services, lines: list[Line], missing: list[tuple[RegionItemRow, str]],
+            past: Past | None = None) -> Answer:
+    """The sums of the lines.
+
+    Args:
+        past: theirs, where it is at hand: a scenario leaves it as it is.
+    """
+    if not lines:
+        return Answer([], missing, [], Past(pd.DataFrame({"date": [], "demand": []})), [])
+    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past or past_of(services, lines),
+                  _notices(lines))
+
+
+def _periods(lines: Sequence[Line], used: Sequence[dict[str, Any]], coverage: float = 0.8) -> list[Period]:
+    """The sums of the lines by date.
+
+    Args:
+        used: of one region-item, its drivers in each period; empty for several.
+    """
+    table = totals.by_date([line.plan.part for line in lines], coverage)
+    changed = [line.scenario.part for line in lines if line.scenario is not None]
+    if changed:
+        table = table.merge(totals.by_date(changed, coverage), on="date", suffixes=("", "_scenario"))
+    used = used or [{}] * len(table)
+    return [Period(
+        date=values["date"].date(), plan=values["forecast"], lower=values["lower"], upper=values["upper"],
+        scenario=values.get("forecast_scenario"), scenario_lower=values.get("lower_scenario"),
+        scenario_upper=values.get("upper_scenario"), drivers=drivers)
+        for values, drivers in zip(table.to_dict("records"), used, strict=True)]
+
+
+def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Of one region-item, for each period, driver -> (value under the plan, value under the scenario)."""
+    if len(lines) > 1:
+        return []
+    names = services.dataset.driver_names
+    planned, changed = (zip(*(columns[name].tolist() for name in names), strict=True) for columns in (
+        lines[0].plan.columns, (lines[0].scenario or lines[0].plan).columns))
+    return [dict(zip(names, zip(before, after, strict=True), strict=True))
+            for before, after in zip(planned, changed, strict=True)]
+
+
+def _notices(lines: Sequence[Line]) -> list[str]:
+    found = [f"{line.row.region_item}: {line.notice}" for line in lines if line.notice]
+    origins = {line.plan.origin.date() for line in lines}
+    if len(origins) > 1:
+        found.append(f"Known demand ends on different dates ({min(origins)} to {max(origins)}), and so do the "
+                     "forecasts: the total of a date holds the region-items that reach it.")
+    return found
+
+
+def _grouped(pairs: Any) -> dict[str, list[RegionItem]]:
+    found: dict[str, list[RegionItem]] = {}
+    for sentence, region_item in pairs:
+        found.setdefault(sentence, []).append(region_item)
+    return found
+

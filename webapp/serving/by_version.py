@@ -1,0 +1,92 @@
+"""The forecast of one region-item before a retrain and after it: by either version's own files, from today."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from demand_assets.forecasting.forecast.forecaster import Forecast, Model
+from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.region_items.rows import pooled_row
+from webapp.services import Services
+from webapp.tables import RetrainItem
+
+HISTORY_HORIZONS = 2
+"""Past demand shown, in horizons."""
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """Two forecasts of the same periods, or why they cannot be drawn."""
+
+    before: Forecast | None
+    after: Forecast | None
+    history: list[tuple[str, float | None]]
+    problem: str = ""
+    """Why there is nothing to draw; empty when there is."""
+    missing: int | None = None
+    """The version whose files are not here."""
+
+    @property
+    def rows(self) -> list[tuple[Any, float, float]]:
+        """Date, before, after of each period."""
+        if self.before is None or self.after is None:
+            return []
+        return list(zip(self.before.table["date"].dt.date, self.before.table["forecast"],
+                        self.after.table["forecast"], strict=True))
+
+    @property
+    def names(self) -> list[str]:
+        """Before and after, with what forecasts."""
+        return [f"{when}: {version_name(each)}" for when, each in (("Before", self.before), ("After", self.after))
+                if each is not None]
+
+    def chart(self) -> dict[str, Any]:
+        """What ``chart_compare.js`` draws: past demand, and both forecasts with their 80 % intervals."""
+        return {"actual": self.history, "lines": [
+            {"name": name, "rows": line_of_chart(each)}
+            for name, each in zip(self.names, (self.before, self.after), strict=False) if each is not None]}
+
+
+def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
+    """What forecast the region-item when the retrain was asked for, and what was promoted, on the demand of today."""
+    if item.state != "promoted" or item.version is None:
+        return _none("There is no forecast after: no candidate of this retrain was promoted, so the forecast is the "
+                     "one before.")
+    version_before = item.numbers.get("replaced", item.version_before)
+    found: list[Model] = []
+    for version in (version_before, item.version):
+        try:
+            found.append(services.models.load(item.region_item, version) if version is not None
+                         else services.models.without_own(pooled_row()).model)
+        except ModelFilesError:
+            return _none(f"The files of v{version} are not here. Only those of the version in production and of the "
+                         "one before it are kept.", version)
+    try:
+        before, after = (services.forecaster.forecast(item.region_item, model) for model in found)
+        past = services.forecaster.history(item.region_item, HISTORY_HORIZONS * services.dataset.horizon)
+    except (ModelFilesError, NotInStoreError) as error:
+        return _none(f"It cannot be forecast now: {error}")
+    return BeforeAfter(before, after, history_of_chart(past["date"], past["demand"]))
+
+
+def version_name(forecast: Forecast) -> str:
+    """What a forecast is by: ``v3``, ``the pooled model``, ``seasonal naive``."""
+    return {"production": f"v{forecast.version}", "pooled": "the pooled model", "baseline": "seasonal naive"}[
+        forecast.served_by]
+
+
+def line_of_chart(forecast: Forecast) -> list[tuple[str, float, float, float]]:
+    """Date, forecast, lower and upper bound of each period."""
+    table = forecast.table
+    return [(str(date), round(value, 2), round(low, 2), round(high, 2)) for date, value, low, high in zip(
+        table["date"].dt.date, table["forecast"], table["lower_80"], table["upper_80"], strict=True)]
+
+
+def history_of_chart(dates: Any, demand: Any) -> list[tuple[str, float | None]]:
+    """Date and demand of each period; None where unknown."""
+    return [(str(date)[:10], None if value != value else float(value))
+            for date, value in zip(dates, demand, strict=True)]
+
+
+def _none(problem: str, missing: int | None = None) -> BeforeAfter:
+    return BeforeAfter(None, None, [], problem, missing)

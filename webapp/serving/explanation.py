@@ -1,0 +1,132 @@
+"""Why the forecast is what it is: contributions of a selection's drivers and features, by period, in units."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from demand_assets.forecasting.whatif.explanation import LIMITS, USUAL
+from demand_assets.forecasting.whatif.scenario import PLAN
+from webapp.services import Services
+from webapp.serving.answer import Answer
+from webapp.serving.line import Line
+
+MOST_EXPLAINED = 200
+"""Region-items of one answer that are explained: each takes some tens of milliseconds of a core."""
+MOST_EXACT = 12
+"""Region-items of one answer that are explained exactly; more are explained by the faster rule."""
+MOST_THREADS = 4
+NOTHING = 0.05
+"""Units below which a contribution shows as none."""
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Units by period and group; each period's add up to its total."""
+
+    groups: list[str]
+    dates: list[date]
+    units: list[list[float]]
+    """For each period, one value for each group."""
+
+    @property
+    def totals(self) -> list[float]:
+        """For each period, what its contributions add up to."""
+        return [sum(values) for values in self.units]
+
+    @property
+    def over_all(self) -> list[float]:
+        """For each group, the sum over all periods."""
+        return [sum(values) for values in zip(*self.units, strict=True)]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Contributions to the forecast of a selection; with a scenario, those to its difference from the plan too."""
+
+    plan: Contributions
+    change: Contributions | None
+    """Of scenario minus plan."""
+    explained: int
+    """Region-items that the contributions are summed over."""
+    without: list[Line]
+    """Those that the baseline forecasts: it repeats past demand and has nothing to explain."""
+    smaller: int
+    """Those left out because they are not among the largest."""
+    exact: bool
+    """Whether contributions are exact; else they follow each tree's path, which is faster."""
+
+    def chart(self, titles: dict[str, str]) -> dict[str, Any]:
+        """What the chart draws, as JSON types: of the change where there is one, else of the forecast.
+
+        Args:
+            titles: group -> words, where they differ.
+        """
+        shown = self.change or self.plan
+        colours = list(dict.fromkeys([USUAL, *self.plan.groups, *shown.groups]))
+        return {"dates": [str(date) for date in shown.dates], "total": [round(value, 2) for value in shown.totals],
+                "groups": [{"name": titles.get(group, group), "colour": colours.index(group),
+                            "units": [round(row[place], 2) for row in shown.units]}
+                           for place, group in enumerate(shown.groups)]}
+
+
+def explain(services: Services, answer: Answer, most: int = MOST_EXPLAINED) -> Explanation | None:
+    """The contributions to an answer's forecasts; None where only the baseline forecasts.
+
+    What holding a scenario to the declared directions of drivers changes counts as limits.
+
+    Args:
+        most: of more region-items than so many, those with the largest forecasts are explained.
+    """
+    able = sorted((line for line in answer.lines if line.model is not None), key=lambda line: -line.plan_units)
+    explained, without = able[:most], [line for line in answer.lines if line.model is None]
+    if not explained:
+        return None
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        told = list(pool.map(lambda line: contributions_of(services, line, len(explained) <= MOST_EXACT), explained))
+    changes = [change for _, change in told if change is not None]
+    return Explanation(_summed([plan for plan, _ in told]), _summed(changes) if changes else None, len(explained),
+                       without, len(able) - len(explained), len(explained) <= MOST_EXACT)
+
+
+def contributions_of(services: Services, line: Line, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Contributions to the plan of one region-item, and to the scenario's difference from it: date and groups.
+
+    Args:
+        line: not one that the baseline forecasts.
+    """
+    assert line.model is not None
+    region_item, horizon = line.plan.region_item, len(line.plan.part.dates)
+    plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact)
+    if line.scenario is None:
+        return plan, None
+    touched = line.asked != PLAN
+    changed = services.forecaster.explain(region_item, line.model, horizon, line.asked, exact) if touched else plan
+    return plan, _difference(changed, plan, line)
+
+
+def _difference(changed: pd.DataFrame, plan: pd.DataFrame, line: Line) -> pd.DataFrame:
+    """Scenario minus plan, adding up to the difference of the forecasts as they are shown."""
+    assert line.scenario is not None  # the caller asks for lines with one
+    groups = [column for column in plan.columns if column != "date"]
+    difference = changed[groups] - plan[groups]
+    shown = line.scenario.table["forecast"] - line.plan.table["forecast"]
+    difference[LIMITS] += shown.to_numpy() - difference.sum(axis=1).to_numpy()
+    difference.insert(0, "date", plan["date"])
+    return difference
+
+
+def _summed(tables: Sequence[pd.DataFrame]) -> Contributions:
+    """The sum over region-items; usual level and limits are left out where they never show."""
+    summed = pd.concat(tables).groupby("date").sum()
+    for group in (USUAL, LIMITS):
+        if (summed[group].abs() < NOTHING).all():
+            rest = summed.drop(columns=group)
+            rest[rest.abs().sum().idxmax()] += summed[group]
+            summed = rest
+    return Contributions([str(name) for name in summed.columns], [at.date() for at in summed.index],
+                         summed.to_numpy().tolist())

@@ -1,0 +1,135 @@
+"""The past of a selection, as the forecast page shows it: what was sold, promos, last year, the backtest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.forecast.forecaster import Model
+from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.store.adjustments import ADJUSTED
+from demand_assets.forecasting.store.planned_drivers import period_range
+from webapp.accuracy.accuracy import sold_on
+from webapp.services import Services
+from webapp.serving.line import Line
+
+Columns = pd.DataFrame | dict[str, np.ndarray]
+YEARS = 3
+"""Of history on the chart."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of a selection's past, summed over its region-items."""
+
+    history: pd.DataFrame
+    """Columns date and demand (units; null where nothing is known), oldest first."""
+    marks: dict[str, list[date]] = field(default_factory=dict)
+    """Yes/no driver -> periods, past and planned, in which half of the region-items or more have it."""
+    adjusted: dict[date, float] = field(default_factory=dict)
+    """Of one region-item: units that models learn in place of what was sold."""
+    each: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Key -> the region-item's own history, with its drivers."""
+
+    def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
+        """Units sold a year (the longest season) before each date; NaN where that is not known."""
+        before = (dates - pd.DateOffset(months=dataset.year_length) if dataset.frequency == "M"
+                  else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
+        return sold_on(self.history, before.to_numpy().astype("datetime64[D]"))
+
+
+def past_of(services: Services, lines: Sequence[Line]) -> Past:
+    """The past of these region-items; the last years of it."""
+    dataset = services.dataset
+    histories = [services.forecaster.history(line.row.region_item, YEARS * dataset.year_length, line.row.outlook_wanted)
+                 for line in lines]
+    tables: list[Columns] = [*histories, *(line.plan.columns for line in lines)]
+    dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
+    marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
+             if driver.kind == "yes_no"}
+    adjusted = {}
+    if len(lines) == 1 and ADJUSTED in histories[0]:
+        found = histories[0].dropna(subset=[ADJUSTED])
+        adjusted = {at.date(): float(units) for at, units in zip(found["date"], found[ADJUSTED], strict=True)}
+    return Past(_summed(histories, dates[:len(histories)]), marks, adjusted,
+                {line.row.key: history for line, history in zip(lines, histories, strict=True)})
+
+
+def _summed(histories: Sequence[pd.DataFrame], dates: Sequence[Dates]) -> pd.DataFrame:
+    """Date and demand over all; NaN where nothing is known of any."""
+    days = np.concatenate(dates)
+    if not len(days):
+        return pd.DataFrame({"date": days.astype("datetime64[ns]"), "demand": np.zeros(0)})
+    first = days.min()
+    place = (days - first).astype(np.int64)  # counted by day, which takes a tenth of sorting them
+    units = np.concatenate([history["demand"].to_numpy(dtype=np.float64) for history in histories])
+    known = ~np.isnan(units)
+    sums = np.where(np.bincount(place, known) > 0, np.bincount(place, np.where(known, units, 0.0)), np.nan)
+    there = np.flatnonzero(np.bincount(place))
+    return pd.DataFrame({"date": (first + there).astype("datetime64[ns]"), "demand": sums[there]})
+
+
+def _on(driver: str, tables: Sequence[Columns], dates: Sequence[Dates], size: int) -> list[date]:
+    """The dates on which half of so many region-items or more have a yes/no driver, oldest first."""
+    values = np.concatenate([np.asarray(table[driver], dtype=np.float64) for table in tables])
+    at, times = np.unique(np.concatenate(dates)[values > 0], return_counts=True)
+    found: list[date] = at[2 * times >= size].tolist()
+    return found
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What models forecast of past windows, summed over a selection; who has no backtest counts as sold."""
+
+    units: pd.Series
+    """By date, oldest first; of the dates that all windows share."""
+    size: int
+    """Region-items that have one: more than half of the selection."""
+
+    @classmethod
+    def of(cls, units: pd.Series, size: int, of: int) -> "Backtest | None":
+        """None where half of the region-items or more have none, or where windows share no date."""
+        known = units.dropna().sort_index()
+        return None if 2 * size <= of or known.empty else cls(known, size)
+
+
+def backtest_of(lines: Sequence[Line], past: Past, dataset: Dataset) -> Backtest | None:
+    """The backtests of the models in production, in the windows that they share."""
+    found = [windows_of(line.model, dataset) for line in lines]
+    windows = [each for each in found if each]
+    if not windows:
+        return None
+    days = np.concatenate([dates for dates, _ in windows])
+    first = days.min()
+    place = (days - first).astype(np.int64)
+    shared = np.flatnonzero(np.bincount(place) == len(windows))
+    units = np.bincount(place, np.concatenate([values for _, values in windows]))[shared].astype(np.float64)
+    for line, each in zip(lines, found, strict=True):
+        if not each:
+            units = units + sold_on(past.each[line.row.key], first + shared)
+    return Backtest.of(pd.Series(units, index=pd.DatetimeIndex(first + shared)), len(windows), len(lines))
+
+
+def windows_of(model: Model, dataset: Dataset) -> tuple[Dates, Floats] | None:
+    """Dates and units that a model forecast in the windows of its backtest, each date once; None of others."""
+    if not isinstance(model, ForecastModel) or not model.backtest:
+        return None
+    units = np.array(model.backtest["forecast"], dtype=np.float64)
+    dates, newest = _window_dates(tuple(model.backtest["origins"]), units.shape[1], dataset.frequency)
+    return dates, units.ravel()[newest]
+
+
+@lru_cache(maxsize=64)
+def _window_dates(origins: tuple[str, ...], periods: int, frequency: str) -> tuple[Dates, npt.NDArray[np.int64]]:
+    """The dates of windows after these origins, and of each the place in the newest window."""
+    dates = np.concatenate([period_range(pd.Timestamp(origin), periods + 1, frequency)[1:].to_numpy()
+                            for origin in origins]).astype("datetime64[D]")
+    found, from_end = np.unique(dates[::-1], return_index=True)
+    return found, len(dates) - 1 - from_end

@@ -1,0 +1,141 @@
+"""One region-item of an answer: forecast by what serves it now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import update
+
+from demand_assets.forecasting.forecast.forecaster import Asked, Forecast, Model
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
+from webapp.db.database import db, now, writing
+from webapp.services import Services
+from webapp.serving.production_models import Serving, model_words
+from webapp.tables import PooledRow, RegionItemRow
+
+ANALOGUES, ANALOGUE_PERIODS = 3, 3
+"""Past periods shown for each of the first changed ones."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One region-item of the answer."""
+
+    row: RegionItemRow
+    model: Model
+    plan: Forecast
+    scenario: Forecast | None
+    notice: str
+    """Why it is not the announced version that answers; empty when it is."""
+    asked: Scenario = PLAN
+    """The changes of the scenario that touch its periods."""
+
+    @property
+    def mark(self) -> str:
+        """What forecasts, as ``mark_of``."""
+        return mark_of(self.plan)
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The values of each category driver that its model knows."""
+        if self.model is None:
+            return {}
+        return (self.model.pooled if isinstance(self.model, ForecastModel) else self.model).facts.categories
+
+    @property
+    def plan_units(self) -> float:
+        """Units over the horizon under the plan."""
+        return float(self.plan.part.forecast.sum())
+
+    @property
+    def scenario_units(self) -> float | None:
+        """Units over the horizon under the scenario."""
+        return float(self.scenario.part.forecast.sum()) if self.scenario else None
+
+
+def mark_of(forecast: Forecast) -> str:
+    """What forecasts: ``3`` is the region-item's own version, ``p2`` the pooled model's, empty the baseline."""
+    return f"{'p' if forecast.served_by == 'pooled' else ''}{forecast.version or ''}"
+
+
+def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None, horizon: int) -> Line:
+    """The forecast by what serves; where that was made for other drivers, by the pooled model or the baseline.
+
+    Raises: NotInStoreError: no demand is stored for the region-item.
+    """
+    asked, model, notice = _asked(services, row, serving, pooled, horizon)
+    return Line(row, model, services.forecaster.answer([asked])[0], None, notice)
+
+
+def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
+             horizon: int) -> list[Line | None]:
+    """``line_of`` of each; None where no demand is stored."""
+    found: list[tuple[Asked | Forecast, Model, str] | None] = []
+    for row, serving in zip(rows, servings, strict=True):
+        plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.outlook_wanted)
+        try:
+            found.append((plan, serving.model, serving.notice) if plan else
+                         _asked(services, row, serving, pooled, horizon))
+        except NotInStoreError:
+            found.append(None)
+    answers = iter(services.forecaster.answer([one[0] for one in found if one and isinstance(one[0], Asked)]))
+    return [Line(row, one[1], one[0] if isinstance(one[0], Forecast) else next(answers), None, one[2]) if one else None
+            for row, one in zip(rows, found, strict=True)]
+
+
+def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequence[Scenario]) -> list[Line]:
+    """The lines with a scenario beside the plan of each.
+
+    Raises: ScenarioError: one cannot be applied.
+    """
+    asked = [services.forecaster.ask(line.row.region_item, line.model, len(line.plan.part.dates), scenario, line.plan,
+                                     line.row.outlook_wanted) if scenario != PLAN else None
+             for line, scenario in zip(lines, scenarios, strict=True)]
+    forecasts = iter(services.forecaster.answer([one for one in asked if one]))
+    return [replace(line, scenario=next(forecasts) if one else line.plan, asked=scenario)
+            for line, one, scenario in zip(lines, asked, scenarios, strict=True)]
+
+
+def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
+           horizon: int) -> tuple[Asked, Model, str]:
+    """What is asked of what serves, what that is, and why it is not the announced version; empty when it is."""
+    stand_in = services.models.without_own(pooled).model if isinstance(serving.model, ForecastModel) else None
+    models = [serving.model, *([stand_in] if stand_in else []), None]
+    notice = serving.notice
+    for model, following in zip(models, [*models[1:], None], strict=True):
+        try:
+            return services.forecaster.ask(row.region_item, model, horizon, known_as=row.outlook_wanted), model, notice
+        except ModelFilesError as error:
+            notice = (f"{model_words(model)} is in production but cannot be used: {error}; {model_words(following)} "
+                      "forecasts until then.")
+    raise AssertionError("the baseline needs no files")
+
+
+def why_missing(row: RegionItemRow) -> str:
+    """Why a region-item cannot be forecast."""
+    if row.quarantine_reason:
+        return f"Its demand is quarantined: {row.quarantine_reason}"
+    if row.step == "kept":
+        return "It has no demand yet, and no pooled model is here that could forecast it."
+    return "No demand is stored for it yet; it appears once the pipeline has read it."
+
+
+def analogues_of(services: Services, line: Line) -> list[dict[str, Any]]:
+    """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers."""
+    found = services.forecaster.most_like(line.row.region_item, len(line.plan.part.dates), line.asked, ANALOGUES)
+    shown = list(dict.fromkeys(found["future_date"]))[:ANALOGUE_PERIODS]
+    return [{"date": at.date(), "past": found[found["future_date"] == at].to_dict("records")} for at in shown]
+
+
+def fetch_again(keys: Sequence[str], pooled: bool) -> None:
+    """Ask the background process for files that are missing or damaged here."""
+    if not keys and not pooled:
+        return
+    with writing():
+        db.session.execute(update(RegionItemRow).where(
+            RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)).values(fetch_after=now()))
+        if pooled:
+            db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))

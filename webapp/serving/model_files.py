@@ -1,0 +1,113 @@
+"""Versions of models as files on disk: fetched from the registry, whole, and forgotten when nothing needs them."""
+
+import logging
+import shutil
+from collections.abc import Set
+from pathlib import Path
+from typing import Protocol
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel, pooled_version
+from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from webapp.serving.production_models import ProductionModels
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class FetchesFiles(Protocol):
+    """What is asked of the model registry here."""
+
+    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
+        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+
+
+class ModelFiles:
+    """The cache on disk, as the one process that writes it sees it."""
+
+    def __init__(self, registry: FetchesFiles, models: ProductionModels) -> None:
+        self._registry = registry
+        self._models = models
+        self._pooled: dict[int, tuple[Stamp, PooledModel]] = {}
+        self._stands_on: dict[Path, int] = {}
+
+    def whole(self, region_item: RegionItem, version: int, source: str = "") -> ForecastModel:
+        """That version, with its files and those of the pooled version that it stands on on disk.
+
+        A damaged copy is fetched again.
+        Args:
+            source: where the registry keeps its files; asked for when they must be fetched, unless given.
+        Raises: ModelFilesError: the registry's files are damaged. NotRegisteredError: the registry has no such version.
+            RegistryDownError: files must be fetched and the registry does not answer.
+        """
+        folder = self._models.folder(region_item, version)
+        try:
+            needed = pooled_version(folder)
+        except ModelFilesError:
+            self._fetch_again(folder, source)
+            needed = pooled_version(folder)
+        pooled = self.whole_pooled(needed)
+        try:
+            return ForecastModel.load(folder, pooled, version)
+        except ModelFilesError:
+            self._fetch_again(folder, source)
+            return ForecastModel.load(folder, pooled, version)
+
+    def whole_pooled(self, version: int) -> PooledModel:
+        """That version of the pooled model, with its files on disk; read again only when they changed.
+
+        Raises: as ``whole``.
+        """
+        folder = self._models.pooled_folder(version)
+        held = self._pooled.get(version)
+        if held and held[0] == _stamp(folder):
+            return held[1]
+        try:
+            model = PooledModel.load(folder, version, latest_only=True)
+        except ModelFilesError:
+            self._fetch_again(folder)
+            model = PooledModel.load(folder, version, latest_only=True)
+        self._pooled = {version: (_stamp(folder), model)}
+        return model
+
+    def forget_others(self, region_item: RegionItem, keep: Set[int | None]) -> None:
+        """Remove the versions of a region-item's model that nobody serves any more."""
+        for folder in _versions(self._models.folder(region_item, 0).parent):
+            if int(folder.name) not in keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_pooled_others(self, keep: Set[int | None]) -> None:
+        """Remove the versions of the pooled model that no model on disk stands on; those in ``keep`` stay.
+
+        Where a model cannot say what it stands on, none is removed.
+        """
+        folder = self._models.pooled_folder(0).parent
+        spare = [version for version in _versions(folder) if int(version.name) not in keep]
+        if not spare:
+            return
+        own = [version for name in folder.parent.iterdir() if name != folder for version in _versions(name)]
+        try:
+            self._stands_on = {version: self._stands_on.get(version) or pooled_version(version) for version in own}
+        except ModelFilesError as error:
+            log.warning("all versions of the pooled model are kept: %s", error)
+            return
+        needed = set(self._stands_on.values())
+        for version in spare:
+            if int(version.name) not in needed:
+                shutil.rmtree(version, ignore_errors=True)
+
+    def _fetch_again(self, folder: Path, source: str = "") -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._registry.fetch(folder.parent.name, int(folder.name), folder.parent.parent, source)
+
+
+def _versions(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+
+
+def _stamp(folder: Path) -> Stamp:
+    """Changes when a file of the folder does; empty when there is none."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in folder.iterdir()))

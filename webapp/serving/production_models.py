@@ -1,0 +1,133 @@
+"""Models as this process holds them: from the disk cache, never from the registry."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from weakref import WeakValueDictionary
+
+from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
+from demand_assets.forecasting.forecast.forecaster import Model
+from demand_assets.forecasting.model.own import ForecastModel, pooled_version
+from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from webapp.region_items.rows import stand_in
+from webapp.tables import PooledRow, RegionItemRow
+
+HELD_IN_MEMORY = 2000
+POOLED_HELD = 2
+"""Versions of the pooled model that stay in memory even while no model held stands on them."""
+BASELINE = "the seasonal-naive baseline"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The model that answers for a region-item now."""
+
+    model: Model
+    """None: the baseline answers."""
+    notice: str = ""
+    """Why it is not the version that was announced; empty when it is."""
+    damaged: bool = False
+    """Whether the files of the region-item's announced version must be fetched again."""
+    pooled_damaged: bool = False
+    """Whether those of the pooled model's must."""
+
+
+class ProductionModels:
+    """Models by (name, version); the least recently used leave memory first. Safe in threads.
+
+    Each pooled version is in memory once, however many models stand on it.
+    """
+
+    def __init__(self, folder: Path, dataset: str) -> None:
+        self._folder = folder
+        self._dataset = dataset
+        self._held: OrderedDict[tuple[str, int], ForecastModel] = OrderedDict()
+        self._pooled: WeakValueDictionary[int, PooledModel] = WeakValueDictionary()
+        self._pooled_used: OrderedDict[int, PooledModel] = OrderedDict()
+        self._lock = Lock()
+
+    def folder(self, region_item: RegionItem, version: int) -> Path:
+        """Where that version's files lie."""
+        return self._folder / region_item.model_name(self._dataset) / str(version)
+
+    def pooled_folder(self, version: int) -> Path:
+        """Where that version of the pooled model lies."""
+        return self._folder / pooled_name(self._dataset) / str(version)
+
+    def load(self, region_item: RegionItem, version: int) -> ForecastModel:
+        """That version, with the pooled version that it stands on, from memory or disk.
+
+        Raises: ModelFilesError: files of either are missing or damaged.
+        """
+        name = (region_item.model_name(self._dataset), version)
+        with self._lock:
+            if held := self._held.get(name):
+                self._held.move_to_end(name)
+                return held
+        folder = self.folder(region_item, version)
+        model = ForecastModel.load(folder, self.load_pooled(pooled_version(folder)), version)
+        with self._lock:
+            self._held[name] = model
+            while len(self._held) > HELD_IN_MEMORY:
+                self._held.popitem(last=False)
+        return model
+
+    def load_pooled(self, version: int) -> PooledModel:
+        """That version of the pooled model, from memory or disk; without the fits that only backtests need.
+
+        Raises: ModelFilesError: its files are missing or damaged.
+        """
+        with self._lock:
+            model = self._pooled.get(version)
+            if model is None:
+                model = PooledModel.load(self.pooled_folder(version), version, latest_only=True)
+                self._pooled[version] = model
+            self._pooled_used[version] = model
+            self._pooled_used.move_to_end(version)
+            while len(self._pooled_used) > POOLED_HELD:
+                self._pooled_used.popitem(last=False)
+        return model
+
+    def serving(self, row: RegionItemRow, pooled: PooledRow | None) -> Serving:
+        """The announced version; when its files are damaged, the one before; else what serves without one."""
+        version = row.production_version
+        if version is None:
+            return self.without_own(pooled) if stand_in(row, pooled) == "pooled" else Serving(None)
+        try:
+            return Serving(self.load(row.region_item, version))
+        except ModelFilesError:
+            sorry = f"v{version} is in production, but its files here are damaged and are being fetched again"
+        if row.previous_version:
+            try:
+                previous = self.load(row.region_item, row.previous_version)
+                return Serving(previous, f"{sorry}; v{row.previous_version} forecasts until then.", damaged=True)
+            except ModelFilesError:
+                pass
+        other = self.without_own(pooled)
+        return replace(other, notice=f"{sorry}; {model_words(other.model)} forecasts until then.", damaged=True)
+
+    def without_own(self, pooled: PooledRow | None) -> Serving:
+        """The announced pooled model; when its files are damaged, the one before; when those are too, the baseline."""
+        if pooled is None or pooled.production_version is None:
+            return Serving(None)
+        version = pooled.production_version
+        try:
+            return Serving(self.load_pooled(version))
+        except ModelFilesError:
+            sorry = (f"v{version} of the pooled model is in production, but its files here are damaged and are being "
+                     "fetched again")
+        if pooled.previous_version:
+            try:
+                previous = self.load_pooled(pooled.previous_version)
+                return Serving(previous, f"{sorry}; {model_words(previous)} forecasts until then.", pooled_damaged=True)
+            except ModelFilesError:
+                pass
+        return Serving(None, f"{sorry}; {BASELINE} forecasts until then.", pooled_damaged=True)
+
+
+def model_words(model: Model) -> str:
+    """What forecasts, in words."""
+    if model is None:
+        return BASELINE
+    return f"v{model.version} of the pooled model" if isinstance(model, PooledModel) else f"v{model.version}"

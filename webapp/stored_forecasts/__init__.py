@@ -1,0 +1,1 @@
+"""The plan's forecast of every region-item and group, computed ahead and stored."""

@@ -1,0 +1,156 @@
+"""Outlooks: the plan's forecast of every region-item as it stands, kept so that pages read thousands in a moment.
+
+Only the background process makes them; many at a time in a process of their own, so that nothing else waits.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from flask import Flask
+from sqlalchemy import select
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.forecast.totals import Part, over_all
+from demand_assets.forecasting.model.backtest import repeated_season
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
+from webapp.adjustments.unusual import Unusual
+from webapp.background.worker_process import do_apart
+from webapp.db.database import db, now, writing
+from webapp.region_items.rows import pooled_row, rows_by_key
+from webapp.services import Services
+from webapp.serving.history import windows_of
+from webapp.serving.line import Line, line_of
+from webapp.stored_forecasts.facts import forget_monitored, tell_accuracy, tell_demand, tell_moves
+from webapp.stored_forecasts.histories import pack
+from webapp.tables import Outlook, RegionItemRow
+
+AT_ONCE = 25
+"""Outlooks made between two commits."""
+APART_FROM = 60
+"""Due outlooks from which on another process makes them."""
+ASKED_APART = 500
+"""Outlooks that the other process is asked for at a time."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An outlook, read."""
+
+    part: Part
+    served_by: str
+    """As in ``tables.Outlook``."""
+    origin: str
+
+
+def outlooks_of(keys: Sequence[str]) -> dict[str, Kept]:
+    """Key -> outlook; those that were not made yet are left out."""
+    found: dict[str, Kept] = {}
+    for start in range(0, len(keys), 500):
+        rows = db.session.execute(select(Outlook.key, Outlook.content, Outlook.served_by, Outlook.origin).where(
+            Outlook.key.in_(keys[start:start + 500])))
+        found |= {key: Kept(Part.from_bytes(content), served_by, origin) for key, content, served_by, origin in rows}
+    return found
+
+
+def due_keys(most: int) -> list[str]:
+    """Region-items whose outlook is to be made, region-major."""
+    found = list(db.session.scalars(select(RegionItemRow.key).where(
+        RegionItemRow.outlook_due, RegionItemRow.in_catalogue).order_by(RegionItemRow.position).limit(most)))
+    db.session.rollback()
+    return found
+
+
+def make_due(app: Flask) -> bool:
+    """Make what is due, in this process when it is little; whether something was.
+
+    Raises: OSError: the demand store cannot be read.
+    """
+    services: Services = app.extensions["services"]
+    keys = due_keys(ASKED_APART)
+    if len(keys) < APART_FROM:
+        make(services, keys)
+    else:
+        do_apart(services.settings, make, keys)
+    return bool(keys)
+
+
+def make(services: Services, keys: Sequence[str]) -> None:
+    """Make the outlooks of these region-items, and what the overview shows of them.
+
+    Raises: OSError: the demand store cannot be read.
+    """
+    for start in range(0, len(keys), AT_ONCE):
+        part = keys[start:start + AT_ONCE]
+        rows = rows_by_key(part)
+        wanted = {key: rows[key].outlook_wanted for key in part}
+        made = dict(_made(services, list(rows.values())))
+        db.session.rollback()
+        with writing():
+            rows = rows_by_key(part)
+            for key, row in rows.items():
+                _keep(row, made[key], services.dataset)
+                row.outlook_due = row.outlook_wanted != wanted[key]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A region-item's forecast under the plan, and what it is told beside."""
+
+    line: Line
+    history: pd.DataFrame
+    past: list[PastForecast]
+    """Of earlier origins, oldest first."""
+
+
+def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[str, _Made | None]]:
+    """Each region-item's forecast under the plan; None where no demand is stored."""
+    pooled = pooled_row()
+    for row in rows:
+        try:
+            line = line_of(services, row, services.models.serving(row, pooled), pooled, services.dataset.horizon)
+            history = services.forecaster.history(row.region_item)
+        except NotInStoreError:
+            yield row.key, None
+            continue
+        origin = line.plan.origin.date()
+        history = history[history["date"] <= line.plan.origin]
+        yield row.key, _Made(line, history, [one for one in past_forecasts(row.key) if one.origin < origin])
+
+
+def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
+    """Write the outlook down, in the caller's transaction."""
+    row.groups_due += 1
+    replaced = db.session.get(Outlook, row.key)
+    if made is None:
+        if replaced is not None:
+            db.session.delete(replaced)
+        row.outlook_total = row.outlook_lower = row.outlook_upper = None
+        return
+    part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark
+    content = part.to_bytes()
+    if replaced is None or replaced.content != content:
+        tell_moves(row, part, made.past, Part.from_bytes(replaced.content) if replaced else None, made.history)
+    if replaced is not None and replaced.served_by != mark:
+        forget_monitored(row)
+    tell_accuracy(row, made.past, made.history)
+    tell_demand(row, part, made.history, dataset)
+    db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
+                             unusual=Unusual.of(made.history, dataset).to_json(),
+                             past=pack(made.history, windows_of(made.line.model, dataset), made.line.plan.origin,
+                                       dataset)))
+    keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
+    total = over_all([part])
+    row.outlook_total, row.outlook_lower, row.outlook_upper = total.forecast, total.lower, total.upper
+
+
+def _naive(part: Part, history: pd.DataFrame, dataset: Dataset) -> Floats:
+    """Seasonal naive for each lead; NaN where nothing is known to repeat."""
+    leads = np.arange(1, len(part.forecast) + 1)
+    if history.empty:
+        return np.full(len(leads), np.nan)
+    return repeated_season(history["demand"].to_numpy(dtype=float), np.full(len(leads), len(history) - 1), leads,
+                           dataset.season_length)

@@ -1,0 +1,99 @@
+"""Totals of regions and items, by the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, case, func, select
+
+from webapp.db.database import db
+from webapp.tables import GroupOutlook
+
+Kind = Literal["region", "item"]
+KINDS: dict[Kind, str] = {"region": "By region", "item": "By item"}
+GROUPS_AT_ONCE = 50
+GROUP_ORDERS: dict[str, ColumnElement[Any]] = {
+    "name": GroupOutlook.name.expression, "total": GroupOutlook.total.expression,
+    "last_year": GroupOutlook.last_year.expression,
+    "change": GroupOutlook.compared / func.nullif(GroupOutlook.last_year, 0),
+    "size": GroupOutlook.size.expression,
+}
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """Which totals are shown, and in which order; the URL says it."""
+
+    kind: Kind = "region"
+    search: str = ""
+    sort: str = "name"
+    """Of ``GROUP_ORDERS``, with ``-`` before it the largest first."""
+    page: int = 1
+
+    def query(self, **changes: object) -> dict[str, Any]:
+        """The URL's arguments for this view with changes; defaults are left out."""
+        plain = {"by": "region", "q": "", "sort": "name", "page": "1"}
+        values = {"by": self.kind, "q": self.search, "sort": self.sort, "page": self.page, **changes}
+        return {name: str(value) for name, value in values.items() if str(value) != plain[name]}
+
+    def sorted_by(self, name: str) -> dict[str, Any]:
+        """The URL's arguments for this view sorted by a column; the other way round when it already is."""
+        return self.query(sort=f"-{name}" if self.sort == name else name, page=1)
+
+
+@dataclass(frozen=True)
+class GroupPage:
+    """One page of totals."""
+
+    groups: Sequence[GroupOutlook]
+    matching: int
+    number: int
+    pages: int
+    all: GroupOutlook | None
+    """Of everything; None before the first was made."""
+
+
+@dataclass(frozen=True)
+class LastYear:
+    """Last year's demand in the periods of a forecast."""
+
+    units: float
+    """Of those region-items that were sold then."""
+    change: float | None
+    """Their forecast over it, minus one."""
+    compared_size: int
+
+
+def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
+    """Of a selection of whole regions, whole items or all; None of others, and where it is not known.
+
+    Args:
+        fields: the selection as ``Question.fields`` has it.
+    """
+    kinds = {kind for kind, _ in fields}
+    if len(kinds) != 1 or not kinds <= {"region", "item", "all"}:
+        return None
+    names = ["" if kind == "all" else name for kind, name in fields]
+    found = db.session.scalars(select(GroupOutlook).where(
+        GroupOutlook.kind == kinds.pop(), GroupOutlook.name.in_(names), GroupOutlook.last_year.is_not(None))).all()
+    if not found:
+        return None
+    units, compared = (sum(value or 0.0 for value in values) for values in
+                       zip(*((group.last_year, group.compared) for group in found), strict=True))
+    return LastYear(units, compared / units - 1 if units else None, sum(group.compared_size for group in found))
+
+
+def group_page(view: GroupView) -> GroupPage:
+    """The page that a view asks for, or the last one when it asks for more than there are."""
+    where: list[ColumnElement[bool]] = [GroupOutlook.kind == view.kind]
+    where += [func.lower(GroupOutlook.name).contains(word, autoescape=True) for word in view.search.lower().split()]
+    count = db.session.scalar(select(func.count()).select_from(GroupOutlook).where(*where)) or 0
+    pages = max(1, ceil(count / GROUPS_AT_ONCE))
+    number = min(view.page, pages)
+    column = GROUP_ORDERS[view.sort.removeprefix("-")]
+    groups = db.session.scalars(
+        select(GroupOutlook).where(*where).order_by(
+            case((column.is_(None), 1), else_=0), column.desc() if view.sort.startswith("-") else column.asc(),
+            GroupOutlook.name).limit(GROUPS_AT_ONCE).offset((number - 1) * GROUPS_AT_ONCE)).all()
+    return GroupPage(groups, count, number, pages, db.session.get(GroupOutlook, ("all", "")))

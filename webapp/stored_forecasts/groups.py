@@ -1,0 +1,137 @@
+"""The outlooks of each region, each item and all, summed up; made anew by the background process as members change."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flask import Flask
+from sqlalchemy import ColumnElement, select, update
+
+from demand_assets.forecasting.forecast.totals import RunningTotal
+from webapp.background.worker_process import do_apart
+from webapp.db.database import db, now, writing
+from webapp.services import Services
+from webapp.stored_forecasts.computing import outlooks_of
+from webapp.tables import GroupOutlook, RegionItemRow
+
+READ_AT_ONCE = 500
+"""Outlooks held at a time."""
+APART_FROM = 60
+"""Region-items that changed from which on another process sums up."""
+
+Member = tuple[str, float, float | None]
+"""Key, total and last year's demand of a region-item with an outlook."""
+
+
+def refresh_due(app: Flask) -> bool:
+    """Sum up the groups whose members changed, in this process when they are few; whether some had."""
+    services: Services = app.extensions["services"]
+    changed = list(db.session.scalars(select(RegionItemRow.key).where(RegionItemRow.groups_due > 0)))
+    db.session.rollback()
+    if len(changed) < APART_FROM:
+        refresh(services, changed)
+    else:
+        do_apart(services.settings, refresh, changed)
+    return bool(changed)
+
+
+def refresh(_services: Services, changed: Sequence[str]) -> None:
+    """Sum up the regions and the items of these region-items, and all.
+
+    A crash on the way leaves what is not summed up yet due.
+    """
+    asked: dict[str, tuple[str, str, int]] = {}
+    for start in range(0, len(changed), READ_AT_ONCE):
+        asked |= {row.key: (row.region, row.item, row.groups_due) for row in db.session.execute(
+            select(RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.groups_due).where(
+                RegionItemRow.key.in_(changed[start:start + READ_AT_ONCE])))}
+    db.session.rollback()
+    if not asked:
+        return
+    for region in sorted({region for region, _, _ in asked.values()}):
+        _sum_up("region", region, _members(RegionItemRow.region == region))
+    for item in sorted({item for _, item, _ in asked.values()}):
+        _sum_up("item", item, _members(RegionItemRow.item == item))
+    _sum_up_all()
+    _note_done({key: times for key, (_, _, times) in asked.items()})
+
+
+@dataclass
+class _Sum:
+    """A group, summed up so far."""
+
+    running: RunningTotal
+    last_year: float = 0.0
+    compared: float = 0.0
+    compared_size: int = 0
+
+
+def _members(which: ColumnElement[bool]) -> list[Member]:
+    rows = db.session.execute(
+        select(RegionItemRow.key, RegionItemRow.outlook_total, RegionItemRow.last_year).where(
+            RegionItemRow.in_catalogue, RegionItemRow.outlook_total.is_not(None), which)
+        .order_by(RegionItemRow.position)).all()
+    db.session.rollback()
+    return [(row[0], float(row[1] or 0.0), row[2]) for row in rows]
+
+
+def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
+    found = _Sum(RunningTotal())
+    for start in range(0, len(members), READ_AT_ONCE):
+        _take_in(found, members[start:start + READ_AT_ONCE])
+    db.session.rollback()
+    with writing():
+        _keep(kind, name, found, with_running=kind == "region")
+
+
+def _take_in(found: _Sum, members: Sequence[Member]) -> None:
+    kept = outlooks_of([key for key, _, _ in members])
+    for key, total, last_year in members:
+        if key not in kept:
+            continue
+        found.running.add(kept[key].part)
+        if last_year is not None:
+            found.last_year += last_year
+            found.compared += total
+            found.compared_size += 1
+
+
+def _sum_up_all() -> None:
+    """All is the sum of the regions, which know what is needed for its interval."""
+    found = _Sum(RunningTotal())
+    for row in _regions():
+        found.running.merge(RunningTotal.from_json(row.running))
+        found.last_year += row.last_year or 0.0
+        found.compared += row.compared or 0.0
+        found.compared_size += row.compared_size
+    db.session.rollback()
+    with writing():
+        _keep("all", "", found, with_running=False)
+
+
+def _regions() -> Iterable[GroupOutlook]:
+    return db.session.scalars(select(GroupOutlook).where(GroupOutlook.kind == "region").order_by(GroupOutlook.name))
+
+
+def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
+    """Write the sum down, or nothing where it has no members; part of the caller's transaction."""
+    if not found.running.size:
+        if row := db.session.get(GroupOutlook, (kind, name)):
+            db.session.delete(row)
+        return
+    total, is_compared = found.running.bounds(), found.compared_size > 0
+    db.session.merge(GroupOutlook(
+        kind=kind, name=name, made_at=now(), size=found.running.size, total=total.forecast, lower=total.lower,
+        upper=total.upper, last_year=found.last_year if is_compared else None,
+        compared=found.compared if is_compared else None, compared_size=found.compared_size,
+        running=found.running.to_json() if with_running else {}))
+
+
+def _note_done(asked: dict[str, int]) -> None:
+    """What changed again meanwhile stays due."""
+    for times in sorted(set(asked.values())):
+        keys = [key for key, count in asked.items() if count == times]
+        for start in range(0, len(keys), READ_AT_ONCE):
+            with writing():
+                db.session.execute(update(RegionItemRow).where(
+                    RegionItemRow.key.in_(keys[start:start + READ_AT_ONCE]),
+                    RegionItemRow.groups_due == times).values(groups_due=0))

@@ -1,0 +1,1 @@
+"""Whether MLflow, Dagster and the background process are there."""
