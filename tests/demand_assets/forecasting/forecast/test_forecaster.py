@@ -1,0 +1,117 @@
+"""Many forecasts at once are the same as each alone; what is held in memory is what would be read."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
+from tests.demand_assets.forecasting.conftest import HERE, KETTLES, pooled_over, trained, weekly_demand
+
+TOASTERS = RegionItem("south", "toaster")
+DEARER = Scenario((Change("price", "percent", 30.0, date(2025, 7, 1), date(2025, 7, 13)),))
+"""In two of the four weeks."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DemandStore:
+    store = DemandStore(str(tmp_path))
+    store.write("demand", KETTLES, weekly_demand(130, future=4))
+    store.write("demand", TOASTERS, weekly_demand(130, future=4, seed=1))
+    return store
+
+
+def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> None:
+    tables = {one: store.read("demand", one) for one in (KETTLES, TOASTERS)}
+    pooled = pooled_over(tables, weekly)
+    own = train(tables[KETTLES], weekly, pooled, KETTLES)
+    asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, None, PLAN), (KETTLES, own, DEARER)]
+
+    together = Forecaster(weekly, store).forecast_many(asked)
+
+    for (one, model, scenario), forecast in zip(asked, together, strict=True):
+        alone = Forecaster(weekly, store).forecast(one, model, scenario=scenario)
+        pd.testing.assert_frame_equal(forecast.table, alone.table)
+        assert (forecast.served_by, forecast.version, forecast.flags) == (alone.served_by, alone.version, alone.flags)
+
+
+def test_the_plan_at_hand_holds_a_scenario_as_one_made_for_it(weekly: Dataset, store: DemandStore) -> None:
+    model = trained(store.read("demand", KETTLES), weekly)
+    forecaster = Forecaster(weekly, store)
+    plan = forecaster.forecast(KETTLES, model)
+
+    given = forecaster.answer([forecaster.ask(KETTLES, model, scenario=DEARER, plan=plan)])[0]
+
+    pd.testing.assert_frame_equal(given.table, forecaster.forecast(KETTLES, model, scenario=DEARER).table)
+    assert (given.table["forecast"] <= plan.table["forecast"]).all()
+
+
+class TestHeld:
+    def test_demand_is_read_again_when_it_is_known_as_another(self, weekly: Dataset, store: DemandStore) -> None:
+        forecaster = Forecaster(weekly, store)
+        before = forecaster.answer([forecaster.ask(KETTLES, None, known_as=1)])[0]
+        store.write("demand", KETTLES, weekly_demand(131, future=3))
+
+        same = forecaster.answer([forecaster.ask(KETTLES, None, known_as=1)])[0]
+        newer = forecaster.answer([forecaster.ask(KETTLES, None, known_as=2)])[0]
+
+        assert same.origin == before.origin == pd.Timestamp("2025-06-23")
+        assert newer.origin == pd.Timestamp("2025-06-30")
+        assert len(forecaster.history(KETTLES, known_as=2)) == 131
+
+    def test_an_answer_is_kept_for_the_same_demand_model_and_horizon_only(self, weekly: Dataset,
+                                                                            store: DemandStore) -> None:
+        forecaster = Forecaster(weekly, store)
+        plan = forecaster.answer([forecaster.ask(KETTLES, None, 4, known_as=1)])[0]
+        forecaster.answer([forecaster.ask(KETTLES, None, 4, DEARER, plan, known_as=1)])
+        model = trained(store.read("demand", KETTLES), weekly)
+
+        assert forecaster.answered(KETTLES, None, 4, 1) is plan
+        assert forecaster.answered(KETTLES, None, 4, 2) is None
+        assert forecaster.answered(KETTLES, None, 3, 1) is None
+        assert forecaster.answered(KETTLES, model, 4, 1) is None
+
+    def test_without_a_name_nothing_is_held(self, weekly: Dataset, store: DemandStore) -> None:
+        forecaster = Forecaster(weekly, store)
+        forecaster.forecast(KETTLES, None)
+        store.remove("demand", KETTLES)
+
+        with pytest.raises(NotInStoreError):
+            forecaster.forecast(KETTLES, None)
+
+    def test_features_are_those_of_the_model_asked(self, weekly: Dataset, store: DemandStore) -> None:
+        model: ForecastModel = trained(store.read("demand", KETTLES), weekly)
+        forecaster = Forecaster(weekly, store)
+        forecaster.ask(KETTLES, None, known_as=1)
+
+        held = forecaster.answer([forecaster.ask(KETTLES, model, known_as=1)])[0]
+
+        pd.testing.assert_frame_equal(held.table, forecaster.forecast(KETTLES, model).table)
+
+
+def test_another_future_on_the_same_past_is_as_if_computed_anew() -> None:
+    dataset = Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(
+        Driver(name="price", kind="number", effect="decreasing"), Driver(name="promo", kind="yes_no"),
+        Driver(name="shelf", kind="category")))
+    demand = weekly_demand(130, future=4).assign(shelf=["back", "front"] * 67)
+    completed, _ = future_drivers(demand, dataset, 4)
+    changed = completed.iloc[130:].assign(price=20.0, promo=1.0, shelf="front")
+    series = series_features(completed, dataset)
+    origins, leads = np.full(4, 129), np.arange(1, 5)
+    series.rows(origins, leads)
+
+    other = series.with_future(changed)
+
+    anew = series_features(pd.concat([completed.iloc[:130], changed]), dataset)
+    np.testing.assert_array_equal(other.rows(origins, leads), anew.rows(origins, leads))
+    assert other.drivers["price"][129] == series.drivers["price"][129] != 20.0

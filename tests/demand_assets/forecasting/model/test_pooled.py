@@ -1,0 +1,240 @@
+"""The pooled model: what region-items borrow from each other, what no fit may see, what goes to disk and back."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.dataset import Backtesting, Dataset, Pins
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.gate.pooled_contest import judge_pooled
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.explanation import explain
+from demand_assets.forecasting.whatif.scenario import Change, Scenario
+from tests.demand_assets.forecasting.conftest import pooled_over, weekly_demand
+
+SHOPS = {RegionItem(region, item): weekly_demand(130, future=4, seed=seed)
+         for seed, (region, item) in enumerate((region, item) for region in ("north", "south", "east")
+                                               for item in ("kettle", "toaster"))}
+KETTLES = RegionItem("north", "kettle")
+NEW = RegionItem("west", "kettle")
+
+
+@pytest.fixture(scope="module")
+def weekly_module() -> Dataset:
+    from demand_assets.forecasting.contract.dataset import Driver
+    from tests.demand_assets.forecasting.conftest import HERE
+
+    return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(
+        Driver(name="price", kind="number", effect="decreasing", future="repeat_last"),
+        Driver(name="promo", kind="yes_no", effect="increasing")))
+
+
+@pytest.fixture(scope="module")
+def pooled(weekly_module: Dataset) -> PooledModel:
+    return pooled_over(SHOPS, weekly_module)
+
+
+@pytest.fixture(scope="module")
+def model(weekly_module: Dataset, pooled: PooledModel) -> ForecastModel:
+    return train(SHOPS[KETTLES], weekly_module, pooled, KETTLES)
+
+
+def store_of(folder: Path, demand: dict[RegionItem, pd.DataFrame]) -> DemandStore:
+    store = DemandStore(str(folder))
+    for one, table in demand.items():
+        store.write("demand", one, table)
+    return store
+
+
+def test_fits_end_before_the_windows_that_they_forecast(model: ForecastModel, pooled: PooledModel) -> None:
+    seen = [str(fit.seen) for fit in pooled.fits]
+
+    assert seen[1:-1] == model.backtest["origins"] == ["2025-03-31", "2025-04-28", "2025-05-26"]
+    assert seen[0] == "2025-02-03"  # two horizons before the first
+    assert seen[-1] == "2025-06-23"
+
+
+def test_all_demand_after_an_origin_may_change_and_its_forecast_does_not(model: ForecastModel,
+                                                                         weekly: Dataset) -> None:
+    origin = pd.Timestamp(model.backtest["origins"][0])
+    rewritten = {one: table.assign(demand=table["demand"].where(table["date"] <= origin, 1.0).where(
+        table["demand"].notna())) for one, table in SHOPS.items()}
+
+    again = train(rewritten[KETTLES], weekly, pooled_over(rewritten, weekly), KETTLES)
+
+    for name in ("forecast", "own", "pooled", "seasonal_naive", "lower_80", "upper_80"):
+        assert again.backtest[name][0] == model.backtest[name][0]
+    assert again.backtest["forecast"][2] != model.backtest["forecast"][2]
+
+
+def test_other_planned_drivers_change_the_forecast(model: ForecastModel, weekly: Dataset, tmp_path: Path) -> None:
+    shuffled = SHOPS[KETTLES].copy()
+    shuffled.loc[130:, "price"] = [8.0, 12.0, 8.0, 12.0]
+    before, after = (Forecaster(weekly, store_of(tmp_path / str(place), {KETTLES: table})).forecast(KETTLES, model)
+                     for place, table in enumerate((SHOPS[KETTLES], shuffled)))
+
+    assert (before.table["forecast"] != after.table["forecast"]).all()
+
+
+def test_the_page_forecasts_for_an_origin_what_the_backtest_did(model: ForecastModel, weekly: Dataset,
+                                                                tmp_path: Path) -> None:
+    """A page whose demand ends at a window's origin shows the backtest's forecast of that window, to the last bit."""
+    window = 1
+    origin = pd.Timestamp(model.backtest["origins"][window])
+    known = {one: table[table["date"] <= origin + pd.Timedelta(weeks=4)].assign(
+        demand=lambda rows: rows["demand"].where(rows["date"] <= origin)) for one, table in SHOPS.items()}
+    series = series_features(SHOPS[KETTLES], weekly, model.pooled.facts, KETTLES)
+    then = model.pooled.fit_before(np.datetime64(origin, "D"))
+    earlier = PooledModel(model.pooled.recipe, model.pooled.feature_names, model.pooled.columns, model.pooled.facts,
+                          (then,))
+
+    shown = Forecaster(weekly, store_of(tmp_path, known)).forecast(KETTLES, earlier).table["forecast"]
+
+    place = int(series.dates.get_loc(origin))
+    backtested = model.pooled.forecast(series, np.full(4, place), np.arange(1, 5), then)
+    np.testing.assert_array_equal(shown.to_numpy(), backtested)
+    assert model.backtest["pooled"][window] == [round(float(units), 4) for units in backtested]
+
+
+def test_a_region_item_with_three_weeks_is_served_by_the_pooled_model(pooled: PooledModel, weekly: Dataset,
+                                                                      tmp_path: Path) -> None:
+    young = weekly_demand(130, future=4, seed=99).iloc[127:].reset_index(drop=True)
+    with pytest.raises(NotEnoughHistoryError):
+        train(young, weekly, pooled, NEW)
+
+    shown = Forecaster(weekly, store_of(tmp_path, {NEW: young})).forecast(NEW, pooled)
+
+    assert shown.served_by == "pooled"
+    assert shown.version == 1
+    assert 200 < shown.table["forecast"].sum() < 1000
+    assert (shown.table["lower_80"] < shown.table["forecast"]).all()
+
+
+def test_a_region_item_without_any_demand_is_forecast_at_its_siblings_level(pooled: PooledModel, weekly: Dataset,
+                                                                            tmp_path: Path) -> None:
+    planned = weekly_demand(130, future=4, seed=99).iloc[129:].reset_index(drop=True).assign(demand=np.nan)
+
+    shown = Forecaster(weekly, store_of(tmp_path, {NEW: planned})).forecast(NEW, pooled)
+
+    assert pooled.facts.expected_level(NEW) == pytest.approx(110, rel=0.25)
+    assert str(shown.origin.date()) == str(planned["date"].iloc[0].date())
+    assert 200 < shown.table["forecast"].sum() < 1000
+
+
+def test_saved_and_loaded_it_forecasts_the_same(pooled: PooledModel, weekly: Dataset, tmp_path: Path) -> None:
+    pooled.save(tmp_path)
+    completed, _ = future_drivers(SHOPS[KETTLES], weekly, 4)
+    series = series_features(completed, weekly, pooled.facts, KETTLES)
+    origins, leads = np.full(4, 129), np.arange(1, 5)
+
+    for loaded in (PooledModel.load(tmp_path, 1), PooledModel.load(tmp_path, 1, latest_only=True)):
+        np.testing.assert_array_equal(loaded.forecast(series, origins, leads), pooled.forecast(series, origins, leads))
+        assert loaded.latest.calibration == pooled.latest.calibration
+        assert loaded.facts == pooled.facts
+
+
+def test_a_model_refuses_another_pooled_version(model: ForecastModel, pooled: PooledModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+
+    with pytest.raises(ModelFilesError, match="stands on version 1 of the pooled model, not 2"):
+        ForecastModel.load(tmp_path, pooled.with_version(2))
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "not json"])
+def test_damaged_pooled_files_are_named(pooled: PooledModel, tmp_path: Path, damage: str) -> None:
+    pooled.save(tmp_path)
+    (tmp_path / "pooled.json").write_text(damage)
+
+    with pytest.raises(ModelFilesError, match="fetched again"):
+        PooledModel.load(tmp_path)
+
+
+def test_what_an_engineer_pins_is_not_chosen(weekly: Dataset) -> None:
+    pins = Pins(scale="log", drivers="boosted", year_features=False, own_share=1.0, rounds=15)
+    pinned = weekly.model_copy(update={"training": pins, "backtest": Backtesting(windows=2, stride=2)})
+
+    pooled = pooled_over(SHOPS, pinned)
+    model = train(SHOPS[KETTLES], pinned, pooled, KETTLES)
+
+    assert (pooled.recipe.scale, pooled.recipe.own_share, pooled.recipe.rounds) == ("log", 1.0, 15)
+    assert not any("season_52" in pooled.feature_names[place] for place in pooled.columns)
+    assert model.backtest["forecast"] == model.backtest["own"]
+    assert model.backtest["origins"] == ["2025-05-12", "2025-05-26"]
+
+
+def test_nothing_is_chosen_on_judged_windows(weekly: Dataset) -> None:
+    """Eighteen weeks leave no windows before the three judged ones: the recipe is the one written down."""
+    young = {one: table.iloc[112:].reset_index(drop=True) for one, table in SHOPS.items()}
+
+    pooled = pooled_over(young, weekly)
+
+    assert pooled.card["recipes"] == pooled.card["own_shares"] == {}
+    assert pooled.recipe.own_share == 0.5
+
+
+@pytest.mark.parametrize("stride", [2, 16])
+def test_whatever_the_stride_nothing_after_the_first_window_reaches_it(weekly: Dataset, stride: int) -> None:
+    """Demand that turns lumpy after the first origin changes neither its forecast nor its interval."""
+    strided = weekly.model_copy(update={"backtest": Backtesting(windows=3, stride=stride)})
+    before = train(SHOPS[KETTLES], strided, pooled_over(SHOPS, strided), KETTLES)
+    origin = pd.Timestamp(before.backtest["origins"][0])
+    lumpy = {one: table.assign(demand=table["demand"].where(
+        (table["date"] <= origin) | table["demand"].isna(), np.where(np.arange(len(table)) % 3, 0.0, 900.0)))
+        for one, table in SHOPS.items()}
+
+    after = train(lumpy[KETTLES], strided, pooled_over(lumpy, strided), KETTLES)
+
+    assert after.pooled.facts == before.pooled.facts
+    for name in ("forecast", "own", "pooled", "lower_80", "upper_80"):
+        assert after.backtest[name][0] == before.backtest[name][0]
+
+
+def test_the_choice_is_recorded(pooled: PooledModel) -> None:
+    assert set(pooled.card["own_shares"]) == {"0.0", "0.25", "0.5"}
+    assert len(pooled.card["recipes"]) == 12  # two scales and their mix, with and without last year, drivers two ways
+    assert pooled.card["wape"] < 0.5 * pooled.card["wape_seasonal_naive"]
+
+
+def test_contributions_add_up_to_the_forecast_and_name_the_drivers(model: ForecastModel, weekly: Dataset,
+                                                                   tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, {KETTLES: SHOPS[KETTLES]}))
+    day = forecaster.forecast(KETTLES, model).table["date"].iloc[0].date()
+    cheap = Scenario((Change("price", "set", 8.0, day, day),))
+
+    plan, changed = (forecaster.explain(KETTLES, model, scenario=scenario) for scenario in (Scenario(()), cheap))
+
+    forecast = forecaster.forecast(KETTLES, model).table["forecast"]
+    np.testing.assert_allclose(plan.drop(columns="date").sum(axis=1), forecast, rtol=1e-5)
+    assert list(plan.columns) == ["date", "usual level", "recent demand", "calendar", "price", "promo", "limits"]
+    moved = (changed.drop(columns="date") - plan.drop(columns="date")).iloc[0].abs()
+    assert moved.idxmax() == "price"
+
+
+def test_the_pooled_model_explains_itself_too(pooled: PooledModel, weekly: Dataset) -> None:
+    completed, _ = future_drivers(SHOPS[KETTLES], weekly, 4)
+    series = series_features(completed, weekly, pooled.facts, KETTLES)
+    origins, leads = np.full(4, 129), np.arange(1, 5)
+
+    told = explain(pooled, series, origins, leads)
+
+    np.testing.assert_allclose(told.sum(axis=1), pooled.forecast(series, origins, leads), rtol=1e-5)
+
+
+def test_the_first_pooled_model_is_promoted_and_a_worse_one_is_not(pooled: PooledModel, weekly: Dataset) -> None:
+    blind = {one: table.assign(price=10.0, promo=0.0) for one, table in SHOPS.items()}
+    poor = pooled_over(blind, weekly)
+
+    def judged(candidate: PooledModel, production: PooledModel | None) -> str:
+        return judge_pooled(candidate, production, list(SHOPS), lambda one: SHOPS[one], weekly).verdict
+
+    assert judged(pooled, None) == "promote"
+    assert judged(poor, pooled) == "keep"
+    assert judged(pooled, poor) == "promote"

@@ -1,0 +1,91 @@
+"""The demand store and the registry's files in an object store."""
+
+import multiprocessing
+
+import fsspec
+import pytest
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.store.object_store import ObjectStoreDownError
+from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
+
+KETTLE = RegionItem("north", "kettle")
+
+
+@pytest.fixture
+def url(services, monkeypatch, request) -> str:
+    for name, value in services.environment().items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    return f"s3://demand/{request.node.name}"
+
+
+def test_what_is_not_there_is_said_so(url):
+    store = DemandStore(url)
+
+    assert store.read_catalogue() == []
+    assert not store.has("demand", KETTLE)
+    assert store.names("journal") == []
+    with pytest.raises(NotInStoreError):
+        store.read("demand", KETTLE)
+
+
+def test_another_writer_is_seen_at_once(url):
+    reader, writer = DemandStore(url), DemandStore(url)
+    assert Journal(reader).files_after("") == []
+
+    Journal(writer).write([Entry(KETTLE, "started")])
+    writer.write_catalogue([KETTLE])
+
+    read = Journal(reader)
+    assert [entry.region_item for name in read.files_after("") for entry in read.read(name)] == [KETTLE]
+    assert reader.read_catalogue() == [KETTLE]
+
+
+def _read(store: DemandStore, answers) -> None:
+    answers.put(store.read_catalogue())
+
+
+def test_a_forked_process_reads_with_a_client_of_its_own(url):
+    store = DemandStore(url)
+    store.write_catalogue([KETTLE])
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+
+    child = context.Process(target=_read, args=(store, answers))
+    child.start()
+
+    assert answers.get(timeout=30) == [KETTLE]
+    child.join(10)
+
+
+def test_an_object_store_that_is_down_is_said_so(url, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+    with pytest.raises(ObjectStoreDownError, match=r"does not answer as it should: .*127\.0\.0\.1:1"):
+        DemandStore(url).read_catalogue()
+    with pytest.raises(OSError, match="does not answer"):
+        DemandStore(url).names("journal")
+
+
+def test_a_model_and_its_pooled_model_come_back_whole(url, weekly, tmp_path):
+    pooled = pooled_over({KETTLES: weekly_demand(60)}, weekly)
+    registry = Registry(f"sqlite:///{tmp_path}/mlflow.db", "shop", artifacts=f"{url}/models")
+    with registry.batch("training", {}) as batch:
+        assert batch.register_pooled(pooled, {}) == 1
+        model = train(weekly_demand(60), weekly, pooled, KETTLES)
+        batch.register(KETTLES, model, {})
+
+    assert registry.load(KETTLES, 1).booster.save_raw() == model.booster.save_raw()
+
+    s3 = fsspec.filesystem("s3")
+    s3.rm(f"{url}/models", recursive=True)
+    with pytest.raises(NotRegisteredError, match=r"the files of .* version 1 cannot be fetched"):
+        registry.load(KETTLES, 1)

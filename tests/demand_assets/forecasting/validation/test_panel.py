@@ -1,0 +1,252 @@
+"""What the validation makes of rows: each rule, with a value that breaks it and one that does not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.schemas import Quarantine, demand_schema
+from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
+from tests.demand_assets.forecasting.raw_demand import (
+    EVENT,
+    KETTLE,
+    PRICE,
+    PROMO,
+    TOASTER,
+    TODAY,
+    dataset,
+    days,
+    raw,
+    validate,
+)
+
+SHARE_OFF = {"quarantined_share": 1.0, "unknown_share": 1.0}
+
+
+def demand_on(validated, date):
+    return validated.demand.set_index("date")["demand"][pd.Timestamp(date)]
+
+
+def only_refusal(validated):
+    assert len(validated.quarantine) == 1
+    return validated.quarantine.iloc[0]
+
+
+def test_clean_rows_become_demand_as_they_are():
+    validated = validate(raw(days(60), demand=[float(n) for n in range(60)]))
+
+    assert validated.problem == ""
+    assert validated.demand["demand"].tolist() == [float(n) for n in range(60)]
+    assert validated.demand["date"].tolist() == list(pd.date_range("2024-01-01", periods=60))
+    assert validated.quarantine.empty
+    assert (validated.counts["rows"], validated.counts["periods"]) == (60, 60)
+
+
+def test_rows_are_sorted_by_date():
+    rows = raw(days(60), demand=[float(n) for n in range(60)]).sample(frac=1, random_state=1)
+
+    assert validate(rows).demand["demand"].tolist() == [float(n) for n in range(60)]
+
+
+def test_demand_fits_its_schema_and_refusals_fit_theirs():
+    of = dataset(drivers=(PRICE, PROMO, EVENT))
+    rows = raw(days(60), demand=[-1.0, *[3.0] * 59], price=9.9, promo="yes", event="fair")
+
+    validated = validate(rows, of)
+
+    demand_schema(of).validate(validated.demand)
+    Quarantine.validate(validated.quarantine)
+
+
+@pytest.mark.parametrize(("value", "rule"), [
+    ("abc", "not_a_number"), ("1,234", "not_a_number"), ("12 kg", "not_a_number"), ("1_000", "not_a_number"),
+    ("-3", "negative"), ("inf", "infinite"), ("1e9", "absurd")])
+def test_demand_that_breaks_a_rule_is_unknown_and_its_row_is_in_quarantine(value, rule):
+    rows = raw(days(60), demand=[*["5"] * 9, value, *["5"] * 50])
+
+    validated = validate(rows)
+
+    refusal = only_refusal(validated)
+    assert (refusal["row"], refusal["date"], refusal["column"]) == (10, "2024-01-10", "demand")
+    assert (refusal["value"], refusal["rule"]) == (value, rule)
+    assert np.isnan(demand_on(validated, "2024-01-10"))
+    assert validated.counts["unknown_periods"] == 1
+    assert validated.counts[f"quarantined:{rule}"] == 1
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", "NaN", "null", "N/A"])
+def test_missing_demand_is_unknown_and_no_offence(value):
+    validated = validate(raw(days(60), demand=["5", value, *["5"] * 58]))
+
+    assert np.isnan(demand_on(validated, "2024-01-02"))
+    assert validated.quarantine.empty
+
+
+def test_drivers_of_a_row_with_refused_demand_stay():
+    rows = raw(days(60), demand=[5.0, -1.0, *[5.0] * 58], price=[9.0, 8.0, *[9.0] * 58])
+
+    validated = validate(rows, dataset(drivers=(PRICE,)))
+
+    assert validated.demand["price"][1] == 8.0
+
+
+def test_negative_demand_counts_as_zero_where_the_rules_say_so():
+    validated = validate(raw(days(60), demand=[5.0, -1.0, *[5.0] * 58]), dataset(negative="zero"))
+
+    assert demand_on(validated, "2024-01-02") == 0
+    assert validated.counts["negative_as_zero"] == 1
+    assert validated.quarantine.empty
+
+
+def test_a_few_absurd_values_do_not_make_each_other_usual():
+    validated = validate(raw(days(60), demand=[*[5.0] * 57, 1e6, 1e6, 1e6]))
+
+    assert validated.quarantine["rule"].tolist() == ["absurd"] * 3
+
+
+def test_large_demand_within_the_multiple_is_taken():
+    validated = validate(raw(days(60), demand=[*[5.0] * 59, 249.0]), dataset(absurd_multiple=50))
+
+    assert validated.quarantine.empty
+
+
+def test_all_zero_is_demand():
+    validated = validate(raw(days(60), demand=0.0))
+
+    assert validated.problem == ""
+    assert validated.demand["demand"].sum() == 0
+
+
+def test_demand_after_today_is_refused_and_its_drivers_are_the_known_future():
+    rows = raw(days(62, "2024-05-01"), demand=5.0, price=[*[9.0] * 61, 7.0])  # ends on 1 July, a day after today
+
+    validated = validate(rows, dataset(drivers=(PRICE,)))
+
+    assert only_refusal(validated)["rule"] == "future"
+    assert np.isnan(demand_on(validated, "2024-07-01"))
+    assert validated.demand["price"].iloc[-1] == 7.0
+    assert validated.counts["periods"] == 61
+
+
+def test_rows_beyond_the_last_demand_carry_known_future_drivers():
+    rows = raw(days(67), demand=[*[5.0] * 60, *[None] * 7], promo=[*[0] * 60, *[1] * 7])
+
+    validated = validate(rows, dataset(drivers=(PROMO,)))
+
+    assert len(validated.demand) == 67
+    assert validated.demand["promo"].tail(7).tolist() == [1.0] * 7
+    assert (validated.counts["periods"], validated.counts["unknown_periods"]) == (60, 0)
+
+
+def test_identical_rows_are_kept_once_and_counted():
+    rows = pd.concat([raw(days(60)), raw(days(2))], ignore_index=True)
+
+    validated = validate(rows)
+
+    assert validated.counts["repeated"] == 2
+    assert demand_on(validated, "2024-01-01") == 5
+    assert validated.quarantine.empty
+
+
+def test_rows_that_contradict_each_other_are_all_refused():
+    rows = pd.concat([raw(days(60)), raw(days(1), demand=6.0).assign(row=61)], ignore_index=True)
+
+    validated = validate(rows)
+
+    assert validated.quarantine["row"].tolist() == [1, 61]
+    assert validated.quarantine["rule"].tolist() == ["conflicting"] * 2
+    assert validated.demand["date"].iloc[0] == pd.Timestamp("2024-01-02")
+
+
+def test_gaps_are_unknown():
+    validated = validate(raw([*days(30), *days(30, "2024-02-05")]))
+
+    assert validated.counts["unknown_periods"] == 5
+    assert np.isnan(demand_on(validated, "2024-02-01"))
+
+
+def test_gaps_are_zero_where_the_rules_say_so_up_to_the_end_of_the_dataset():
+    rows = raw([*days(30), *days(30, "2024-02-05")])  # ends on 5 March
+
+    validated = validate(rows, dataset(gaps="zero"), last_date="2024-03-08")
+
+    assert validated.counts["filled_zero"] == 5 + 3
+    assert demand_on(validated, "2024-02-01") == 0
+    assert validated.demand["date"].iloc[-1] == pd.Timestamp("2024-03-08")
+
+
+def test_refused_demand_is_no_gap_to_be_filled():
+    validated = validate(raw(days(60), demand=[5.0, -1.0, *[5.0] * 58]), dataset(gaps="zero"))
+
+    assert np.isnan(demand_on(validated, "2024-01-02"))
+
+
+def test_leading_periods_without_demand_are_left_out_and_counted():
+    validated = validate(raw(days(60), demand=[None, None, *[5.0] * 58]))
+
+    assert validated.demand["date"].iloc[0] == pd.Timestamp("2024-01-03")
+    assert validated.counts["leading_unknown"] == 2
+
+
+@pytest.mark.parametrize(("value", "expected"), [
+    (1, 1.0), ("0", 0.0), (True, 1.0), ("false", 0.0), ("Yes", 1.0), ("no", 0.0), ("t", 1.0), ("F", 0.0), ("", np.nan)])
+def test_yes_and_no_are_read_in_many_spellings(value, expected):
+    rows = raw(days(60), promo=pd.Series([value, *["no"] * 59], dtype=object))
+
+    validated = validate(rows, dataset(drivers=(PROMO,)))
+
+    np.testing.assert_equal(validated.demand["promo"].iloc[0], expected)
+    assert validated.quarantine.empty
+
+
+@pytest.mark.parametrize(("driver", "value", "rule"), [
+    (PROMO, "maybe", "driver_not_yes_no"), (PROMO, "0.5", "driver_not_yes_no"), (PRICE, "cheap", "driver_not_a_number"),
+    (PRICE, "inf", "driver_infinite")])
+def test_a_driver_that_cannot_be_read_is_unknown_and_demand_stays(driver, value, rule):
+    rows = raw(days(60), **{driver["name"]: [value, *["1"] * 59]})
+
+    validated = validate(rows, dataset(drivers=(driver,)))
+
+    refusal = only_refusal(validated)
+    assert (refusal["column"], refusal["rule"], refusal["value"]) == (driver["name"], rule, value)
+    assert np.isnan(validated.demand[driver["name"]].iloc[0])
+    assert validated.demand["demand"].iloc[0] == 5
+
+
+def test_missing_drivers_stay_unknown_and_are_counted():
+    validated = validate(raw(days(60), price=[np.nan, *[9.0] * 59]), dataset(drivers=(PRICE,)))
+
+    assert np.isnan(validated.demand["price"].iloc[0])
+    assert validated.counts["unknown:price"] == 1
+
+
+def test_categories_stay_text():
+    rows = raw(days(60), event=pd.Series([7, 7.0, " fair ", "", None, *["fair"] * 55], dtype=object))
+
+    validated = validate(rows, dataset(drivers=(EVENT,)))
+
+    assert validated.demand["event"].tolist()[:6] == ["7", "7", "fair", None, None, "fair"]
+
+
+def test_one_bad_region_item_leaves_its_neighbour_alone():
+    rows = pd.concat([raw(days(60), demand="rubbish"), raw(days(60), demand="5", region_item=TOASTER)])
+
+    kettle, toaster = validate_panel(rows, dataset(), [KETTLE, TOASTER], None, TODAY)
+
+    assert kettle.demand is None
+    assert toaster.problem == ""
+    assert toaster.demand["demand"].tolist() == [5.0] * 60
+
+
+def test_outcomes_do_not_depend_on_who_else_is_in_the_panel():
+    kettle, toaster = raw(days(60), demand=[9e9, *[3.0] * 59]), raw(days(50), demand=700.0, region_item=TOASTER)
+    together = validate_panel(pd.concat([kettle, toaster]), dataset(), [KETTLE, TOASTER], None, TODAY)[0]
+
+    alone = validate(kettle)
+
+    pd.testing.assert_frame_equal(alone.demand, together.demand)
+    pd.testing.assert_frame_equal(alone.quarantine, together.quarantine)
+
+
+def test_raw_demand_without_a_declared_driver_names_the_cure():
+    with pytest.raises(RawDemandError, match=r"price.*materialise `raw_demand` again"):
+        validate(raw(days(60)), dataset(drivers=(PRICE,)))

@@ -1,0 +1,82 @@
+"""What holds for any rows whatever: nothing raises, and no row is lost."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from demand_assets.forecasting.contract.schemas import Quarantine, demand_schema
+from demand_assets.forecasting.validation.panel import validate_panel
+from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, TOASTER, TODAY, dataset
+
+DATES = st.one_of(
+    st.dates(pd.Timestamp("2023-11-01").date(), pd.Timestamp("2024-07-15").date()).map(str),
+    st.sampled_from(["2024-01-01", "2024-01-08", "2024-01", "20240103", "2024-01-01T05:00:00Z", "1970-01-01",
+                     "9999-12-31", "rubbish", "", None, 45000, 1.5, float("nan"), pd.NaT, True,
+                     pd.Timestamp(2024, 1, 2)]),
+    st.datetimes(), st.text(max_size=12))
+VALUES = st.one_of(
+    st.integers(-5, 40), st.integers(), st.floats(), st.booleans(), st.none(), st.text(max_size=8),
+    st.decimals().filter(lambda number: not number.is_snan()),
+    st.sampled_from(["5", " 7 ", "1,234", "abc", "yes", "no", "inf", pd.NA, np.float32(2.5), [1], b"5", 1 + 2j]))
+ROWS = st.lists(st.tuples(st.sampled_from([KETTLE, TOASTER]), DATES, VALUES, VALUES, VALUES), max_size=25)
+REPEATED = st.lists(st.integers(0, 50), max_size=4)
+CLEAN = {"D": "2024-04-01", "W": "2023-11-06", "M": "2021-06-01"}
+STEP = {"D": "D", "W": "7D", "M": "MS"}
+ROW_RULES = {"unreadable_date", "mixed_time_zones", "stray_date", "off_weekday", "conflicting", "beyond_horizon"}
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS, REPEATED, st.sampled_from("DWM"), st.sampled_from(["unknown", "zero"]),
+       st.sampled_from(["quarantine", "zero"]))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_every_row_is_in_demand_or_in_quarantine_and_nothing_raises(rows, repeated, frequency, gaps, negative):
+    of = dataset(frequency, ({"name": "mark", "kind": "number"}, PRICE, PROMO, EVENT), horizon=1, gaps=gaps,
+                 negative=negative, quarantined_share=1.0, unknown_share=1.0, stale_periods=10_000)
+    clean = [(KETTLE, str(day.date()), 5, 9.9, True)
+             for day in pd.date_range(CLEAN[frequency], periods=30, freq=STEP[frequency])]
+    marked = [(mark, *row) for mark, row in enumerate([*clean, *rows], start=1)]
+    marked += [marked[place % len(marked)] for place in repeated]
+    raw = pd.DataFrame({"region": [row[1].region for row in marked], "item": [row[1].item for row in marked],
+                        "row": np.arange(1, len(marked) + 1), "mark": [row[0] for row in marked],
+                        **{name: pd.Series([row[place] for row in marked], dtype=object)
+                           for place, name in enumerate(("date", "demand", "price", "promo"), start=2)}})
+    raw["event"] = raw["promo"]
+
+    outcomes = validate_panel(raw, of, [KETTLE, TOASTER], pd.Timestamp("2024-06-20"), TODAY)
+
+    for validated in outcomes:
+        counts = validated.counts
+        assert counts["rows"] == int((raw["item"] == validated.region_item.item).sum())
+        Quarantine.validate(validated.quarantine)
+        if validated.demand is None:
+            assert validated.problem
+            continue
+        demand_schema(of).validate(validated.demand)
+        refused_rows = set(validated.quarantine.loc[validated.quarantine["rule"].isin(ROW_RULES), "row"])
+        in_demand = set(validated.demand["mark"].dropna())
+        assert not in_demand & set(raw.loc[raw["row"].isin(refused_rows), "mark"])
+        assert counts["rows"] == (len(in_demand) + len(refused_rows) + counts["repeated"] + counts["leading_unknown"])
+        values_refused = set(validated.quarantine.loc[validated.quarantine["column"] == "demand", "row"]) - refused_rows
+        unknown = validated.demand.loc[validated.demand["demand"].isna(), "mark"]
+        assert set(raw.loc[raw["row"].isin(values_refused), "mark"]) & in_demand <= set(unknown)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.integers(0, 500), st.none()), min_size=45, max_size=90), st.randoms())
+def test_clean_demand_comes_out_as_it_went_in_whatever_the_order(units, random):
+    dates = pd.date_range("2024-01-01", periods=len(units))
+    order = list(range(len(units)))
+    random.shuffle(order)
+    raw = pd.DataFrame({"region": "north", "item": "kettle", "row": range(1, len(units) + 1),
+                        "date": [str(dates[place].date()) for place in order],
+                        "demand": pd.Series([units[place] for place in order], dtype=object)})
+    of = dataset(horizon=1, unknown_share=1.0, absurd_multiple=1e9)
+
+    validated = validate_panel(raw, of, [KETTLE], None, TODAY)[0]
+
+    known = [place for place, value in enumerate(units) if value is not None]
+    if len(known) >= 30:
+        out = validated.demand.set_index("date")["demand"].dropna()
+        assert out.to_dict() == {dates[place]: float(units[place]) for place in known}

@@ -1,0 +1,114 @@
+"""What is new, totals and the heat map."""
+
+from datetime import timedelta
+
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from tests.webapp.conftest import Background, page, text_of
+from tests.webapp.overview.test_views import cells, judge_all, rows, tell
+from webapp.db.database import db, now
+from webapp.page_words import units
+from webapp.stored_forecasts.groups import refresh_due
+from webapp.tables import GroupOutlook
+
+
+def test_what_is_new_is_counted_and_each_count_leads_to_it(app: Flask, client: FlaskClient) -> None:
+    judge_all(app)
+    tell(app, item_00={"demand_at": now()}, item_01={"demand_at": now(), "promoted_at": now()},
+         item_02={"decision": "keep", "decided_at": now()}, item_03={"status": "quarantined"})
+
+    told = {text_of(link): str(link["href"]) for link in page(client.get("/")).select("#news .news-count")}
+
+    assert {words: told[words] for words in ("2 new demand", "1 promoted", "1 candidates refused",
+                                             "1 in quarantine now", "0 trainings failed")}
+    assert rows(client, told["2 new demand"])[-2:] == ["north · item 00", "north · item 01"]
+    assert [text_of(row.th) for row in page(client.get(told["1 in quarantine now"])).select("#table tbody tr")] == [
+        "north · item 03"]
+
+
+def test_the_largest_moves_and_misses_come_first(app: Flask, client: FlaskClient) -> None:
+    judge_all(app)
+    tell(app, **{f"item_{n:02}": {"moved": (-1.0) ** n * n, "missed": 20.0 - n, "moved_at": now()} for n in range(12)},
+         item_20={"moved": 99.0, "moved_at": now() - timedelta(days=2)})
+
+    moves, misses = ([text_of(row) for row in table.select("tbody tr")]
+                     for table in page(client.get("/")).select("#news table"))
+
+    assert (len(moves), moves[0]) == (10, "north · item 11 −11.0 –")
+    assert (len(misses), misses[0]) == (10, "north · item 00 +20.0 –")
+    assert text_of(page(client.get("/?since=3")).select_one("#news tbody tr")) == "north · item 20 +99.0 –"
+
+
+def test_what_is_new_is_folded_where_the_url_asks_for_something_else(app: Flask, client: FlaskClient) -> None:
+    judge_all(app)
+
+    assert page(client.get("/")).select_one("#news").has_attr("open")  # type: ignore[union-attr]
+    assert page(client.get("/?since=3")).select_one("#news").has_attr("open")  # type: ignore[union-attr]
+    assert not page(client.get("/?page=2")).select_one("#news").has_attr("open")  # type: ignore[union-attr]
+
+
+def sum_up(app: Flask, background: Background) -> None:
+    background.outlooks()
+    with app.app_context():
+        refresh_due(app)
+
+
+def test_totals_tell_region_item_and_all_and_lead_to_their_forecasts(app: Flask, client: FlaskClient,
+                                                                     background: Background) -> None:
+    assert "No totals yet" in text_of(page(client.get("/totals")))
+    sum_up(app, background)
+    with app.app_context():
+        north = db.session.get_one(GroupOutlook, ("region", "north"))
+        expected = units(north.total)
+
+    table = page(client.get("/totals"))
+    names = [text_of(row.th) for row in table.select("tbody tr")]
+    links = [str(link["href"]) for link in table.select("tbody th a")]
+    assert names == ["All", "north", "south", "süd/west"]
+    assert links[:2] == ["/forecasts?all=1", "/forecasts?region=north"]
+    assert cells(BeautifulSoup(f'<div id="table"><table>{table.select("tbody")[-1]}</table></div>', "html.parser"),
+                 1)["Forecast"] == expected
+    items = page(client.get("/totals?by=item&q=kett"))
+    assert [text_of(row.th) for row in items.select("tbody tr")] == ["All", "kettle"]
+    assert str(items.select("tbody th a")[1]["href"]) == "/forecasts?item=kettle"
+    largest = page(client.get("/totals?sort=-size"))
+    assert [text_of(row.th) for row in largest.select("tbody tr")][:2] == ["All", "north"]
+
+
+def test_the_heat_map_colours_skill_and_leads_to_forecasts(app: Flask, client: FlaskClient) -> None:
+    tell(app, kettle={"live_skill": 0.4, "live_periods": 9}, item_00={"live_skill": -0.3}, item_01={"live_skill": 0.0})
+
+    table = page(client.get("/heat-map?q=north")).select_one(".heat-map")
+    assert table is not None
+    found = {text_of(cell): cell for cell in table.select("td")}
+    kettle = found["north · kettle: 40"]
+    assert kettle["class"] == ["heat", "heat-5"]
+    assert found["north · item 00: −30"]["class"] == ["heat", "heat-0"]
+    assert found["north · item 01: 0"]["class"] == ["heat", "heat-2"]
+    assert found["north · item 02: –"]["class"] == ["heat"]
+    assert str(kettle.a["href"]) == "/forecasts?ri=north%7Ckettle"  # type: ignore[index]
+    assert "9 days" in str(kettle.a["title"])  # type: ignore[index]
+
+
+def test_the_heat_map_shows_the_backtest_until_forecasts_can_be_judged(app: Flask, client: FlaskClient) -> None:
+    tell(app, kettle={"wape": 0.3, "wape_seasonal_naive": 0.4})
+
+    soup = page(client.get("/heat-map"))
+
+    assert "north · kettle: 25" in text_of(soup.select_one(".heat-map"))
+    assert "on the backtest" in text_of(soup)
+    assert [text_of(head) for head in soup.select(".heat-map thead th")] == ["Item", "north", "south", "süd/west"]
+    assert "Nothing matches" in text_of(page(client.get("/heat-map?q=nobody")))
+
+
+def test_a_large_heat_map_is_paged_both_ways(app: Flask, client: FlaskClient, background: Background) -> None:
+    background.catalogue(*(RegionItem(f"r{region:02}", f"i{item:02}") for region in range(17) for item in range(41)))
+
+    first, last = page(client.get("/heat-map")), page(client.get("/heat-map?page=99&across=99"))
+
+    assert (len(first.select(".heat-map tbody tr")), len(first.select(".heat-map thead th"))) == (40, 16)
+    assert [text_of(row.th) for row in last.select(".heat-map tbody tr")] == ["i40"]
+    assert [text_of(head) for head in last.select(".heat-map thead th")] == ["Item", "r15", "r16"]
