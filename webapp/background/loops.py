@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy import inspect
 
 from demand_assets.forecasting.model.own import import_boosters
-from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.store.journal import Journal
 from webapp import create_app
 from webapp.adjustments.adjustments import tell_store
@@ -295,7 +295,7 @@ def wait_for_tables(app: Flask, stop: Event) -> None:
 def main() -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
     from demand_assets.forecasting.registry.registry import Registry as MlflowRegistry
-    from demand_assets.forecasting.registry.registry import ask_once
+    from demand_assets.forecasting.registry.session import ask_once
 
     ask_once()
     import_boosters()
@@ -316,7 +316,8 @@ def main() -> int:
         return 1
     wait_for_tables(app, stop)
     settings = services.settings
-    status = run(app, services, MlflowRegistry(settings.registry_uri, settings.dataset.name),
+    status = run(app, services, MlflowRegistry(
+        settings.registry_uri, settings.dataset.name, stock=settings.demand_registry == "stock"),
                  DagsterClient(settings.dagster_url), stop)
     del lock
     return status

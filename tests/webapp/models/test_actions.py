@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, Background, hidden, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.loops import RegistryLoop

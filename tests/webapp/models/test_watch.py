@@ -9,6 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
@@ -136,20 +137,20 @@ def test_a_version_after_one_that_failed_does_not_wait_for_the_next_try(app: Fla
     assert announced(app) == {KETTLE}
 
 
-def test_files_are_fetched_from_where_the_entry_says(background: Background, registry: FakeRegistry,
+def test_files_are_fetched_from_where_the_version_says(background: Background, registry: FakeRegistry,
                                                      model: ForecastModel) -> None:
-    told: list[str] = []
+    asked: list[VersionFiles | None] = []
 
     class Telling(FakeRegistry):
-        def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-            told.append(source)
-            return super().fetch(name, version, folder, source)
+        def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+            asked.append(told)
+            return super().fetch(name, version, folder, told)
 
     registry.promote(KETTLE, model)
     registry.__class__ = Telling
     background.watch(sweep=True)
 
-    assert told[0].endswith("shop.north.kettle/1")
+    assert asked[0].source.endswith("shop.north.kettle/1")
 
 
 def test_at_most_one_question_a_second_also_while_everything_is_seen_again(background: Background, tmp_path: Path,

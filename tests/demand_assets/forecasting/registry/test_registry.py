@@ -2,58 +2,24 @@
 
 import json
 import pickle
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin, pinned, unpinned
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry, RegistryDownError
-from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
+from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
+from tests.demand_assets.forecasting.conftest import KETTLES
+from tests.demand_assets.forecasting.registry.conftest import PROMOTE, promoted, register
 
 ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")
-PROMOTE = Decision("promote", "better", {"wape": 0.1})
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
-@pytest.fixture
-def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Registry:
-    dataset = "".join(character for character in request.node.name if character.isalnum())[-40:]
-    return Registry(uri, dataset, artifacts=str(tmp_path / "artifacts"))
-
-
-@pytest.fixture
-def pooled(weekly: Dataset) -> PooledModel:
-    return pooled_over({KETTLES: weekly_demand(60)}, weekly)
-
-
-@pytest.fixture
-def model(weekly: Dataset, registry: Registry, pooled: PooledModel) -> ForecastModel:
-    """Stands on the pooled model that the registry holds as version 1."""
-    with registry.batch("pooled", {}) as batch:
-        assert batch.register_pooled(pooled, {}) == 1
-    return train(weekly_demand(60), weekly, pooled, KETTLES)
-
-
-def register(registry: Registry, one: RegionItem, model: ForecastModel) -> int:
-    with registry.batch("training", {}) as batch:
-        return batch.register(one, model, {"request_id": "r1"})
-
-
-def promote(registry: Registry, one: RegionItem, version: int, model: ForecastModel) -> None:
-    registry.record_decision(one, version, PROMOTE, "r1", asdict(model.card))
 
 
 @pytest.mark.parametrize("one", [KETTLES, ODD], ids=["plain", "odd"])
@@ -106,30 +72,29 @@ def test_another_process_gets_a_registry_that_keeps_what_it_loaded(registry: Reg
 
 def test_promotion_remembers_what_it_replaced(registry: Registry, model: ForecastModel) -> None:
     for _ in range(2):
-        promote(registry, KETTLES, register(registry, KETTLES, model), model)
+        promoted(registry, KETTLES, model)
 
     entry = registry.entry(KETTLES)
 
     assert (entry.production, entry.previous, entry.candidate) == (2, 1, 2)
-    assert entry.summary["trained_to"] == model.card.trained_to
     assert registry.tags(KETTLES, 2)["decision"] == "promote: better"
     assert json.loads(registry.tags(KETTLES, 2)["decision_numbers"])["wape"] == 0.1
 
 
 def test_promoting_twice_is_promoting_once(registry: Registry, model: ForecastModel) -> None:
     for _ in range(2):
-        promote(registry, KETTLES, register(registry, KETTLES, model), model)
+        promoted(registry, KETTLES, model)
 
-    promote(registry, KETTLES, 2, model)
+    registry.record_decision(KETTLES, 2, PROMOTE, "r1")
 
     assert (registry.entry(KETTLES).production, registry.entry(KETTLES).previous) == (2, 1)
 
 
 def test_keeping_leaves_production_and_says_why(registry: Registry, model: ForecastModel) -> None:
-    promote(registry, KETTLES, register(registry, KETTLES, model), model)
+    promoted(registry, KETTLES, model)
     promoted_at = registry.entry(KETTLES).promoted_at
 
-    registry.record_decision(KETTLES, register(registry, KETTLES, model), Decision("keep", "worse"), "r2", {})
+    registry.record_decision(KETTLES, register(registry, KETTLES, model), Decision("keep", "worse"), "r2")
 
     entry = registry.entry(KETTLES)
     assert (entry.production, entry.candidate, entry.decision, entry.reason) == (1, 2, "keep", "worse")
@@ -140,12 +105,12 @@ def test_a_promotion_dates_the_model_and_says_where_its_files_are(registry: Regi
     version = register(registry, KETTLES, model)
     before = registry.page(10)
 
-    promote(registry, KETTLES, version, model)
+    registry.record_decision(KETTLES, version, PROMOTE, "r1")
 
     after = registry.page(10)
     assert after.newest > before.newest
     assert [entry.region_item for entry in registry.entries()] == [KETTLES]
-    assert after.entries[0][1].source == registry.versions(KETTLES)[0].source
+    assert after.entries[0][1].files.source == registry.versions(KETTLES)[0].source
 
 
 def test_other_datasets_are_left_out(registry: Registry, model: ForecastModel, uri: str) -> None:
@@ -192,29 +157,28 @@ def test_a_model_is_loaded_with_the_pooled_version_it_stands_on(registry: Regist
 def test_a_roll_back_is_written_on_the_version_and_leaves_what_was_decided(registry: Registry,
                                                                            model: ForecastModel) -> None:
     for _ in range(2):
-        promote(registry, KETTLES, register(registry, KETTLES, model), model)
+        promoted(registry, KETTLES, model)
 
-    registry.roll_back(KETTLES, 1, 2, "ada@example.com", "v2 is too high", asdict(model.card))
+    registry.roll_back(KETTLES, 1, 2, "ada@example.com", "v2 is too high")
 
     told = json.loads(registry.tags(KETTLES, 1)["rolled_back"])
     assert (told["by"], told["reason"], told["from"], told["to"]) == ("ada@example.com", "v2 is too high", 2, 1)
     entry = registry.entry(KETTLES)
     assert (entry.decided, entry.decision) == (2, "promote")
-    assert entry.summary["trained_to"] == model.card.trained_to
-    assert entry.source == registry.versions(KETTLES)[1].source
+    assert (entry.production, entry.previous, entry.rolled_back["from"]) == (1, 2, 2)
 
 
 def test_a_decision_leaves_the_pin(registry: Registry, model: ForecastModel) -> None:
-    promote(registry, KETTLES, register(registry, KETTLES, model), model)
+    promoted(registry, KETTLES, model)
     registry.pin(KETTLES, 1, "ada@example.com", "Christmas")
 
-    registry.record_decision(KETTLES, register(registry, KETTLES, model), Decision("keep", "pinned"), "r2", {})
+    registry.record_decision(KETTLES, register(registry, KETTLES, model), Decision("keep", "pinned"), "r2")
 
     assert registry.entry(KETTLES).pinned_reason == "Christmas"
 
 
 def test_a_pin_keeps_what_serves_and_tells_the_candidates_merit() -> None:
-    entry = pinned(RegistryEntry(KETTLES, "shop.north.kettles", 1, 2), 1, "ada@example.com", "Christmas", "2026-11-23")
+    entry = RegistryEntry(KETTLES, "shop.north.kettles", 1, 2, pinned_by="ada@example.com", pinned_reason="Christmas")
 
     held = held_by_pin(entry, PROMOTE)
 
@@ -222,5 +186,5 @@ def test_a_pin_keeps_what_serves_and_tells_the_candidates_merit() -> None:
     assert held.reason == "pinned by ada@example.com: Christmas; the candidate would have been promoted: better"
     assert held.numbers == PROMOTE.numbers
     assert "would not have been promoted either: worse" in held_by_pin(entry, Decision("keep", "worse")).reason
-    assert held_by_pin(unpinned(entry), PROMOTE) is PROMOTE
+    assert held_by_pin(replace(entry, pinned_by=""), PROMOTE) is PROMOTE
     assert held_by_pin(None, PROMOTE) is PROMOTE
