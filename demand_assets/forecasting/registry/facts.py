@@ -44,8 +44,8 @@ def _zoned(text: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """The text without what databases refuse: NUL, and halves of characters."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+    """The text without NUL, which databases refuse; halves of characters are refused when it is read."""
+    return text.replace("\0", "")
 
 
 Moment = Annotated[str, AfterValidator(_zoned)]

@@ -7,6 +7,7 @@ alone can be compared.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from demand_assets.forecasting.model.own import DETAILS_FILE
+from demand_assets.forecasting.model.own import DETAILS_FILE as OWN_DETAILS
+from demand_assets.forecasting.model.pooled import DETAILS_FILE as POOLED_DETAILS
 from demand_assets.forecasting.model.pooled import ModelFilesError
 
 if TYPE_CHECKING:
@@ -71,7 +73,14 @@ def check(folder: Path, name: str, version: int, told: VersionFiles | None = Non
         told: what the version itself tells, where that is known.
     Raises: ModelFilesError: they are not.
     """
-    found = _identity(folder)
+    if not any((folder / file).is_file() for file in (OWN_DETAILS, POOLED_DETAILS)):
+        raise ModelFilesError(f"the files of {name} version {version} hold no model of this product, or a part "
+                              f"of it is missing: neither {OWN_DETAILS} nor {POOLED_DETAILS} is in {folder}")
+    try:
+        found = _identity(folder)
+    except (OSError, ValidationError) as error:
+        raise ModelFilesError(f"the files of {name} version {version} do not say whose they are: "
+                              f"{folder / IDENTITY_FILE} is damaged: {error}") from error
     wanted_hash = told.data_hash if told else ""
     if found is None:
         if told and told.sealed:
@@ -88,6 +97,15 @@ def check(folder: Path, name: str, version: int, told: VersionFiles | None = Non
     if damaged := sorted(file for file, wanted in found.sha256.items() if has.get(file) != wanted):
         raise ModelFilesError(f"files of {name} version {version} cannot be read, as they are damaged, missing or "
                               f"another's: {', '.join(damaged)} in {folder}")
+
+
+def copy(source: Path, target: Path) -> Path:
+    """The target, a new folder with a copy of the source's files; folders in it are left out: models have none."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copy2(file, target)
+    return target
 
 
 def seal_old(folder: Path, name: str, version: int) -> None:
@@ -120,8 +138,6 @@ def _identity(folder: Path) -> Identity | None:
         return Identity.model_validate_json((folder / IDENTITY_FILE).read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
-        raise ModelFilesError(f"{folder / IDENTITY_FILE} is damaged: {error}") from error
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -135,7 +151,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 def _data_hash(folder: Path) -> str:
     """The fingerprint in a region-item's model itself; empty when there is none, as in the pooled model."""
     try:
-        details: Any = json.loads((folder / DETAILS_FILE).read_text())
+        details: Any = json.loads((folder / OWN_DETAILS).read_text())
         return str(details["card"]["data_hash"])
     except (OSError, KeyError, TypeError, ValueError):
         return ""

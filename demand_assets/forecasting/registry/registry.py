@@ -46,6 +46,7 @@ from demand_assets.forecasting.registry.facts import (
 from demand_assets.forecasting.registry.files import (
     VersionFiles,
     check,
+    copy,
     damage_is_told,
     local_path,
     seal_old,
@@ -252,7 +253,8 @@ class Registry:
         temporary.mkdir()
         try:
             if local and local.is_dir():
-                copied = shutil.copytree(local, temporary / "files")
+                check(local, name, version, told)  # before anything of a strange folder is copied
+                copied = copy(local, temporary / "files")
             else:
                 with object_store_errors():
                     copied = Path(mlflow.artifacts.download_artifacts(

@@ -109,8 +109,8 @@ class Session:
         MLflow dates neither aliases nor tags. Of the public calls that date a registered model, giving it the name
         that it has is the only one that leaves the description alone, which people edit.
         """
-        found: RegisteredModel = self.models.rename_registered_model(name, name)
-        return found
+        found: RegisteredModel | None = self.models.rename_registered_model(name, name)
+        return found or self.client.get_registered_model(name)  # MLflow's own client does not hand it over
 
     @cached_property
     def client(self) -> "MlflowClient":

@@ -1,6 +1,7 @@
 """Registries on a real MLflow store without a server, and the product's own acts on them."""
 
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -21,11 +22,15 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
 
 
-@pytest.fixture(params=["quick", "stock"])
-def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Registry:
-    """As the product runs by itself, and on nothing but MLflow's public parts."""
-    dataset = "".join(character for character in request.node.name if character.isalnum())[-40:]
-    return Registry(uri, dataset, artifacts=str(tmp_path / "artifacts"), stock=request.param == "stock")
+@pytest.fixture
+def stock() -> bool:
+    """Whether only MLflow's public parts are used."""
+    return False
+
+
+@pytest.fixture
+def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest, stock: bool) -> Registry:
+    return Registry(uri, f"shop {crc32(request.node.nodeid.encode())}", str(tmp_path / "artifacts"), stock)
 
 
 @pytest.fixture

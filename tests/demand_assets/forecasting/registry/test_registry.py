@@ -1,9 +1,13 @@
 """The registry on a real MLflow store, without a server."""
 
 import json
+import multiprocessing
 import pickle
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +17,19 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
+from demand_assets.forecasting.registry.entry import ActRefusedError, RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.conftest import PROMOTE, promoted, register
 
 ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")
+
+
+@pytest.fixture(params=[False, True], ids=["quick", "stock"])
+def stock(request: pytest.FixtureRequest) -> bool:
+    """As the product runs by itself, and on nothing but MLflow's public parts."""
+    return bool(request.param)
 
 
 @pytest.mark.parametrize("one", [KETTLES, ODD], ids=["plain", "odd"])
@@ -188,3 +198,159 @@ def test_a_pin_keeps_what_serves_and_tells_the_candidates_merit() -> None:
     assert "would not have been promoted either: worse" in held_by_pin(entry, Decision("keep", "worse")).reason
     assert held_by_pin(replace(entry, pinned_by=""), PROMOTE) is PROMOTE
     assert held_by_pin(None, PROMOTE) is PROMOTE
+
+
+class Interrupted:
+    """MLflow's client; another process acts right before one of the changes that are made with it."""
+
+    def __init__(self, models: Any, at: int, act: Callable[[], object]) -> None:
+        self._models, self._left, self._act = models, at, act
+
+    def __getattr__(self, name: str) -> Any:
+        def changing(*given: str) -> Any:
+            if self._left == 0:
+                self._act()
+            self._left -= 1
+            return getattr(self._models, name)(*given)
+
+        return changing
+
+
+def pinned_if_it_can_be(registry: Registry) -> bool:
+    try:
+        registry.pin(KETTLES, 1, "ada", "Christmas")
+    except ActRefusedError:
+        return False
+    return True
+
+
+def is_consistent(registry: Registry, pinned: bool) -> bool:
+    """Whether the pin is in force on what it was put on, or was refused and is not there."""
+    entry = registry.entry(KETTLES)
+    return registry.load(KETTLES, entry.production).version == entry.production and entry.problem == "" and (
+        (entry.pinned_by, entry.pinned_version, entry.production) == (("ada", 1, 1) if pinned else ("", None, 2)))
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_pin_in_the_midst_of_a_promotion_holds_or_is_refused(registry: Registry, model: ForecastModel,
+                                                               step: int) -> None:
+    promoted(registry, KETTLES, model)
+    version = register(registry, KETTLES, model)
+    other, answers = Registry(registry.session.uri, registry.dataset), []
+    before = registry.entry(KETTLES)
+    models = registry.session.models
+    registry.session.models = Interrupted(models, step, lambda: answers.append(pinned_if_it_can_be(other)))
+
+    decision = registry.record_decision(KETTLES, version, PROMOTE, "r1", before, is_told=True)
+
+    registry.session.models = models
+    if not answers:
+        answers.append(pinned_if_it_can_be(other))
+    assert is_consistent(registry, answers[0])
+    assert decision.verdict == ("keep" if answers[0] else "promote")
+    assert not answers[0] or registry.tags(KETTLES, 2)["decision"].startswith("keep: pinned by ada")
+
+
+@pytest.mark.parametrize("step", range(3))
+def test_a_promotion_in_the_midst_of_a_pin_gives_way_or_the_pin_is_refused(registry: Registry, model: ForecastModel,
+                                                                           step: int) -> None:
+    promoted(registry, KETTLES, model)
+    version = register(registry, KETTLES, model)
+    other = Registry(registry.session.uri, registry.dataset)
+    before = other.entry(KETTLES)
+    models = registry.session.models
+    registry.session.models = Interrupted(
+        models, step, lambda: other.record_decision(KETTLES, version, PROMOTE, "r1", before))
+
+    pinned = pinned_if_it_can_be(registry)
+
+    registry.session.models = models
+    assert is_consistent(registry, pinned) or (step == 2 and pinned)
+
+
+def test_writers_of_different_facts_lose_nothing(registry: Registry, model: ForecastModel) -> None:
+    for _ in range(2):
+        promoted(registry, KETTLES, model)
+    version = register(registry, KETTLES, model)
+    other = Registry(registry.session.uri, registry.dataset)
+    stale = registry.entry(KETTLES)
+    other.pin(KETTLES, 2, "ada", "Christmas")
+
+    registry.record_decision(KETTLES, version, Decision("keep", "worse"), "r2", stale)
+    other.unpin(KETTLES)
+    registry.record_decision(KETTLES, version, PROMOTE, "r2", stale)
+    other.roll_back(KETTLES, 1, 3, "bob", "too high")
+    registry.record_decision(KETTLES, version, Decision("keep", "worse"), "r2", stale)
+
+    entry = registry.entry(KETTLES)
+    assert (entry.production, entry.previous, entry.rolled_back["by"], entry.pinned_by, entry.decision) == (
+        1, 3, "bob", "", "keep")
+    assert entry.problem == ""
+
+
+def act_again_and_again(uri: str, dataset: str, stock: bool, which: str) -> list[str]:
+    """Pin and unpin, or promote and roll back, eight times; what was refused."""
+    registry, refused = Registry(uri, dataset, stock=stock), []
+    for turn in range(8):
+        try:
+            if which == "pin":
+                registry.pin(KETTLES, registry.entry(KETTLES).production, f"ada {turn}", "why")
+                registry.unpin(KETTLES)
+            else:
+                registry.record_decision(KETTLES, 1 + turn % 2, PROMOTE, f"r{turn}")
+        except ActRefusedError as error:
+            refused.append(str(error))
+    return refused
+
+
+@pytest.mark.parametrize("stock", [False])
+def test_two_processes_that_pin_and_promote_at_once_leave_an_entry_that_is_right(registry: Registry,
+                                                                                 model: ForecastModel) -> None:
+    for _ in range(2):
+        promoted(registry, KETTLES, model)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        done = [pool.submit(act_again_and_again, registry.session.uri, registry.dataset, registry.session.stock, which)
+                for which in ("pin", "promote")]
+        for each in done:
+            each.result(timeout=120)
+
+    entry = registry.entry(KETTLES)
+    assert (entry.pinned_by, entry.problem) == ("", "")
+    assert entry.previous in (1, 2)
+    assert registry.load(KETTLES, entry.production).version == entry.production
+
+
+def test_what_is_noted_of_promotions_does_not_grow_for_ever(registry: Registry, model: ForecastModel) -> None:
+    promoted(registry, KETTLES, model)
+    name = KETTLES.model_name(registry.dataset)
+    for version in range(2, 15):
+        registry.session.client.create_model_version(name, "/nowhere")
+        registry.record_decision(KETTLES, version, PROMOTE, "r1", is_told=True)
+
+    entry = registry.entry(KETTLES)
+    assert (entry.production, entry.previous, entry.problem) == (14, 13, "")
+    assert len(registry.session.client.get_registered_model(name).tags) < 14
+
+
+def cut_off() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_promotion_that_was_cut_off_is_done_again_and_the_old_one_serves_until_then(registry: Registry,
+                                                                                      model: ForecastModel) -> None:
+    promoted(registry, KETTLES, model)
+    before, version = registry.entry(KETTLES), register(registry, KETTLES, model)
+    for steps in (1, 2):
+        models = registry.session.models
+        registry.session.models = Interrupted(models, steps, cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            registry.record_decision(KETTLES, version, PROMOTE, "r1")
+        registry.session.models = models
+        entry = registry.entry(KETTLES)
+        assert entry.problem == ""
+        assert (entry.production, entry.previous) == ((1, None) if steps == 1 else (2, 1))
+        assert entry.decided == (None if steps == 1 else 2)
+        assert steps == 2 or entry.promoted_at == before.promoted_at
+
+    registry.record_decision(KETTLES, version, PROMOTE, "r1")
+    assert (registry.entry(KETTLES).production, registry.entry(KETTLES).previous) == (2, 1)
