@@ -13,9 +13,10 @@ from wtforms.validators import InputRequired
 
 from webapp.access import MAY, ROLES, actor, needs, role_of
 from webapp.accounts import users
-from webapp.accounts.sign_in_links import LINK_HOURS, make_link
+from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.tokens import tokens_of
 from webapp.db.database import db
+from webapp.http.choices import one_of
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.services import services
 from webapp.tables import Role, RoleName, User
@@ -84,9 +85,7 @@ def detail(user_id: int) -> ResponseReturnValue:
 @needs("admin")
 def change_role(user_id: int) -> ResponseReturnValue:
     """Give a user another role."""
-    role = request.form.get("role", "")
-    if role not in ROLES:
-        abort(422, f"role {role[:40]!r} is not known here; allowed are {', '.join(ROLES)}.")
+    role = one_of("role", request.form.get("role", ""), ROLES)
     user = _user(user_id)
     try:
         users.change_role(user.id, role)
@@ -100,9 +99,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @needs("admin")
 def set_active(user_id: int) -> ResponseReturnValue:
     """Switch a user off or on."""
-    active = request.form.get("active", "")
-    if active not in ("yes", "no"):
-        abort(422, f"active {active[:40]!r} is not known here; allowed are yes, no.")
+    active = one_of("active", request.form.get("active", ""), ("yes", "no"))
     user = _user(user_id)
     try:
         users.set_active(user.id, active == "yes")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
@@ -187,3 +187,8 @@ def _day(text: str | None) -> date | None:
 
 def _name(what: str) -> str:
     return f"{services().dataset.name}-{what}-{date.today()}"
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of data quality."""
+    app.register_blueprint(bp)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.tables import ModelVersion, RegionItemRow, Retrain
 
@@ -43,9 +44,9 @@ def note_versions(entries: Sequence[Entry]) -> None:
             if entry.step in ("trained", *DECISIONS) and entry.numbers.get("version") is not None]
     versions: dict[tuple[str, int], ModelVersion] = {}
     keys, numbers = sorted({entry.region_item.key for entry, _ in told}), {number for _, number in told}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         versions |= {(found.key, found.version): found for found in db.session.scalars(
-            select(ModelVersion).where(ModelVersion.key.in_(keys[start:start + 500]),
+            select(ModelVersion).where(ModelVersion.key.in_(part),
                                        ModelVersion.version.in_(numbers)))}
     for entry, number in told:
         at = entry.region_item.key, number

@@ -9,8 +9,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, distinct, func, select
 
 from webapp.db.database import db
-from webapp.region_items.pages import conditions
-from webapp.region_items.query import View
+from webapp.region_items.query import View, conditions
 from webapp.tables import RegionItemRow
 
 Measure = Literal["live", "backtest"]

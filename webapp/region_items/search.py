@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -74,3 +74,8 @@ def _names(column: InstrumentedAttribute[str], words: str, most: int) -> list[st
     matching = containing(select(RegionItemRow).where(RegionItemRow.in_catalogue), words)
     names = db.session.scalars(matching.with_only_columns(column).distinct().order_by(column))
     return [name for name in names if all(word in name.lower() for word in words.lower().split())][:most]
+
+
+def add_to(app: Flask) -> None:
+    """Serve the search."""
+    app.register_blueprint(bp)
