@@ -55,7 +55,7 @@ def show() -> str:
         query = query.where(User.roles.any(Role.name == view.filters["role"]))
     if view.filters["state"]:
         query = query.where(User.active == (view.filters["state"] == "active"))
-    return render_template("users/show.html", page=find_page(in_order(query, view, User.id.expression), view),
+    return render_template("accounts/users/show.html", page=find_page(in_order(query, view, User.id.expression), view),
                            role_of=role_of)
 
 
@@ -71,7 +71,7 @@ def new() -> ResponseReturnValue:
             form.email.errors = [str(error)]
         else:
             return _detail(user, secret=make_link(user.id))
-    return render_template("users/new.html", form=form), 422 if request.method == "POST" else 200
+    return render_template("accounts/users/new.html", form=form), 422 if request.method == "POST" else 200
 
 
 @bp.get("/users/<int:user_id>")
@@ -141,6 +141,6 @@ def _user(user_id: int) -> User:
 def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValue:
     address = (services().settings.web_public_url or request.url_root).rstrip("/")
     link = f"{address}{url_for('links.choose', secret=secret)}" if secret else ""
-    return render_template("users/detail.html", user=user, role=role_of(user), is_self=user.email == actor().email,
+    return render_template("accounts/users/detail.html", user=user, role=role_of(user), is_self=user.email == actor().email,
                            tokens=tokens_of(user), link=link, error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
         422 if error else 200)

@@ -53,7 +53,7 @@ def _words(error: ErrorDetails) -> str:
 
 
 def _page(values: Mapping[str, object], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
-    return render_template("users/settings.html", values=values, errors=errors, fields=AppSettings.model_fields,
+    return render_template("administration/show.html", values=values, errors=errors, fields=AppSettings.model_fields,
                            changes=changes(), SSO_ROLES=SSO_ROLES), status
 
 

@@ -18,7 +18,7 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     """An error as a page; for htmx, as a part of one; for programs, as a problem."""
     if is_api():
         return problem(status, message)
-    template = "errors/_part.html" if request.headers.get("HX-Request") else "errors/page.html"
+    template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
     return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
                            status=status, back=_came_from()), status
 

@@ -51,12 +51,12 @@ def show() -> ResponseReturnValue:
     """What matches, as suggestions while typing; the forecast itself when nothing else matches."""
     words = request.args.get("q", "").strip()[:200]
     if request.headers.get("HX-Target") == "suggestions":
-        return render_template("search/_suggestions.html", words=words, found=find(words, SUGGESTED))
+        return render_template("region_items/_suggestions.html", words=words, found=find(words, SUGGESTED))
     found = find(words, SHOWN)
     if found.count == 1:
         [(_, [(_, forecast)])] = found.groups
         return redirect(forecast, 303)
-    return render_template("search/show.html", words=words, found=found)
+    return render_template("region_items/search.html", words=words, found=found)
 
 
 def find(words: str, most: int) -> Found:

@@ -30,7 +30,7 @@ def show_systems() -> ResponseReturnValue:
     found = state.systems()
     if request.args.get("seen") == state.mark_of(found):
         return "", 204
-    return render_template("_systems_news.html", states_of_systems=found)
+    return render_template("systems/_changes.html", states_of_systems=found)
 
 
 def add_to(app: Flask) -> None:
