@@ -111,10 +111,32 @@ def find_page(query: Query, view: View) -> Page:
         query: of all that matches, in order. Each row is the entity when it selects one, else all its columns.
     """
     count = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    pages = max(1, -(-count // view.size))
-    number = min(view.page, pages)
-    found = db.session.execute(query.limit(view.size).offset((number - 1) * view.size)).all()
-    return Page([row[0] if len(row) == 1 else row for row in found], count, view.at_page(number), pages)
+    place = place_of(view.page, count, view.size)
+    found = db.session.execute(query.limit(view.size).offset(place.before)).all()
+    return Page([row[0] if len(row) == 1 else row for row in found], count, view.at_page(place.number), place.pages)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page stands in its list."""
+
+    number: int
+    pages: int
+    """Of the whole list; 1 when nothing is in it."""
+    before: int
+    """Rows on the pages before it."""
+
+
+def place_of(number: int, matching: int, size: int) -> Place:
+    """The place of that page, or of the last one when there are fewer.
+
+    Args:
+        matching: rows in the whole list.
+        size: rows on a page.
+    """
+    pages = max(1, -(-matching // size))
+    number = min(number, pages)
+    return Place(number, pages, (number - 1) * size)
 
 
 def parse_page(fields: MultiDict[str, str], name: str = "page") -> int:

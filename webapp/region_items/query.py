@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
-from webapp.pages.listing import parse_page
+from webapp.pages.listing import parse_page, place_of
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
 from webapp.tables import DRIFT_TOLD, OPEN_STATES, RegionItemRow, RetrainItem
@@ -230,11 +230,10 @@ def find_page(view: View, total: int | None = None) -> Page:
     """
     count = total if total is not None and not view.is_narrowed else db.session.scalar(
         select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0
-    pages = max(1, -(-count // view.size))
-    number = min(view.page, pages)
-    keys = list(db.session.scalars(matching(view).limit(view.size).offset((number - 1) * view.size)))
+    place = place_of(view.page, count, view.size)
+    keys = list(db.session.scalars(matching(view).limit(view.size).offset(place.before)))
     rows = rows_by_key(keys)
-    return Page([rows[key] for key in keys if key in rows], count, number, pages)
+    return Page([rows[key] for key in keys if key in rows], count, place.number, place.pages)
 
 
 def matching_keys(view: View) -> list[str]:
