@@ -231,7 +231,7 @@ def test_signing_in_is_noted_and_logged(app: Flask, anonymous: FlaskClient, capl
 
     with app.app_context():
         assert db.session.scalars(select(User).where(User.email == VIEWER)).one().signed_in_at is not None
-    logged = [record.getMessage() for record in caplog.records if record.name.startswith("webapp.s")]
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("webapp.accounts.s")]
     assert logged == [f"Refused a sign-in as '{VIEWER}' from 127.0.0.1",
                       f"{VIEWER} signed in by password from 127.0.0.1"]
 
