@@ -552,6 +552,33 @@ def test_npm_reads_the_settings_of_the_build_as_the_machines(machine, in_a_build
     assert (found["registry"], found["fetch-retries"]) == ("https://npm.example/a#b", 7)
 
 
+# `make setup`
+
+
+@pytest.mark.parametrize("text", ["made-up<1\n", None])
+def test_the_lock_is_installed_whatever_pips_constraints_say(machine, index, text):
+    constraint = machine.root / "constraints.txt"
+    if text:
+        constraint.write_text(text)
+    machine.file("home/.config/pip/pip.conf", f"[global]\nindex-url = file://{quote(str(index))}\n"
+                                              f"constraint = {constraint}\n")
+    install = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(machine.root / "out"),
+               "-r", str(machine.root / "lock.txt")]
+
+    def setup(first: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(["sh", "-euc", f'{first}; exec "$@"', "sh", sys.executable, "-m", *install], cwd=PROJECT,
+                              env={"PATH": os.environ["PATH"], "HOME": str(machine.home)}, capture_output=True,
+                              text=True, check=False)
+
+    done = setup(f". deploy/lock_decides.sh; lock_decides {sys.executable}")
+
+    assert done.returncode == 0, done.stderr
+    assert (machine.root / "out" / "made_up.py").exists()
+    assert "setup: not used, for the lock names every version with its hashes:" in done.stdout
+    assert f"pip: constraint={constraint}" in done.stdout
+    assert setup("true").returncode == 1, "without lock_decides the constraint would have stopped pip"
+
+
 # deploy/build_image.sh, with a buildah and a debootstrap that only write down what they are told
 
 NO_BUILDAH = """#!/bin/sh
