@@ -293,7 +293,8 @@ index = [
     content = uv_toml(build)
     [wheels] = content["find-links"]
     own, flat, far = content["index"]
-    assert on_the_machine(build, wheels) == on_the_machine(build, flat["url"]) == machine.home / ".config/uv/wheels"
+    assert flat["url"] == wheels
+    assert on_the_machine(build, wheels) == machine.home / ".config/uv/wheels"
     assert on_the_machine(build, own.pop("url")) == machine.home / ".config/uv/own/simple"
     assert own == {"name": "own", "default": True}
     assert far == {"name": "far", "url": "https://index.example/simple", "explicit": True}
