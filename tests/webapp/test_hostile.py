@@ -37,10 +37,10 @@ from tests.webapp.conftest import (
     post,
     signed_in,
 )
+from tests.webapp.doors import NEEDS, ROLES
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.overrides.test_overrides import part
+from tests.webapp.overrides.builders import part
 from tests.webapp.scenario_forms import saved
-from tests.webapp.test_doors import NEEDS, ROLES
 from webapp.accounts.tokens import make_token
 from webapp.accounts.views import create_user
 from webapp.db.database import db

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.forecasts.test_views import ask, change, chart_on
+from tests.webapp.forecasts.builders import ask, change, chart_on
 from webapp.db.database import db, now, writing
 from webapp.forecasts import question, views
 from webapp.region_items import selection
