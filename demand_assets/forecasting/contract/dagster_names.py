@@ -46,6 +46,8 @@ KIND_TAG = "demand/kind"
 """What a run does: one of the kinds below."""
 SECONDS_TAG = "demand/seconds"
 """Stage -> wall and processor seconds of a run, over all its workers."""
+MEASURES_TAG = "demand/measures"
+"""Which look at production a run of ``monitor`` carries out."""
 REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND = (
     "refresh", "retrain", "promotion", "monitor", "pool")
 
