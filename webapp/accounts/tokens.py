@@ -71,7 +71,7 @@ def actor_of(secret: str, address: str) -> Actor | None:
     if token is None or not hmac.compare_digest(token.digest, digest) or not is_valid(token):
         return None
     role = min(token.role, role_of(token.user), key=ROLES.index)
-    found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # as above
+    found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # both are roles, kept as text
     if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
         token_id = token.id
         with writing():
