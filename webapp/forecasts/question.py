@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent
 from webapp.pages.page_numbers import LARGEST_PAGE
 from webapp.region_items.rows import keys_of, known_keys, pooled_row, rows_of
 from webapp.services import services
@@ -131,7 +132,7 @@ def named(keys: Sequence[str]) -> Args:
     token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8).hexdigest()
     if db.session.get(Selection, token) is None:
         with writing():
-            db.session.merge(Selection(token=token, keys=list(keys)))
+            insert_absent(Selection, [{"token": token, "keys": list(keys)}])
     return {"selection": token}
 
 

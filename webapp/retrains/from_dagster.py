@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.database import db
+from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
 from webapp.tables import Retrain, RetrainItem
 
@@ -32,6 +33,9 @@ def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
         part = sorted(names)[start:start + 500]
         found |= {retrain.request_id: retrain for retrain in db.session.scalars(
             select(Retrain).where(Retrain.request_id.in_(part)))}
+    held = sorted(retrain.id for retrain in found.values())
+    for start in range(0, len(held), 500):
+        locked_rows(select(Retrain).where(Retrain.id.in_(held[start:start + 500])), Retrain.id)
     for entry in entries:
         begins = entry.step == "trained" or (entry.step == "started" and entry.request_id)
         if begins and request_of(entry) not in found:
