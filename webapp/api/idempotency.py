@@ -11,9 +11,9 @@ from flask import Response, g, request
 from sqlalchemy import delete, select, tuple_
 
 from webapp.access import actor
-from webapp.api.problems import problem
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
+from webapp.http.problems import problem
 from webapp.tables import Answered
 
 HEADER = "Idempotency-Key"

@@ -11,7 +11,6 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from webapp.data_quality.loads import note_loads
 from webapp.db.database import db, writing
-from webapp.db.watermarks import set_watermark
 from webapp.models.versions import note_versions
 from webapp.region_items.best_model import note_candidate
 from webapp.region_items.rows import refresh_status, rows_to_follow, want_outlook
@@ -19,6 +18,7 @@ from webapp.retrains.from_dagster import follow_run, items_of, request_of, retra
 from webapp.retrains.requests import settle
 from webapp.stored_forecasts.facts import note_monitored
 from webapp.tables import JournalFile, RegionItemRow, RetrainItem, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 

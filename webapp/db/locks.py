@@ -20,11 +20,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from webapp.db.chunked import chunked
 from webapp.db.conflicts import is_passing
 from webapp.db.database import Base, db
-
-AT_ONCE = 500
-"""Keys that one statement names."""
 
 Row = TypeVar("Row", bound=Base)
 P = ParamSpec("P")
@@ -84,9 +82,9 @@ def insert_absent(kind: type[Base], rows: Sequence[dict[str, Any]]) -> int:
     """
     inserted = 0
     is_postgresql = db.session.connection().dialect.name == "postgresql"
-    for start in range(0, len(rows), AT_ONCE):
+    for part in chunked(rows):
         insert = postgresql.insert(kind) if is_postgresql else sqlite.insert(kind)
-        statement = insert.values(rows[start:start + AT_ONCE]).on_conflict_do_nothing()
+        statement = insert.values(part).on_conflict_do_nothing()
         inserted += len(db.session.execute(statement.returning(*inspect(kind).primary_key)).all())
     return inserted
 

@@ -8,9 +8,9 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from webapp.api.problems import is_api, problem
 from webapp.db.conflicts import is_conflict, is_out_of_reach
 from webapp.db.database import db
+from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
@@ -24,7 +24,7 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     """An error as a page; for htmx, as a part of one; for programs, as a problem."""
     if is_api():
         return problem(status, message)
-    template = "errors/_part.html" if request.headers.get("HX-Request") else "errors/page.html"
+    template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
     return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
                            status=status, back=_came_from()), status
 
@@ -44,7 +44,7 @@ def _without_database() -> ResponseReturnValue:
     g.retry_after = 10
     if is_api():
         return problem(503, message)
-    return current_app.jinja_env.get_template("errors/no_database.html").render(message=message), 503
+    return current_app.jinja_env.get_template("http/no_database.html").render(message=message), 503
 
 
 def add_to(app: Flask) -> None:

@@ -20,7 +20,6 @@ from demand_assets.forecasting.registry.registry import NotRegisteredError, Page
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
-from webapp.db.watermarks import set_watermark
 from webapp.models.actions import ActingRegistry
 from webapp.region_items.best_model import note_best
 from webapp.region_items.rows import hold_pooled, refresh_status, rows_to_follow, want_outlook
@@ -29,6 +28,7 @@ from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
 from webapp.tables import RegionItemRow, Retrain, RetrainItem, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 

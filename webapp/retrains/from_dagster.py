@@ -5,15 +5,23 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_NOBODY,
+    BY_MAKE_TRAIN,
+    BY_SCHEDULE,
+    BY_SENSOR,
+    SCHEDULE_REQUEST,
+    SENSOR_REQUEST,
+    TRAIN_REQUEST,
+)
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
 from webapp.tables import Retrain, RetrainItem
 
-AUTOMATIC = ("sensor", "weekly schedule", "first training", "promotion sensor")
-"""Who asks without a person."""
-ASKED_BEFORE_IT_WAS_WRITTEN = {"sensor-": "sensor", "schedule-": "weekly schedule", "train-": "make train"}
+ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_SCHEDULE, TRAIN_REQUEST: BY_MAKE_TRAIN}
 """Who asked, by how the request's id begins; for entries that do not say."""
 
 
@@ -34,8 +42,8 @@ def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
         found |= {retrain.request_id: retrain for retrain in db.session.scalars(
             select(Retrain).where(Retrain.request_id.in_(part)))}
     held = sorted(retrain.id for retrain in found.values())
-    for start in range(0, len(held), 500):
-        locked_rows(select(Retrain).where(Retrain.id.in_(held[start:start + 500])), Retrain.id)
+    for ids in chunked(held):
+        locked_rows(select(Retrain).where(Retrain.id.in_(ids)), Retrain.id)
     for entry in entries:
         begins = entry.step == "trained" or (entry.step == "started" and entry.request_id)
         if begins and request_of(entry) not in found:
@@ -84,7 +92,7 @@ def _made_of(entry: Entry) -> Retrain:
     who, _, why = by.partition(": ")
     at = datetime.fromisoformat(entry.at)
     retrain = Retrain(
-        request_id=request_of(entry), asked_by=who, source="automatic" if who in AUTOMATIC else "engineer",
+        request_id=request_of(entry), asked_by=who, source="automatic" if who in ASKED_BY_NOBODY else "engineer",
         reason=why, asked_at=at, size=0, state="sent", cancel_sent=False, attempts=1, problem="", sent_at=at,
         carrier="run", dagster_id=entry.run_id, dagster_state="running")
     db.session.add(retrain)

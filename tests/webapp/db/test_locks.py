@@ -14,6 +14,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
+from webapp.accounts.sign_in_links import choose_password, make_link
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
@@ -23,7 +24,6 @@ from tests.services import services_or_skip
 from tests.webapp.conftest import KETTLE, ODD, PASSWORD, REGION_ITEMS, settings_in
 from webapp import create_app
 from webapp.access import Actor, role_of
-from webapp.accounts.sign_in_links import choose_password, make_link
 from webapp.accounts.tokens import actor_of, make_token, revoke_token
 from webapp.accounts.users import UserChangeError, add_user, change_role, set_active
 from webapp.accounts.views import create_user
@@ -33,10 +33,10 @@ from webapp.background.journal import read_catalogue, take_up
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import Base, db, writing
 from webapp.db.locks import insert_absent, locked_one, once_more
-from webapp.forecasts.question import named
 from webapp.models.actions import store_act
 from webapp.overrides import overrides
 from webapp.region_items.rows import locked_pooled, rows_to_follow
+from webapp.region_items.selection import link_arguments
 from webapp.retrains.requests import ask_to_cancel, store
 from webapp.scenarios.repository import create, want
 from webapp.scenarios.request import Asked
@@ -177,7 +177,7 @@ class TestSideBySide:
     @pytest.mark.parametrize("act", [
         lambda: store("t" * 32, [ODD.key], BOSS), lambda: add_user("new@example.com", "viewer"),
         lambda: create("c" * 32, "Sale", "", Asked((ODD.key,), 14, ()), BOSS), lambda: note("mlflow", True),
-        lambda: named(KEYS * 2), lambda: insert_absent(PooledRow, [{"id": 1, "problem": ""}])],
+        lambda: link_arguments(KEYS * 2), lambda: insert_absent(PooledRow, [{"id": 1, "problem": ""}])],
         ids=["retrain", "user", "scenario", "system", "selection", "pooled"])
     def test_other_changes_go_on(self, app: Flask, act: Callable[[], object]) -> None:
         with in_the_middle_of(app, lambda: locked_one(RegionItemRow, KETTLE.key)):
@@ -298,7 +298,7 @@ class TestTheSameAtOnce:
         stored = at_once(app, [lambda: create("c" * 32, "Sale", "", asked, BOSS)] * AT_ONCE)
         nothing_broke(at_once(app, [lambda: want("c" * 32)] * AT_ONCE))
         added = at_once(app, [lambda: add_user("new@example.com", "viewer")] * AT_ONCE)
-        nothing_broke(at_once(app, [lambda: named(KEYS * 2)] * AT_ONCE))
+        nothing_broke(at_once(app, [lambda: link_arguments(KEYS * 2)] * AT_ONCE))
 
         assert Counter(stored) == {True: 1, False: AT_ONCE - 1}
         assert Counter(type(one) for one in added) == {User: 1, UserChangeError: AT_ONCE - 1}
