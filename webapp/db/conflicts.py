@@ -20,5 +20,8 @@ def is_out_of_reach(error: DBAPIError) -> bool:
 
 
 def is_passing(error: DBAPIError) -> bool:
-    """Whether the whole transaction is worth one more attempt: another came in between, or was first with a key."""
-    return isinstance(error, IntegrityError) or is_conflict(error)
+    """Whether the whole transaction is worth one more attempt at once: another came in between, or first with a key.
+
+    Not where a lock was waited for in vain: whoever holds it may well go on.
+    """
+    return isinstance(error, IntegrityError) or getattr(error.orig, "pgcode", None) in (SERIALIZATION_FAILURE, DEADLOCK)
