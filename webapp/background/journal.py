@@ -6,17 +6,19 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from webapp.data_quality.loads import note_loads
 from webapp.db.database import db, writing
 from webapp.models.versions import note_versions
 from webapp.region_items.best_model import note_candidate
-from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
+from webapp.region_items.rows import refresh_status, rows_to_follow, want_outlook
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
 from webapp.retrains.requests import settle
 from webapp.stored_forecasts.facts import note_monitored
 from webapp.tables import JournalFile, RegionItemRow, RetrainItem, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +70,8 @@ def _entries(journal: Journal, name: str) -> list[Entry]:
 
 def take_up(entries: Sequence[Entry]) -> None:
     """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
-    rows = rows_by_key(list(dict.fromkeys(entry.region_item.key for entry in entries)))
+    rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
-        if entry.region_item.key not in rows:
-            rows[entry.region_item.key] = new_row(entry.region_item)
         _apply_to_row(rows[entry.region_item.key], entry)
     note_versions(entries)
     retrains = retrains_of(entries)
@@ -148,21 +148,10 @@ def read_catalogue(store: DemandStore) -> None:
     if {key: place for key, (place, listed) in known.items() if listed} == places:
         return
     with writing():
-        rows = {row.key: row for row in db.session.scalars(select(RegionItemRow))}
+        rows = rows_to_follow([*catalogue, *map(RegionItem.from_key, known)])
         for row in rows.values():
             row.groups_due += row.in_catalogue != (row.key in places)
             row.in_catalogue = row.key in places
         for region_item in catalogue:
-            row = rows.get(region_item.key) or new_row(region_item)
+            row = rows[region_item.key]
             row.position, row.in_catalogue = places[region_item.key], True
-
-
-def set_watermark(name: str, value: str) -> None:
-    """Note how far something was read; part of the caller's transaction."""
-    mark = db.session.get(Watermark, name)
-    if mark is None:
-        db.session.add(Watermark(name=name, value=value))
-    else:
-        mark.value = value
-
-

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one, locked_rows, update_locked
 from webapp.retrains.progress import unfinished
 from webapp.retrains.requests import close_item, open_items, settle
 from webapp.tables import RegionItemRow, Retrain
@@ -60,7 +61,7 @@ def send_stored(dagster: Dagster) -> None:
 
 def _send(dagster: Dagster, retrain_id: int) -> None:
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
+        retrain = locked_one(Retrain, retrain_id)
         if retrain.state != "stored":
             return
         retrain.attempts += 1
@@ -93,7 +94,7 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
 
 def _sent(retrain_id: int, sent: Sent) -> None:
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
+        retrain = locked_one(Retrain, retrain_id)
         retrain.state, retrain.sent_at, retrain.problem, retrain.next_attempt_at = "sent", now(), "", None
         retrain.carrier, retrain.dagster_id, retrain.dagster_state = sent.carrier, sent.id, "waiting"
         settle(retrain)
@@ -102,7 +103,7 @@ def _sent(retrain_id: int, sent: Sent) -> None:
 
 def _later(retrain_id: int, error: DagsterDownError) -> None:
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
+        retrain = locked_one(Retrain, retrain_id)
         wait = min(timedelta(seconds=2 ** min(retrain.attempts, 10)), LONGEST_WAIT)
         retrain.next_attempt_at = now() + (UNSURE_WAIT if isinstance(error, DagsterUnsureError) else wait)
         retrain.problem = str(error)
@@ -112,7 +113,7 @@ def _refuse_unknown(retrain_id: int, keys: Sequence[str]) -> None:
     if keys:
         unknown = set(keys)
         with writing():
-            retrain = db.session.get_one(Retrain, retrain_id)
+            retrain = locked_one(Retrain, retrain_id)
             for item in retrain.items:
                 if item.key in unknown:
                     close_item(item, "failed", "Dagster has no partition for it (any more); it appears with the next "
@@ -122,7 +123,7 @@ def _refuse_unknown(retrain_id: int, keys: Sequence[str]) -> None:
 
 def _close(retrain_id: int, state: str, reason: str) -> None:
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
+        retrain = locked_one(Retrain, retrain_id)
         for item in retrain.items:
             close_item(item, state, reason)
         if state == "failed":
@@ -151,7 +152,7 @@ def follow_sent(dagster: Dagster) -> None:
 
 def _note(retrain_id: int, state: CarrierState, cancel_sent: bool) -> None:
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
+        retrain = locked_one(Retrain, retrain_id)
         retrain.dagster_state = state
         retrain.cancel_sent = retrain.cancel_sent or cancel_sent
         if state in ("waiting", "running"):
@@ -185,8 +186,8 @@ def clear_dead_activities(dagster: Dagster) -> None:
     """
     long_ago = (now() - JUDGING).isoformat(timespec="milliseconds")
     with writing():
-        db.session.execute(update(RegionItemRow).values(activity="").where(
-            RegionItemRow.activity == "judging", RegionItemRow.step_at < long_ago))
+        update_locked(RegionItemRow.key, [RegionItemRow.activity == "judging", RegionItemRow.step_at < long_ago],
+                      update(RegionItemRow).values(activity=""))
     runs = db.session.scalars(select(RegionItemRow.activity_run).where(
         RegionItemRow.activity == "training", RegionItemRow.activity_run != "").distinct()).all()
     db.session.rollback()
@@ -197,6 +198,7 @@ def clear_dead_activities(dagster: Dagster) -> None:
             over = True
         if over:
             with writing():
-                for row in db.session.scalars(select(RegionItemRow).where(
-                        RegionItemRow.activity == "training", RegionItemRow.activity_run == run_id)):
+                for row in locked_rows(select(RegionItemRow).where(
+                        RegionItemRow.activity == "training", RegionItemRow.activity_run == run_id),
+                        RegionItemRow.key):
                     row.activity, row.activity_run = "", ""

@@ -15,7 +15,9 @@ from demand_assets.forecasting.contract.dagster_names import (
     TRAIN_REQUEST,
 )
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
 from webapp.tables import Retrain, RetrainItem
 
@@ -39,6 +41,9 @@ def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
         part = sorted(names)[start:start + 500]
         found |= {retrain.request_id: retrain for retrain in db.session.scalars(
             select(Retrain).where(Retrain.request_id.in_(part)))}
+    held = sorted(retrain.id for retrain in found.values())
+    for ids in chunked(held):
+        locked_rows(select(Retrain).where(Retrain.id.in_(ids)), Retrain.id)
     for entry in entries:
         begins = entry.step == "trained" or (entry.step == "started" and entry.request_id)
         if begins and request_of(entry) not in found:

@@ -6,12 +6,12 @@ from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import open_retrains, rows_by_key
+from webapp.db.locks import locked_one, once_more
+from webapp.region_items.rows import locked_region_items, open_retrains
 from webapp.tables import OPEN_STATES, RegionItemRow, Retrain, RetrainItem
 
 RETRIED = ("failed", "cancelled")
@@ -35,6 +35,7 @@ def request_id_of(token: str, keys: Sequence[str]) -> str:
     return str(uuid5(NAMESPACE_URL, "\n".join([token, *sorted(keys)])))
 
 
+@once_more
 def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act: str = "asked") -> Stored:
     """Store a request for these region-items, unless the same form already did.
 
@@ -44,17 +45,9 @@ def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act:
         reason: why, in the planner's words.
         act: what the audit log calls it.
     """
-    request_id = request_id_of(token, keys)
-    for _ in range(3):
-        try:
-            return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
-        except IntegrityError:
-            continue  # somebody else stored the same request or an overlapping one in between: look again
-    return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
-
-
-def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: str) -> Stored:
+    request_id, keys = request_id_of(token, keys), list(dict.fromkeys(keys))
     with writing():
+        rows = locked_region_items(keys)  # requests for the same region-items are stored one after the other
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
             return Stored(same, False, {})
@@ -62,7 +55,6 @@ def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: st
         wanted = [key for key in keys if key not in running]
         if not wanted:
             return Stored(None, False, running)
-        rows = rows_by_key(wanted)
         retrain = Retrain(request_id=request_id, asked_by=asked_by, reason=reason, size=len(wanted), asked_at=now(),
                           items=[RetrainItem(key=key, position=position, open_slot=1,
                                              version_before=rows[key].production_version)
@@ -89,7 +81,7 @@ def ask_to_cancel(retrain: Retrain) -> None:
     """Cancel a request that was not sent yet; let the background process stop one that was."""
     retrain_id = retrain.id
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
+        retrain = locked_one(Retrain, retrain_id)
         if retrain.is_finished or retrain.cancel_asked_at is not None:
             return
         retrain.cancel_asked_at = now()

@@ -71,7 +71,7 @@ class TrainingRows:
         return self._taken(self.date <= date)
 
     def every(self, step: int) -> "TrainingRows":
-        """Every so manieth row."""
+        """Take one row of every so many."""
         return self._taken(slice(None, None, step))
 
     def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
