@@ -14,10 +14,11 @@ import pandas as pd
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import features_table
+from demand_assets.forecasting.features.table import features_table
+from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry, TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore

@@ -13,8 +13,8 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.forecast.forecaster import Model
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.store.adjustments import ADJUSTED
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.accuracy.accuracy import sold_on
 from webapp.services import Services

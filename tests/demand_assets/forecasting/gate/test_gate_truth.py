@@ -8,8 +8,8 @@ import pytest
 
 from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Contestant, judge
-from demand_assets.forecasting.model.own_training import contest
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import wape
 from demand_assets.sources.simulated.source import Simulation

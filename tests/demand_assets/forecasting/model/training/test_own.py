@@ -10,9 +10,10 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastError
+from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError

@@ -21,9 +21,9 @@ from demand_assets.forecasting.model.backtest import (
     window_pairs,
 )
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
-from demand_assets.forecasting.model.panel_training import Member, longest_of
 from demand_assets.forecasting.model.pooled import Fit, NotEnoughHistoryError, PooledModel, fit_boosters, used_columns
-from demand_assets.forecasting.model.recipe_choice import best_panel, share_of_own
+from demand_assets.forecasting.model.training.panel import Member, longest_of
+from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
 
