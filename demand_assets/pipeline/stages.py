@@ -166,8 +166,12 @@ class Stages:
                 production = self._production(region_item, before.production if before else None)
                 decision = held_by_pin(before, contest(demand, self.dataset, model, production, region_item))
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
-        yield Outcome(region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {}, details={
-            "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
+        unknown = [driver.title for driver in self.dataset.drivers if driver.name not in model.drivers]
+        yield Outcome(
+            region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {},
+            reason=f"it does not know {', '.join(unknown)}, nor does the pooled model that it stands on; renew that "
+            "one (job “pool”) and retrain" if unknown else "",
+            details={"version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
         if decision and self._is_out_of_date(before):
             yield self._judge(region_item, task.asked, clock)
         elif decision:

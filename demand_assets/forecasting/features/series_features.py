@@ -5,6 +5,8 @@ period, which are planned. Demand enters cleared of what drivers did to it and d
 that a model learns shapes, not sizes.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset import Dataset, Kind
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.driver_effects import Effects, has_effect, logarithms, multiplier
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
@@ -33,6 +35,7 @@ EFFECT = "effect:"
 """How the columns begin that hold a driver's effect at the target, as a logarithm: no feature, but put back after."""
 STATE_DEPTHS = (4, 12, 52)
 """Past periods in the target's state whose mean is a feature."""
+_OF_DRIVER = re.compile(r"target:([a-z0-9_]+)(.*)", re.DOTALL)
 _NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
@@ -451,6 +454,18 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
         return SeriesFeatures.of(series_inputs(demand, dataset))
     return SeriesFeatures.of(series_inputs(demand, dataset, facts.categories, facts.common),
                              Borrowed.of(facts, region_item))
+
+
+def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:
+    """The drivers that features of these names were made of, in the order of their declarations, with their kinds."""
+    kinds: dict[str, Kind] = {}
+    for column in columns:
+        if found := _OF_DRIVER.match(column):
+            name, rest = found[1], found[2]
+            kinds.setdefault(name, "category" if rest.startswith("=") else "yes_no")
+            if rest == ":against_usual":
+                kinds[name] = "number"
+    return kinds
 
 
 def is_of_last_year(column: str, dataset: Dataset) -> bool:

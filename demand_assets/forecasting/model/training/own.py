@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
+from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
     Backtest,
     errors_of,
@@ -19,9 +19,8 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
-from demand_assets.forecasting.model.intervals import LEVELS, Calibration, Errors, Scaling, demand_class
+from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
 from demand_assets.forecasting.model.own import (
-    ErrorPaths,
     ForecastModel,
     ModelCard,
     data_hash,
@@ -63,7 +62,7 @@ class Window:
 
 def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
           clock: Clock | None = None) -> ForecastModel:
-    """A candidate for one region-item, with its backtest.
+    """A candidate for one region-item, with its backtest; it knows the drivers that the pooled model knows.
 
     The backtest judges windows that neither the fits nor the choice of the recipe have seen; the model itself is then
     fitted on everything known.
@@ -72,11 +71,12 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
         demand: schema Demand.
         pooled: the pooled model to stand on.
         clock: is told where the time goes.
-    Raises: NotEnoughHistoryError: too short to fit and to judge. ModelFilesError: the pooled model knows other drivers.
+    Raises: NotEnoughHistoryError: too short to fit and to judge. OtherDriversError: the pooled model knows drivers
+        that the dataset or the demand does not have.
     """
     started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
     with clock("features"):
-        series = series_features(demand, dataset, pooled.facts, region_item)
+        series = pooled.series_of(demand, dataset, region_item)
         pooled.check(tuple(series.names))
         rows = training_rows(series, region_item, OWN_ROWS)
     with clock("backtest"):
@@ -87,7 +87,7 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     errors = Errors.joined([_errors(series, window) for window in windows])
     assert pooled.latest.calibration is not None  # the last fit is always calibrated
     return ForecastModel(
-        booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, dataset),
+        booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
         card=_card(series, judged, pooled, kind, perf_counter() - started),
         backtest={**judged.to_json(series),

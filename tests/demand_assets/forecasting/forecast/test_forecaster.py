@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.dataset import Dataset, Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
@@ -83,11 +84,11 @@ class TestHeld:
 
     def test_without_a_name_nothing_is_held(self, weekly: Dataset, store: DemandStore) -> None:
         forecaster = Forecaster(weekly, store)
-        forecaster.forecast(KETTLES, None)
+        forecaster.forecast(KETTLES, BASELINE)
         store.remove("demand", KETTLES)
 
         with pytest.raises(NotInStoreError):
-            forecaster.forecast(KETTLES, None)
+            forecaster.forecast(KETTLES, BASELINE)
 
     def test_features_are_those_of_the_model_asked(self, weekly: Dataset, store: DemandStore) -> None:
         model: ForecastModel = trained(store.read("demand", KETTLES), weekly)
