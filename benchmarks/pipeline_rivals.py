@@ -26,11 +26,12 @@ from demand_assets.forecasting.contract.dagster_names import (
 )
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.pipeline.outcomes import Asked
 from demand_assets.pipeline.run import Pipeline

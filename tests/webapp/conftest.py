@@ -18,9 +18,9 @@ from werkzeug.test import TestResponse
 from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
