@@ -13,6 +13,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster_graphql import DagsterGraphQLClient
 
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.assets import ASKED_BY_TAG, REQUEST_TAG, selection_config
 from demand_assets.defs.partitions import PARTITIONS_PER_RUN, sync_partitions
 from demand_assets.defs.resources import open_pipeline
@@ -39,7 +40,7 @@ def main() -> int:
     except (DatasetFileError, SourceError) as error:
         print(error, flush=True)
         return 2
-    with dg.DagsterInstance.from_config(str(settings.folder / "dagster")) as instance:
+    with open_instance(settings.folder / "dagster") as instance:
         pipeline.store.write_catalogue(wanted)
         sync_partitions(instance, wanted)
         missing = _missing(pipeline, instance, wanted)
@@ -56,7 +57,8 @@ def main() -> int:
 def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[RegionItem]) -> list[RegionItem]:
     """Region-items without any version, neither in training now nor refused by the validation before."""
     present = {entry.region_item.key for entry in pipeline.registry.entries()}
-    for run in instance.get_runs(dg.RunsFilter(job_name="retrain", statuses=UNFINISHED)):
+    records = instance.get_run_records(dg.RunsFilter(job_name="retrain", statuses=UNFINISHED))
+    for run in (record.dagster_run for record in records):
         present |= set(run.run_config.get("ops", {}).get("region_item", {}).get("config", {}).get("region_items", []))
     refused = set(pipeline.store.stored("quarantine", wanted)) - set(pipeline.store.stored("demand", wanted))
     return [one for one in wanted if one.key not in present and one not in refused]

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
 from demand_assets.defs.partitions import PARTITIONS_PER_RUN, sync_partitions
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import DatasetFileError
@@ -75,9 +75,9 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     from demand_assets.defs.assets import (
         ASKED_BY_TAG,
         REQUEST_TAG,
-        SECONDS_TAG,
         pooled_model,
         region_item,
+        seconds_of,
         selection_config,
     )
     from demand_assets.defs.jobs import fit
@@ -95,7 +95,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         pipeline.store.write_catalogue(region_items)
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
@@ -110,8 +110,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
             record = instance.get_run_by_id(result.run_id)
             if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
                 raise KeyboardInterrupt  # Dagster ends its run at Ctrl-C, and goes on with what comes after
-            clock.add({f"{phase}: {stage}": (wall, processor) for stage, (wall, processor) in json.loads(
-                record.tags.get(SECONDS_TAG, "{}")).items()})
+            clock.add({f"{phase}: {stage}": spent for stage, spent in seconds_of(result).items()})
             for failure in result.get_step_failure_events()[:1]:
                 error = failure.step_failure_data.error_display_string
                 console.print(f"run {result.run_id}: {error}", markup=False)
