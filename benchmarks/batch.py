@@ -12,8 +12,10 @@ from pathlib import Path
 import dagster as dg
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
-from demand_assets.defs.assets import region_item, seconds_of, selection_config
+from demand_assets.defs.assets import region_item
+from demand_assets.defs.events import seconds_of
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.dagster_names import run_config
 from demand_assets.settings import Settings
 
 
@@ -27,7 +29,7 @@ def main() -> None:
         result = dg.materialize(
             [region_item], selection=dg.AssetSelection.assets(region_item).without_checks(), instance=instance,
             resources={"pipeline": PipelineResource(dataset=str(given.dataset), state=str(given.state))},
-            run_config=selection_config(keys) | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
+            run_config=run_config(keys) | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
         print(json.dumps(seconds_of(result)))
 
 

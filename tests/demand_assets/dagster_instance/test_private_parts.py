@@ -11,13 +11,14 @@ import dagster as dg
 import pytest
 
 from demand_assets.dagster_instance.private_parts import FAILURES, PRIVATE_PARTS, STORAGE, WORKERS, PrivatePart
-from demand_assets.defs.assets import region_item, selection_config
+from demand_assets.defs.assets import region_item
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.dagster_names import run_config
 from demand_assets.pipeline.run import Pipeline
 
 PROJECT = Path(__file__).resolve().parents[3]
 ROOM = PROJECT / "demand_assets" / "dagster_instance"
-PRIVATE_MODULE = re.compile(r"dagster(_[a-z]+)?\._")
+PRIVATE_MODULE = re.compile(r"^\s*(from|import)\s+dagster(_[a-z]+)?\._")
 NOT_IN_THE_ROOM = [file for folder in ("demand_assets", "webapp", "deploy", "benchmarks", "docs")
                    for file in sorted((PROJECT / folder).rglob("*.py"))
                    if ROOM not in file.parents and "node_modules" not in file.parts]
@@ -123,6 +124,6 @@ def test_on_stock_parts_nothing_that_leans_on_private_ones_is_needed(
         sync_partitions(stock, wanted)
         result = dg.materialize([region_item], instance=stock, resources={"pipeline": resource},
                                 selection=dg.AssetSelection.assets("raw_demand", "demand").without_checks(),
-                                run_config=selection_config([one.key for one in wanted]))
+                                run_config=run_config([one.key for one in wanted]))
 
     assert result.success
