@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
@@ -150,7 +151,7 @@ def naive(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
                 yield from evaluations(outcome)
                 yield dg.AssetMaterialization(outcome.asset, partition=one.key, metadata=to_metadata(outcome))
 
-    with dg.DagsterInstance.from_config(str(given.home)) as instance:
+    with open_instance(given.home) as instance:
         instance.add_dynamic_partitions(str(region_items.name), [one.key])
         dg.materialize([region_item], instance=instance, partition_key=one.key)
     return {}

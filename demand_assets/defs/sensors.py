@@ -117,7 +117,7 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if not records:
         return dg.SensorResult(skip_reason="no new candidate")
     still_deciding = {run_id for run_id in {record.run_id for record in records}
-                      if _will_judge(context.instance, run_id)}
+                      if _may_judge(context.instance, run_id)}
     made = {record.partition_key: record.storage_id for record in records
             if record.partition_key and record.run_id not in still_deciding}
     judged = _newest_of_each(context.instance, PRODUCTION_MODEL, records[0].storage_id, list(made))
@@ -311,11 +311,10 @@ def _newest_of_each(instance: dg.DagsterInstance, asset: str, storage_id: int, k
     return newest
 
 
-def _will_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether the run is not over and is meant to make production models too."""
+def _may_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether the run is not over: it may make production models too, which is not asked, having no public answer."""
     run = instance.get_run_by_id(run_id)
-    return run is not None and run.status in UNFINISHED and dg.AssetKey(PRODUCTION_MODEL) in (
-        instance.get_asset_keys_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED))
+    return run is not None and run.status in UNFINISHED
 
 
 def _unfinished(instance: dg.DagsterInstance, tags: Mapping[str, str | list[str]]) -> bool:

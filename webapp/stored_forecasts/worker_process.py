@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from flask import Flask
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from loky import get_reusable_executor
+from loky.process_executor import TerminatedWorkerError
 
 from webapp.services import Services
 from webapp.settings import Settings

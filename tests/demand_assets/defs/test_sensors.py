@@ -1,13 +1,13 @@
 """What happens by itself, tick by tick, on a real Dagster instance."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.events import StepMaterializationData
 
 from demand_assets.definitions import defs
 from demand_assets.defs.assets import region_item
@@ -40,11 +40,21 @@ def keys(pipeline: Pipeline) -> list[str]:
 
 
 def report_candidate(instance: dg.DagsterInstance, run_id: str, key: str) -> None:
-    """As though that run had just trained it."""
-    made = StepMaterializationData(dg.AssetMaterialization("candidate_model", partition=key))
-    instance.report_dagster_event(
-        dg.DagsterEvent(event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value, job_name="retrain",
-                        event_specific_data=made), run_id)
+    """As though that run had just trained it: the event of another run, under its id."""
+
+    @dg.op
+    def made() -> Iterator[object]:
+        yield dg.AssetMaterialization("candidate_model", partition=key)
+        yield dg.Output(None)
+
+    @dg.job
+    def retrain() -> None:
+        made()
+
+    with dg.DagsterInstance.ephemeral() as elsewhere:
+        event, = (event for event in retrain.execute_in_process(instance=elsewhere).all_events
+                  if event.is_step_materialization)
+    instance.report_dagster_event(event, run_id)
 
 
 def train(instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
