@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from demand_assets.forecasting.registry.registry import NotRegisteredError
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.db.locks import in_order
@@ -31,8 +32,9 @@ class PooledRegistry(Protocol):
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
 
 
 class PooledWatch:
