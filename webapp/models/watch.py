@@ -23,7 +23,7 @@ from webapp.db.database import db, now, writing
 from webapp.models.actions import ActingRegistry
 from webapp.region_items.best_model import note_best
 from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
-from webapp.retrains.requests import close_item, settle
+from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
@@ -241,8 +241,7 @@ def _close_judged(entry: RegistryEntry) -> None:
             RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
             RetrainItem.version == entry.candidate)):
         if decided_at > datetime.fromisoformat(item.at):
-            close_item(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
-            settle(item.retrain)
+            states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
 
 
 def take_over(row: RegionItemRow) -> None:

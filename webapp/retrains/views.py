@@ -10,7 +10,16 @@ from webapp.overview.views import selected_keys
 from webapp.page_words import plural
 from webapp.pages.page_numbers import parse_page
 from webapp.region_items.rows import rows_by_key
-from webapp.retrains.progress import SHOWN, SOURCES, STATES, Progress, find_items, find_retrains, progress_of
+from webapp.retrains.progress import (
+    SHOWN,
+    SOURCES,
+    STATES,
+    Progress,
+    failure_reasons,
+    find_items,
+    find_retrains,
+    progress_of,
+)
 from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, store
 from webapp.services import services
 from webapp.serving.by_version import before_after
@@ -94,10 +103,8 @@ def forecast(retrain_id: int) -> str:
 def cancel(retrain_id: int) -> ResponseReturnValue:
     """Stop what is not decided yet."""
     retrain = _retrain(retrain_id)
-    if not progress_of(retrain).can_be_cancelled:
+    if not progress_of(retrain).can_be_cancelled or not ask_to_cancel(retrain):
         flash("There was nothing left to cancel.", "info")
-    else:
-        ask_to_cancel(retrain)
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
@@ -137,7 +144,8 @@ def _shown(progress: Progress) -> dict[str, object]:
     if state not in ("", *STATES):
         abort(422, f"state {state[:40]!r} is not known here; allowed are {', '.join(STATES)}.")
     page = find_items(progress.retrain, state, parse_page(request.args))
-    return {"progress": progress, "page": page, "version": progress.version + page.version}
+    reasons = failure_reasons(progress.retrain) if progress.counts.get("failed") else []
+    return {"progress": progress, "page": page, "reasons": reasons, "version": progress.version + page.version}
 
 
 def _token() -> str:
