@@ -1,7 +1,5 @@
 """The planner's web app: forecasts with the promoted models, and retrains on request."""
 
-import secrets
-
 from flask import Flask
 from flask_compress import Compress
 from flask_security.core import Security
@@ -9,8 +7,8 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import page_words
-from webapp.accounts import link_views, mail, passwords, sessions, single_sign_on, token_views, user_views
+from webapp import access, services
+from webapp.accounts import links, mail, passwords, sessions, single_sign_on, token_views, user_views
 from webapp.accounts import views as accounts
 from webapp.accounts.sign_in import SignInForm
 from webapp.adjustments import views as adjustments
@@ -19,13 +17,14 @@ from webapp.api import routes as api
 from webapp.audit import views as audit
 from webapp.data_quality import views as data_quality
 from webapp.db.database import db, migrate, open_sqlite_well
-from webapp.forecasts import downloads
+from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts
-from webapp.http import errors, limits, security_headers
+from webapp.http import errors, form_tokens, limits, security_headers
 from webapp.models import views as models
 from webapp.overrides import views as overrides
 from webapp.overview import views as overview
-from webapp.region_items import search
+from webapp.pages import numbers_and_dates
+from webapp.region_items import labels, search
 from webapp.retrains import views as retrains
 from webapp.scenarios import views as scenarios
 from webapp.services import Services
@@ -33,13 +32,16 @@ from webapp.settings import Settings
 from webapp.systems import views as systems
 from webapp.tables import Role, User
 
+SUBJECTS = (overview, forecasts, adjustments, overrides, scenarios, retrains, models, data_quality, labels, search,
+            accounts, administration, audit, systems)
+"""Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
-    services = Services.from_settings(settings)
+    made = Services.from_settings(settings)
     app = api.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -47,10 +49,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=8_000_000,
         MAX_FORM_PARTS=120_000,
         MAX_FORM_MEMORY_SIZE=8_000_000,
-        SESSION_COOKIE_NAME=f"demand_{services.dataset.name}",
+        SESSION_COOKIE_NAME=f"demand_{made.dataset.name}",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.web_https,
-        REMEMBER_COOKIE_NAME=f"demand_{services.dataset.name}_remember",
+        REMEMBER_COOKIE_NAME=f"demand_{made.dataset.name}_remember",
         REMEMBER_COOKIE_DURATION=MONTH_SECONDS,
         REMEMBER_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_HTTPONLY=True,
@@ -61,8 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     if settings.web_https:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
-    app.extensions["services"] = services
-    app.extensions["started"] = secrets.token_hex(4)
+    services.add_to(app, made)
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
@@ -75,15 +76,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     passwords.add_to(app)
     sessions.add_to(app)
     single_sign_on.add_to(app, settings)
-    for subject in (
-        overview, forecasts, downloads, adjustments, overrides, scenarios, retrains, models, data_quality, search,
-        accounts, link_views, single_sign_on, user_views, token_views, administration, audit, systems,
-    ):
-        app.register_blueprint(subject.bp)
+    for subject in SUBJECTS:
+        subject.add_to(app)
+    for part in (downloads, override_views, links, single_sign_on, user_views, token_views):
+        app.register_blueprint(part.bp)
     api.add_to(app, csrf)
-    accounts.add_commands(app)
-    page_words.add_to(app)
-    errors.add_to(app)
-    security_headers.add_to(app)
+    for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
+        shared.add_to(app)
     limits.add_to(app, settings)
     return app

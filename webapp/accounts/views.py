@@ -16,9 +16,9 @@ from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from webapp.access import MAY, Actor, needs
+from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.mail import normal_address
 from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from webapp.accounts.sign_in_links import LINK_HOURS, make_link
 from webapp.accounts.token_views import TokenForm, account_page
 from webapp.accounts.users import UserChangeError, has_users
 from webapp.audit.record import record
@@ -141,8 +141,10 @@ def account() -> str:
     return account_page(TokenForm())
 
 
-def add_commands(app: Flask) -> None:
-    """``flask --app webapp first-admin-link`` and ``create-admin``; and who is asked to sign in, and how."""
+def add_to(app: Flask) -> None:
+    """Serve the account page, ask people to sign in, and add the commands ``first-admin-link``, ``create-admin`` and
+    ``reset-link`` of ``flask --app webapp``."""
+    app.register_blueprint(bp)
     security = app.extensions["security"]
 
     def sign_in_first(mechanisms: Any, headers: Any = None) -> ResponseReturnValue:

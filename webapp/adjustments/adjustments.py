@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.audit.record import record
+from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.region_items.rows import rows_by_key, want_outlook
 from webapp.tables import Adjustment
@@ -88,9 +89,9 @@ def adjustments_of(key: str) -> list[Adjustment]:
 def told_count(keys: Sequence[str]) -> int:
     """A number that changes when the demand store is told of an adjustment, or of a removal, of these region-items."""
     told = 0
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         told += db.session.scalar(select(func.count() + func.count(Adjustment.removed_at)).where(
-            Adjustment.key.in_(keys[start:start + 500]), Adjustment.is_due.is_(False))) or 0
+            Adjustment.key.in_(part), Adjustment.is_due.is_(False))) or 0
     return told
 
 

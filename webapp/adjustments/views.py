@@ -5,15 +5,16 @@ from datetime import date
 from math import isfinite
 
 import pandas as pd
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp import page_words
 from webapp.access import actor, needs
 from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.adjustments.unusual import Outlier, unusual_of, usual_at
+from webapp.pages.numbers_and_dates import period
+from webapp.pages.numbers_and_dates import units as units_words
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import Adjustment, RegionItemRow
@@ -90,7 +91,7 @@ def make() -> ResponseReturnValue:
                float(sold.iloc[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Recorded for {page_words.period(at)}: {page_words.units(units)} {services().dataset.unit} in place of what "
+    flash(f"Recorded for {period(at)}: {units_words(units)} {services().dataset.unit} in place of what "
           "was sold. Forecasts use it in a moment, models from their next training on.", "success")
     return redirect(_back(row.key), 303)
 
@@ -102,9 +103,14 @@ def take_back(adjustment_id: int) -> ResponseReturnValue:
     found = remove(adjustment_id, actor().email) if adjustment_id < LARGEST_ID else None
     if found is None:
         abort(404, "There is no such adjustment.")
-    flash(f"Removed: for {page_words.period(found.date)} what was sold counts again.", "success")
+    flash(f"Removed: for {period(found.date)} what was sold counts again.", "success")
     return redirect(_back(found.key), 303)
 
 
 def _back(key: str) -> str:
     return url_for("forecasts.show", ri=key, _anchor="outliers")
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of adjustments."""
+    app.register_blueprint(bp)

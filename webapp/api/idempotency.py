@@ -11,8 +11,8 @@ from flask import Response, g, request
 from sqlalchemy import delete
 
 from webapp.access import actor
-from webapp.api.problems import problem
 from webapp.db.database import db, now, writing
+from webapp.http.problems import problem
 from webapp.tables import Answered
 
 HEADER = "Idempotency-Key"

@@ -11,10 +11,10 @@ from webapp.access import actor
 from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
-from webapp.api.problems import PREFIX, problem
 from webapp.api.selections import Selected, keys_of
 from webapp.api.shapes import IdPath, Named, PageQuery, Told
 from webapp.db.database import db
+from webapp.http.problems import PREFIX, problem
 from webapp.region_items.rows import rows_by_key
 from webapp.retrains.progress import Outcome, Progress, progress_of
 from webapp.retrains.requests import ask_to_cancel, store

@@ -11,8 +11,8 @@ from demand_assets.forecasting.gate.monitoring import LEAST_NEW_PERIODS, Drift, 
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
-from webapp.page_words import period_words, units
 from webapp.pages.listing import Kind, Query, View, containing, in_order
+from webapp.pages.numbers_and_dates import period_words, units
 from webapp.services import Services
 from webapp.tables import RegionItemRow
 
@@ -85,8 +85,8 @@ def measured(services: Services, row: RegionItemRow) -> tuple[Drift | None, str]
         return None, "No demand is stored for it yet; it appears once the pipeline has read it."
     least = LEAST_NEW_PERIODS[services.dataset.frequency]
     if drift.new_periods < least:
-        return None, (f"{period_words(services.dataset, drift.new_periods).capitalize()} of demand came since the "
-                      f"training of v{row.production_version}; from {period_words(services.dataset, least)} on the "
+        return None, (f"{period_words(drift.new_periods).capitalize()} of demand came since the "
+                      f"training of v{row.production_version}; from {period_words(least)} on the "
                       "distributions are compared.")
     return drift, ""
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from webapp.api.problems import is_api, problem
+from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
@@ -18,7 +18,7 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     """An error as a page; for htmx, as a part of one; for programs, as a problem."""
     if is_api():
         return problem(status, message)
-    template = "errors/_part.html" if request.headers.get("HX-Request") else "errors/page.html"
+    template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
     return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
                            status=status, back=_came_from()), status
 

@@ -19,8 +19,9 @@ from demand_assets.forecasting.forecast.overrides import PeriodOverride, Way, sh
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.access import Actor, actor
 from webapp.audit.record import record
+from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.scenarios.request import selection_words
+from webapp.region_items.labels import selection_words
 from webapp.tables import Outlook, Override, RegionItemRow
 
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -31,7 +32,6 @@ MOST_AT_ONCE = 20_000
 """Periods of region-items that one form may override."""
 MOST_TOLD = 200
 """Overrides that one entry of the audit log lists; the others stay in the table of overrides as well."""
-_AT_ONCE = 500
 
 
 class OverrideError(ValueError):
@@ -88,8 +88,8 @@ def open_overrides(keys: Sequence[str], first: date | None = None,
         last: only those of periods until then.
     """
     found: dict[str, list[Override]] = {}
-    for start in range(0, len(keys), _AT_ONCE):
-        query = select(Override).where(Override.key.in_(keys[start:start + _AT_ONCE]), Override.removed_at.is_(None))
+    for part in chunked(keys):
+        query = select(Override).where(Override.key.in_(part), Override.removed_at.is_(None))
         if first is not None:
             query = query.where(Override.date >= str(first))
         if last is not None:
@@ -251,9 +251,9 @@ def _replaced_by(rows: Sequence[Override]) -> list[Override]:
     made = {(one.key, one.date): one.made_at for one in rows}
     keys, moments = sorted({one.key for one in rows}), sorted(set(made.values()))
     found: list[Override] = []
-    for start in range(0, len(keys), _AT_ONCE):
+    for part in chunked(keys):
         found += db.session.scalars(select(Override).where(
-            Override.key.in_(keys[start:start + _AT_ONCE]), Override.removed_at.in_(moments)))
+            Override.key.in_(part), Override.removed_at.in_(moments)))
     return [one for one in found if made.get((one.key, one.date)) == one.removed_at]
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
 
@@ -35,9 +36,9 @@ def keys_of(keys: Sequence[str]) -> list[str]:
 def known_keys(keys: Sequence[str]) -> set[str]:
     """Those of the keys that are known."""
     found: set[str] = set()
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         found.update(db.session.scalars(select(RegionItemRow.key).where(
-            RegionItemRow.key.in_(keys[start:start + 500]))))
+            RegionItemRow.key.in_(part))))
     return found
 
 
@@ -58,8 +59,7 @@ def _refuse_unknown(wanted: Sequence[str], known: Container[str]) -> None:
 def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:
     """The rows of those keys that are known, by key."""
     found: dict[str, RegionItemRow] = {}
-    for start in range(0, len(keys), 500):
-        part = keys[start:start + 500]
+    for part in chunked(keys):
         found |= {row.key: row for row in db.session.scalars(select(RegionItemRow).where(RegionItemRow.key.in_(part)))}
     return found
 
@@ -112,8 +112,8 @@ def refresh_status(row: RegionItemRow) -> None:
 def open_retrains(keys: Sequence[str]) -> dict[str, int]:
     """Key -> id of the unfinished retrain that the region-item is in."""
     found: dict[str, int] = {}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         rows = db.session.execute(select(RetrainItem.key, RetrainItem.retrain_id).where(
-            RetrainItem.key.in_(keys[start:start + 500]), RetrainItem.state.in_(OPEN_STATES)))
+            RetrainItem.key.in_(part), RetrainItem.state.in_(OPEN_STATES)))
         found |= {row[0]: row[1] for row in rows}
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -29,11 +29,6 @@ class Stored:
     is_new: bool
     already_running: dict[str, int]
     """Key -> retrain of the region-items that are in an unfinished one and so were left out."""
-
-
-def new_form_token() -> str:
-    """A token for one rendering of a form; the same form sent twice makes one request."""
-    return uuid4().hex
 
 
 def request_id_of(token: str, keys: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.scenarios.request import Asked, selection_words
+from webapp.region_items.labels import selection_words
+from webapp.scenarios.request import Asked
 from webapp.scenarios.result import Result
 from webapp.tables import SavedScenario
 

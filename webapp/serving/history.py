@@ -16,13 +16,26 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.adjustments import ADJUSTED
 from demand_assets.forecasting.store.planned_drivers import period_range
-from webapp.accuracy.accuracy import sold_on
 from webapp.services import Services
 from webapp.serving.line import Line
 
 Columns = pd.DataFrame | dict[str, np.ndarray]
 YEARS = 3
 """Of history on the chart."""
+
+
+def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
+    """Units sold on each date; NaN where unknown.
+
+    Args:
+        history: columns date and demand, oldest first.
+    """
+    known = history["date"].to_numpy().astype("datetime64[D]")
+    units = history["demand"].to_numpy(dtype=float)
+    if not len(known):
+        return np.full(dates.shape, np.nan)
+    place = np.minimum(np.searchsorted(known, dates), len(known) - 1)
+    return np.where(known[place] == dates, units[place], np.nan)
 
 
 @dataclass(frozen=True)

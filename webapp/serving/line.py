@@ -12,6 +12,7 @@ from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
+from webapp.region_items.labels import version_words
 from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
 from webapp.tables import PooledRow, RegionItemRow
@@ -139,3 +140,9 @@ def fetch_again(keys: Sequence[str], pooled: bool) -> None:
             RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)).values(fetch_after=now()))
         if pooled:
             db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))
+
+
+def served_by_words(forecast: Forecast) -> str:
+    """What a forecast is by: ``v3``, ``pooled model v2``, ``baseline``."""
+    return version_words(mark_of(forecast))
+

@@ -19,6 +19,7 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
 from webapp.adjustments.unusual import Unusual
 from webapp.background.worker_process import do_apart
+from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.services import Services
@@ -49,9 +50,9 @@ class Kept:
 def outlooks_of(keys: Sequence[str]) -> dict[str, Kept]:
     """Key -> outlook; those that were not made yet are left out."""
     found: dict[str, Kept] = {}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         rows = db.session.execute(select(Outlook.key, Outlook.content, Outlook.served_by, Outlook.origin).where(
-            Outlook.key.in_(keys[start:start + 500])))
+            Outlook.key.in_(part)))
         found |= {key: Kept(Part.from_bytes(content), served_by, origin) for key, content, served_by, origin in rows}
     return found
 
@@ -83,8 +84,7 @@ def make(services: Services, keys: Sequence[str]) -> None:
 
     Raises: OSError: the demand store cannot be read.
     """
-    for start in range(0, len(keys), AT_ONCE):
-        part = keys[start:start + AT_ONCE]
+    for part in chunked(keys, AT_ONCE):
         rows = rows_by_key(part)
         wanted = {key: rows[key].outlook_wanted for key in part}
         made = dict(_made(services, list(rows.values())))

@@ -8,13 +8,12 @@ from sqlalchemy import ColumnElement, select, update
 
 from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.background.worker_process import do_apart
+from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.services import Services
 from webapp.stored_forecasts.computing import outlooks_of
 from webapp.tables import GroupOutlook, RegionItemRow
 
-READ_AT_ONCE = 500
-"""Outlooks held at a time."""
 APART_FROM = 60
 """Region-items that changed from which on another process sums up."""
 
@@ -40,10 +39,10 @@ def refresh(_services: Services, changed: Sequence[str]) -> None:
     A crash on the way leaves what is not summed up yet due.
     """
     asked: dict[str, tuple[str, str, int]] = {}
-    for start in range(0, len(changed), READ_AT_ONCE):
+    for part in chunked(changed):
         asked |= {row.key: (row.region, row.item, row.groups_due) for row in db.session.execute(
             select(RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.groups_due).where(
-                RegionItemRow.key.in_(changed[start:start + READ_AT_ONCE])))}
+                RegionItemRow.key.in_(part)))}
     db.session.rollback()
     if not asked:
         return
@@ -76,8 +75,8 @@ def _members(which: ColumnElement[bool]) -> list[Member]:
 
 def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
     found = _Sum(RunningTotal())
-    for start in range(0, len(members), READ_AT_ONCE):
-        _take_in(found, members[start:start + READ_AT_ONCE])
+    for part in chunked(members):
+        _take_in(found, part)
     db.session.rollback()
     with writing():
         _keep(kind, name, found, with_running=kind == "region")
@@ -130,8 +129,8 @@ def _note_done(asked: dict[str, int]) -> None:
     """What changed again meanwhile stays due."""
     for times in sorted(set(asked.values())):
         keys = [key for key, count in asked.items() if count == times]
-        for start in range(0, len(keys), READ_AT_ONCE):
+        for part in chunked(keys):
             with writing():
                 db.session.execute(update(RegionItemRow).where(
-                    RegionItemRow.key.in_(keys[start:start + READ_AT_ONCE]),
+                    RegionItemRow.key.in_(part),
                     RegionItemRow.groups_due == times).values(groups_due=0))

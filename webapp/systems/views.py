@@ -1,13 +1,13 @@
 """Is the app well, and are the systems it stands on?"""
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.access import needs
 from webapp.db.database import db
-from webapp.systems import state
+from webapp.systems import links, state
 from webapp.tables import User
 
 bp = Blueprint("health", __name__)
@@ -30,4 +30,11 @@ def show_systems() -> ResponseReturnValue:
     found = state.systems()
     if request.args.get("seen") == state.mark_of(found):
         return "", 204
-    return render_template("_systems_news.html", states_of_systems=found)
+    return render_template("systems/_changes.html", states_of_systems=found)
+
+
+def add_to(app: Flask) -> None:
+    """Serve `/health` and the state of the systems, which every page shows."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(systems=state.systems, mark_of_systems=state.mark_of)
+    links.add_to(app)

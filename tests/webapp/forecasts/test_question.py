@@ -16,6 +16,7 @@ from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.test_views import ask, change, chart_on
 from webapp.db.database import db, now, writing
 from webapp.forecasts import question
+from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.answer import plan_of
@@ -70,7 +71,7 @@ def test_what_is_not_there_is_told(client: FlaskClient, query: str, status: int,
 
 def test_many_picked_region_items_get_a_short_link_that_means_the_same(client: FlaskClient, app: Flask,
                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(question, "MOST_LISTED", 3)
+    monkeypatch.setattr(selection, "MOST_LISTED", 3)
     picked = [one.key for one in REGION_ITEMS[:5]]
 
     links = [post(client, "/forecasts/selection", {"ri": keys}).headers["Location"]

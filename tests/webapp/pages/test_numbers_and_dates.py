@@ -5,11 +5,6 @@ import pytest
 from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
-
-from demand_assets.forecasting.model.own import ForecastModel
-from tests.webapp.conftest import KETTLE, Background, page, text_of
-from tests.webapp.fakes import FakeRegistry
-from webapp.forecasts.period_table import driver_decimals
 from webapp.page_words import (
     day,
     driver_value,
@@ -21,6 +16,11 @@ from webapp.page_words import (
     signed_share,
     units,
 )
+
+from demand_assets.forecasting.model.own import ForecastModel
+from tests.webapp.conftest import KETTLE, Background, page, text_of
+from tests.webapp.fakes import FakeRegistry
+from webapp.forecasts.period_table import driver_decimals
 from webapp.pages.numbers_and_dates import number, reader_tag
 
 GERMAN = {"Accept-Language": "de"}

@@ -3,18 +3,27 @@
 import secrets
 from datetime import timedelta
 
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_security.utils import hash_password
+from flask_wtf import FlaskForm
 from sqlalchemy import delete, select
+from wtforms import PasswordField, SubmitField
+from wtforms.validators import EqualTo, InputRequired, Length
 
 from webapp.access import Actor, actor, role_of
-from webapp.accounts.passwords import normal_password
+from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, normal_password
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import UserChangeError, end_sessions
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.tables import SignInLink, User
 
+bp = Blueprint("links", __name__)
+
 LINK_HOURS = 72
+DEAD = (f"This link does not work: links work once, for {LINK_HOURS} hours, and only the newest of a person does. "
+        "Ask an administrator for a new one.")
 
 
 def make_link(user_id: int) -> str:
@@ -57,3 +66,28 @@ def choose_password(secret: str, password: str, address: str) -> str | None:
         end_sessions(user)
         record("password set", "user", email, by=Actor(email, role_of(user), "one-time link", address))
     return email
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]  # the package has no types
+    """A new password, twice."""
+
+    password = PasswordField("Password", [InputRequired("Choose a password."), Length(
+        SHORTEST_PASSWORD, LONGEST_PASSWORD, f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")])
+    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Set the password")
+
+
+@bp.route("/choose-password/<secret>", methods=["GET", "POST"])
+def choose(secret: str) -> ResponseReturnValue:
+    """Let the person for whom the link was made choose a password; once."""
+    link = find_link(secret)
+    if link is None:
+        abort(404, DEAD)
+    form = PasswordForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/choose_password.html", form=form, email=link.user.email), (
+            422 if request.method == "POST" else 200)
+    if choose_password(secret, form.password.data, request.remote_addr or "") is None:
+        abort(404, DEAD)
+    flash("The password is set. Sign in with it.", "success")
+    return redirect(url_for("security.login"))
