@@ -2,7 +2,6 @@
 
 import ast
 import random
-import re
 from datetime import timedelta
 from itertools import permutations, product
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry, Journal, Step
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, page, post, text_of
+from tests.webapp.drawings import arrows
 from tests.webapp.fakes import FakeDagster, keys_of
 from webapp.background.journal import read_journal
 from webapp.db.database import db, now, writing
@@ -38,12 +38,8 @@ def entry(step: Step, second: int = 0, version: int = 1, run: str = "run1") -> E
 
 
 def drawn(heading: str) -> set[tuple[str, str, str]]:
-    """From, event and to of each arrow of a drawing; of one from all open states, one for each of them."""
-    text = (ROOT / "docs" / "retrains.md").read_text().split(f"## {heading}\n")[1].split("```")[1]
-    arrows = re.findall(r"^\s*(\S+) --> (\S+)(?: : (\S+))?$", text, re.MULTILINE)
-    assert len(arrows) == text.count("-->")
-    return {(each, event, after) for before, after, event in arrows
-            for each in (OPEN_STATES if before == "open" else [before])}
+    """From, event and to of each arrow of a drawing."""
+    return arrows("retrains.md", heading, {"open": OPEN_STATES})
 
 
 @pytest.mark.parametrize(("heading", "steps", "begins"), [
