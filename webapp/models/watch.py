@@ -29,7 +29,7 @@ from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
 from webapp.region_items.best_model import note_best
 from webapp.region_items.rows import hold_pooled, refresh_status, rows_to_follow, want_outlook
-from webapp.retrains.requests import close_item, settle
+from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
@@ -269,9 +269,7 @@ def _close_judged(entries: Sequence[RegistryEntry]) -> None:
         decided_at = _moment(entry.decided_at)
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
             if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
-                close_item(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
-    for retrain in retrains:
-        settle(retrain)
+                states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
 
 
 def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
