@@ -119,7 +119,7 @@ def _bare(product: Running, store: DemandStore, times: int) -> dict[str, Any]:
 
 
 def _predict(model: ForecastModel, asked: Asked) -> None:
-    model.on_top(model.pooled.ratio(asked.rows), asked.rows, asked.series, asked.origins)
+    model.units(model.pooled.ratio(asked.rows), asked.rows, asked.series, asked.origins, asked.leads)
 
 
 def _measured(times: int, act: Callable[[int], requests.Response | None]) -> dict[str, float | int]:

@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from demand_assets.defs import checks, jobs, sensors
+from demand_assets.defs import checks, jobs, schedules, sensors
 from demand_assets.defs.assets import pooled_model, region_item
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.settings import Settings
 
 
 def _sensors() -> list[dg.SensorDefinition]:
-    if Settings().run_launcher != "celery":
+    settings = Settings()
+    if settings.run_launcher != "celery" or settings.dagster_workers == "stock":
         return sensors.ALL
     from demand_assets.dagster_instance.celery_launcher import lost_starts  # imported here: nobody else needs Celery
 
@@ -21,7 +22,7 @@ defs = dg.Definitions(
     asset_checks=checks.ALL,
     jobs=jobs.ALL,
     sensors=_sensors(),
-    schedules=jobs.SCHEDULES,
+    schedules=schedules.ALL,
     resources={"pipeline": PipelineResource()},
     executor=dg.in_process_executor,
 )

@@ -1,7 +1,5 @@
 """The planner's web app: forecasts with the promoted models, and retrains on request."""
 
-import secrets
-
 from flask import Flask
 from flask_compress import Compress
 from flask_security.core import Security
@@ -9,60 +7,65 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import page_words
-from webapp.accounts import link_views, mail, passwords, sessions, single_sign_on, token_views, user_views
-from webapp.accounts import views as accounts
+from webapp import access, services
+from webapp.accounts import links, mail, passwords, sessions, single_sign_on, token_views, user_views
+from webapp.accounts import views as accounts_pages
 from webapp.accounts.sign_in import SignInForm
-from webapp.adjustments import views as adjustments
-from webapp.administration import views as administration
-from webapp.api import routes as api
-from webapp.audit import views as audit
-from webapp.data_quality import views as data_quality
+from webapp.adjustments import views as adjustments_pages
+from webapp.administration import views as administration_pages
+from webapp.api import routes
+from webapp.audit import views as audit_pages
+from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
-from webapp.forecasts import downloads
-from webapp.forecasts import views as forecasts
-from webapp.http import errors, limits, security_headers
-from webapp.models import views as models
-from webapp.overrides import views as overrides
-from webapp.overview import views as overview
-from webapp.region_items import search
-from webapp.retrains import views as retrains
-from webapp.scenarios import views as scenarios
+from webapp.forecasts import downloads, override_views
+from webapp.forecasts import views as forecasts_pages
+from webapp.http import errors, form_tokens, limits, security_headers
+from webapp.models import views as models_pages
+from webapp.overrides import views as overrides_pages
+from webapp.overview import views as overview_pages
+from webapp.pages import numbers_and_dates
+from webapp.region_items import labels, search
+from webapp.retrains import views as retrains_pages
+from webapp.scenarios import views as scenarios_pages
 from webapp.services import Services
 from webapp.settings import Settings
-from webapp.systems import views as systems
+from webapp.systems import views as systems_pages
 from webapp.tables import Role, User
 
+SUBJECTS = (
+    overview_pages, forecasts_pages, adjustments_pages, overrides_pages, scenarios_pages, retrains_pages, models_pages,
+    data_quality_pages, labels, search, accounts_pages, administration_pages, audit_pages, systems_pages,
+)
+"""Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
-    services = Services.from_settings(settings)
-    app = api.new_app(__name__)
+    made = Services.from_settings(settings)
+    app = routes.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         MAX_CONTENT_LENGTH=8_000_000,
         MAX_FORM_PARTS=120_000,
         MAX_FORM_MEMORY_SIZE=8_000_000,
-        SESSION_COOKIE_NAME=f"demand_{services.dataset.name}",
+        SESSION_COOKIE_NAME=f"demand_{made.dataset.name}",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.web_https,
-        REMEMBER_COOKIE_NAME=f"demand_{services.dataset.name}_remember",
+        REMEMBER_COOKIE_NAME=f"demand_{made.dataset.name}_remember",
         REMEMBER_COOKIE_DURATION=MONTH_SECONDS,
         REMEMBER_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SECURE=settings.web_https,
         WTF_CSRF_TIME_LIMIT=None,
         COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"],
-        **accounts.SECURITY_SETTINGS,
+        **accounts_pages.SECURITY_SETTINGS,
     )
     if settings.web_https:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
-    app.extensions["services"] = services
-    app.extensions["started"] = secrets.token_hex(4)
+    services.add_to(app, made)
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
@@ -75,15 +78,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     passwords.add_to(app)
     sessions.add_to(app)
     single_sign_on.add_to(app, settings)
-    for subject in (
-        overview, forecasts, downloads, adjustments, overrides, scenarios, retrains, models, data_quality, search,
-        accounts, link_views, single_sign_on, user_views, token_views, administration, audit, systems,
-    ):
-        app.register_blueprint(subject.bp)
-    api.add_to(app, csrf)
-    accounts.add_commands(app)
-    page_words.add_to(app)
-    errors.add_to(app)
-    security_headers.add_to(app)
+    for subject in SUBJECTS:
+        subject.add_to(app)
+    for part in (downloads, override_views, links, single_sign_on, user_views, token_views):
+        app.register_blueprint(part.bp)
+    routes.add_to(app, csrf)
+    for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
+        shared.add_to(app)
     limits.add_to(app, settings)
     return app

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast, get_args
 
-from flask import abort, g, has_request_context, request
+from flask import Flask, abort, g, has_request_context, request
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 from flask_security.decorators import auth_required
@@ -91,3 +91,8 @@ def require(role: RoleName, why: str = "") -> None:
     if not actor().may(role):
         abort(403, why or f"This is for {PEOPLE[role]}; you are signed in as {actor().role}. Ask an administrator for "
                           "that role.")
+
+
+def add_to(app: Flask) -> None:
+    """Let templates ask what their reader may do."""
+    app.jinja_env.globals.update(may=may)

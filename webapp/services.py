@@ -1,11 +1,13 @@
 """What the views ask: the dataset, the forecaster, the models, all made once for each process."""
 
+import secrets
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from flask import current_app
+from flask import Flask, current_app
 
 from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.serving.production_models import ProductionModels
@@ -34,3 +36,14 @@ class Services:
 def services() -> Services:
     """The services of the app that answers this request."""
     return cast(Services, current_app.extensions["services"])
+
+
+def add_to(app: Flask, made: Services) -> None:
+    """Keep the services for this app; templates know the dataset, the settings and this start of the app."""
+    app.extensions["services"] = made
+    app.extensions["started"] = secrets.token_hex(4)
+
+    @app.context_processor
+    def _dataset() -> dict[str, Any]:
+        return {"dataset": made.dataset, "a_period": WORDS[made.dataset.frequency][0], "settings": made.settings,
+                "started": app.extensions["started"]}

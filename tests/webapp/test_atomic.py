@@ -20,7 +20,7 @@ from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.killed import makes
-from tests.webapp.overrides.test_overrides import part
+from tests.webapp.overrides.builders import part
 from webapp import create_app
 from webapp.accounts import users
 from webapp.accounts.views import create_user
@@ -32,8 +32,9 @@ from webapp.db.database import Base, db, writing
 from webapp.models.actions import carry_out, store_act
 from webapp.overrides import overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
-from webapp.scenarios.repository import archive, by_token, change, create, duplicate, stamp
+from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import Asked, AskedChange
+from webapp.scenarios.states import stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings

@@ -13,9 +13,10 @@ from wtforms.validators import InputRequired
 
 from webapp.access import MAY, ROLES, actor, needs, role_of
 from webapp.accounts import users
-from webapp.accounts.sign_in_links import LINK_HOURS, make_link
+from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.tokens import tokens_of
 from webapp.db.database import db
+from webapp.http.choices import one_of
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.services import services
 from webapp.tables import Role, RoleName, User
@@ -54,7 +55,7 @@ def show() -> str:
         query = query.where(User.roles.any(Role.name == view.filters["role"]))
     if view.filters["state"]:
         query = query.where(User.active == (view.filters["state"] == "active"))
-    return render_template("users/show.html", page=find_page(in_order(query, view, User.id.expression), view),
+    return render_template("accounts/users/show.html", page=find_page(in_order(query, view, User.id.expression), view),
                            role_of=role_of)
 
 
@@ -70,7 +71,7 @@ def new() -> ResponseReturnValue:
             form.email.errors = [str(error)]
         else:
             return _detail(user, secret=make_link(user.id))
-    return render_template("users/new.html", form=form), 422 if request.method == "POST" else 200
+    return render_template("accounts/users/new.html", form=form), 422 if request.method == "POST" else 200
 
 
 @bp.get("/users/<int:user_id>")
@@ -84,9 +85,7 @@ def detail(user_id: int) -> ResponseReturnValue:
 @needs("admin")
 def change_role(user_id: int) -> ResponseReturnValue:
     """Give a user another role."""
-    role = request.form.get("role", "")
-    if role not in ROLES:
-        abort(422, f"role {role[:40]!r} is not known here; allowed are {', '.join(ROLES)}.")
+    role = one_of("role", request.form.get("role", ""), ROLES)
     user = _user(user_id)
     try:
         users.change_role(user.id, role)
@@ -100,9 +99,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @needs("admin")
 def set_active(user_id: int) -> ResponseReturnValue:
     """Switch a user off or on."""
-    active = request.form.get("active", "")
-    if active not in ("yes", "no"):
-        abort(422, f"active {active[:40]!r} is not known here; allowed are yes, no.")
+    active = one_of("active", request.form.get("active", ""), ("yes", "no"))
     user = _user(user_id)
     try:
         users.set_active(user.id, active == "yes")
@@ -144,6 +141,7 @@ def _user(user_id: int) -> User:
 def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValue:
     address = (services().settings.web_public_url or request.url_root).rstrip("/")
     link = f"{address}{url_for('links.choose', secret=secret)}" if secret else ""
-    return render_template("users/detail.html", user=user, role=role_of(user), is_self=user.email == actor().email,
+    return render_template("accounts/users/detail.html", user=user, role=role_of(user),
+                           is_self=user.email == actor().email,
                            tokens=tokens_of(user), link=link, error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
         422 if error else 200)

@@ -11,6 +11,7 @@ import pandas as pd
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, coverage, wape
 from webapp.accuracy.past_forecasts import PastForecast
+from webapp.serving.history import sold_on
 
 JUDGED_ORIGINS = 28
 """The newest origins that a region-item's accuracy is pooled over: four weeks of daily ones."""
@@ -45,20 +46,6 @@ def pooled_accuracy(past: Sequence[PastForecast], history: pd.DataFrame) -> Accu
     known = history["date"].iloc[-1] if len(history) else None
     judged = [one for one in past if known is not None and pd.Timestamp(one.origin) < known][-JUDGED_ORIGINS:]
     return Judged.of(judged, history).measured(slice(None))
-
-
-def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
-    """Units sold on each date; NaN where unknown.
-
-    Args:
-        history: columns date and demand, oldest first.
-    """
-    known = history["date"].to_numpy().astype("datetime64[D]")
-    units = history["demand"].to_numpy(dtype=float)
-    if not len(known):
-        return np.full(dates.shape, np.nan)
-    place = np.minimum(np.searchsorted(known, dates), len(known) - 1)
-    return np.where(known[place] == dates, units[place], np.nan)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from demand_assets.forecasting.contract.periods import Frequency, ordinals, period_dates, weekdays
 from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.gapped import Floats
+from webapp.db.chunked import chunked
 from webapp.db.database import db, now
 from webapp.services import services
 from webapp.tables import ArchivedForecast
@@ -69,11 +70,11 @@ def past_forecasts_of(keys: Sequence[str], since: date | None = None) -> dict[st
     """Key -> ``past_forecasts`` of the region-item."""
     frequency = services().dataset.frequency
     found: dict[str, list[PastForecast]] = {key: [] for key in keys}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         rows = db.session.execute(select(
             ArchivedForecast.key, ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
             ArchivedForecast.content).where(
-                ArchivedForecast.key.in_(keys[start:start + 500]), ArchivedForecast.origin >= str(since or ""))
+                ArchivedForecast.key.in_(part), ArchivedForecast.origin >= str(since or ""))
             .order_by(ArchivedForecast.origin))
         for key, origin, made_at, served_by, content in rows:
             found[key].append(_read(origin, made_at, served_by, content, frequency))

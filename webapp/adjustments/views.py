@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date
-from math import isfinite
 
 import pandas as pd
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp import page_words
 from webapp.access import actor, needs
 from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.adjustments.unusual import Outlier, unusual_of, usual_at
+from webapp.pages.numbers_and_dates import period
+from webapp.pages.numbers_and_dates import units as units_words
+from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import Adjustment, RegionItemRow
@@ -68,18 +69,18 @@ def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wan
 @needs("planner")
 def make() -> ResponseReturnValue:
     """Adjust the demand of one period; the history itself stays as it is."""
-    key, text = request.form.get("ri", ""), request.form.get("units", "").strip().replace(",", ".")
+    key, text = request.form.get("ri", ""), request.form.get("units", "").strip()
     row = rows_of([key])[0]
     try:
         at = date.fromisoformat(request.form.get("date", "").strip())
     except ValueError:
         abort(422, f"Give a date as 2026-01-31, not {request.form.get('date', '')[:40]!r}.")
     try:
-        units = float(text)
-    except ValueError:
+        units = read_number(text)
+    except AmbiguousNumberError as error:
+        abort(422, f"{error} You wrote {text[:40]!r} units.")
+    except TypedNumberError:
         abort(422, f"Give a number of units{f', not {text[:40]!r}' if text else ''}.")
-    if not isfinite(units):
-        abort(422, f"Give a number of units, not {text[:40]!r}.")
     try:
         history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
     except NotInStoreError:
@@ -90,7 +91,7 @@ def make() -> ResponseReturnValue:
                float(sold.iloc[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Recorded for {page_words.period(at)}: {page_words.units(units)} {services().dataset.unit} in place of what "
+    flash(f"Recorded for {period(at)}: {units_words(units)} {services().dataset.unit} in place of what "
           "was sold. Forecasts use it in a moment, models from their next training on.", "success")
     return redirect(_back(row.key), 303)
 
@@ -102,9 +103,14 @@ def take_back(adjustment_id: int) -> ResponseReturnValue:
     found = remove(adjustment_id, actor().email) if adjustment_id < LARGEST_ID else None
     if found is None:
         abort(404, "There is no such adjustment.")
-    flash(f"Removed: for {page_words.period(found.date)} what was sold counts again.", "success")
+    flash(f"Removed: for {period(found.date)} what was sold counts again.", "success")
     return redirect(_back(found.key), 303)
 
 
 def _back(key: str) -> str:
     return url_for("forecasts.show", ri=key, _anchor="outliers")
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of adjustments."""
+    app.register_blueprint(bp)

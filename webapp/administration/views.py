@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from webapp.access import needs
-from webapp.administration.app_settings import SSO_ROLES, AppSettings, app_settings, change_settings, changes
+from webapp.administration.app_settings import (
+    SSO_ROLES,
+    AppSettings,
+    announcement,
+    app_settings,
+    change_settings,
+    changes,
+)
 
 bp = Blueprint("app_settings", __name__, url_prefix="/admin/settings")
 
@@ -46,5 +53,11 @@ def _words(error: ErrorDetails) -> str:
 
 
 def _page(values: Mapping[str, object], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
-    return render_template("users/settings.html", values=values, errors=errors, fields=AppSettings.model_fields,
+    return render_template("administration/show.html", values=values, errors=errors, fields=AppSettings.model_fields,
                            changes=changes(), SSO_ROLES=SSO_ROLES), status
+
+
+def add_to(app: Flask) -> None:
+    """Serve the page of settings; every page shows the announcement."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(announcement=announcement)

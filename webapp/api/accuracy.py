@@ -17,11 +17,11 @@ from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, Wanted, adjust, remove
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of
-from webapp.api.problems import problem
 from webapp.api.region_items import Rule, name_of, row_of
 from webapp.api.shapes import Asked, Day, IdPath, KeyPath, Named, PageQuery, Text, Told, Yes
 from webapp.data_quality.quarantine import by_rule
 from webapp.db.database import db
+from webapp.http.problems import problem
 from webapp.services import services
 from webapp.tables import Adjustment, RefusedRule, RegionItemRow
 

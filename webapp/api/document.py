@@ -9,7 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from webapp.access import PEOPLE, needs
 from webapp.api.idempotency import ALLOWED, HEADER
-from webapp.api.problems import PREFIX
+from webapp.http.problems import PREFIX
 from webapp.http.security_headers import POLICY
 
 bp = Blueprint("api_document", __name__)

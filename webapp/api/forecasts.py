@@ -14,7 +14,6 @@ from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, 
 from webapp.adjustments.adjustments import told_count
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of
-from webapp.api.problems import WrongField, problem
 from webapp.api.region_items import name_of
 from webapp.api.shapes import (
     Asked,
@@ -33,6 +32,7 @@ from webapp.api.shapes import (
     Yes,
 )
 from webapp.forecasts.question import Question, parse_question
+from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
 from webapp.overrides.overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of

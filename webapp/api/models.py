@@ -11,9 +11,9 @@ from webapp.access import actor
 from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
-from webapp.api.problems import problem
 from webapp.api.region_items import name_of, row_of
 from webapp.api.shapes import Asked, KeyPath, Named, PageQuery, Told, finite
+from webapp.http.problems import problem
 from webapp.models.actions import KINDS, Kind, store_act
 from webapp.models.versions import version_of
 from webapp.models.views import LONGEST_REASON

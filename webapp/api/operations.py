@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from webapp.access import PEOPLE, actor
 from webapp.accounts.tokens import actor_of
 from webapp.api.idempotency import answered_once
-from webapp.api.problems import MIMETYPE, PREFIX, problem
 from webapp.http.limits import guesses_too_often
+from webapp.http.problems import MIMETYPE, PREFIX, problem
 from webapp.tables import RoleName
 
 Answer = BaseModel | Response

@@ -11,10 +11,10 @@ from demand_assets.forecasting.forecast.overrides import Way
 from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
-from webapp.api.problems import problem
 from webapp.api.region_items import row_of
 from webapp.api.selections import Selected, keys_of
 from webapp.api.shapes import Day, IdPath, Key, Number, PageQuery, Path, Text, Told
+from webapp.http.problems import problem
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, Wanted, is_ahead, place, remove, undo
 from webapp.tables import Override

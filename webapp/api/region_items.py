@@ -9,14 +9,13 @@ from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.quarantine import RULES
-from demand_assets.forecasting.store.adjustments import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of
 from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, Status, Text, Told, finite
 from webapp.data_quality.quarantine import refused_rows
-from webapp.region_items.pages import conditions
-from webapp.region_items.query import FLAGS, View
+from webapp.region_items.query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import RegionItemRow

@@ -14,9 +14,9 @@ from webapp.api.forecasts import ChangeAsked, fields_of, refuse_changes
 from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
-from webapp.api.problems import PREFIX, problem
 from webapp.api.selections import Selected
 from webapp.api.shapes import Asked, Day, Interval, Named, PageQuery, Text, TokenPath, Told, Yes
+from webapp.http.problems import PREFIX, problem
 from webapp.scenarios.driver_changes import MOST_CHANGES
 from webapp.scenarios.editor import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from webapp.api.problems import PLACES
+from webapp.http.problems import PLACES
 from webapp.tables import RowStatus
 
 LARGEST_PAGE = 200

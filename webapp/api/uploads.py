@@ -8,9 +8,9 @@ from pydantic import Field
 
 from demand_assets.forecasting.store.uploads import NoUploadsError
 from webapp.api.operations import answers, needs, resource
-from webapp.api.problems import WrongField, problem
 from webapp.api.shapes import Asked, Day, Number, Text, Told
 from webapp.data_quality.uploads import UploadRow, WrongRowsError, upload
+from webapp.http.problems import WrongField, problem
 from webapp.services import services
 
 bp = resource("uploads", "Demand and planned drivers, uploaded where the dataset's source allows it. All rows of a "

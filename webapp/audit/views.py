@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
@@ -33,3 +33,8 @@ def show() -> ResponseReturnValue:
     people, acts = ([(value, value) for value in view.kind.filters[name]] for name in ("who", "act"))
     return render_template("audit/show.html", page=page, view=page.view, people=people, acts=acts, KINDS=KINDS,
                            changes_of=changes_of, is_narrowed=is_narrowed)
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of the audit log."""
+    app.register_blueprint(bp)

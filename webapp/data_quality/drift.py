@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from demand_assets.forecasting.gate.monitoring import LEAST_NEW_PERIODS, Drift, Stability, drift_of
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
-from webapp.page_words import period_words, units
 from webapp.pages.listing import Kind, Query, View, containing, in_order
+from webapp.pages.numbers_and_dates import period_words, units
 from webapp.services import Services
 from webapp.tables import RegionItemRow
 
@@ -79,14 +79,16 @@ def measured(services: Services, row: RegionItemRow) -> tuple[Drift | None, str]
     try:
         model = services.models.load(row.region_item, row.production_version)
         drift = drift_of(services.store.read("demand", row.region_item), services.dataset, model, row.region_item)
+    except OtherDriversError as error:
+        return None, f"v{row.production_version} cannot be compared with the demand of today: {error}."
     except ModelFilesError:
         return None, f"The files of v{row.production_version} are not here yet; they are fetched from the registry."
     except NotInStoreError:
         return None, "No demand is stored for it yet; it appears once the pipeline has read it."
     least = LEAST_NEW_PERIODS[services.dataset.frequency]
     if drift.new_periods < least:
-        return None, (f"{period_words(services.dataset, drift.new_periods).capitalize()} of demand came since the "
-                      f"training of v{row.production_version}; from {period_words(services.dataset, least)} on the "
+        return None, (f"{period_words(drift.new_periods).capitalize()} of demand came since the "
+                      f"training of v{row.production_version}; from {period_words(least)} on the "
                       "distributions are compared.")
     return drift, ""
 

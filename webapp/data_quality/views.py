@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
@@ -15,7 +15,7 @@ from webapp.data_quality.loads import LOADS_KEPT, RUNS_KEPT
 from webapp.db.database import db
 from webapp.http.errors import error_page
 from webapp.pages.files import Cell, asked_format, file_of
-from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view
+from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view, place_of
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.systems.state import WORDS
@@ -169,9 +169,8 @@ def _list(kind: Kind, query: Callable[[View], Query], endpoint: str, cells: Call
 
 def _page_of(rows: Sequence[Mapping[Hashable, Any]], view: View) -> Page:
     """A page of rows that are all at hand."""
-    pages = max(1, -(-len(rows) // view.size))
-    number = min(view.page, pages)
-    return Page(rows[(number - 1) * view.size:number * view.size], len(rows), view.at_page(number), pages)
+    place = place_of(view.page, len(rows), view.size)
+    return Page(rows[place.before:place.before + view.size], len(rows), view.at_page(place.number), place.pages)
 
 
 def _region_item() -> RegionItemRow:
@@ -187,3 +186,8 @@ def _day(text: str | None) -> date | None:
 
 def _name(what: str) -> str:
     return f"{services().dataset.name}-{what}-{date.today()}"
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of data quality."""
+    app.register_blueprint(bp)

@@ -14,9 +14,10 @@ from webapp.db.database import now
 from webapp.forecasts.period_table import PeriodTable, table_of
 from webapp.forecasts.question import Question, parse_question
 from webapp.forecasts.views import answer_to
-from webapp.overrides.applied import Overridden, overridden, words_of
-from webapp.page_words import plural, version_words
+from webapp.overrides.applied import Overridden, overridden, override_words
 from webapp.pages.files import Cell, Sheet, asked_format, book_of, file_of
+from webapp.pages.numbers_and_dates import plural
+from webapp.region_items.labels import version_words
 from webapp.region_items.rows import rows_by_key
 from webapp.scenarios.driver_changes import ScenarioForm
 from webapp.services import services
@@ -98,7 +99,7 @@ class _Found:
         several = len(self._parts()) > 1
         table = table_of(periods, past, self.dataset, self.question.coverage / 100,
                          self.question.horizon if self.question.past else 0,
-                         override_words=lambda found: words_of(found, _plain, self.dataset.unit, several),
+                         override_words=lambda found: override_words(found, several, _plain),
                          all_bounds=True)
         unit = self.dataset.unit
         return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title

@@ -4,13 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from flask import Flask
+from markupsafe import Markup
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.series.gapped import Floats
+from webapp.pages.numbers_and_dates import NOTHING, signed, units
+from webapp.pages.reader_locale import number
 from webapp.serving.answer import Period
 from webapp.serving.history import Past
 from webapp.tables import Override
@@ -119,3 +124,34 @@ def driver_decimals(values: Iterable[Any]) -> int:
     """Decimals that suit a column of a driver's numbers: as many as the longest of them has."""
     return max((len(f"{value:g}".partition(".")[2]) for value in values
                 if isinstance(value, int | float) and "e" not in f"{value:g}"), default=0)
+
+
+def driver_value(value: Any, kind: str, decimals: int | None = None) -> str:
+    """A driver's value as the table shows it; a number with its own decimals unless told otherwise."""
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        return NOTHING
+    if kind == "yes_no":
+        return "yes" if float(value) else ""
+    if not isinstance(value, int | float):
+        return str(value)
+    plain = f"{value:g}"
+    return plain if "e" in plain else number(float(plain), driver_decimals([value]) if decimals is None else decimals)
+
+
+def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
+    """One value of a table by period; a driver that a scenario changes has what was planned struck out beside it."""
+    found = measure.values[place]
+    if found is None:
+        return ""
+    if measure.kind != "driver":
+        return signed(found, decimals) if measure.kind == "signed" else units(found, decimals)
+    before, after = (driver_value(value, measure.driver_kind, measure.decimals) for value in found)
+    if before == after:
+        return after
+    return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or "no", after or "no")
+
+
+def add_to(app: Flask) -> None:
+    """Let templates write the table's cells."""
+    app.jinja_env.filters.update(driver_value=driver_value)
+    app.jinja_env.globals.update(cell=cell, driver_decimals=driver_decimals)

@@ -1,34 +1,25 @@
 """What the forecast page is asked: a selection, how far ahead, and how it is shown. The URL says it all."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
 from flask import abort
-from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.model.intervals import LEVELS
-from webapp.db.database import db, writing
-from webapp.pages.page_numbers import LARGEST_PAGE
-from webapp.region_items.rows import keys_of, known_keys, pooled_row, rows_of
+from webapp.http.choices import one_of
+from webapp.pages.listing import LARGEST_PAGE
+from webapp.region_items.rows import pooled_row, rows_of
+from webapp.region_items.selection import MOST_LISTED, Arguments, parse_selection
 from webapp.services import services
-from webapp.tables import PooledRow, RegionItemRow, Selection
+from webapp.serving.answer import MOST_REGION_ITEMS
+from webapp.tables import PooledRow, RegionItemRow
 
-MOST_REGION_ITEMS = 500
-"""Forecast on the page as it is asked; a larger selection is read from the outlooks."""
-MOST_LISTED = 40
-"""Region-items that a link lists one by one; more are stored as a selection, which the link names."""
 PAGE_SIZE = 50
-NAMED = 3
-"""Regions or items that a title lists."""
 LAYOUTS = ("periods", "measures")
 """What the rows of the table are."""
 PLAIN_COVERAGE, PLAIN_LAYOUT = 80, LAYOUTS[0]
-
-Args = dict[str, str | list[str]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,7 @@ class Question:
     """Of the region-items, each once."""
     rows: list[RegionItemRow]
     """Theirs; empty where they are more than ``MOST_REGION_ITEMS``."""
-    selection: Args
+    selection: Arguments
     """The arguments of a URL that name the region-items."""
     group: str
     """What they are together, in words; empty where they were picked one by one."""
@@ -83,7 +74,7 @@ class Question:
         return self.versions if len(self.rows) <= MOST_LISTED else blake2b(
             self.versions.encode(), digest_size=8).hexdigest()
 
-    def query(self, **changes: object) -> Args:
+    def query(self, **changes: object) -> Arguments:
         """The URL's arguments with changes; defaults are left out."""
         given: dict[str, object] = {
             "horizon": self.horizon, "coverage": self.coverage, "layout": self.layout, "past": int(self.past),
@@ -103,7 +94,7 @@ class Question:
 def parse_question(fields: MultiDict[str, str]) -> Question:
     """A question from a URL or a form; an error page when it cannot be one.
 
-    Args:
+    Arguments:
         fields: ``ri``, ``region``, ``item`` (each repeatable), ``all`` and ``selection`` add region-items up;
             ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``overrides``, ``adjust`` say how they
             are shown.
@@ -114,25 +105,13 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     page = _whole(fields, "page", 1, LARGEST_PAGE, "There is no page {}; pages are numbered from 1.")
     coverage, layout = fields.get("coverage", "") or str(PLAIN_COVERAGE), fields.get("layout", "") or PLAIN_LAYOUT
     levels = [str(round(100 * level)) for level in LEVELS]
-    for what, value, allowed in (("coverage", coverage, levels), ("layout", layout, LAYOUTS)):
-        if value not in allowed:
-            abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(allowed)}.")
-    keys, selection, group = _selected(fields)
+    one_of("coverage", coverage, levels)
+    one_of("layout", layout, LAYOUTS)
+    keys, selection, group = parse_selection(fields)
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
     return Question(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
                     int(coverage), layout, bool(fields.get("past", "0").strip("0")), page,
                     fields.get("overrides", "1") != "0", fields.get("adjust", "")[:10], longest)
-
-
-def named(keys: Sequence[str]) -> Args:
-    """The arguments of a URL that name these region-items; many are stored as a selection first."""
-    if len(keys) <= MOST_LISTED:
-        return {"ri": list(keys)}
-    token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8).hexdigest()
-    if db.session.get(Selection, token) is None:
-        with writing():
-            db.session.merge(Selection(token=token, keys=list(keys)))
-    return {"selection": token}
 
 
 def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, message: str) -> int:
@@ -140,56 +119,3 @@ def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, messag
     if not (text.isascii() and text.isdigit() and len(text) < 10) or not 1 <= int(text) <= most:
         abort(422, message.format(repr(text[:40])))
     return int(text)
-
-
-def _selected(fields: MultiDict[str, str]) -> tuple[list[str], Args, str]:
-    """Keys, the arguments that name them, and what they are together; an error page for a name that is not there."""
-    regions, items = (list(dict.fromkeys(filter(None, fields.getlist(name)))) for name in ("region", "item"))
-    grouped, words, args = list[str](), list[str](), Args()
-    if fields.get("all", "0").strip("0"):
-        grouped, words, args = _members([], [], True), ["All region-items"], {"all": "1"}
-    elif regions or items:
-        grouped = _members(regions, items, False)
-        words = ([f"{_listed(regions, 'region')} · all items"] if regions else []) + (
-            [f"{_listed(items, 'item')} · all regions"] if items else [])
-        args = {name: given for name, given in (("region", regions), ("item", items)) if given}
-    token = fields.get("selection", "")
-    kept = kept_selection(token) if token else []
-    picked = list(dict.fromkeys([*kept, *(key for key in fields.getlist("ri") if key)]))
-    if grouped:
-        inside = set(grouped)
-        rest = keys_of([key for key in picked if key not in inside])
-        if not rest:
-            return grouped, args, " and ".join(words)
-        return [*grouped, *rest], {**args, **named(rest)}, " and ".join([*words, f"{len(rest):,} more"])
-    if token and len(picked) == len(kept):
-        return kept, {"selection": token}, ""
-    keys = keys_of(picked)
-    return keys, named(keys), ""
-
-
-def _members(regions: Sequence[str], items: Sequence[str], everything: bool) -> list[str]:
-    """The keys of whole regions and of items in all regions, region-major."""
-    for what, column, names in (("region", RegionItemRow.region, regions), ("item", RegionItemRow.item, items)):
-        known = set(db.session.scalars(select(column).where(
-            column.in_(names), RegionItemRow.in_catalogue).distinct())) if names else set()
-        for name in names:
-            if name not in known:
-                abort(404, f"There is no {what} {name[:100]!r} in this dataset. The overview lists those there are.")
-    query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(RegionItemRow.position)
-    if not everything:
-        query = query.where(or_(RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items)))
-    return list(db.session.scalars(query))
-
-
-def kept_selection(token: str) -> list[str]:
-    """The keys of a stored selection that are still known; an error page when there is no such selection."""
-    found = db.session.get(Selection, token)
-    if found is None:
-        abort(404, "There is no such selection. Select the region-items in the overview again.")
-    known = known_keys(found.keys)
-    return [key for key in found.keys if key in known]
-
-
-def _listed(names: Sequence[str], word: str) -> str:
-    return ", ".join(names) if len(names) <= NAMED else f"{len(names):,} {word}s"

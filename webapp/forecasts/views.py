@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -14,25 +14,24 @@ from webapp.access import needs
 from webapp.accuracy.by_lead import MOST_SEEN, seen_accuracy
 from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.views import Outliers, outliers_of
+from webapp.forecasts import period_table
 from webapp.forecasts.chart import chart_of
 from webapp.forecasts.period_table import table_of
-from webapp.forecasts.question import MOST_REGION_ITEMS, PAGE_SIZE, Question, named, parse_question
-from webapp.overrides.applied import overridden
+from webapp.forecasts.question import PAGE_SIZE, Question, parse_question
+from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
-from webapp.overview.views import parse_view, selected_keys
-from webapp.page_words import override_words
 from webapp.region_items.best_model import table_of as evidence_of
 from webapp.region_items.groups import find_groups
-from webapp.region_items.pages import find_page
-from webapp.region_items.query import View
+from webapp.region_items.query import View, find_page, parse_view
 from webapp.region_items.rows import open_retrains
+from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.request import AskedChange
 from webapp.services import services
-from webapp.serving.answer import Answer, plan_of, under
+from webapp.serving.answer import MOST_REGION_ITEMS, Answer, plan_of, under
 from webapp.serving.explanation import explain
 from webapp.serving.history import backtest_of
-from webapp.serving.line import analogues_of
+from webapp.serving.line import analogues_of, served_by_words
 from webapp.stored_forecasts.group_answer import group_of
 from webapp.stored_forecasts.group_page import last_year_of
 from webapp.tables import PooledRow, RegionItemRow
@@ -70,11 +69,11 @@ def ask() -> ResponseReturnValue:
 @needs("viewer")
 def select() -> ResponseReturnValue:
     """From a selection in the overview to the page of its forecasts."""
-    keys = selected_keys(request.form)
+    keys = ticked_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
     everything = request.form.get("everything") and not parse_view(request.form).is_narrowed
-    return redirect(url_for("forecasts.show", **{"all": "1"} if everything else named(keys)), 303)
+    return redirect(url_for("forecasts.show", **{"all": "1"} if everything else link_arguments(keys)), 303)
 
 
 @bp.post("/scenario")
@@ -85,7 +84,7 @@ def to_scenario() -> ResponseReturnValue:
     named_by = set(question.selection)
     # several names add region-items up here, while a scenario takes the items that are in the regions
     selection = {"everything": "1"} if named_by == {"all"} else (
-        question.selection if len(named_by) == 1 else named(question.keys))
+        question.selection if len(named_by) == 1 else link_arguments(question.keys))
     changes = {name: value for name, value in request.form.items() if name.startswith("change-")}
     fields: dict[str, Any] = {"horizon": question.horizon, **selection, **changes}
     editor = url_for("scenarios.new", **fields)
@@ -258,3 +257,10 @@ def _known_values(plan: Answer, driver: str) -> list[str]:
 
 def _choices(find: str) -> Sequence[RegionItemRow]:
     return find_page(View(search=find, size=CHOICES)).rows
+
+
+def add_to(app: Flask) -> None:
+    """Serve the forecast page; templates may say what a forecast is by."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(served_by_words=served_by_words)
+    period_table.add_to(app)

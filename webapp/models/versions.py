@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.pages.listing import place_of
 from webapp.tables import ModelVersion, RegionItemRow, Retrain
 
 DECISIONS = {"promoted": "promote", "kept": "keep"}
@@ -43,9 +45,9 @@ def note_versions(entries: Sequence[Entry]) -> None:
             if entry.step in ("trained", *DECISIONS) and entry.numbers.get("version") is not None]
     versions: dict[tuple[str, int], ModelVersion] = {}
     keys, numbers = sorted({entry.region_item.key for entry, _ in told}), {number for _, number in told}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         versions |= {(found.key, found.version): found for found in db.session.scalars(
-            select(ModelVersion).where(ModelVersion.key.in_(keys[start:start + 500]),
+            select(ModelVersion).where(ModelVersion.key.in_(part),
                                        ModelVersion.version.in_(numbers)))}
     for entry, number in told:
         at = entry.region_item.key, number
@@ -111,7 +113,7 @@ def _page(key: str, search: str, decision: str, number: int, size: int) -> Versi
         query = query.where(ModelVersion.decision == decision)
     matching = db.session.scalar(select(func.count()).select_from(
         query.order_by(None).with_only_columns(ModelVersion.key, ModelVersion.version).distinct().subquery())) or 0
-    pages = max(1, -(-matching // size))
-    number = min(number, pages)
-    found = db.session.execute(query.limit(size).offset((number - 1) * size)).all()
-    return VersionPage([Asked(version, retrain, row) for version, retrain, row in found], matching, number, pages)
+    place = place_of(number, matching, size)
+    found = db.session.execute(query.limit(size).offset(place.before)).all()
+    return VersionPage([Asked(version, retrain, row) for version, retrain, row in found], matching, place.number,
+                       place.pages)

@@ -1,16 +1,16 @@
 """Models: what was decided lately, a region-item's versions, two of them compared; rolled back, pinned, unpinned."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import actor, needs
+from webapp.http.choices import one_of
 from webapp.models.accuracy import accuracy_of, compare
 from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
 from webapp.models.versions import all_versions, find_decisions, version_of, versions_of
 from webapp.models.watch import by_hand_words
-from webapp.pages.page_numbers import parse_page
-from webapp.region_items.pages import find_page
-from webapp.region_items.query import View
+from webapp.pages.listing import parse_page
+from webapp.region_items.query import View, find_page
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import ModelVersion, RegionItemRow
@@ -29,9 +29,8 @@ FOUND_AT_ONCE = 25
 @needs("viewer")
 def show() -> str:
     """The newest decisions, and the region-items that a search finds."""
-    search, decision = request.args.get("q", "").strip()[:200], request.args.get("decision", "")
-    if decision not in DECISIONS:
-        abort(422, f"decision {decision[:40]!r} is not known here; allowed are {', '.join(filter(None, DECISIONS))}.")
+    search = request.args.get("q", "").strip()[:200]
+    decision = one_of("decision", request.args.get("decision", ""), DECISIONS)
     page = find_decisions(search, decision, parse_page(request.args))
     template = "models/_decisions.html" if request.headers.get("HX-Target") == "decisions" else "models/show.html"
     found = find_page(View(search=search, size=FOUND_AT_ONCE)) if search else None
@@ -71,7 +70,7 @@ def compared() -> str:
 @needs("admin", ONLY_ADMINS)
 def confirm() -> str:
     """What would happen, and the form that asks for it."""
-    row, kind = _row(), _kind(request.args.get("kind", ""))
+    row, kind = _row(), one_of("kind", request.args.get("kind", ""), KINDS)
     version = _may(row, kind, request.args.get("version", ""))
     return render_template("models/act.html", row=row, kind=kind, version=version, longest=LONGEST_REASON,
                            production=version_of(row.key, row.production_version or 0))
@@ -81,7 +80,7 @@ def confirm() -> str:
 @needs("admin", ONLY_ADMINS)
 def act() -> ResponseReturnValue:
     """Store what an administrator asks for; the background process carries it out."""
-    row, kind = _row(), _kind(request.form.get("kind", ""))
+    row, kind = _row(), one_of("kind", request.form.get("kind", ""), KINDS)
     version, reason = _may(row, kind, request.form.get("version", "")), " ".join(request.form.get("reason", "").split())
     if not 3 <= len(reason) <= LONGEST_REASON:
         abort(422, f"A reason of 3 to {LONGEST_REASON} characters is needed: others will read it when they wonder why. "
@@ -122,13 +121,6 @@ def _version(row: RegionItemRow, text: str) -> ModelVersion:
     return found
 
 
-def _kind(text: str) -> Kind:
-    found = next((kind for kind in KINDS if kind == text), None)
-    if found is None:
-        abort(422, f"kind {text[:40]!r} is not known here; allowed are {', '.join(KINDS)}.")
-    return found
-
-
 def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
     """The version that the act is about; an error page where it is not allowed or makes no sense."""
     if row.production_version is None:
@@ -150,3 +142,8 @@ def _token() -> str:
     if not 16 <= len(token) <= 40 or not token.isalnum():
         abort(422, "This form is not complete. Reload the page and send it again.")
     return token
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of models."""
+    app.register_blueprint(bp)

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.model.pooled import ModelFilesError
@@ -24,16 +24,17 @@ from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp.background.journal import set_watermark
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
 from webapp.region_items.best_model import note_best
-from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
-from webapp.retrains.requests import close_item, settle
+from webapp.region_items.rows import hold_pooled, refresh_status, rows_to_follow, want_outlook
+from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
-from webapp.tables import RegionItemRow, RetrainItem, Watermark
+from webapp.tables import RegionItemRow, Retrain, RetrainItem, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
@@ -204,14 +205,15 @@ class Watch:
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
-                row = db.session.get_one(RegionItemRow, key)
+                row = locked_one(RegionItemRow, key)
                 row.model_problem = f"v{version} was promoted but cannot forecast here: {error}"
                 row.fetch_after = now() + TRY_AGAIN
                 if isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version:
                     row.wanted = {**row.wanted, "files": None, "anew": True}  # it may be put right in MLflow meanwhile
             return
         with writing():
-            row = db.session.get_one(RegionItemRow, key)
+            hold_pooled()
+            row = locked_one(RegionItemRow, key)
             if row.wanted_version == version:
                 take_over(row, model.card)
                 row.announced_at, row.fetch_after = now(), None
@@ -227,9 +229,9 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
 
     What is said of a version in production is shown only when that version is announced.
     """
-    rows = rows_by_key([entry.region_item.key for entry in entries])
+    rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
-        row = rows.get(entry.region_item.key) or new_row(entry.region_item)
+        row = rows[entry.region_item.key]
         row.candidate_version = entry.candidate
         row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
         if entry.rolled_back:
@@ -252,20 +254,28 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
             row.fetch_after, row.model_problem = now(), ""
         note_best(row)
         refresh_status(row)
-        _close_judged(entry)
+    _close_judged([entry for entry in entries if (decided_at := _moment(entry.decided_at)) is not None
+                   and now() - decided_at >= JOURNAL_LAG])
 
 
-def _close_judged(entry: RegistryEntry) -> None:
-    """Close what waits for a decision that the registry has and the journal lost: its writer died in between."""
-    decided_at = _moment(entry.decided_at)
-    if decided_at is None or now() - decided_at < JOURNAL_LAG:
+def _close_judged(entries: Sequence[RegistryEntry]) -> None:
+    """Close what waits for decisions that the registry has and the journal lost: its writer died in between."""
+    waiting = {entry.region_item.key: db.session.scalars(_judged_by(entry)).all() for entry in entries}
+    retrains = locked_rows(select(Retrain).where(Retrain.id.in_(
+        sorted({item.retrain_id for items in waiting.values() for item in items}))), Retrain.id)
+    if not retrains:
         return
-    for item in db.session.scalars(select(RetrainItem).where(
-            RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
-            RetrainItem.version == entry.candidate)):
-        if decided_at > datetime.fromisoformat(item.at):
-            close_item(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
-            settle(item.retrain)
+    for entry in entries:
+        decided_at = _moment(entry.decided_at)
+        for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
+            if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
+                states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
+
+
+def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
+    """What waits for the decision that the entry tells of."""
+    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
+                                     RetrainItem.version == entry.candidate)
 
 
 def take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:

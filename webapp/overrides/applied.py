@@ -7,11 +7,11 @@ from functools import cached_property
 
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.totals import Part
-from webapp.forecasts.question import MOST_REGION_ITEMS
 from webapp.overrides.overrides import apply, open_in, open_overrides, period_override
+from webapp.pages.numbers_and_dates import amount
 from webapp.region_items.rows import rows_of
 from webapp.services import services
-from webapp.serving.answer import Period, plan_of
+from webapp.serving.answer import MOST_REGION_ITEMS, Period, plan_of
 from webapp.stored_forecasts.group_answer import group_of
 from webapp.tables import Override
 
@@ -112,24 +112,24 @@ def parts_ahead(keys: Sequence[str]) -> dict[str, Part]:
     return {line.row.key: line.plan.part for line in plan.lines}
 
 
-def words_of(overrides: Sequence[Override], number: Callable[[float], str], unit: str, of_sum: bool = False) -> str:
+def override_words(overrides: Sequence[Override], of_sum: bool = False,
+                   number: Callable[[float], str] = amount) -> str:
     """Overrides of one period of a selection in words: ``10 % more``, ``120 units``, ``3 overrides``.
 
     Args:
-        number: a number as its reader writes it.
-        unit: of a value.
         of_sum: whether several region-items are selected, of which an override says nothing as a whole.
+        number: how a number is written; as the page's reader writes it unless told otherwise.
     """
     if len(overrides) > 1 or (of_sum and overrides):
         return f"{number(len(overrides))} override{'s' if len(overrides) > 1 else ''}"
-    return "".join(amount_words(one.way, one.amount, number, unit) for one in overrides)
+    return "".join(override_amount(one.way, one.amount, number) for one in overrides)
 
 
-def amount_words(way: str, amount: float, number: Callable[[float], str], unit: str) -> str:
+def override_amount(way: str, value: float, number: Callable[[float], str] = amount) -> str:
     """What an override does: ``10 % more``, ``120 units``."""
     if way == "value":
-        return f"{number(amount)} {unit}"
-    return f"{number(abs(amount))} % {'more' if amount > 0 else 'less'}"
+        return f"{number(value)} {services().dataset.unit}"
+    return f"{number(abs(value))} % {'more' if value > 0 else 'less'}"
 
 
 def _with_final(periods: Sequence[Period], parts: Mapping[str, Part], held: Mapping[str, Sequence[Override]],

@@ -14,12 +14,13 @@ from sqlalchemy import func, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.metrics import bias, wape
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp.accuracy.accuracy import sold_on
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast, past_forecasts_of
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.overrides.overrides import is_ahead, period_override
 from webapp.region_items.rows import rows_by_key
 from webapp.services import Services
+from webapp.serving.history import sold_on
 from webapp.tables import Override, RegionItemRow
 
 MOST_JUDGED = 500
@@ -156,8 +157,8 @@ def standing(made: Sequence[Override], past: PastForecast) -> Override | None:
 def _made_of(keys: Sequence[str], planner: str) -> dict[str, dict[date, list[Override]]]:
     """Key -> period that is known by now -> its overrides, removed ones too."""
     found: dict[str, dict[date, list[Override]]] = {key: {} for key in keys}
-    for start in range(0, len(keys), 500):
-        query = select(Override).where(Override.key.in_(keys[start:start + 500]), ~is_ahead())
+    for part in chunked(keys):
+        query = select(Override).where(Override.key.in_(part), ~is_ahead())
         for one in db.session.scalars(query.where(Override.made_by == planner) if planner else query):
             found[one.key].setdefault(date.fromisoformat(one.date), []).append(one)
     return found

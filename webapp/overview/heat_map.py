@@ -3,14 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Literal
 
 from sqlalchemy import ColumnElement, distinct, func, select
 
 from webapp.db.database import db
-from webapp.region_items.pages import conditions
-from webapp.region_items.query import View
+from webapp.pages.listing import place_of
+from webapp.region_items.query import View, conditions
 from webapp.tables import RegionItemRow
 
 Measure = Literal["live", "backtest"]
@@ -65,18 +64,17 @@ def heat_map(view: View, measure: Measure, across: int) -> HeatMap:
     regions = list(db.session.scalars(select(RegionItemRow.region).where(*where).group_by(RegionItemRow.region)
                                       .order_by(func.min(RegionItemRow.position))))
     all_items = db.session.scalar(select(func.count(distinct(RegionItemRow.item))).where(*where)) or 0
-    pages, pages_across = (max(1, ceil(count / size)) for count, size in
-                           ((all_items, ITEMS_AT_ONCE), (len(regions), REGIONS_AT_ONCE)))
-    page, across = min(view.page, pages), min(across, pages_across)
+    down = place_of(view.page, all_items, ITEMS_AT_ONCE)
+    right = place_of(across, len(regions), REGIONS_AT_ONCE)
     items = list(db.session.scalars(select(RegionItemRow.item).where(*where).group_by(RegionItemRow.item)
                                     .order_by(RegionItemRow.item).limit(ITEMS_AT_ONCE)
-                                    .offset((page - 1) * ITEMS_AT_ONCE)))
-    shown = regions[(across - 1) * REGIONS_AT_ONCE:across * REGIONS_AT_ONCE]
+                                    .offset(down.before)))
+    shown = regions[right.before:right.before + REGIONS_AT_ONCE]
     rows = db.session.execute(select(
         RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.live_periods,
         _skill(measure)).where(*where, RegionItemRow.region.in_(shown), RegionItemRow.item.in_(items)))
     cells = {(row[1], row[2]): Cell(row[0], row[4], row[3]) for row in rows}
-    return HeatMap(shown, items, cells, page, pages, across, pages_across, all_items, len(regions))
+    return HeatMap(shown, items, cells, down.number, down.pages, right.number, right.pages, all_items, len(regions))
 
 
 def _skill(measure: Measure) -> ColumnElement[float | None]:

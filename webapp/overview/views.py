@@ -1,53 +1,37 @@
 """The overview: what is new, and every region-item as a table, in totals and as a heat map."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
-from werkzeug.datastructures import MultiDict
 
 from webapp.access import needs
 from webapp.db.database import db
+from webapp.http.choices import one_of
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
 from webapp.overview.news import news
-from webapp.pages.page_numbers import parse_page
-from webapp.region_items.pages import Counts, counts, find_page, matching_keys
-from webapp.region_items.query import COLUMNS, FLAGS, MOST_SORTS, ORDERS, PAGE_SIZES, SINCE_DAYS, STATUSES, View
-from webapp.region_items.query import USUAL_COLUMNS as USUAL
-from webapp.region_items.rows import open_retrains, pooled_row, rows_of
+from webapp.pages.listing import parse_page
+from webapp.region_items.query import (
+    COLUMNS,
+    FLAGS,
+    MOST_SORTS,
+    ORDERS,
+    PAGE_SIZES,
+    SINCE_DAYS,
+    STATUSES,
+    Counts,
+    View,
+    counts,
+    find_page,
+    parse_view,
+)
+from webapp.region_items.rows import open_retrains, pooled_row
 from webapp.stored_forecasts.group_page import GROUP_ORDERS, KINDS, GroupView, group_page
 from webapp.tables import RegionItemRow
 
 bp = Blueprint("overview", __name__)
 
-MOST_SELECTED = 100_000
-
-
-def parse_view(fields: MultiDict[str, str]) -> View:
-    """Which region-items a URL or a form means; an error page when it names what there is not."""
-    return View(
-        search=fields.get("q", "").strip()[:200],
-        status=_one_of("status", fields.get("status", ""), ("", *STATUSES)),
-        flags=_some_of("flag", fields, FLAGS), sort=_sort(fields)[:MOST_SORTS] or ("region_item",),
-        page=parse_page(fields, "page"),
-        size=int(_one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
-        columns=_some_of("columns", fields, COLUMNS) or USUAL,
-        since_days=int(_one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])))
-
-
-def selected_keys(fields: MultiDict[str, str]) -> list[str]:
-    """The keys that a selection means: those ticked, or all that match when ``everything`` is.
-
-    An error page when a key is no region-item of the catalogue.
-    """
-    if fields.get("everything"):
-        return matching_keys(parse_view(fields))
-    keys = list(dict.fromkeys(fields.getlist("ri")))
-    if len(keys) > MOST_SELECTED:
-        abort(422, f"{len(keys):,} region-items are more than {MOST_SELECTED:,}, the most that can be asked at once.")
-    return [row.key for row in rows_of(keys)]
 
 
 @bp.get("/")
@@ -72,11 +56,9 @@ def show() -> ResponseReturnValue:
 @needs("viewer")
 def totals() -> ResponseReturnValue:
     """The sums by region, by item and of all."""
-    kind = next((kind for kind in KINDS if kind == (request.args.get("by") or "region")), None)
-    if kind is None:
-        abort(422, f"Totals by {request.args['by'][:40]!r} are not made; there are those by {' and by '.join(KINDS)}.")
+    kind = one_of("by", request.args.get("by", "") or "region", KINDS)
     sort = request.args.get("sort", "") or "name"
-    _one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
+    one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
     view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, parse_page(request.args, "page"))
     page = group_page(view)
     plain = View()
@@ -121,25 +103,6 @@ def _newest_period() -> str | None:
     return db.session.scalar(select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue))
 
 
-def _one_of(what: str, value: str, allowed: Iterable[str]) -> str:
-    names = list(allowed)
-    if value not in names:
-        abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, names))}.")
-    return value
-
-
-def _some_of(what: str, fields: MultiDict[str, str], allowed: Iterable[str]) -> tuple[str, ...]:
-    """Names given one by one or with commas between, each once."""
-    return tuple(dict.fromkeys(_one_of(what, name, allowed) for name in _listed(what, fields)))
-
-
-def _sort(fields: MultiDict[str, str]) -> tuple[str, ...]:
-    """The columns to sort by, each once."""
-    found: dict[str, str] = {}
-    for name in _listed("sort", fields):
-        found.setdefault(_one_of("sort", name.removeprefix("-"), ORDERS), name)
-    return tuple(found.values())
-
-
-def _listed(what: str, fields: MultiDict[str, str]) -> list[str]:
-    return [name for name in ",".join(fields.getlist(what)).split(",") if name]
+def add_to(app: Flask) -> None:
+    """Serve the pages of the overview."""
+    app.register_blueprint(bp)

@@ -22,6 +22,8 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from werkzeug.datastructures import MultiDict
 
+from webapp.http.choices import one_of
+
 Format = Literal["csv", "xlsx"]
 Cell = str | int | float | date | datetime | None
 """Moments carry their time zone and are written in UTC. None and NaN are left empty."""
@@ -49,9 +51,7 @@ class Sheet:
 def asked_format(fields: MultiDict[str, str]) -> Format | None:
     """The file format that a URL asks for with ``format``; None when a page is meant. An error page for any other."""
     asked = fields.get("format", "")
-    if asked and asked not in FORMATS:
-        abort(422, f"format {asked[:40]!r} is not known here; allowed are {', '.join(FORMATS)}.")
-    return next((form for form in FORMATS if form == asked), None)
+    return one_of("format", asked, FORMATS) if asked else None
 
 
 def file_of(form: Format, name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:

@@ -10,12 +10,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
 from webapp.db.database import db
-from webapp.pages.page_numbers import parse_page
+from webapp.http.choices import one_of
 from webapp.tables import RegionItemRow
 
 Query = Select[*tuple[Any, ...]]
 """Of any columns."""
 SIZES = (25, 50, 100, 250)
+LARGEST_PAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ def parse_view(kind: Kind, fields: MultiDict[str, str]) -> View:
         ("size", size, [str(each) for each in SIZES]),
         *((name, value, ("", *kind.filters[name])) for name, value in filters.items())]
     for what, value, allowed in known:
-        if value not in allowed:
-            abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
+        one_of(what, value, allowed)
     return View(kind, fields.get("q", "").strip()[:200], filters, sort, direction == "desc", parse_page(fields),
                 int(size))
 
@@ -111,7 +111,37 @@ def find_page(query: Query, view: View) -> Page:
         query: of all that matches, in order. Each row is the entity when it selects one, else all its columns.
     """
     count = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    pages = max(1, -(-count // view.size))
-    number = min(view.page, pages)
-    found = db.session.execute(query.limit(view.size).offset((number - 1) * view.size)).all()
-    return Page([row[0] if len(row) == 1 else row for row in found], count, view.at_page(number), pages)
+    place = place_of(view.page, count, view.size)
+    found = db.session.execute(query.limit(view.size).offset(place.before)).all()
+    return Page([row[0] if len(row) == 1 else row for row in found], count, view.at_page(place.number), place.pages)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page stands in its list."""
+
+    number: int
+    pages: int
+    """Of the whole list; 1 when nothing is in it."""
+    before: int
+    """Rows on the pages before it."""
+
+
+def place_of(number: int, matching: int, size: int) -> Place:
+    """The place of that page, or of the last one when there are fewer.
+
+    Args:
+        matching: rows in the whole list.
+        size: rows on a page.
+    """
+    pages = max(1, -(-matching // size))
+    number = min(number, pages)
+    return Place(number, pages, (number - 1) * size)
+
+
+def parse_page(fields: MultiDict[str, str], name: str = "page") -> int:
+    """The page's number; an error page when it is none."""
+    page = fields.get(name, "") or "1"
+    if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
+        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
+    return int(page)

@@ -1,120 +1,131 @@
-"""How the reader writes numbers and dates, by the browser's Accept-Language. Words stay English, downloads the same."""
+"""Values as the pages show them: quantities, shares, dates, moments, durations, as the reader writes them."""
 
-import re
-from copy import copy
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from functools import lru_cache
-from typing import Literal
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from math import isfinite
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import NumberPattern
-from flask import has_request_context, request
+from flask import Flask
+from markupsafe import Markup
 
-ENGLISH = Locale("en")
-NO_BREAK = "\u00a0"
+from demand_assets.forecasting.contract.periods import in_words
+from webapp.pages import reader_locale
+from webapp.pages.reader_locale import clock, number
+from webapp.services import services
 
-
-def reader_locale() -> Locale:
-    """The reader's first language that is known; English where none is, and outside a request."""
-    if has_request_context():
-        for tag, quality in request.accept_languages:
-            if quality > 0 and (found := _known(tag)):
-                return found
-    return ENGLISH
+NOTHING = "–"
 
 
-def reader_tag() -> str:
-    """The reader's locale as browsers name it, as in ``de-CH``: scripts format by the same."""
-    return str(reader_locale()).replace("_", "-")
+def units(value: float | None, decimals: int | None = None) -> str:
+    """A quantity; unless told otherwise with one decimal below 100 where it has one, whole from there on."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    if decimals is None:
+        decimals = 0 if abs(value) >= 99.95 or round(value, 1).is_integer() else 1
+    return number(value, decimals)
 
 
-def number(value: float, decimals: int = 0) -> str:
-    """A finite number with so many decimals, grouped as the reader groups."""
-    locale = reader_locale()
-    signs = _signs(locale)
-    if signs is None:
-        return _by_pattern(value, locale, decimals)
-    return f"{Decimal(str(value)):,.{decimals}f}".translate(signs)
+def signed(value: float | None, decimals: int | None = None) -> str:
+    """A difference, with its sign."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    text = units(abs(value), decimals)
+    return f"{'+' if value > 0 else '−'}{text}" if any(digit in text for digit in "123456789") else text
 
 
-def percent(value: float, decimals: int = 0) -> str:
-    """A finite share as percent, the sign where the reader puts it; one that follows the number stands off it."""
-    locale = reader_locale()
-    text: str = _pattern(locale, decimals, "percent").apply(value, locale)
-    return re.sub(r"(?<=\d)(?=[%٪])", NO_BREAK, text)
+def decimals_for(values: Sequence[float]) -> int:
+    """Decimals that suit a column of quantities."""
+    return 0 if max(values, default=0.0) >= 100 else 1
 
 
-def day(value: date) -> str:
-    """A date, as in ``Jun 30, 2026`` or ``30.06.2026``."""
-    return _day(value.date() if isinstance(value, datetime) else value, reader_locale())
+def share(value: float | None, decimals: int = 1) -> str:
+    """A share as percent."""
+    return NOTHING if value is None or not isfinite(value) else reader_locale.percent(value, decimals)
 
 
-def weekday(value: date) -> str:
-    """A date with its day of the week, as in ``Tue, Jun 30, 2026``."""
-    return f"{_formatted(value, 'EEE', reader_locale())}, {day(value)}"
+def signed_share(value: float | None) -> str:
+    """A relative difference as percent, with its sign."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{reader_locale.percent(abs(value), 1)}"
 
 
-def month(value: date) -> str:
-    """The month of a date, as in ``June 2026``."""
-    return _month(value.replace(day=1), reader_locale())
+def percent(value: float | None) -> str:
+    """A share in whole percent, without the sign of percent: for a narrow cell that says elsewhere what it is."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    whole = round(100 * value)
+    return f"{'−' if whole < 0 else ''}{abs(whole)}"
 
 
-def clock(at: datetime) -> str:
-    """The time of a moment in UTC, to the minute."""
-    return f"{_time(at.astimezone(UTC).time().replace(second=0, microsecond=0), reader_locale())} UTC"
+def moment(value: datetime | str | None, form: str = "short") -> Markup | str:
+    """A moment, or one as ISO 8601 text; the browser shows it in its own time zone (``short``: the date is left out
+    today)."""
+    if not value:
+        return NOTHING
+    value = datetime.fromisoformat(value) if isinstance(value, str) else value
+    at = value.astimezone(UTC)
+    same_day = form == "short" and at.date() == datetime.now(UTC).date()
+    text = clock(at) if same_day else f"{reader_locale.day(at)}, {clock(at)}"
+    return Markup('<time datetime="{}" data-local="{}">{}</time>').format(at.isoformat(timespec="seconds"), form, text)
 
 
-@lru_cache(maxsize=1000)
-def _known(tag: str) -> Locale | None:
-    """The locale of a language tag, or of its beginning: of ``de-XY`` that is German."""
-    while tag:
-        try:
-            return Locale.parse(tag, sep="-")
-        except (ValueError, UnknownLocaleError):
-            tag = tag.rpartition("-")[0]
-    return None
+def day(value: date | str | None) -> str:
+    """A date, or one as ISO 8601 text, as the reader writes it."""
+    if not value:
+        return NOTHING
+    return reader_locale.day(date.fromisoformat(value[:10]) if isinstance(value, str) else value)
 
 
-@lru_cache(maxsize=10_000)
-def _day(value: date, locale: Locale) -> str:
-    return format_date(value, "medium", locale=locale)
+def period(value: date | str | None) -> str:
+    """The date of one of the dataset's periods: a day with its day of the week, a week by its date, a month."""
+    if not value:
+        return NOTHING
+    at = date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    written = {"D": reader_locale.weekday, "M": reader_locale.month}.get(services().dataset.frequency,
+                                                                           reader_locale.day)
+    return written(at)
 
 
-@lru_cache(maxsize=10_000)
-def _formatted(value: date, form: str, locale: Locale) -> str:
-    return format_date(value, form, locale=locale)
+def duration(seconds: float | None) -> str:
+    """A duration in words."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-@lru_cache(maxsize=1000)
-def _month(value: date, locale: Locale) -> str:
-    return format_skeleton("yMMMM", value, locale=locale)
+def age(value: datetime | None) -> str:
+    """How long ago a moment was, in its largest unit."""
+    if value is None:
+        return NOTHING
+    seconds = max((datetime.now(UTC) - value).total_seconds(), 0)
+    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{plural(int(seconds // size), word)} ago"
+    return "just now"
 
 
-@lru_cache(maxsize=10_000)
-def _time(at: time, locale: Locale) -> str:
-    return format_time(at, "short", locale=locale)
+def plural(count: int, word: str) -> str:
+    """A count with its word: ``1 region-item``, ``2 region-items``."""
+    return f"{number(count)} {word}{'' if count == 1 else 's'}"
 
 
-@lru_cache(maxsize=1000)
-def _signs(locale: Locale) -> dict[int, str] | None:
-    """What stands in the locale for the signs of a number as Python writes it, which takes a tenth of a pattern's time;
-    None where digits are not grouped by threes.
-
-    They are read off one number that is written by the pattern.
-    """
-    found = re.fullmatch(r"(\D+)1(\D+)234(?:\2)567(\D+)5", _by_pattern(-1234567.5, locale, 1))
-    return str.maketrans(dict(zip("-,.", found.groups(), strict=True))) if found else None
+def period_words(count: int) -> str:
+    """So many of the dataset's periods in words: ``7 days``."""
+    return in_words(count, services().dataset.frequency)
 
 
-def _by_pattern(value: float, locale: Locale, decimals: int) -> str:
-    text: str = _pattern(locale, decimals).apply(value, locale)
-    return text
+def amount(value: float) -> str:
+    """A number with as many decimals as it has, at most two."""
+    plain = f"{value:.2f}".rstrip("0").rstrip(".")
+    return number(float(plain), len(plain.partition(".")[2]))
 
 
-@lru_cache(maxsize=1000)
-def _pattern(locale: Locale, decimals: int, kind: Literal["decimal", "percent"] = "decimal") -> NumberPattern:
-    pattern: NumberPattern = copy((locale.decimal_formats if kind == "decimal" else locale.percent_formats)[None])
-    pattern.frac_prec = (decimals, decimals)
-    return pattern
+def add_to(app: Flask) -> None:
+    """Let templates write values so."""
+    app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
+                                 age=age, percent=percent, day=day, period=period, duration=duration, whole=number)
+    app.jinja_env.globals.update(plural=plural, decimals_for=decimals_for, period_words=period_words,
+                                 today=date.today, reader_tag=reader_locale.reader_tag)

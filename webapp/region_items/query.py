@@ -1,14 +1,19 @@
-"""Which region-items are shown, in which order and with which columns: the URL says it all."""
+"""Region-items as a table: which are shown, in which order, with which columns; found and counted by the database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
+from werkzeug.datastructures import MultiDict
 
-from webapp.db.database import now
+from webapp.db.database import db, now
+from webapp.http.choices import one_of
+from webapp.pages.listing import parse_page, place_of
+from webapp.region_items.best_model import CONTESTANTS
+from webapp.region_items.rows import rows_by_key
 from webapp.tables import DRIFT_TOLD, OPEN_STATES, RegionItemRow, RetrainItem
 
 PAGE_SIZES = (25, 50, 100, 250)
@@ -96,6 +101,14 @@ def _is_retrained() -> ColumnElement[bool]:
     return (RegionItemRow.activity != "") | RegionItemRow.key.in_(waiting)
 
 
+def _failed(since: datetime) -> ColumnElement[bool]:
+    """Whether a retrain of it failed, also one whose run never came to say so, or its new demand could not be read."""
+    failed = select(RetrainItem.key).where(RetrainItem.state == "failed", RetrainItem.finished_at >= since)
+    told = (RegionItemRow.step == "failed") & (
+        RegionItemRow.step_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"))
+    return told | RegionItemRow.key.in_(failed)
+
+
 FLAGS: dict[str, Flag] = {
     "drifting": Flag("demand or a driver drifts", lambda _: RegionItemRow.drift > DRIFT_TOLD),
     "refused_rows": Flag("rows quarantined", lambda _: RegionItemRow.quarantined_rows > 0),
@@ -108,8 +121,7 @@ FLAGS: dict[str, Flag] = {
     "promoted": Flag("promoted", lambda since: RegionItemRow.promoted_at >= since, True),
     "kept": Flag("candidate refused", lambda since: (RegionItemRow.decision == "keep")
                  & (RegionItemRow.decided_at >= since), True),
-    "failed": Flag("training failed", lambda since: (RegionItemRow.step == "failed")
-                   & (RegionItemRow.step_at >= since.astimezone(UTC).isoformat(timespec="milliseconds")), True),
+    "failed": Flag("training failed", _failed, True),
     "moved": Flag("forecast moved", lambda since: (RegionItemRow.moved_at >= since)
                   & (func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.outlook_total), True),
 }
@@ -172,3 +184,129 @@ def _text(value: object) -> str:
 
 
 _PLAIN: Mapping[str, str] = View().fields()
+
+
+def parse_view(fields: MultiDict[str, str]) -> View:
+    """The view that a URL or a form means; an error page when it names what there is not."""
+    return View(
+        search=fields.get("q", "").strip()[:200],
+        status=one_of("status", fields.get("status", ""), ("", *STATUSES)),
+        flags=_some_of("flag", fields, FLAGS), sort=_sort(fields)[:MOST_SORTS] or ("region_item",),
+        page=parse_page(fields),
+        size=int(one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
+        columns=_some_of("columns", fields, COLUMNS) or USUAL_COLUMNS,
+        since_days=int(one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the region-items that match."""
+
+    rows: Sequence[RegionItemRow]
+    matching: int
+    number: int
+    pages: int
+
+
+def conditions(view: View) -> list[ColumnElement[bool]]:
+    """What a region-item must be for a view to show it."""
+    found: list[ColumnElement[bool]] = [RegionItemRow.in_catalogue.expression]
+    found += [RegionItemRow.search.contains(word, autoescape=True) for word in view.search.lower().split()]
+    if view.status == "retraining":
+        found.append(RegionItemRow.activity != "")
+    elif view.status:
+        found.append(RegionItemRow.status == view.status)
+    return found + [FLAGS[name].which(view.since) for name in view.flags]
+
+
+def matching(view: View) -> Select[str]:
+    """The keys of the region-items that a view shows, in its order; what is unknown comes last."""
+    query = select(RegionItemRow.key).where(*conditions(view))
+    for name in view.sort:
+        column = ORDERS[name.removeprefix("-")]
+        query = query.order_by(case((column.is_(None), 1), else_=0),
+                               column.desc() if name.startswith("-") else column.asc())
+    return query.order_by(RegionItemRow.position)
+
+
+def find_page(view: View, total: int | None = None) -> Page:
+    """The page that a view asks for, or the last one when it asks for more than there are.
+
+    Args:
+        total: how many region-items there are, where that is known: they are not counted again.
+    """
+    count = total if total is not None and not view.is_narrowed else db.session.scalar(
+        select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0
+    place = place_of(view.page, count, view.size)
+    keys = list(db.session.scalars(matching(view).limit(view.size).offset(place.before)))
+    rows = rows_by_key(keys)
+    return Page([rows[key] for key in keys if key in rows], count, place.number, place.pages)
+
+
+def matching_keys(view: View) -> list[str]:
+    """The keys of all region-items that a view shows, region-major."""
+    return list(db.session.scalars(matching(view).order_by(None).order_by(RegionItemRow.position)))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many region-items of the catalogue there are, by what is known of them."""
+
+    total: int
+    judged: int
+    """Those of which a model was trained, promoted or not."""
+    retraining: int
+    arriving: int
+    """Those whose promoted version is on its way from the registry, or was not seen there yet."""
+    statuses: dict[str, int]
+    flags: dict[str, int]
+    best: dict[str, int]
+    """Contestant of the backtest -> how many it is best for."""
+    with_live_skill: int
+
+    @property
+    def first_training(self) -> bool:
+        """Whether models are being trained for the first time."""
+        return self.total == 0 or (self.statuses["untrained"] > 0 and self.judged < self.total)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether they are about to change."""
+        return self.first_training or bool(self.retraining or self.arriving)
+
+
+def counts(view: View) -> Counts:
+    """All counts, in one pass over the rows."""
+    statuses = [name for name in STATUSES if name != "retraining"]
+    asked: list[ColumnElement[bool]] = [
+        *(RegionItemRow.status == name for name in statuses), *(flag.which(view.since) for flag in FLAGS.values()),
+        *(RegionItemRow.best == name for name in CONTESTANTS), RegionItemRow.activity != "",
+        (RegionItemRow.model_problem == "") & (RegionItemRow.fetch_after.is_not(None) | (
+            (RegionItemRow.step == "promoted") & RegionItemRow.production_version.is_(None))),
+        RegionItemRow.live_skill.is_not(None)]
+    found = iter(db.session.execute(select(*(func.count().filter(each) for each in asked)).where(
+        RegionItemRow.in_catalogue)).one())
+    by_status = {name: next(found) for name in statuses}
+    flags = {name: next(found) for name in FLAGS}
+    best = {name: next(found) for name in CONTESTANTS}
+    retraining, arriving, with_live_skill = found
+    total = sum(by_status.values())
+    return Counts(total, total - by_status["untrained"], retraining, arriving,
+                  {**by_status, "retraining": retraining}, flags, best, with_live_skill)
+
+
+def _some_of(what: str, fields: MultiDict[str, str], allowed: Iterable[str]) -> tuple[str, ...]:
+    """Names given one by one or with commas between, each once."""
+    return tuple(dict.fromkeys(one_of(what, name, allowed) for name in _listed(what, fields)))
+
+
+def _sort(fields: MultiDict[str, str]) -> tuple[str, ...]:
+    """The columns to sort by, each once."""
+    found: dict[str, str] = {}
+    for name in _listed("sort", fields):
+        found.setdefault(one_of("sort", name.removeprefix("-"), ORDERS), name)
+    return tuple(found.values())
+
+
+def _listed(what: str, fields: MultiDict[str, str]) -> list[str]:
+    return [name for name in ",".join(fields.getlist(what)).split(",") if name]

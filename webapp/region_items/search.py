@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -51,12 +51,12 @@ def show() -> ResponseReturnValue:
     """What matches, as suggestions while typing; the forecast itself when nothing else matches."""
     words = request.args.get("q", "").strip()[:200]
     if request.headers.get("HX-Target") == "suggestions":
-        return render_template("search/_suggestions.html", words=words, found=find(words, SUGGESTED))
+        return render_template("region_items/_suggestions.html", words=words, found=find(words, SUGGESTED))
     found = find(words, SHOWN)
     if found.count == 1:
         [(_, [(_, forecast)])] = found.groups
         return redirect(forecast, 303)
-    return render_template("search/show.html", words=words, found=found)
+    return render_template("region_items/search.html", words=words, found=found)
 
 
 def find(words: str, most: int) -> Found:
@@ -74,3 +74,8 @@ def _names(column: InstrumentedAttribute[str], words: str, most: int) -> list[st
     matching = containing(select(RegionItemRow).where(RegionItemRow.in_catalogue), words)
     names = db.session.scalars(matching.with_only_columns(column).distinct().order_by(column))
     return [name for name in names if all(word in name.lower() for word in words.lower().split())][:most]
+
+
+def add_to(app: Flask) -> None:
+    """Serve the search."""
+    app.register_blueprint(bp)

@@ -1,17 +1,27 @@
 """Retrains: asked for, followed region-item by region-item, cancelled, asked for again where they failed."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.access import actor, needs
 from webapp.db.database import db
-from webapp.overview.views import selected_keys
-from webapp.page_words import plural
-from webapp.pages.page_numbers import parse_page
+from webapp.http.choices import one_of
+from webapp.pages.listing import parse_page
+from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.rows import rows_by_key
-from webapp.retrains.progress import SHOWN, SOURCES, STATES, Progress, find_items, find_retrains, progress_of
-from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, store
+from webapp.region_items.selection import ticked_keys
+from webapp.retrains.progress import (
+    SHOWN,
+    SOURCES,
+    STATES,
+    Progress,
+    failure_reasons,
+    find_items,
+    find_retrains,
+    progress_of,
+)
+from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store
 from webapp.services import services
 from webapp.serving.by_version import before_after
 from webapp.systems.state import is_up
@@ -26,10 +36,8 @@ LONGEST_REASON = 300
 @needs("viewer")
 def show() -> ResponseReturnValue:
     """Retrains, newest first; a page that knows its newest state asks for changes only."""
-    shown, source = request.args.get("show", ""), request.args.get("by", "")
-    for what, value, allowed in (("show", shown, SHOWN), ("by", source, SOURCES)):
-        if value not in allowed:
-            abort(422, f"{what} {value[:40]!r} is not known here; allowed are {', '.join(filter(None, allowed))}.")
+    shown = one_of("show", request.args.get("show", ""), SHOWN)
+    source = one_of("by", request.args.get("by", ""), SOURCES)
     page = find_retrains(shown, source, actor().email, parse_page(request.args))
     if request.args.get("seen") == page.version:
         return "", 204
@@ -41,13 +49,12 @@ def show() -> ResponseReturnValue:
 @needs("planner")
 def ask() -> ResponseReturnValue:
     """Store a request; the background process sends it. What a pin means for it is said first."""
-    keys = selected_keys(request.form)
+    keys = ticked_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
-    token, choice = _token(), request.form.get("pinned", "")
+    token = _token()
+    choice = one_of("pinned", request.form.get("pinned", ""), ("", "include", "leave"))
     pinned = [row for row in rows_by_key(keys).values() if row.pinned_by]
-    if choice not in ("", "include", "leave"):
-        abort(422, f"pinned {choice[:40]!r} is not known here; allowed are include, leave.")
     if pinned and not choice:
         return render_template("retrains/pinned.html", pinned=pinned, size=len(keys), reason=_reason(),
                                fields=[(name, value) for name, value in request.form.items(multi=True)
@@ -94,10 +101,8 @@ def forecast(retrain_id: int) -> str:
 def cancel(retrain_id: int) -> ResponseReturnValue:
     """Stop what is not decided yet."""
     retrain = _retrain(retrain_id)
-    if not progress_of(retrain).can_be_cancelled:
+    if not progress_of(retrain).can_be_cancelled or not ask_to_cancel(retrain):
         flash("There was nothing left to cancel.", "info")
-    else:
-        ask_to_cancel(retrain)
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
@@ -133,11 +138,10 @@ def _stored(stored: Stored) -> ResponseReturnValue:
 
 def _shown(progress: Progress) -> dict[str, object]:
     """What the page of a retrain needs, as its URL asks."""
-    state = request.args.get("state", "")
-    if state not in ("", *STATES):
-        abort(422, f"state {state[:40]!r} is not known here; allowed are {', '.join(STATES)}.")
+    state = one_of("state", request.args.get("state", ""), ("", *STATES))
     page = find_items(progress.retrain, state, parse_page(request.args))
-    return {"progress": progress, "page": page, "version": progress.version + page.version}
+    reasons = failure_reasons(progress.retrain) if progress.counts.get("failed") else []
+    return {"progress": progress, "page": page, "reasons": reasons, "version": progress.version + page.version}
 
 
 def _token() -> str:
@@ -159,3 +163,9 @@ def _retrain(retrain_id: int) -> Retrain:
     if retrain is None:
         abort(404, f"There is no retrain {retrain_id}. The list shows all there are.")
     return retrain
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of retrains; templates may say how long a training took."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(seconds_of=seconds_of)

@@ -8,7 +8,8 @@ from typing import Any
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp.scenarios.request import Asked, selection_words
+from webapp.region_items.labels import selection_words
+from webapp.scenarios.request import Asked
 from webapp.scenarios.result import Compared, LineResult, Result
 from webapp.scenarios.staleness import State, states_of
 from webapp.services import Services

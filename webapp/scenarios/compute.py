@@ -13,6 +13,7 @@ from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, ove
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.whatif.explanation import USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN, ScenarioError
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.request import Asked, asked_words
@@ -81,8 +82,7 @@ def compute(services: Services, asked: Asked, report: Callable[[int], None] = la
                             f"{last}.")
     exact = sum(scenario != PLAN for scenario in scenarios.values()) <= MOST_EXACT
     computed: list[_Computed] = []
-    for start in range(0, len(lines), AT_ONCE):
-        part = lines[start:start + AT_ONCE]
+    for part in chunked(lines, AT_ONCE):
         part = scenario_lines(services, part, [scenarios[line.row.key] for line in part])
         with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
             computed += pool.map(lambda line: _one(services, line, exact), part)
@@ -117,7 +117,7 @@ def _planned(services: Services, asked: Asked,
 def _one(services: Services, line: Line, exact: bool) -> _Computed:
     """One region-item with what explains its difference, and its prices."""
     is_changed = line.asked != PLAN
-    why = contributions_of(services, line, exact)[1] if is_changed and line.model is not None else None
+    why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
     name = services.dataset.price_driver
     prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
               for table in (line.plan.table, (line.scenario or line.plan).table)]

@@ -11,9 +11,9 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from webapp.page_words import version_words
 from webapp.pages.files import excel_cell, is_formula
-from webapp.scenarios.request import Asked, asked_words, selection_words
+from webapp.region_items.labels import selection_words, version_words
+from webapp.scenarios.request import Asked, asked_words
 from webapp.scenarios.result import Compared, Result
 from webapp.tables import SavedScenario
 

@@ -11,11 +11,12 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.db.database import db
+from webapp.region_items.labels import selection_words
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.plan import DriverPlan, plan_text, read_plan
 from webapp.scenarios.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME
-from webapp.scenarios.request import Asked, AskedChange, action_words, dates_ahead, selection_words
+from webapp.scenarios.request import Asked, AskedChange, action_words, dates_ahead
 from webapp.scenarios.selection import selected, ticks_of
 from webapp.services import Services
 from webapp.tables import Outlook

@@ -12,15 +12,16 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
 from demand_assets.forecasting.whatif.scenario import Action, Change, Planned, Scenario
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
+from webapp.region_items.labels import names_or_count
 from webapp.scenarios.plan import PlanRow
 from webapp.services import Services
 from webapp.tables import Outlook
 
 MOST_REGION_ITEMS = 500
 """In one scenario."""
-NAMES_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ class Asked(StoredJson):
 def dates_ahead(services: Services, keys: Sequence[str], horizon: int) -> dict[str, list[date]]:
     """Key -> the periods of its forecast; region-items without demand are left out."""
     origins: dict[str, pd.Timestamp] = {}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         origins |= {key: pd.Timestamp(origin) for key, origin in db.session.execute(
-            select(Outlook.key, Outlook.origin).where(Outlook.key.in_(keys[start:start + 500])))}
+            select(Outlook.key, Outlook.origin).where(Outlook.key.in_(part)))}
     found: dict[str, list[date]] = {}
     known: dict[pd.Timestamp, list[date]] = {}
     for key in keys:
@@ -108,17 +109,6 @@ def dates_ahead(services: Services, keys: Sequence[str], horizon: int) -> dict[s
             known[origin] = [at.date() for at in ahead]
         found[key] = known[origin]
     return found
-
-
-def selection_words(keys: Sequence[str]) -> str:
-    """A selection in words: ``north · kettle``, ``kettle, mixer in north``, ``20 items in 2 regions``."""
-    region_items = [RegionItem.from_key(key) for key in keys]
-    regions, items = (list(dict.fromkeys(names)) for names in zip(
-        *((one.region, one.item) for one in region_items), strict=True)) if region_items else ([], [])
-    if len(region_items) == 1:
-        return str(region_items[0])
-    told = f"{_some(items, 'item')} in {_some(regions, 'region')}"
-    return told if len(region_items) == len(regions) * len(items) else f"{len(region_items)} region-items of {told}"
 
 
 def action_words(change: AskedChange, dataset: Dataset) -> str:
@@ -139,11 +129,7 @@ def asked_words(change: AskedChange, dataset: Dataset, written: Callable[[date],
     first, last = written(change.first), written(change.last)
     days = f"on {first}" if change.first == change.last else f"from {first} to {last}"
     only = " ".join(filter(None, (
-        f"of {_some(change.items, 'item')}" if change.items else "",
-        f"in {_some(change.regions, 'region')}" if change.regions else "")))
+        f"of {names_or_count(change.items, 'item')}" if change.items else "",
+        f"in {names_or_count(change.regions, 'region')}" if change.regions else "")))
     told = f"{action_words(change, dataset)} {days}"
     return f"{told}, only {only}" if only else told
-
-
-def _some(names: Sequence[str], word: str) -> str:
-    return ", ".join(names) if len(names) <= NAMES_TOLD else f"{len(names)} {word}s"

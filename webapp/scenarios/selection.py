@@ -8,9 +8,10 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db
-from webapp.forecasts.question import kept_selection
-from webapp.page_words import plural
-from webapp.scenarios.request import MOST_REGION_ITEMS, NAMES_TOLD
+from webapp.pages.numbers_and_dates import plural
+from webapp.region_items.labels import NAMES_TOLD
+from webapp.region_items.selection import stored_keys
+from webapp.scenarios.request import MOST_REGION_ITEMS
 from webapp.tables import RegionItemRow
 
 MOST_LISTED = 2000
@@ -46,7 +47,7 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
     """
     token = fields.get("selection", "")
     regions, items, everything = fields.getlist("region"), fields.getlist("item"), bool(fields.get("everything"))
-    asked = list(dict.fromkeys([*filter(None, fields.getlist("ri")), *(kept_selection(token) if token else [])]))
+    asked = list(dict.fromkeys([*filter(None, fields.getlist("ri")), *(stored_keys(token) if token else [])]))
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
     wanted, count = query, len(asked)
     picked: list[str] = []

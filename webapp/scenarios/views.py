@@ -1,13 +1,16 @@
 """Scenarios: changed drivers of many region-items, saved, computed beside the plan, compared, shared by their link."""
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from functools import partial
+
+from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor, needs
-from webapp.overview.views import selected_keys
-from webapp.page_words import plural
-from webapp.pages.page_numbers import parse_page
+from webapp.http.choices import one_of
+from webapp.pages.listing import parse_page
+from webapp.pages.numbers_and_dates import day, plural
+from webapp.region_items.selection import ticked_keys
 from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
 from webapp.scenarios.editor import Editor, check_complete, fields_of, parse_editor
@@ -27,12 +30,12 @@ from webapp.scenarios.repository import (
     create,
     duplicate,
     find_page,
-    stamp,
 )
-from webapp.scenarios.request import MOST_REGION_ITEMS, Asked
+from webapp.scenarios.request import MOST_REGION_ITEMS, Asked, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.scenarios.selection import offered
 from webapp.scenarios.staleness import states_of
+from webapp.scenarios.states import is_waiting, stamp
 from webapp.services import services
 from webapp.tables import SavedScenario
 
@@ -47,9 +50,7 @@ MOST_ERRORS = 200
 @needs("viewer")
 def show() -> str:
     """The saved scenarios, those changed last first."""
-    shown = request.args.get("show", "") or "all"
-    if shown not in SHOWN:
-        abort(422, f"show {shown[:40]!r} is not known here; allowed are {', '.join(SHOWN)}.")
+    shown = one_of("show", request.args.get("show", "") or "all", SHOWN)
     view = View(request.args.get("q", "").strip()[:200], shown, parse_page(request.args))
     found = find_page(view, actor().email)
     return render_template(
@@ -74,7 +75,7 @@ def new() -> ResponseReturnValue:
 @needs("planner")
 def select() -> ResponseReturnValue:
     """From a selection in the overview to the editor."""
-    keys = selected_keys(request.form)
+    keys = ticked_keys(request.form)
     if len(keys) > MOST_REGION_ITEMS:
         abort(422, f"These are {len(keys):,} region-items; a scenario holds at most {MOST_REGION_ITEMS}.")
     return _editor(parse_editor(services(), MultiDict([("ri", key) for key in keys])))
@@ -138,7 +139,7 @@ def detail(token: str) -> str:
 def progress(token: str) -> ResponseReturnValue:
     """How far it is; the whole page when it is done."""
     scenario = _scenario(token)
-    if scenario.wanted_at is None:
+    if not is_waiting(scenario):
         return Response(headers={"HX-Redirect": url_for("scenarios.detail", token=token)})
     return render_template("scenarios/_progress.html", scenario=scenario, size=scenario.size)
 
@@ -237,3 +238,9 @@ def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int =
         "scenarios/edit.html", editor=editor, scenario=scenario, seen=seen, offered=offered(), conflict=conflict,
         known_values=known_categories(services(), editor.keys), most_errors=MOST_ERRORS, most_rows=MOST_ROWS,
         most_megabytes=MOST_BYTES // 1_000_000, size_words=plural(len(editor.keys), "region-item")), status
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of scenarios; templates may say what a change does."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(asked_words=partial(asked_words, written=day))

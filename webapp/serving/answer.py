@@ -18,6 +18,9 @@ from webapp.serving.history import Past, past_of
 from webapp.serving.line import Line, fetch_again, lines_of, scenario_lines, why_missing
 from webapp.tables import Override, RegionItemRow
 
+MOST_REGION_ITEMS = 500
+"""Forecast as a page asks; the sums of more are read from the stored forecasts."""
+
 
 @dataclass(frozen=True)
 class Period:

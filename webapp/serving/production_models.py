@@ -7,9 +7,10 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.forecast.forecaster import Model
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.files import VersionFiles, check, damage_is_told
 from webapp.region_items.rows import stand_in
 from webapp.tables import PooledRow, RegionItemRow
@@ -19,15 +20,14 @@ Stamp = tuple[int, int] | None
 HELD_IN_MEMORY = 2000
 POOLED_HELD = 2
 """Versions of the pooled model that stay in memory even while no model held stands on them."""
-BASELINE = "the seasonal-naive baseline"
+BASELINE_WORDS = "the seasonal-naive baseline"
 
 
 @dataclass(frozen=True)
 class Serving:
     """The model that answers for a region-item now."""
 
-    model: Model
-    """None: the baseline answers."""
+    model: ServingModel
     notice: str = ""
     """Why it is not the version that was announced; empty when it is."""
     damaged: bool = False
@@ -98,7 +98,7 @@ class ProductionModels:
         """The announced version; when its files are damaged, the one before; else what serves without one."""
         version = row.production_version
         if version is None:
-            return self.without_own(pooled) if stand_in(row, pooled) == "pooled" else Serving(None)
+            return self.without_own(pooled) if stand_in(row, pooled) == "pooled" else Serving(BASELINE)
         try:
             return Serving(self.load(row.region_item, version))
         except ModelFilesError:
@@ -115,7 +115,7 @@ class ProductionModels:
     def without_own(self, pooled: PooledRow | None) -> Serving:
         """The announced pooled model; when its files are damaged, the one before; when those are too, the baseline."""
         if pooled is None or pooled.production_version is None:
-            return Serving(None)
+            return Serving(BASELINE)
         version = pooled.production_version
         try:
             return Serving(self.load_pooled(version))
@@ -128,7 +128,7 @@ class ProductionModels:
                 return Serving(previous, f"{sorry}; {model_words(previous)} forecasts until then.", pooled_damaged=True)
             except ModelFilesError:
                 pass
-        return Serving(None, f"{sorry}; {BASELINE} forecasts until then.", pooled_damaged=True)
+        return Serving(BASELINE, f"{sorry}; {BASELINE_WORDS} forecasts until then.", pooled_damaged=True)
 
 
 def _stamp(folder: Path) -> Stamp:
@@ -161,8 +161,7 @@ def read_pooled(folder: Path) -> PooledModel:
         return PooledModel.load(folder, version, latest_only=True)
 
 
-def model_words(model: Model) -> str:
+def model_words(model: ServingModel) -> str:
     """What forecasts, in words."""
-    if model is None:
-        return BASELINE
-    return f"v{model.version} of the pooled model" if isinstance(model, PooledModel) else f"v{model.version}"
+    return {"production": f"v{model.version}", "pooled": f"v{model.version} of the pooled model",
+            "baseline": BASELINE_WORDS}[model.served_by]

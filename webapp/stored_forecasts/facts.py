@@ -10,9 +10,10 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.gapped import Floats
-from webapp.accuracy.accuracy import pooled_accuracy, sold_on
+from webapp.accuracy.accuracy import pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
 from webapp.db.database import now
+from webapp.serving.history import sold_on
 from webapp.tables import RegionItemRow
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, case, func, select
 
 from webapp.db.database import db
+from webapp.pages.listing import place_of
 from webapp.tables import GroupOutlook
 
 Kind = Literal["region", "item"]
@@ -89,11 +89,10 @@ def group_page(view: GroupView) -> GroupPage:
     where: list[ColumnElement[bool]] = [GroupOutlook.kind == view.kind]
     where += [func.lower(GroupOutlook.name).contains(word, autoescape=True) for word in view.search.lower().split()]
     count = db.session.scalar(select(func.count()).select_from(GroupOutlook).where(*where)) or 0
-    pages = max(1, ceil(count / GROUPS_AT_ONCE))
-    number = min(view.page, pages)
+    place = place_of(view.page, count, GROUPS_AT_ONCE)
     column = GROUP_ORDERS[view.sort.removeprefix("-")]
     groups = db.session.scalars(
         select(GroupOutlook).where(*where).order_by(
             case((column.is_(None), 1), else_=0), column.desc() if view.sort.startswith("-") else column.asc(),
-            GroupOutlook.name).limit(GROUPS_AT_ONCE).offset((number - 1) * GROUPS_AT_ONCE)).all()
-    return GroupPage(groups, count, number, pages, db.session.get(GroupOutlook, ("all", "")))
+            GroupOutlook.name).limit(GROUPS_AT_ONCE).offset(place.before)).all()
+    return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupOutlook, ("all", "")))

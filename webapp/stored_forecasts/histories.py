@@ -13,11 +13,11 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import periods_until
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.serving.history import YEARS, Backtest, Past
 from webapp.tables import Outlook
 
-READ_AT_ONCE = 500
 ROWS = ("demand", "backtest", "untested")
 """What is summed by date; untested is the demand of those without a backtest."""
 _PACKED = np.dtype("<f4")
@@ -48,9 +48,9 @@ def pack(history: pd.DataFrame, windows: tuple[Dates, Floats] | None, origin: pd
 def past_of_group(keys: Sequence[str], dataset: Dataset) -> GroupPast:
     """The sums over these region-items, of those whose past is kept."""
     sums: dict[str, _Sum] = {}
-    for start in range(0, len(keys), READ_AT_ONCE):
+    for part in chunked(keys):
         for origin, content in db.session.execute(select(Outlook.origin, Outlook.past).where(
-                Outlook.key.in_(keys[start:start + READ_AT_ONCE]), Outlook.past.is_not(None))):
+                Outlook.key.in_(part), Outlook.past.is_not(None))):
             values = np.frombuffer(zlib.decompress(content or b""), _PACKED).reshape(2, -1)
             sums.setdefault(origin, _Sum.over(values.shape[1])).add(values)
     if not sums:

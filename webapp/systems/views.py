@@ -1,13 +1,15 @@
 """Is the app well, and are the systems it stands on?"""
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.access import needs
 from webapp.db.database import db
-from webapp.systems import state
+from webapp.systems import links, state
 from webapp.tables import User
 
 bp = Blueprint("health", __name__)
@@ -15,12 +17,25 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/health")
 def health() -> tuple[Response, int]:
-    """For launchers and load balancers: 200 when the app and its database answer."""
+    """For launchers and load balancers: 200 when the app and its database answer.
+
+    Nobody has to sign in, so it names the loops of the background process that do not work, but not what they met.
+    """
     try:
         db.session.execute(select(User.id).limit(1))
+        outages = state.outages()
     except SQLAlchemyError:
         return jsonify(status="down", db="the database does not answer or has no tables: flask db upgrade"), 503
+    loops = [_told(outage) for outage in outages if outage.is_loop]
+    if loops:
+        return jsonify(status="degraded", db="ok", loops_not_working=loops), 200
     return jsonify(status="ok", db="ok"), 200
+
+
+def _told(outage: state.Outage) -> dict[str, Any]:
+    return {"name": outage.name.removeprefix(state.LOOP), "does": outage.title,
+            "since": outage.since.isoformat(timespec="seconds"),
+            "retry_at": outage.retry_at.isoformat(timespec="seconds") if outage.retry_at else None}
 
 
 @bp.get("/systems")
@@ -30,4 +45,11 @@ def show_systems() -> ResponseReturnValue:
     found = state.systems()
     if request.args.get("seen") == state.mark_of(found):
         return "", 204
-    return render_template("_systems_news.html", states_of_systems=found)
+    return render_template("systems/_changes.html", states_of_systems=found)
+
+
+def add_to(app: Flask) -> None:
+    """Serve `/health` and the state of the systems, which every page shows."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(systems=state.systems, mark_of_systems=state.mark_of)
+    links.add_to(app)

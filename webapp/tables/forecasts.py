@@ -21,7 +21,7 @@ class Outlook(Base):
     origin: Mapped[str] = mapped_column(String(10))
     """The last period with known demand."""
     served_by: Mapped[str] = mapped_column(String(20))
-    """What forecast it, as ``page_words.version_words`` reads it: ``3``, ``p2``; empty for the baseline."""
+    """What forecast it, as ``region_items.labels.version_words`` reads it: ``3``, ``p2``; empty for the baseline."""
     content: Mapped[bytes]
     """``totals.Part.to_bytes``."""
     unusual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

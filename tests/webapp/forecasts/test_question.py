@@ -13,9 +13,11 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.forecasts.test_views import ask, change, chart_on
+from tests.webapp.forecasts.builders import ask, change, chart_on
+from webapp import create_app
 from webapp.db.database import db, now, writing
-from webapp.forecasts import question
+from webapp.forecasts import question, views
+from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.answer import plan_of
@@ -70,7 +72,7 @@ def test_what_is_not_there_is_told(client: FlaskClient, query: str, status: int,
 
 def test_many_picked_region_items_get_a_short_link_that_means_the_same(client: FlaskClient, app: Flask,
                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(question, "MOST_LISTED", 3)
+    monkeypatch.setattr(selection, "MOST_LISTED", 3)
     picked = [one.key for one in REGION_ITEMS[:5]]
 
     links = [post(client, "/forecasts/selection", {"ri": keys}).headers["Location"]
@@ -227,7 +229,7 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
     background.services.store.write("demand", ODD, demand_of(90.0))
     background.outlooks()
     monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
-    monkeypatch.setattr("webapp.forecasts.views.PAGE_SIZE", 20)
+    monkeypatch.setattr(views, "PAGE_SIZE", 20)
 
     first, second = (show(client, all="1", page=number).select("#by-region-item tbody tr") for number in "12")
 
@@ -284,7 +286,7 @@ def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: Flas
         kettle = db.session.get_one(RegionItemRow, KETTLE.key)
         kettle.last_year, kettle.outlook_total, kettle.change_on_last_year = 100.0, 120.0, 0.2
     with app.app_context():
-        refresh_due(app)
+        refresh_due(background.services, create_app)
     monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     north = show(client, region="north")

@@ -6,7 +6,7 @@ import fsspec
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError

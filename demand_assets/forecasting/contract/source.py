@@ -1,0 +1,71 @@
+"""What every source of demand answers, and its values as text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+
+
+class SourceError(RuntimeError):
+    """A source that cannot be read as its dataset file says; the message names the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a source has."""
+
+    region_items: tuple[RegionItem, ...]
+    """Region-major, without repetition."""
+    last_date: pd.Timestamp | None
+    """The last period with demand anywhere in the source; None when it has none."""
+    refused: tuple[tuple[str, str, str, int], ...] = ()
+    """Names that cannot be used: region, item, reason, rows."""
+
+
+class Source(Protocol):
+    """A source of demand."""
+
+    def fingerprint(self) -> str:
+        """A text that changes when there may be new demand; cheap.
+
+        Raises: SourceError: the source cannot be reached.
+        """
+
+    def today(self) -> pd.Timestamp:
+        """The day that is not over yet: no demand can be known for dates after it.
+
+        The real local date, except where a simulated clock runs.
+        """
+
+    def catalogue(self) -> Catalogue:
+        """The region-items that the source has now.
+
+        Raises: SourceError: the source cannot be read, is empty, or lacks a column.
+        """
+
+    def read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
+        """All rows of these region-items, as read.
+
+        Returns: columns region, item (text), row (the source's row number, from 1), date, demand and every declared
+            driver under our names; values as the source has them (text where a column holds what is no number).
+            Rows beyond the last demand, with demand null, carry known future drivers. No order is promised.
+        Raises: SourceError: the source cannot be read or lacks a column.
+        """
+
+
+def as_text(value: Any) -> str:
+    """A value of the source as a quarantine shows it; at most 200 characters."""
+    text = str(int(value)) if is_whole(value) else str(value)
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def is_whole(value: Any) -> bool:
+    """Whether the value is a number without a fraction, and small enough to be exact."""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return abs(number) < 1e15 and number.is_integer()
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -1,0 +1,202 @@
+"""From the demand of one region-item to a candidate, with its backtest."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.recipes import Recipe
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.backtest import (
+    Backtest,
+    errors_of,
+    judged_origins,
+    seasonal_naive,
+    selection_origins,
+    window_pairs,
+)
+from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
+from demand_assets.forecasting.model.own import (
+    ForecastModel,
+    ModelCard,
+    data_hash,
+    driver_ranges,
+    fit_own,
+    own_factor,
+)
+from demand_assets.forecasting.model.pooled import (
+    Fit,
+    NotEnoughHistoryError,
+    PooledModel,
+    TrainingRows,
+    bounded,
+    training_rows,
+)
+from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
+
+OWN_ROWS = 500
+"""Training rows of a region-item's own booster."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Forecasts from one window's origins by fits on what was known at the first."""
+
+    origin: int
+    starts: Ints
+    leads: Ints
+    pooled: Floats
+    """In units, shape (n,); the window's own horizon first."""
+    own: Floats
+    served: Floats
+    """By the recipe's share of the own booster."""
+    fit: Fit
+    seen: np.datetime64
+    """The last date whose demand its fits have seen."""
+
+
+def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
+          clock: Clock | None = None) -> ForecastModel:
+    """A candidate for one region-item, with its backtest; it knows the drivers that the pooled model knows.
+
+    The backtest judges windows that neither the fits nor the choice of the recipe have seen; the model itself is then
+    fitted on everything known.
+
+    Args:
+        demand: schema Demand.
+        pooled: the pooled model to stand on.
+        clock: is told where the time goes.
+    Raises: NotEnoughHistoryError: too short to fit and to judge. OtherDriversError: the pooled model knows drivers
+        that the dataset or the demand does not have.
+    """
+    started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
+    with clock("features"):
+        series = pooled.series_of(demand, dataset, region_item)
+        pooled.check(tuple(series.names))
+        rows = training_rows(series, region_item, OWN_ROWS)
+    with clock("backtest"):
+        judged, windows = backtest(series, rows, pooled, recipe)
+    with clock("fit"):
+        booster = fit_own(rows, pooled, pooled.latest, recipe, series.constraints)
+    kind = demand_class(series.demand[: series.known])
+    errors = Errors.joined([_errors(series, window) for window in windows])
+    assert pooled.latest.calibration is not None  # the last fit is always calibrated
+    return ForecastModel(
+        booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
+        calibration=Calibration.of(pooled.latest.calibration, errors, kind),
+        card=_card(series, judged, pooled, kind, perf_counter() - started),
+        backtest={**judged.to_json(series),
+                  "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]},
+        report=judged.report(series), paths=_paths(series, windows, pooled.latest.calibration.scaling))
+
+
+def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
+             origins: Ints | None = None) -> tuple[Backtest, list[Window]]:
+    """Forecasts of the judged windows and of those before, by fits on what was known before each.
+
+    Args:
+        series: the region-item's features.
+        rows: its training rows; each window uses those whose target lies before it.
+        origins: last period known in each judged window; as the dataset asks unless given.
+    Raises: NotEnoughHistoryError: no window has a pooled fit and a training row before it.
+    """
+    dataset = series.dataset
+    judged = judged_origins(series) if origins is None else origins
+    earlier = selection_origins(int(judged[0]), dataset.horizon)
+    windows = [window for origin in (*earlier, *judged)
+               if (window := _window(series, rows, pooled, recipe, int(origin))) is not None]
+    judged = np.array([window.origin for window in windows if window.origin >= judged[0]], dtype=np.int64)
+    if not len(judged):
+        raise NotEnoughHistoryError("no backtest window has both a pooled fit and a training row before it")
+    horizon, leads = dataset.horizon, np.arange(1, dataset.horizon + 1)
+    pairs = np.repeat(judged, horizon), np.tile(leads, len(judged))
+    shape = (len(judged), horizon)
+    shown = [window for window in windows if window.origin >= judged[0]]
+    forecast = np.stack([window.served[:horizon] for window in shown])
+    bounds: dict[float, list[tuple[Floats, Floats]]] = {level: [] for level in LEVELS}
+    for window, units in zip(shown, forecast, strict=True):
+        calibration = _calibration_at(series, windows, window)
+        origin_level = np.full(horizon, series.level[window.origin])
+        for level in LEVELS:
+            bounds[level].append(calibration.interval(units, origin_level, leads, level))
+    return Backtest(
+        origins=judged, actual=series.sold[pairs[0] + pairs[1]].reshape(shape), forecast=forecast,
+        own=np.stack([window.own[:horizon] for window in shown]),
+        pooled=np.stack([window.pooled[:horizon] for window in shown]),
+        seasonal_naive=seasonal_naive(series, *pairs).reshape(shape),
+        lower={level: np.stack([low for low, _ in each]) for level, each in bounds.items()},
+        upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()}), windows
+
+
+def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
+            origin: int) -> Window | None:
+    """One window; None where no pooled fit lies before it. Without a training row before it, it is the pooled
+    model's alone."""
+    if origin < 0:
+        return None
+    date = series.dates.to_numpy()[origin].astype("datetime64[D]")
+    known = rows.before(date)
+    try:
+        fit = pooled.fit_before(date)
+    except NotEnoughHistoryError:
+        return None
+    starts, leads = window_pairs(series, origin)
+    features = series.rows(starts, leads)
+    base = pooled.ratio(features, fit)
+    own = served = bounded(base, series, starts)
+    if len(known.ratio):
+        booster = fit_own(known, pooled, fit, recipe, series.constraints)
+        own, served = (bounded(base * own_factor(booster, features, pooled.columns, share), series, starts)
+                       for share in (1.0, recipe.own_share))
+    return Window(origin, starts, leads, bounded(base, series, starts), own, served, fit,
+                  np.append(known.date, fit.seen).max())
+
+
+def _errors(series: SeriesFeatures, window: Window) -> Errors:
+    return errors_of(series, window.served, window.starts, window.leads)
+
+
+def _calibration_at(series: SeriesFeatures, windows: list[Window], window: Window) -> Calibration:
+    """What was known of the errors at the window's origin."""
+    shapes = window.fit.calibration
+    assert shapes is not None  # every fit of a finished pooled model is calibrated
+    earlier = [_errors(series, other).known(until=window.origin) for other in windows if other.origin < window.origin]
+    return Calibration.of(shapes, Errors.joined(earlier) if earlier else None,
+                          demand_class(series.demand[: window.origin + 1]))
+
+
+def _paths(series: SeriesFeatures, windows: list[Window], scaling: Scaling) -> ErrorPaths:
+    """The errors of each origin whose whole horizon is known, in multiples of the scale."""
+    horizon = series.dataset.horizon
+    paths: dict[str, tuple[float, ...]] = {}
+    for window in windows:
+        errors = _errors(series, window)
+        for start in np.unique(window.starts):
+            use = window.starts == start
+            scaled = scaling.scaled(errors)[use]
+            if len(scaled) == horizon and not np.isnan(scaled).any():
+                paths[str(series.dates[start].date())] = tuple(float(round(value, 3)) for value in scaled)
+    dates = sorted(paths)
+    return ErrorPaths(tuple(dates), tuple(paths[date] for date in dates))
+
+
+def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: str, seconds: float) -> ModelCard:
+    history = series.demand[: int(judged.origins[0]) + 1]
+    first = int(np.flatnonzero(~np.isnan(series.demand))[0])
+    return ModelCard(
+        wape=wape(judged.actual, judged.forecast),
+        wape_seasonal_naive=wape(judged.actual, judged.seasonal_naive),
+        wape_own=wape(judged.actual, judged.own), wape_pooled=wape(judged.actual, judged.pooled),
+        backtest_units=float(np.nansum(judged.actual)),
+        rmsse=rmsse(judged.actual, judged.forecast, history),
+        rmsse_seasonal_naive=rmsse(judged.actual, judged.seasonal_naive, history),
+        bias=bias(judged.actual, judged.forecast),
+        coverage_80=coverage(judged.actual, judged.lower[0.8], judged.upper[0.8]),
+        trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
+        rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
+        pooled_version=pooled.version or 0, adjustments=series.adjustments, seconds=round(seconds, 3))

@@ -1,0 +1,208 @@
+"""From the demand of a whole dataset to its pooled model: choices by data, fits for each window, shapes of errors."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.driver_columns import drivers_in, with_every_driver
+from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.backtest import (
+    errors_of,
+    origins_before,
+    seasonal_naive,
+    selection_origins,
+    window_pairs,
+)
+from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model.pooled import Fit, NotEnoughHistoryError, PooledModel, fit_boosters, used_columns
+from demand_assets.forecasting.model.training.panel import Member, longest_of
+from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
+from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.series.metrics import bias, rmsse, wape
+
+WINDOWS_TO_CORRECT = 3
+"""Windows from which on a bias can be seen to stay."""
+CORRECTIONS = (-0.25, 0.25)
+"""Of totals, as logarithms, at most."""
+
+
+def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
+                 cores: int = 1) -> PooledModel:
+    """The pooled model of a dataset.
+
+    Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
+    one is fitted once for each window and once on everything, one thread each.
+
+    It knows the drivers of the dataset that the stored demand of some region-item has.
+
+    Args:
+        region_items: those to learn from; of more than ``MEMBERS`` an even choice.
+        read: the demand of one, schema Demand.
+        cores: threads.
+    Raises: NotEnoughHistoryError: no region-item is long enough to train on.
+    """
+    started = perf_counter()
+    dataset = _with_drivers_of(region_items, read, dataset)
+    read = _completed(read, dataset)
+    panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
+    facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
+    names, constraints = panel.names, panel.constraints
+    columns = used_columns(names, recipe, dataset)
+
+    def fit(seen: np.datetime64) -> Fit | None:
+        if fitted and seen == ends[0]:
+            return fitted
+        known = rows.before(seen)
+        return Fit(seen, fit_boosters(known, recipe, columns, constraints)) if len(known.ratio) else None
+
+    with ThreadPoolExecutor(cores) as pool:
+        fits = [made for made in pool.map(fit, ends) if made]
+    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits)), judged)
+    fits = list(bare.fits)
+    judgement = _judged(bare, judged)
+    recipe, shares = share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else (recipe, {})
+    card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": panel.size,
+            "rows": len(rows.ratio), "trained_to": str(ends[-1]), "code_version": CODE_VERSION,
+            "seconds": round(perf_counter() - started, 1)}
+    calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
+    return replace(bare, recipe=recipe, fits=calibrated, card=card, horizon_inflation=judgement.horizon_inflation)
+
+
+def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],
+                     dataset: Dataset) -> Dataset:
+    """The dataset with those of its drivers that some stored demand has: of the others nothing can be learned."""
+    there: set[str] = set()
+    for one in region_items:
+        there |= drivers_in(read(one), dataset)
+        if len(there) == len(dataset.drivers):
+            return dataset
+    drivers = tuple(driver for driver in dataset.drivers if driver.name in there)
+    return dataset.model_copy(update={"drivers": drivers})
+
+
+def _completed(read: Callable[[RegionItem], pd.DataFrame],
+               dataset: Dataset) -> Callable[[RegionItem], pd.DataFrame]:
+    """``read`` with every driver in its tables, unknown where a region-item was taken in before it was declared."""
+    return lambda one: with_every_driver(read(one), dataset)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the backtest of the pooled model alone says."""
+
+    card: dict[str, Any]
+    shapes: list[PanelCalibration]
+    """For each fit."""
+    horizon_inflation: float
+
+
+def _corrected(model: PooledModel, members: Sequence[Member]) -> PooledModel:
+    """The model with the correction of each fit: what the total of earlier windows was short of, where it is always so.
+
+    The mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows disagree
+    (positive part of James and Stein, 1961): a bias that changes its sign is not corrected, nor one of few windows.
+    """
+    longest = longest_of(members)
+    judged = origins_before(longest.known - 1, longest.dataset)
+    origins = [selection_origins(int(judged[0]), longest.dataset.horizon)[0], *judged]
+    sums = np.zeros((len(origins), 2))
+    for member in members:
+        shift = longest.known - member.series.known
+        for place, origin in enumerate(origins):
+            if window := _pooled_window(model, member.series, int(origin) - shift):
+                ahead = slice(0, longest.dataset.horizon)
+                actual = member.series.demand[(window[0] + window[1])[ahead]]
+                known = ~np.isnan(actual)
+                sums[place] += actual[known].sum(), window[2][ahead][known].sum()
+    dates = longest.dates.to_numpy().astype("datetime64[D]")
+    fits = []
+    for fit in model.fits:
+        ended = [place for place, origin in enumerate(origins)
+                 if origin >= 0 and dates[origin + longest.dataset.horizon] <= fit.seen and sums[place].min() > 0]
+        short = np.log(sums[ended, 0] / sums[ended, 1])
+        fits.append(replace(fit, correction=_persistent(short)))
+    return replace(model, fits=tuple(fits))
+
+
+def _persistent(logarithms: Floats) -> float:
+    if len(logarithms) < WINDOWS_TO_CORRECT or not logarithms.mean():
+        return 1.0
+    doubt = float(logarithms.var(ddof=1) / len(logarithms) / logarithms.mean() ** 2)
+    stays = float(logarithms.mean()) * max(0.0, 1 - doubt)
+    return round(float(np.exp(np.clip(stays, *CORRECTIONS))), 5)
+
+
+def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
+    errors: list[Errors] = []
+    tables: list[tuple[Floats, Floats, Floats, Floats]] = []
+    judged_series: list[SeriesFeatures] = []
+    inflations: list[float] = []
+    for member in members:
+        series, parts = member.series, []
+        judged = origins_before(series.known - 1, series.dataset)
+        for origin in (*selection_origins(int(judged[0]), series.dataset.horizon), *judged):
+            window = _pooled_window(model, series, int(origin))
+            if window is None:
+                continue
+            starts, leads, units = window
+            parts.append(errors_of(series, units, starts, leads))
+            if origin >= judged[0]:
+                ahead = slice(0, series.dataset.horizon)
+                tables.append((series.sold[(starts + leads)[ahead]], units[ahead],
+                               seasonal_naive(series, starts[ahead], leads[ahead]), series.demand[: origin + 1]))
+            inflations.extend(_inflation(parts[-1], series.dataset.horizon))
+        if parts:
+            errors.append(Errors.joined(parts))
+            judged_series.append(series)
+    horizon = members[0].series.dataset.horizon
+    shapes = []
+    for place, fit in enumerate(model.fits):
+        # the oldest fit has no errors before its end; those of its own windows shape its intervals
+        end = model.fits[max(place, 1)].seen if len(model.fits) > 1 else fit.seen
+        untils = [int(np.searchsorted(series.dates.to_numpy(), end, side="right")) - 1 for series in judged_series]
+        shapes.append(PanelCalibration.from_errors(
+            [one.known(until) for one, until in zip(errors, untils, strict=True)] or [_NO_ERRORS],
+            [demand_class(series.demand[: until + 1]) for series, until in zip(judged_series, untils, strict=True)]
+            or [""], horizon))
+    return Judgement(_card(tables), shapes, float(np.sqrt(np.mean(inflations))) if inflations else 1.0)
+
+
+def _pooled_window(model: PooledModel, series: SeriesFeatures, origin: int) -> tuple[Ints, Ints, Floats] | None:
+    if origin < 0:
+        return None
+    try:
+        fit = model.fit_before(series.dates.to_numpy()[origin].astype("datetime64[D]"))
+    except NotEnoughHistoryError:
+        return None
+    starts, leads = window_pairs(series, origin)
+    return starts, leads, model.forecast(series, starts, leads, fit)
+
+
+def _inflation(errors: Errors, horizon: int) -> list[float]:
+    """Squared error of the sum over the first path's horizon, over the sum of its squared errors."""
+    path = errors.difference[:horizon]
+    squares = float((path**2).sum())
+    return [float(path.sum() ** 2 / squares)] if len(path) == horizon and squares > 0 else []
+
+
+def _card(tables: Sequence[tuple[Floats, Floats, Floats, Floats]]) -> dict[str, Any]:
+    """Metrics over all judged windows; empty when there are none."""
+    if not tables:
+        return {}
+    actual, forecast, naive = (np.concatenate([table[place] for table in tables]) for place in range(3))
+    found = {"wape": wape(actual, forecast), "wape_seasonal_naive": wape(actual, naive),
+             "bias": bias(actual, forecast),
+             "rmsse": float(np.nanmean([rmsse(table[0], table[1], table[3]) for table in tables] or [np.nan]))}
+    return {name: round(value, 5) if np.isfinite(value) else None for name, value in found.items()}
+
+
+_NONE, _NOWHERE = np.zeros(0), np.zeros(0, dtype=np.int64)
+_NO_ERRORS = Errors(_NONE, _NONE, _NONE, _NOWHERE, _NOWHERE)

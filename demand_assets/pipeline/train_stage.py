@@ -1,0 +1,159 @@
+"""Trains and judges some region-items at a time, in whichever process: nothing here knows the source or Dagster."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.versions import TrainingBatch
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.pipeline.outcomes import Asked, Asset, Outcome, Part, failed, guarded
+
+
+@dataclass(frozen=True)
+class Train:
+    """Region-items that are to be trained, judged, or both."""
+
+    region_items: Sequence[RegionItem]
+    assets: Sequence[Asset]
+    """Of ``TRAINING``, those wanted."""
+    asked: Asked
+    plots: bool
+    pooled_version: int = 0
+    batch: TrainingBatch | None = None
+    """Where new models are registered."""
+
+
+@dataclass(frozen=True)
+class TrainStage:
+    """Trains and judges, with what it reads and writes; can be sent to another process."""
+
+    dataset: Dataset
+    store: DemandStore
+    registry: Registry
+
+    def train(self, task: Train) -> Part:
+        """The outcomes of ``candidate_model`` (fit, backtest, register) and ``production_model`` (the gate)."""
+        clock, outcomes = Clock(), list[Outcome]()
+        for one in task.region_items:
+            if "candidate_model" not in task.assets:
+                outcomes.append(guarded(one, "production_model", lambda one=one: self._judge(one, task.asked, clock)))
+                continue
+            outcomes.extend(self._candidate(one, task, clock))
+        return Part(outcomes, clock.seconds)
+
+    def _candidate(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+        asset: Asset = "candidate_model"
+        try:
+            for outcome in self._train_and_judge(region_item, task, clock):
+                yield outcome
+                asset = "production_model"
+        except Exception as error:  # noqa: BLE001  as in guarded
+            yield failed(region_item, asset, error)
+
+    def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+        assert task.batch is not None  # wherever candidates are wanted
+        with clock("read demand"):
+            demand = self.store.read("demand", region_item)
+            pooled = self.registry.load_pooled(task.pooled_version)
+        try:
+            model = train(demand, self.dataset, pooled, region_item, clock)
+        except NotEnoughHistoryError as error:
+            yield Outcome(region_item, "candidate_model", "quarantined",
+                          f"too short for a model of its own: {error}")
+            return
+        with clock("register"):
+            before = self.registry.entry(region_item)
+        decision = None
+        if "production_model" in task.assets:
+            with clock("gate"):
+                production = self._production(region_item, before.production if before else None)
+                decision = held_by_pin(before, contest(demand, self.dataset, model, production, region_item))
+        version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
+        unknown = [driver.title for driver in self.dataset.drivers if driver.name not in model.drivers]
+        yield Outcome(
+            region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {},
+            reason=f"it does not know {', '.join(unknown)}, nor does the pooled model that it stands on; renew that "
+            "one (job “pool”) and retrain" if unknown else "",
+            details={"version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
+        if decision and self._is_out_of_date(before):
+            yield self._judge(region_item, task.asked, clock)
+        elif decision:
+            with clock("promote"):
+                decision = self.registry.record_decision(
+                    region_item, version, decision, task.asked.request_id,
+                    before=before or RegistryEntry(region_item, "", None, None), is_told=True)
+            yield Outcome(region_item, "production_model", reason=decision.reason, details={
+                "version": version, "replaced": before.production if before else None,
+                "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
+
+    def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
+        """Whether another model is in production than the candidate was compared with, or a pin came or went."""
+        if before is None:
+            return False
+        now = self.registry.entry(before.region_item)
+        return now is None or (now.production, now.pinned_by) != (before.production, before.pinned_by)
+
+    def _judge(self, region_item: RegionItem, asked: Asked, clock: Clock) -> Outcome:
+        with clock("register"):
+            entry = self.registry.entry(region_item)
+        if entry is None or entry.candidate is None:
+            return Outcome(region_item, "production_model", "quarantined",
+                           "no candidate was ever trained, so there is nothing to judge")
+        tags = self.registry.tags(region_item, entry.candidate)
+        details = {"version": entry.candidate, "replaced": entry.production, "request_id": tags.get("request_id", "")}
+        if entry.decided == entry.candidate:
+            return Outcome(region_item, "production_model", reason=f"already judged: {entry.decision}: {entry.reason}",
+                           details=details)
+        with clock("gate"):
+            candidate = self.registry.load(region_item, entry.candidate)
+            in_production = entry.production if entry.production != entry.candidate else None
+            decision = held_by_pin(entry, contest(
+                self.store.read("demand", region_item), self.dataset, candidate,
+                self._production(region_item, in_production), region_item))
+        if self._is_out_of_date(entry):
+            return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
+        with clock("promote"):
+            decision = self.registry.record_decision(
+                region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id), before=entry)
+        return Outcome(region_item, "production_model", reason=decision.reason,
+                       details={**details, **decision.numbers, "verdict": decision.verdict})
+
+    def _production(self, region_item: RegionItem, version: int | None) -> ForecastModel | None:
+        if version is None:
+            return None
+        try:
+            return self.registry.load(region_item, version)
+        except NotRegisteredError:
+            return None
+
+
+def backtest_sums(model: ForecastModel) -> dict[str, float]:
+    """What the backtest's total over many region-items is made of: sums over its known actuals, in units and counts."""
+    actual, forecast, naive, own, pooled, lower, upper = (
+        np.array(model.backtest[name], dtype=np.float64).ravel()
+        for name in ("actual", "forecast", "seasonal_naive", "own", "pooled", "lower_80", "upper_80"))
+    known = ~np.isnan(actual)
+    actual, forecast, naive, own, pooled = (values[known] for values in (actual, forecast, naive, own, pooled))
+    inside = (actual >= lower[known]) & (actual <= upper[known])
+    return {"actual": float(actual.sum()), "error": float((forecast - actual).sum()),
+            "absolute_error": float(np.abs(forecast - actual).sum()),
+            "absolute_error_seasonal_naive": float(np.abs(naive - actual).sum()),
+            "absolute_error_own": float(np.abs(own - actual).sum()),
+            "absolute_error_pooled": float(np.abs(pooled - actual).sum()),
+            "inside_80": int(inside.sum()), "points": len(actual)}
+
+
+def _backtest_lines(model: ForecastModel) -> dict[str, list[float]]:
+    return {colour: np.array(model.backtest[name], dtype=float).ravel().tolist()
+            for colour, name in (("#444", "actual"), ("#c60", "forecast"))}

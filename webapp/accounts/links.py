@@ -1,0 +1,98 @@
+"""Links that work once, with which people choose a password: made by an administrator, kept as digests only."""
+
+import secrets
+from datetime import timedelta
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security.utils import hash_password
+from flask_wtf import FlaskForm
+from sqlalchemy import delete, select
+from wtforms import PasswordField, SubmitField
+from wtforms.validators import EqualTo, InputRequired, Length
+
+from webapp.access import Actor, actor, role_of
+from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, normal_password
+from webapp.accounts.tokens import digest_of
+from webapp.accounts.users import UserChangeError, end_sessions
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one
+from webapp.tables import SignInLink, User
+
+bp = Blueprint("links", __name__)
+
+LINK_HOURS = 72
+DEAD = (f"This link does not work: links work once, for {LINK_HOURS} hours, and only the newest of a person does. "
+        "Ask an administrator for a new one.")
+
+
+def make_link(user_id: int) -> str:
+    """The secret of a new link for a user; older ones stop working. Recorded.
+
+    Raises: UserChangeError: the user is switched off.
+    """
+    secret = secrets.token_urlsafe(32)
+    with writing():
+        user = locked_one(User, user_id)
+        if not user.active:
+            raise UserChangeError(f"{user.email} is deactivated. Reactivate the account first.")
+        db.session.execute(delete(SignInLink).where(SignInLink.user_id == user_id, SignInLink.used_at.is_(None)))
+        link = SignInLink(digest=digest_of(secret), user_id=user_id, made_by=actor().email,
+                          expires_at=now() + timedelta(hours=LINK_HOURS))
+        db.session.add(link)
+        record("link made", "user", user.email, after={"expires": link.expires_at.isoformat(timespec="minutes")})
+    return secret
+
+
+def find_link(secret: str) -> SignInLink | None:
+    """A link that works; None when it never did, was used, expired, or was replaced."""
+    link = db.session.scalar(select(SignInLink).where(SignInLink.digest == digest_of(secret)))
+    works = link is not None and link.used_at is None and link.expires_at > now() and link.user.active
+    return link if works else None
+
+
+def choose_password(secret: str, password: str, address: str) -> str | None:
+    """Set the password of the link's user, whose sessions end; their e-mail address, None when the link does not work.
+
+    Raises: ValueError: the password is too short or too long.
+    """
+    hashed = hash_password(normal_password(password))
+    with writing():
+        owner = db.session.scalar(select(SignInLink.user_id).where(SignInLink.digest == digest_of(secret)))
+        if owner is None:
+            return None
+        locked_one(User, owner)  # whoever makes, uses or takes off a link of theirs holds it
+        link = find_link(secret)
+        if link is None:
+            return None
+        link.used_at, user = now(), link.user
+        email, user.password = user.email, hashed
+        end_sessions(user)
+        record("password set", "user", email, by=Actor(email, role_of(user), "one-time link", address))
+    return email
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]  # the package has no types
+    """A new password, twice."""
+
+    password = PasswordField("Password", [InputRequired("Choose a password."), Length(
+        SHORTEST_PASSWORD, LONGEST_PASSWORD, f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")])
+    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Set the password")
+
+
+@bp.route("/choose-password/<secret>", methods=["GET", "POST"])
+def choose(secret: str) -> ResponseReturnValue:
+    """Let the person for whom the link was made choose a password; once."""
+    link = find_link(secret)
+    if link is None:
+        abort(404, DEAD)
+    form = PasswordForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/choose_password.html", form=form, email=link.user.email), (
+            422 if request.method == "POST" else 200)
+    if choose_password(secret, form.password.data, request.remote_addr or "") is None:
+        abort(404, DEAD)
+    flash("The password is set. Sign in with it.", "success")
+    return redirect(url_for("security.login"))

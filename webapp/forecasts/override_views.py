@@ -1,0 +1,93 @@
+"""Overrides as they are made and taken back on the forecast page."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from webapp.access import needs
+from webapp.db.database import db
+from webapp.forecasts.question import Question, parse_question
+from webapp.forecasts.views import shown_again
+from webapp.http.errors import error_page
+from webapp.overrides.applied import parts_ahead
+from webapp.overrides.form import parse_override
+from webapp.overrides.overrides import OverrideError, place, remove, undo
+from webapp.pages.numbers_and_dates import period, plural
+from webapp.systems.state import WORDS
+from webapp.tables import Override
+
+bp = Blueprint("forecast_overrides", __name__, url_prefix="/overrides")
+
+
+@bp.errorhandler(OSError)
+def _store_down(_error: OSError) -> ResponseReturnValue:
+    title, consequence = WORDS["store"]
+    return error_page(503, f"{title} does not answer, so this cannot be done. {consequence} Try again in a moment.")
+
+
+@bp.post("")
+@needs("planner")
+def make() -> ResponseReturnValue:
+    """Override the forecasts of a selection."""
+    question = parse_question(request.form)
+    if not question.keys:
+        abort(422, "Choose at least one region-item first.")
+    form, wanted = parse_override(request.form)
+    if wanted is None:
+        return shown_again(question, form)
+    try:
+        made = place(wanted, parts_ahead(question.keys))
+    except OverrideError as error:
+        form.errors.append(str(error))
+        return shown_again(question, form)
+    periods = plural(made.count, "period")
+    if made.is_new:
+        told = f", in place of {plural(made.replaced, 'earlier override')}" if made.replaced else ""
+        flash(f"Recorded: {periods} overridden{told}.", "success")
+    else:
+        flash(f"This was recorded already: {periods} overridden. Nothing was done twice.", "info")
+    return redirect(_back(question), 303)
+
+
+@bp.post("/<int:override_id>/remove")
+@needs("planner")
+def take_back(override_id: int) -> ResponseReturnValue:
+    """Remove one override; that it was made stays recorded."""
+    try:
+        found = remove(override_id)
+    except OverrideError as error:
+        abort(422, str(error))
+    if found is None:
+        abort(404, "There is no such override.")
+    flash(f"Removed: the model's forecast of {period(found.date)} counts again.", "success")
+    return redirect(_asked_back() or url_for("forecasts.show", ri=found.key, _anchor="overrides"), 303)
+
+
+@bp.post("/batches/<batch>/undo")
+@needs("planner")
+def undo_batch(batch: str) -> ResponseReturnValue:
+    """Take back overrides that were made together; what they replaced holds again."""
+    known = db.session.scalar(select(Override).where(Override.batch == batch).limit(1))
+    if known is None:
+        abort(404, "There are no such overrides.")
+    key = known.key
+    count = undo(batch)
+    flash(f"Undone: {plural(count, 'override')}. What was there before holds again." if count else
+          "Nothing of it holds any more, or its periods are known by now; nothing was changed.",
+          "success" if count else "info")
+    return redirect(_asked_back() or url_for("forecasts.show", ri=key, _anchor="overrides"), 303)
+
+
+def _asked_back() -> str | None:
+    """The page that a button stood on: the list, or the forecast of a selection."""
+    if request.form.get("on") == "list":
+        return url_for("overrides.show")
+    question = parse_question(request.form)
+    return _back(question) if question.keys else None
+
+
+def _back(question: Question) -> str:
+    query: dict[str, Any] = question.query(overrides=1, why=0)
+    return url_for("forecasts.show", _anchor="overrides", **query)

@@ -1,0 +1,102 @@
+"""The region-items that a planner means: ticked, listed in a link, whole regions and items, or a stored selection."""
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from flask import abort
+from sqlalchemy import or_, select
+from werkzeug.datastructures import MultiDict
+
+from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent
+from webapp.region_items.query import matching_keys, parse_view
+from webapp.region_items.rows import keys_of, known_keys, rows_of
+from webapp.tables import RegionItemRow, Selection
+
+MOST_SELECTED = 100_000
+"""Region-items that can be asked for at once."""
+MOST_LISTED = 40
+"""Region-items that a link lists one by one; more are stored as a selection, which the link names."""
+NAMED = 3
+"""Regions or items that a title lists."""
+
+Arguments = dict[str, str | list[str]]
+"""Of a URL."""
+
+
+def ticked_keys(fields: MultiDict[str, str]) -> list[str]:
+    """The keys that a form of the overview means: those ticked, or all that match when ``everything`` is.
+
+    An error page when a key is no region-item of the catalogue.
+    """
+    if fields.get("everything"):
+        return matching_keys(parse_view(fields))
+    keys = list(dict.fromkeys(fields.getlist("ri")))
+    if len(keys) > MOST_SELECTED:
+        abort(422, f"{len(keys):,} region-items are more than {MOST_SELECTED:,}, the most that can be asked at once.")
+    return [row.key for row in rows_of(keys)]
+
+
+def link_arguments(keys: Sequence[str]) -> Arguments:
+    """The arguments of a URL that name these region-items; many are stored as a selection first."""
+    if len(keys) <= MOST_LISTED:
+        return {"ri": list(keys)}
+    token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8).hexdigest()
+    if db.session.get(Selection, token) is None:
+        with writing():
+            insert_absent(Selection, [{"token": token, "keys": list(keys)}])
+    return {"selection": token}
+
+
+def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, str]:
+    """Keys, the arguments that name them, and what they are together; an error page for a name that is not there."""
+    regions, items = (list(dict.fromkeys(filter(None, fields.getlist(name)))) for name in ("region", "item"))
+    grouped, words, args = list[str](), list[str](), Arguments()
+    if fields.get("all", "0").strip("0"):
+        grouped, words, args = _members([], [], True), ["All region-items"], {"all": "1"}
+    elif regions or items:
+        grouped = _members(regions, items, False)
+        words = ([f"{_listed(regions, 'region')} · all items"] if regions else []) + (
+            [f"{_listed(items, 'item')} · all regions"] if items else [])
+        args = {name: given for name, given in (("region", regions), ("item", items)) if given}
+    token = fields.get("selection", "")
+    stored = stored_keys(token) if token else []
+    picked = list(dict.fromkeys([*stored, *(key for key in fields.getlist("ri") if key)]))
+    if grouped:
+        inside = set(grouped)
+        rest = keys_of([key for key in picked if key not in inside])
+        if not rest:
+            return grouped, args, " and ".join(words)
+        return [*grouped, *rest], {**args, **link_arguments(rest)}, " and ".join([*words, f"{len(rest):,} more"])
+    if token and len(picked) == len(stored):
+        return stored, {"selection": token}, ""
+    keys = keys_of(picked)
+    return keys, link_arguments(keys), ""
+
+
+def _members(regions: Sequence[str], items: Sequence[str], everything: bool) -> list[str]:
+    """The keys of whole regions and of items in all regions, region-major."""
+    for what, column, names in (("region", RegionItemRow.region, regions), ("item", RegionItemRow.item, items)):
+        known = set(db.session.scalars(select(column).where(
+            column.in_(names), RegionItemRow.in_catalogue).distinct())) if names else set()
+        for name in names:
+            if name not in known:
+                abort(404, f"There is no {what} {name[:100]!r} in this dataset. The overview lists those there are.")
+    query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(RegionItemRow.position)
+    if not everything:
+        query = query.where(or_(RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items)))
+    return list(db.session.scalars(query))
+
+
+def stored_keys(token: str) -> list[str]:
+    """The keys of a stored selection that are still known; an error page when there is no such selection."""
+    found = db.session.get(Selection, token)
+    if found is None:
+        abort(404, "There is no such selection. Select the region-items in the overview again.")
+    known = known_keys(found.keys)
+    return [key for key in found.keys if key in known]
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names):,} {word}s"
