@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import PipelineResource, open_pipeline
 from demand_assets.pipeline.run import Pipeline
@@ -62,6 +62,6 @@ def instance(settings: Settings, pipeline: Pipeline) -> Iterator[dg.DagsterInsta
     """A Dagster instance that knows the region-items as partitions."""
     home = settings.folder / "dagster"
     prepare_home(home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         sync_partitions(instance, pipeline.source.catalogue().region_items)
         yield instance
