@@ -5,14 +5,21 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_NOBODY,
+    BY_MAKE_TRAIN,
+    BY_SCHEDULE,
+    BY_SENSOR,
+    SCHEDULE_REQUEST,
+    SENSOR_REQUEST,
+    TRAIN_REQUEST,
+)
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.database import db
 from webapp.region_items.rows import open_retrains
 from webapp.tables import Retrain, RetrainItem
 
-AUTOMATIC = ("sensor", "weekly schedule", "first training", "promotion sensor")
-"""Who asks without a person."""
-ASKED_BEFORE_IT_WAS_WRITTEN = {"sensor-": "sensor", "schedule-": "weekly schedule", "train-": "make train"}
+ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_SCHEDULE, TRAIN_REQUEST: BY_MAKE_TRAIN}
 """Who asked, by how the request's id begins; for entries that do not say."""
 
 
@@ -80,7 +87,7 @@ def _made_of(entry: Entry) -> Retrain:
     who, _, why = by.partition(": ")
     at = datetime.fromisoformat(entry.at)
     retrain = Retrain(
-        request_id=request_of(entry), asked_by=who, source="automatic" if who in AUTOMATIC else "engineer",
+        request_id=request_of(entry), asked_by=who, source="automatic" if who in ASKED_BY_NOBODY else "engineer",
         reason=why, asked_at=at, size=0, state="sent", cancel_sent=False, attempts=1, problem="", sent_at=at,
         carrier="run", dagster_id=entry.run_id, dagster_state="running")
     db.session.add(retrain)

@@ -29,6 +29,7 @@ from tests.webapp.forecasts.builders import ask, change, chart_on
 from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db
 from webapp.forecasts import question
+from webapp.overrides import applied
 from webapp.overrides.overrides import open_overrides
 from webapp.tables import AuditEntry, Override
 
@@ -133,7 +134,7 @@ def test_a_group_read_from_the_outlooks_includes_overrides(client: FlaskClient, 
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
     monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
-    monkeypatch.setattr("webapp.overrides.applied.MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(applied, "MOST_REGION_ITEMS", 5)
     args = {"ri": [], "region": "north", "horizon": "7"}
     model = total(show(client, **args))
 
