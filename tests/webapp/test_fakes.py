@@ -29,14 +29,6 @@ from webapp.dagster_client import DOCUMENTS, DagsterClient, DagsterDownError, Da
 Promote = Callable[..., int]
 
 
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database as it is before the first model; its making takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Registry(f"sqlite:///{file}", "shop").entries()
-    return file
-
-
 @pytest.fixture(params=["fake", "real"])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     if request.param == "fake":
