@@ -16,7 +16,8 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import rows_by_key, want_outlook
+from webapp.region_items.rows import rows_by_key
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.tables import Adjustment
 
 MOST_UNITS = 1e12

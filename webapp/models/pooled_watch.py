@@ -5,14 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.registry.registry import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
+from webapp.region_items.production import note_pooled
 from webapp.region_items.rows import pooled_row
+from webapp.region_items.stored_forecast import want_outlooks_without_model
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import PooledRow, RegionItemRow
@@ -115,8 +117,5 @@ def _take_over(row: PooledRow) -> None:
         row.previous_version, row.production_version = row.production_version, row.wanted_version
         row.announced_at = now()
     row.fetch_after, row.problem = None, ""
-    before, after = ("pooled", "baseline") if row.production_version is None else ("baseline", "pooled")
-    db.session.execute(update(RegionItemRow).where(
-        RegionItemRow.status == before, RegionItemRow.best != "seasonal_naive").values(status=after))
-    db.session.execute(update(RegionItemRow).where(RegionItemRow.production_version.is_(None)).values(
-        outlook_due=True, outlook_wanted=RegionItemRow.outlook_wanted + 1))
+    note_pooled(row.production_version is not None)
+    want_outlooks_without_model()

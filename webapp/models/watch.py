@@ -5,12 +5,12 @@ where the registry's entry says they are.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import select
 
@@ -21,8 +21,8 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.background.journal import set_watermark
 from webapp.db.database import db, now, writing
 from webapp.models.actions import ActingRegistry
-from webapp.region_items.best_model import note_best
-from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
+from webapp.region_items import catalogue, production
+from webapp.region_items.rows import rows_by_key
 from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -188,16 +188,13 @@ class Watch:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
                 row = db.session.get_one(RegionItemRow, key)
-                row.model_problem = f"v{version} was promoted but cannot forecast here: {error}"
-                row.fetch_after = now() + TRY_AGAIN
+                production.note_unusable(row, f"v{version} was promoted but cannot forecast here: {error}",
+                                         now() + TRY_AGAIN)
             return
         with writing():
             row = db.session.get_one(RegionItemRow, key)
             if row.wanted_version == version:
-                take_over(row)
-                row.announced_at, row.fetch_after, row.model_problem = now(), None, ""
-                note_best(row)
-                refresh_status(row)
+                production.announce(row)
             keep = {row.production_version, row.previous_version, row.wanted_version}
         self._files.forget_others(region_item, keep)
 
@@ -209,32 +206,15 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
     """
     rows = rows_by_key([entry.region_item.key for entry in entries])
     for entry in entries:
-        row = rows.get(entry.region_item.key) or new_row(entry.region_item)
-        row.candidate_version = entry.candidate
-        row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
-        if entry.rolled_back:
-            row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
-        row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
-                                                           moment(entry.pinned_at))
-        row.decided_at = moment(entry.decided_at)
-        is_another = row.wanted_version != entry.production
-        row.wanted_version = entry.production
-        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
-                      "source": entry.source, "rolled_back": entry.rolled_back}
-        if entry.production is None:
-            row.production_version, row.fetch_after, row.model_problem = None, None, ""
-        elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():
-            take_over(row)
-        elif is_another or row.fetch_after is None:
-            row.fetch_after, row.model_problem = now(), ""
-        note_best(row)
-        refresh_status(row)
+        row = rows.get(entry.region_item.key) or catalogue.new_row(entry.region_item)
+        has_files = entry.production is not None and models.folder(row.region_item, entry.production).exists()
+        production.note_entry(row, entry, has_files)
         _close_judged(entry)
 
 
 def _close_judged(entry: RegistryEntry) -> None:
     """Close what waits for a decision that the registry has and the journal lost: its writer died in between."""
-    decided_at = moment(entry.decided_at)
+    decided_at = production.moment(entry.decided_at)
     if decided_at is None or now() - decided_at < JOURNAL_LAG:
         return
     for item in db.session.scalars(select(RetrainItem).where(
@@ -242,32 +222,3 @@ def _close_judged(entry: RegistryEntry) -> None:
             RetrainItem.version == entry.candidate)):
         if decided_at > datetime.fromisoformat(item.at):
             states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
-
-
-def take_over(row: RegionItemRow) -> None:
-    """Show of the row what the registry says of its wanted version."""
-    wanted, summary = row.wanted, row.wanted.get("summary", {})
-    row.production_version, row.previous_version = row.wanted_version, wanted.get("previous")
-    row.promoted_at, row.numbers = moment(wanted.get("promoted_at")), summary
-    row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
-    row.coverage_80 = summary.get("coverage_80")
-    want_outlook(row)
-
-
-def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
-    """Who put the version in production, in place of what, and why.
-
-    Args:
-        told: as the registry has it: from (a version), by, reason.
-    """
-    is_back = version is None or told.get("from") is None or version < told["from"]
-    act = "rolled back from" if is_back else "put in production in place of"
-    return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
-
-
-def moment(text: str | None) -> datetime | None:
-    """A moment that the registry wrote down; UTC when it names no zone."""
-    if not text:
-        return None
-    parsed = datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

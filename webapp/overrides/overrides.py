@@ -22,7 +22,7 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.region_items.labels import selection_words
-from webapp.tables import Outlook, Override, RegionItemRow
+from webapp.tables import Catalogue, Outlook, Override
 
 WAYS: tuple[Way, ...] = get_args(Way)
 LEAST_PERCENT, MOST_PERCENT = -100.0, 1000.0
@@ -74,8 +74,8 @@ def is_ahead() -> ColumnElement[bool]:
 def known_until() -> ColumnElement[str]:
     """The last period with known demand of an override's region-item, as ISO text; empty where none is known."""
     outlook = select(Outlook.origin).where(Outlook.key == Override.key).correlate(Override).scalar_subquery()
-    row = select(RegionItemRow.last_date).where(
-        RegionItemRow.key == Override.key).correlate(Override).scalar_subquery()
+    row = select(Catalogue.last_date).where(
+        Catalogue.key == Override.key).correlate(Override).scalar_subquery()
     return func.coalesce(outlook, row, "")
 
 

@@ -64,19 +64,6 @@ def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:
     return found
 
 
-def new_row(region_item: RegionItem) -> RegionItemRow:
-    """A row for a region-item that was not known before; added to the session."""
-    row = RegionItemRow(
-        key=region_item.key, region=region_item.region, item=region_item.item, position=0, in_catalogue=False,
-        search=f"{region_item.region} {region_item.item}".lower(), status="untrained", quarantined_rows=0,
-        quarantined={}, quarantine_reason="", loaded_at="", rows_read=0, wanted={}, model_problem="", decision="",
-        reason="", numbers={}, candidate_numbers={}, best="", outlook_due=True, outlook_wanted=0, live_periods=0,
-        live_from="", groups_due=0, drifted="", pinned_by="", pinned_reason="", step="", step_at="", step_reason="",
-        activity="", activity_run="")
-    db.session.add(row)
-    return row
-
-
 def pooled_row() -> PooledRow | None:
     """What is known of the pooled model; None before anything is."""
     return db.session.get(PooledRow, 1)
@@ -90,23 +77,6 @@ def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", 
     if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
         return "baseline"
     return "pooled"
-
-
-def want_outlook(row: RegionItemRow) -> None:
-    """Let the row's outlook be made again."""
-    row.outlook_due, row.outlook_wanted = True, row.outlook_wanted + 1
-
-
-def refresh_status(row: RegionItemRow) -> None:
-    """Set the status that follows from what is known of the row."""
-    if row.quarantine_reason:
-        row.status = "quarantined"
-    elif row.production_version is not None:
-        row.status = "production"
-    elif row.step in ("kept", "failed") or row.decision:
-        row.status = stand_in(row, pooled_row())
-    else:
-        row.status = "untrained"
 
 
 def open_retrains(keys: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
 from webapp.region_items.labels import version_words
+from webapp.region_items.production import want_files
 from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
 from webapp.tables import PooledRow, RegionItemRow
@@ -136,8 +137,7 @@ def fetch_again(keys: Sequence[str], pooled: bool) -> None:
     if not keys and not pooled:
         return
     with writing():
-        db.session.execute(update(RegionItemRow).where(
-            RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)).values(fetch_after=now()))
+        want_files(keys)
         if pooled:
             db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))
 
