@@ -14,11 +14,11 @@ from benchmarks.panel_forecasts import known_periods
 from demand_assets.forecasting.contract.dataset import Dataset, DatasetFileError, FileSource, load_dataset
 from demand_assets.forecasting.contract.periods import in_words
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.features.series_features import WARMUP
 from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.environment import Environment
-from demand_assets.sources.source import SourceError
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATA_FOLDER = "REAL_DATA_DIR"

@@ -11,8 +11,9 @@ from pathlib import Path
 import dagster as dg
 
 from demand_assets.dagster_instance.instance import prepare_home
-from demand_assets.defs.assets import SECONDS_TAG, region_item, selection_config
+from demand_assets.defs.assets import region_item
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.dagster_names import SECONDS_TAG, run_config
 from demand_assets.settings import Settings
 
 
@@ -26,7 +27,7 @@ def main() -> None:
         result = dg.materialize(
             [region_item], selection=dg.AssetSelection.assets(region_item).without_checks(), instance=instance,
             resources={"pipeline": PipelineResource(dataset=str(given.dataset), state=str(given.state))},
-            run_config=selection_config(keys) | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
+            run_config=run_config(keys) | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
         print(instance.get_run_by_id(result.run_id).tags[SECONDS_TAG])
 
 

@@ -18,6 +18,12 @@ import pandas as pd
 
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dagster_names import (
+    CANDIDATE_MODEL,
+    POOLED_MODEL,
+    PRODUCTION_MODEL,
+    TAKEN_IN_ASSETS,
+)
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
@@ -28,7 +34,7 @@ from demand_assets.forecasting.model.pooled_training import train_pooled
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.pipeline.outcomes import Asked
 from demand_assets.pipeline.run import Pipeline
-from demand_assets.pipeline.stages import Train
+from demand_assets.pipeline.train_stage import Train, TrainStage
 from demand_assets.settings import Settings
 
 AT_A_TIME = 8
@@ -127,17 +133,17 @@ def naive(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
     asked, one = Asked("naive"), RegionItem.from_key(given.key)
 
     @dg.multi_asset(specs=[spec.replace_attributes(deps=[dep for dep in spec.deps
-                                                         if dep.asset_key.path != ["pooled_model"]]) for spec in SPECS],
+                                                         if dep.asset_key.path != [POOLED_MODEL]]) for spec in SPECS],
                     partitions_def=region_items, can_subset=True)
     def region_item() -> Iterator[object]:
-        for outcome in pipeline.carry([one], {"raw_demand", "demand", "demand_features"}, asked):
+        for outcome in pipeline.carry([one], TAKEN_IN_ASSETS, asked):
             yield from evaluations(outcome)
             yield dg.AssetMaterialization(outcome.asset, partition=one.key, metadata=to_metadata(outcome))
         with pipeline.registry.batch("naive", {}) as batch:
-            task = Train([one], ("candidate_model", "production_model"), asked, True,
+            task = Train([one], (CANDIDATE_MODEL, PRODUCTION_MODEL), asked, True,
                          pipeline.registry.pooled_production() or 0,
                          LogModelBatch(batch.registry, batch.run_id, batch.artifact_uri))
-            for outcome in pipeline._stages.train(task).outcomes:
+            for outcome in TrainStage(pipeline.dataset, pipeline.store, pipeline.registry).train(task).outcomes:
                 if outcome.status == "failed":
                     raise RuntimeError(outcome.trace)
                 yield from evaluations(outcome)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from demand_assets.defs import checks, jobs, sensors
+from demand_assets.defs import checks, jobs, schedules, sensors
 from demand_assets.defs.assets import pooled_model, region_item
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.settings import Settings
@@ -21,7 +21,7 @@ defs = dg.Definitions(
     asset_checks=checks.ALL,
     jobs=jobs.ALL,
     sensors=_sensors(),
-    schedules=jobs.SCHEDULES,
+    schedules=schedules.ALL,
     resources={"pipeline": PipelineResource()},
     executor=dg.in_process_executor,
 )

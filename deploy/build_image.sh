@@ -1,10 +1,12 @@
 #!/bin/bash
 # build_image.sh FOLDER: build the images demand-pipeline and demand-web from ../Dockerfile without a Docker engine, with
-# Debian's buildah; FOLDER gets its storage (a second build in it reuses layers; delete it with the images). Needs root on Debian.
+# Debian's buildah; FOLDER gets its storage (a second build in it reuses layers; delete it with the images). Needs root
+# on Debian.
 #
 # The public base image is stood in for by the same Debian and Python 3.11 made with debootstrap; with BASE_IMAGE=pull
-# it is pulled instead. How this machine reaches its package index (pip's and npm's settings, certificates) is mounted
-# for the build only and is not in the images.
+# it is pulled instead. How this machine reaches its package indexes (settings of pip, uv and npm, certificates) is
+# mounted for the stages that install and is not in the images: machine_settings.py says what of it. PYTHON names a
+# Python 3.11.
 set -euo pipefail
 storage=$1
 project=$(cd "$(dirname "$0")/.." && pwd)
@@ -42,37 +44,30 @@ import_base() {
     "${buildah[@]}" commit --quiet --rm "$container" "$base_image" >/dev/null
 }
 
-mounts=()
-mount_file() { # FILE PLACE
-    mounts+=(--volume "$1:$2:ro")
+# How this machine reaches its package indexes: each setting that the build gets or does not get is told in a line. The
+# folder may hold passwords and is deleted with the build.
+read_machine_settings() {
+    settings=$(mktemp -d)
+    trap 'rm -rf "$settings"' EXIT
+    told=$(PYTHONPATH=$project "${PYTHON:-python3}" -m deploy.machine_settings "$settings") || {
+        echo "build_image: the settings of pip, uv and npm could not be read (see above). It takes Python 3.11: PYTHON=…" >&2
+        return 1
+    }
+    echo "$told"
+    mapfile -t volumes <"$settings/volumes"
+    mounts=("${volumes[@]/#/--volume=}")
 }
 
-# pip's settings on this machine, files and environment together, as one file; what they name on its disk is mounted too.
-pass_index_settings() {
-    local path bundle=${PIP_CERT:-${SSL_CERT_FILE:-}}
-    python3 -m pip config list 2>/dev/null |
-        sed -n "s/^[^=]*[.]\([a-z-]*\)='\(.*\)'\$/\1 = \2/p" | sort -u -t= -k1,1 >"$storage/pip.conf.body" || true
-    if [ -s "$storage/pip.conf.body" ]; then
-        { echo "[global]" && cat "$storage/pip.conf.body"; } >"$storage/pip.conf"
-        mount_file "$storage/pip.conf" /etc/pip.conf
-        for path in $(grep -oE '(file://|= |[[:space:]])/[^[:space:]]+' "$storage/pip.conf" | sed -E 's,^(file://|= |[[:space:]]),,'); do
-            [ ! -d "$path" ] || mount_file "$path" "$path"
-        done
-    fi
-    touch "$storage/npmrc" "$storage/uv.toml"
-    chmod 600 "$storage/npmrc" "$storage/uv.toml"
-    cat /etc/uv/uv.toml "$HOME/.config/uv/uv.toml" 2>/dev/null >"$storage/uv.toml" || true
-    [ -z "${UV_DEFAULT_INDEX:-}" ] || echo "index-url = \"$UV_DEFAULT_INDEX\"" >>"$storage/uv.toml"
-    cat "$HOME/.npmrc" 2>/dev/null >"$storage/npmrc" || true
-    if [ -n "$bundle" ] && [ -f "$bundle" ]; then
-        mount_file "$bundle" /etc/ssl/certs/ca-certificates.crt
-        [ "$bundle" = /etc/ssl/certs/ca-certificates.crt ] || mount_file "$bundle" "$bundle"
-        echo "cafile=/etc/ssl/certs/ca-certificates.crt" >>"$storage/npmrc"
-        grep -q system-certs "$storage/uv.toml" || sed -i '1i system-certs = true' "$storage/uv.toml"
-        [ -s "$storage/uv.toml" ] || echo "system-certs = true" >"$storage/uv.toml"
-    fi
-    mount_file "$storage/uv.toml" /etc/uv/uv.toml
-    mount_file "$storage/npmrc" /root/.npmrc
+build() { # TARGET [OPTION…]
+    "${buildah[@]}" build --isolation chroot --pull-never --layers --network host --format docker \
+        --target "$@" "$project" || {
+        {
+            echo "build_image: the stage $1 of the Dockerfile could not be built (see above)."
+            echo "If a package or an index is at fault, it is one of these, or for want of one of these:"
+            echo "$told"
+        } >&2
+        return 1
+    }
 }
 
 # Layers are cheap where the kernel stacks folders; vfs works everywhere and copies each layer whole.
@@ -98,9 +93,12 @@ else
     make_base_archive
     "${buildah[@]}" images --quiet "$base_image" >/dev/null 2>&1 || import_base
 fi
-pass_index_settings
-for target in pipeline web; do
-    # Layers are kept while both are built, so that the second takes what the first has made.
-    "${buildah[@]}" build --isolation chroot --pull-never --layers --network host --format docker \
-        "${mounts[@]}" --target "$target" --tag "demand-$target" "$project"
+read_machine_settings
+# Only the stages that install see the settings. The products are made of the kept layers of these stages, with nothing
+# mounted: of what is mounted, a build keeps the empty folders in its layers.
+for stage in packages front-end; do
+    build "$stage" "${mounts[@]}"
+done
+for product in pipeline web; do
+    build "$product" --tag "demand-$product"
 done

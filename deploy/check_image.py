@@ -24,12 +24,16 @@ import requests
 
 from benchmarks.product import page, sign_up
 from deploy.health import answers_grpc, answers_http
+from deploy.machine_settings import NETRC, NPMRC, PIP_CONF, PLACE, UV_TOML, masked
 from deploy.settings import PROJECT
 
 USER = 10001
 BUILD_SECONDS = 900
 TRAIN_SECONDS = 300
 START_SECONDS = 120
+LOG_CHARACTERS = 10_000
+OF_THE_MACHINE = (PIP_CONF, str(Path(UV_TOML).parent), NPMRC, NETRC, PLACE)
+"""What only the stages that install may see: even empty, it must not be in an image."""
 DATASET = """\
 title = "Tiny shop"
 frequency = "D"
@@ -71,6 +75,10 @@ class Images:
         """One line for each image."""
         lines = self._ask("images", "--format", "{{.Name}} {{.Size}}").splitlines()
         return [line for line in lines if "demand-" in line]
+
+    def folder(self, image: str) -> Path:
+        """Where this machine sees all files of that image."""
+        return Path(self._ask("mount", self._containers[image]).strip())
 
     def run(self, image: str, *command: str, volumes: tuple[str, ...] = (), seconds: int = 60) -> str:
         """What a command prints in a container of that image.
@@ -187,10 +195,11 @@ def _check_contents(images: Images, image: str) -> None:
     user = images.run(image, "id", "-u").strip()
     if user != str(USER):
         raise CheckFailedError(f"{image} runs as user {user}, not as {USER}")
-    found = images.run(image, "sh", "-c", "command -v gcc cc c++ clang make npm uv || true; "
-                                          "cat /etc/pip.conf /etc/uv/uv.toml 2>/dev/null || true").strip()
+    found = images.run(image, "sh", "-c", "command -v gcc cc c++ clang make npm uv || true").split()
+    root = images.folder(image)
+    found += [place for place in OF_THE_MACHINE if (root / place.lstrip("/")).exists()]
     if found:
-        raise CheckFailedError(f"{image} has what only the build needs: {found}")
+        raise CheckFailedError(f"{image} has what only the build needs: {', '.join(found)}")
 
 
 def _forecast(web: str, logs: dict[str, Path]) -> str:
@@ -217,12 +226,18 @@ def _forecast(web: str, logs: dict[str, Path]) -> str:
 
 def _build(storage: Path, log: Path) -> None:
     with log.open("w") as output:
-        done = subprocess.run(["bash", PROJECT / "deploy" / "build_image.sh", storage],  # nosec B607  # the PATH's bash
-                              stdin=subprocess.DEVNULL,
-                              stdout=output, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS, check=False)
-    if done.returncode:
-        raise CheckFailedError(f"the build ended with status {done.returncode}; its log ends:\n"
-                               f"{log.read_text()[-5000:]}")
+        process = psutil.Popen(["bash", PROJECT / "deploy" / "build_image.sh", storage],
+                               stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                               env=os.environ | {"PYTHON": sys.executable})
+        try:
+            status = process.wait(BUILD_SECONDS)
+            how = f"ended with status {status}"
+        except psutil.TimeoutExpired:
+            status, how = 1, f"took longer than {BUILD_SECONDS} s"
+        finally:
+            _end(process)
+    if status:
+        raise CheckFailedError(f"the build {how}; its log ends:\n{masked(log.read_text()[-LOG_CHARACTERS:])}")
 
 
 def _why_impossible() -> str:

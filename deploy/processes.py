@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from deploy.settings import PROJECT, RunSettings
 
@@ -84,7 +85,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
         Process("dagster-code", (
             python, "-m", "dagster", "api", "grpc", "--host", settings.listen_host, "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
-            "--location-name", "demand_assets", "--use-python-environment-entry-point",
+            "--location-name", LOCATION, "--use-python-environment-entry-point",
             "--inject-env-vars-from-instance"), stop_seconds=40, niceness=3),
         Process("dagster-daemon", (
             str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=3),

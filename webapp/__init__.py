@@ -9,31 +9,33 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import access, services
 from webapp.accounts import links, mail, passwords, sessions, single_sign_on, token_views, user_views
-from webapp.accounts import views as accounts
+from webapp.accounts import views as accounts_pages
 from webapp.accounts.sign_in import SignInForm
-from webapp.adjustments import views as adjustments
-from webapp.administration import views as administration
-from webapp.api import routes as api
-from webapp.audit import views as audit
-from webapp.data_quality import views as data_quality
+from webapp.adjustments import views as adjustments_pages
+from webapp.administration import views as administration_pages
+from webapp.api import routes
+from webapp.audit import views as audit_pages
+from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
 from webapp.forecasts import downloads, override_views
-from webapp.forecasts import views as forecasts
+from webapp.forecasts import views as forecasts_pages
 from webapp.http import errors, form_tokens, limits, security_headers
-from webapp.models import views as models
-from webapp.overrides import views as overrides
-from webapp.overview import views as overview
+from webapp.models import views as models_pages
+from webapp.overrides import views as overrides_pages
+from webapp.overview import views as overview_pages
 from webapp.pages import numbers_and_dates
 from webapp.region_items import labels, search
-from webapp.retrains import views as retrains
-from webapp.scenarios import views as scenarios
+from webapp.retrains import views as retrains_pages
+from webapp.scenarios import views as scenarios_pages
 from webapp.services import Services
 from webapp.settings import Settings
-from webapp.systems import views as systems
+from webapp.systems import views as systems_pages
 from webapp.tables import Role, User
 
-SUBJECTS = (overview, forecasts, adjustments, overrides, scenarios, retrains, models, data_quality, labels, search,
-            accounts, administration, audit, systems)
+SUBJECTS = (
+    overview_pages, forecasts_pages, adjustments_pages, overrides_pages, scenarios_pages, retrains_pages, models_pages,
+    data_quality_pages, labels, search, accounts_pages, administration_pages, audit_pages, systems_pages,
+)
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600
 
@@ -42,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The app for one dataset; nothing is read but the settings and the dataset file."""
     settings = settings or Settings()
     made = Services.from_settings(settings)
-    app = api.new_app(__name__)
+    app = routes.new_app(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -59,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         REMEMBER_COOKIE_SECURE=settings.web_https,
         WTF_CSRF_TIME_LIMIT=None,
         COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"],
-        **accounts.SECURITY_SETTINGS,
+        **accounts_pages.SECURITY_SETTINGS,
     )
     if settings.web_https:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
@@ -80,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         subject.add_to(app)
     for part in (downloads, override_views, links, single_sign_on, user_views, token_views):
         app.register_blueprint(part.bp)
-    api.add_to(app, csrf)
+    routes.add_to(app, csrf)
     for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
         shared.add_to(app)
     limits.add_to(app, settings)

@@ -7,15 +7,22 @@ from typing import Any, Literal, Protocol
 import requests
 from typing_extensions import override
 
-LOCATION = "demand_assets"
-REPOSITORY = "__repository__"
-RETRAIN_JOB = "retrain"
-REQUEST_TAG = "demand/request_id"
-PARTITION_TAG = "dagster/partition"
-RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-PRIORITY = {"key": "dagster/priority", "value": "1"}
+from demand_assets.forecasting.contract.dagster_names import (
+    LOCATION,
+    PARTITION_TAG,
+    PRIORITY_TAG,
+    PRODUCTION_MODEL,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    REPOSITORY,
+    REQUEST_TAG,
+    RETRAIN_JOB,
+    RETRAINED_ASSETS,
+    run_config,
+)
+
+PRIORITY = {"key": PRIORITY_TAG, "value": "1"}
 """Somebody waits for it, so it leaves Dagster's queue before what the sensors and the schedule ask for."""
-RETRAINED_ASSETS = ("raw_demand", "demand", "demand_features", "candidate_model", "production_model")
 CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 15.0
 MUTATION_SECONDS = 60.0
@@ -123,9 +130,9 @@ class DagsterClient(Dagster):
 
     @override
     def partition_keys(self) -> list[str]:
-        node = self._ask(KEYS, {"asset": {"path": [RETRAINED_ASSETS[-1]]}})["assetNodeOrError"]
+        node = self._ask(KEYS, {"asset": {"path": [PRODUCTION_MODEL]}})["assetNodeOrError"]
         if "partitionKeys" not in node:
-            raise DagsterDownError(f"Dagster does not know the asset {RETRAINED_ASSETS[-1]!r} (yet)")
+            raise DagsterDownError(f"Dagster does not know the asset {PRODUCTION_MODEL!r} (yet)")
         return list(node["partitionKeys"])
 
     @override
@@ -138,7 +145,7 @@ class DagsterClient(Dagster):
 
     @override
     def launch_run(self, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
-        config = {} if is_range else {"ops": {"region_item": {"config": {"region_items": list(keys)}}}}
+        config = {} if is_range else run_config(keys)
         partitions = _partition_tags(keys) if is_range else {}
         answer = self._ask(LAUNCH_RUN, {"params": {
             "selector": {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY,

@@ -13,17 +13,30 @@ from uuid import uuid4
 import dagster as dg
 from dagster_graphql import DagsterGraphQLClient
 
-from demand_assets.defs.assets import ASKED_BY_TAG, REQUEST_TAG, selection_config
-from demand_assets.defs.partitions import PARTITIONS_PER_RUN, sync_partitions
+from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.defs.sensors import UNFINISHED
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_TAG,
+    BY_FIRST_TRAINING,
+    LOCATION,
+    POOL_JOB,
+    PROMOTE_JOB,
+    REFRESH_JOB,
+    REPOSITORY,
+    REQUEST_TAG,
+    RETRAIN_JOB,
+    keys_of,
+    run_config,
+)
 from demand_assets.forecasting.contract.dataset import DatasetFileError
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.run_sizes import PER_RUN
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
-from demand_assets.sources.source import SourceError
 
 LOOK_SECONDS = 5
 JUDGING_SECONDS = 120
@@ -47,17 +60,17 @@ def main() -> int:
             print(f"first training: nothing is missing, {len(wanted)} region-items", flush=True)
             return 0
         print(f"first training: {len(missing)} of {len(wanted)} region-items have no model yet", flush=True)
-        if len(missing) > PARTITIONS_PER_RUN and pipeline.registry.pooled_production() is None:
+        if len(missing) > PER_RUN and pipeline.registry.pooled_production() is None:
             _pool_first(settings, instance, missing)
-        requests = _submit(settings, "retrain", missing)
+        requests = _submit(settings, RETRAIN_JOB, missing)
         return _follow(instance, Progress(pipeline.store, requests.values()), list(requests), len(missing))
 
 
 def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[RegionItem]) -> list[RegionItem]:
     """Region-items without any version, neither in training now nor refused by the validation before."""
     present = {entry.region_item.key for entry in pipeline.registry.entries()}
-    for run in instance.get_runs(dg.RunsFilter(job_name="retrain", statuses=UNFINISHED)):
-        present |= set(run.run_config.get("ops", {}).get("region_item", {}).get("config", {}).get("region_items", []))
+    for run in instance.get_runs(dg.RunsFilter(job_name=RETRAIN_JOB, statuses=UNFINISHED)):
+        present |= set(keys_of(run.run_config))
     refused = set(pipeline.store.stored("quarantine", wanted)) - set(pipeline.store.stored("demand", wanted))
     return [one for one in wanted if one.key not in present and one not in refused]
 
@@ -65,10 +78,10 @@ def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[
 def _pool_first(settings: Settings, instance: dg.DagsterInstance, missing: Sequence[RegionItem]) -> None:
     """Take in the demand of all region-items and train the pooled model on it, before any run trains on a part."""
     print("first training: demand is taken in, then the pooled model is trained", flush=True)
-    _wait_for(instance, _submit(settings, "refresh", missing))
+    _wait_for(instance, _submit(settings, REFRESH_JOB, missing))
     run_id = _client(settings).submit_job_execution(
-        "pool", repository_location_name="demand_assets", repository_name="__repository__",
-        tags={ASKED_BY_TAG: "first training"})
+        POOL_JOB, repository_location_name=LOCATION, repository_name=REPOSITORY,
+        tags={ASKED_BY_TAG: BY_FIRST_TRAINING})
     _wait_for(instance, [run_id])
 
 
@@ -86,12 +99,12 @@ def _submit(settings: Settings, job: str, missing: Sequence[RegionItem]) -> dict
     """Runs of the job for the region-items: run id -> request id."""
     client = _client(settings)
     requests = {}
-    for start in range(0, len(missing), PARTITIONS_PER_RUN):
+    for start in range(0, len(missing), PER_RUN):
         request_id = f"first-{uuid4().hex[:12]}"
         run_id = client.submit_job_execution(
-            job, repository_location_name="demand_assets", repository_name="__repository__",
-            run_config=selection_config([one.key for one in missing[start:start + PARTITIONS_PER_RUN]]),
-            tags={REQUEST_TAG: request_id, ASKED_BY_TAG: "first training"})
+            job, repository_location_name=LOCATION, repository_name=REPOSITORY,
+            run_config=run_config([one.key for one in missing[start:start + PER_RUN]]),
+            tags={REQUEST_TAG: request_id, ASKED_BY_TAG: BY_FIRST_TRAINING})
         requests[run_id] = request_id
     return requests
 
@@ -111,7 +124,7 @@ def _follow(instance: dg.DagsterInstance, progress: Progress, run_ids: Sequence[
         if done >= total:
             return 1 if counts["failed"] else 0
         training = instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids), statuses=UNFINISHED), limit=1)
-        judging = instance.get_run_records(dg.RunsFilter(job_name="promote", statuses=UNFINISHED), limit=1)
+        judging = instance.get_run_records(dg.RunsFilter(job_name=PROMOTE_JOB, statuses=UNFINISHED), limit=1)
         if training or judging:
             ended_at = None
         elif ended_at is None:

@@ -20,10 +20,21 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
-from demand_assets.defs.partitions import PARTITIONS_PER_RUN, sync_partitions
+from demand_assets.defs.partitions import sync_partitions
 from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_TAG,
+    BY_MAKE_TRAIN,
+    FIT_OP,
+    REQUEST_TAG,
+    SECONDS_TAG,
+    TAKEN_IN_ASSETS,
+    run_config,
+)
 from demand_assets.forecasting.contract.dataset import DatasetFileError
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.run_sizes import PER_RUN
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.pipeline.parallel import warm_up
@@ -31,7 +42,6 @@ from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.resumable import Unfinished
 from demand_assets.pipeline.run import PROCESSES_FROM
 from demand_assets.settings import Settings
-from demand_assets.sources.source import SourceError
 
 LINE_SECONDS = 15
 """How often progress is said where there is no terminal to draw a bar on."""
@@ -72,14 +82,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         afresh: begin anew all the same.
     Raises: DatasetFileError, SourceError: the dataset cannot be used.
     """
-    from demand_assets.defs.assets import (
-        ASKED_BY_TAG,
-        REQUEST_TAG,
-        SECONDS_TAG,
-        pooled_model,
-        region_item,
-        selection_config,
-    )
+    from demand_assets.defs.assets import pooled_model, region_item
     from demand_assets.defs.jobs import fit
     from demand_assets.defs.resources import PipelineResource, open_pipeline
 
@@ -100,7 +103,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
         options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
-                   "tags": {REQUEST_TAG: training.request_id, ASKED_BY_TAG: "make train"}}
+                   "tags": {REQUEST_TAG: training.request_id, ASKED_BY_TAG: BY_MAKE_TRAIN}}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
         def timed(phase: str, run: Callable[[], dg.ExecuteInProcessResult]) -> bool:
@@ -126,8 +129,8 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         with _shown(console, pipeline.store, training.request_id, len(region_items)):
             for keys in _parts([one for one in region_items if not progress.is_past(one, "started")]):
                 timed("taking in", lambda keys=keys: dg.materialize(
-                    [region_item], selection=dg.AssetSelection.assets("raw_demand", "demand", "demand_features"),
-                    run_config=selection_config(keys) | quiet, **options))
+                    [region_item], selection=dg.AssetSelection.assets(*TAKEN_IN_ASSETS),
+                    run_config=run_config(keys) | quiet, **options))
             progress.look()
             ready = [one for one in region_items if progress.is_past(one, "started") and not progress.is_final(one)]
             if len(ready) >= PROCESSES_FROM:
@@ -137,7 +140,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                 training = unfinished.pooled(training)
             for keys in _parts(ready):
                 timed("training", lambda keys=keys: fit.execute_in_process(
-                    run_config=selection_config(keys, op="fit_and_judge") | quiet, **options))
+                    run_config=run_config(keys, op=FIT_OP) | quiet, **options))
     progress.look()
     if all(map(progress.is_final, region_items)):
         unfinished.end()  # where a run broke, the same command goes on with what it left
@@ -156,8 +159,8 @@ def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
 
 def _parts(region_items: Sequence[RegionItem]) -> Iterator[list[str]]:
     """Partition keys of so many region-items as a run carries."""
-    for start in range(0, len(region_items), PARTITIONS_PER_RUN):
-        yield [one.key for one in region_items[start:start + PARTITIONS_PER_RUN]]
+    for start in range(0, len(region_items), PER_RUN):
+        yield [one.key for one in region_items[start:start + PER_RUN]]
 
 
 def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionItem],

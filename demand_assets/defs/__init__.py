@@ -1,1 +1,1 @@
-"""What Dagster shows: assets, checks, jobs, sensors, partitions, resources, metadata."""
+"""What Dagster shows: assets, checks, jobs, schedules and sensors, and what they share."""

@@ -12,21 +12,24 @@ import dagster as dg
 
 from demand_assets.defs.partitions import region_items
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL, DEMAND
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.pipeline.outcomes import Outcome
 
 COVERAGE_RANGE = (0.6, 0.95)
 """Share of backtest actuals inside the 80 % interval that passes for one region-item."""
+DAYS_BEHIND = {"D": 2, "W": 14, "M": 62}
+"""How far demand of a region-item may end before the source's, by frequency."""
 
 
 def evaluations(outcome: Outcome) -> Iterator[dg.AssetCheckEvaluation]:
     """The checks of a partition that has just been made, or refused."""
-    if outcome.asset == "demand":
+    if outcome.asset == DEMAND:
         yield _evaluation("schema_holds", outcome, outcome.status == "done",
                           {"reason": outcome.reason or "every rule holds",
                            "quarantined_by_rule": outcome.details.get("quarantined_by_rule", {})})
-    if outcome.asset == "candidate_model" and outcome.status == "done":
+    if outcome.asset == CANDIDATE_MODEL and outcome.status == "done":
         wape, naive, share = (outcome.details[name] for name in ("wape", "wape_seasonal_naive", "coverage_80"))
         yield _evaluation("beats_seasonal_naive", outcome, beats_naive(wape, naive),
                           {"wape": str(wape), "wape_seasonal_naive": str(naive)})
@@ -50,36 +53,36 @@ def _evaluation(name: str, outcome: Outcome, passed: bool, metadata: dict[str, A
         severity=dg.AssetCheckSeverity.WARN, partition=outcome.region_item.key)
 
 
-@dg.asset_check(asset="demand", partitions_def=region_items)
+@dg.asset_check(asset=DEMAND, partitions_def=region_items)
 def schema_holds(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource) -> dg.AssetCheckResult:
     """The region-item has demand that passed its schema, and nothing of its last load is in quarantine."""
-    stages, one = pipeline.open(), RegionItem.from_key(context.partition_key)
+    opened, one = pipeline.open(), RegionItem.from_key(context.partition_key)
     try:
-        refused = stages.store.read("quarantine", one)
-        stored = stages.store.has("demand", one)
+        refused = opened.store.read("quarantine", one)
+        stored = opened.store.has("demand", one)
     except NotInStoreError as error:
         return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
     return dg.AssetCheckResult(passed=stored and refused.empty, severity=dg.AssetCheckSeverity.WARN, metadata={
         "quarantined_by_rule": {str(rule): int(count) for rule, count in refused["rule"].value_counts().items()}})
 
 
-@dg.asset_check(asset="demand", partitions_def=region_items)
+@dg.asset_check(asset=DEMAND, partitions_def=region_items)
 def is_fresh(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource) -> dg.AssetCheckResult:
     """The region-item's demand ends no more than a few periods before the source's."""
-    stages, one = pipeline.open(), RegionItem.from_key(context.partition_key)
-    last_in_source = stages.source.catalogue().last_date
+    opened, one = pipeline.open(), RegionItem.from_key(context.partition_key)
+    last_in_source = opened.source.catalogue().last_date
     try:
-        demand = stages.store.read("demand", one)
+        demand = opened.store.read("demand", one)
     except NotInStoreError as error:
         return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
     last: date = demand.loc[demand["demand"].notna(), "date"].iloc[-1].date()
     behind = (last_in_source.date() - last).days if last_in_source is not None else 0
-    allowed = {"D": 2, "W": 14, "M": 62}[stages.dataset.frequency]
+    allowed = DAYS_BEHIND[opened.dataset.frequency]
     return dg.AssetCheckResult(passed=behind <= allowed, severity=dg.AssetCheckSeverity.WARN,
                                metadata={"last_date": str(last), "days_behind": behind, "days_allowed": allowed})
 
 
-@dg.asset_check(asset="candidate_model", partitions_def=region_items)
+@dg.asset_check(asset=CANDIDATE_MODEL, partitions_def=region_items)
 def beats_seasonal_naive(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource) -> dg.AssetCheckResult:
     """The candidate's backtest is no worse than seasonal naive."""
     tags = _candidate_tags(context.partition_key, pipeline)
@@ -88,7 +91,7 @@ def beats_seasonal_naive(context: dg.AssetCheckExecutionContext, pipeline: Pipel
                                metadata={"wape": str(wape), "wape_seasonal_naive": str(naive)})
 
 
-@dg.asset_check(asset="candidate_model", partitions_def=region_items)
+@dg.asset_check(asset=CANDIDATE_MODEL, partitions_def=region_items)
 def intervals_cover(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource) -> dg.AssetCheckResult:
     """The candidate's 80 % interval held about 80 % of the backtest's actuals."""
     share = float(_candidate_tags(context.partition_key, pipeline).get("coverage_80", "0"))

@@ -4,14 +4,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from demand_assets.forecasting.contract.dagster_names import REGION_ITEMS
 from demand_assets.forecasting.contract.region_item import RegionItem
 
-region_items = dg.DynamicPartitionsDefinition(name="region_items")
-
-PARTITIONS_PER_RUN = 500
-"""A run's start, and its look through a large source, cost as much as the training of some hundred region-items; a run
-that crashes is repeated whole, and much larger ones hold too many events in memory."""
-
+region_items = dg.DynamicPartitionsDefinition(name=REGION_ITEMS)
 
 def missing_keys(present: Sequence[str], wanted: Sequence[RegionItem]) -> list[str]:
     """Keys of region-items that are no partitions yet, region-major."""

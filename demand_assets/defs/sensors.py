@@ -10,11 +10,31 @@ from uuid import uuid4
 
 import dagster as dg
 
-from demand_assets.defs.assets import ASKED_BY_TAG, REQUEST_TAG, selection_config
-from demand_assets.defs.jobs import AUTOMATIC_IS_OFF, KIND_TAG, monitor, promote, refresh, retrain
-from demand_assets.defs.partitions import PARTITIONS_PER_RUN, missing_keys, region_items
+from demand_assets.defs.jobs import monitor, promote, refresh, retrain
+from demand_assets.defs.partitions import missing_keys, region_items
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.defs.schedules import AUTOMATIC_IS_OFF
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_TAG,
+    BY_PROMOTION_SENSOR,
+    BY_SENSOR,
+    CANDIDATE_MODEL,
+    DEMAND,
+    JUDGE_OP,
+    KIND_TAG,
+    MEASURE_OP,
+    PRODUCTION_MODEL,
+    PROMOTION_KIND,
+    REFRESH_JOB,
+    REFRESH_KIND,
+    REQUEST_TAG,
+    RETRAIN_JOB,
+    RETRAIN_KIND,
+    SENSOR_REQUEST,
+    run_config,
+)
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.gate.monitoring import nominate
 from demand_assets.pipeline.monitor import latest
 
@@ -42,8 +62,8 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     if context.cursor:
         known = [one.key for one in stages.store.stored("demand", found)]
         without = sorted({one.key for one in found} - set(known))
-        requests = [*_requests("refresh", known, "new demand", run_key=fingerprint),
-                    *_requests("retrain", without, "region-items without demand so far", run_key=fingerprint)]
+        requests = [*_requests(REFRESH_JOB, known, "new demand", run_key=fingerprint),
+                    *_requests(RETRAIN_JOB, without, "region-items without demand so far", run_key=fingerprint)]
     return dg.SensorResult(requests, cursor=fingerprint,
                            dynamic_partitions_requests=[region_items.build_add_request(new)] if new else [])
 
@@ -54,11 +74,11 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
     A retrain decides in its own run; this is for candidates made otherwise, or left by a run that was cut off.
     """
-    if _unfinished(context.instance, "promotion"):
+    if _unfinished(context.instance, PROMOTION_KIND):
         return dg.SensorResult(skip_reason="candidates are being judged; the next ones come after")
     after = int(context.cursor or 0)
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("candidate_model"), after_storage_id=after),
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(CANDIDATE_MODEL), after_storage_id=after),
         limit=CANDIDATES_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new candidate")
@@ -72,36 +92,36 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if not made:
         return dg.SensorResult(skip_reason="their runs judge them", cursor=str(last))
     judged = {record.partition_key: record.storage_id for record in context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("production_model"), after_storage_id=records[0].storage_id,
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(PRODUCTION_MODEL), after_storage_id=records[0].storage_id,
                               asset_partitions=list(made)), limit=2 * CANDIDATES_PER_TICK, ascending=False).records}
     keys = sorted(key for key, candidate in made.items() if judged.get(key, 0) < candidate)
     if not keys:
         return dg.SensorResult(skip_reason="judged in the run that trained them", cursor=str(last))
     newest = max(made[key] for key in keys)
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"promote-{after}-{newest}", run_config=selection_config(keys, op="judge"),
-                       tags={ASKED_BY_TAG: "promotion sensor"})], cursor=str(last))
+        [dg.RunRequest(run_key=f"promote-{after}-{newest}", run_config=run_config(keys, op=JUDGE_OP),
+                       tags={ASKED_BY_TAG: BY_PROMOTION_SENSOR})], cursor=str(last))
 
 
 @dg.sensor(job=monitor, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Measure production models against demand that has become known."""
-    if _unfinished(context.instance, "refresh"):
+    if _unfinished(context.instance, REFRESH_KIND):
         return dg.SensorResult(skip_reason="demand is being refreshed")
     after = int(context.cursor or 0)
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("demand"), after_storage_id=after), limit=10_000,
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(DEMAND), after_storage_id=after), limit=10_000,
         ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new demand")
     waiting = datetime.now(UTC).timestamp() - records[0].timestamp
-    if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, "retrain"):
+    if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, RETRAIN_KIND):
         return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait")
     last = records[-1].storage_id
     keys = sorted({record.partition_key for record in records if record.partition_key})
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"monitor-{after}-{last}", run_config=selection_config(
-            keys, op="measure_production"))], cursor=str(last))
+        [dg.RunRequest(run_key=f"monitor-{after}-{last}", run_config=run_config(
+            keys, op=MEASURE_OP))], cursor=str(last))
 
 
 @dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -127,25 +147,25 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     cooling |= {one.region_item: now for one in nominations}
     reasons = sorted({one.reason.split(":")[0] for one in nominations})
     return dg.SensorResult(
-        list(_requests("retrain", [one.region_item.key for one in nominations], ", ".join(reasons),
+        list(_requests(RETRAIN_JOB, [one.region_item.key for one in nominations], ", ".join(reasons),
                        run_key=now.isoformat())),
         cursor=json.dumps({one.key: at.isoformat() for one, at in cooling.items()}))
 
 
 def _requests(job: str, keys: Sequence[str], why: str, run_key: str) -> Iterator[dg.RunRequest]:
     """Runs of the job that share the keys between them."""
-    for start in range(0, len(keys), PARTITIONS_PER_RUN):
-        tags = {ASKED_BY_TAG: f"sensor: {why}"}
-        if job == "retrain":
-            tags[REQUEST_TAG] = f"sensor-{uuid4().hex[:12]}"
+    for start in range(0, len(keys), PER_RUN):
+        tags = {ASKED_BY_TAG: f"{BY_SENSOR}: {why}"}
+        if job == RETRAIN_JOB:
+            tags[REQUEST_TAG] = f"{SENSOR_REQUEST}{uuid4().hex[:12]}"
         yield dg.RunRequest(run_key=f"{job}-{run_key}-{start}", job_name=job, tags=tags,
-                            run_config=selection_config(keys[start:start + PARTITIONS_PER_RUN]))
+                            run_config=run_config(keys[start:start + PER_RUN]))
 
 
 def _will_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether the run is not over and is meant to make production models too."""
     run = instance.get_run_by_id(run_id)
-    return run is not None and run.status in UNFINISHED and dg.AssetKey("production_model") in (
+    return run is not None and run.status in UNFINISHED and dg.AssetKey(PRODUCTION_MODEL) in (
         instance.get_asset_keys_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED))
 
 

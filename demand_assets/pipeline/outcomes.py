@@ -1,5 +1,7 @@
 """What the stages of the pipeline are asked, and what they make of each region-item."""
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -7,9 +9,15 @@ from demand_assets.forecasting.contract.clock import Seconds
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry, Step
 
-Asset = Literal["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
-TAKING_IN: tuple[Asset, ...] = ("raw_demand", "demand", "demand_features")
+Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
+TAKING_IN: tuple[Asset, ...] = ("raw_demand", "demand", "features_for_inspection")
 TRAINING: tuple[Asset, ...] = ("candidate_model", "production_model")
+INSPECTED: Asset = "features_for_inspection"
+"""A table to look at, which nothing is made from: its failure keeps no region-item from its training."""
+PLOTS_UP_TO = 50
+"""Region-items of a run that get a plot each in Dagster; those of larger runs would fill the disk, unseen."""
+PLOT_PERIODS = 180
+"""How much of the past is plotted."""
 Status = Literal["done", "quarantined", "failed"]
 
 
@@ -55,6 +63,8 @@ class Outcome:
 
     @property
     def _step(self) -> Step | None:
+        if self.asset == INSPECTED:
+            return None
         if self.status == "failed":
             return "failed"
         if self.asset == "demand":
@@ -72,3 +82,17 @@ class Part:
 
     outcomes: list[Outcome]
     seconds: Seconds
+
+
+def guarded(region_item: RegionItem, asset: Asset, work: Callable[[], Outcome]) -> Outcome:
+    """What the work makes of the asset; an error is the region-item's own outcome, and disturbs no neighbour."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  the edge: whatever breaks one region-item is recorded as its failure
+        return failed(region_item, asset, error)
+
+
+def failed(region_item: RegionItem, asset: Asset, error: Exception) -> Outcome:
+    """The outcome that the error is."""
+    return Outcome(region_item, asset, "failed", f"{type(error).__name__}: {error}", trace="".join(
+        traceback.format_exception(error)))

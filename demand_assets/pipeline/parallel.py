@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Parts that wait for each worker, so that none idles; no more, since each part is held in memory."""
-LIBRARIES = ("demand_assets.pipeline.stages", "xgboost", "mlflow.xgboost")
+LIBRARIES = ("demand_assets.pipeline.train_stage", "xgboost", "mlflow.xgboost")
 """Imported where they are first needed otherwise, since they take seconds."""
 IDLE_SECONDS = 300
 """After so long without work a process ends; long enough for a pooled model to be trained in between."""

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
+from demand_assets.forecasting.contract.dagster_names import TRAIN_REQUEST
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
@@ -46,7 +47,7 @@ class Unfinished:
 
     def begin(self) -> Training:
         """A new training."""
-        return self._kept(Training(f"train-{uuid4().hex[:12]}", self._demand))
+        return self._kept(Training(f"{TRAIN_REQUEST}{uuid4().hex[:12]}", self._demand))
 
     def pooled(self, training: Training) -> Training:
         """The same training, its pooled model registered."""

@@ -16,6 +16,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import Source
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
@@ -23,10 +24,10 @@ from demand_assets.forecasting.model.pooled_training import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
-from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Asked, Asset, Outcome, Part
+from demand_assets.pipeline.outcomes import INSPECTED, PLOTS_UP_TO, TAKING_IN, TRAINING, Asked, Asset, Outcome, Part
 from demand_assets.pipeline.parallel import side_by_side
-from demand_assets.pipeline.stages import PLOTS_UP_TO, Stages, TakeIn, Train
-from demand_assets.sources.source import Source
+from demand_assets.pipeline.take_in import TakeIn, TakeInStage
+from demand_assets.pipeline.train_stage import Train, TrainStage
 
 PROCESSES_FROM = 100
 """Region-items from which on processes pay for their start; fewer are worked on by threads."""
@@ -73,13 +74,14 @@ class Pipeline:
                 wanted = [asset for asset in group if asset in assets]
                 if not wanted or not going:
                     continue
-                reached = []
+                last = [asset for asset in wanted if asset != INSPECTED][-1:]
+                reached = [] if last else going
                 for part in stage(going, wanted, asked, clock):
                     clock.add(part.seconds)
                     told(part.outcomes)
                     yield from part.outcomes
                     reached += [outcome.region_item for outcome in part.outcomes
-                                if outcome.asset == wanted[-1] and outcome.status == "done"]
+                                if outcome.asset in last and outcome.status == "done"]
                 going = sorted(reached)
 
     def pool(self, asked: Asked) -> Pooled:
@@ -114,7 +116,7 @@ class Pipeline:
                         raw = self.source.read(some)
                 yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots)
 
-        yield from self._side_by_side(self._stages.take_in, tasks(), len(region_items))
+        yield from self._side_by_side(TakeInStage(self.dataset, self.store).take_in, tasks(), len(region_items))
 
     def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
                clock: Clock) -> Iterator[Part]:
@@ -122,7 +124,7 @@ class Pipeline:
         parts, plots = list(_parts(region_items, together)), len(region_items) <= PLOTS_UP_TO
         if "candidate_model" not in wanted:
             tasks = (Train(some, wanted, asked, plots) for some in parts)
-            yield from self._side_by_side(self._stages.train, tasks, len(region_items))
+            yield from self._side_by_side(self._training.train, tasks, len(region_items))
             return
         try:
             with clock("pooled"):
@@ -137,15 +139,15 @@ class Pipeline:
             return
         with self.registry.batch(f"train {len(region_items)} region-items", asked.tags) as batch:
             tasks = (Train(some, wanted, asked, plots, version, batch) for some in parts)
-            yield from self._side_by_side(self._stages.train, tasks, len(region_items))
+            yield from self._side_by_side(self._training.train, tasks, len(region_items))
 
     def _side_by_side(self, work: "Callable[[TakeIn], Part] | Callable[[Train], Part]", tasks: Iterator[TakeIn | Train],
                       size: int) -> Iterator[Part]:
         return side_by_side(work, tasks, self.cores, in_processes=size >= PROCESSES_FROM)
 
     @property
-    def _stages(self) -> Stages:
-        return Stages(self.dataset, self.store, self.registry)
+    def _training(self) -> TrainStage:
+        return TrainStage(self.dataset, self.store, self.registry)
 
     def _pooled_to_stand_on(self, asked: Asked) -> int:
         """The version of the pooled model in production; a first one is trained where there is none."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from demand_assets.forecasting.contract.dataset import Dataset
-from demand_assets.sources.source import Source
+from demand_assets.forecasting.contract.source import Source
 
 
 def open_source(dataset: Dataset, started_at: datetime | None = None,

@@ -7,9 +7,9 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.validation.readings import read_dates, read_numbers
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.source import Catalogue
 
 Numbers = npt.NDArray[np.int32]
 

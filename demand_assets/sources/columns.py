@@ -12,9 +12,9 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.validation.readings import as_text, read_numbers
+from demand_assets.forecasting.contract.source import SourceError, as_text
+from demand_assets.forecasting.validation.readings import read_numbers
 from demand_assets.sources.expressions import Expression
-from demand_assets.sources.source import SourceError
 
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from demand_assets.sources.source import SourceError
+from demand_assets.forecasting.contract.source import SourceError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(r"pass|secret|token|key|credential|pwd|sas", re.IGNORECASE)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.validation.readings import as_text, read_categories, read_numbers
-from demand_assets.sources.source import SourceError
+from demand_assets.forecasting.contract.source import SourceError, as_text
+from demand_assets.forecasting.validation.readings import read_categories, read_numbers
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs, "ceil": np.ceil, "exp": np.exp, "expm1": np.expm1, "floor": np.floor, "log": np.log,

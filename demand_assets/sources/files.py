@@ -15,13 +15,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from demand_assets.forecasting.contract.dataset import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
 from demand_assets.forecasting.store.uploads import NAME, settled, upload_source
-from demand_assets.forecasting.validation.readings import as_text
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.csv_and_parquet import CsvTable, ParquetTable, Table
 from demand_assets.sources.environment import Environment
-from demand_assets.sources.source import Catalogue, SourceError
-from demand_assets.sources.tables import CsvTable, ParquetTable, Table
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from demand_assets.forecasting.contract.dataset import Dataset, SqlSource
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
-from demand_assets.sources.source import Catalogue, SourceError
 
 T = TypeVar("T")
 

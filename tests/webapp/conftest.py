@@ -143,25 +143,51 @@ def anonymous(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(scope="session")
+def session_cookies(tmp_path_factory: pytest.TempPathFactory, template: Path) -> dict[str, str]:
+    """E-mail address -> the cookie of somebody who signed in through the form.
+
+    It is good in every copy of the template: to check a password costs more than most tests do.
+    """
+    folder = tmp_path_factory.mktemp("sessions")
+    shutil.copytree(template / "var", folder / "var")
+    app = create_app(settings_in(folder))
+    return {email: session_cookie(signed_in(app.test_client(), email)) for email in (EMAIL, VIEWER, ADMIN)}
+
+
+def session_cookie(client: FlaskClient) -> str:
+    """The cookie by which the app knows the client."""
+    cookie = client.get_cookie(client.application.config["SESSION_COOKIE_NAME"])
+    assert cookie is not None
+    return cookie.decoded_value
+
+
+def with_session(client: FlaskClient, cookie: str) -> FlaskClient:
+    """The client, as the app knows who has that cookie."""
+    client.set_cookie(client.application.config["SESSION_COOKIE_NAME"], cookie)
+    return client
+
+
 @pytest.fixture
-def client(anonymous: FlaskClient) -> FlaskClient:
+def client(anonymous: FlaskClient, session_cookies: dict[str, str]) -> FlaskClient:
     """Signed in as a planner."""
-    return signed_in(anonymous, EMAIL)
+    return with_session(anonymous, session_cookies[EMAIL])
 
 
 @pytest.fixture
-def viewer(app: Flask) -> FlaskClient:
+def viewer(app: Flask, session_cookies: dict[str, str]) -> FlaskClient:
     """Signed in as somebody who may only look."""
-    return signed_in(app.test_client(), VIEWER)
+    return with_session(app.test_client(), session_cookies[VIEWER])
 
 
 @pytest.fixture
-def admin(app: Flask) -> FlaskClient:
+def admin(app: Flask, session_cookies: dict[str, str]) -> FlaskClient:
     """Signed in as an administrator."""
-    return signed_in(app.test_client(), ADMIN)
+    return with_session(app.test_client(), session_cookies[ADMIN])
 
 
 def signed_in(client: FlaskClient, email: str) -> FlaskClient:
+    """The client, after the sign-in form."""
     response = post(client, "/sign-in", {"email": email, "password": PASSWORD}, form_on="/sign-in")
     assert response.status_code == 302
     return client

@@ -20,7 +20,7 @@ from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.killed import makes
-from tests.webapp.overrides.test_overrides import part
+from tests.webapp.overrides.builders import part
 from webapp import create_app
 from webapp.accounts import users
 from webapp.accounts.views import create_user

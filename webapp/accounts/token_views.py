@@ -99,7 +99,8 @@ def show() -> str:
     if view.filters["state"]:
         revoked = ApiToken.revoked_at.is_not(None)
         query = query.where(revoked if view.filters["state"] == "revoked" else ~revoked)
-    return render_template("accounts/users/tokens.html", page=find_page(in_order(query, view, ApiToken.id.desc()), view),
+    page = find_page(in_order(query, view, ApiToken.id.desc()), view)
+    return render_template("accounts/users/tokens.html", page=page,
                            is_valid=is_valid, ends_at=ends_at)
 
 

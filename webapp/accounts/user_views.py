@@ -141,6 +141,7 @@ def _user(user_id: int) -> User:
 def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValue:
     address = (services().settings.web_public_url or request.url_root).rstrip("/")
     link = f"{address}{url_for('links.choose', secret=secret)}" if secret else ""
-    return render_template("accounts/users/detail.html", user=user, role=role_of(user), is_self=user.email == actor().email,
+    return render_template("accounts/users/detail.html", user=user, role=role_of(user),
+                           is_self=user.email == actor().email,
                            tokens=tokens_of(user), link=link, error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
         422 if error else 200)

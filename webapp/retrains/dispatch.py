@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy import select
 
+from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import forget_judging, forget_training
@@ -16,11 +17,8 @@ from webapp.tables import Catalogue, Retrain
 
 log = logging.getLogger(__name__)
 
-LARGEST_RUN = 1000
-"""Up to this many region-items go as one run, which starts at once. A backfill waits for the daemon's next look, up to
-30 s, and starts one run (some ten seconds each) for every contiguous range; beyond this size its chunks, which fail and
-are repeated each for itself, are worth that, if its ranges are few."""
 MOST_RANGES = 10
+"""Of more contiguous ranges no backfill is made, since each costs a run."""
 LARGEST_PLANNED = 50
 """Up to this many neighbours go as a range that Dagster plans and shows as under way. It plans before it answers, five
 events for each region-item; more go by their keys, and each partition is recorded when it is made or fails."""
@@ -40,7 +38,7 @@ def ranges(keys: Sequence[str], order: Sequence[str]) -> int:
 
 def goes_as_backfill(keys: Sequence[str], order: Sequence[str]) -> bool:
     """Whether a backfill carries these keys; otherwise one run of the retrain job does."""
-    return len(keys) > LARGEST_RUN and ranges(keys, order) <= MOST_RANGES
+    return len(keys) > LARGEST_RETRAIN_RUN and ranges(keys, order) <= MOST_RANGES
 
 
 def goes_as_range(keys: Sequence[str], order: Sequence[str]) -> bool:

@@ -1,18 +1,26 @@
 """Retrains that a sensor, a schedule or an engineer asked for in Dagster: the journal tells of them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from sqlalchemy import select
 
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_NOBODY,
+    BY_MAKE_TRAIN,
+    BY_SCHEDULE,
+    BY_SENSOR,
+    SCHEDULE_REQUEST,
+    SENSOR_REQUEST,
+    TRAIN_REQUEST,
+)
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.database import db
 from webapp.region_items.rows import open_retrains
 from webapp.retrains import states
 from webapp.tables import Retrain, RetrainItem
 
-AUTOMATIC = ("sensor", "weekly schedule", "first training", "promotion sensor")
-"""Who asks without a person."""
-ASKED_BEFORE_IT_WAS_WRITTEN = {"sensor-": "sensor", "schedule-": "weekly schedule", "train-": "make train"}
+ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_SCHEDULE, TRAIN_REQUEST: BY_MAKE_TRAIN}
 """Who asked, by how the request's id begins; for entries that do not say."""
 
 
@@ -80,4 +88,5 @@ def _made_of(entry: Entry) -> Retrain:
         (who for begin, who in ASKED_BEFORE_IT_WAS_WRITTEN.items() if entry.request_id.startswith(begin)),
         "an engineer")
     who, _, why = by.partition(": ")
-    return states.ask_in_dagster(request_of(entry), who, "automatic" if who in AUTOMATIC else "engineer", why, entry)
+    source: Literal["automatic", "engineer"] = "automatic" if who in ASKED_BY_NOBODY else "engineer"
+    return states.ask_in_dagster(request_of(entry), who, source, why, entry)

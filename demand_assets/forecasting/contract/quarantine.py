@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.validation.readings import as_text
+from demand_assets.forecasting.contract.source import as_text
 
 Mask = npt.NDArray[np.bool_]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
+from demand_assets.forecasting.contract.source import is_whole
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -103,12 +104,6 @@ def read_categories(column: "pd.Series[Any]") -> npt.NDArray[np.object_]:
     return words[parts.codes]
 
 
-def as_text(value: Any) -> str:
-    """A value of the source as a quarantine shows it; at most 200 characters."""
-    text = str(int(value)) if _is_whole(value) else str(value)
-    return text if len(text) <= 200 else f"{text[:199]}…"
-
-
 _MIDNIGHT = datetime.min.time()
 _IMPOSSIBLE = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty if it is unknown"
 
@@ -136,7 +131,7 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
     elif isinstance(value, date):
         moment = datetime(value.year, value.month, value.day)
     elif isinstance(value, Number) and not isinstance(value, bool):
-        if not _is_whole(value):
+        if not is_whole(value):
             return "is no date"
         text = str(int(value))  # type: ignore[call-overload]
         if len(text) != 8 and not (frequency == "M" and len(text) == 6):
@@ -203,14 +198,7 @@ def _yes_no_of(value: Any) -> tuple[float, bool]:
 
 
 def _category_of(value: Any) -> str | None:
-    if _is_whole(value):
+    if is_whole(value):
         return str(int(value))
     text = str(value).strip()
     return text or None
-
-
-def _is_whole(value: Any) -> bool:
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return abs(number) < 1e15 and number.is_integer()
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

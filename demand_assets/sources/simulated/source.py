@@ -10,8 +10,8 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.dataset import SimulatedSource as Settings
 from demand_assets.forecasting.contract.periods import Dates, Ordinals, ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.sources.simulated.world import Floats, World, item_names, region_names
-from demand_assets.sources.source import Catalogue, SourceError
 
 DRIVERS = ("price", "promo", "holiday", "temperature")
 _KNOWN_AHEAD = ("price", "promo", "holiday")

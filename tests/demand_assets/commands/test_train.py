@@ -10,7 +10,7 @@ from demand_assets.commands.train import train_all
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.run import Pipeline
-from demand_assets.pipeline.stages import Stages
+from demand_assets.pipeline.train_stage import TrainStage
 from demand_assets.settings import Settings
 
 
@@ -23,17 +23,17 @@ def versions(pipeline: Pipeline, one: RegionItem) -> int:
 
 
 def stop_at_the_second_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
-    decided = Stages._train_and_judge
+    decided = TrainStage._train_and_judge
     seen: list[RegionItem] = []
 
-    def until_then(self: Stages, region_item: RegionItem, *arguments: object) -> object:
+    def until_then(self: TrainStage, region_item: RegionItem, *arguments: object) -> object:
         seen.append(region_item)
         if len(seen) > 1:
             raise KeyboardInterrupt
         return decided(self, region_item, *arguments)
 
     monkeypatch.setenv("DEMAND_CORES", "1")
-    monkeypatch.setattr(Stages, "_train_and_judge", until_then)
+    monkeypatch.setattr(TrainStage, "_train_and_judge", until_then)
 
 
 def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipeline: Pipeline,
@@ -67,11 +67,11 @@ def test_a_training_that_ended_is_begun_anew(settings: Settings, pipeline: Pipel
 
 def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Settings, pipeline: Pipeline,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Stages, task: object) -> object:
+    def broken(self: TrainStage, task: object) -> object:
         raise MemoryError
 
     with monkeypatch.context() as breaking:
-        breaking.setattr(Stages, "train", broken)
+        breaking.setattr(TrainStage, "train", broken)
         first = train_all(settings, quiet())
 
     second = train_all(settings, quiet())

@@ -6,9 +6,10 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from demand_assets.defs.assets import REQUEST_TAG, region_item, selection_config
+from demand_assets.defs.assets import region_item
 from demand_assets.defs.jobs import promote
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
@@ -18,7 +19,7 @@ from demand_assets.pipeline.outcomes import Asked
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
-ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
+ASSETS = ["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
 
 
 def run(instance: dg.DagsterInstance, resource: PipelineResource, assets: Sequence[str], *,
@@ -31,7 +32,7 @@ def run(instance: dg.DagsterInstance, resource: PipelineResource, assets: Sequen
     return dg.materialize(
         [region_item], selection=dg.AssetSelection.assets(*assets).without_checks(), instance=instance,
         resources={"pipeline": resource}, raise_on_error=False, tags=tags,
-        run_config=selection_config(keys) if keys else None)
+        run_config=run_config(keys) if keys else None)
 
 
 def journal(pipeline: Pipeline) -> list[Entry]:
@@ -40,8 +41,9 @@ def journal(pipeline: Pipeline) -> list[Entry]:
 
 
 def block(pipeline: Pipeline, settings: Settings, one: RegionItem) -> None:
-    """A folder where the region-item's demand should be a file: it can be neither written nor read."""
-    (settings.folder / "demand" / "demand" / f"{one.path}.parquet").mkdir(parents=True)
+    """A folder where the region-item's raw demand should be a file: it cannot be read."""
+    pipeline.store.remove("raw_demand", one)
+    (settings.folder / "demand" / "raw_demand" / f"{one.path}.parquet").mkdir(parents=True)
 
 
 def failed_partitions(instance: dg.DagsterInstance, asset: str) -> set[str]:
@@ -77,14 +79,15 @@ def test_a_range_goes_from_the_source_to_production(
 def test_a_bad_region_item_fails_alone(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
                                        settings: Settings, keys: list[str], scattered: bool) -> None:
     bad = RegionItem.from_key(keys[1])
+    list(pipeline.carry([RegionItem.from_key(key) for key in keys], {"raw_demand"}, Asked()))
     block(pipeline, settings, bad)
 
-    result = run(instance, resource, ["raw_demand", "demand", "demand_features"], request_id="r2",
+    result = run(instance, resource, ["demand", "features_for_inspection"], request_id="r2",
                  **({"keys": keys} if scattered else {"whole_range": (keys[0], keys[-1])}))
 
     assert not result.success
-    assert instance.get_materialized_partitions(dg.AssetKey("demand_features")) == set(keys) - {bad.key}
-    assert failed_partitions(instance, "demand_features") == {bad.key}
+    assert instance.get_materialized_partitions(dg.AssetKey("demand")) == set(keys) - {bad.key}
+    assert failed_partitions(instance, "demand") == {bad.key}
     failure = [entry for entry in journal(pipeline) if entry.step == "failed"]
     assert [(entry.region_item, entry.request_id) for entry in failure] == [(bad, "r2")]
     assert "directory" in failure[0].reason.lower()
@@ -103,7 +106,7 @@ def test_judging_twice_decides_once(pipeline: Pipeline, instance: dg.DagsterInst
     before = pipeline.registry.entry(RegionItem.from_key(keys[0]))
 
     again = promote.execute_in_process(instance=instance, resources={"pipeline": resource},
-                                       run_config=selection_config(keys[:1], op="judge"))
+                                       run_config=run_config(keys[:1], op="judge"))
 
     assert again.success
     assert pipeline.registry.entry(RegionItem.from_key(keys[0])) == before
@@ -124,7 +127,7 @@ class PromotedMeanwhile(Registry):
 
 
 def carried_to_candidate(pipeline: Pipeline, one: RegionItem, asked: Asked) -> None:
-    stages = {"raw_demand", "demand", "demand_features", "candidate_model"}
+    stages = {"raw_demand", "demand", "features_for_inspection", "candidate_model"}
     assert [outcome.status for outcome in pipeline.carry([one], stages, asked)] == ["done"] * 4
 
 
@@ -165,7 +168,7 @@ def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instanc
     run(instance, resource, ASSETS, keys=keys[:1], request_id="a planner's")
     carried_to_candidate(pipeline, one, Asked("another's"))
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
-                               run_config=selection_config(keys[:1], op="judge"))
+                               run_config=run_config(keys[:1], op="judge"))
 
     kept = {entry.request_id: entry.reason for entry in journal(pipeline) if entry.step == "kept" and entry.request_id}
     assert set(kept) == {"a planner's", "another's"}
@@ -197,7 +200,7 @@ def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
     pipeline.registry.roll_back(one, 1, 2, "ada", "too high", {})
 
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
-                               run_config=selection_config(keys[:1], op="judge"))
+                               run_config=run_config(keys[:1], op="judge"))
 
     entry = pipeline.registry.entry(one)
     assert (entry.production, entry.candidate, entry.decided) == (1, 2, 2)

@@ -9,10 +9,11 @@ import pytest
 from dagster._core.events import StepMaterializationData
 
 from demand_assets.definitions import defs
-from demand_assets.defs.assets import REQUEST_TAG, region_item, selection_config
+from demand_assets.defs.assets import region_item
 from demand_assets.defs.jobs import monitor, promote
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.sensors import judge_candidates, new_demand, retrain_when_needed, watch_production
+from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.monitoring import Observation
 from demand_assets.pipeline.monitor import FOLDER, latest, measure
@@ -46,7 +47,7 @@ def report_candidate(instance: dg.DagsterInstance, run_id: str, key: str) -> Non
 
 def train(instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
     dg.materialize([region_item], selection=dg.AssetSelection.assets(*ASSETS).without_checks(), instance=instance,
-                   resources={"pipeline": resource}, run_config=selection_config(keys))
+                   resources={"pipeline": resource}, run_config=run_config(keys))
 
 
 class TestNewDemand:
@@ -101,7 +102,7 @@ class TestJudgeCandidates:
     def test_candidates_judged_in_the_run_that_trained_them_are_left_alone(
             self, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
         dg.materialize([region_item], instance=instance, resources={"pipeline": resource},
-                       run_config=selection_config(keys[:2]))
+                       run_config=run_config(keys[:2]))
         train(instance, resource, keys[1:3])
 
         result = judge_candidates(context(instance, resource))
@@ -110,7 +111,7 @@ class TestJudgeCandidates:
 
     def test_candidates_of_a_run_that_will_judge_them_are_left_to_it_until_it_is_over(
             self, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
-        run = instance.create_run_for_job(defs.resolve_job_def("retrain"), run_config=selection_config(keys[:1]),
+        run = instance.create_run_for_job(defs.resolve_job_def("retrain"), run_config=run_config(keys[:1]),
                                           status=dg.DagsterRunStatus.STARTED)
         report_candidate(instance, run.run_id, keys[0])
         train(instance, resource, keys[1:2])
@@ -139,7 +140,7 @@ def test_a_crash_before_the_alias_moves_is_mended_by_judging_again(
     pipeline.registry.client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
 
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
-                               run_config=selection_config(keys[:1], op="judge"))
+                               run_config=run_config(keys[:1], op="judge"))
 
     assert pipeline.registry.entry(one).decided == 1
     assert pipeline.registry.entry(one).decision in ("promote", "keep")
@@ -192,7 +193,7 @@ def test_production_is_measured_when_demand_was_refreshed(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     train(instance, resource, keys[:2])
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
-                               run_config=selection_config(keys[:2], op="judge"))
+                               run_config=run_config(keys[:2], op="judge"))
 
     retraining = instance.create_run_for_job(defs.resolve_job_def("retrain"), status=dg.DagsterRunStatus.STARTED,
                                              tags={"demand/kind": "retrain"})

@@ -6,7 +6,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.outcomes import Asked, Outcome
 from demand_assets.pipeline.run import Pipeline
 
-ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model", "production_model"]
+ASSETS = ["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
 
 
 def train(pipeline: Pipeline, one: RegionItem) -> Outcome:

@@ -6,9 +6,9 @@ import pytest
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
 from demand_assets.sources.expressions import Expression
-from demand_assets.sources.source import SourceError
 
 TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": ["3", "4"], "dirty": ["5", "abc"], "kind": ["x", "0"], "Unit Price": 2,
                       "year": [2024, 2024], "month": [1, 12]})

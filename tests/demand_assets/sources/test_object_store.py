@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
-from demand_assets.sources.source import SourceError
 from tests.demand_assets.sources.shop import NORTH_7, file_dataset, sales
 
 pytest.importorskip("moto.server", reason="moto is not installed: no local S3 server to read from")

@@ -5,8 +5,8 @@ import pytest
 import sqlalchemy as sa
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
-from demand_assets.sources.source import SourceError
 from tests.demand_assets.sources.shop import NORTH_7, SOUTH_7, SOUTH_ODD, dataset, sales
 
 

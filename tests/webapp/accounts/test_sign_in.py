@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from queue import Queue
 from typing import Any
-from urllib.parse import urljoin
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -14,7 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.webapp.accounts.test_user_views import entries
+from tests.webapp.accounts.builders import is_here
+from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, hidden, page, post, signed_in, text_of
 from webapp import create_app
 from webapp.db.database import db, writing
@@ -74,7 +74,7 @@ def test_a_forgotten_password_is_chosen_anew_by_a_link_in_an_e_mail(
     assert other.get("/").location.startswith("/sign-in"), "the sessions from before have ended"
     assert post(client, "/sign-in", {"email": VIEWER, "password": fields["password"]}, "/sign-in").status_code == 302
     assert with_mail.test_client().get(link[1]).location == "/forgotten-password", "it works once"
-    assert [(entry.by, entry.via) for entry in entries(with_mail, "password set")] == [(VIEWER, "e-mailed link")]
+    assert [(entry.by, entry.via) for entry in entries_of_act(with_mail, "password set")] == [(VIEWER, "e-mailed link")]
 
 
 def test_nobody_learns_whether_an_address_is_known(with_mail: Flask, letters: tuple[Letters, int]) -> None:
@@ -169,12 +169,6 @@ def test_signing_in_leads_to_no_other_site(anonymous: FlaskClient, target: str) 
     assert is_here(response.headers.get("Location", "/"))
 
 
-def is_here(location: str) -> bool:
-    """Whether a browser stays with the app: it takes backslashes for slashes and drops tabs and line ends."""
-    as_read = location.replace("\\", "/").replace("\t", "")
-    return urljoin("http://localhost/sign-in", as_read).startswith("http://localhost/")
-
-
 def test_signing_in_leads_to_the_page_that_was_asked_for(anonymous: FlaskClient) -> None:
     asked = anonymous.get("/retrains?show=open").location
     response = post(anonymous, asked, {"email": EMAIL, "password": PASSWORD}, asked)
@@ -212,7 +206,7 @@ def test_a_changed_password_ends_the_other_sessions_and_is_recorded(app: Flask, 
 
     assert client.get("/").status_code == 200
     assert other.get("/").location.startswith("/sign-in")
-    assert [entry.by for entry in entries(app, "password changed")] == [EMAIL]
+    assert [entry.by for entry in entries_of_act(app, "password changed")] == [EMAIL]
 
 
 def test_a_wrong_present_password_changes_and_records_nothing(app: Flask, client: FlaskClient) -> None:
@@ -220,7 +214,7 @@ def test_a_wrong_present_password_changes_and_records_nothing(app: Flask, client
 
     post(client, "/password", fields, "/password")
 
-    assert entries(app, "password changed") == []
+    assert entries_of_act(app, "password changed") == []
     assert signed_in(app.test_client(), EMAIL).get("/").status_code == 200
 
 
@@ -231,7 +225,7 @@ def test_signing_in_is_noted_and_logged(app: Flask, anonymous: FlaskClient, capl
 
     with app.app_context():
         assert db.session.scalars(select(User).where(User.email == VIEWER)).one().signed_in_at is not None
-    logged = [record.getMessage() for record in caplog.records if record.name.startswith("webapp.s")]
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("webapp.accounts")]
     assert logged == [f"Refused a sign-in as '{VIEWER}' from 127.0.0.1",
                       f"{VIEWER} signed in by password from 127.0.0.1"]
 

@@ -17,8 +17,8 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from tests.webapp.accounts.test_sign_in import is_here
-from tests.webapp.accounts.test_user_views import entries, id_of
+from tests.webapp.accounts.builders import id_of, is_here
+from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, page, post, signed_in, text_of
 from webapp import create_app
 from webapp.access import role_of
@@ -112,10 +112,10 @@ def test_a_known_address_is_joined_and_signed_in_where_it_wanted_to_go(with_sso:
     assert response.location == "/retrains?show=open"
     assert EMAIL in text_of(page(client.get("/account")).main)
     assert user(with_sso, EMAIL).identity == f"{provider} planner"
-    [joined] = entries(with_sso, "single sign-on joined")
+    [joined] = entries_of_act(with_sso, "single sign-on joined")
     assert (joined.by, joined.via) == (EMAIL, "single sign-on")
     assert sign_on(with_sso.test_client(), "planner").location == "/retrains?show=open"
-    assert len(entries(with_sso, "single sign-on joined")) == 1
+    assert len(entries_of_act(with_sso, "single sign-on joined")) == 1
 
 
 def test_the_browser_is_sent_with_state_nonce_and_a_challenge(with_sso: Flask) -> None:
@@ -171,7 +171,7 @@ def test_somebody_new_is_turned_away_unless_the_settings_give_a_role(with_sso: F
 
     assert role_of(user(with_sso, NEW)) == "planner"
     assert user(with_sso, NEW).password is None
-    assert entries(with_sso, "created")[-1].via == "single sign-on"
+    assert entries_of_act(with_sso, "created")[-1].via == "single sign-on"
 
 
 def test_before_there_is_an_administrator_nobody_is_added(with_sso: Flask) -> None:

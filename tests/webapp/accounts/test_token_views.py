@@ -3,8 +3,9 @@
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.webapp.accounts.test_user_views import entries, secret_on
-from tests.webapp.administration.test_app_settings import save
+from tests.webapp.accounts.builders import secret_on
+from tests.webapp.administration.builders import save
+from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, VIEWER, page, post, text_of
 from webapp.access import Actor
 from webapp.accounts.tokens import actor_of, tokens_of
@@ -36,7 +37,7 @@ def test_a_token_is_shown_once_and_opens_what_its_role_may(app: Flask, client: F
     row = text_of(page(again).select_one("tbody tr"))
     assert secret[:13] in row
     assert "from 10.0.0.7" in row
-    [entry] = entries(app, "token made")
+    [entry] = entries_of_act(app, "token made")
     assert (entry.by, entry.subject) == (EMAIL, f"night job of {EMAIL}")
     assert secret not in str(entry.after)
 
@@ -68,7 +69,7 @@ def test_the_owner_revokes_a_token_and_nobody_elses(app: Flask, client: FlaskCli
     assert opened(app, secret) is not None
     assert post(viewer, f"/account/tokens/{token.id}/revoke", {}, "/account").status_code == 303
     assert opened(app, secret) is None
-    assert [entry.by for entry in entries(app, "token revoked")] == [VIEWER]
+    assert [entry.by for entry in entries_of_act(app, "token revoked")] == [VIEWER]
 
 
 def test_an_administrator_sees_and_revokes_everybodys(app: Flask, admin: FlaskClient, viewer: FlaskClient) -> None:
@@ -83,7 +84,7 @@ def test_an_administrator_sees_and_revokes_everybodys(app: Flask, admin: FlaskCl
     assert opened(app, secret) is None
     assert page(admin.get("/admin/tokens?state=open")).select("tbody tr") == []
     assert "revoked" in text_of(page(admin.get("/admin/tokens?state=revoked")).select_one("tbody tr"))
-    assert [entry.by for entry in entries(app, "token revoked")] == [ADMIN]
+    assert [entry.by for entry in entries_of_act(app, "token revoked")] == [ADMIN]
 
 
 def test_the_settings_bound_how_long_a_new_token_may_last(admin: FlaskClient, client: FlaskClient) -> None:

@@ -1,31 +1,21 @@
 """Users, as administrators see and change them."""
 
 from threading import Barrier, Thread
-from typing import cast
 
 import pytest
-from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from tests.webapp.accounts.builders import id_of, secret_on
+from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, page, post, signed_in, text_of
 from webapp.access import COMMAND, role_of
 from webapp.accounts import users
 from webapp.accounts.tokens import actor_of, make_token
 from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
-from webapp.tables import AuditEntry, RoleName, SignInLink, User
-
-
-def id_of(app: Flask, email: str) -> int:
-    with app.app_context():
-        return db.session.scalars(select(User.id).where(User.email == email)).one()
-
-
-def entries(app: Flask, act: str) -> list[AuditEntry]:
-    with app.app_context():
-        return list(db.session.scalars(select(AuditEntry).where(AuditEntry.act == act).order_by(AuditEntry.id)))
+from webapp.tables import RoleName, SignInLink, User
 
 
 def act(admin: FlaskClient, app: Flask, email: str, what: str, **fields: str) -> str:
@@ -37,11 +27,6 @@ def act(admin: FlaskClient, app: Flask, email: str, what: str, **fields: str) ->
 def link_of(admin: FlaskClient, app: Flask, email: str) -> str:
     path = f"/admin/users/{id_of(app, email)}"
     return secret_on(post(admin, f"{path}/link", {}, path).data.decode())
-
-
-def secret_on(html: str) -> str:
-    """The link or token that a page shows this once."""
-    return text_of(cast(Tag, BeautifulSoup(html, "html.parser").find(id="secret"))).removeprefix("http://localhost")
 
 
 def choose(client: FlaskClient, link: str, password: str) -> int:
@@ -58,9 +43,10 @@ def test_somebody_new_chooses_a_password_by_a_link_that_works_once(
     assert post(anonymous, "/sign-in", {"email": "new@example.com", "password": "my först password"},
                 "/sign-in").location == "/"
     assert anonymous.get(link).status_code == 404
-    [*_, made] = entries(app, "created")
+    [*_, made] = entries_of_act(app, "created")
     assert (made.by, made.subject, made.after) == (ADMIN, "new@example.com", {"role": "planner", "active": True})
-    assert [(entry.by, entry.via) for entry in entries(app, "password set")] == [("new@example.com", "one-time link")]
+    set_by = [(entry.by, entry.via) for entry in entries_of_act(app, "password set")]
+    assert set_by == [("new@example.com", "one-time link")]
     assert link.rsplit("/", 1)[1] not in admin.get("/admin/users").text
 
 
@@ -103,7 +89,7 @@ def test_a_link_is_made_by_command(app: Flask, anonymous: FlaskClient) -> None:
 
     assert choose(anonymous, link.removeprefix("http://127.0.0.1:8000"), "another long one") == 302
     assert runner.invoke(args=["reset-link", "--email", "nobody@example.com"]).exit_code == 1
-    assert entries(app, "link made")[0].by == COMMAND.email
+    assert entries_of_act(app, "link made")[0].by == COMMAND.email
 
 
 def test_a_new_role_holds_at_once_and_signs_out(app: Flask, admin: FlaskClient, viewer: FlaskClient) -> None:
@@ -111,7 +97,7 @@ def test_a_new_role_holds_at_once_and_signs_out(app: Flask, admin: FlaskClient, 
 
     assert viewer.get("/").location.startswith("/sign-in")
     assert signed_in(viewer, VIEWER).get("/scenarios/new").status_code == 200
-    [entry] = entries(app, "role changed")
+    [entry] = entries_of_act(app, "role changed")
     assert (entry.by, entry.subject) == (ADMIN, VIEWER)
     assert (entry.before, entry.after) == ({"role": "viewer", "active": True}, {"role": "planner", "active": True})
 
@@ -134,7 +120,7 @@ def test_a_deactivated_user_is_out_at_once_with_links_and_tokens(
 
     assert viewer.get("/").location.startswith("/sign-in")
     assert signed_in(anonymous, VIEWER).get("/").status_code == 200
-    assert [entry.act for entry in entries(app, "reactivated")] == ["reactivated"]
+    assert [entry.act for entry in entries_of_act(app, "reactivated")] == ["reactivated"]
 
 
 def test_a_deactivated_user_gets_no_link(app: Flask, admin: FlaskClient) -> None:

@@ -5,29 +5,16 @@ from datetime import date
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.store.demand_store import DemandStore
+from tests.webapp.adjustments.builders import DAY, DAY_IN_WORDS, PAGE, adjust, remove
 from tests.webapp.conftest import EMAIL, KETTLE, Background, demand_of, page, post, text_of
-from tests.webapp.forecasts.test_views import chart_on
+from tests.webapp.forecasts.builders import chart_on
 from webapp.adjustments.adjustments import tell_store
 from webapp.db.database import db, writing
 from webapp.region_items.stored_forecast import want_outlook
 from webapp.stored_forecasts.computing import due_keys
 from webapp.tables import Adjustment, Outlook, RegionItemRow
-
-DAY, DAY_IN_WORDS = "2026-06-16", "Tue, Jun 16, 2026"
-"""A Tuesday, on which 9 units are sold."""
-PAGE = f"/forecasts?ri={KETTLE.key}"
-
-
-def adjust(client: FlaskClient, **fields: str) -> TestResponse:
-    return post(client, "/adjustments", {"ri": KETTLE.key, "date": DAY, "units": "40", "reason": "a large order",
-                                         **fields}, form_on=PAGE)
-
-
-def remove(client: FlaskClient, adjustment_id: int = 1) -> TestResponse:
-    return post(client, f"/adjustments/{adjustment_id}/remove", {}, form_on=PAGE)
 
 
 def made(app: Flask) -> list[Adjustment]:

@@ -8,20 +8,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
-from tests.webapp.accounts.test_user_views import entries, id_of
-from tests.webapp.conftest import ADMIN, VIEWER, page, post, text_of
+from tests.webapp.accounts.builders import id_of
+from tests.webapp.administration.builders import save
+from tests.webapp.audit.builders import entries_of_act
+from tests.webapp.conftest import ADMIN, VIEWER, page, text_of
 from webapp.accounts.tokens import actor_of, make_token
 from webapp.db.database import db, now
 from webapp.tables import Setting, User
-
-AS_THEY_ARE = {"announcement": "", "session_hours": "720", "token_days": "0", "sso_role": "none",
-               "password_sign_in": "yes"}
-
-
-def save(admin: FlaskClient, **changes: str) -> TestResponse:
-    return post(admin, "/admin/settings", {**AS_THEY_ARE, **changes}, "/admin/settings")
 
 
 def test_an_announcement_is_on_every_page_as_plain_text(
@@ -36,7 +30,8 @@ def test_a_change_is_recorded_with_before_and_after_and_what_stayed_is_not(app: 
     save(admin, session_hours="12", token_days="30")
     save(admin, session_hours="12", token_days="90")
 
-    assert [(entry.by, entry.subject, entry.before, entry.after) for entry in entries(app, "setting changed")] == [
+    changed = entries_of_act(app, "setting changed")
+    assert [(entry.by, entry.subject, entry.before, entry.after) for entry in changed] == [
         (ADMIN, "Hours until a session ends", {"value": 720}, {"value": 12}),
         (ADMIN, "Longest life of API tokens, in days", {"value": 0}, {"value": 30}),
         (ADMIN, "Longest life of API tokens, in days", {"value": 30}, {"value": 90})]

@@ -11,10 +11,11 @@ from openpyxl import load_workbook
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DatabaseError
 
-from tests.webapp.adjustments.test_views import adjust, remove
+from tests.webapp.adjustments.builders import adjust, remove
+from tests.webapp.audit.builders import entries
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, ODD, Background, ask_for_retrain, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.models.test_actions import ask
+from tests.webapp.models.builders import ask
 from tests.webapp.scenario_forms import press, saved, send
 from webapp.access import COMMAND, Actor
 from webapp.accounts.views import create_user, first_admin_token
@@ -25,13 +26,6 @@ from webapp.services import Services
 from webapp.tables import AuditEntry, User
 
 LOG = "/admin/audit"
-
-
-def entries(app: Flask, kind: str = "") -> list[AuditEntry]:
-    """Oldest first; of one kind, or all but those of the users that every test has."""
-    with app.app_context():
-        found = select(AuditEntry).where(AuditEntry.kind == kind if kind else AuditEntry.kind != "user")
-        return list(db.session.scalars(found.order_by(AuditEntry.id)))
 
 
 def acts(app: Flask, kind: str) -> list[str]:

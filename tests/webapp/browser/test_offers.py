@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from tests.webapp.browser.conftest import Site
 from tests.webapp.browser.screens import SCREENS, Screen
 from tests.webapp.conftest import EMAIL, VIEWER, page, signed_in
-from tests.webapp.test_doors import NEEDS, ROLES
+from tests.webapp.doors import NEEDS, ROLES
 
 OFFERS = {"href": "GET", "hx-get": "GET", "hx-post": "POST", "formaction": "POST"}
 """Attribute of whatever leads on -> how it is asked for."""

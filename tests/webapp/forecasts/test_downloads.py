@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.forecasts.test_views import change, chart_on
+from tests.webapp.forecasts.builders import change, chart_on
 from webapp.forecasts import question
 
 URL = "/forecasts/download"

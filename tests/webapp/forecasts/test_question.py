@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.forecasts.test_views import ask, change, chart_on
+from tests.webapp.forecasts.builders import ask, change, chart_on
 from webapp.db.database import db, now, writing
-from webapp.forecasts import question
+from webapp.forecasts import question, views
 from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
@@ -228,7 +228,7 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
     background.services.store.write("demand", ODD, demand_of(90.0))
     background.outlooks()
     monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
-    monkeypatch.setattr("webapp.forecasts.views.PAGE_SIZE", 20)
+    monkeypatch.setattr(views, "PAGE_SIZE", 20)
 
     first, second = (show(client, all="1", page=number).select("#by-region-item tbody tr") for number in "12")
 

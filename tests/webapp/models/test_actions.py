@@ -3,29 +3,17 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.registry import RegistryDownError
-from tests.webapp.conftest import KETTLE, ODD, Background, hidden, page, post, text_of
+from tests.webapp.conftest import KETTLE, ODD, Background, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
+from tests.webapp.models.builders import ask, form
 from webapp.background.loops import RegistryLoop
 from webapp.db.database import db
 from webapp.tables import ModelAct, RegionItemRow
 
 HERE = "/models/region-item?ri=north%7Ckettle"
-
-
-def form(kind: str, version: int | None = None) -> str:
-    return f"/models/act?ri=north%7Ckettle&kind={kind}" + (f"&version={version}" if version else "")
-
-
-def ask(client: FlaskClient, kind: str, version: int | None = None, reason: str = "too high", token: str = "",
-        **more: str) -> TestResponse:
-    """Open the page that asks whether one is sure, and say yes."""
-    soup = page(client.get(form(kind, version)))
-    fields = {"token": token or hidden(soup, "token"), "ri": KETTLE.key, "kind": kind, "reason": reason, **more}
-    return post(client, "/models/act", fields | ({"version": str(version)} if version else {}))
 
 
 def row(app: Flask) -> RegionItemRow:

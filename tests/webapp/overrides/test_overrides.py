@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
+from tests.webapp.overrides.builders import part
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.overrides import (
@@ -30,12 +29,6 @@ from webapp.tables import AuditEntry, Outlook, Override
 
 ANNA, BEN = Actor("anna@example.com", "planner", "browser"), Actor("ben@example.com", "planner", "token shop")
 TEN_MORE = Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair nearby", "form 1")
-
-
-def part(units: float, days: int = 5) -> Part:
-    """A forecast of so many units each day from 1 July on."""
-    return Part(np.datetime64("2026-07-01") + np.arange(days), np.full(days, units), np.full(days, 1.0),
-                (-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
 
 
 PARTS = {KETTLE.key: part(30.0), ODD.key: part(10.0)}

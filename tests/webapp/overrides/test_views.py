@@ -1,6 +1,5 @@
 """Overrides on the forecast page, in totals and downloads, in their list, for each role."""
 
-import csv
 import io
 from collections.abc import Callable
 from typing import Any
@@ -26,9 +25,11 @@ from tests.webapp.conftest import (
     post,
     text_of,
 )
-from tests.webapp.forecasts.test_views import ask, change, chart_on
+from tests.webapp.forecasts.builders import ask, change, chart_on
+from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db
 from webapp.forecasts import question
+from webapp.overrides import applied
 from webapp.overrides.overrides import open_overrides
 from webapp.tables import AuditEntry, Override
 
@@ -133,7 +134,7 @@ def test_a_group_read_from_the_outlooks_includes_overrides(client: FlaskClient, 
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
     monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
-    monkeypatch.setattr("webapp.overrides.applied.MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(applied, "MOST_REGION_ITEMS", 5)
     args = {"ri": [], "region": "north", "horizon": "7"}
     model = total(show(client, **args))
 
@@ -252,11 +253,6 @@ def test_an_admin_may_override_too(admin: FlaskClient) -> None:
 def test_what_is_not_there_cannot_be_taken_back(client: FlaskClient) -> None:
     for url in ("/overrides/99/remove", f"/overrides/batches/{'0' * 32}/undo"):
         assert post(client, url, {}, form_on=PAGE).status_code == 404
-
-
-def rows_of(response: TestResponse) -> list[dict[str, str]]:
-    assert response.status_code == 200, response.text[:300]
-    return list(csv.DictReader(io.StringIO(response.text.removeprefix("\ufeff"))))
 
 
 def test_files_have_model_override_and_final_and_their_names_say_so(client: FlaskClient) -> None:

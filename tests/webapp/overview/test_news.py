@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import Background, page, text_of
-from tests.webapp.overview.test_views import cells, judge_all, rows, tell
+from tests.webapp.overview.builders import cells, judge_all, rows, tell
 from webapp.db.database import db, now
 from webapp.pages.numbers_and_dates import units
 from webapp.stored_forecasts.groups import refresh_due

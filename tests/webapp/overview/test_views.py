@@ -1,7 +1,5 @@
 from datetime import timedelta
-from typing import Any
 
-from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -11,12 +9,9 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
+from tests.webapp.overview.builders import cells, rows, tell
 from webapp.db.database import db, now, writing
 from webapp.tables import RegionItemRow
-
-
-def rows(client: FlaskClient, url: str) -> list[str]:
-    return [text_of(row.th) for row in page(client.get(url)).select("#table tbody tr")]
 
 
 def test_region_items_are_paged_region_major_and_the_url_carries_the_page(client: FlaskClient) -> None:
@@ -149,28 +144,6 @@ def test_before_the_first_look_at_the_source_the_page_says_so(client: FlaskClien
     background.catalogue()
 
     assert "No region-items yet" in text_of(page(client.get("/")))
-
-
-def tell(app: Flask, **told: dict[str, Any]) -> None:
-    """Set columns of the rows of these items of the north."""
-    with app.app_context(), writing():
-        for item, values in told.items():
-            row = db.session.get_one(RegionItemRow, RegionItem("north", item.replace("_", " ")).key)
-            for name, value in values.items():
-                setattr(row, name, value)
-
-
-def judge_all(app: Flask) -> None:
-    """The first training is over."""
-    with app.app_context(), writing():
-        for row in db.session.scalars(select(RegionItemRow)):
-            row.status = "baseline"
-
-
-def cells(soup: BeautifulSoup, row: int = 0) -> dict[str, str]:
-    """Heading -> words of a row of the table."""
-    found = soup.select("#table tbody tr")[row]
-    return {str(cell["data-label"]): text_of(cell) for cell in found.select("[data-label]")}
 
 
 def test_several_columns_sort_one_after_the_other(app: Flask, client: FlaskClient) -> None:

@@ -5,23 +5,13 @@ import pytest
 from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
-from webapp.page_words import (
-    day,
-    driver_value,
-    moment,
-    period,
-    plural,
-    share,
-    signed,
-    signed_share,
-    units,
-)
 
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.forecasts.period_table import driver_decimals
-from webapp.pages.numbers_and_dates import number, reader_tag
+from webapp.forecasts.period_table import driver_decimals, driver_value
+from webapp.pages.numbers_and_dates import day, moment, period, plural, share, signed, signed_share, units
+from webapp.pages.reader_locale import number, reader_tag
 
 GERMAN = {"Accept-Language": "de"}
 

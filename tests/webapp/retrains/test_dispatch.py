@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from webapp.retrains.dispatch import LARGEST_PLANNED, LARGEST_RUN, goes_as_backfill, goes_as_range, ranges
+from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
+from webapp.retrains.dispatch import LARGEST_PLANNED, goes_as_backfill, goes_as_range, ranges
 from webapp.settings import Settings
 
 ORDER = [f"a|{n:04}" for n in range(2500)]
@@ -16,8 +17,9 @@ def test_ranges_are_counted_in_dagsters_order(picked: list[int], count: int) -> 
 
 
 @pytest.mark.parametrize(("keys", "backfill"), [
-    (ORDER[:1], False), (ORDER[:500], False), (ORDER[:LARGEST_RUN], False), (ORDER[: LARGEST_RUN + 1], True),
-    (ORDER[::2][:50], False), (ORDER[:200] + ORDER[300 : 300 + LARGEST_RUN], True), (ORDER[::2], False),
+    (ORDER[:1], False), (ORDER[:500], False), (ORDER[:LARGEST_RETRAIN_RUN], False),
+    (ORDER[: LARGEST_RETRAIN_RUN + 1], True),
+    (ORDER[::2][:50], False), (ORDER[:200] + ORDER[300 : 300 + LARGEST_RETRAIN_RUN], True), (ORDER[::2], False),
 ])
 def test_what_carries_a_selection(keys: list[str], backfill: bool) -> None:
     assert goes_as_backfill(keys, ORDER) is backfill

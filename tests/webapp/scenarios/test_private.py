@@ -4,10 +4,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.webapp.audit.test_views import entries
+from tests.webapp.audit.builders import entries
 from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, Background, hidden, page, signed_in, text_of
+from tests.webapp.doors import LINK, NEEDS, address
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
-from tests.webapp.test_doors import LINK, NEEDS, address
 from webapp.accounts.views import create_user
 from webapp.scenarios.queue import compute_wanted, want
 

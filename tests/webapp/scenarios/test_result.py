@@ -12,9 +12,10 @@ from demand_assets.forecasting.model.own import ErrorPaths, ForecastModel
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of
 from tests.webapp.fakes import FakeRegistry
+from webapp.region_items.labels import selection_words
 from webapp.scenarios.compute import compute
 from webapp.scenarios.plan import PlanRow
-from webapp.scenarios.request import Asked, AskedChange, asked_words, selection_words
+from webapp.scenarios.request import Asked, AskedChange, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.services import Services
 

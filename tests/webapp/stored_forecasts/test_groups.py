@@ -91,7 +91,7 @@ def test_what_left_the_source_leaves_its_totals(app: Flask, background: Backgrou
 def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Background,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
-    usual = groups.outlooks_of
+    usual = group_forecasts.outlooks_of
 
     def slow(keys: list[str]) -> object:
         with app.app_context(), writing():

@@ -8,9 +8,9 @@ import pytest
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
 from demand_assets.sources.simulated.source import Simulation
-from demand_assets.sources.source import SourceError
 
 DRIVERS = [{"name": "price", "kind": "number", "effect": "decreasing"},
            {"name": "promo", "kind": "yes_no", "effect": "increasing"}, {"name": "holiday", "kind": "yes_no"},

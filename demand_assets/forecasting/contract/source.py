@@ -1,9 +1,10 @@
-"""What every source of demand answers."""
+"""What every source of demand answers, and its values as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -54,3 +55,17 @@ class Source(Protocol):
             Rows beyond the last demand, with demand null, carry known future drivers. No order is promised.
         Raises: SourceError: the source cannot be read or lacks a column.
         """
+
+
+def as_text(value: Any) -> str:
+    """A value of the source as a quarantine shows it; at most 200 characters."""
+    text = str(int(value)) if is_whole(value) else str(value)
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def is_whole(value: Any) -> bool:
+    """Whether the value is a number without a fraction, and small enough to be exact."""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return abs(number) < 1e15 and number.is_integer()
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -1,46 +1,20 @@
-"""What is done with some region-items at a time, in whichever process: nothing here knows the source or Dagster.
+"""Trains and judges some region-items at a time, in whichever process: nothing here knows the source or Dagster."""
 
-A region-item that fails never disturbs its neighbours: its error is its outcome.
-"""
-
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import features_table
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry, TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.validation.panel import Validated, validate_panel
-from demand_assets.pipeline.outcomes import Asked, Asset, Outcome, Part
-
-PLOT_PERIODS = 180
-PLOTS_UP_TO = 50
-"""Region-items of a run that get a plot each in Dagster; those of larger runs would fill the disk, unseen."""
-
-
-@dataclass(frozen=True)
-class TakeIn:
-    """Region-items whose demand is to be taken in."""
-
-    region_items: Sequence[RegionItem]
-    assets: Sequence[Asset]
-    """Of ``TAKING_IN``, those wanted."""
-    raw: pd.DataFrame | None
-    """As the source has it; read from the store when that asset is not wanted."""
-    last_date: pd.Timestamp | None
-    today: pd.Timestamp
-    plots: bool
+from demand_assets.pipeline.outcomes import Asked, Asset, Outcome, Part, failed, guarded
 
 
 @dataclass(frozen=True)
@@ -58,56 +32,19 @@ class Train:
 
 
 @dataclass(frozen=True)
-class Stages:
-    """The stages, with what they read and write; can be sent to another process."""
+class TrainStage:
+    """Trains and judges, with what it reads and writes; can be sent to another process."""
 
     dataset: Dataset
     store: DemandStore
     registry: Registry
 
-    def take_in(self, task: TakeIn) -> Part:
-        """Stages ``raw_demand``, ``demand`` and ``demand_features``."""
-        clock, outcomes = Clock(), list[Outcome]()
-        going = list(task.region_items)
-
-        def each(asset: Asset, stage: str, work: Callable[[RegionItem], Outcome]) -> None:
-            nonlocal going
-            made = [_guarded(one, asset, lambda one=one: _timed(clock, stage, work, one)) for one in going]
-            outcomes.extend(made)
-            going = [outcome.region_item for outcome in made if outcome.status == "done"]
-
-        if "raw_demand" in task.assets and task.raw is not None:
-            groups = dict(iter(task.raw.groupby(["region", "item"], sort=False, observed=True)))
-            nothing = task.raw.iloc[:0]
-            each("raw_demand", "store raw", lambda one: self._store_raw(
-                one, groups.get((one.region, one.item), nothing)))
-        if "demand" in task.assets and going:
-            panels = {}
-            for one in list(going):
-                try:
-                    with clock("read raw"):
-                        panels[one] = task.raw if task.raw is not None else self.store.read("raw_demand", one)
-                except Exception as error:  # noqa: BLE001  as in _guarded
-                    outcomes.append(_failed(one, "demand", error))
-            if panels:
-                with clock("validate"):
-                    panel = task.raw if task.raw is not None else pd.concat(panels.values(), ignore_index=True)
-                    checked = {found.region_item: found for found in validate_panel(
-                        panel, self.dataset, list(panels), task.last_date, today=task.today)}
-                going = list(panels)
-                each("demand", "store demand", lambda one: self._store_validated(checked[one], task.plots))
-            else:
-                going = []
-        if "demand_features" in task.assets:
-            each("demand_features", "features", self._store_features)
-        return Part(outcomes, clock.seconds)
-
     def train(self, task: Train) -> Part:
-        """Stages ``candidate_model`` (fit, backtest, register) and ``production_model`` (the gate)."""
+        """The outcomes of ``candidate_model`` (fit, backtest, register) and ``production_model`` (the gate)."""
         clock, outcomes = Clock(), list[Outcome]()
         for one in task.region_items:
             if "candidate_model" not in task.assets:
-                outcomes.append(_guarded(one, "production_model", lambda one=one: self._judge(one, task.asked, clock)))
+                outcomes.append(guarded(one, "production_model", lambda one=one: self._judge(one, task.asked, clock)))
                 continue
             outcomes.extend(self._candidate(one, task, clock))
         return Part(outcomes, clock.seconds)
@@ -118,33 +55,8 @@ class Stages:
             for outcome in self._train_and_judge(region_item, task, clock):
                 yield outcome
                 asset = "production_model"
-        except Exception as error:  # noqa: BLE001  as in _guarded
-            yield _failed(region_item, asset, error)
-
-    def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame) -> Outcome:
-        self.store.write("raw_demand", region_item, raw)
-        return Outcome(region_item, "raw_demand", details={"rows": len(raw)})
-
-    def _store_validated(self, validated: Validated, plots: bool) -> Outcome:
-        region_item = validated.region_item
-        self.store.write("quarantine", region_item, validated.quarantine)
-        rules = validated.quarantine["rule"].value_counts()
-        details: dict[str, Any] = {name: count for name, count in validated.counts.items() if ":" not in name}
-        details["quarantined_by_rule"] = {str(rule): int(count) for rule, count in rules.items()}
-        if validated.demand is None:
-            return Outcome(region_item, "demand", "quarantined", validated.problem, details)
-        self.store.write("demand", region_item, validated.demand)
-        known = validated.demand.loc[validated.demand["demand"].notna(), "date"]
-        if len(known):
-            details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
-        lines = {"#444": validated.demand["demand"].astype(float).tolist()[-PLOT_PERIODS:]} if plots else {}
-        return Outcome(region_item, "demand", details=details, lines=lines)
-
-    def _store_features(self, region_item: RegionItem) -> Outcome:
-        demand = self.store.read("demand", region_item)
-        table = features_table(demand, self.dataset, region_item)
-        self.store.write("demand_features", region_item, table)
-        return Outcome(region_item, "demand_features", details={"rows": len(table), "columns": len(table.columns)})
+        except Exception as error:  # noqa: BLE001  as in guarded
+            yield failed(region_item, asset, error)
 
     def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
         assert task.batch is not None  # wherever candidates are wanted
@@ -240,20 +152,3 @@ def backtest_sums(model: ForecastModel) -> dict[str, float]:
 def _backtest_lines(model: ForecastModel) -> dict[str, list[float]]:
     return {colour: np.array(model.backtest[name], dtype=float).ravel().tolist()
             for colour, name in (("#444", "actual"), ("#c60", "forecast"))}
-
-
-def _timed(clock: Clock, stage: str, work: Callable[[RegionItem], Outcome], region_item: RegionItem) -> Outcome:
-    with clock(stage):
-        return work(region_item)
-
-
-def _guarded(region_item: RegionItem, asset: Asset, work: Callable[[], Outcome]) -> Outcome:
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001  the edge: whatever breaks one region-item is recorded as its failure
-        return _failed(region_item, asset, error)
-
-
-def _failed(region_item: RegionItem, asset: Asset, error: Exception) -> Outcome:
-    return Outcome(region_item, asset, "failed", f"{type(error).__name__}: {error}", trace="".join(
-        traceback.format_exception(error)))

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.dataset import FileSource
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.source import SourceError
 
 Positions = npt.NDArray[np.int64]
 

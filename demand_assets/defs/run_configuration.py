@@ -1,0 +1,38 @@
+"""How a run is told what to work on, and who asked for it: its configuration and its tags."""
+
+import json
+from collections.abc import Sequence
+
+import dagster as dg
+from pydantic import Field
+
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG
+from demand_assets.pipeline.outcomes import Asked
+
+
+class Selection(dg.Config):
+    """The region-items to work on when the run has no partitions of its own."""
+
+    region_items: list[str] = Field(default_factory=list)
+    """Partition keys; they may be scattered, which a range of partitions may not."""
+
+
+def asked_by(run: dg.DagsterRun) -> Asked:
+    """Who asked for the run, by its tags."""
+    request_id = run.tags.get(REQUEST_TAG, "")  # without who asked, the web app's
+    return Asked(request_id=request_id, run_id=run.run_id,
+                 by=run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer"))
+
+
+def keys_to_work_on(context: dg.AssetExecutionContext, config: Selection) -> Sequence[str]:
+    """The partition keys of the run's configuration, or else those of the run itself; maybe none."""
+    if not config.region_items and (context.has_partition_key or context.has_partition_key_range):
+        return list(context.partition_keys)
+    return config.region_items
+
+
+def tell_seconds(instance: dg.DagsterInstance, run_id: str, clock: Clock) -> None:
+    """Tag the run with the wall and processor seconds of each stage."""
+    instance.add_run_tags(run_id, {SECONDS_TAG: json.dumps({
+        stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})

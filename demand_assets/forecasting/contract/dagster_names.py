@@ -1,0 +1,83 @@
+"""Names in Dagster that both halves use: code location, jobs, ops, assets, tags, configuration of a run, who asked.
+
+The pipeline defines what carries these names; the web app asks for it by name through GraphQL. Names that are in the
+run history of existing instances stay as they are.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+LOCATION = "demand_assets"
+"""The code location, which the workspace file names too."""
+REPOSITORY = "__repository__"
+"""What Dagster calls the only repository of a code location."""
+REGION_ITEMS = "region_items"
+"""The dynamic set of partitions."""
+
+REFRESH_JOB = "refresh"
+RETRAIN_JOB = "retrain"
+FIT_JOB = "fit"
+PROMOTE_JOB = "promote"
+MONITOR_JOB = "monitor"
+POOL_JOB = "pool"
+
+REGION_ITEM_OP = "region_item"
+"""The op of the graph: of the jobs ``refresh`` and ``retrain``."""
+FIT_OP = "fit_and_judge"
+JUDGE_OP = "judge"
+MEASURE_OP = "measure_production"
+
+RAW_DEMAND = "raw_demand"
+DEMAND = "demand"
+INSPECTED_FEATURES = "features_for_inspection"
+CANDIDATE_MODEL = "candidate_model"
+PRODUCTION_MODEL = "production_model"
+POOLED_MODEL = "pooled_model"
+TAKEN_IN_ASSETS = (RAW_DEMAND, DEMAND, INSPECTED_FEATURES)
+"""What the job ``refresh`` makes."""
+RETRAINED_ASSETS = (*TAKEN_IN_ASSETS, CANDIDATE_MODEL, PRODUCTION_MODEL)
+"""What the job ``retrain`` makes."""
+
+REQUEST_TAG = "demand/request_id"
+"""Which request a run works on; runs that Dagster starts again carry the same."""
+ASKED_BY_TAG = "demand/asked_by"
+"""Who asked for a run, and after ``: `` why."""
+KIND_TAG = "demand/kind"
+"""What a run does: one of the kinds below."""
+SECONDS_TAG = "demand/seconds"
+"""Stage -> wall and processor seconds of a run, over all its workers."""
+REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND = (
+    "refresh", "retrain", "promotion", "monitor", "pool")
+
+PARTITION_TAG = "dagster/partition"
+RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+PRIORITY_TAG = "dagster/priority"
+
+BY_SENSOR = "sensor"
+BY_SCHEDULE = "weekly schedule"
+BY_FIRST_TRAINING = "first training"
+BY_PROMOTION_SENSOR = "promotion sensor"
+BY_MAKE_TRAIN = "make train"
+ASKED_BY_NOBODY = (BY_SENSOR, BY_SCHEDULE, BY_FIRST_TRAINING, BY_PROMOTION_SENSOR)
+"""Who asks without a person."""
+SENSOR_REQUEST, SCHEDULE_REQUEST, TRAIN_REQUEST = "sensor-", "schedule-", "train-"
+"""How the ids of requests begin that no planner made."""
+
+KEYS_FIELD = "region_items"
+"""The field of an op's configuration that holds partition keys; they may be scattered."""
+
+
+def run_config(keys: Sequence[str], op: str = REGION_ITEM_OP) -> dict[str, Any]:
+    """The configuration of a run whose op works on these partition keys."""
+    return {"ops": {op: {"config": {KEYS_FIELD: list(keys)}}}}
+
+
+def keys_of(config: object) -> list[str]:
+    """The partition keys that a run's configuration names, of whichever op; none where it names none."""
+    found: list[str] = []
+    ops = config.get("ops") if isinstance(config, dict) else None
+    for op in (ops.values() if isinstance(ops, dict) else ()):
+        fields = op.get("config") if isinstance(op, dict) else None
+        keys = fields.get(KEYS_FIELD) if isinstance(fields, dict) else None
+        found.extend(key for key in keys or () if isinstance(key, str))
+    return found

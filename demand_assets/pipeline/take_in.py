@@ -1,0 +1,107 @@
+"""Takes demand in, some region-items at a time, in whichever process: nothing here knows the source or Dagster."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import features_table
+from demand_assets.forecasting.store.demand_store import DemandStore, Stage
+from demand_assets.forecasting.validation.panel import Validated, validate_panel
+from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded
+
+FEATURES_FOLDER: Stage = "demand_features"
+"""Where the features to inspect are, under the name that the asset once had: the files of old stay in use."""
+
+
+@dataclass(frozen=True)
+class TakeIn:
+    """Region-items whose demand is to be taken in."""
+
+    region_items: Sequence[RegionItem]
+    assets: Sequence[Asset]
+    """Of ``TAKING_IN``, those wanted."""
+    raw: pd.DataFrame | None
+    """As the source has it; read from the store when that asset is not wanted."""
+    last_date: pd.Timestamp | None
+    today: pd.Timestamp
+    plots: bool
+
+
+@dataclass(frozen=True)
+class TakeInStage:
+    """Takes demand in, with what it reads and writes; can be sent to another process."""
+
+    dataset: Dataset
+    store: DemandStore
+
+    def take_in(self, task: TakeIn) -> Part:
+        """The outcomes of ``raw_demand``, ``demand`` and ``features_for_inspection``."""
+        clock, outcomes = Clock(), list[Outcome]()
+        going = list(task.region_items)
+
+        def each(asset: Asset, stage: str, work: Callable[[RegionItem], Outcome]) -> None:
+            nonlocal going
+            made = [guarded(one, asset, lambda one=one: _timed(clock, stage, work, one)) for one in going]
+            outcomes.extend(made)
+            going = [outcome.region_item for outcome in made if outcome.status == "done"]
+
+        if "raw_demand" in task.assets and task.raw is not None:
+            groups = dict(iter(task.raw.groupby(["region", "item"], sort=False, observed=True)))
+            nothing = task.raw.iloc[:0]
+            each("raw_demand", "store raw", lambda one: self._store_raw(
+                one, groups.get((one.region, one.item), nothing)))
+        if "demand" in task.assets and going:
+            panels = {}
+            for one in list(going):
+                try:
+                    with clock("read raw"):
+                        panels[one] = task.raw if task.raw is not None else self.store.read("raw_demand", one)
+                except Exception as error:  # noqa: BLE001  as in guarded
+                    outcomes.append(failed(one, "demand", error))
+            if panels:
+                with clock("validate"):
+                    panel = task.raw if task.raw is not None else pd.concat(panels.values(), ignore_index=True)
+                    checked = {found.region_item: found for found in validate_panel(
+                        panel, self.dataset, list(panels), task.last_date, today=task.today)}
+                going = list(panels)
+                each("demand", "store demand", lambda one: self._store_validated(checked[one], task.plots))
+            else:
+                going = []
+        if INSPECTED in task.assets:
+            each(INSPECTED, "features", self._store_features)
+        return Part(outcomes, clock.seconds)
+
+    def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame) -> Outcome:
+        self.store.write("raw_demand", region_item, raw)
+        return Outcome(region_item, "raw_demand", details={"rows": len(raw)})
+
+    def _store_validated(self, validated: Validated, plots: bool) -> Outcome:
+        region_item = validated.region_item
+        self.store.write("quarantine", region_item, validated.quarantine)
+        rules = validated.quarantine["rule"].value_counts()
+        details: dict[str, Any] = {name: count for name, count in validated.counts.items() if ":" not in name}
+        details["quarantined_by_rule"] = {str(rule): int(count) for rule, count in rules.items()}
+        if validated.demand is None:
+            return Outcome(region_item, "demand", "quarantined", validated.problem, details)
+        self.store.write("demand", region_item, validated.demand)
+        known = validated.demand.loc[validated.demand["demand"].notna(), "date"]
+        if len(known):
+            details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
+        lines = {"#444": validated.demand["demand"].astype(float).tolist()[-PLOT_PERIODS:]} if plots else {}
+        return Outcome(region_item, "demand", details=details, lines=lines)
+
+    def _store_features(self, region_item: RegionItem) -> Outcome:
+        demand = self.store.read("demand", region_item)
+        table = features_table(demand, self.dataset, region_item)
+        self.store.write(FEATURES_FOLDER, region_item, table)
+        return Outcome(region_item, INSPECTED, details={"rows": len(table), "columns": len(table.columns)})
+
+
+def _timed(clock: Clock, stage: str, work: Callable[[RegionItem], Outcome], region_item: RegionItem) -> Outcome:
+    with clock(stage):
+        return work(region_item)
