@@ -35,7 +35,8 @@ from webapp.db.database import Base, db, writing
 from webapp.db.locks import insert_absent, locked_one, once_more
 from webapp.models.actions import store_act
 from webapp.overrides import overrides
-from webapp.region_items.rows import locked_pooled, rows_to_follow
+from webapp.region_items.catalogue import rows_to_follow
+from webapp.region_items.rows import locked_pooled
 from webapp.region_items.selection import link_arguments
 from webapp.retrains.requests import ask_to_cancel, store
 from webapp.scenarios.repository import create, want
