@@ -39,7 +39,8 @@ from webapp.region_items.catalogue import rows_to_follow
 from webapp.region_items.rows import locked_pooled
 from webapp.region_items.selection import link_arguments
 from webapp.retrains.requests import ask_to_cancel, store
-from webapp.scenarios.repository import create, want
+from webapp.scenarios.queue import want
+from webapp.scenarios.repository import create
 from webapp.scenarios.request import Asked
 from webapp.serving.line import fetch_again
 from webapp.systems.state import note
