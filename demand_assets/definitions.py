@@ -3,7 +3,7 @@
 import dagster as dg
 
 from demand_assets.defs import checks, jobs, schedules, sensors
-from demand_assets.defs.assets import pooled_model, region_item
+from demand_assets.defs.assets import assets_of
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.settings import Settings
 
@@ -18,7 +18,7 @@ def _sensors() -> list[dg.SensorDefinition]:
 
 
 defs = dg.Definitions(
-    assets=[pooled_model, region_item],
+    assets=assets_of(Settings()),
     asset_checks=checks.ALL,
     jobs=jobs.ALL,
     sensors=_sensors(),

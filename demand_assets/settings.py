@@ -4,6 +4,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,10 @@ class Settings(BaseSettings):
     """The demand store; ``<state>/<dataset>/demand`` unless given."""
     mlflow_url: str | None = Field(default=None, validation_alias=AliasChoices("DEMAND_MLFLOW_URL", "MLFLOW_URL"))
     """MLflow's tracking server, or its database, which is quicker; the one in the state directory unless given."""
+    mlflow_page_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_PAGE_URL", "MLFLOW_URL"))
+    """MLflow's pages as a browser reaches them, for links; the tracking server unless given."""
+    owners: str = "team:demand-forecasting"
+    """Who answers for the assets in Dagster: e-mail addresses or ``team:name``, separated by commas."""
     mlflow_artifacts_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
     """Where models' files go, as in ``s3://bucket/models``; a folder in the state directory unless given."""
     registry: Literal["quick", "stock"] = "quick"
@@ -55,8 +60,8 @@ class Settings(BaseSettings):
     cores: int = Field(default=os.cpu_count() or 1, ge=1)
     """Models trained at the same time on this machine, one thread each."""
 
-    @field_validator("horizon", "store_url", "mlflow_url", "mlflow_artifacts_url", "dagster_database_url",
-                     "celery_broker_url", "max_concurrent_runs", mode="before")
+    @field_validator("horizon", "store_url", "mlflow_url", "mlflow_page_url", "mlflow_artifacts_url",
+                     "dagster_database_url", "celery_broker_url", "max_concurrent_runs", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -96,6 +101,12 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The dataset's folder in the state directory, absolute."""
         return (self.state / self.described.name).resolve()
+
+    def model_page(self, name: str, version: int) -> str | None:
+        """The page of a registered model's version in MLflow; None where no server has pages."""
+        if not (self.mlflow_page_url or "").startswith(("http://", "https://")):
+            return None
+        return f"{str(self.mlflow_page_url).rstrip('/')}/#/models/{quote(name, safe='')}/versions/{version}"
 
     @property
     def registry_uri(self) -> str:

@@ -131,7 +131,8 @@ def _priority(tags: Mapping[str, str]) -> str:
     return tags.get(DAGSTER_CELERY_RUN_PRIORITY_TAG, "0")
 
 
-@dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
+           description="Reports runs failed that a worker took and lost before they began; Dagster starts them again.")
 def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Report runs failed that a worker took from the queue and lost before they began; Dagster starts them again.
 

@@ -21,7 +21,7 @@ class Cursor:
     wanted: str = ""
     """Up to where work was asked for and not seen done; empty when nothing is open."""
     since: int = 0
-    """The newest event of the work when it was first asked for: what is younger was made for it."""
+    """An event; what was made for the work that is open is younger."""
     tries: int = 0
     """Times that what is wanted was asked for."""
     asked_at: float = 0.0
@@ -44,13 +44,12 @@ class Cursor:
 
     def ask(self, wanted: str, now: float, since: int = 0) -> "Cursor":
         """The cursor after asking; what was asked for before and is not done yet counts one more try."""
-        again = wanted == self.wanted
-        return replace(self, wanted=wanted, since=self.since if again else since,
-                       tries=self.tries + 1 if again else 1, asked_at=now, asks=self.asks + 1)
+        tries = self.tries + 1 if wanted == self.wanted else 1
+        return replace(self, wanted=wanted, since=since, tries=tries, asked_at=now, asks=self.asks + 1)
 
-    def finish(self, done: str) -> "Cursor":
+    def finish(self, done: str, since: int = 0) -> "Cursor":
         """The cursor when all up to here is done, and nothing is open."""
-        return Cursor(done=done, asks=self.asks)
+        return Cursor(done=done, since=since, asks=self.asks)
 
     def waits(self, now: float) -> float:
         """Seconds until what failed may be asked for again; 0 when it may. A clock that was set back does not wait."""

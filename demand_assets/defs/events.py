@@ -1,23 +1,34 @@
 """What Dagster records while region-items are carried: each outcome for its own partition."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import dagster as dg
 
 from demand_assets.dagster_instance.failures import report_failed_partitions
 from demand_assets.defs.checks import evaluations
-from demand_assets.defs.metadata import to_metadata
+from demand_assets.defs.metadata import data_version, to_metadata
+from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import asked_by
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, SECONDS
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.dagster_names import (
+    CANDIDATE_MODEL,
+    POOLED_MODEL,
+    PRODUCTION_MODEL,
+    RETRAINED_ASSETS,
+    SECONDS,
+    VERSION,
+)
+from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.pipeline.outcomes import Outcome
-from demand_assets.pipeline.run import Pipeline
+from demand_assets.pipeline.run import Pooled
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
+PooledEvent = dg.MaterializeResult | dg.AssetObservation
 
 
-def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str], assets: Collection[str],
+def carry(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequence[str], assets: Collection[str],
           is_range: bool = False) -> Iterator[Event]:
     """The events of carrying region-items through the stages that make these assets.
 
@@ -29,8 +40,10 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
     if not keys:
         raise dg.Failure("no region-items: pick partitions, or give their keys as region_items in the run's "
                          "configuration", allow_retries=False)
+    pipeline = resource.open()
     failed: list[Outcome] = []
     clock = Clock()
+    is_pooled_told = False
     for outcome in pipeline.carry([RegionItem.from_key(key) for key in keys], assets, asked_by(context.run), clock):
         with clock("dagster events"):
             if outcome.status == "failed":
@@ -41,8 +54,11 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
             if outcome.status == "quarantined":
                 context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
                 continue
-            yield dg.AssetMaterialization(outcome.asset, partition=outcome.region_item.key,
-                                          metadata=to_metadata(outcome))
+            if outcome.asset == CANDIDATE_MODEL and not is_pooled_told:
+                yield from _untold_pooled(context.instance, resource, pipeline.dataset.name,
+                                          outcome.details["pooled_version"])
+                is_pooled_told = True
+            yield event_of(outcome, resource, pipeline.dataset.name)
     last = next(asset for asset in reversed(RETRAINED_ASSETS) if asset in assets)
     yield dg.AssetObservation(last, description="where the run's time went", metadata={SECONDS: dg.MetadataValue.json({
         stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})
@@ -53,10 +69,50 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
                          f"{failed[0].region_item.key}: {failed[0].reason}", allow_retries=False)
 
 
+def pooled_events(pooled: Pooled, resource: PipelineResource, dataset: str) -> Iterator[PooledEvent]:
+    """The new pooled model's materialization; an observation where the older one stays, and so does the asset."""
+    decision = {"decision": pooled.decision.verdict, "reason": pooled.decision.reason}
+    made = _pooled_metadata(resource, dataset, pooled.version, pooled.model.card)
+    if pooled.decision.verdict == "promote":
+        yield dg.MaterializeResult(metadata=made | decision, data_version=dg.DataVersion(str(pooled.version)))
+    else:
+        kept_out = {f"candidate_{name}": value for name, value in made.items()}
+        yield dg.AssetObservation(POOLED_MODEL, metadata=decision | kept_out)
+
+
+def _pooled_metadata(resource: PipelineResource, dataset: str, version: int, card: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pooled model's asset tells of a version: its numbers, and where it is in MLflow."""
+    page = resource.model_page(pooled_name(dataset), version)
+    return {VERSION: version, **{name: value for name, value in card.items() if value is not None},
+            **({"mlflow": dg.MetadataValue.url(page)} if page else {})}
+
+
+def event_of(outcome: Outcome, resource: PipelineResource, dataset: str) -> Event:
+    """The materialization; where the gate kept a candidate out and nothing serves, no model: an observation of that."""
+    key = outcome.region_item.key
+    metadata = to_metadata(outcome, partial(resource.model_page, outcome.region_item.model_name(dataset)))
+    if outcome.asset == PRODUCTION_MODEL and outcome.serves is None:
+        return dg.AssetObservation(outcome.asset, partition=key, metadata=metadata)
+    return dg.AssetMaterialization(outcome.asset, partition=key, metadata=metadata, tags=data_version(metadata))
+
+
+def _untold_pooled(instance: dg.DagsterInstance, resource: PipelineResource, dataset: str,
+                   version: int) -> Iterator[Event]:
+    """The materialization of the pooled model that candidates stand on, where Dagster has another one or none at all.
+
+    The first training makes one as it goes, and people move the alias in MLflow. It comes before its candidates.
+    """
+    told = instance.get_latest_materialization_event(dg.AssetKey(POOLED_MODEL))
+    known = told.asset_materialization.metadata.get(VERSION) if told and told.asset_materialization else None
+    if known is None or known.value != version:
+        metadata = _pooled_metadata(resource, dataset, version, {})
+        yield dg.AssetMaterialization(POOLED_MODEL, metadata=metadata, tags=data_version(metadata))
+
+
 def seconds_of(result: dg.ExecuteInProcessResult) -> dict[str, tuple[float, float]]:
     """Stage -> wall and processor seconds of a run in this process; empty when it was cut off."""
     for event in result.all_events:
-        if event.is_asset_observation:
-            stages = event.event_specific_data.asset_observation.metadata[SECONDS].value
+        if event.is_asset_observation and SECONDS in (told := event.event_specific_data.asset_observation.metadata):
+            stages = told[SECONDS].value
             return {stage: (wall, processor) for stage, (wall, processor) in stages.items()}
     return {}

@@ -1,24 +1,61 @@
 """What an engineer sees of an outcome in Dagster: numbers, and a small plot."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 import dagster as dg
 import numpy as np
 
+from demand_assets.forecasting.contract.dagster_names import CANDIDATE_VERSION, PRODUCTION_MODEL, VERSION
 from demand_assets.pipeline.outcomes import Outcome
 
+OF_PRODUCTION = {"wape_production": "wape", "wape_totals_production": "wape_totals"}
+"""Numbers of a decision that are the model's that serves -> what they are called of that model."""
+OF_NEITHER = ("request_id", "wape_seasonal_naive", "wape_totals_seasonal_naive", "wape_of_chance", "total_periods")
+"""What a decision tells beside the numbers of both models."""
+DATA_VERSION_TAG = "dagster/data_version"
+"""Of a materialization: what is downstream of two with the same one has not changed."""
 
-def to_metadata(outcome: Outcome) -> dict[str, Any]:
-    """The outcome's details, and a plot where it has lines."""
-    metadata: dict[str, Any] = {name: _value(value) for name, value in outcome.details.items() if value is not None}
+
+def to_metadata(outcome: Outcome, page: Callable[[int], str | None] = lambda _version: None) -> dict[str, Any]:
+    """The outcome's details, a link to the model in MLflow, and a plot where it has lines.
+
+    Args:
+        page: the address of a version of the region-item's model.
+    """
+    details = decision_details(outcome) if outcome.asset == PRODUCTION_MODEL else outcome.details
+    metadata: dict[str, Any] = {name: _value(value) for name, value in details.items() if value is not None}
+    for name, link in ((VERSION, "mlflow"), (CANDIDATE_VERSION, "mlflow_candidate")):
+        if details.get(name) is not None and (address := page(details[name])):
+            metadata[link] = dg.MetadataValue.url(address)
     if outcome.reason:
         metadata["reason"] = outcome.reason
     if outcome.lines:
         metadata["plot"] = plot(outcome.lines)
     return metadata
+
+
+def decision_details(outcome: Outcome) -> dict[str, Any]:
+    """What a production model's partition is after a decision: the version that serves, whichever that is.
+
+    Of a candidate that was not promoted the version and the numbers are called the candidate's, and ``wape`` is that of
+    what serves, on the windows of the contest that both have a score in.
+    """
+    details = {name: value for name, value in outcome.details.items() if name not in ("version", "verdict")}
+    verdict, judged = outcome.details.get("verdict"), outcome.details.get("version")
+    if outcome.serves == judged:
+        return {VERSION: outcome.serves, "decision": verdict, **details}
+    details.pop("replaced", None)
+    named = {OF_PRODUCTION.get(name, name if name in OF_NEITHER else f"candidate_{name}"): value
+             for name, value in details.items()}
+    return {VERSION: outcome.serves, "decision": verdict, CANDIDATE_VERSION: judged, **named}
+
+
+def data_version(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a materialization that tell Dagster which version of a model it is; none where it is no model."""
+    return {DATA_VERSION_TAG: str(metadata[VERSION])} if metadata.get(VERSION) is not None else {}
 
 
 def plot(lines: dict[str, Sequence[float] | np.ndarray]) -> dg.MarkdownMetadataValue:

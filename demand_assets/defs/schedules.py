@@ -20,7 +20,8 @@ AUTOMATIC_IS_OFF = "automatic retraining is off; automatic = true under [retrain
 
 
 @dg.schedule(job=pool, cron_schedule="0 2 * * 1", execution_timezone="UTC",
-             default_status=dg.DefaultScheduleStatus.RUNNING)
+             default_status=dg.DefaultScheduleStatus.RUNNING,
+             description="Renews the pooled model, an hour before the weekly retrain; no region-item changes by that.")
 def weekly_pool(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Renew the pooled model once a week, an hour before the weekly retrain; no region-item changes by that alone."""
     return dg.RunRequest(run_key=f"pool-{context.scheduled_execution_time:%Y%m%d}",
@@ -28,7 +29,8 @@ def weekly_pool(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 @dg.schedule(job=retrain, cron_schedule="0 3 * * 1", execution_timezone="UTC",
-             default_status=dg.DefaultScheduleStatus.RUNNING)
+             default_status=dg.DefaultScheduleStatus.RUNNING,
+             description="Retrains every region-item; off unless the dataset file says retraining.automatic = true.")
 def weekly_retrain(context: dg.ScheduleEvaluationContext,
                    pipeline: PipelineResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Retrain every region-item once a week; off unless the dataset file says ``retraining.automatic = true``."""

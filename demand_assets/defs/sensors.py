@@ -4,7 +4,7 @@ Ticks are light: they read cursors, names and small files; the work is done in r
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -35,6 +35,7 @@ from demand_assets.forecasting.contract.dagster_names import (
     RETRAIN_JOB,
     RETRAIN_KIND,
     SENSOR_REQUEST,
+    SOURCE_STATE,
     keys_of,
     run_config,
 )
@@ -58,13 +59,14 @@ BY_NEW_DEMAND = {REFRESH_JOB: f"{BY_SENSOR}: new demand",
 """Who asks for the runs that take new demand in."""
 
 
-@dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING,
+           description="Takes new demand in: refreshes known region-items, trains new ones; asks again until it is in.")
 def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Take in new demand: known region-items are refreshed, new ones become partitions and get their first model.
 
-    Demand counts as taken in when each region-item's `raw_demand` was made after the source had changed. What a run
-    did not take in, because it could not start, failed, or was cancelled or deleted, is asked for again, after a pause
-    that grows. The first look only takes note of what is there; what is missing then is the first training's.
+    Demand counts as taken in when the newest `raw_demand` of each region-item was read from the source as it is now.
+    What no run took in, because it could not start, failed, or was cancelled or deleted, is asked for again, after a
+    pause that grows. The first look only takes note of what is there; what is missing then is the first training's.
     """
     stages = pipeline.open()
     cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
@@ -77,21 +79,25 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     stages.store.write_catalogue(found)
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
     partitions = [region_items.build_add_request(new)] if new else []
+    newest = _newest(context.instance, RAW_DEMAND)
     if not context.cursor:
-        return dg.SensorResult(cursor=cursor.finish(fingerprint).text(), dynamic_partitions_requests=partitions)
-    missing = [one.key for one in found]
-    since = _newest(context.instance, RAW_DEMAND)
-    if cursor.wanted == fingerprint:
-        since = cursor.since
-        taken_in = _made_after(context.instance, RAW_DEMAND, since)
-        missing = [key for key in missing if key not in taken_in]
+        return dg.SensorResult(cursor=cursor.finish(fingerprint, newest).text(),
+                               dynamic_partitions_requests=partitions)
+    taken_in, first = _taken_in(context.instance, fingerprint, cursor.since or newest)
+    missing = [one.key for one in found if one.key not in taken_in]
     if not missing:
-        return dg.SensorResult(skip_reason="the new demand has been taken in", cursor=cursor.finish(fingerprint).text(),
+        return dg.SensorResult(skip_reason="the new demand has been taken in",
+                               cursor=cursor.finish(fingerprint, newest).text(),
                                dynamic_partitions_requests=partitions)
     if cursor.wanted == fingerprint and (seconds := cursor.waits(now)):
         return dg.SensorResult(skip_reason=_waiting(len(missing), "region-items", "taken in", cursor, seconds),
                                dynamic_partitions_requests=partitions)
-    after = cursor.ask(fingerprint, now, since)
+    others = _being_taken_in(context.instance)
+    missing = [key for key in missing if key not in others]
+    if not missing:
+        return dg.SensorResult(skip_reason="runs that others asked for take the new demand in",
+                               dynamic_partitions_requests=partitions)
+    after = cursor.ask(fingerprint, now, newest if first is None else first - 1)
     stored = {one.key for one in stages.store.stored("demand", found)}
     known = [key for key in missing if key in stored]
     without = sorted(set(missing) - stored)
@@ -101,7 +107,8 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     return dg.SensorResult(requests, cursor=after.text(), dynamic_partitions_requests=partitions)
 
 
-@dg.sensor(job=promote, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(job=promote, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
+           description="Has candidates judged that the run which trained them did not judge.")
 def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Judge candidates that the run which trained them does not judge itself, all in one run.
 
@@ -120,7 +127,7 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                       if _may_judge(context.instance, run_id)}
     made = {record.partition_key: record.storage_id for record in records
             if record.partition_key and record.run_id not in still_deciding}
-    judged = _newest_of_each(context.instance, PRODUCTION_MODEL, records[0].storage_id, list(made))
+    judged = _decided(context.instance, records[0].storage_id, list(made))
     keys = sorted(key for key, candidate in made.items() if judged.get(key, 0) < candidate)
     # The next look begins again at the first candidate that has no decision, or that was left to its run, which may be
     # cut off yet.
@@ -147,7 +154,8 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                        tags={ASKED_BY_TAG: BY_PROMOTION_SENSOR})], cursor=after.text())
 
 
-@dg.sensor(job=monitor, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(job=monitor, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING,
+           description="Has production models measured against demand that has become known.")
 def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Measure production models against demand that has become known; again where a run did not succeed."""
     if _unfinished(context.instance, {KIND_TAG: REFRESH_KIND}):
@@ -184,7 +192,8 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                        tags={MEASURES_TAG: _measured(after)})], cursor=after.text())
 
 
-@dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING,
+           description="Retrains where accuracy decayed, demand drifted or models are old; off unless turned on.")
 def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Retrain where accuracy decayed, demand or drivers drifted, demand is new, or the model is old.
 
@@ -285,30 +294,55 @@ def _newest(instance: dg.DagsterInstance, asset: str) -> int:
     return records[0].storage_id if records else 0
 
 
-def _made_after(instance: dg.DagsterInstance, asset: str, storage_id: int) -> set[str]:
-    """The partitions of the asset that were materialized after an event."""
-    made: set[str] = set()
+def _taken_in(instance: dg.DagsterInstance, fingerprint: str, after: int) -> tuple[set[str], int | None]:
+    """The partitions whose newest raw demand, of those after an event, is of that state of the source.
+
+    Returns: the partitions, and the id of the first event that was of that state; None when there is none.
+    """
+    taken_in: set[str] = set()
+    first: int | None = None
+    for record in _materializations(instance, dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey(RAW_DEMAND), after_storage_id=after)):
+        state = record.asset_materialization.metadata.get(SOURCE_STATE) if record.asset_materialization else None
+        if state is not None and state.value == fingerprint:
+            taken_in.add(record.partition_key)
+            first = first or record.storage_id
+        else:
+            taken_in.discard(record.partition_key)
+    return taken_in, first
+
+
+def _being_taken_in(instance: dg.DagsterInstance) -> set[str]:
+    """The partitions that runs which are not over take in, as far as their configurations name them."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags={KIND_TAG: [REFRESH_KIND, RETRAIN_KIND]}))
+    return {key for run in runs if run.job_name in (REFRESH_JOB, RETRAIN_JOB) for key in keys_of(run.run_config)}
+
+
+def _decided(instance: dg.DagsterInstance, storage_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """Partition -> the id of its newest decision after an event; those without one are left out.
+
+    Where nothing is in production a decision makes no production model, and is recorded as an observation of it.
+    """
+    newest: dict[str, int] = {}
+    if keys:
+        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(PRODUCTION_MODEL), after_storage_id=storage_id,
+                                       asset_partitions=list(keys))
+        for record in (*_materializations(instance, wanted), *_pages(instance.fetch_observations, wanted)):
+            newest[record.partition_key] = max(record.storage_id, newest.get(record.partition_key, 0))
+    return newest
+
+
+def _materializations(instance: dg.DagsterInstance, wanted: dg.AssetRecordsFilter) -> Iterator[dg.EventLogRecord]:
+    """All of them, oldest first."""
+    return _pages(instance.fetch_materializations, wanted)
+
+
+def _pages(fetch: Callable[..., dg.EventRecordsResult], wanted: dg.AssetRecordsFilter) -> Iterator[dg.EventLogRecord]:
     page, more = None, True
     while more:
-        found = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=storage_id), limit=EVENTS_A_PAGE,
-            cursor=page, ascending=True)
-        made |= {record.partition_key for record in found.records if record.partition_key}
+        found = fetch(wanted, limit=EVENTS_A_PAGE, cursor=page, ascending=True)
+        yield from (record for record in found.records if record.partition_key)
         page, more = found.cursor, found.has_more
-    return made
-
-
-def _newest_of_each(instance: dg.DagsterInstance, asset: str, storage_id: int, keys: Sequence[str]) -> dict[str, int]:
-    """Partition -> the id of its newest materialization after an event; those without one are left out."""
-    newest: dict[str, int] = {}
-    page, more = None, bool(keys)
-    while more:
-        found = instance.fetch_materializations(dg.AssetRecordsFilter(
-            asset_key=dg.AssetKey(asset), after_storage_id=storage_id, asset_partitions=list(keys)),
-            limit=EVENTS_A_PAGE, cursor=page, ascending=True)
-        newest |= {record.partition_key: record.storage_id for record in found.records if record.partition_key}
-        page, more = found.cursor, found.has_more
-    return newest
 
 
 def _may_judge(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -46,6 +46,7 @@ class Pooled:
 
     model: PooledModel
     decision: Decision
+    version: int
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,14 @@ class Pipeline:
         production = None if in_production is None else self.registry.load_pooled(in_production)
         decision = judge_pooled(model, production, stored, read, self.dataset)
         self.registry.decide_pooled(version, decision)
-        return Pooled(model.with_version(version), decision)
+        return Pooled(model.with_version(version), decision, version)
 
     def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
                  clock: Clock) -> Iterator[Part]:
         if "raw_demand" in wanted:
             Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
                                       for one in region_items)
+        state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
         last_date = self.source.catalogue().last_date
         plots = len(region_items) <= PLOTS_UP_TO
 
@@ -114,7 +116,7 @@ class Pipeline:
                 if "raw_demand" in wanted:
                     with clock("read"):
                         raw = self.source.read(some)
-                yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots)
+                yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots, state)
 
         yield from self._side_by_side(TakeInStage(self.dataset, self.store).take_in, tasks(), len(region_items))
 

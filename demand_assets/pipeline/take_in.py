@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.table import features_table
@@ -30,6 +31,8 @@ class TakeIn:
     last_date: pd.Timestamp | None
     today: pd.Timestamp
     plots: bool
+    source_state: str = ""
+    """The source's fingerprint before it was read."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class TakeInStage:
             groups = dict(iter(task.raw.groupby(["region", "item"], sort=False, observed=True)))
             nothing = task.raw.iloc[:0]
             each("raw_demand", "store raw", lambda one: self._store_raw(
-                one, groups.get((one.region, one.item), nothing)))
+                one, groups.get((one.region, one.item), nothing), task.source_state))
         if "demand" in task.assets and going:
             panels = {}
             for one in list(going):
@@ -76,9 +79,9 @@ class TakeInStage:
             each(INSPECTED, "features", self._store_features)
         return Part(outcomes, clock.seconds)
 
-    def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame) -> Outcome:
+    def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame, source_state: str) -> Outcome:
         self.store.write("raw_demand", region_item, raw)
-        return Outcome(region_item, "raw_demand", details={"rows": len(raw)})
+        return Outcome(region_item, "raw_demand", details={"rows": len(raw), SOURCE_STATE: source_state})
 
     def _store_validated(self, validated: Validated, plots: bool) -> Outcome:
         region_item = validated.region_item

@@ -34,6 +34,8 @@ class _Loaded:
     """What is known of the files of one fingerprint."""
 
     fingerprint: str
+    today: pd.Timestamp
+    """The day on which demand was looked for: of a later day is none known."""
     tables: tuple[Table, ...]
     catalogue: Catalogue
     numbers: Mapping[RegionItem, int]
@@ -103,12 +105,13 @@ class Files:
         filesystem, files = self._files()
         uploaded = self._uploaded()
         fingerprint = _fingerprint(files | uploaded)
-        if self._loaded is not None and self._loaded.fingerprint == fingerprint:
+        today = self.today()
+        if self._loaded is not None and (self._loaded.fingerprint, self._loaded.today) == (fingerprint, today):
             return self._loaded
         tables = [self._open(filesystem, path) for path, info in files.items() if info["size"] != 0]
         if not tables:
             raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
-        builder = CatalogueBuilder(self._dataset, self._plan, self.today())
+        builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
         tables += [CsvTable(LocalFileSystem(), path, self._plan, upload_source(self._source)) for path in uploaded]
         scanned = [table.scan(builder) for table in tables]
@@ -120,7 +123,7 @@ class Files:
             region, item, reason, _ = catalogue.refused[0]
             raise SourceError(f"{self._shown} has no region-item that can be used; the first is region {region!r}, "
                               f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
-        self._loaded = _Loaded(fingerprint, tuple(tables), catalogue, numbers, np.argsort(owner, kind="stable"),
+        self._loaded = _Loaded(fingerprint, today, tuple(tables), catalogue, numbers, np.argsort(owner, kind="stable"),
                                np.concatenate([[0], np.cumsum(np.bincount(owner))]),
                                np.cumsum([len(part) for part in scanned]), sum(map(len, scanned[:count])))
         return self._loaded

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 
 from demand_assets.forecasting.contract.dataset import Dataset, SqlSource
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -19,6 +19,8 @@ from demand_assets.sources.environment import Environment
 
 T = TypeVar("T")
 
+EXACT = sa.Numeric(38, 6, asdecimal=False)
+"""What demand is added up as, so that the sum does not depend on the order in which a database adds."""
 _REGIONS_A_QUERY = 100
 _ITEMS_A_QUERY = 500
 
@@ -47,17 +49,37 @@ class Database:
             raise self._error(f"cannot be opened: {error}. Write source.url as in "
                               "'postgresql://user:${DB_PASSWORD}@host/database'") from error
         self._names: dict[RegionItem, list[tuple[Any, Any]]] = {}
-        self._catalogued: tuple[str, Catalogue] | None = None
+        self._catalogued: tuple[tuple[str, pd.Timestamp], Catalogue] | None = None
 
     def today(self) -> pd.Timestamp:
         """The real local date."""
         return pd.Timestamp.now().normalize()
 
     def fingerprint(self) -> str:
-        """Changes with the number of rows and with the last date; a corrected value alone does not change it."""
-        rows = self._reached(lambda: self._select(lambda table: sa.select(
-            sa.func.count(), sa.func.max(table.c[self._date])).select_from(table)))
+        """Changes with the number of rows, the last date, and the number and the sum of the known values of demand.
+
+        So demand that arrives in rows that were there before is noticed, and a value that was corrected. Corrections
+        that cancel out are not, nor is a driver's. Of demand that is text, the lengths are added up.
+        """
+        return self._reached(self._fingerprint)
+
+    def _fingerprint(self) -> str:
+        try:
+            rows = self._select(partial(self._counted, with_sums=True))
+        except (DataError, ProgrammingError):  # demand as text: what is wrong otherwise, the next question says too
+            rows = self._select(partial(self._counted, with_sums=False))
         return " ".join(str(value) for value in rows.iloc[0])
+
+    def _counted(self, table: sa.FromClause, with_sums: bool) -> sa.Executable:
+        """One row: how much there is, to which date, and how much of it is known demand."""
+        date = table.c[self._date]
+        columns = [sa.func.count(), sa.func.max(date)]
+        for name in sorted(self._plan.demand_columns()):
+            column = table.c[name]
+            columns += [sa.func.count(column), sa.func.max(sa.case((column.is_not(None), date)))]
+            size = sa.cast(column, EXACT) if with_sums else sa.func.length(sa.cast(column, sa.Text))
+            columns.append(sa.func.sum(size))
+        return sa.select(*(column.label(f"n{place}") for place, column in enumerate(columns))).select_from(table)
 
     def catalogue(self) -> Catalogue:
         """The region-items of the table or query."""
@@ -68,8 +90,8 @@ class Database:
         return self._reached(lambda: self._read(region_items))
 
     def _look(self) -> Catalogue:
-        fingerprint = self.fingerprint()
-        if self._catalogued is not None and self._catalogued[0] == fingerprint:
+        known = (self._fingerprint(), self.today())  # of a later day than today no demand is known
+        if self._catalogued is not None and self._catalogued[0] == known:
             return self._catalogued[1]
         keys = [name for name in (self._region, self._item) if name]
         demand = sorted(self._plan.demand_columns())
@@ -79,7 +101,7 @@ class Database:
                              .where(*(table.c[name].is_not(None) for name in demand)).group_by(table.c[self._date]))
         if groups["rows"].sum() == 0:
             raise self._error("has no rows. Fill the table, or correct the query")
-        builder = CatalogueBuilder(self._dataset, self._plan, self.today())
+        builder = CatalogueBuilder(self._dataset, self._plan, known[1])
         regions, items = self._plan.names(groups, "region"), self._plan.names(groups, "item")
         raw: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
         for place, (region, item) in enumerate(zip(regions, items, strict=True)):
@@ -89,7 +111,7 @@ class Database:
         builder.see_dates(self._plan.dates(dates), rows=dates["rows"])
         catalogue, _ = builder.catalogue()
         self._names = {entry: raw[entry.region, entry.item] for entry in catalogue.region_items}
-        self._catalogued = (fingerprint, catalogue)
+        self._catalogued = (known, catalogue)
         return catalogue
 
     def _read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.sensors import MOST_TRIES, judge_candidates, new_demand, retrain_when_needed, watch_production
 from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.gate.monitoring import Observation
 from demand_assets.pipeline.monitor import FOLDER, latest, measure
 from demand_assets.pipeline.outcomes import Asked
@@ -62,13 +63,19 @@ def train(instance: dg.DagsterInstance, resource: PipelineResource, keys: list[s
                    resources={"pipeline": resource}, run_config=run_config(keys))
 
 
+def take_in(instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
+    dg.materialize([region_item], selection=dg.AssetSelection.assets("raw_demand", "demand").without_checks(),
+                   instance=instance, resources={"pipeline": resource}, run_config=run_config(keys))
+
+
 class TestNewDemand:
     def test_the_first_look_only_takes_note(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                             pipeline: Pipeline, keys: list[str]) -> None:
         result = new_demand(context(instance, resource))
 
         assert list(result.run_requests) == []
-        assert Cursor.read(result.cursor) == Cursor(done=pipeline.source.fingerprint())
+        kept = Cursor.read(result.cursor)
+        assert (kept.done, kept.wanted) == (pipeline.source.fingerprint(), "")
         assert [one.key for one in pipeline.store.read_catalogue()] == keys
 
     def test_an_unchanged_source_is_left_alone(self, instance: dg.DagsterInstance, resource: PipelineResource,
@@ -98,7 +105,7 @@ class TestNewDemandIsNeverLost:
     @pytest.fixture
     def asked(self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
               keys: list[str]) -> dg.SensorResult:
-        train(instance, resource, keys)
+        take_in(instance, resource, keys)
         return new_demand(context(instance, resource, "an older state"))
 
     def carry_out(self, instance: dg.DagsterInstance, resource: PipelineResource, request: dg.RunRequest,
@@ -164,12 +171,90 @@ class TestNewDemandIsNeverLost:
     def test_a_source_that_goes_back_to_what_it_was_is_taken_in_again(
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
             keys: list[str]) -> None:
-        train(instance, resource, keys)
+        take_in(instance, resource, keys)
         cursor = Cursor(done=pipeline.source.fingerprint(), wanted="a state that did not last", tries=1, asks=7)
 
         result = new_demand(context(instance, resource, cursor.text()))
 
         assert [keys_of(request) for request in result.run_requests] == [keys]
+
+
+    def test_a_run_that_read_the_source_before_it_changed_did_not_take_it_in(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+            asked: dg.SensorResult, keys: list[str]) -> None:
+        self.report_raw(instance, keys, "as it was before")
+        self.report_raw(instance, keys[:2], pipeline.source.fingerprint())
+
+        again = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        assert [keys_of(request) for request in again.run_requests] == [keys[2:]]
+
+    def test_an_old_reading_that_was_stored_last_did_not_take_it_in_either(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+            asked: dg.SensorResult, keys: list[str]) -> None:
+        self.report_raw(instance, keys, pipeline.source.fingerprint())
+        self.report_raw(instance, keys[3:], "as it was before")
+
+        again = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        assert [keys_of(request) for request in again.run_requests] == [keys[3:]]
+
+    def test_what_others_took_in_before_the_sensor_looked_is_not_asked_for(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+            keys: list[str]) -> None:
+        first = new_demand(context(instance, resource))
+        before = replace(Cursor.read(first.cursor), done="an older state", since=1)
+        self.report_raw(instance, keys[:3], "an older state")
+        self.report_raw(instance, keys[:3], pipeline.source.fingerprint())
+
+        result = new_demand(context(instance, resource, before.text()))
+
+        assert [keys_of(request) for request in result.run_requests] == [keys[3:]]
+        self.report_raw(instance, keys[3:], pipeline.source.fingerprint())
+        assert "has been taken in" in new_demand(context(instance, resource, result.cursor)).skip_reason.skip_message
+
+    def test_what_a_planners_retrain_will_take_in_is_left_to_it_until_it_is_over(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, asked: dg.SensorResult,
+            keys: list[str]) -> None:
+        job = defs.resolve_job_def("retrain")
+        run = instance.create_run_for_job(job, run_config=run_config(keys[:3]), status=dg.DagsterRunStatus.STARTING,
+                                          tags={"demand/kind": "retrain"})
+        some = new_demand(context(instance, resource, self.later(asked.cursor)))
+        other = instance.create_run_for_job(job, run_config=run_config(keys[3:]), status=dg.DagsterRunStatus.STARTED,
+                                            tags={"demand/kind": "retrain"})
+        none = new_demand(context(instance, resource, self.later(asked.cursor)))
+        instance.report_run_canceled(run)
+        instance.delete_run(other.run_id)
+        after = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        assert [keys_of(request) for request in some.run_requests] == [keys[3:]]
+        assert "others asked for" in none.skip_reason.skip_message
+        assert [keys_of(request) for request in after.run_requests] == [keys]
+
+    def test_a_source_that_is_down_loses_nothing(self, instance: dg.DagsterInstance, resource: PipelineResource,
+                                                 monkeypatch: pytest.MonkeyPatch, keys: list[str]) -> None:
+        source = resource.open().source
+        take_in(instance, resource, keys)
+
+        def is_down() -> str:
+            raise SourceError("the source is down")
+
+        with monkeypatch.context() as down:
+            down.setattr(source, "fingerprint", is_down)
+            with pytest.raises(SourceError):
+                new_demand(context(instance, resource, "an older state"))
+        with monkeypatch.context() as down:
+            down.setattr(source, "catalogue", is_down)
+            with pytest.raises(SourceError):
+                new_demand(context(instance, resource, "an older state"))
+
+        assert new_demand(context(instance, resource, "an older state")).run_requests
+
+    def report_raw(self, instance: dg.DagsterInstance, keys: list[str], state: str) -> None:
+        """As though a run had stored raw demand that it read from that state of the source."""
+        for key in keys:
+            instance.report_runless_asset_event(dg.AssetMaterialization(
+                "raw_demand", partition=key, metadata={"source_state": state}))
 
 
 class TestJudgeCandidates:
@@ -224,7 +309,6 @@ class TestJudgeCandidates:
 
         assert "being judged" in result.skip_reason.skip_message
 
-
     def test_a_run_that_did_not_judge_is_asked_for_again(self, instance: dg.DagsterInstance,
                                                          resource: PipelineResource, keys: list[str]) -> None:
         train(instance, resource, keys[:2])
@@ -264,6 +348,15 @@ class TestJudgeCandidates:
         result = judge_candidates(context(instance, resource))
 
         assert result.run_requests is None or list(result.run_requests) == []
+
+    def test_a_decision_that_put_nothing_into_production_counts(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
+        train(instance, resource, keys[:2])
+        instance.report_runless_asset_event(dg.AssetObservation("production_model", partition=keys[0]))
+
+        result = judge_candidates(context(instance, resource))
+
+        assert keys_of(result.run_requests[0]) == keys[1:2]
 
     def test_a_cursor_of_an_earlier_version_goes_on_where_it_was(self, instance: dg.DagsterInstance,
                                                                  resource: PipelineResource, keys: list[str]) -> None:

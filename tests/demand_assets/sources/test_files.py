@@ -268,3 +268,13 @@ def test_secrets_stay_out_of_messages():
 
     assert "s3cret" not in str(caught.value)
     assert "${STORE_TOKEN}" in str(caught.value)
+
+
+def test_the_last_date_moves_with_the_day_while_no_file_changes(file, monkeypatch):
+    source = open_source(file_dataset(file))
+    seen = []
+    for today in ("2024-01-01", "2024-01-02"):
+        monkeypatch.setattr(source, "today", lambda today=today: pd.Timestamp(today))
+        seen.append(source.catalogue().last_date)
+
+    assert seen == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")]

@@ -1,5 +1,7 @@
 """A database as a source, on SQLite: tables, queries, dirty values, and errors without passwords."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -154,3 +156,60 @@ def test_a_password_in_the_url_stays_out_of_messages(tmp_path):
         source_of("postgresql://demand:s3cret@localhost:1/shop").catalogue()
 
     assert "s3cret" not in str(caught.value)
+
+
+def change(url: str, statement: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE sales SET sold = 5 WHERE day = '2024-01-04'",
+    "UPDATE sales SET sold = 5 WHERE day = '2024-01-04' AND shop = 'north'",
+    "UPDATE sales SET sold = 0 WHERE day = '2024-01-04' AND shop = 'north'",
+    "UPDATE sales SET sold = 7 WHERE day = '2024-01-02' AND shop = 'north'",
+    "UPDATE sales SET sold = NULL WHERE day = '2024-01-03' AND shop = 'north'",
+    "UPDATE sales SET sold = CASE shop WHEN 'north' THEN NULL ELSE 3 END WHERE day IN ('2024-01-03', '2024-01-04')",
+    "DELETE FROM sales WHERE shop = 'east' AND day = '2024-01-01'",
+])
+@pytest.mark.parametrize("source", [{"table": "sales"}, {"query": "SELECT * FROM sales"}], ids=["table", "query"])
+def test_whatever_becomes_of_demand_changes_the_fingerprint(url: str, source: dict[str, str], statement: str) -> None:
+    asked = source_of(url, **source)
+    before = asked.fingerprint()
+
+    change(url, statement)
+
+    assert asked.fingerprint() != before
+    assert asked.fingerprint() == asked.fingerprint()
+
+
+def test_demand_that_arrives_in_planned_rows_moves_the_last_date_of_a_source_that_stays_open(url: str) -> None:
+    source = source_of(url)
+    before = source.catalogue().last_date
+
+    change(url, "UPDATE sales SET sold = 5 WHERE day = '2024-01-04'")
+
+    assert (before, source.catalogue().last_date) == (pd.Timestamp("2024-01-03"), pd.Timestamp("2024-01-04"))
+
+
+def test_demand_of_text_that_arrives_in_planned_rows_is_noticed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/text.db"
+    fill(url, sales().assign(sold=[text if text != "nan" else "" for text in sales()["sold"].astype(str)]))
+    source = source_of(url)
+    before = source.fingerprint()
+
+    change(url, "UPDATE sales SET sold = '5.0' WHERE day = '2024-01-04' AND shop = 'north'")
+
+    assert source.fingerprint() != before
+
+
+def test_the_last_date_moves_with_the_day_while_nothing_else_changes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(url)
+    seen = []
+    for today in ("2024-01-01", "2024-01-02"):
+        monkeypatch.setattr(source, "today", lambda today=today: pd.Timestamp(today))
+        seen.append(source.catalogue().last_date)
+
+    assert seen == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")]
