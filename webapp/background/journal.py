@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from webapp.data_quality.loads import note_loads
@@ -12,11 +13,11 @@ from webapp.db.database import db, writing
 from webapp.models.versions import note_versions
 from webapp.region_items import catalogue, production
 from webapp.region_items.live_accuracy import note_monitored
-from webapp.region_items.rows import rows_by_key
 from webapp.region_items.stored_forecast import want_outlook
 from webapp.retrains import states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
 from webapp.tables import Catalogue, JournalFile, RegionItemRow, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +67,8 @@ def _entries(journal: Journal, name: str) -> list[Entry]:
 
 def take_up(entries: Sequence[Entry]) -> None:
     """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
-    rows = rows_by_key(list(dict.fromkeys(entry.region_item.key for entry in entries)))
+    rows = catalogue.rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
-        if entry.region_item.key not in rows:
-            rows[entry.region_item.key] = catalogue.new_row(entry.region_item)
         _apply_to_row(rows[entry.region_item.key], entry)
     note_versions(entries)
     retrains = retrains_of(entries)
@@ -110,20 +109,5 @@ def read_catalogue(store: DemandStore) -> None:
     if {key: place for key, (place, is_listed) in known.items() if is_listed} == places:
         return
     with writing():
-        rows = {row.key: row for row in db.session.scalars(select(RegionItemRow))}
-        for region_item in listed:
-            if region_item.key not in rows:
-                rows[region_item.key] = catalogue.new_row(region_item)
-        for key, row in rows.items():
+        for key, row in catalogue.rows_to_follow([*listed, *map(RegionItem.from_key, known)]).items():
             catalogue.note_place(row, places.get(key))
-
-
-def set_watermark(name: str, value: str) -> None:
-    """Note how far something was read; part of the caller's transaction."""
-    mark = db.session.get(Watermark, name)
-    if mark is None:
-        db.session.add(Watermark(name=name, value=value))
-    else:
-        mark.value = value
-
-

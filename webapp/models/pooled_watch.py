@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from demand_assets.forecasting.registry.registry import NotRegisteredError
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.region_items.production import note_pooled
-from webapp.region_items.rows import pooled_row
+from webapp.region_items.rows import locked_pooled, locked_region_item_ids, pooled_row
 from webapp.region_items.stored_forecast import want_outlooks_without_model
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -32,8 +33,9 @@ class PooledRegistry(Protocol):
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
 
 
 class PooledWatch:
@@ -55,7 +57,7 @@ class PooledWatch:
             db.session.rollback()
             return
         with writing():
-            row = pooled_row() or _new_row()
+            row = locked_pooled()
             row.wanted_version, row.fetch_after = wanted, now() if wanted else None
             if wanted is None:
                 _take_over(row)
@@ -76,12 +78,12 @@ class PooledWatch:
         except (ModelFilesError, NotRegisteredError, ValueError, OSError) as error:
             log.warning("v%s of the pooled model cannot forecast here: %s", version, error)
             with writing():
-                row = db.session.get_one(PooledRow, 1)
+                row = locked_pooled()
                 row.problem = f"v{version} of the pooled model is in production but cannot forecast here: {error}"
                 row.fetch_after = now() + TRY_AGAIN
             return
         with writing():
-            row = db.session.get_one(PooledRow, 1)
+            row = locked_pooled()
             if row.wanted_version == version:
                 _take_over(row)
 
@@ -105,17 +107,12 @@ class PooledWatch:
                 continue
 
 
-def _new_row() -> PooledRow:
-    row = PooledRow(id=1, problem="")
-    db.session.add(row)
-    return row
-
-
 def _take_over(row: PooledRow) -> None:
     """Announce the wanted version; region-items without a model of their own change what serves them."""
     if row.production_version != row.wanted_version:
         row.previous_version, row.production_version = row.production_version, row.wanted_version
         row.announced_at = now()
     row.fetch_after, row.problem = None, ""
+    locked_region_item_ids()
     note_pooled(row.production_version is not None)
     want_outlooks_without_model()

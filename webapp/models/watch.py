@@ -1,7 +1,8 @@
 """New production versions: fetched, loaded and tried first, and only then announced to every worker.
 
-Every method asks the registry at most one thing, so that the caller sets how often it is asked. Files are copied from
-where the registry's entry says they are.
+Every method asks the registry at most one thing, so that the caller sets how often it is asked; but for one entry of
+the old form that each look rewrites, until there is none. Files are copied from where the version itself says they are,
+and belong to it, or they are not announced. What is wrong with one region-item is shown there and costs no other one.
 """
 
 import logging
@@ -12,22 +13,27 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Page
+from demand_assets.forecasting.registry.facts import moment
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.registry import Page
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp.background.journal import set_watermark
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
-from webapp.region_items import catalogue, production
-from webapp.region_items.rows import rows_by_key
+from webapp.region_items import production
+from webapp.region_items.catalogue import rows_to_follow
+from webapp.region_items.rows import hold_pooled
 from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
-from webapp.tables import RegionItemRow, RetrainItem, Watermark
+from webapp.tables import RegionItemRow, Retrain, RetrainItem, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +58,12 @@ class Registry(ActingRegistry, Protocol):
     def page(self, size: int, token: str = "") -> Page:
         """The models that changed last, newest first, or those behind an earlier page: one query."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
+
+    def move_old_entry(self, name: str) -> None:
+        """Move facts that are still in a registered model's description to a tag."""
 
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
@@ -76,6 +86,8 @@ class Watch:
         self._swept: dict[str, RegistryEntry] = {}
         """What a sweep brought and is not written down yet."""
         self._announced = 0
+        self._old: set[str] = set()
+        """Names whose facts are still in the description."""
 
     @property
     def is_new_here(self) -> bool:
@@ -90,6 +102,8 @@ class Watch:
         Returns: False when more changed than any look brings, so that a sweep must.
         Raises: RegistryDownError: the registry does not answer.
         """
+        if self._old:
+            self._registry.move_old_entry(self._old.pop())
         mark = db.session.get(Watermark, "registry")
         overlap = OVERLAP_MS if monotonic() < self._settled_at else 0
         since = int(mark.value) - overlap if mark else 0
@@ -138,6 +152,7 @@ class Watch:
                 del self._swept[entry.name]
 
     def _note(self, entries: Sequence[RegistryEntry]) -> None:
+        self._old |= {entry.name for entry in entries if entry.is_old}
         for start in range(0, len(entries), ENTRIES_AT_ONCE):
             with writing():
                 note_entries(entries[start:start + ENTRIES_AT_ONCE], self._services.models)
@@ -178,23 +193,27 @@ class Watch:
 
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)
-        region_item, version, source = row.region_item, row.wanted_version, row.wanted.get("source", "")
+        region_item, version = row.region_item, row.wanted_version
+        told, anew = told_files(row), row.wanted.get("anew", False)
         db.session.rollback()
         if version is None:
             return
         try:
-            self._services.forecaster.forecast(region_item, self._files.whole(region_item, version, source))
+            model = self._files.whole(region_item, version, told, anew)
+            self._services.forecaster.forecast(region_item, model)
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
-                row = db.session.get_one(RegionItemRow, key)
-                production.note_unusable(row, f"v{version} was promoted but cannot forecast here: {error}",
-                                         now() + TRY_AGAIN)
+                row = locked_one(RegionItemRow, key)
+                production.note_unusable(
+                    row, f"v{version} was promoted but cannot forecast here: {error}", now() + TRY_AGAIN,
+                    isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version)
             return
         with writing():
-            row = db.session.get_one(RegionItemRow, key)
+            hold_pooled()
+            row = locked_one(RegionItemRow, key)
             if row.wanted_version == version:
-                production.announce(row)
+                production.announce(row, model.card)
             keep = {row.production_version, row.previous_version, row.wanted_version}
         self._files.forget_others(region_item, keep)
 
@@ -204,21 +223,40 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
 
     What is said of a version in production is shown only when that version is announced.
     """
-    rows = rows_by_key([entry.region_item.key for entry in entries])
+    rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
-        row = rows.get(entry.region_item.key) or catalogue.new_row(entry.region_item)
+        row = rows[entry.region_item.key]
         has_files = entry.production is not None and models.folder(row.region_item, entry.production).exists()
         production.note_entry(row, entry, has_files)
-        _close_judged(entry)
+    _close_judged([entry for entry in entries if (decided_at := _moment(entry.decided_at)) is not None
+                   and now() - decided_at >= JOURNAL_LAG])
 
 
-def _close_judged(entry: RegistryEntry) -> None:
-    """Close what waits for a decision that the registry has and the journal lost: its writer died in between."""
-    decided_at = production.moment(entry.decided_at)
-    if decided_at is None or now() - decided_at < JOURNAL_LAG:
+def _close_judged(entries: Sequence[RegistryEntry]) -> None:
+    """Close what waits for decisions that the registry has and the journal lost: its writer died in between."""
+    waiting = {entry.region_item.key: db.session.scalars(_judged_by(entry)).all() for entry in entries}
+    retrains = locked_rows(select(Retrain).where(Retrain.id.in_(
+        sorted({item.retrain_id for items in waiting.values() for item in items}))), Retrain.id)
+    if not retrains:
         return
-    for item in db.session.scalars(select(RetrainItem).where(
-            RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
-            RetrainItem.version == entry.candidate)):
-        if decided_at > datetime.fromisoformat(item.at):
-            states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
+    for entry in entries:
+        decided_at = _moment(entry.decided_at)
+        for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
+            if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
+                states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
+
+
+def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
+    """What waits for the decision that the entry tells of."""
+    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
+                                     RetrainItem.version == entry.candidate)
+
+
+def told_files(row: RegionItemRow) -> VersionFiles | None:
+    """What the wanted version told of its files when the registry was last looked at; None when it did not."""
+    told = row.wanted.get("files")
+    return VersionFiles(**told) if told and told["version"] == row.wanted_version else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text else None

@@ -3,30 +3,39 @@
 It is written here only. Every function is part of the caller's transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import inspect, update
-from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy import select, update
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.db.locks import insert_absent, update_locked
+from webapp.region_items.rows import hold_pooled, known_keys, locked_region_items
 from webapp.region_items.stored_forecast import want_totals
-from webapp.tables import Catalogue, RegionItemRow
+from webapp.tables import Catalogue, LiveAccuracy, Production, RegionItemRow, StoredForecast
 
 ACTIVITY_AFTER: dict[str, str] = {"started": "training", "validated": "training", "trained": "judging"}
 """Step -> what goes on with the region-item then; after the others nothing does."""
 
 
-def new_row(region_item: RegionItem) -> RegionItemRow:
-    """A row, in all four tables, for a region-item that was not known before; added to the session."""
-    row = RegionItemRow(**_defaults() | {
-        "key": region_item.key, "region": region_item.region, "item": region_item.item,
-        "search": f"{region_item.region} {region_item.item}".lower()})
-    db.session.add(row)
-    return row
+def rows_to_follow(region_items: Iterable[RegionItem]) -> dict[str, RegionItemRow]:
+    """``locked_region_items``, with new rows, in all four tables, for those that were not known before.
+
+    The pooled model stays what it is until the caller's transaction ends, since a row's status follows from it.
+    """
+    hold_pooled()
+    by_key = {one.key: one for one in region_items}
+    missing = sorted(by_key.keys() - known_keys(list(by_key)))
+    insert_absent(Catalogue, [_new(by_key[key]) for key in missing])
+    for part in chunked(missing):
+        ids = db.session.scalars(select(Catalogue.id).where(Catalogue.key.in_(part)).order_by(Catalogue.id)).all()
+        for table in (Production, StoredForecast, LiveAccuracy):
+            insert_absent(table, [{"id": number} for number in ids])
+    return locked_region_items(by_key)
 
 
 def note_place(row: RegionItemRow, place: int | None) -> None:
@@ -68,23 +77,17 @@ def note_load(row: RegionItemRow, at: str, rows_read: int, refused: Mapping[str,
 
 def forget_training(run_id: str) -> None:
     """Forget that a run trains region-items: it is over."""
-    db.session.execute(update(Catalogue).where(Catalogue.activity == "training", Catalogue.activity_run == run_id)
-                       .values(activity="", activity_run=""))
+    update_locked(Catalogue.key, [Catalogue.activity == "training", Catalogue.activity_run == run_id],
+                  update(Catalogue).values(activity="", activity_run=""))
 
 
 def forget_judging(before: str) -> None:
     """Forget that region-items are judged since before this moment, ISO, UTC: it never came."""
-    db.session.execute(update(Catalogue).where(Catalogue.activity == "judging", Catalogue.step_at < before)
-                       .values(activity="", activity_run=""))
+    update_locked(Catalogue.key, [Catalogue.activity == "judging", Catalogue.step_at < before],
+                  update(Catalogue).values(activity="", activity_run=""))
 
 
-def _defaults() -> dict[str, Any]:
-    """Column -> what it is before anything is known."""
-    found: dict[str, Any] = {}
-    for table in inspect(RegionItemRow).tables:
-        for column in table.columns:
-            if isinstance(column.default, ScalarElementColumnDefault):
-                found[column.key] = column.default.arg
-            elif column.default is not None:
-                found[column.key] = {}
-    return found
+def _new(region_item: RegionItem) -> dict[str, Any]:
+    """A region-item that nothing is known of yet; every other column has its default."""
+    return {"key": region_item.key, "region": region_item.region, "item": region_item.item,
+            "search": f"{region_item.region} {region_item.item}".lower()}

@@ -4,17 +4,21 @@ Every function is part of the caller's transaction.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
+from math import isfinite
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
+from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.registry.entry import RegistryEntry
+from demand_assets.forecasting.registry.facts import moment
 from webapp.db.database import db, now
 from webapp.region_items.best_model import candidate_numbers, evidence_of
-from webapp.region_items.rows import pooled_row, stand_in
+from webapp.region_items.rows import locked_region_item_ids, pooled_row, stand_in
 from webapp.region_items.stored_forecast import want_outlook
-from webapp.tables import Catalogue, Production, RegionItemRow
+from webapp.tables import Production, RegionItemRow
 
 
 def refresh_status(row: RegionItemRow) -> None:
@@ -30,7 +34,10 @@ def refresh_status(row: RegionItemRow) -> None:
 
 
 def note_pooled(is_there: bool) -> None:
-    """Set the status of those that the pooled model, or seasonal naive in its place, forecasts from now on."""
+    """Set the status of those that the pooled model, or seasonal naive in its place, forecasts from now on.
+
+    The caller holds all region-items.
+    """
     before, after = ("baseline", "pooled") if is_there else ("pooled", "baseline")
     db.session.execute(update(Production).where(
         Production.status == before, Production.best != "seasonal_naive").values(status=after),
@@ -65,39 +72,52 @@ def note_entry(row: RegionItemRow, entry: RegistryEntry, has_files: bool) -> Non
     row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
     if entry.rolled_back:
         row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
-    row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason, moment(entry.pinned_at))
-    row.decided_at = moment(entry.decided_at)
+    row.pinned_by, row.pinned_reason, row.pinned_at = entry.pinned_by, entry.pinned_reason, _moment(entry.pinned_at)
+    row.decided_at = _moment(entry.decided_at) or row.decided_at
     is_another = row.wanted_version != entry.production
     row.wanted_version = entry.production
-    row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
-                  "source": entry.source, "rolled_back": entry.rolled_back}
+    row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "problem": entry.problem,
+                  "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None}
     if entry.production is None:
-        row.production_version, row.fetch_after, row.model_problem = None, None, ""
-    elif entry.production == row.production_version and has_files:
+        row.production_version, row.fetch_after, row.model_problem = None, None, entry.problem
+    elif entry.production == row.production_version and has_files and not _is_recreated(row, entry):
         _take_over(row)
+        if is_another or row.fetch_after is None:  # else the problem is that of a try that goes on
+            row.fetch_after, row.model_problem = None, entry.problem
     elif is_another or row.fetch_after is None:
         row.fetch_after, row.model_problem = now(), ""
     _note_best(row)
     refresh_status(row)
 
 
-def announce(row: RegionItemRow) -> None:
-    """Let the wanted version forecast from now on: it was fetched and tried."""
-    _take_over(row)
-    row.announced_at, row.fetch_after, row.model_problem = now(), None, ""
+def announce(row: RegionItemRow, card: ModelCard) -> None:
+    """Let the wanted version forecast from now on: it was fetched and tried.
+
+    Args:
+        card: the version's, as its files tell it.
+    """
+    _take_over(row, card)
+    row.announced_at, row.fetch_after = now(), None
+    row.model_problem = row.wanted.get("problem", "")
     _note_best(row)
     refresh_status(row)
 
 
-def note_unusable(row: RegionItemRow, problem: str, again_at: datetime) -> None:
-    """Note why the wanted version cannot forecast here, and when it is tried again."""
+def note_unusable(row: RegionItemRow, problem: str, again_at: datetime, asks_anew: bool) -> None:
+    """Note why the wanted version cannot forecast here, and when it is tried again.
+
+    Args:
+        asks_anew: whether the version is asked anew where its files are: it may be put right in MLflow meanwhile.
+    """
     row.model_problem, row.fetch_after = problem, again_at
+    if asks_anew:
+        row.wanted = {**row.wanted, "files": None, "anew": True}
 
 
 def want_files(keys: Sequence[str]) -> None:
     """Let the files of these be fetched again; they are missing or damaged here."""
-    of_keys = select(Catalogue.id).where(Catalogue.key.in_(keys))
-    db.session.execute(update(Production).where(Production.id.in_(of_keys), Production.fetch_after.is_(None)).values(
+    locked_ids = locked_region_item_ids(RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None))
+    db.session.execute(update(Production).where(Production.id.in_(locked_ids), Production.fetch_after.is_(None)).values(
         fetch_after=now()), execution_options={"synchronize_session": False})
 
 
@@ -112,22 +132,39 @@ def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
     return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
 
 
-def moment(text: str | None) -> datetime | None:
-    """A moment that the registry wrote down; UTC when it names no zone."""
-    if not text:
-        return None
-    parsed = datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+def _take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
+    """Show of the row what the registry says of its wanted version.
 
-
-def _take_over(row: RegionItemRow) -> None:
-    """Show of the row what the registry says of its wanted version."""
-    wanted, summary = row.wanted, row.wanted.get("summary", {})
-    row.production_version, row.previous_version = row.wanted_version, wanted.get("previous")
-    row.promoted_at, row.numbers = moment(wanted.get("promoted_at")), summary
-    row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
-    row.coverage_80 = summary.get("coverage_80")
+    Args:
+        card: the version's, as its files tell it; what is shown of it stays unless given.
+    """
+    wanted, is_another = row.wanted, row.production_version != row.wanted_version
+    promoted_at = _moment(wanted.get("promoted_at"))
+    if promoted_at is not None:
+        row.promoted_at, row.previous_version = promoted_at, wanted.get("previous")
+    elif is_another:  # an alias set by hand tells neither
+        row.promoted_at, row.previous_version = None, row.production_version
+    row.production_version = row.wanted_version
+    if card is not None:
+        row.numbers = numbers = {name: _json_value(value) for name, value in asdict(card).items()}
+        row.wape, row.wape_seasonal_naive = numbers["wape"], numbers["wape_seasonal_naive"]
+        row.coverage_80 = numbers["coverage_80"]
     want_outlook(row)
+
+
+def _is_recreated(row: RegionItemRow, entry: RegistryEntry) -> bool:
+    """Whether the version in production is of other demand than the one here: its model was deleted and made anew."""
+    here, told = row.numbers.get("data_hash"), entry.files.data_hash if entry.files else ""
+    return bool(here and told and here != told)
+
+
+def _json_value(value: Any) -> Any:
+    """The value, or None for a number that JSON does not know."""
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text else None
 
 
 def _note_best(row: RegionItemRow) -> None:

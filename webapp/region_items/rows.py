@@ -1,15 +1,16 @@
 """What is known of the region-items, by key, and kept true to what happens."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from werkzeug.exceptions import NotFound
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
+from webapp.db.locks import in_order, insert_absent, locked_one, locked_rows
+from webapp.tables import OPEN_STATES, Catalogue, PooledRow, RegionItemRow, RetrainItem
 
 
 def rows_of(keys: Sequence[str]) -> list[RegionItemRow]:
@@ -62,6 +63,37 @@ def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:
     for part in chunked(keys):
         found |= {row.key: row for row in db.session.scalars(select(RegionItemRow).where(RegionItemRow.key.in_(part)))}
     return found
+
+
+def locked_region_items(keys: Iterable[str]) -> dict[str, RegionItemRow]:
+    """The rows of those keys that are known, as they are now, locked until the caller's transaction ends.
+
+    Whatever is decided for a region-item (a retrain, overrides, an act on its model) is decided under this lock.
+    """
+    found: dict[str, RegionItemRow] = {}
+    wanted = sorted(set(keys))
+    for part in chunked(wanted):
+        rows = locked_rows(select(RegionItemRow).where(RegionItemRow.key.in_(part)), RegionItemRow.key)
+        found |= {row.key: row for row in rows}
+    return found
+
+
+def locked_region_item_ids(*which: ColumnElement[bool]) -> list[int]:
+    """``id`` of the region-items that are so, locked until the caller's transaction ends; of all unless told."""
+    query = select(RegionItemRow.id).where(*which).order_by(in_order(RegionItemRow.key))
+    return list(db.session.scalars(query.with_for_update(key_share=True, of=Catalogue.__table__)))
+
+
+def hold_pooled() -> None:
+    """Let nobody change the row of the pooled model until the caller's transaction ends; others may hold it too."""
+    insert_absent(PooledRow, [{"id": 1, "problem": ""}])
+    db.session.get(PooledRow, 1, populate_existing=True, with_for_update={"read": True})
+
+
+def locked_pooled() -> PooledRow:
+    """The row of the pooled model, locked until the caller's transaction ends; before any region-item is."""
+    insert_absent(PooledRow, [{"id": 1, "problem": ""}])
+    return locked_one(PooledRow, 1)
 
 
 def pooled_row() -> PooledRow | None:

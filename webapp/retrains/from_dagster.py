@@ -1,7 +1,6 @@
 """Retrains that a sensor, a schedule or an engineer asked for in Dagster: the journal tells of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from sqlalchemy import select
 
@@ -15,7 +14,9 @@ from demand_assets.forecasting.contract.dagster_names import (
     TRAIN_REQUEST,
 )
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
 from webapp.retrains import states
 from webapp.tables import Retrain, RetrainItem
@@ -39,8 +40,10 @@ def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
     for start in range(0, len(names), 500):
         part = sorted(names)[start:start + 500]
         found |= {retrain.request_id: retrain for retrain in db.session.scalars(
-            select(Retrain).where(Retrain.request_id.in_(part)).order_by(Retrain.id).with_for_update()
-            .execution_options(populate_existing=True))}
+            select(Retrain).where(Retrain.request_id.in_(part)))}
+    held = sorted(retrain.id for retrain in found.values())
+    for ids in chunked(held):
+        locked_rows(select(Retrain).where(Retrain.id.in_(ids)), Retrain.id)
     for entry in entries:
         if _begins(entry) and request_of(entry) not in found:
             found[request_of(entry)] = _made_of(entry)
@@ -88,5 +91,5 @@ def _made_of(entry: Entry) -> Retrain:
         (who for begin, who in ASKED_BEFORE_IT_WAS_WRITTEN.items() if entry.request_id.startswith(begin)),
         "an engineer")
     who, _, why = by.partition(": ")
-    source: Literal["automatic", "engineer"] = "automatic" if who in ASKED_BY_NOBODY else "engineer"
-    return states.ask_in_dagster(request_of(entry), who, source, why, entry)
+    return states.ask_in_dagster(request_of(entry), who, "automatic" if who in ASKED_BY_NOBODY else "engineer", why,
+                                 entry)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import open_retrains, rows_by_key
+from webapp.db.locks import once_more
+from webapp.region_items.rows import locked_region_items, open_retrains
 from webapp.retrains import states
 from webapp.tables import Catalogue, Retrain, RetrainItem
 
@@ -36,6 +36,7 @@ def request_id_of(token: str, keys: Sequence[str]) -> str:
     return str(uuid5(NAMESPACE_URL, "\n".join([token, *sorted(keys)])))
 
 
+@once_more
 def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act: str = "asked") -> Stored:
     """Store a request for these region-items, unless the same form already did.
 
@@ -45,17 +46,9 @@ def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act:
         reason: why, in the planner's words.
         act: what the audit log calls it.
     """
-    request_id = request_id_of(token, keys)
-    for _ in range(3):
-        try:
-            return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
-        except IntegrityError:
-            continue  # somebody else stored the same request or an overlapping one in between: look again
-    return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
-
-
-def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: str) -> Stored:
+    request_id, keys = request_id_of(token, keys), list(dict.fromkeys(keys))
     with writing():
+        rows = locked_region_items(keys)  # requests for the same region-items are stored one after the other
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
             return Stored(same, False, {})
@@ -63,7 +56,6 @@ def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: st
         wanted = [key for key in keys if key not in running]
         if not wanted:
             return Stored(None, False, running)
-        rows = rows_by_key(wanted)
         retrain = states.ask(request_id, {key: rows[key].production_version for key in wanted}, asked_by, reason)
         record(act, "retrain", retrain_words(retrain), after=_told(wanted, len(running)), reason=reason)
     return Stored(retrain, True, running)

@@ -21,6 +21,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry, Step
 from webapp.dagster_client import CarrierState, Sent
 from webapp.db.database import db, now
+from webapp.db.locks import locked_one
 from webapp.tables import OPEN_STATES, ItemState, Retrain, RetrainItem, RetrainState
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,7 @@ def hold(retrain_id: int) -> Retrain:
 
     Raises: sqlalchemy.exc.NoResultFound: there is none.
     """
-    return db.session.scalars(select(Retrain).where(Retrain.id == retrain_id).with_for_update()
-                              .execution_options(populate_existing=True)).one()
+    return locked_one(Retrain, retrain_id)
 
 
 def open_items(retrain: Retrain) -> list[RetrainItem]:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
+from webapp.db.locks import once_more
 from webapp.region_items.labels import selection_words
 from webapp.scenarios import states
 from webapp.scenarios.request import Asked
@@ -86,6 +87,7 @@ def by_token(token: str) -> SavedScenario | None:
     return next(iter(by_tokens([token])), None)
 
 
+@once_more
 def create(token: str, name: str, description: str, asked: Asked, by: str, copied_from: SavedScenario | None = None,
            is_private: bool = False) -> bool:
     """Store a scenario under its form's token, unless the same form already did; whether it is new."""

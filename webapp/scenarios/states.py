@@ -69,7 +69,7 @@ def hold(token: str) -> SavedScenario:
 
     Raises: sqlalchemy.exc.NoResultFound: there is none.
     """
-    return db.session.scalars(select(SavedScenario).where(SavedScenario.token == token).with_for_update()
+    return db.session.scalars(select(SavedScenario).where(SavedScenario.token == token).with_for_update(key_share=True)
                               .execution_options(populate_existing=True)).one()
 
 

@@ -51,13 +51,6 @@ REFUSED = pd.DataFrame({
     "message": "Demand -3 is below 0; allowed is 0 or more. Correct the source."})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser as what needs the real servers is marked."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.end_to_end)
-
-
 @dataclass(frozen=True)
 class Site:
     """The app as it is served."""
@@ -113,7 +106,7 @@ def fill(background: Background, model: ForecastModel) -> None:
         for name in ("dagster", "mlflow", "store", "sync"):
             note(name, True)
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
-        refresh_due(background.app)
+        refresh_due(services, create_app)
         for token, days in ((SALE, 7), (LONG_SALE, 14)):
             change = AskedChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, days))
             create(token, f"Sale of {days} days", "for all", Asked((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
