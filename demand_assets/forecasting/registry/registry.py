@@ -212,9 +212,9 @@ class Registry:
         """Write the decision on a version of the pooled model; where it is to promote, move the alias."""
         name = pooled_name(self.dataset)
         for key, value in decision_tags(decision, {"decided_at": iso_now()}).items():
-            self.session.client.set_model_version_tag(name, str(version), key, value)
+            self.session.set_version_tag(name, version, key, value)
         if decision.verdict == "promote":
-            self.session.models.set_registered_model_alias(name, PRODUCTION, str(version))
+            self.session.set_alias(name, PRODUCTION, version)
 
     @contextmanager
     def _files(self, name: str, version: int) -> Iterator[Path]:
@@ -301,9 +301,9 @@ class Registry:
         if now is None or before.pinned_by or not pinned or now.production != version or pinned == version:
             return decision
         kept = held_by_pin(now, decision)
-        self.session.models.set_registered_model_alias(name, PRODUCTION, str(pinned))
+        self.session.set_alias(name, PRODUCTION, pinned)
         self._tell(name, version, kept, request_id)
-        self.session.models.delete_registered_model_tag(name, f"{PROMOTION}{version}")
+        self.session.delete_tag(name, f"{PROMOTION}{version}")
         self.session.date(name)
         return kept
 
@@ -325,7 +325,7 @@ class Registry:
             self.session.version(entry.name, version)
             words = json.dumps({"by": by, "reason": reason, "at": now, "from": replaced, "to": version},
                                ensure_ascii=False)[:TAG_LENGTH]
-            self.session.client.set_model_version_tag(entry.name, str(version), "rolled_back", words)
+            self.session.set_version_tag(entry.name, version, "rolled_back", words)
             self._promoted(entry.name, version, Promotion(at=now, replaced=replaced, by=by, reason=reason))
             if entry.pinned_by:
                 self._write(entry.name, PIN, Pin(at=now))
@@ -378,14 +378,14 @@ class Registry:
     def _promoted(self, name: str, version: int, promotion: Promotion) -> None:
         """Write down how the version comes to be in production, and then put it there."""
         self._write(name, f"{PROMOTION}{version}", promotion)
-        self.session.models.set_registered_model_alias(name, PRODUCTION, str(version))
+        self.session.set_alias(name, PRODUCTION, version)
 
     def _write(self, name: str, key: str, fact: Fact) -> None:
-        self.session.models.set_registered_model_tag(name, key, fact.written())
+        self.session.set_tag(name, key, fact.written())
 
     def _tell(self, name: str, version: int, decision: Decision, request_id: str) -> None:
         for key, value in decision_tags(decision, {"decided_at": iso_now(), "request_id": request_id}).items():
-            self.session.client.set_model_version_tag(name, str(version), key, value)
+            self.session.set_version_tag(name, version, key, value)
 
     def _forget_promotions(self, found: "RegisteredModel") -> None:
         """Let go of what is noted of versions that were in production long ago; what their own tags tell stays."""
@@ -395,7 +395,7 @@ class Registry:
             return
         named = {int(version) for version in found.aliases.values()}
         for number in sorted(set(noted) - named)[:-PROMOTIONS_KEPT]:
-            self.session.models.delete_registered_model_tag(found.name, f"{PROMOTION}{number}")
+            self.session.delete_tag(found.name, f"{PROMOTION}{number}")
 
     def _known(self, region_item: RegionItem) -> RegistryEntry:
         found = self.entry(region_item)

@@ -1,6 +1,6 @@
 """A connection to MLflow: opened when it is first asked, and opened anew in another process that it is sent to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -102,6 +102,44 @@ class Session:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise NotRegisteredError(f"{name} has no version {version}") from error
             raise
+
+    def set_tag(self, name: str, key: str, value: str) -> None:
+        """Set a tag of a registered model."""
+        self._settled(lambda: self.models.set_registered_model_tag(name, key, value))
+
+    def delete_tag(self, name: str, key: str) -> None:
+        """Remove a tag of a registered model; nothing when there is none."""
+        self._settled(lambda: self.models.delete_registered_model_tag(name, key))
+
+    def set_version_tag(self, name: str, version: int, key: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._settled(lambda: self.client.set_model_version_tag(name, str(version), key, value))
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Let an alias name a version.
+
+        Raises: NotRegisteredError: there is no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._settled(lambda: self.models.set_registered_model_alias(name, alias, str(version)))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise NotRegisteredError(f"{name} has no version {version}") from error
+            raise
+
+    @staticmethod
+    def _settled(change: Callable[[], object]) -> None:
+        """Make a change again that another process made first: MLflow looks whether there is a row, then inserts it."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            change()
+        except MlflowException as error:
+            if error.error_code != "BAD_REQUEST":
+                raise
+            change()
 
     def date(self, name: str) -> "RegisteredModel":
         """The registered model as it is now, its time of last change set, so that whoever looks for changes finds it.

@@ -79,7 +79,7 @@ class TrainingBatch:
                 if not artifacts:
                     self.session.client.log_artifacts(self.run_id, str(folder), path)
         with clock("register"):
-            self.session.models.set_registered_model_alias(name, CANDIDATE, str(version))
+            self.session.set_alias(name, CANDIDATE, version)
         return version
 
     def _numbered(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str]) -> int:

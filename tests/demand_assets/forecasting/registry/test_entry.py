@@ -1,6 +1,7 @@
 """What people do to the registry by hand, in MLflow's own page, and what is made of it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,18 @@ class TestOldEntries:
         assert self.facts(registry)[4:7] == ("ada", "later", 1)
         registry.move_old_entry(name_of(registry))
         assert self.facts(registry)[4:7] == ("ada", "later", 1)
+
+    def test_many_may_move_them_at_once(self, registry: Registry, model: ForecastModel) -> None:
+        described = self.in_old_form(registry, model, pinned_by="ada", pinned_at="2025-11-28T12:00:00+00:00")
+        before = self.facts(registry)
+        for _ in range(4):
+            with ThreadPoolExecutor(6) as pool:
+                for moving in [pool.submit(registry.move_old_entry, name_of(registry)) for _ in range(6)]:
+                    moving.result()
+            assert self.facts(registry) == before
+            assert not told(registry)[KETTLES].is_old
+            registry.session.client.delete_registered_model_tag(name_of(registry), "old_entry")
+            registry.session.client.update_registered_model(name_of(registry), described)
 
     def test_a_roll_back_is_read(self, registry: Registry, model: ForecastModel) -> None:
         back = {"by": "ada", "reason": "too high", "at": "2025-11-28T11:07:00.133+00:00", "from": 2}
