@@ -165,7 +165,7 @@ def _copied(product: Running, folder: Path, rows: int) -> Iterator[str]:
     port = free_port()
     settings = RunSettings(dataset=product.dataset, state=folder / "copy")
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "webapp.wsgi:app"], cwd=PROJECT,
+        [sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi:app"], cwd=PROJECT,
         env=environment(settings, Folders(folder / "copy" / product.folder.name)) | {"WEB_PORT": str(port)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -1,6 +1,7 @@
 """The real app on its own database and demand store; only Dagster and MLflow are stood in for."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
@@ -87,6 +89,16 @@ def demand_of(units: float, days: int = DAYS) -> pd.DataFrame:
     return pd.DataFrame({
         "date": dates, "demand": units * week * np.where(price < 9, 1.5, 1.0), "price": price,
         "promo": np.where(np.arange(days) % 17 == 0, 1.0, 0.0), "shelf": np.where(dates.month > 3, "front", "back")})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The pages' templates are compiled once for the apps of all tests; by itself each app compiles its own."""
+    before = Flask.jinja_options
+    cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    Flask.jinja_options = {**before, "bytecode_cache": cache}
+    yield
+    Flask.jinja_options = before
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from sqlalchemy import Engine, select
 
 from demand_assets.forecasting.model.own import ForecastModel
 from deploy.services import Services as Servers
-from tests.services import services_or_skip
 from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
@@ -168,12 +167,6 @@ CHANGES = {
 def on_sqlite(app: Flask, registry: FakeRegistry, model: ForecastModel) -> World:
     registry.promote(KETTLE, model)
     return World(app, registry)
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    with services_or_skip() as running:
-        yield running
 
 
 @pytest.fixture

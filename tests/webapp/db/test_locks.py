@@ -14,7 +14,6 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
-from webapp.accounts.sign_in_links import choose_password, make_link
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
@@ -24,6 +23,7 @@ from tests.services import services_or_skip
 from tests.webapp.conftest import KETTLE, ODD, PASSWORD, REGION_ITEMS, settings_in
 from webapp import create_app
 from webapp.access import Actor, role_of
+from webapp.accounts.links import choose_password, make_link
 from webapp.accounts.tokens import actor_of, make_token, revoke_token
 from webapp.accounts.users import UserChangeError, add_user, change_role, set_active
 from webapp.accounts.views import create_user
