@@ -21,7 +21,7 @@ COPY requirements/assets.txt requirements/
 RUN python -m venv --without-pip /opt/node && sh requirements/install.sh /opt/node requirements/assets.txt
 COPY webapp/package.json webapp/package-lock.json webapp/vendored_files.py webapp/
 WORKDIR /app/webapp
-RUN PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund && python assets.py
+RUN PATH="/opt/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund && python vendored_files.py
 
 FROM ${PYTHON_IMAGE} AS product
 # The second folder is where Dagster's Helm chart puts DAGSTER_HOME.
@@ -34,7 +34,6 @@ COPY webapp/ webapp/
 COPY --from=front-end /app/webapp/static/vendor webapp/static/vendor
 COPY datasets/ datasets/
 COPY deploy/ deploy/
-COPY workspace.yaml ./
 ENV PATH="/app/.venv/bin:$PATH" \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \

@@ -41,25 +41,28 @@ setup: ## make the environment in .venv from the hashed lock (instant when it is
 run: setup ## start everything: MLflow, Dagster, the web app; train what is missing; Ctrl-C stops all of it
 	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" \
 	WEB_PORT="$(WEB_PORT)" DAGSTER_PORT="$(DAGSTER_PORT)" MLFLOW_PORT="$(MLFLOW_PORT)" CODE_PORT="$(CODE_PORT)" \
-	PROFILE="$(PROFILE)" WORKERS="$(WORKERS)" $(PY) -m deploy.run
+	PROFILE="$(PROFILE)" WORKERS="$(WORKERS)" .venv/bin/demand-run
 
 worker: setup ## carry out Dagster's runs, on this or another machine, for a PROFILE=celery; Ctrl-C lets runs finish
 	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" WORKERS="$(WORKERS)" \
-	$(PY) -m deploy.worker
+	.venv/bin/demand-worker
 
 services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE=stores and PROFILE=celery
 	@CALLED_FROM="$(CALLED_FROM)" SERVICES="$(SERVICES)" POSTGRES_PORT="$(POSTGRES_PORT)" \
 	REDIS_PORT="$(REDIS_PORT)" S3_PORT="$(S3_PORT)" $(PY) -m deploy.services
 
 test: setup ## run all tests, those with the real servers beside the others; PYTEST_ARGS="-k name" picks some
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
+
+test-fast: setup ## run the tests that start no server, no browser and no other process, in under two minutes
+	@$(PY) -m pytest -n 2 --dist loadfile --durations 25 -m "not (end_to_end or browser or servers or slow)" $(PYTEST_ARGS)
 
 attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1; no 5xx, nothing undocumented [POSTGRESQL=yes]
 	@OMP_NUM_THREADS=1 $(PY) -m tests.webapp.api.attack --cases "$(CASES)" --seed "$(SEED)" $(if $(POSTGRESQL),--postgresql)
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
-	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \
-	"$$root/$(PY)" -m demand_assets.commands.train \
+	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	"$$root/.venv/bin/demand-train" \
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)") \
 	$(if $(AFRESH),--afresh)
 
@@ -94,4 +97,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run worker services test attack train accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: help setup run worker services test test-fast attack train accuracy lint audit lint-deploy check-image screenshot clean

@@ -108,15 +108,15 @@ class LogModelBatch(TrainingBatch):
         """As the base class does it."""
         import mlflow
 
-        name = region_item.model_name(self.registry.dataset)
-        mlflow.set_tracking_uri(self.registry._uri)
-        with mlflow.start_run(experiment_id=self.registry._experiment), tempfile.TemporaryDirectory() as folder:
+        name = region_item.model_name(self.session.dataset)
+        mlflow.set_tracking_uri(self.session.uri)
+        with mlflow.start_run(experiment_id=self.session.experiment), tempfile.TemporaryDirectory() as folder:
             mlflow.log_metrics({key: value for key, value in asdict(model.card).items() if isinstance(value, float)})
             logged = mlflow.xgboost.log_model(model.booster, name="model", registered_model_name=name)
             model.save(Path(folder))
             mlflow.log_artifacts(folder, "details")
         version = int(logged.registered_model_version)
-        self.registry.client.set_registered_model_alias(name, "candidate", str(version))
+        self.session.client.set_registered_model_alias(name, "candidate", str(version))
         return version
 
 

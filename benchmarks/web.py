@@ -39,8 +39,8 @@ from demand_assets.forecasting.contract.dataset import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Asked, Forecaster
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.registry import Registry
-from demand_assets.forecasting.registry.versions import local_path
 from demand_assets.forecasting.store.demand_store import DemandStore
 from deploy.processes import Folders, environment
 from deploy.settings import RunSettings
@@ -106,7 +106,8 @@ def _bare(product: Running, store: DemandStore, times: int) -> dict[str, Any]:
     entry = next(entry for entry in registry.entries() if entry.production)
     model = registry.load(entry.region_item, entry.production)
     asked = Forecaster(dataset, store).ask(entry.region_item, model)
-    folder = local_path(entry.source)
+    folder = local_path(next(str(version.source) for version in registry.versions(entry.region_item)
+                             if int(version.version) == entry.production))
     assert folder is not None  # the product's artifacts are on this machine
     with _served(folder) as url:
         body = {"dataframe_split": {"columns": [model.feature_names[place] for place in model.pooled.columns], "data": [
@@ -164,7 +165,7 @@ def _copied(product: Running, folder: Path, rows: int) -> Iterator[str]:
     port = free_port()
     settings = RunSettings(dataset=product.dataset, state=folder / "copy")
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "webapp.wsgi:app"], cwd=PROJECT,
+        [sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi:app"], cwd=PROJECT,
         env=environment(settings, Folders(folder / "copy" / product.folder.name)) | {"WEB_PORT": str(port)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -177,17 +178,19 @@ def _copied(product: Running, folder: Path, rows: int) -> Iterator[str]:
 
 def _fill(database: sqlite3.Connection, rows: int) -> None:
     """Copies of the region-items there are, each in a region of its own number."""
-    there, = database.execute("SELECT count(*) FROM region_item").fetchone()
-    columns = [column for _, column, *_ in database.execute("PRAGMA table_info(region_item)")]
-    own = {"key": "'copy ' || :number || '|' || item", "region": "'copy ' || :number", "position": "position + :first",
-           "search": "'copy ' || :number || ' ' || search"}
-    values = ", ".join(own.get(column, f'"{column}"') for column in columns)
+    there, = database.execute("SELECT count(*) FROM region_item_catalogue").fetchone()
+    own = {"id": "id + :first", "key": "'copy ' || :number || '|' || item", "region": "'copy ' || :number",
+           "position": "position + :first", "search": "'copy ' || :number || ' ' || search"}
+    last, = database.execute("SELECT max(id) FROM region_item_catalogue").fetchone()
     with database:
         for number in range(1, -(-rows // there)):
-            database.execute(  # names of columns are the app's own
-                f"INSERT INTO region_item SELECT {values} FROM region_item WHERE position < :there"  # noqa: S608
-                " AND key NOT LIKE 'copy %' LIMIT :most",
-                {"number": number, "first": number * there, "there": there, "most": rows - number * there})
+            for part in ("catalogue", "production", "forecast", "accuracy"):
+                names = [name for _, name, *_ in database.execute(f"PRAGMA table_info(region_item_{part})")]
+                values = ", ".join(own.get(name, f'"{name}"') for name in names)
+                database.execute(  # names of columns are the app's own
+                    f"INSERT INTO region_item_{part} SELECT {values} FROM region_item_{part} "  # noqa: S608
+                    "WHERE id <= :last ORDER BY id LIMIT :most",
+                    {"number": number, "first": number * last, "last": last, "most": rows - number * there})
 
 
 def _wait_for_outlooks(product: Running, count: int) -> None:
@@ -195,7 +198,7 @@ def _wait_for_outlooks(product: Running, count: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     with contextlib.closing(sqlite3.connect(
             f"file:{product.folder / 'web' / 'app.db'}?mode=ro", uri=True, timeout=30)) as database:
-        while database.execute("SELECT count(*) FROM region_item WHERE NOT outlook_due").fetchone()[0] < count:
+        while database.execute("SELECT count(*) FROM region_item_forecast WHERE NOT outlook_due").fetchone()[0] < count:
             if time.monotonic() > deadline:
                 raise TimeoutError("the background process did not make all outlooks")
             time.sleep(1)

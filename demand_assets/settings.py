@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """MLflow's tracking server, or its database, which is quicker; the one in the state directory unless given."""
     mlflow_artifacts_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
     """Where models' files go, as in ``s3://bucket/models``; a folder in the state directory unless given."""
+    registry: Literal["quick", "stock"] = "quick"
+    """``stock``: use nothing but MLflow's public parts, which is slower (docs/private_parts.md)."""
     dagster_database_url: str | None = Field(default=None, validation_alias=AliasChoices("DAGSTER_DATABASE_URL"))
     """PostgreSQL for Dagster's runs and events; SQLite in the state directory unless given."""
     dagster_storage: Literal["pooled", "stock"] = Field(default="pooled",
@@ -59,7 +61,7 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("run_launcher", "workers", "dagster_storage", "dagster_failures", "dagster_workers",
+    @field_validator("run_launcher", "workers", "registry", "dagster_storage", "dagster_failures", "dagster_workers",
                      mode="before")
     @classmethod
     def _empty_is_default(cls, value: object, field: ValidationInfo) -> object:

@@ -11,6 +11,8 @@ from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from deploy.settings import PROJECT, RunSettings
 
+WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
+"""Where Dagster's webserver and daemon look for the code server."""
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
 LONGEST_FOLDER = 75
@@ -71,7 +73,7 @@ class Process:
 def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     """All processes, in the order in which they start; they stop in the opposite order."""
     python, scripts = sys.executable, Path(sys.executable).parent
-    workspace = str(PROJECT / "workspace.yaml")
+    workspace = str(WORKSPACE)
     worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.worker"),
                      stop_seconds=DRAIN_SECONDS, niceness=3,
                      alone=True)
@@ -93,7 +95,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             str(scripts / "dagster-webserver"), "--host", settings.listen_host, "--port", str(settings.dagster_port),
             "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("web", (
-            python, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "--no-control-socket",
+            python, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
         Process("web-sync", (python, "-m", "webapp.background")),
         *([worker] if settings.has_worker else []),

@@ -1,5 +1,6 @@
-"""``make run``: the whole product on one machine, in the foreground, until Ctrl-C."""
+"""``make run`` and ``demand-run``: the whole product on one machine, in the foreground, until Ctrl-C."""
 
+import argparse
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from deploy.ownership import AlreadyRunningError, PortInUseError, end_leftovers,
 from deploy.processes import Folders, environment
 from deploy.runner import RunnerError
 from deploy.settings import RunSettings, SettingsError, read_settings
+from webapp.vendored_files import VENDOR, missing_files
 
 
 class StopSignals:
@@ -29,8 +31,16 @@ class StopSignals:
         self.count += 1
 
 
+def no_arguments(program: str, does: str) -> None:
+    """Refuse arguments, and answer ``--help``: all settings come from the environment."""
+    argparse.ArgumentParser(
+        prog=program, description=f"{does} Settings are environment variables: DATASET (a dataset file), STATE (a "
+        "folder, ./var unless given), WEB_PORT and others; the README lists them.").parse_args()
+
+
 def main() -> int:
     """Start everything, stay until told to stop; the exit status."""
+    no_arguments("demand-run", "Start the whole product and stay until Ctrl-C.")
     stop = StopSignals()
     try:
         settings = read_settings()
@@ -57,6 +67,9 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
     console = Console()
     title = f" ({dataset.title})" if dataset.title != dataset.name else ""
     console.say(f"dataset {dataset.name}{title}, state in {folders.root}")
+    if absent := missing_files():
+        console.say(f"the pages will have no style: {', '.join(absent)} are not in {VENDOR}; in a checkout run `make "
+                    "setup`, and install from there")
     if leftovers := end_leftovers(folders.root):
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
+"""What holds the product's packages: a checkout, or the site-packages of an environment that it is installed in."""
+INSTALLED_DATASETS = PROJECT / "deploy" / "datasets"
+"""Where the package has the dataset files that a checkout has in ``datasets/``."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Read = TypeVar("Read", bound=BaseSettings)
@@ -19,6 +22,18 @@ NEEDED: dict[Profile, tuple[str, ...]] = {"embedded": (), "stores": STORES, "cel
 """The settings that a profile cannot do without."""
 
 
+def home() -> Path:
+    """The folder in which state is kept unless a setting says otherwise: the checkout, or where the caller stands when
+    the product is installed, for nothing is ever written beside installed packages."""
+    return PROJECT if (PROJECT / "pyproject.toml").is_file() else Path.cwd()
+
+
+def simulated_dataset() -> Path:
+    """The dataset file of simulated demand, which is forecast unless another is named."""
+    folder = INSTALLED_DATASETS if INSTALLED_DATASETS.is_dir() else PROJECT / "datasets"
+    return folder / "simulated.toml"
+
+
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names each wrong one."""
 
@@ -28,10 +43,10 @@ class RunSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    called_from: Path = PROJECT
+    called_from: Path = Field(default_factory=home)
     """Relative paths are taken from here."""
-    dataset: Annotated[Path, AfterValidator(Path.expanduser)] = PROJECT / "datasets" / "simulated.toml"
-    state: Annotated[Path, AfterValidator(Path.expanduser)] = PROJECT / "var"
+    dataset: Annotated[Path, AfterValidator(Path.expanduser)] = Field(default_factory=simulated_dataset)
+    state: Annotated[Path, AfterValidator(Path.expanduser)] = Field(default_factory=lambda: home() / "var")
     horizon: Annotated[int, Field(ge=1, le=400)] | None = None
     """Periods to forecast; the dataset file's unless given."""
 
@@ -96,8 +111,9 @@ class ServicesSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    called_from: Path = PROJECT
-    services: Annotated[Path, AfterValidator(Path.expanduser)] = PROJECT / "var" / "services"
+    called_from: Path = Field(default_factory=home)
+    services: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default_factory=lambda: home() / "var" / "services")
     """Where the services keep their files."""
     postgres_port: Port = 54320
     redis_port: Port = 63790

@@ -44,6 +44,14 @@ install_packages() {
         } || fail "the locked packages could not be installed (the message is above)"
 }
 
+# The product itself, as its files lie here: the commands demand-run, demand-worker and demand-train in .venv/bin.
+# Everything that this needs was installed from the lock.
+# Nothing is fetched: what builds it is in the lock. So none of the machine's pip settings bear on it.
+install_project() {
+    PIP_CONFIG_FILE=/dev/null .venv/bin/python -m pip --isolated install --quiet --disable-pip-version-check --no-deps \
+        --no-build-isolation --no-index --editable . || fail "the product's own commands could not be installed (pip's message is above)"
+}
+
 fetch_front_end_libraries() {
     echo "setup: fetching the front-end libraries"
     (PATH="$PWD/.venv/bin:$PATH" && cd webapp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
@@ -57,11 +65,19 @@ checksum() {
 }
 
 packages_stamp=.venv/locked-packages.stamp
+project_stamp=.venv/project.stamp
 packages=$(checksum requirements/uv.txt requirements/dev.txt)
 if [ "$packages" != "$(cat "$packages_stamp" 2>/dev/null)" ]; then
     rm -f "$packages_stamp"
     install_packages
+    rm -f "$project_stamp"
     echo "$packages" >"$packages_stamp"
+fi
+
+project=$(checksum pyproject.toml)
+if [ "$project" != "$(cat "$project_stamp" 2>/dev/null)" ]; then
+    install_project
+    echo "$project" >"$project_stamp"
 fi
 
 front_end_stamp=webapp/static/vendor/locked-libraries.stamp

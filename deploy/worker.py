@@ -1,4 +1,4 @@
-"""``make worker``: a worker in the foreground, on this or another machine.
+"""``make worker`` and ``demand-worker``: a worker in the foreground, on this or another machine.
 
 The first Ctrl-C or SIGTERM lets it finish its runs and take no new ones, the second ends it at once.
 """
@@ -10,7 +10,7 @@ import sys
 
 from demand_assets.forecasting.contract.dataset import DatasetFileError, load_dataset
 from deploy.processes import RUN_FOLDER_VARIABLE, Folders, environment
-from deploy.run import StopSignals
+from deploy.run import StopSignals, no_arguments
 from deploy.settings import RunSettings, SettingsError, read_worker_settings
 
 LOOK_SECONDS = 0.5
@@ -18,6 +18,7 @@ LOOK_SECONDS = 0.5
 
 def main() -> int:
     """Work until told to stop; the exit status."""
+    no_arguments("demand-worker", "Carry out Dagster's runs until Ctrl-C, which lets them finish.")
     stop = StopSignals()
     try:
         settings = read_worker_settings()

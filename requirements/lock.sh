@@ -1,8 +1,21 @@
 #!/bin/sh
-# Rewrite the locks from the *.in files: `sh requirements/lock.sh` keeps locked versions, `… --upgrade` renews them.
+# Rewrite the locks from pyproject.toml and the *.in files: `sh requirements/lock.sh` keeps locked versions,
+# `… --upgrade` renews them.
 set -eu
 cd "$(dirname "$0")"
-for name in base assets dev uv benchmarks deploy; do
+
+# lock NAME SOURCE...: NAME.txt from those lists.
+lock() {
+    name=$1
+    shift
     ../.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-header "$@" "$name.in" -o "$name.txt"
-done
+        --no-emit-index-url --no-header $options "$@" -o "$name.txt"
+}
+
+options=$*
+lock base ../pyproject.toml
+lock assets assets.in
+lock dev ../pyproject.toml dev.in
+lock uv uv.in
+lock benchmarks benchmarks.in
+lock deploy deploy.in

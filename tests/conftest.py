@@ -12,10 +12,13 @@ from playwright.sync_api import Browser, sync_playwright
 from typing_extensions import override
 from xdist.scheduler import LoadFileScheduling
 
+from demand_assets.forecasting.registry.registry import Registry
 from deploy.services import Services
 from tests.services import services_or_skip
 
 END_TO_END = "end_to_end"
+MARKERS = {"browser": "browser", "servers": "servers", "s3_url": "servers"}
+"""A fixture -> the marker of every test that uses it, directly or by way of others."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
                       "--disable-sync", "--no-first-run"]
@@ -68,8 +71,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ServersToget
     return ServersTogether(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m picks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with the real servers, which take longest, begin at once where the others run beside them."""
+    """Mark tests by what their fixtures start. Those with the real servers, which take longest, begin at once where the
+    others run beside them."""
+    for item in items:
+        for marker in {MARKERS[name] for name in MARKERS.keys() & set(getattr(item, "fixturenames", ()))}:
+            item.add_marker(marker)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.parent.name != END_TO_END)
 
@@ -93,10 +101,24 @@ def tiny_dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[Services]:
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database as it is before the first model; to be copied, for its making takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Registry(f"sqlite:///{file}", "shop").entries()
+    return file
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Services]:
     """PostgreSQL, Redis and an S3 server."""
     with services_or_skip() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def services(servers: Services) -> Services:
+    """The same, where the name is not that of the app's services."""
+    return servers
 
 
 @pytest.fixture(scope="session")

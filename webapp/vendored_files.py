@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+VENDOR = FOLDER / "static" / "vendor"
+"""Where the pages expect them."""
 FILES = {
     "bootstrap/dist/css/bootstrap.min.css": "bootstrap.min.css",
     "bootstrap/dist/js/bootstrap.bundle.min.js": "bootstrap.bundle.min.js",
@@ -21,6 +23,11 @@ FILES = {
 }
 
 
+def missing_files() -> list[str]:
+    """The names of the files that are not there yet."""
+    return [name for name in FILES.values() if not (VENDOR / name).is_file()]
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy the files.
 
@@ -33,6 +40,6 @@ def copy(source: Path, target: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        copy(FOLDER / "node_modules", FOLDER / "static" / "vendor")
+        copy(FOLDER / "node_modules", VENDOR)
     except FileNotFoundError as missing:
         sys.exit(f"{missing.filename} is missing: run `npm ci` in {FOLDER} first")

@@ -13,7 +13,9 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry, TrainingBatch
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.pipeline.outcomes import Asked, Asset, Outcome, Part, failed, guarded
 
@@ -88,10 +90,9 @@ class TrainStage:
             yield self._judge(region_item, task.asked, clock)
         elif decision:
             with clock("promote"):
-                self.registry.record_decision(
-                    region_item, version, decision, task.asked.request_id, asdict(model.card),
-                    before=before or RegistryEntry(region_item, "", None, None), is_told=True,
-                    source=task.batch.source(region_item))
+                decision = self.registry.record_decision(
+                    region_item, version, decision, task.asked.request_id,
+                    before=before or RegistryEntry(region_item, "", None, None), is_told=True)
             yield Outcome(region_item, "production_model", reason=decision.reason, details={
                 "version": version, "replaced": before.production if before else None,
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
@@ -123,9 +124,8 @@ class TrainStage:
         if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
         with clock("promote"):
-            self.registry.record_decision(
-                region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id),
-                asdict(candidate.card), before=entry)
+            decision = self.registry.record_decision(
+                region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id), before=entry)
         return Outcome(region_item, "production_model", reason=decision.reason,
                        details={**details, **decision.numbers, "verdict": decision.verdict})
 

@@ -1,5 +1,6 @@
 """A small dataset with a pipeline of its own, everything in a temporary directory."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def pipeline(settings: Settings) -> Pipeline:
+def pipeline(settings: Settings, empty_mlflow: Path) -> Pipeline:
     """The dataset's pipeline, with nothing done yet."""
     (settings.folder / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_mlflow, settings.folder / "mlflow" / "mlflow.db")
     return open_pipeline(settings)
 
 
@@ -57,10 +59,21 @@ def resource(settings: Settings, pipeline: Pipeline) -> PipelineResource:
     return PipelineResource(dataset=str(settings.dataset), state=str(settings.state))
 
 
+@pytest.fixture(scope="session")
+def empty_dagster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dagster's home before the first run; to be copied, for the making of its tables takes a while."""
+    home = tmp_path_factory.mktemp("dagster")
+    prepare_home(home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        sync_partitions(instance, [])
+    return home
+
+
 @pytest.fixture
-def instance(settings: Settings, pipeline: Pipeline) -> Iterator[dg.DagsterInstance]:
+def instance(settings: Settings, pipeline: Pipeline, empty_dagster: Path) -> Iterator[dg.DagsterInstance]:
     """A Dagster instance that knows the region-items as partitions."""
     home = settings.folder / "dagster"
+    shutil.copytree(empty_dagster, home)
     prepare_home(home)
     with open_instance(home) as instance:
         sync_partitions(instance, pipeline.source.catalogue().region_items)

@@ -25,3 +25,8 @@ def test_a_taken_port_is_named(services, tmp_path):
     with pytest.raises(ServiceError, match=f"in use: port {services.redis_port};"), running(
             tmp_path, 1, services.redis_port, 2):
         pass
+
+
+@pytest.mark.usefixtures("services")
+def test_what_starts_servers_is_marked_so(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("servers")

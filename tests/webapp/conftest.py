@@ -1,6 +1,7 @@
 """The real app on its own database and demand store; only Dagster and MLflow are stood in for."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
@@ -21,6 +23,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
@@ -86,6 +89,16 @@ def demand_of(units: float, days: int = DAYS) -> pd.DataFrame:
     return pd.DataFrame({
         "date": dates, "demand": units * week * np.where(price < 9, 1.5, 1.0), "price": price,
         "promo": np.where(np.arange(days) % 17 == 0, 1.0, 0.0), "shelf": np.where(dates.month > 3, "front", "back")})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The pages' templates are compiled once for the apps of all tests; by itself each app compiles its own."""
+    before = Flask.jinja_options
+    cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    Flask.jinja_options = {**before, "bytecode_cache": cache}
+    yield
+    Flask.jinja_options = before
 
 
 @pytest.fixture(scope="session")
@@ -201,6 +214,14 @@ def dagster() -> FakeDagster:
 @pytest.fixture
 def registry(settings: Settings, tmp_path: Path) -> FakeRegistry:
     return FakeRegistry(tmp_path / "registry", settings.dataset.name)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database as it is before the first model; its making takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Registry(f"sqlite:///{file}", "shop").entries()
+    return file
 
 
 @pytest.fixture(scope="session")

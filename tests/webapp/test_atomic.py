@@ -15,7 +15,6 @@ from sqlalchemy import Engine, select
 
 from demand_assets.forecasting.model.own import ForecastModel
 from deploy.services import Services as Servers
-from tests.services import services_or_skip
 from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
@@ -32,8 +31,9 @@ from webapp.db.database import Base, db, writing
 from webapp.models.actions import carry_out, store_act
 from webapp.overrides import overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
-from webapp.scenarios.repository import archive, by_token, change, create, duplicate, stamp
+from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import Asked, AskedChange
+from webapp.scenarios.states import stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
@@ -167,12 +167,6 @@ CHANGES = {
 def on_sqlite(app: Flask, registry: FakeRegistry, model: ForecastModel) -> World:
     registry.promote(KETTLE, model)
     return World(app, registry)
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    with services_or_skip() as running:
-        yield running
 
 
 @pytest.fixture

@@ -65,7 +65,8 @@ def _has_tables() -> bool:
 
 def main(make_app: AppFactory) -> int:
     """Run until SIGTERM or SIGINT; the exit status: 0 then, 1 when the process is to be started again."""
-    from demand_assets.forecasting.registry.registry import Registry, ask_once
+    from demand_assets.forecasting.registry.registry import Registry
+    from demand_assets.forecasting.registry.session import ask_once
 
     ask_once()
     import_boosters()
@@ -86,8 +87,8 @@ def main(make_app: AppFactory) -> int:
         log.error("%s", error)
         return 1
     wait_for_tables(app, stop)
-    is_well = run(app, make_app, Registry(settings.registry_uri, settings.dataset.name),
-                  DagsterClient(settings.dagster_url), stop)
+    registry = Registry(settings.registry_uri, settings.dataset.name, stock=settings.demand_registry == "stock")
+    is_well = run(app, make_app, registry, DagsterClient(settings.dagster_url), stop)
     if any(thread.name.endswith(" loop") for thread in threading.enumerate()):
         logging.shutdown()
         os._exit(int(not is_well))  # a loop is still at work: what would wait for it at the end might wait for ever

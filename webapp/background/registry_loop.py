@@ -1,6 +1,6 @@
 """The model registry and the app's rows: new production versions come in, roll backs and pins go out."""
 
-from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.pacing import Paced
 from webapp.models.actions import carry_out
 from webapp.models.pooled_watch import PooledWatch

@@ -5,15 +5,15 @@ An act may be carried out twice without harm, so that a crash anywhere loses not
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import ActRefusedError
-from demand_assets.forecasting.registry.registry import NotRegisteredError
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import Actor
 from webapp.audit.record import record
@@ -38,8 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
 class ActingRegistry(Protocol):
     """What is asked of the model registry here; every method raises RegistryDownError when it does not answer."""
 
-    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
-                  card: dict[str, Any]) -> None:
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str) -> None:
         """Put an older version in production again. Raises: ActRefusedError, NotRegisteredError."""
 
     def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
@@ -162,8 +161,7 @@ def _carried_out(act: ModelAct, registry: ActingRegistry, services: Services, fi
         model = files.whole(region_item, act.version)
         services.forecaster.forecast(region_item, model)
         if act.kind == "roll_back":
-            registry.roll_back(region_item, act.version, act.version_before, act.asked_by, act.reason,
-                               asdict(model.card))
+            registry.roll_back(region_item, act.version, act.version_before, act.asked_by, act.reason)
     except (ActRefusedError, NotRegisteredError, NotInStoreError, ModelFilesError, ValueError, OSError) as error:
         return str(error)
     return ""

@@ -1,29 +1,33 @@
 """New production versions: fetched, loaded and tried first, and only then announced to every worker.
 
-Every method asks the registry at most one thing, so that the caller sets how often it is asked. Files are copied from
-where the registry's entry says they are.
+Every method asks the registry at most one thing, so that the caller sets how often it is asked; but for one entry of
+the old form that each look rewrites, until there is none. Files are copied from where the version itself says they are,
+and belong to it, or they are not announced. What is wrong with one region-item is shown there and costs no other one.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Select, select
 
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Page
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.registry import Page
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
-from webapp.region_items.best_model import note_best
-from webapp.region_items.rows import hold_pooled, refresh_status, rows_to_follow, want_outlook
-from webapp.retrains.requests import close_item, settle
+from webapp.region_items import production
+from webapp.region_items.catalogue import rows_to_follow
+from webapp.region_items.rows import hold_pooled
+from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
@@ -53,8 +57,12 @@ class Registry(ActingRegistry, Protocol):
     def page(self, size: int, token: str = "") -> Page:
         """The models that changed last, newest first, or those behind an earlier page: one query."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
+
+    def move_old_entry(self, name: str) -> None:
+        """Move facts that are still in a registered model's description to a tag."""
 
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
@@ -77,6 +85,8 @@ class Watch:
         self._swept: dict[str, RegistryEntry] = {}
         """What a sweep brought and is not written down yet."""
         self._announced = 0
+        self._old: set[str] = set()
+        """Names whose facts are still in the description."""
 
     @property
     def is_new_here(self) -> bool:
@@ -91,6 +101,8 @@ class Watch:
         Returns: False when more changed than any look brings, so that a sweep must.
         Raises: RegistryDownError: the registry does not answer.
         """
+        if self._old:
+            self._registry.move_old_entry(self._old.pop())
         mark = db.session.get(Watermark, "registry")
         overlap = OVERLAP_MS if monotonic() < self._settled_at else 0
         since = int(mark.value) - overlap if mark else 0
@@ -139,6 +151,7 @@ class Watch:
                 del self._swept[entry.name]
 
     def _note(self, entries: Sequence[RegistryEntry]) -> None:
+        self._old |= {entry.name for entry in entries if entry.is_old}
         for start in range(0, len(entries), ENTRIES_AT_ONCE):
             with writing():
                 note_entries(entries[start:start + ENTRIES_AT_ONCE], self._services.models)
@@ -179,27 +192,27 @@ class Watch:
 
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)
-        region_item, version, source = row.region_item, row.wanted_version, row.wanted.get("source", "")
+        region_item, version = row.region_item, row.wanted_version
+        told, anew = production.told_files(row), row.wanted.get("anew", False)
         db.session.rollback()
         if version is None:
             return
         try:
-            self._services.forecaster.forecast(region_item, self._files.whole(region_item, version, source))
+            model = self._files.whole(region_item, version, told, anew)
+            self._services.forecaster.forecast(region_item, model)
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
                 row = locked_one(RegionItemRow, key)
-                row.model_problem = f"v{version} was promoted but cannot forecast here: {error}"
-                row.fetch_after = now() + TRY_AGAIN
+                is_wrong = isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version
+                production.note_unusable(row, f"v{version} was promoted but cannot forecast here: {error}",
+                                         now() + TRY_AGAIN, is_wrong)
             return
         with writing():
             hold_pooled()
             row = locked_one(RegionItemRow, key)
             if row.wanted_version == version:
-                take_over(row)
-                row.announced_at, row.fetch_after, row.model_problem = now(), None, ""
-                note_best(row)
-                refresh_status(row)
+                production.announce(row, model.card)
             keep = {row.production_version, row.previous_version, row.wanted_version}
         self._files.forget_others(region_item, keep)
 
@@ -212,26 +225,9 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
     rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
         row = rows[entry.region_item.key]
-        row.candidate_version = entry.candidate
-        row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
-        if entry.rolled_back:
-            row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
-        row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
-                                                           moment(entry.pinned_at))
-        row.decided_at = moment(entry.decided_at)
-        is_another = row.wanted_version != entry.production
-        row.wanted_version = entry.production
-        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
-                      "source": entry.source, "rolled_back": entry.rolled_back}
-        if entry.production is None:
-            row.production_version, row.fetch_after, row.model_problem = None, None, ""
-        elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():
-            take_over(row)
-        elif is_another or row.fetch_after is None:
-            row.fetch_after, row.model_problem = now(), ""
-        note_best(row)
-        refresh_status(row)
-    _close_judged([entry for entry in entries if (decided_at := moment(entry.decided_at)) is not None
+        has_files = entry.production is not None and models.folder(row.region_item, entry.production).exists()
+        production.note_entry(row, entry, has_files)
+    _close_judged([entry for entry in entries if (decided_at := production.moment_of(entry.decided_at)) is not None
                    and now() - decided_at >= JOURNAL_LAG])
 
 
@@ -243,44 +239,13 @@ def _close_judged(entries: Sequence[RegistryEntry]) -> None:
     if not retrains:
         return
     for entry in entries:
-        decided_at = moment(entry.decided_at)
+        decided_at = production.moment_of(entry.decided_at)
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
             if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
-                close_item(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
-    for retrain in retrains:
-        settle(retrain)
+                states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
 
 
 def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
     """What waits for the decision that the entry tells of."""
     return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
                                      RetrainItem.version == entry.candidate)
-
-
-def take_over(row: RegionItemRow) -> None:
-    """Show of the row what the registry says of its wanted version."""
-    wanted, summary = row.wanted, row.wanted.get("summary", {})
-    row.production_version, row.previous_version = row.wanted_version, wanted.get("previous")
-    row.promoted_at, row.numbers = moment(wanted.get("promoted_at")), summary
-    row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
-    row.coverage_80 = summary.get("coverage_80")
-    want_outlook(row)
-
-
-def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
-    """Who put the version in production, in place of what, and why.
-
-    Args:
-        told: as the registry has it: from (a version), by, reason.
-    """
-    is_back = version is None or told.get("from") is None or version < told["from"]
-    act = "rolled back from" if is_back else "put in production in place of"
-    return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
-
-
-def moment(text: str | None) -> datetime | None:
-    """A moment that the registry wrote down; UTC when it names no zone."""
-    if not text:
-        return None
-    parsed = datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

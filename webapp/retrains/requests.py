@@ -1,18 +1,19 @@
-"""Retrain requests: stored in one transaction, never twice, cancelled, and settled when nothing is open."""
+"""Retrain requests of planners: stored in one transaction, never twice, and cancelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked_one, once_more
+from webapp.db.locks import once_more
 from webapp.region_items.rows import locked_region_items, open_retrains
-from webapp.tables import OPEN_STATES, RegionItemRow, Retrain, RetrainItem
+from webapp.retrains import states
+from webapp.tables import Catalogue, Retrain, RetrainItem
 
 RETRIED = ("failed", "cancelled")
 NAMED = 5
@@ -55,12 +56,7 @@ def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act:
         wanted = [key for key in keys if key not in running]
         if not wanted:
             return Stored(None, False, running)
-        retrain = Retrain(request_id=request_id, asked_by=asked_by, reason=reason, size=len(wanted), asked_at=now(),
-                          items=[RetrainItem(key=key, position=position, open_slot=1,
-                                             version_before=rows[key].production_version)
-                                 for position, key in enumerate(wanted)])
-        db.session.add(retrain)
-        db.session.flush()
+        retrain = states.ask(request_id, {key: rows[key].production_version for key in wanted}, asked_by, reason)
         record(act, "retrain", retrain_words(retrain), after=_told(wanted, len(running)), reason=reason)
     return Stored(retrain, True, running)
 
@@ -77,55 +73,27 @@ def _told(keys: Sequence[str], left_out: int) -> dict[str, object]:
     return {"region-items": names + more} | ({"left out, in a retrain already": left_out} if left_out else {})
 
 
-def ask_to_cancel(retrain: Retrain) -> None:
-    """Cancel a request that was not sent yet; let the background process stop one that was."""
+def ask_to_cancel(retrain: Retrain) -> bool:
+    """Whether the request is cancelled now: at once where it was not sent, else by the background process.
+
+    False when it is finished, or was to be cancelled already.
+    """
     retrain_id = retrain.id
     with writing():
-        retrain = locked_one(Retrain, retrain_id)
-        if retrain.is_finished or retrain.cancel_asked_at is not None:
-            return
-        retrain.cancel_asked_at = now()
-        record("cancelled", "retrain", retrain_words(retrain), before={"state": retrain.state},
-               after={"open region-items": len(open_items(retrain))})
-        if retrain.state == "stored" and retrain.attempts == 0:
-            for item in retrain.items:
-                close_item(item, "cancelled", "cancelled before it was sent")
-            settle(retrain)
-
-
-def close_item(item: RetrainItem, state: str, reason: str) -> None:
-    """Close an open item for a reason of ours; an entry of the journal may still overrule it."""
-    if not item.is_final:
-        item.state, item.reason, item.closed_by_us = state, reason, True
-        item.open_slot, item.finished_at = None, now()
-
-
-def settle(retrain: Retrain) -> None:
-    """Finish the retrain when nothing in it is open."""
-    if retrain.is_finished:
-        return
-    states = set(db.session.scalars(
-        select(RetrainItem.state).where(RetrainItem.retrain_id == retrain.id).distinct()))
-    if states.isdisjoint(OPEN_STATES):
-        last = db.session.scalar(select(func.max(RetrainItem.finished_at)).where(
-            RetrainItem.retrain_id == retrain.id))
-        retrain.finished_at = max(last or now(), retrain.asked_at)
-        retrain.state = "cancelled" if states == {"cancelled"} else "finished"
-        if retrain.next_attempt_at is not None:  # it waited for another attempt, which nobody needs any more
-            retrain.next_attempt_at, retrain.problem = None, ""
-
-
-def open_items(retrain: Retrain) -> list[RetrainItem]:
-    """Those of its region-items that are not decided yet."""
-    return list(db.session.scalars(select(RetrainItem).where(
-        RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(OPEN_STATES)).order_by(RetrainItem.position)))
+        retrain = states.hold(retrain_id)
+        state, undecided = retrain.state, len(states.open_items(retrain))
+        if not states.ask_to_cancel(retrain):
+            return False
+        record("cancelled", "retrain", retrain_words(retrain), before={"state": state},
+               after={"open region-items": undecided})
+    return True
 
 
 def retry_keys(retrain: Retrain) -> list[str]:
     """The region-items of the catalogue that failed in it or were cancelled."""
     return list(db.session.scalars(
-        select(RetrainItem.key).join(RegionItemRow, RegionItemRow.key == RetrainItem.key)
-        .where(RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(RETRIED), RegionItemRow.in_catalogue)
+        select(RetrainItem.key).join(Catalogue, Catalogue.key == RetrainItem.key)
+        .where(RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(RETRIED), Catalogue.in_catalogue)
         .order_by(RetrainItem.position)))
 
 

@@ -11,8 +11,11 @@ from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.registry.files import VersionFiles, check, damage_is_told
 from webapp.region_items.rows import stand_in
 from webapp.tables import PooledRow, RegionItemRow
+
+Stamp = tuple[int, int] | None
 
 HELD_IN_MEMORY = 2000
 POOLED_HELD = 2
@@ -42,7 +45,7 @@ class ProductionModels:
     def __init__(self, folder: Path, dataset: str) -> None:
         self._folder = folder
         self._dataset = dataset
-        self._held: OrderedDict[tuple[str, int], ForecastModel] = OrderedDict()
+        self._held: OrderedDict[tuple[str, int], tuple[Stamp, ForecastModel]] = OrderedDict()
         self._pooled: WeakValueDictionary[int, PooledModel] = WeakValueDictionary()
         self._pooled_used: OrderedDict[int, PooledModel] = OrderedDict()
         self._lock = Lock()
@@ -58,17 +61,19 @@ class ProductionModels:
     def load(self, region_item: RegionItem, version: int) -> ForecastModel:
         """That version, with the pooled version that it stands on, from memory or disk.
 
-        Raises: ModelFilesError: files of either are missing or damaged.
+        Raises: ModelFilesError: files of either are missing, damaged or another version's.
         """
         name = (region_item.model_name(self._dataset), version)
-        with self._lock:
-            if held := self._held.get(name):
-                self._held.move_to_end(name)
-                return held
         folder = self.folder(region_item, version)
-        model = ForecastModel.load(folder, self.load_pooled(pooled_version(folder)), version)
+        stamp = _stamp(folder)
         with self._lock:
-            self._held[name] = model
+            held = self._held.get(name)
+            if held and stamp in (held[0], None):
+                self._held.move_to_end(name)
+                return held[1]
+        model = read_own(folder, self.load_pooled(pooled_version(folder)))
+        with self._lock:
+            self._held[name] = stamp, model
             while len(self._held) > HELD_IN_MEMORY:
                 self._held.popitem(last=False)
         return model
@@ -81,7 +86,7 @@ class ProductionModels:
         with self._lock:
             model = self._pooled.get(version)
             if model is None:
-                model = PooledModel.load(self.pooled_folder(version), version, latest_only=True)
+                model = read_pooled(self.pooled_folder(version))
                 self._pooled[version] = model
             self._pooled_used[version] = model
             self._pooled_used.move_to_end(version)
@@ -124,6 +129,36 @@ class ProductionModels:
             except ModelFilesError:
                 pass
         return Serving(BASELINE, f"{sorry}; {BASELINE_WORDS} forecasts until then.", pooled_damaged=True)
+
+
+def _stamp(folder: Path) -> Stamp:
+    """Changes when other files are put in the folder's place; None when there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def read_own(folder: Path, pooled: PooledModel, told: VersionFiles | None = None) -> ForecastModel:
+    """The model in a folder ``name/version``, checked to be that version's.
+
+    Args:
+        told: what the version itself tells of its files, where that is known.
+    Raises: ModelFilesError: files are missing, damaged or another version's.
+    """
+    name, version = folder.parent.name, int(folder.name)
+    check(folder, name, version, told)
+    with damage_is_told(name, version):
+        return ForecastModel.load(folder, pooled, version)
+
+
+def read_pooled(folder: Path) -> PooledModel:
+    """The pooled model in a folder ``name/version``, checked as ``read_own`` does; without the fits of backtests."""
+    name, version = folder.parent.name, int(folder.name)
+    check(folder, name, version)
+    with damage_is_told(name, version):
+        return PooledModel.load(folder, version, latest_only=True)
 
 
 def model_words(model: ServingModel) -> str:

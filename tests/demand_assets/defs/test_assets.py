@@ -121,7 +121,7 @@ class PromotedMeanwhile(Registry):
         model = super().load(region_item, version)
         if not self.has_promoted:
             self.has_promoted = True
-            self.record_decision(region_item, 1, Decision("promote", "by another run"), "", {})
+            self.record_decision(region_item, 1, Decision("promote", "by another run"), "")
         return model
 
 
@@ -161,7 +161,7 @@ def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instanc
                                                      resource: PipelineResource, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     run(instance, resource, ASSETS, keys=keys[:1])
-    pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "", {})
+    pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "")
     pipeline.registry.pin(one, 1, "ada", "Christmas")
 
     run(instance, resource, ASSETS, keys=keys[:1], request_id="a planner's")
@@ -180,7 +180,7 @@ def test_a_pin_that_comes_while_a_candidate_is_judged_counts(pipeline: Pipeline,
                                                              keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     carried_to_candidate(pipeline, one, Asked())
-    pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "", {})
+    pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "")
     carried_to_candidate(pipeline, one, Asked())
     registry = PinnedMeanwhile(settings.registry_uri, "shop", f"{settings.folder}/mlflow/artifacts")
 
@@ -195,8 +195,8 @@ def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
     one = RegionItem.from_key(keys[0])
     for version in (1, 2):
         carried_to_candidate(pipeline, one, Asked())
-        pipeline.registry.record_decision(one, version, Decision("promote", "better"), "", {})
-    pipeline.registry.roll_back(one, 1, 2, "ada", "too high", {})
+        pipeline.registry.record_decision(one, version, Decision("promote", "better"), "")
+    pipeline.registry.roll_back(one, 1, 2, "ada", "too high")
 
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=run_config(keys[:1], op="judge"))

@@ -278,7 +278,7 @@ def test_a_crash_before_the_alias_moves_is_mended_by_judging_again(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     train(instance, resource, keys[:1])
-    pipeline.registry.client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
+    pipeline.registry.session.client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
 
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=run_config(keys[:1], op="judge"))

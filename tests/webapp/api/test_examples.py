@@ -16,6 +16,7 @@ from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import KETTLE
 from webapp.retrains.requests import store
 
+pytestmark = pytest.mark.servers
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
 SAYS = ["planner@example.com", '"region":"north"', "2 region-items sell kettles", "'forecast':", '"size":2',

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry

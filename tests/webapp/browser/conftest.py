@@ -51,13 +51,6 @@ REFUSED = pd.DataFrame({
     "message": "Demand -3 is below 0; allowed is 0 or more. Correct the source."})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser as what needs the real servers is marked."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.end_to_end)
-
-
 @dataclass(frozen=True)
 class Site:
     """The app as it is served."""
