@@ -6,14 +6,16 @@ As ``make train`` does it, on a state in which the pooled model is there already
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import dagster as dg
 
-from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.assets import region_item
+from demand_assets.defs.events import seconds_of
 from demand_assets.defs.resources import PipelineResource
-from demand_assets.forecasting.contract.dagster_names import SECONDS_TAG, run_config
+from demand_assets.forecasting.contract.dagster_names import run_config
 from demand_assets.settings import Settings
 
 
@@ -23,12 +25,12 @@ def main() -> None:
     keys = given.keys.read_text().splitlines()
     home = Settings(dataset=given.dataset, state=given.state).folder / "dagster"
     prepare_home(home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         result = dg.materialize(
             [region_item], selection=dg.AssetSelection.assets(region_item).without_checks(), instance=instance,
             resources={"pipeline": PipelineResource(dataset=str(given.dataset), state=str(given.state))},
             run_config=run_config(keys) | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
-        print(instance.get_run_by_id(result.run_id).tags[SECONDS_TAG])
+        print(json.dumps(seconds_of(result)))
 
 
 def _parser() -> argparse.ArgumentParser:

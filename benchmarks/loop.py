@@ -26,7 +26,6 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,8 +145,7 @@ def _promote(registry: Registry, one: RegionItem) -> int:
     entry = registry.entry(one)
     version = next(number for number in sorted((int(each.version) for each in registry.versions(one)), reverse=True)
                    if number != entry.production)
-    card = asdict(registry.load(one, version).card)
-    registry.record_decision(one, version, Decision("promote", "benchmark"), "benchmark", card)
+    registry.record_decision(one, version, Decision("promote", "benchmark"), "benchmark")
     return version
 
 
@@ -156,13 +154,12 @@ def _promotions(product: Running, one: RegionItem, times: int) -> list[float]:
     registry = Registry(product.mlflow_url, load_dataset(product.dataset).name)
     session = product.planner()
     numbers = sorted(int(version.version) for version in registry.versions(one))[-2:]
-    cards = {number: asdict(registry.load(one, number).card) for number in numbers}
     seconds = []
     for _ in range(times):
         time.sleep(random.uniform(0, 2))  # not in step with the looks
         version = next(number for number in numbers if number != registry.entry(one).production)
         started = time.monotonic()
-        registry.record_decision(one, version, Decision("promote", "benchmark"), "benchmark", cards[version])
+        registry.record_decision(one, version, Decision("promote", "benchmark"), "benchmark")
         agreeing, seen_at = 0, started
         while agreeing < ANSWERS_THAT_AGREE:
             shown = _version_shown(product, session, one)

@@ -29,9 +29,9 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.own import fit_own, own_factor
-from demand_assets.forecasting.model.own_training import OWN_ROWS
 from demand_assets.forecasting.model.pooled import PooledModel, bounded, training_rows
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import OWN_ROWS
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 

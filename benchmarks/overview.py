@@ -25,7 +25,7 @@ from sqlalchemy import insert, select, text
 from benchmarks.machine import described
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part, over_all
-from demand_assets.forecasting.model.own import ErrorPaths
+from demand_assets.forecasting.model.intervals import ErrorPaths
 from webapp import create_app
 from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing

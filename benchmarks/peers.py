@@ -19,8 +19,9 @@ import pandas as pd
 from benchmarks.panel_forecasts import Ahead, Method, Tables, roll
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import Floats, series_features
+from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model import backtest
+from demand_assets.forecasting.series.gapped import Floats
 
 LONGEST_ETS_SEASON = 24
 """AutoETS takes no longer season; it is then fitted without one, as its authors advise."""

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import described
 from benchmarks.measured_process import PROJECT, Measured, bytes_in, measured
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.forecasting.contract.dataset import load_dataset
 from demand_assets.forecasting.store.demand_store import DemandStore
 
@@ -123,7 +123,7 @@ def _naive(place: Place, product: dict[str, Any]) -> dict[str, Any]:
     home = place.folder / "naive-dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    dg.DagsterInstance.from_config(str(home)).dispose()  # two that make the tables at once get in each other's way
+    open_instance(home).dispose()  # two that make the tables at once get in each other's way
     catalogue = DemandStore(str(state / "demand")).read_catalogue()
     step = max(1, len(catalogue) // PARTITIONS_THE_NAIVE_WAY)
     keys = [one.key for one in catalogue[::step]][:PARTITIONS_THE_NAIVE_WAY]

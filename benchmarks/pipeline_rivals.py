@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
@@ -26,11 +27,12 @@ from demand_assets.forecasting.contract.dagster_names import (
 )
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.pipeline.outcomes import Asked
 from demand_assets.pipeline.run import Pipeline
@@ -106,15 +108,15 @@ class LogModelBatch(TrainingBatch):
         """As the base class does it."""
         import mlflow
 
-        name = region_item.model_name(self.registry.dataset)
-        mlflow.set_tracking_uri(self.registry._uri)
-        with mlflow.start_run(experiment_id=self.registry._experiment), tempfile.TemporaryDirectory() as folder:
+        name = region_item.model_name(self.session.dataset)
+        mlflow.set_tracking_uri(self.session.uri)
+        with mlflow.start_run(experiment_id=self.session.experiment), tempfile.TemporaryDirectory() as folder:
             mlflow.log_metrics({key: value for key, value in asdict(model.card).items() if isinstance(value, float)})
             logged = mlflow.xgboost.log_model(model.booster, name="model", registered_model_name=name)
             model.save(Path(folder))
             mlflow.log_artifacts(folder, "details")
         version = int(logged.registered_model_version)
-        self.registry.client.set_registered_model_alias(name, "candidate", str(version))
+        self.session.client.set_registered_model_alias(name, "candidate", str(version))
         return version
 
 
@@ -149,7 +151,7 @@ def naive(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
                 yield from evaluations(outcome)
                 yield dg.AssetMaterialization(outcome.asset, partition=one.key, metadata=to_metadata(outcome))
 
-    with dg.DagsterInstance.from_config(str(given.home)) as instance:
+    with open_instance(given.home) as instance:
         instance.add_dynamic_partitions(str(region_items.name), [one.key])
         dg.materialize([region_item], instance=instance, partition_key=one.key)
     return {}

@@ -14,9 +14,9 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.backtest import seasonal_naive
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 
 
 def product_forecasts(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset, windows: int) -> PanelForecasts:

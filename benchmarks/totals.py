@@ -17,10 +17,11 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.model.own import ErrorPaths, ForecastModel
-from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.intervals import ErrorPaths
+from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 
 SELECTIONS = 40
 SIZES = (1, 5, 20)

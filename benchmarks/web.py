@@ -39,8 +39,8 @@ from demand_assets.forecasting.contract.dataset import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Asked, Forecaster
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.registry import Registry
-from demand_assets.forecasting.registry.versions import local_path
 from demand_assets.forecasting.store.demand_store import DemandStore
 from deploy.processes import Folders, environment
 from deploy.settings import RunSettings
@@ -106,7 +106,8 @@ def _bare(product: Running, store: DemandStore, times: int) -> dict[str, Any]:
     entry = next(entry for entry in registry.entries() if entry.production)
     model = registry.load(entry.region_item, entry.production)
     asked = Forecaster(dataset, store).ask(entry.region_item, model)
-    folder = local_path(entry.source)
+    folder = local_path(next(str(version.source) for version in registry.versions(entry.region_item)
+                             if int(version.version) == entry.production))
     assert folder is not None  # the product's artifacts are on this machine
     with _served(folder) as url:
         body = {"dataframe_split": {"columns": [model.feature_names[place] for place in model.pooled.columns], "data": [
@@ -118,7 +119,7 @@ def _bare(product: Running, store: DemandStore, times: int) -> dict[str, Any]:
 
 
 def _predict(model: ForecastModel, asked: Asked) -> None:
-    model.on_top(model.pooled.ratio(asked.rows), asked.rows, asked.series, asked.origins)
+    model.units(model.pooled.ratio(asked.rows), asked.rows, asked.series, asked.origins, asked.leads)
 
 
 def _measured(times: int, act: Callable[[int], requests.Response | None]) -> dict[str, float | int]:

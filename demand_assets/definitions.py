@@ -9,7 +9,8 @@ from demand_assets.settings import Settings
 
 
 def _sensors() -> list[dg.SensorDefinition]:
-    if Settings().run_launcher != "celery":
+    settings = Settings()
+    if settings.run_launcher != "celery" or settings.dagster_workers == "stock":
         return sensors.ALL
     from demand_assets.dagster_instance.celery_launcher import lost_starts  # imported here: nobody else needs Celery
 

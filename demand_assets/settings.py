@@ -28,8 +28,20 @@ class Settings(BaseSettings):
     """MLflow's tracking server, or its database, which is quicker; the one in the state directory unless given."""
     mlflow_artifacts_url: str | None = Field(default=None, validation_alias=AliasChoices("MLFLOW_ARTIFACTS_URL"))
     """Where models' files go, as in ``s3://bucket/models``; a folder in the state directory unless given."""
+    registry: Literal["quick", "stock"] = "quick"
+    """``stock``: use nothing but MLflow's public parts, which is slower (docs/private_parts.md)."""
     dagster_database_url: str | None = Field(default=None, validation_alias=AliasChoices("DAGSTER_DATABASE_URL"))
     """PostgreSQL for Dagster's runs and events; SQLite in the state directory unless given."""
+    dagster_storage: Literal["pooled", "stock"] = Field(default="pooled",
+                                                        validation_alias=AliasChoices("DAGSTER_STORAGE"))
+    """Dagster's event log with connections that stay open, or Dagster's own; docs/private_parts.md."""
+    dagster_failures: Literal["reported", "stock"] = Field(default="reported",
+                                                           validation_alias=AliasChoices("DAGSTER_FAILURES"))
+    """Whether we tell Dagster of failures that it does not see by itself; docs/private_parts.md."""
+    dagster_workers: Literal["watched", "stock"] = Field(default="watched",
+                                                         validation_alias=AliasChoices("DAGSTER_WORKERS"))
+    """Our launcher and workers, which are watched over and can be told to stop, or those of dagster-celery;
+    docs/private_parts.md."""
     dagster_url: str = Field(default="http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
     """Dagster's webserver."""
     run_launcher: Literal["local", "celery"] = Field(default="local", validation_alias=AliasChoices("RUN_LAUNCHER"))
@@ -49,7 +61,8 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("run_launcher", "workers", mode="before")
+    @field_validator("run_launcher", "workers", "registry", "dagster_storage", "dagster_failures", "dagster_workers",
+                     mode="before")
     @classmethod
     def _empty_is_default(cls, value: object, field: ValidationInfo) -> object:
         return cls.model_fields[str(field.field_name)].default if value == "" else value

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""
+    demand_registry: Literal["quick", "stock"] = "quick"
+    """``stock``: use nothing but MLflow's public parts (docs/private_parts.md)."""
 
     @model_validator(mode="after")
     def _sign_on_is_whole(self) -> Self:

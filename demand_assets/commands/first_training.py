@@ -13,6 +13,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster_graphql import DagsterGraphQLClient
 
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.defs.sensors import UNFINISHED
@@ -52,7 +53,7 @@ def main() -> int:
     except (DatasetFileError, SourceError) as error:
         print(error, flush=True)
         return 2
-    with dg.DagsterInstance.from_config(str(settings.folder / "dagster")) as instance:
+    with open_instance(settings.folder / "dagster") as instance:
         pipeline.store.write_catalogue(wanted)
         sync_partitions(instance, wanted)
         missing = _missing(pipeline, instance, wanted)
@@ -69,8 +70,8 @@ def main() -> int:
 def _missing(pipeline: Pipeline, instance: dg.DagsterInstance, wanted: Sequence[RegionItem]) -> list[RegionItem]:
     """Region-items without any version, neither in training now nor refused by the validation before."""
     present = {entry.region_item.key for entry in pipeline.registry.entries()}
-    for run in instance.get_runs(dg.RunsFilter(job_name=RETRAIN_JOB, statuses=UNFINISHED)):
-        present |= set(keys_of(run.run_config))
+    for record in instance.get_run_records(dg.RunsFilter(job_name=RETRAIN_JOB, statuses=UNFINISHED)):
+        present |= set(keys_of(record.dagster_run.run_config))
     refused = set(pipeline.store.stored("quarantine", wanted)) - set(pipeline.store.stored("demand", wanted))
     return [one for one in wanted if one.key not in present and one not in refused]
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
@@ -27,7 +27,6 @@ from demand_assets.forecasting.contract.dagster_names import (
     BY_MAKE_TRAIN,
     FIT_OP,
     REQUEST_TAG,
-    SECONDS_TAG,
     TAKEN_IN_ASSETS,
     run_config,
 )
@@ -83,6 +82,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     Raises: DatasetFileError, SourceError: the dataset cannot be used.
     """
     from demand_assets.defs.assets import pooled_model, region_item
+    from demand_assets.defs.events import seconds_of
     from demand_assets.defs.jobs import fit
     from demand_assets.defs.resources import PipelineResource, open_pipeline
 
@@ -98,7 +98,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         pipeline.store.write_catalogue(region_items)
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
@@ -113,8 +113,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
             record = instance.get_run_by_id(result.run_id)
             if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
                 raise KeyboardInterrupt  # Dagster ends its run at Ctrl-C, and goes on with what comes after
-            clock.add({f"{phase}: {stage}": (wall, processor) for stage, (wall, processor) in json.loads(
-                record.tags.get(SECONDS_TAG, "{}")).items()})
+            clock.add({f"{phase}: {stage}": spent for stage, spent in seconds_of(result).items()})
             for failure in result.get_step_failure_events()[:1]:
                 error = failure.step_failure_data.error_display_string
                 console.print(f"run {result.run_id}: {error}", markup=False)

@@ -1,92 +1,38 @@
 """Runs carried out by warm Celery workers, here or on other machines (docs/decisions/0008-celery-run-launcher.md).
 
-The launcher, in Dagster's daemon, and the workers take their configuration from ``launcher_config``. Runs wait in a
-queue that is named after the version of the code, so a worker that was not restarted since a deploy gets none. Workers
-say every few seconds that they live; a run whose worker fell silent is reported failed, and Dagster starts it again.
-Dagster's own monitoring looks after runs that have begun, the sensor ``lost_starts`` after those that have not.
+The launcher, in Dagster's daemon, and the workers take their configuration from ``launcher_config``. Workers say every
+few seconds that they live, and which tasks they took; a run whose worker fell silent is reported failed, and Dagster
+starts it again. Dagster's own monitoring looks after runs that have begun, the sensor ``lost_starts`` after those that
+have not. What Dagster has no public name for is listed in ``private_parts``; with ``DAGSTER_WORKERS=stock`` this module
+is not imported, and dagster-celery's own launcher and worker take its place.
 """
 
 import json
+import logging
+import os
+import signal
 import time
-from typing import Any
+from collections.abc import Mapping
+from threading import Event, Thread
 
 import dagster as dg
 import redis
-from celery import Celery
-from dagster._cli.api import _execute_run_command_body  # what Dagster's own task calls
+from celery import Celery, signals
 from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.execution.run_cancellation_thread import start_run_cancellation_thread
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import unpack_value
-from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
-from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from dagster_celery.tags import DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
+from dagster_celery.tasks import create_execute_job_task
+from sqlalchemy.exc import DBAPIError
 
-from demand_assets.dagster_instance.code_version import code_version
-from demand_assets.settings import Settings
+from demand_assets.dagster_instance.celery_queue import QUEUE_TAG, SILENT_SECONDS, Deliveries, Heartbeats, is_empty
 
-SILENT_SECONDS = 30
-"""A worker that has not been heard of for so long is taken for lost."""
-RUNS_PER_PROCESS = 50
-"""A worker's processes are replaced by fresh copies after so many runs, against memory that is never given back."""
-QUEUE_TAG = "demand/queue"
-_HEARTBEAT = "demand.worker:"
+log = logging.getLogger("demand_assets.dagster_instance.celery_launcher")
 
-
-def launcher_config(settings: Settings) -> dict[str, Any]:
-    """The configuration of the launcher in ``dagster.yaml``, and of the workers."""
-    return {
-        "broker": settings.celery_broker_url,
-        "backend": settings.celery_broker_url,
-        "default_queue": f"demand.{settings.described.name}.{code_version()}",
-        "config_source": {
-            "broker_connection_retry_on_startup": True,
-            # A run is taken when there is a free process for it, and is then Dagster's to watch: were it given back to
-            # the queue when its worker dies, it would be started twice.
-            "worker_disable_prefetch": True,
-            "worker_prefetch_multiplier": 1,
-            "task_acks_late": False,
-            "worker_max_tasks_per_child": RUNS_PER_PROCESS,
-            "worker_hijack_root_logger": False,
-            "result_expires": 7 * 24 * 3600,
-        },
-    }
-
-
-class Heartbeats:
-    """The workers that live, in Redis."""
-
-    def __init__(self, broker_url: str) -> None:
-        self._redis = redis.Redis.from_url(broker_url, socket_timeout=5, socket_connect_timeout=5,
-                                           decode_responses=True)
-
-    def beat(self, worker: str, queue: str) -> None:
-        """Say that the worker lives and takes runs from the queue."""
-        self._redis.set(f"{_HEARTBEAT}{worker}", queue, ex=SILENT_SECONDS)
-
-    def end(self, worker: str) -> None:
-        """Say that the worker takes no more runs and has none."""
-        self._redis.delete(f"{_HEARTBEAT}{worker}")
-
-    def can_be_asked(self) -> bool:
-        """Whether Redis answers."""
-        try:
-            return bool(self._redis.ping())
-        except redis.RedisError:
-            return False
-
-    def alive(self) -> dict[str, str]:
-        """Worker -> the queue that it takes runs from."""
-        names = [str(name) for name in self._redis.scan_iter(f"{_HEARTBEAT}*")]
-        queues = self._redis.mget(names) if names else []
-        return {name.removeprefix(_HEARTBEAT): str(queue) for name, queue in zip(names, queues, strict=True) if queue}
-
-    def waiting(self, queue: str) -> set[str]:
-        """The Celery tasks that no worker has taken yet; Dagster's own queue keeps them few."""
-        lists = list(self._redis.scan_iter(f"{queue}*", _type="list"))  # one for each priority
-        return {str(json.loads(message)["headers"]["id"])
-                for name in lists for message in self._redis.lrange(name, 0, -1)}
+LOOK_SECONDS = 1
+"""How often a worker looks whether its run is to end."""
+TO_BE_ENDED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)
+"""A run in one of these that still goes on: to be cancelled, or reported failed while its worker was cut off."""
 
 
 class WarmWorkerLauncher(CeleryRunLauncher):
@@ -102,11 +48,21 @@ class WarmWorkerLauncher(CeleryRunLauncher):
             raise DagsterUserCodeUnreachableError("Redis (CELERY_BROKER_URL) does not answer")
         self._instance.add_run_tags(run.run_id, {QUEUE_TAG: self.default_queue})
         super().launch_run(context)
-        if problem := self.problem():
+        try:
+            self._note_sent(run.run_id)
+            problem = self.problem()
+        except redis.RedisError as error:  # the run is on its way: launched again, it would be carried out twice
+            log.warning("Redis does not answer since the run was sent: %s", error)
+            return
+        if problem:
             self._instance.report_engine_event(problem, run, cls=type(self))
 
+    def _note_sent(self, run_id: str) -> None:
+        tags = self._instance.get_run_by_id(run_id).tags
+        self.deliveries.sent(self.default_queue, _priority(tags), tags[DAGSTER_CELERY_TASK_ID_TAG])
+
     def terminate(self, run_id: str) -> bool:
-        """Ask for the run's end; its worker looks every few seconds whether that was asked for."""
+        """Ask for the run's end; its worker looks every second whether that was asked for."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -137,19 +93,28 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         Between the queue and a worker's word a message is nowhere for an instant, so one look alone proves nothing.
         """
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
-        if task is None or task in self.heartbeats.waiting(run.tags.get(QUEUE_TAG, self.default_queue)):
+        if task is None:
             return ""
         result = self.celery.AsyncResult(task)
         state, info = result.state, result.info
         if state == "STARTED":
             worker = info["hostname"]
             return "" if worker in self.heartbeats.alive() else f"worker {worker}, which took it, fell silent"
+        if state == "PENDING" and not self.deliveries.taken_by(task):
+            queue = run.tags.get(QUEUE_TAG, self.default_queue)
+            if not is_empty(self.celery, queue) and not self.deliveries.is_overtaken(queue, _priority(run.tags), task):
+                return ""
         return f"it was taken from the queue, and no worker has it (Celery: {state}, {info})"
 
     @property
     def heartbeats(self) -> Heartbeats:
         """The workers that live."""
         return Heartbeats(str(self.broker))
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """What was sent and taken."""
+        return Deliveries(str(self.broker))
 
     def problem(self) -> str:
         """Why no run would be started now, and what to do; empty when some worker takes runs of this version."""
@@ -160,6 +125,10 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         return (f"No worker of this version of the code takes runs (queue {self.default_queue}). "
                 + (f"These run another version or dataset and must be restarted: {others}." if others
                    else "No worker is alive at all. Start one: make worker."))
+
+
+def _priority(tags: Mapping[str, str]) -> str:
+    return tags.get(DAGSTER_CELERY_RUN_PRIORITY_TAG, "0")
 
 
 @dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -173,7 +142,8 @@ def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason="no worker carries out runs")
     before: dict[str, float] = json.loads(context.cursor or "{}")
     now, lost = time.time(), {}
-    for run in context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
+    starting = context.instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+    for run in (record.dagster_run for record in starting):
         if not (reason := launcher.lost_start(run)):
             continue
         lost[run.run_id] = before.get(run.run_id, now)
@@ -183,22 +153,52 @@ def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                            cursor=json.dumps(lost))
 
 
-def add_task(celery: Celery, home: str) -> None:
-    """Let a worker's processes carry out runs.
+def add_task(celery: Celery) -> None:
+    """Let a worker's processes carry out runs of the instance that DAGSTER_HOME names, and interrupt them when told.
 
-    Args:
-        home: the worker's own DAGSTER_HOME.
+    Dagster's own task carries out the run; it does not look whether the run is to be cancelled.
     """
+    create_execute_job_task(celery)
+    watch = CancellationWatch()
+    signals.task_prerun.connect(watch.begin, weak=False)
+    signals.task_postrun.connect(watch.end, weak=False)
 
-    @celery.task(name=TASK_EXECUTE_JOB_NAME, track_started=True)
-    def execute_job(execute_job_args_packed: dict[str, Any]) -> int:
-        run_id = unpack_value(execute_job_args_packed, as_type=ExecuteRunArgs).run_id
-        with dg.DagsterInstance.from_config(home) as instance:
-            # Interrupts the run when it is to be cancelled, or was reported failed while its worker was cut off.
-            thread, ended = start_run_cancellation_thread(instance, run_id)
+
+class CancellationWatch:
+    """A thread beside the one run that a worker's process carries out at a time, which interrupts it when told."""
+
+    def __init__(self) -> None:
+        self._ended, self._thread = Event(), Thread()
+
+    def begin(self, task_id: str, **_: object) -> None:
+        """Look from now on whether the task's run is to end."""
+        self._ended = Event()
+        self._thread = Thread(target=_interrupt_when_told, args=(task_id, self._ended), name="interrupt-when-told",
+                              daemon=True)
+        self._thread.start()
+
+    def end(self, **_: object) -> None:
+        """The task is over."""
+        self._ended.set()
+        self._thread.join()
+
+
+def _interrupt_when_told(task_id: str, ended: Event) -> None:
+    run_id = ""
+    with dg.DagsterInstance.get() as instance:
+        while not ended.wait(LOOK_SECONDS):
             try:
-                return _execute_run_command_body(run_id=run_id, instance=instance, write_stream_fn=lambda _event: None,
-                                                 set_exit_code_on_failure=True)
-            finally:
-                ended.set()
-                thread.join()
+                run_id = run_id or _run_of(instance, task_id)
+                run = instance.get_run_by_id(run_id) if run_id else None
+            except DBAPIError as error:
+                log.warning("whether run %s is to end cannot be looked up now: %s", run_id, error)
+                continue
+            if run is not None and run.status in TO_BE_ENDED:
+                os.kill(os.getpid(), signal.SIGINT)  # Dagster interrupts its run; beside a run a worker ignores it
+                return
+
+
+def _run_of(instance: dg.DagsterInstance, task_id: str) -> str:
+    """The run that the task carries out; empty while the launcher has not noted it yet."""
+    records = instance.get_run_records(dg.RunsFilter(tags={DAGSTER_CELERY_TASK_ID_TAG: task_id}), limit=1)
+    return str(records[0].dagster_run.run_id) if records else ""

@@ -11,9 +11,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 START_SECONDS, POLL_SECONDS = 180, 30
 QUEUE_SECONDS, WATCH_SECONDS = 1800, 10
@@ -37,19 +41,41 @@ def prepare_home(home: Path, settings: Settings | None = None) -> None:
     new.replace(home / "dagster.yaml")  # other processes may be reading it
 
 
+def open_instance(home: Path) -> "dg.DagsterInstance":
+    """The instance whose settings file is in that folder; leave it with ``with`` or ``dispose()``.
+
+    Dagster's public way names the folder in the environment, which is put back as it was: not for several threads that
+    open different ones.
+    """
+    import dagster as dg  # imported here: takes seconds, and most who write the settings file do not need it
+
+    name = "DAGSTER_HOME"
+    before = os.environ.get(name)
+    os.environ[name] = str(home.resolve())
+    try:
+        return dg.DagsterInstance.get()
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
 def instance_settings(home: Path, settings: Settings) -> str:
     """The content of ``dagster.yaml``."""
     storage = "postgresql" if settings.dagster_database_url else "sqlite"
-    parts = ["dagster.yaml", f"dagster_storage_{storage}.yaml"]
+    stock = "_stock" if settings.dagster_storage == "stock" else ""
+    parts = ["dagster.yaml", f"dagster_storage_{storage}{stock}.yaml"]
     database = with_driver(settings.dagster_database_url or "")
     values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
               "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
               "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": "0"}
     if settings.run_launcher == "celery":
         # Imported here: no other process needs Celery.
-        from demand_assets.dagster_instance.celery_launcher import launcher_config
+        from demand_assets.dagster_instance.celery_queue import launcher_config
 
-        parts.append("dagster_launcher_celery.yaml")
+        stock = "_stock" if settings.dagster_workers == "stock" else ""
+        parts.append(f"dagster_launcher_celery{stock}.yaml")
         values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings)),
                    "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "POLL_SECONDS": str(WATCH_SECONDS),
                    "LAUNCH_RETRIES": str(LAUNCH_RETRIES)}

@@ -1,7 +1,8 @@
 """Dagster's SQLite event log with connections that stay open: the bookkeeping of many partitions several times faster.
 
 Dagster's own storage makes an engine, a connection and freshly compiled statements for every event. Named in
-``deploy/dagster.yaml``; leans on one private method of a pinned version of Dagster, which a test holds.
+``deploy/dagster_storage_sqlite.yaml`` unless ``DAGSTER_STORAGE=stock``; the private parts of Dagster that it leans on
+are listed in ``private_parts``.
 """
 
 from collections import OrderedDict
@@ -11,15 +12,13 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as db
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
-    SQLITE_BUSY_TIMEOUT_SECONDS,
-    SqliteEventLogStorage,
-)
-from dagster._core.storage.sql import create_engine
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+BUSY_SECONDS = 30
+"""How long a statement waits for another process that writes; as long as Dagster's own."""
 SHARDS_OPEN = 8
 """Databases kept open: the index, and those of the runs that were used last."""
 
@@ -49,8 +48,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
-            engine = create_engine(self.conn_string_for_shard(shard), poolclass=QueuePool, pool_size=1,
-                                   connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+            engine = db.create_engine(self.conn_string_for_shard(shard), poolclass=QueuePool, pool_size=1,
+                                   connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
             db.event.listen(engine, "connect", _without_waiting_for_the_disk)
             self._engines[shard] = engine
             if len(self._engines) > SHARDS_OPEN:

@@ -1,7 +1,8 @@
 """``python -m demand_assets.dagster_instance.worker``: carries out Dagster's runs until told to stop.
 
 Needs no port and shares nothing with the machine that launches runs but PostgreSQL, Redis and the object store.
-SIGTERM: it finishes the runs that it has and takes no new ones. ``make worker`` starts it in the foreground.
+SIGTERM: it finishes the runs that it has and takes no new ones. ``make worker`` starts it in the foreground. With
+``DAGSTER_WORKERS=stock`` it becomes dagster-celery's own worker, of which nobody notices that it fell silent.
 """
 
 import ctypes
@@ -13,12 +14,13 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from threading import Event, Thread
+from typing import Any, NoReturn
 
 import redis
 from celery import signals
 from pydantic import ValidationError
 
-from demand_assets.dagster_instance.celery_launcher import Heartbeats, WarmWorkerLauncher, add_task, launcher_config
+from demand_assets.dagster_instance.celery_queue import RUNS_PER_PROCESS, Deliveries, Heartbeats, launcher_config
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset import DatasetFileError
 from demand_assets.settings import Settings
@@ -39,15 +41,23 @@ def main() -> int:
     try:
         settings = Settings(RUN_LAUNCHER="celery")
         home = settings.folder / "dagster"
-        launcher = WarmWorkerLauncher(**launcher_config(settings))
+        config = launcher_config(settings)
         prepare_home(home, settings)
     except (DatasetFileError, ValidationError) as error:
         print(error, file=sys.stderr)
         return 1
+    os.environ["DAGSTER_HOME"] = str(home)  # where Dagster's own task looks for its instance
     name = f"worker-{os.getpid()}@{socket.gethostname()}"
-    life = Life(Heartbeats(str(launcher.broker)), name, launcher.default_queue)
+    if settings.dagster_workers == "stock":
+        become_stock_worker(config["broker"], config["default_queue"], name, settings.workers)
+    # Imported here: leans on private parts of Dagster, which a stock worker does without.
+    from demand_assets.dagster_instance.celery_launcher import WarmWorkerLauncher, add_task
+
+    launcher = WarmWorkerLauncher(**config)
+    broker = str(launcher.broker)
+    life = Life(Heartbeats(broker), Deliveries(broker), name, launcher.default_queue)
     signals.worker_process_init.connect(_end_with_the_worker)
-    add_task(launcher.celery, str(home))
+    add_task(launcher.celery)
     for module in PRELOADED:
         import_module(module)
     log.info("%s takes %s runs at a time from %s", name, settings.workers, launcher.default_queue)
@@ -62,14 +72,27 @@ def main() -> int:
     return 0
 
 
-class Life:
-    """Tells that the worker lives, in a thread: Celery's own heartbeat stops as soon as it finishes its last runs."""
+def become_stock_worker(broker: str, queue: str, name: str, runs_at_a_time: int) -> NoReturn:
+    """Go on as dagster-celery's own worker, with the options that ours has."""
+    # In the environment, not on the command line, which everybody on the machine may read: it may hold a password.
+    surroundings = os.environ | {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker}
+    command = [sys.executable, "-m", "celery", "-A", "dagster_celery.app", "worker", "--queues", queue,
+               "--hostname", name, "--concurrency", str(runs_at_a_time), "--prefetch-multiplier", "1",
+               "--disable-prefetch", "--max-tasks-per-child", str(RUNS_PER_PROCESS), "--include", ",".join(PRELOADED),
+               "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    os.execve(sys.executable, command, surroundings)  # nosec B606  # a fixed command, no shell
 
-    def __init__(self, heartbeats: Heartbeats, name: str, queue: str) -> None:
-        self._heartbeats, self._name, self._queue = heartbeats, name, queue
+
+class Life:
+    """Tells that the worker lives, in a thread: Celery's own heartbeat stops as soon as it finishes its last runs; and
+    which runs it takes."""
+
+    def __init__(self, heartbeats: Heartbeats, deliveries: Deliveries, name: str, queue: str) -> None:
+        self._heartbeats, self._deliveries, self._name, self._queue = heartbeats, deliveries, name, queue
         self._over = Event()
         self._thread = Thread(target=self._beat, daemon=True)
         signals.worker_ready.connect(self._begin)
+        signals.task_received.connect(self._take)
         signals.worker_shutting_down.connect(self._drain)
 
     def end(self) -> None:
@@ -81,6 +104,9 @@ class Life:
 
     def _begin(self, **_: object) -> None:
         self._thread.start()
+
+    def _take(self, request: Any, **_: object) -> None:
+        self._try(lambda: self._deliveries.taken(request.id, self._name))
 
     def _drain(self, **_: object) -> None:
         self._queue = DRAINING

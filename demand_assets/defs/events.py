@@ -3,19 +3,18 @@
 from collections.abc import Collection, Iterator, Sequence
 
 import dagster as dg
-from dagster import DagsterEvent
-from dagster._core.events import AssetMaterializationPlannedData  # no public name; held by a test
 
+from demand_assets.dagster_instance.failures import report_failed_partitions
 from demand_assets.defs.checks import evaluations
 from demand_assets.defs.metadata import to_metadata
-from demand_assets.defs.run_configuration import asked_by, tell_seconds
+from demand_assets.defs.run_configuration import asked_by
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import REGION_ITEM_OP
+from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, SECONDS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.outcomes import Outcome
 from demand_assets.pipeline.run import Pipeline
 
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
 
 
 def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str], assets: Collection[str],
@@ -44,20 +43,20 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
                 continue
             yield dg.AssetMaterialization(outcome.asset, partition=outcome.region_item.key,
                                           metadata=to_metadata(outcome))
-    tell_seconds(context.instance, context.run.run_id, clock)
+    last = next(asset for asset in reversed(RETRAINED_ASSETS) if asset in assets)
+    yield dg.AssetObservation(last, description="where the run's time went", metadata={SECONDS: dg.MetadataValue.json({
+        stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})
     if failed:
         if not is_range:
-            _plan_failed(context, failed)
+            report_failed_partitions(context, [(one.asset, one.region_item.key) for one in failed])
         raise dg.Failure(f"{len(failed)} of {len(keys)} region-items failed, the first: "
                          f"{failed[0].region_item.key}: {failed[0].reason}", allow_retries=False)
 
 
-def _plan_failed(context: dg.OpExecutionContext, failed: Sequence[Outcome]) -> None:
-    """Say that the failed partitions were meant to be made, so that Dagster shows them as failed.
-
-    A run with partitions of its own says so at its start; one with the keys in its configuration does not.
-    """
-    for outcome in failed:
-        planned = AssetMaterializationPlannedData(dg.AssetKey(outcome.asset), partition=outcome.region_item.key)
-        event = DagsterEvent.build_asset_materialization_planned_event(context.job_name, REGION_ITEM_OP, planned)
-        context.instance.report_dagster_event(event, context.run.run_id)
+def seconds_of(result: dg.ExecuteInProcessResult) -> dict[str, tuple[float, float]]:
+    """Stage -> wall and processor seconds of a run in this process; empty when it was cut off."""
+    for event in result.all_events:
+        if event.is_asset_observation:
+            stages = event.event_specific_data.asset_observation.metadata[SECONDS].value
+            return {stage: (wall, processor) for stage, (wall, processor) in stages.items()}
+    return {}

@@ -44,7 +44,8 @@ def _opened(settings: Settings, _changed: int) -> Pipeline:
     store = DemandStore(settings.demand_store_url)
     return Pipeline(
         dataset=dataset, source=open_source(dataset, _first_start(store, dataset)), store=store,
-        registry=Registry(settings.registry_uri, dataset.name, artifacts=settings.artifacts_url),
+        registry=Registry(settings.registry_uri, dataset.name, artifacts=settings.artifacts_url,
+                          stock=settings.registry == "stock"),
         cores=settings.cores_of_a_run)
 
 

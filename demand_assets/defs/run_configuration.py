@@ -1,13 +1,11 @@
 """How a run is told what to work on, and who asked for it: its configuration and its tags."""
 
-import json
 from collections.abc import Sequence
 
 import dagster as dg
 from pydantic import Field
 
-from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG, SECONDS_TAG
+from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG
 from demand_assets.pipeline.outcomes import Asked
 
 
@@ -30,9 +28,3 @@ def keys_to_work_on(context: dg.AssetExecutionContext, config: Selection) -> Seq
     if not config.region_items and (context.has_partition_key or context.has_partition_key_range):
         return list(context.partition_keys)
     return config.region_items
-
-
-def tell_seconds(instance: dg.DagsterInstance, run_id: str, clock: Clock) -> None:
-    """Tag the run with the wall and processor seconds of each stage."""
-    instance.add_run_tags(run_id, {SECONDS_TAG: json.dumps({
-        stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})

@@ -4,12 +4,14 @@ Ticks are light: they read cursors, names and small files; the work is done in r
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import dagster as dg
 
+from demand_assets.defs.cursors import Cursor, pause_after
 from demand_assets.defs.jobs import monitor, promote, refresh, retrain
 from demand_assets.defs.partitions import missing_keys, region_items
 from demand_assets.defs.resources import PipelineResource
@@ -23,14 +25,17 @@ from demand_assets.forecasting.contract.dagster_names import (
     JUDGE_OP,
     KIND_TAG,
     MEASURE_OP,
+    MEASURES_TAG,
     PRODUCTION_MODEL,
     PROMOTION_KIND,
+    RAW_DEMAND,
     REFRESH_JOB,
     REFRESH_KIND,
     REQUEST_TAG,
     RETRAIN_JOB,
     RETRAIN_KIND,
     SENSOR_REQUEST,
+    keys_of,
     run_config,
 )
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -39,89 +44,144 @@ from demand_assets.forecasting.gate.monitoring import nominate
 from demand_assets.pipeline.monitor import latest
 
 CANDIDATES_PER_TICK = 500
+DEMAND_PER_TICK = 10_000
+EVENTS_A_PAGE = 1000
 MEASURING_WAITS_SECONDS = 600
 """How long new demand waits to be measured while a retrain needs the processor."""
+MOST_TRIES = 10
+"""Judging and measuring are given up after so many failures in a row (some nine hours), and said so in the log of the
+tick: candidates and demand that come later are not held up for ever. Taking new demand in is never given up."""
 UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
               dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+BY_NEW_DEMAND = {REFRESH_JOB: f"{BY_SENSOR}: new demand",
+                 RETRAIN_JOB: f"{BY_SENSOR}: region-items without demand so far"}
+"""Who asks for the runs that take new demand in."""
 
 
 @dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Take in new demand: known region-items are refreshed, new ones become partitions and get their first model.
 
-    The first look only takes note of what is there; what is missing then is the first training's.
+    Demand counts as taken in when each region-item's `raw_demand` was made after the source had changed. What a run
+    did not take in, because it could not start, failed, or was cancelled or deleted, is asked for again, after a pause
+    that grows. The first look only takes note of what is there; what is missing then is the first training's.
     """
     stages = pipeline.open()
+    cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
     fingerprint = stages.source.fingerprint()
-    if fingerprint == context.cursor:
+    if fingerprint == cursor.done and not cursor.wanted:
         return dg.SensorResult(skip_reason="the source has not changed")
+    if _unfinished(context.instance, {ASKED_BY_TAG: list(BY_NEW_DEMAND.values())}):
+        return dg.SensorResult(skip_reason="new demand is being taken in")
     found = stages.source.catalogue().region_items
     stages.store.write_catalogue(found)
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
-    requests: list[dg.RunRequest] = []
-    if context.cursor:
-        known = [one.key for one in stages.store.stored("demand", found)]
-        without = sorted({one.key for one in found} - set(known))
-        requests = [*_requests(REFRESH_JOB, known, "new demand", run_key=fingerprint),
-                    *_requests(RETRAIN_JOB, without, "region-items without demand so far", run_key=fingerprint)]
-    return dg.SensorResult(requests, cursor=fingerprint,
-                           dynamic_partitions_requests=[region_items.build_add_request(new)] if new else [])
+    partitions = [region_items.build_add_request(new)] if new else []
+    if not context.cursor:
+        return dg.SensorResult(cursor=cursor.finish(fingerprint).text(), dynamic_partitions_requests=partitions)
+    missing = [one.key for one in found]
+    since = _newest(context.instance, RAW_DEMAND)
+    if cursor.wanted == fingerprint:
+        since = cursor.since
+        taken_in = _made_after(context.instance, RAW_DEMAND, since)
+        missing = [key for key in missing if key not in taken_in]
+    if not missing:
+        return dg.SensorResult(skip_reason="the new demand has been taken in", cursor=cursor.finish(fingerprint).text(),
+                               dynamic_partitions_requests=partitions)
+    if cursor.wanted == fingerprint and (seconds := cursor.waits(now)):
+        return dg.SensorResult(skip_reason=_waiting(len(missing), "region-items", "taken in", cursor, seconds),
+                               dynamic_partitions_requests=partitions)
+    after = cursor.ask(fingerprint, now, since)
+    stored = {one.key for one in stages.store.stored("demand", found)}
+    known = [key for key in missing if key in stored]
+    without = sorted(set(missing) - stored)
+    key = f"{after.asks}-{fingerprint}"
+    requests = [*_requests(REFRESH_JOB, known, BY_NEW_DEMAND[REFRESH_JOB], key),
+                *_requests(RETRAIN_JOB, without, BY_NEW_DEMAND[RETRAIN_JOB], key)]
+    return dg.SensorResult(requests, cursor=after.text(), dynamic_partitions_requests=partitions)
 
 
 @dg.sensor(job=promote, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
 def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Judge candidates that the run which trained them does not judge itself, all in one run.
 
-    A retrain decides in its own run; this is for candidates made otherwise, or left by a run that was cut off.
+    A retrain decides in its own run; this is for candidates made otherwise, or left by a run that was cut off. A
+    candidate is passed over only when a decision was made after it.
     """
-    if _unfinished(context.instance, PROMOTION_KIND):
+    if _unfinished(context.instance, {KIND_TAG: PROMOTION_KIND}):
         return dg.SensorResult(skip_reason="candidates are being judged; the next ones come after")
-    after = int(context.cursor or 0)
+    cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(CANDIDATE_MODEL), after_storage_id=after),
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(CANDIDATE_MODEL), after_storage_id=int(cursor.done or 0)),
         limit=CANDIDATES_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new candidate")
     still_deciding = {run_id for run_id in {record.run_id for record in records}
-                      if _will_judge(context.instance, run_id)}
+                      if _may_judge(context.instance, run_id)}
     made = {record.partition_key: record.storage_id for record in records
             if record.partition_key and record.run_id not in still_deciding}
-    # The next look begins again at the first candidate that was left to its run: that run may be cut off yet.
-    first_left = min((record.storage_id for record in records if record.run_id in still_deciding), default=None)
-    last = records[-1].storage_id if first_left is None else first_left - 1
-    if not made:
-        return dg.SensorResult(skip_reason="their runs judge them", cursor=str(last))
-    judged = {record.partition_key: record.storage_id for record in context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(PRODUCTION_MODEL), after_storage_id=records[0].storage_id,
-                              asset_partitions=list(made)), limit=2 * CANDIDATES_PER_TICK, ascending=False).records}
+    judged = _newest_of_each(context.instance, PRODUCTION_MODEL, records[0].storage_id, list(made))
     keys = sorted(key for key, candidate in made.items() if judged.get(key, 0) < candidate)
+    # The next look begins again at the first candidate that has no decision, or that was left to its run, which may be
+    # cut off yet.
+    open_ids = [record.storage_id for record in records if record.run_id in still_deciding or
+                record.partition_key in keys]
+    done = str(min(open_ids) - 1 if open_ids else records[-1].storage_id)
     if not keys:
-        return dg.SensorResult(skip_reason="judged in the run that trained them", cursor=str(last))
-    newest = max(made[key] for key in keys)
+        return dg.SensorResult(skip_reason="their runs judge them, or have judged them",
+                               cursor=cursor.finish(done).text())
+    newest = str(max(made[key] for key in keys))
+    wanted = f"{newest}, {len(keys)} candidates"
+    if wanted == cursor.wanted:
+        if cursor.tries >= MOST_TRIES:
+            context.log.error(f"given up after {cursor.tries} tries: {len(keys)} candidates could not be judged, the "
+                              f"first {keys[0]}. See the failed runs of `{promote.name}`; materialise production_model "
+                              "for them once the cause is mended.")
+            return dg.SensorResult(skip_reason="given up on candidates that cannot be judged",
+                                   cursor=cursor.finish(newest).text())
+        if seconds := cursor.waits(now):
+            return dg.SensorResult(skip_reason=_waiting(len(keys), "candidates", "judged", cursor, seconds))
+    after = replace(cursor.ask(wanted, now), done=done)
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"promote-{after}-{newest}", run_config=run_config(keys, op=JUDGE_OP),
-                       tags={ASKED_BY_TAG: BY_PROMOTION_SENSOR})], cursor=str(last))
+        [dg.RunRequest(run_key=f"promote-{after.asks}-{newest}", run_config=run_config(keys, op=JUDGE_OP),
+                       tags={ASKED_BY_TAG: BY_PROMOTION_SENSOR})], cursor=after.text())
 
 
 @dg.sensor(job=monitor, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Measure production models against demand that has become known."""
-    if _unfinished(context.instance, REFRESH_KIND):
+    """Measure production models against demand that has become known; again where a run did not succeed."""
+    if _unfinished(context.instance, {KIND_TAG: REFRESH_KIND}):
         return dg.SensorResult(skip_reason="demand is being refreshed")
-    after = int(context.cursor or 0)
+    cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
+    if cursor.wanted:
+        runs = context.instance.get_runs(dg.RunsFilter(tags={MEASURES_TAG: _measured(cursor)}))
+        if any(run.status in UNFINISHED for run in runs):
+            return dg.SensorResult(skip_reason="production is being measured")
+        if any(run.status == dg.DagsterRunStatus.SUCCESS for run in runs):
+            cursor = cursor.finish(cursor.wanted)
+        elif cursor.tries >= MOST_TRIES:
+            context.log.error(f"given up after {cursor.tries} tries: production models could not be measured. See the "
+                              f"failed runs of `{monitor.name}`; the next demand is measured again.")
+            cursor = cursor.finish(cursor.wanted)
+        elif seconds := cursor.waits(now):
+            return dg.SensorResult(skip_reason=_waiting(0, "production", "measured", cursor, seconds))
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(DEMAND), after_storage_id=after), limit=10_000,
-        ascending=True).records
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(DEMAND), after_storage_id=int(cursor.done or 0)),
+        limit=DEMAND_PER_TICK, ascending=True).records
     if not records:
-        return dg.SensorResult(skip_reason="no new demand")
-    waiting = datetime.now(UTC).timestamp() - records[0].timestamp
-    if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, RETRAIN_KIND):
-        return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait")
-    last = records[-1].storage_id
-    keys = sorted({record.partition_key for record in records if record.partition_key})
+        return dg.SensorResult(skip_reason="no new demand", cursor=cursor.text())
+    waiting = now - records[0].timestamp
+    if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, {KIND_TAG: RETRAIN_KIND}):
+        return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait",
+                               cursor=cursor.text())
+    # What failed is asked for as it was, so that its tries are counted.
+    last = cursor.wanted or str(records[-1].storage_id)
+    keys = sorted({record.partition_key for record in records
+                   if record.partition_key and record.storage_id <= int(last)})
+    after = cursor.ask(last, now)
     return dg.SensorResult(
-        [dg.RunRequest(run_key=f"monitor-{after}-{last}", run_config=run_config(
-            keys, op=MEASURE_OP))], cursor=str(last))
+        [dg.RunRequest(run_key=f"monitor-{_measured(after)}", run_config=run_config(keys, op=MEASURE_OP),
+                       tags={MEASURES_TAG: _measured(after)})], cursor=after.text())
 
 
 @dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -129,48 +189,137 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     """Retrain where accuracy decayed, demand or drivers drifted, demand is new, or the model is old.
 
     The largest decay times volume goes first, within a budget for each tick; a region-item that was asked for is left
-    alone until its cool-down is over. Off unless the dataset file says ``retraining.automatic = true``.
+    alone until its cool-down is over, or where its run failed before it had a candidate, until a pause that grows is.
+    Off unless the dataset file says ``retraining.automatic = true``.
     """
     stages = pipeline.open()
     rules = stages.dataset.retraining
     if not rules.automatic:
         return dg.SensorResult(skip_reason=AUTOMATIC_IS_OFF)
     now = datetime.now(UTC)
-    asked = {RegionItem.from_key(key): datetime.fromisoformat(at)
-             for key, at in json.loads(context.cursor or "{}").items()}
-    nominations = nominate(latest(stages.store, now), stages.dataset, now, asked)
+    asked = {RegionItem.from_key(key): Nominated.read(kept) for key, kept in json.loads(context.cursor or "{}").items()}
+    failed = _without_candidate(context.instance, asked)
+    cool_down = timedelta(hours=rules.cool_down_hours)
+    waiting = {one: kept for one, kept in asked.items()
+               if now - kept.at < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
+    nominations = nominate(latest(stages.store, now), stages.dataset, now, dict.fromkeys(waiting, now))
     if not nominations:
-        return dg.SensorResult(skip_reason="every model in production is still good")
+        return dg.SensorResult(skip_reason="every model in production is still good, or was retrained lately")
     for one in nominations:
         context.log.info(f"{one.region_item.key}: {one.reason}")
-    cooling = {one: at for one, at in asked.items() if now - at < timedelta(hours=rules.cool_down_hours)}
-    cooling |= {one.region_item: now for one in nominations}
     reasons = sorted({one.reason.split(":")[0] for one in nominations})
-    return dg.SensorResult(
-        list(_requests(RETRAIN_JOB, [one.region_item.key for one in nominations], ", ".join(reasons),
-                       run_key=now.isoformat())),
-        cursor=json.dumps({one.key: at.isoformat() for one, at in cooling.items()}))
+    requests = list(_requests(RETRAIN_JOB, [one.region_item.key for one in nominations],
+                              f"{BY_SENSOR}: {', '.join(reasons)}", now.isoformat()))
+    kept = {one: each for one, each in asked.items() if now - each.at < cool_down}
+    for request in requests:
+        for key in keys_of(request.run_config):
+            one = RegionItem.from_key(key)
+            tries = asked[one].tries + 1 if one in failed else 1
+            kept[one] = Nominated(now, request.tags[REQUEST_TAG], tries)
+    return dg.SensorResult(requests, cursor=json.dumps({one.key: each.kept() for one, each in kept.items()}))
 
 
-def _requests(job: str, keys: Sequence[str], why: str, run_key: str) -> Iterator[dg.RunRequest]:
+@dataclass(frozen=True)
+class Nominated:
+    """When a retrain was asked for, and by which request."""
+
+    at: datetime
+    request: str = ""
+    """Empty where an earlier version asked."""
+    tries: int = 1
+    """1, and one more for each run before that failed."""
+
+    @classmethod
+    def read(cls, kept: object) -> "Nominated":
+        """As the cursor has it; earlier versions kept the moment alone."""
+        if isinstance(kept, str):
+            return cls(datetime.fromisoformat(kept))
+        at, request, tries = kept  # type: ignore[misc]  # as written below
+        return cls(datetime.fromisoformat(at), request, tries)
+
+    def kept(self) -> list[object]:
+        """As the cursor keeps it."""
+        return [self.at.isoformat(), self.request, self.tries]
+
+
+def _without_candidate(instance: dg.DagsterInstance, asked: Mapping[RegionItem, Nominated]) -> set[RegionItem]:
+    """Those whose run failed or is gone, and made no candidate for them. One that somebody cancelled counts as done."""
+    failed: set[RegionItem] = set()
+    for request in {each.request for each in asked.values()} - {""}:
+        runs = instance.get_runs(dg.RunsFilter(tags={REQUEST_TAG: request}))
+        if any(run.status in (*UNFINISHED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED) for run in runs):
+            continue
+        mine = {one: each for one, each in asked.items() if each.request == request}
+        made = {record.partition_key for record in instance.fetch_materializations(dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey(CANDIDATE_MODEL), asset_partitions=[one.key for one in mine],
+            after_timestamp=min(each.at for each in mine.values()).timestamp()), limit=len(mine) * 10).records}
+        failed |= {one for one in mine if one.key not in made}
+    return failed
+
+
+def _requests(job: str, keys: Sequence[str], asked_by: str, run_key: str) -> Iterator[dg.RunRequest]:
     """Runs of the job that share the keys between them."""
     for start in range(0, len(keys), PER_RUN):
-        tags = {ASKED_BY_TAG: f"{BY_SENSOR}: {why}"}
+        tags = {ASKED_BY_TAG: asked_by}
         if job == RETRAIN_JOB:
             tags[REQUEST_TAG] = f"{SENSOR_REQUEST}{uuid4().hex[:12]}"
         yield dg.RunRequest(run_key=f"{job}-{run_key}-{start}", job_name=job, tags=tags,
                             run_config=run_config(keys[start:start + PER_RUN]))
 
 
-def _will_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether the run is not over and is meant to make production models too."""
+def _measured(cursor: Cursor) -> str:
+    """Which look at production a run is for."""
+    return f"{cursor.asks}-{cursor.wanted}"
+
+
+def _waiting(count: int, what: str, done: str, cursor: Cursor, seconds: float) -> str:
+    """Why a tick asks for nothing although something is left to do."""
+    told = f"{count} {what}" if count else what
+    return (f"{told} could not be {done} ({cursor.tries} {'try' if cursor.tries == 1 else 'tries'}, see the failed "
+            f"runs); asked for again in {seconds / 60:.0f} min")
+
+
+def _newest(instance: dg.DagsterInstance, asset: str) -> int:
+    """The id of the asset's newest materialization; 0 before there is one."""
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+    return records[0].storage_id if records else 0
+
+
+def _made_after(instance: dg.DagsterInstance, asset: str, storage_id: int) -> set[str]:
+    """The partitions of the asset that were materialized after an event."""
+    made: set[str] = set()
+    page, more = None, True
+    while more:
+        found = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=storage_id), limit=EVENTS_A_PAGE,
+            cursor=page, ascending=True)
+        made |= {record.partition_key for record in found.records if record.partition_key}
+        page, more = found.cursor, found.has_more
+    return made
+
+
+def _newest_of_each(instance: dg.DagsterInstance, asset: str, storage_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """Partition -> the id of its newest materialization after an event; those without one are left out."""
+    newest: dict[str, int] = {}
+    page, more = None, bool(keys)
+    while more:
+        found = instance.fetch_materializations(dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey(asset), after_storage_id=storage_id, asset_partitions=list(keys)),
+            limit=EVENTS_A_PAGE, cursor=page, ascending=True)
+        newest |= {record.partition_key: record.storage_id for record in found.records if record.partition_key}
+        page, more = found.cursor, found.has_more
+    return newest
+
+
+def _may_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether the run is not over: it may make production models too, which is not asked, having no public answer."""
     run = instance.get_run_by_id(run_id)
-    return run is not None and run.status in UNFINISHED and dg.AssetKey(PRODUCTION_MODEL) in (
-        instance.get_asset_keys_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED))
+    return run is not None and run.status in UNFINISHED
 
 
-def _unfinished(instance: dg.DagsterInstance, kind: str) -> bool:
-    return bool(instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED, tags={KIND_TAG: kind}), limit=1))
+def _unfinished(instance: dg.DagsterInstance, tags: Mapping[str, str | list[str]]) -> bool:
+    """Whether a run with these tags is not over."""
+    return bool(instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED, tags=tags), limit=1))
 
 
 ALL = [new_demand, judge_candidates, watch_production, retrain_when_needed]

@@ -1,6 +1,7 @@
 """Measures production models against new demand, and keeps what was measured for the retrain sensor."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,14 @@ from uuid import uuid4
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.monitoring import Observation, observe
+from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.registry.facts import moment
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.pipeline.run import Pipeline
+
+log = logging.getLogger(__name__)
 
 FOLDER = "monitoring"
 KEPT = timedelta(days=2)
@@ -22,12 +28,16 @@ def measure(pipeline: Pipeline, region_items: Sequence[RegionItem], now: datetim
     observations = []
     for region_item in region_items:
         entry = pipeline.registry.entry(region_item)
-        if entry is None or entry.production is None or entry.promoted_at is None:
+        if entry is None or entry.production is None:
             continue
-        observations.append(observe(
-            pipeline.store.read("demand", region_item), pipeline.dataset,
-            pipeline.registry.load(region_item, entry.production), region_item,
-            datetime.fromisoformat(entry.promoted_at), now, bool(entry.pinned_by)))
+        try:
+            model = pipeline.registry.load(region_item, entry.production)
+        except (ModelFilesError, NotRegisteredError) as error:
+            log.warning("%s is not measured: %s", region_item, error)
+            continue
+        since = moment(entry.promoted_at or model.card.trained_to)  # the former is not known of an alias set by hand
+        observations.append(observe(pipeline.store.read("demand", region_item), pipeline.dataset, model, region_item,
+                                    since, now, bool(entry.pinned_by)))
     if observations:
         lines = [json.dumps({**asdict(one), "region_item": one.region_item.key}, default=str) for one in observations]
         pipeline.store.write_bytes(f"{FOLDER}/{now:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}.jsonl", "\n".join(lines).encode())

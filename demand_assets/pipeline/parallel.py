@@ -11,7 +11,7 @@ from importlib import import_module
 from multiprocessing import current_process
 from typing import TypeVar
 
-from joblib.externals.loky import get_reusable_executor
+from loky import get_reusable_executor
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -19,8 +19,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, OtherDriversError, PooledModel
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
@@ -150,8 +150,16 @@ class Pipeline:
         return TrainStage(self.dataset, self.store, self.registry)
 
     def _pooled_to_stand_on(self, asked: Asked) -> int:
-        """The version of the pooled model in production; a first one is trained where there is none."""
+        """The version of the pooled model in production; a new one where there is none that can forecast the dataset.
+
+        One that merely does not know all drivers goes on: what stands on it does not know them either, and says so.
+        """
         version = self.registry.pooled_production()
+        if version is not None:
+            try:
+                self.registry.load_pooled(version).as_known(self.dataset)
+            except OtherDriversError:
+                version = None
         return version if version is not None else self.pool(asked).model.version or 0
 
     def _demand(self, region_item: RegionItem) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import features_table
+from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
 from demand_assets.forecasting.validation.panel import Validated, validate_panel
 from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded

@@ -8,11 +8,14 @@ import numpy as np
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry, TrainingBatch
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.pipeline.outcomes import Asked, Asset, Outcome, Part, failed, guarded
 
@@ -77,16 +80,19 @@ class TrainStage:
                 production = self._production(region_item, before.production if before else None)
                 decision = held_by_pin(before, contest(demand, self.dataset, model, production, region_item))
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
-        yield Outcome(region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {}, details={
-            "version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
+        unknown = [driver.title for driver in self.dataset.drivers if driver.name not in model.drivers]
+        yield Outcome(
+            region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {},
+            reason=f"it does not know {', '.join(unknown)}, nor does the pooled model that it stands on; renew that "
+            "one (job “pool”) and retrain" if unknown else "",
+            details={"version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
         if decision and self._is_out_of_date(before):
             yield self._judge(region_item, task.asked, clock)
         elif decision:
             with clock("promote"):
-                self.registry.record_decision(
-                    region_item, version, decision, task.asked.request_id, asdict(model.card),
-                    before=before or RegistryEntry(region_item, "", None, None), is_told=True,
-                    source=task.batch.source(region_item))
+                decision = self.registry.record_decision(
+                    region_item, version, decision, task.asked.request_id,
+                    before=before or RegistryEntry(region_item, "", None, None), is_told=True)
             yield Outcome(region_item, "production_model", reason=decision.reason, details={
                 "version": version, "replaced": before.production if before else None,
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
@@ -118,9 +124,8 @@ class TrainStage:
         if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
         with clock("promote"):
-            self.registry.record_decision(
-                region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id),
-                asdict(candidate.card), before=entry)
+            decision = self.registry.record_decision(
+                region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id), before=entry)
         return Outcome(region_item, "production_model", reason=decision.reason,
                        details={**details, **decision.numbers, "verdict": decision.verdict})
 

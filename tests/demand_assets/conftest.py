@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import PipelineResource, open_pipeline
 from demand_assets.pipeline.run import Pipeline
@@ -75,6 +75,6 @@ def instance(settings: Settings, pipeline: Pipeline, empty_dagster: Path) -> Ite
     home = settings.folder / "dagster"
     shutil.copytree(empty_dagster, home)
     prepare_home(home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         sync_partitions(instance, pipeline.source.catalogue().region_items)
         yield instance

@@ -416,6 +416,30 @@ def test_all_certificates_are_one_bundle_for_all_three_tools(machine):
     assert told(build.left_out, "REQUESTS_CA_BUNDLE", "no certificate is in it")
 
 
+def test_the_machines_own_store_is_the_builds_where_no_setting_names_another(machine):
+    machine.file("etc/ssl/certs/ca-certificates.crt", CERTIFICATE.format("store"))
+
+    build = machine.settings()
+
+    assert build.files[BUNDLE] == CERTIFICATE.format("store") + "\n"
+    assert uv_toml(build) == {"system-certs": True}
+
+
+def test_npms_certificate_may_be_one_line(machine):
+    build = machine.settings(NPM_CONFIG_CA=CERTIFICATE.format("inline").replace("\n", "\\n"))
+
+    assert build.files[BUNDLE] == CERTIFICATE.format("inline") + "\n"
+
+
+def test_nobody_else_may_read_what_is_written_for_the_build(machine, tmp_path):
+    folder = tmp_path / "build"
+    folder.mkdir()
+
+    write(machine.settings(PIP_INDEX_URL="https://me:secret@index.example/simple"), folder)
+
+    assert [oct(file.stat().st_mode)[-3:] for file in folder.glob("file-*")] == ["600"]
+
+
 def test_a_netrc_is_mounted_where_the_tools_look_for_it(machine):
     usual = machine.file("home/.netrc", "machine index.example login me password secret\n")
     named = machine.file("work/own", "machine index.example login me password secret\n")

@@ -14,6 +14,7 @@ import dagster as dg
 import psutil
 import pytest
 
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.pipeline.progress import Progress
@@ -136,7 +137,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, products: list[Product],
 
 @pytest.fixture
 def instance(fleet: Fleet) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(fleet.product.folder / "dagster")) as instance:
+    with open_instance(fleet.product.folder / "dagster") as instance:
         yield instance
 
 
@@ -160,9 +161,9 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(fleet, instance, 
     progress = Progress(store, [request for request, _ in asked])
     eventually(lambda: sum(progress.look()[step] for step in FINAL_STEPS) == len(keys), 120, fleet.report)
     assert {entry.step for entry in progress.last.values()} <= {"promoted", "kept"}
-    lost = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    lost = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     assert len(lost) == 1
-    said = " ".join(event.message for event in instance.all_logs(lost[0].run_id))
+    said = " ".join(event.message for event in instance.all_logs(lost[0].dagster_run.run_id))
     assert "has not been heard of for 30 seconds" in said
 
 

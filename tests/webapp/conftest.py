@@ -20,9 +20,10 @@ from werkzeug.test import TestResponse
 from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
@@ -213,6 +214,14 @@ def dagster() -> FakeDagster:
 @pytest.fixture
 def registry(settings: Settings, tmp_path: Path) -> FakeRegistry:
     return FakeRegistry(tmp_path / "registry", settings.dataset.name)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database as it is before the first model; its making takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Registry(f"sqlite:///{file}", "shop").entries()
+    return file
 
 
 @pytest.fixture(scope="session")

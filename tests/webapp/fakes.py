@@ -2,18 +2,18 @@
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import RegistryEntry, decided, pinned, rolled_back, unpinned
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Page, RegistryDownError
-from demand_assets.forecasting.registry.versions import iso_now
+from demand_assets.forecasting.registry.entry import RegistryEntry, checked_act
+from demand_assets.forecasting.registry.facts import iso_now
+from demand_assets.forecasting.registry.files import VersionFiles, check, seal
+from demand_assets.forecasting.registry.registry import Page
+from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 
 
@@ -110,20 +110,24 @@ class FakeRegistry:
                 decided_at: str | None = None) -> int:
         """Register the model as the next version and put it in production; its version.
 
+        Args:
+            summary: what its card holds in place of what the model's holds.
         The pooled version that it stands on is registered too, where it is not.
         """
         name = region_item.model_name(self._dataset)
         self._add_pooled(model.pooled)
         before = self._entries[name][1] if name in self._entries else None
-        version = (before.candidate or 0) + 1 if before else 1
+        before = before or RegistryEntry(region_item, name, None, None)
+        version = (before.candidate or 0) + 1
         target = self._folder / name / str(version)
         target.mkdir(parents=True)
-        model.save(target)
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        card = summary or {key: value if value == value else None for key, value in asdict(model.card).items()}
-        after = decided(before or RegistryEntry(region_item, name, None, None), version, Decision("promote", "better"),
-                        card, str(target), at)
-        self._set(replace(after, production=version, candidate=version, decided_at=decided_at or at))
+        replace(model, card=replace(model.card, **summary or {})).save(target)
+        seal(target, name, version, model.card.data_hash)
+        at = iso_now()
+        self._set(replace(
+            before, production=version, candidate=version, previous=before.production, promoted_at=at,
+            decided=version, decided_at=decided_at or at, decision="promote", reason="better", rolled_back={},
+            files=VersionFiles(version, str(target), model.card.data_hash, sealed=True)))
         return version
 
     def promote_pooled(self, model: PooledModel) -> int:
@@ -141,28 +145,33 @@ class FakeRegistry:
         if not target.exists():
             target.mkdir(parents=True)
             model.save(target)
+            seal(target, pooled_name(self._dataset), model.version, "")
         return model.version
 
     def keep(self, region_item: RegionItem, reason: str) -> None:
         """Record that a new candidate was judged and not promoted."""
         entry = self._entries[region_item.model_name(self._dataset)][1]
         self._set(replace(entry, candidate=(entry.candidate or 0) + 1, decided=(entry.candidate or 0) + 1,
-                          decision="keep", reason=reason))
+                          decision="keep", reason=reason, files=None))
 
-    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
-                  card: dict[str, Any]) -> None:
-        entry = self._known(region_item)
-        source = self._folder / entry.name / str(version)
-        if not source.exists():
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str) -> None:
+        entry, at = self._known(region_item), iso_now()
+        checked_act(entry, version, replaced)
+        if not (self._folder / entry.name / str(version)).exists():
             raise NotRegisteredError(f"{entry.name} has no version {version}")
-        after = rolled_back(entry, version, replaced, by, reason, card, str(source), iso_now())
-        self._set(replace(after, production=version))
+        self._set(replace(_unpinned(entry), production=version, previous=replaced, promoted_at=at, files=None,
+                          rolled_back={"by": by, "reason": reason, "at": at, "from": replaced}))
 
     def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
-        self._set(pinned(self._known(region_item), version, by, reason, iso_now()))
+        entry = self._known(region_item)
+        checked_act(entry, version)
+        self._set(replace(entry, pinned_by=by, pinned_reason=reason, pinned_at=iso_now(), pinned_version=version))
 
     def unpin(self, region_item: RegionItem) -> None:
-        self._set(unpinned(self._known(region_item)))
+        self._set(_unpinned(self._known(region_item)))
+
+    def move_old_entry(self, name: str) -> None:
+        """Nothing: no entry here is of the old form."""
 
     def _known(self, region_item: RegionItem) -> RegistryEntry:
         self._answer()
@@ -189,12 +198,13 @@ class FakeRegistry:
         return Page(found, max(times, default=0), min(times, default=0),
                     str(start + size) if start + size < len(newest_first) else "")
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
         self._answer()
         source, target = self._folder / name / str(version), folder / name / str(version)
         if not source.exists():
             raise NotRegisteredError(f"{name} has no version {version}")
         if not target.exists():
+            check(source, name, version, told)
             self.fetched.append((name, version))
             shutil.copytree(source, target)
         return target
@@ -206,6 +216,10 @@ class FakeRegistry:
     def _answer(self) -> None:
         if self.is_down:
             raise RegistryDownError("MLflow does not answer")
+
+
+def _unpinned(entry: RegistryEntry) -> RegistryEntry:
+    return replace(entry, pinned_by="", pinned_reason="", pinned_at=None, pinned_version=None)
 
 
 def keys_of(region_items: Iterable[RegionItem]) -> list[str]:

@@ -31,8 +31,9 @@ from webapp.db.database import Base, db, writing
 from webapp.models.actions import carry_out, store_act
 from webapp.overrides import overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
-from webapp.scenarios.repository import archive, by_token, change, create, duplicate, stamp
+from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import Asked, AskedChange
+from webapp.scenarios.states import stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings

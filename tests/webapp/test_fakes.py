@@ -14,13 +14,8 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import ActRefusedError, RegistryEntry
-from demand_assets.forecasting.registry.registry import (
-    NotRegisteredError,
-    Page,
-    Registry,
-    RegistryDownError,
-    ask_once,
-)
+from demand_assets.forecasting.registry.registry import Page, Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, ask_once
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from tests.webapp.graphql_server import GraphQL, serving
@@ -49,7 +44,7 @@ def promote(registry: Any, model: ForecastModel, tmp_path: Path) -> Promote:
                 batch.register_pooled(model.pooled, {})
                 (tmp_path / "pooled").touch()
             version: int = batch.register(region_item, model, {})
-        registry.record_decision(region_item, version, Decision("promote", "better"), "", {"wape": 0.1})
+        registry.record_decision(region_item, version, Decision("promote", "better"), "")
         return version
 
     return really
@@ -69,7 +64,8 @@ def test_a_promotion_shows_version_and_what_it_replaced(registry: Any, promote: 
     entry = newest(registry)[KETTLE.model_name("shop")]
     assert (entry.region_item, entry.production, entry.previous, entry.candidate) == (KETTLE, 2, 1, 2)
     assert (entry.decision, entry.reason) == ("promote", "better")
-    assert entry.summary["wape"] > 0
+    assert entry.files.data_hash
+    assert entry.problem == ""
     assert newest(registry)[ODD.model_name("shop")].previous is None
 
 
@@ -89,7 +85,7 @@ def test_what_changed_last_comes_first_page_by_page(registry: Any, promote: Prom
 def test_files_are_fetched_whole(registry: Any, promote: Promote, tmp_path: Path) -> None:
     version = promote(ODD)
     told = registry.fetch(ODD.model_name("shop"), version, tmp_path / "told",
-                          newest(registry)[ODD.model_name("shop")].source)
+                          newest(registry)[ODD.model_name("shop")].files)
     assert pooled_version(told) == 1
     path = registry.fetch(ODD.model_name("shop"), version, tmp_path / "cache")
 
@@ -118,14 +114,13 @@ def test_the_pooled_model_in_production_is_told(registry: Any, promote: Promote,
 
 def test_a_roll_back_puts_an_older_version_in_production_and_says_who_and_why(registry: Any, promote: Promote) -> None:
     promote(KETTLE), promote(KETTLE)
-    registry.roll_back(KETTLE, 1, 2, "an admin", "v2 is too high", {"wape": 0.3})
+    registry.roll_back(KETTLE, 1, 2, "an admin", "v2 is too high")
 
     entry = newest(registry)[KETTLE.model_name("shop")]
     assert (entry.production, entry.previous, entry.candidate, entry.decided) == (1, 2, 2, 2)
-    assert entry.summary == {"wape": 0.3}
     assert {name: entry.rolled_back[name] for name in ("by", "reason", "from")} == {
         "by": "an admin", "reason": "v2 is too high", "from": 2}
-    assert entry.source.rstrip("/").endswith(("/1", "kettle"))
+    assert entry.files is None  # v1 is not the newest, and must be asked
 
     promote(KETTLE)
     assert newest(registry)[KETTLE.model_name("shop")].rolled_back == {}
@@ -134,7 +129,7 @@ def test_a_roll_back_puts_an_older_version_in_production_and_says_who_and_why(re
 def test_rolling_back_twice_is_rolling_back_once(registry: Any, promote: Promote) -> None:
     promote(KETTLE), promote(KETTLE), promote(KETTLE)
     for _ in range(2):
-        registry.roll_back(KETTLE, 1, 3, "an admin", "why", {})
+        registry.roll_back(KETTLE, 1, 3, "an admin", "why")
 
     entry = newest(registry)[KETTLE.model_name("shop")]
     assert (entry.production, entry.previous) == (1, 3)
@@ -144,11 +139,11 @@ def test_an_act_on_a_version_that_is_not_in_production_any_more_is_refused(regis
     promote(KETTLE), promote(KETTLE), promote(KETTLE)
 
     with pytest.raises(ActRefusedError, match="v3 is in production meanwhile, not v2"):
-        registry.roll_back(KETTLE, 1, 2, "an admin", "why", {})
+        registry.roll_back(KETTLE, 1, 2, "an admin", "why")
     with pytest.raises(ActRefusedError, match="v3 is in production meanwhile, not v2"):
         registry.pin(KETTLE, 2, "an admin", "why")
     with pytest.raises(NotRegisteredError):
-        registry.roll_back(KETTLE, 9, 3, "an admin", "why", {})
+        registry.roll_back(KETTLE, 9, 3, "an admin", "why")
     with pytest.raises(NotRegisteredError):
         registry.pin(ODD, 1, "an admin", "why")
     assert newest(registry)[KETTLE.model_name("shop")].production == 3
@@ -165,7 +160,7 @@ def test_a_pin_is_told_until_it_is_taken_off_or_another_version_is_rolled_back_t
     registry.unpin(KETTLE)
     assert newest(registry)[KETTLE.model_name("shop")].pinned_by == ""
     registry.pin(KETTLE, 2, "an admin", "again")
-    registry.roll_back(KETTLE, 1, 2, "an admin", "why", {})
+    registry.roll_back(KETTLE, 1, 2, "an admin", "why")
     assert newest(registry)[KETTLE.model_name("shop")].pinned_by == ""
 
 
@@ -183,7 +178,7 @@ def test_a_registry_that_is_down_says_so(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(RegistryDownError):
             registry.fetch("shop.north.kettle", 1, tmp_path / "cache")
         with pytest.raises(RegistryDownError):
-            registry.roll_back(KETTLE, 1, 2, "an admin", "why", {})
+            registry.roll_back(KETTLE, 1, 2, "an admin", "why")
         with pytest.raises(RegistryDownError):
             registry.pin(KETTLE, 1, "an admin", "why")
         with pytest.raises(RegistryDownError):

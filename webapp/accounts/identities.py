@@ -13,6 +13,7 @@ from webapp.accounts.users import facts, has_users, role_row
 from webapp.administration.app_settings import app_settings
 from webapp.audit.record import record
 from webapp.db.database import db, writing
+from webapp.db.locks import locked_rows, once_more
 from webapp.tables import RoleName, User
 
 LONGEST_IDENTITY = 512
@@ -48,6 +49,7 @@ class Identity:
         return cls(key, email if isinstance(email, str) and claims.get("email_verified") is True else None)
 
 
+@once_more
 def user_of(identity: Identity, address: str) -> User:
     """The user who has the identity; else the one with its verified address, joined to it; else a new one.
 
@@ -68,7 +70,7 @@ def _joined(identity: Identity, address: str) -> User:
         email = normal_address(identity.email)
     except EmailValidateException as error:
         raise NotLetInError(f"{error}. {ASK}") from error
-    user = db.session.scalar(select(User).where(User.email == email))
+    user = next(iter(locked_rows(select(User).where(User.email == email), User.email)), None)
     if user is None:
         return _added(email, identity, address)
     if user.identity is not None:

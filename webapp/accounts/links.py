@@ -17,6 +17,7 @@ from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import UserChangeError, end_sessions
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one
 from webapp.tables import SignInLink, User
 
 bp = Blueprint("links", __name__)
@@ -33,7 +34,7 @@ def make_link(user_id: int) -> str:
     """
     secret = secrets.token_urlsafe(32)
     with writing():
-        user = db.session.get_one(User, user_id)
+        user = locked_one(User, user_id)
         if not user.active:
             raise UserChangeError(f"{user.email} is deactivated. Reactivate the account first.")
         db.session.execute(delete(SignInLink).where(SignInLink.user_id == user_id, SignInLink.used_at.is_(None)))
@@ -58,6 +59,10 @@ def choose_password(secret: str, password: str, address: str) -> str | None:
     """
     hashed = hash_password(normal_password(password))
     with writing():
+        owner = db.session.scalar(select(SignInLink.user_id).where(SignInLink.digest == digest_of(secret)))
+        if owner is None:
+            return None
+        locked_one(User, owner)  # whoever makes, uses or takes off a link of theirs holds it
         link = find_link(secret)
         if link is None:
             return None

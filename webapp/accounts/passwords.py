@@ -5,11 +5,14 @@ from typing import Any, cast
 
 from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from flask_security.recoverable import reset_password_token_status
 from flask_security.signals import password_changed, password_reset
 
 from webapp.access import Actor, View, actor, role_of
 from webapp.audit.record import record
 from webapp.db.database import writing
+from webapp.db.locks import locked
 from webapp.tables import User
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200
@@ -45,9 +48,18 @@ def _in_one_transaction(view: View) -> View:
         if request.method != "POST":
             return view(*args, **kwargs)
         with writing():
+            user = _user_of_link(kwargs["token"]) if "token" in kwargs else current_user
+            if user is not None and user.is_authenticated:
+                locked(User, user.id)  # as it is now, so that a link works once and the old password is the newest
             return view(*args, **kwargs)
 
     return whole
+
+
+def _user_of_link(token: str) -> User | None:
+    """Whose password an e-mailed link resets."""
+    status: Any = reset_password_token_status
+    return cast(User | None, status(token)[2])
 
 
 def _refuse_endless() -> None:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from webapp.access import ROLES, Actor, role_of
 from webapp.administration.app_settings import app_settings
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one
 from webapp.tables import ApiToken, RoleName, User
 
 PREFIX = "demand_"
@@ -49,7 +50,7 @@ def make_token(owner: User, name: str, role: RoleName, expires_at: datetime | No
 def revoke_token(token_id: int) -> None:
     """Let a token open nothing any more; recorded. One that was revoked before stays as it is."""
     with writing():
-        token = db.session.get_one(ApiToken, token_id)
+        token = locked_one(ApiToken, token_id)
         if token.revoked_at is None:
             before = _facts(token)
             token.revoked_at = now()
@@ -71,13 +72,18 @@ def actor_of(secret: str, address: str) -> Actor | None:
     if token is None or not hmac.compare_digest(token.digest, digest) or not is_valid(token):
         return None
     role = min(token.role, role_of(token.user), key=ROLES.index)
-    found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # as above
+    found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # both are roles, kept as text
     if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
-        token_id = token.id
-        with writing():
-            token = db.session.get_one(ApiToken, token_id)
-            token.used_at, token.used_from = now(), address
+        _note_use(token.id, address)
     return found
+
+
+def _note_use(token_id: int, address: str) -> None:
+    """Note that a token was just used. Never waits for whoever changes the token meanwhile, or notes the same."""
+    with writing():
+        free = select(ApiToken.id).where(ApiToken.id == token_id).with_for_update(key_share=True, skip_locked=True)
+        db.session.execute(update(ApiToken).where(ApiToken.id.in_(free.scalar_subquery())).values(
+            used_at=now(), used_from=address))
 
 
 def is_valid(token: ApiToken) -> bool:

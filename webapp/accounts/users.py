@@ -9,6 +9,7 @@ from webapp.access import MAY, Actor, actor, role_of
 from webapp.accounts.mail import normal_address
 from webapp.audit.record import record
 from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
 from webapp.tables import Role, RoleName, SignInLink, User
 
 
@@ -26,6 +27,7 @@ def facts(user: User) -> dict[str, Any]:
     return {"role": role_of(user), "active": user.active}
 
 
+@once_more
 def add_user(email: str, role: RoleName, by: Actor | None = None, identity: str | None = None) -> User:
     """Somebody new, without a password yet.
 
@@ -44,19 +46,34 @@ def add_user(email: str, role: RoleName, by: Actor | None = None, identity: str 
 
 def role_row(name: RoleName) -> Role:
     """The row of a role; made where there is none. Inside ``writing`` only."""
-    found = db.session.scalar(select(Role).where(Role.name == name))
-    if found is None:
-        found = Role(name=name, description=MAY[name])
-        db.session.add(found)
-    return found
+    add_roles()
+    return db.session.scalars(select(Role).where(Role.name == name)).one()
 
 
+def add_roles() -> None:
+    """Make the rows of roles that are not there yet; part of the caller's transaction."""
+    known = set(db.session.scalars(select(Role.name)))
+    insert_absent(Role, [{"name": name, "description": words} for name, words in sorted(MAY.items())
+                         if name not in known])
+
+
+def decide_administrators() -> None:
+    """Let nobody else add, take off or count administrators until the caller's transaction ends; before any other lock.
+
+    All of them hold the row of the role.
+    """
+    add_roles()
+    locked_rows(select(Role).where(Role.name == "admin"), Role.name)
+
+
+@once_more
 def change_role(user_id: int, role: RoleName) -> None:
     """Give a user another role; their sessions end.
 
     Raises: UserChangeError: it is oneself, or the last administrator.
     """
     with writing():
+        decide_administrators()
         user = _somebody_else(user_id)
         before = facts(user)
         if role == before["role"]:
@@ -68,12 +85,14 @@ def change_role(user_id: int, role: RoleName) -> None:
         record("role changed", "user", user.email, before=before, after=facts(user))
 
 
+@once_more
 def set_active(user_id: int, active: bool) -> None:
     """Switch a user off or on; off ends their sessions, links and, while it lasts, their tokens.
 
     Raises: UserChangeError: it is oneself, or the last administrator.
     """
     with writing():
+        decide_administrators()
         user = _somebody_else(user_id)
         before = facts(user)
         if active == user.active:
@@ -102,7 +121,7 @@ def end_sessions(user: User) -> None:
 
 
 def _somebody_else(user_id: int) -> User:
-    user = db.session.get_one(User, user_id)
+    user = locked_one(User, user_id)
     if user.email == actor().email:
         raise UserChangeError("Nobody changes their own account here. Ask another administrator.")
     return user

@@ -15,14 +15,15 @@ from sqlalchemy import select
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
-from webapp.access import MAY, Actor, needs
+from webapp.access import Actor, needs
 from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.mail import normal_address
 from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from webapp.accounts.token_views import TokenForm, account_page
-from webapp.accounts.users import UserChangeError, has_users
+from webapp.accounts.users import UserChangeError, decide_administrators, has_users
 from webapp.audit.record import record
 from webapp.db.database import db, writing
+from webapp.db.locks import once_more
 from webapp.services import services
 from webapp.settings import Settings
 from webapp.tables import RoleName, User
@@ -91,6 +92,7 @@ def first_admin_token(settings: Settings) -> str:
     return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
 
 
+@once_more
 def create_user(email: str, password: str, role: RoleName, by: Actor | None = None, is_first: bool = False) -> User:
     """A new user with that role.
 
@@ -103,12 +105,11 @@ def create_user(email: str, password: str, role: RoleName, by: Actor | None = No
     if len(password) < SHORTEST_PASSWORD:
         raise ValueError(f"a password has at least {SHORTEST_PASSWORD} characters, this one has {len(password)}")
     with writing():
+        decide_administrators()
         if is_first and has_users():
             raise ValueError("somebody else was first")
         if store.find_user(email=email) is not None:
             raise ValueError(f"{email} may already sign in")
-        for name, description in MAY.items():
-            store.find_or_create_role(name, description=description)
         user = store.create_user(email=email, password=hash_password(password), roles=[role])
         record("created", "user", email, after={"role": role}, by=by)
     return cast(User, user)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.series.metrics import wape
 from webapp.accuracy.accuracy import Accuracy, Judged
 from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
@@ -71,7 +70,7 @@ def _stood(archived: Sequence[Sequence[PastForecast]]) -> pd.Series:
 
 def _backtest(lines: Sequence[Line], horizon: int) -> list[float | None]:
     tables = [[np.array(line.model.backtest[name], dtype=float)[:, :horizon] for name in ("actual", "forecast")]
-              for line in lines if isinstance(line.model, ForecastModel) and line.model.backtest]
+              for line in lines if line.model.backtest]
     if not tables:
         return [None] * horizon
     actual, forecast = (np.concatenate(each) for each in zip(*tables, strict=True))

@@ -16,7 +16,8 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import rows_by_key, want_outlook
+from webapp.db.locks import locked
+from webapp.region_items.rows import locked_region_items, want_outlook
 from webapp.tables import Adjustment
 
 MOST_UNITS = 1e12
@@ -55,6 +56,7 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
     if not wanted.reason or len(wanted.reason) > LONGEST_REASON:
         raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
     with writing():
+        locked_region_items([wanted.key])
         before = db.session.scalar(select(Adjustment).where(
             Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
         if before is not None:
@@ -72,7 +74,7 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
 def remove(adjustment_id: int, by: str) -> Adjustment | None:
     """Record that an adjustment is removed; what was removed before stays as it is. None where there never was one."""
     with writing():
-        found = db.session.get(Adjustment, adjustment_id)
+        found = locked(Adjustment, adjustment_id)
         if found is not None and found.removed_at is None:
             _close(found, by)
             record("removed", "adjustment", _named(found.key, found.date), before={"units": found.adjusted},
@@ -109,11 +111,12 @@ def tell_store(store: DemandStore) -> bool:
         db.session.rollback()
         store.write_adjustments(RegionItem.from_key(key), units)
         with writing():
+            rows_now = locked_region_items([key])
             for row_id, removed_at in told:
                 db.session.execute(update(Adjustment).values(is_due=False).where(
                     Adjustment.id == row_id, Adjustment.removed_at.is_(None) if removed_at is None
                     else Adjustment.removed_at.is_not(None)))
-            for row in rows_by_key([key]).values():
+            for row in rows_now.values():
                 want_outlook(row)
     db.session.rollback()
     return bool(keys)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from math import isfinite
 
 import pandas as pd
 from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
@@ -15,6 +14,7 @@ from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adju
 from webapp.adjustments.unusual import Outlier, unusual_of, usual_at
 from webapp.pages.numbers_and_dates import period
 from webapp.pages.numbers_and_dates import units as units_words
+from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import Adjustment, RegionItemRow
@@ -69,18 +69,18 @@ def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wan
 @needs("planner")
 def make() -> ResponseReturnValue:
     """Adjust the demand of one period; the history itself stays as it is."""
-    key, text = request.form.get("ri", ""), request.form.get("units", "").strip().replace(",", ".")
+    key, text = request.form.get("ri", ""), request.form.get("units", "").strip()
     row = rows_of([key])[0]
     try:
         at = date.fromisoformat(request.form.get("date", "").strip())
     except ValueError:
         abort(422, f"Give a date as 2026-01-31, not {request.form.get('date', '')[:40]!r}.")
     try:
-        units = float(text)
-    except ValueError:
+        units = read_number(text)
+    except AmbiguousNumberError as error:
+        abort(422, f"{error} You wrote {text[:40]!r} units.")
+    except TypedNumberError:
         abort(422, f"Give a number of units{f', not {text[:40]!r}' if text else ''}.")
-    if not isfinite(units):
-        abort(422, f"Give a number of units, not {text[:40]!r}.")
     try:
         history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
     except NotInStoreError:

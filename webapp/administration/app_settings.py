@@ -9,6 +9,7 @@ from sqlalchemy import select
 from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_rows, once_more
 from webapp.tables import Setting
 
 SSO_ROLES: dict[str, str] = {"none": "nobody comes in that an administrator has not added", "viewer": "viewer",
@@ -57,16 +58,18 @@ def app_settings() -> AppSettings:
     return cast(AppSettings, g.app_settings)
 
 
+@once_more
 def change_settings(wanted: AppSettings) -> list[str]:
     """Keep what differs from what is; each change recorded. The titles of what was changed."""
-    changed = []
+    changed: list[str] = []
     with writing():
         g.pop("app_settings", None)
+        rows = {row.name: row for row in locked_rows(select(Setting), Setting.name)}
         was = app_settings()
         for name, field in AppSettings.model_fields.items():
             before, after = getattr(was, name), getattr(wanted, name)
             if before != after:
-                _keep(name, after)
+                _keep(rows.get(name), name, after)
                 record("setting changed", "setting", field.title or name, before={"value": before},
                        after={"value": after})
                 changed.append(field.title or name)
@@ -74,8 +77,8 @@ def change_settings(wanted: AppSettings) -> list[str]:
     return changed
 
 
-def _keep(name: str, value: Any) -> None:
-    row = db.session.get(Setting, name)
+def _keep(row: Setting | None, name: str, value: Any) -> None:
+    """Change the row; one that was not there when all were locked is new, and fails if somebody else was first."""
     if row is None:
         row = Setting(name=name)
         db.session.add(row)

@@ -8,10 +8,11 @@ from typing import Literal
 from uuid import uuid4
 
 from flask import Response, g, request
-from sqlalchemy import delete
+from sqlalchemy import delete, select, tuple_
 
 from webapp.access import actor
 from webapp.db.database import db, now, writing
+from webapp.db.locks import insert_absent, locked
 from webapp.http.problems import problem
 from webapp.tables import Answered
 
@@ -67,11 +68,15 @@ def once_token() -> str:
 def _claim(owner: str, key: str, asked: str) -> Response | Literal["busy", "other"] | None:
     """The kept answer, or why there can be none; None when it is ours to carry out."""
     with writing():
-        db.session.execute(delete(Answered).where(Answered.at < now() - KEPT))
-        known = db.session.get(Answered, (owner, key))
-        if known is None:
-            db.session.add(Answered(owner=owner, key=key, asked=asked, status=IN_WORK, headers={}, body=""))
+        old = select(Answered.owner, Answered.key).where(Answered.at < now() - KEPT)
+        db.session.execute(delete(Answered).where(tuple_(Answered.owner, Answered.key).in_(
+            old.with_for_update(skip_locked=True))))  # what another forgets at this moment is left to it
+        if insert_absent(Answered, [{"owner": owner, "key": key, "asked": asked, "status": IN_WORK, "headers": {},
+                                     "body": ""}]):
             return None
+        known = locked(Answered, (owner, key))
+        if known is None:
+            return "busy"  # given back between these two statements
         if known.asked != asked:
             return "other"
         if known.status == IN_WORK:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.quarantine import RULES
-from demand_assets.forecasting.store.adjustments import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of

@@ -16,7 +16,7 @@ from webapp.api.shapes import IdPath, Named, PageQuery, Told
 from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
 from webapp.region_items.rows import rows_by_key
-from webapp.retrains.progress import Progress, progress_of
+from webapp.retrains.progress import Outcome, Progress, progress_of
 from webapp.retrains.requests import ask_to_cancel, store
 from webapp.retrains.views import LONGEST_REASON
 from webapp.tables import ItemState, Retrain, RetrainItem, RetrainState
@@ -44,7 +44,11 @@ class RetrainTold(Told):
     """A retrain and how far it is."""
 
     id: int
-    state: RetrainState = Field(description="`stored`: not sent yet; `sent`: under way")
+    state: RetrainState = Field(description="`stored`: not sent yet; `sent`: under way; `finished`, `cancelled`, "
+                                            "`refused` (by Dagster, as a whole): over. `outcome` says what came of it")
+    outcome: Outcome | None = Field(description="Once it is over: how all of its region-items ended. Where they "
+                                                "differ: `failed` when the others were cancelled, `partly_failed` "
+                                                "when some failed, `kept` when every model stayed, else `mixed`")
     source: str
     asked_by: str
     asked_at: datetime
@@ -151,10 +155,10 @@ def list_retrain_items(path: IdPath, query: RetrainItemsQuery) -> RetrainItemPag
 def cancel_retrain(path: IdPath) -> RetrainTold:
     """Stop what is not decided yet."""
     retrain = _retrain(path.id)
-    if not progress_of(retrain).can_be_cancelled:
+    if not progress_of(retrain).can_be_cancelled or not ask_to_cancel(retrain):
+        retrain = _retrain(path.id)
         why = "is finished" if retrain.is_finished else "cannot be cancelled here any more, or was asked to be already"
         abort(problem(409, f"Retrain {retrain.id} {why}."))
-    ask_to_cancel(retrain)
     return _told(progress_of(_retrain(path.id)))
 
 
@@ -168,8 +172,9 @@ def _retrain(retrain_id: int) -> Retrain:
 def _told(progress: Progress, left_out: list[str] | None = None) -> RetrainTold:
     retrain = progress.retrain
     return RetrainTold(
-        id=retrain.id, state=cast(RetrainState, retrain.state), source=retrain.source, asked_by=retrain.asked_by,
-        asked_at=retrain.asked_at, reason=retrain.reason, size=retrain.size, done=progress.done,
+        id=retrain.id, state=cast(RetrainState, retrain.state), outcome=progress.outcome, source=retrain.source,
+        asked_by=retrain.asked_by,
+        asked_at=retrain.asked_at, reason=retrain.reason, size=progress.total, done=progress.done,
         counts=cast(dict[ItemState, int], progress.counts), cancel_asked_at=retrain.cancel_asked_at,
         finished_at=retrain.finished_at, problem=retrain.problem, left_out=left_out or [])
 

@@ -2,7 +2,8 @@
 
 import sys
 
-from webapp.background.loops import main
+from webapp import create_app
+from webapp.background.process import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(create_app))

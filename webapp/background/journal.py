@@ -6,25 +6,25 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from webapp.data_quality.loads import note_loads
 from webapp.db.database import db, writing
 from webapp.models.versions import note_versions
 from webapp.region_items.best_model import note_candidate
-from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
+from webapp.region_items.rows import refresh_status, rows_to_follow, want_outlook
+from webapp.retrains import states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
-from webapp.retrains.requests import settle
 from webapp.stored_forecasts.facts import note_monitored
-from webapp.tables import JournalFile, RegionItemRow, RetrainItem, Watermark
+from webapp.tables import JournalFile, RegionItemRow, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
 FILES_AT_ONCE = 200
-STATE_OF_STEP = {"started": "training", "validated": "training", "trained": "judging", "promoted": "promoted",
-                 "kept": "kept", "quarantined": "quarantined", "failed": "failed"}
-RANK = {"queued": 0, "training": 1, "judging": 2}
-"""Order of the open states; every other state is final."""
+ACTIVITY_AFTER: dict[str, str] = {"started": "training", "validated": "training", "trained": "judging"}
+"""Step -> what goes on with the region-item then; after the others nothing does."""
 
 
 def read_journal(journal: Journal) -> int:
@@ -40,10 +40,12 @@ def read_journal(journal: Journal) -> int:
     names = journal.files_after(last, already)
     for start in range(0, len(names), FILES_AT_ONCE):
         part = names[start:start + FILES_AT_ONCE]
-        entries = [entry for name in part for entry in _entries(journal, name)]
+        entries = {name: _entries(journal, name) for name in part}
         with writing():
-            take_up(entries)
-            db.session.add_all([JournalFile(name=name) for name in part])
+            meanwhile = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name.in_(part))))
+            new = [name for name in part if name not in meanwhile]  # another process may read it too
+            take_up([entry for name in new for entry in entries[name]])
+            db.session.add_all([JournalFile(name=name) for name in new])
             last = max(last, *part)
             set_watermark("journal", last)
             still_looked_at = journal_overlap(journal, last)
@@ -68,10 +70,8 @@ def _entries(journal: Journal, name: str) -> list[Entry]:
 
 def take_up(entries: Sequence[Entry]) -> None:
     """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
-    rows = rows_by_key(list(dict.fromkeys(entry.region_item.key for entry in entries)))
+    rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
-        if entry.region_item.key not in rows:
-            rows[entry.region_item.key] = new_row(entry.region_item)
         _apply_to_row(rows[entry.region_item.key], entry)
     note_versions(entries)
     retrains = retrains_of(entries)
@@ -81,10 +81,10 @@ def take_up(entries: Sequence[Entry]) -> None:
         item = items.get((retrain.id, entry.region_item.key)) if retrain else None
         if retrain is not None and item is not None:
             follow_run(retrain, entry)
-            _apply_to_item(item, entry)
+            states.note_entry(item, entry)
     note_loads(entries, rows)
     for retrain in retrains.values():
-        settle(retrain)
+        states.settle(retrain)
 
 
 def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
@@ -112,30 +112,9 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
         if row.production_version is None:
             row.wape_seasonal_naive = numbers.get("wape_seasonal_naive", row.wape_seasonal_naive)
         row.decision = {"promoted": "promote", "kept": "keep"}.get(entry.step, row.decision)
-    row.activity = {"training": "training", "judging": "judging"}.get(STATE_OF_STEP[entry.step], "")
+    row.activity = ACTIVITY_AFTER.get(entry.step, "")
     row.activity_run = entry.run_id if row.activity else ""
     refresh_status(row)
-
-
-def _apply_to_item(item: RetrainItem, entry: Entry) -> None:
-    state = STATE_OF_STEP.get(entry.step)
-    if state is None:
-        return
-    if state in RANK:
-        if item.is_final or RANK[state] < RANK[item.state] or entry.at < item.at:
-            return
-    elif item.is_final and not item.closed_by_us and entry.at <= item.at:
-        return
-    at = datetime.fromisoformat(entry.at)
-    item.state, item.at, item.run_id = state, entry.at, entry.run_id
-    item.reason, item.closed_by_us = entry.reason, False
-    item.numbers = {**item.numbers, **{name: value for name, value in entry.numbers.items() if value == value}}
-    # a NaN is left out: databases take no JSON with one
-    item.started_at = item.started_at or at
-    version = entry.numbers.get("version")
-    item.version = int(version) if version is not None else item.version
-    if state not in RANK:
-        item.open_slot, item.finished_at = None, at
 
 
 def read_catalogue(store: DemandStore) -> None:
@@ -148,21 +127,10 @@ def read_catalogue(store: DemandStore) -> None:
     if {key: place for key, (place, listed) in known.items() if listed} == places:
         return
     with writing():
-        rows = {row.key: row for row in db.session.scalars(select(RegionItemRow))}
+        rows = rows_to_follow([*catalogue, *map(RegionItem.from_key, known)])
         for row in rows.values():
             row.groups_due += row.in_catalogue != (row.key in places)
             row.in_catalogue = row.key in places
         for region_item in catalogue:
-            row = rows.get(region_item.key) or new_row(region_item)
+            row = rows[region_item.key]
             row.position, row.in_catalogue = places[region_item.key], True
-
-
-def set_watermark(name: str, value: str) -> None:
-    """Note how far something was read; part of the caller's transaction."""
-    mark = db.session.get(Watermark, name)
-    if mark is None:
-        db.session.add(Watermark(name=name, value=value))
-    else:
-        mark.value = value
-
-

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from demand_assets.forecasting.gate.monitoring import LEAST_NEW_PERIODS, Drift, Stability, drift_of
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
@@ -79,6 +79,8 @@ def measured(services: Services, row: RegionItemRow) -> tuple[Drift | None, str]
     try:
         model = services.models.load(row.region_item, row.production_version)
         drift = drift_of(services.store.read("demand", row.region_item), services.dataset, model, row.region_item)
+    except OtherDriversError as error:
+        return None, f"v{row.production_version} cannot be compared with the demand of today: {error}."
     except ModelFilesError:
         return None, f"The files of v{row.production_version} are not here yet; they are fetched from the registry."
     except NotInStoreError:

@@ -22,6 +22,7 @@ from demand_assets.forecasting.store.uploads import (
 from demand_assets.forecasting.validation.panel import validate_panel
 from webapp.audit.record import record
 from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent, locked_one
 from webapp.region_items.rows import rows_by_key
 from webapp.services import Services
 from webapp.tables import Watermark
@@ -82,7 +83,9 @@ def upload(services: Services, rows: Sequence[UploadRow]) -> StoredUpload:
     _check(services, rows, [place for place, _ in places])
     what = "demand" if any(row.demand is not None for row in rows) else "planned drivers"
     names = {place[0] for place, _ in places}
-    with writing():  # one at a time, whichever worker it comes to
+    with writing():
+        insert_absent(Watermark, [{"name": STAGED_UPLOAD, "value": ""}])
+        mark = locked_one(Watermark, STAGED_UPLOAD)  # one at a time, whichever worker it comes to
         finish_upload(dataset)
         before = read_uploads(dataset)
         replaced = sum(place in before for place, _ in places)
@@ -91,7 +94,7 @@ def upload(services: Services, rows: Sequence[UploadRow]) -> StoredUpload:
                after={"region-items": [str(one) for one in sorted(names)[:5]], "first": str(min(days)),
                       "last": str(max(days)), "replaced": replaced})
         name = stage_uploads(dataset, merged(before, places))
-        db.session.merge(Watermark(name=STAGED_UPLOAD, value=name))
+        mark.value = name
     put_staged(dataset, name)
     return StoredUpload(len(rows), len(names), replaced)
 
@@ -101,7 +104,7 @@ def finish_upload(dataset: Dataset) -> None:
 
     Raises: OSError: the folder cannot be written.
     """
-    if dataset.uploads is not None and (mark := db.session.get(Watermark, STAGED_UPLOAD)):
+    if dataset.uploads is not None and (mark := db.session.get(Watermark, STAGED_UPLOAD)) and mark.value:
         put_staged(dataset, mark.value)
 
 

@@ -19,8 +19,8 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
 }
 
-WRITERS = 7_220_126
-"""The number of the lock under which PostgreSQL lets one of our processes write at a time; any will do."""
+LOCK_SECONDS = 15
+"""How long a transaction that writes waits for another that stands in its way, before it fails."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -58,13 +58,13 @@ def now() -> datetime:
 def writing() -> Iterator[None]:
     """One transaction that writes: committed whole, or not at all when the block raises.
 
-    There is one writer at a time, asked for at the start, so that what is read inside stays true: SQLite's own lock, or
-    one that PostgreSQL keeps until the transaction ends.
+    SQLite has one writer at a time, asked for at the start, so that what is read inside stays true. On PostgreSQL those
+    that change different rows go on side by side: what is decided by rows is decided by rows that ``db.locks`` gives.
     """
     db.session.rollback()
     connection = db.session.connection(execution_options={"writes": True})
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:writers)"), {"writers": WRITERS})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
     try:
         yield
         db.session.commit()
@@ -80,7 +80,8 @@ def open_sqlite_well(engine: Engine) -> None:
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):
+        wait = f"busy_timeout={LOCK_SECONDS * 1000}"
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", wait, "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

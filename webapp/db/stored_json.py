@@ -21,7 +21,7 @@ class StoredJson:
 
         Raises: pydantic.ValidationError: it is something else.
         """
-        found: Self = _adapter(cls).validate_python(content)  # type: ignore[arg-type]  # as above
+        found: Self = _adapter(cls).validate_python(content)  # type: ignore[arg-type]  # a class can be hashed, as in to_json
         return found
 
 

@@ -2,16 +2,22 @@
 
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from webapp.db.conflicts import is_conflict, is_out_of_reach
+from webapp.db.database import db
 from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
           503: "Not now"}
+
+
+BROKEN = ("The error is in the log of the web app. What was stored before is safe; try again, or go on elsewhere.")
 
 
 def error_page(status: int, message: str) -> ResponseReturnValue:
@@ -31,6 +37,16 @@ def _came_from() -> str | None:
     return urlunsplit(("", "", found.path, found.query, ""))
 
 
+def _without_database() -> ResponseReturnValue:
+    """What is said while the app's database does not answer, for which nothing may be asked of it."""
+    message = ("The app's database does not answer. What was stored before is safe. This page works again as soon as "
+               "the database does.")
+    g.retry_after = 10
+    if is_api():
+        return problem(503, message)
+    return current_app.jinja_env.get_template("http/no_database.html").render(message=message), 503
+
+
 def add_to(app: Flask) -> None:
     """Show every error as a page."""
 
@@ -39,10 +55,21 @@ def add_to(app: Flask) -> None:
         return error_page(400, "This form is too old or was not opened here. Go back, reload the page and send it "
                                "again.")
 
+    @app.errorhandler(DBAPIError)
+    def _database(error: DBAPIError) -> ResponseReturnValue:
+        db.session.rollback()
+        if is_conflict(error):
+            g.retry_after = 1
+            return error_page(503, "Somebody else changed the same at this moment. Nothing of yours was stored; send "
+                                   "it again.")
+        app.logger.error("%s %s: the database failed", request.method, request.path, exc_info=error)
+        if is_out_of_reach(error):
+            return _without_database()
+        return error_page(500, BROKEN)
+
     @app.errorhandler(InternalServerError)
     def _broken(_error: InternalServerError) -> ResponseReturnValue:
-        return error_page(500, "The error is in the log of the web app. What was stored before is safe; try again, or "
-                               "go on elsewhere.")
+        return error_page(500, BROKEN)
 
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:

@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, g, request
 
 from webapp.services import Services
 
@@ -41,8 +41,8 @@ def add_to(app: Flask) -> None:
             response.headers.setdefault("Strict-Transport-Security", HTTPS_ONLY)
         if response.status_code not in MAY_RETRY:
             response.headers.pop("Retry-After", None)  # the limiter tells it with every answer
-        if response.status_code not in MAY_RETRY:
-            response.headers.pop("Retry-After", None)  # the limiter tells it with every answer
+        elif "retry_after" in g:
+            response.headers["Retry-After"] = str(g.retry_after)  # sooner than the limiter says
         if request.endpoint == "static":
             # a version in the URL changes with every start of the app, so what it names never does
             response.headers["Cache-Control"] = ("public, max-age=31536000, immutable" if "v" in request.args

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
 from webapp.services import Services
@@ -87,10 +87,11 @@ def _accuracy(services: Services, region_item: RegionItem, version: int, demand:
     try:
         model = services.models.load(region_item, version)
         found = since_training(demand, services.dataset, [model], region_item)
-    except ModelFilesError:
+    except ModelFilesError as error:
         archived = _archived(services, region_item, version, demand)
         if archived is None:
-            return Since(problem="its files are not here, and no forecast of it was kept")
+            why = str(error) if isinstance(error, OtherDriversError) else "its files are not here"
+            return Since(problem=f"{why}, and no forecast of it was kept")
         return _told(archived, is_archived=True)
     if found is None or not found.periods:
         return Since(problem="no period has become known since its training", has_files=True)

@@ -5,20 +5,20 @@ An act may be carried out twice without harm, so that a crash anywhere loses not
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import ActRefusedError
-from demand_assets.forecasting.registry.registry import NotRegisteredError
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import Actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one, once_more
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import ModelAct, RegionItemRow
@@ -38,8 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
 class ActingRegistry(Protocol):
     """What is asked of the model registry here; every method raises RegistryDownError when it does not answer."""
 
-    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str,
-                  card: dict[str, Any]) -> None:
+    def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str) -> None:
         """Put an older version in production again. Raises: ActRefusedError, NotRegisteredError."""
 
     def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
@@ -60,6 +59,7 @@ class StoredAct:
     """Whether another act on the same region-item is to be carried out first, so that nothing was stored."""
 
 
+@once_more
 def store_act(token: str, key: str, kind: Kind, version: int | None, reason: str, by: str,
               also_pin: bool = False) -> StoredAct:
     """Store what a person asks for, unless the same form already did or another act on the region-item waits.
@@ -69,22 +69,14 @@ def store_act(token: str, key: str, kind: Kind, version: int | None, reason: str
         version: rolled back to, pinned or fetched.
         also_pin: whether the version that is rolled back to is pinned at once.
     """
-    try:
-        return _store_act(token, key, kind, version, reason, by, also_pin)
-    except IntegrityError:  # the same form came twice at the same moment
-        return _store_act(token, key, kind, version, reason, by, also_pin)
-
-
-def _store_act(token: str, key: str, kind: Kind, version: int | None, reason: str, by: str,
-               also_pin: bool) -> StoredAct:
     with writing():
+        row = locked_one(RegionItemRow, key)  # acts on a region-item's model are asked for one after the other
         same = db.session.scalar(select(ModelAct).where(ModelAct.token == token))
         if same is not None:
             return StoredAct(same, False)
         waiting = db.session.scalar(select(ModelAct).where(ModelAct.key == key, ModelAct.state == "stored"))
         if waiting is not None:
             return StoredAct(waiting, False, waits=True)
-        row = db.session.get_one(RegionItemRow, key)
         act = ModelAct(token=token, key=key, kind=kind, version=version, version_before=row.production_version,
                        reason=reason, asked_by=by, asked_at=now(), state="stored", problem="")
         db.session.add(act)
@@ -130,7 +122,7 @@ def carry_out(registry: ActingRegistry, services: Services, files: ModelFiles) -
         db.session.rollback()
         problem = _carried_out(act, registry, services, files)
         with writing():
-            kept = db.session.get_one(ModelAct, act_id)
+            kept = locked_one(ModelAct, act_id)
             kept.state, kept.problem, kept.done_at = "refused" if problem else "done", problem, now()
             _record_outcome(kept)
         log.info("%s of %s to v%s, asked by %s: %s", act.kind, act.key, act.version, act.asked_by, problem or "done")
@@ -169,8 +161,7 @@ def _carried_out(act: ModelAct, registry: ActingRegistry, services: Services, fi
         model = files.whole(region_item, act.version)
         services.forecaster.forecast(region_item, model)
         if act.kind == "roll_back":
-            registry.roll_back(region_item, act.version, act.version_before, act.asked_by, act.reason,
-                               asdict(model.card))
+            registry.roll_back(region_item, act.version, act.version_before, act.asked_by, act.reason)
     except (ActRefusedError, NotRegisteredError, NotInStoreError, ModelFilesError, ValueError, OSError) as error:
         return str(error)
     return ""

@@ -9,10 +9,12 @@ from sqlalchemy import select, update
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from demand_assets.forecasting.registry.registry import NotRegisteredError
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import pooled_row
+from webapp.db.locks import in_order
+from webapp.region_items.rows import locked_pooled, pooled_row
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import PooledRow, RegionItemRow
@@ -30,8 +32,9 @@ class PooledRegistry(Protocol):
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
 
 
 class PooledWatch:
@@ -53,7 +56,7 @@ class PooledWatch:
             db.session.rollback()
             return
         with writing():
-            row = pooled_row() or _new_row()
+            row = locked_pooled()
             row.wanted_version, row.fetch_after = wanted, now() if wanted else None
             if wanted is None:
                 _take_over(row)
@@ -74,12 +77,12 @@ class PooledWatch:
         except (ModelFilesError, NotRegisteredError, ValueError, OSError) as error:
             log.warning("v%s of the pooled model cannot forecast here: %s", version, error)
             with writing():
-                row = db.session.get_one(PooledRow, 1)
+                row = locked_pooled()
                 row.problem = f"v{version} of the pooled model is in production but cannot forecast here: {error}"
                 row.fetch_after = now() + TRY_AGAIN
             return
         with writing():
-            row = db.session.get_one(PooledRow, 1)
+            row = locked_pooled()
             if row.wanted_version == version:
                 _take_over(row)
 
@@ -103,12 +106,6 @@ class PooledWatch:
                 continue
 
 
-def _new_row() -> PooledRow:
-    row = PooledRow(id=1, problem="")
-    db.session.add(row)
-    return row
-
-
 def _take_over(row: PooledRow) -> None:
     """Announce the wanted version; region-items without a model of their own change what serves them."""
     if row.production_version != row.wanted_version:
@@ -116,6 +113,8 @@ def _take_over(row: PooledRow) -> None:
         row.announced_at = now()
     row.fetch_after, row.problem = None, ""
     before, after = ("pooled", "baseline") if row.production_version is None else ("baseline", "pooled")
+    locked_keys = select(RegionItemRow.key).order_by(in_order(RegionItemRow.key)).with_for_update(key_share=True)
+    db.session.execute(locked_keys).all()
     db.session.execute(update(RegionItemRow).where(
         RegionItemRow.status == before, RegionItemRow.best != "seasonal_naive").values(status=after))
     db.session.execute(update(RegionItemRow).where(RegionItemRow.production_version.is_(None)).values(

@@ -1,33 +1,40 @@
 """New production versions: fetched, loaded and tried first, and only then announced to every worker.
 
-Every method asks the registry at most one thing, so that the caller sets how often it is asked. Files are copied from
-where the registry's entry says they are.
+Every method asks the registry at most one thing, so that the caller sets how often it is asked; but for one entry of
+the old form that each look rewrites, until there is none. Files are copied from where the version itself says they are,
+and belong to it, or they are not announced. What is wrong with one region-item is shown there and costs no other one.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from math import inf
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from math import inf, isfinite
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Page
+from demand_assets.forecasting.registry.facts import moment
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.registry import Page
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
-from webapp.background.journal import set_watermark
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
 from webapp.region_items.best_model import note_best
-from webapp.region_items.rows import new_row, refresh_status, rows_by_key, want_outlook
-from webapp.retrains.requests import close_item, settle
+from webapp.region_items.rows import hold_pooled, refresh_status, rows_to_follow, want_outlook
+from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
-from webapp.tables import RegionItemRow, RetrainItem, Watermark
+from webapp.tables import RegionItemRow, Retrain, RetrainItem, Watermark
+from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +59,12 @@ class Registry(ActingRegistry, Protocol):
     def page(self, size: int, token: str = "") -> Page:
         """The models that changed last, newest first, or those behind an earlier page: one query."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
+
+    def move_old_entry(self, name: str) -> None:
+        """Move facts that are still in a registered model's description to a tag."""
 
     def pooled_production(self) -> int | None:
         """The version of the pooled model in production."""
@@ -76,6 +87,8 @@ class Watch:
         self._swept: dict[str, RegistryEntry] = {}
         """What a sweep brought and is not written down yet."""
         self._announced = 0
+        self._old: set[str] = set()
+        """Names whose facts are still in the description."""
 
     @property
     def is_new_here(self) -> bool:
@@ -90,6 +103,8 @@ class Watch:
         Returns: False when more changed than any look brings, so that a sweep must.
         Raises: RegistryDownError: the registry does not answer.
         """
+        if self._old:
+            self._registry.move_old_entry(self._old.pop())
         mark = db.session.get(Watermark, "registry")
         overlap = OVERLAP_MS if monotonic() < self._settled_at else 0
         since = int(mark.value) - overlap if mark else 0
@@ -138,6 +153,7 @@ class Watch:
                 del self._swept[entry.name]
 
     def _note(self, entries: Sequence[RegistryEntry]) -> None:
+        self._old |= {entry.name for entry in entries if entry.is_old}
         for start in range(0, len(entries), ENTRIES_AT_ONCE):
             with writing():
                 note_entries(entries[start:start + ENTRIES_AT_ONCE], self._services.models)
@@ -178,24 +194,30 @@ class Watch:
 
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)
-        region_item, version, source = row.region_item, row.wanted_version, row.wanted.get("source", "")
+        region_item, version = row.region_item, row.wanted_version
+        told, anew = told_files(row), row.wanted.get("anew", False)
         db.session.rollback()
         if version is None:
             return
         try:
-            self._services.forecaster.forecast(region_item, self._files.whole(region_item, version, source))
+            model = self._files.whole(region_item, version, told, anew)
+            self._services.forecaster.forecast(region_item, model)
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
-                row = db.session.get_one(RegionItemRow, key)
+                row = locked_one(RegionItemRow, key)
                 row.model_problem = f"v{version} was promoted but cannot forecast here: {error}"
                 row.fetch_after = now() + TRY_AGAIN
+                if isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version:
+                    row.wanted = {**row.wanted, "files": None, "anew": True}  # it may be put right in MLflow meanwhile
             return
         with writing():
-            row = db.session.get_one(RegionItemRow, key)
+            hold_pooled()
+            row = locked_one(RegionItemRow, key)
             if row.wanted_version == version:
-                take_over(row)
-                row.announced_at, row.fetch_after, row.model_problem = now(), None, ""
+                take_over(row, model.card)
+                row.announced_at, row.fetch_after = now(), None
+                row.model_problem = row.wanted.get("problem", "")
                 note_best(row)
                 refresh_status(row)
             keep = {row.production_version, row.previous_version, row.wanted_version}
@@ -207,52 +229,90 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
 
     What is said of a version in production is shown only when that version is announced.
     """
-    rows = rows_by_key([entry.region_item.key for entry in entries])
+    rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
-        row = rows.get(entry.region_item.key) or new_row(entry.region_item)
+        row = rows[entry.region_item.key]
         row.candidate_version = entry.candidate
         row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
         if entry.rolled_back:
             row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
         row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
-                                                           moment(entry.pinned_at))
-        row.decided_at = moment(entry.decided_at)
+                                                           _moment(entry.pinned_at))
+        row.decided_at = _moment(entry.decided_at) or row.decided_at
         is_another = row.wanted_version != entry.production
         row.wanted_version = entry.production
-        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "summary": entry.summary,
-                      "source": entry.source, "rolled_back": entry.rolled_back}
+        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "problem": entry.problem,
+                      "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None}
         if entry.production is None:
-            row.production_version, row.fetch_after, row.model_problem = None, None, ""
-        elif entry.production == row.production_version and models.folder(row.region_item, entry.production).exists():
+            row.production_version, row.fetch_after, row.model_problem = None, None, entry.problem
+        elif entry.production == row.production_version and not _is_recreated(row, entry) and (
+                models.folder(row.region_item, entry.production).exists()):
             take_over(row)
+            if is_another or row.fetch_after is None:  # else the problem is that of a try that goes on
+                row.fetch_after, row.model_problem = None, entry.problem
         elif is_another or row.fetch_after is None:
             row.fetch_after, row.model_problem = now(), ""
         note_best(row)
         refresh_status(row)
-        _close_judged(entry)
+    _close_judged([entry for entry in entries if (decided_at := _moment(entry.decided_at)) is not None
+                   and now() - decided_at >= JOURNAL_LAG])
 
 
-def _close_judged(entry: RegistryEntry) -> None:
-    """Close what waits for a decision that the registry has and the journal lost: its writer died in between."""
-    decided_at = moment(entry.decided_at)
-    if decided_at is None or now() - decided_at < JOURNAL_LAG:
+def _close_judged(entries: Sequence[RegistryEntry]) -> None:
+    """Close what waits for decisions that the registry has and the journal lost: its writer died in between."""
+    waiting = {entry.region_item.key: db.session.scalars(_judged_by(entry)).all() for entry in entries}
+    retrains = locked_rows(select(Retrain).where(Retrain.id.in_(
+        sorted({item.retrain_id for items in waiting.values() for item in items}))), Retrain.id)
+    if not retrains:
         return
-    for item in db.session.scalars(select(RetrainItem).where(
-            RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
-            RetrainItem.version == entry.candidate)):
-        if decided_at > datetime.fromisoformat(item.at):
-            close_item(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
-            settle(item.retrain)
+    for entry in entries:
+        decided_at = _moment(entry.decided_at)
+        for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
+            if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
+                states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
 
 
-def take_over(row: RegionItemRow) -> None:
-    """Show of the row what the registry says of its wanted version."""
-    wanted, summary = row.wanted, row.wanted.get("summary", {})
-    row.production_version, row.previous_version = row.wanted_version, wanted.get("previous")
-    row.promoted_at, row.numbers = moment(wanted.get("promoted_at")), summary
-    row.wape, row.wape_seasonal_naive = summary.get("wape"), summary.get("wape_seasonal_naive")
-    row.coverage_80 = summary.get("coverage_80")
+def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
+    """What waits for the decision that the entry tells of."""
+    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
+                                     RetrainItem.version == entry.candidate)
+
+
+def take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
+    """Show of the row what the registry says of its wanted version.
+
+    Args:
+        card: the version's, as its files tell it; what is shown of it stays unless given.
+    """
+    wanted, is_another = row.wanted, row.production_version != row.wanted_version
+    promoted_at = _moment(wanted.get("promoted_at"))
+    if promoted_at is not None:
+        row.promoted_at, row.previous_version = promoted_at, wanted.get("previous")
+    elif is_another:  # an alias set by hand tells neither
+        row.promoted_at, row.previous_version = None, row.production_version
+    row.production_version = row.wanted_version
+    if card is not None:
+        row.numbers = numbers = {name: _json_value(value) for name, value in asdict(card).items()}
+        row.wape, row.wape_seasonal_naive = numbers["wape"], numbers["wape_seasonal_naive"]
+        row.coverage_80 = numbers["coverage_80"]
     want_outlook(row)
+
+
+def told_files(row: RegionItemRow) -> VersionFiles | None:
+    """What the wanted version told of its files when the registry was last looked at; None when it did not."""
+    told = row.wanted.get("files")
+    return VersionFiles(**told) if told and told["version"] == row.wanted_version else None
+
+
+def _is_recreated(row: RegionItemRow, entry: RegistryEntry) -> bool:
+    """Whether the version in production is of other demand than the one here: its model was deleted and made anew."""
+    here, told = row.numbers.get("data_hash"), entry.files.data_hash if entry.files else ""
+    return bool(here and told and here != told)
+
+
+def _json_value(value: Any) -> Any:
+    """The value, or None for a number that JSON does not know."""
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
@@ -266,9 +326,5 @@ def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
     return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
 
 
-def moment(text: str | None) -> datetime | None:
-    """A moment that the registry wrote down; UTC when it names no zone."""
-    if not text:
-        return None
-    parsed = datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text else None

@@ -1,15 +1,13 @@
 """The form of an override: what was typed, what it means, and what is wrong with it."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import date
 
 from werkzeug.datastructures import MultiDict
 
 from webapp.overrides.overrides import WAYS, Wanted
+from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 
-_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20}|,\d\d?|,\d{4,20})?", re.ASCII)
-"""With a point or a comma; three digits after a comma may be thousands, and are not guessed at."""
 FIELDS = ("first", "last", "way", "amount", "comment")
 
 
@@ -59,11 +57,13 @@ def _date(form: OverrideForm, name: str, words: str) -> date | None:
 
 
 def _number(form: OverrideForm) -> float | None:
-    text = form["amount"].strip().removesuffix("%").strip().replace("−", "-")
-    if not _NUMBER.fullmatch(text):
+    try:
+        return read_number(form["amount"].strip().removesuffix("%"))
+    except AmbiguousNumberError as error:
+        form.errors.append(f"The amount cannot be {form['amount'].strip()[:40]!r}. {error}")
+    except TypedNumberError:
         form.errors.append(f"The amount must be a number as 1250 or 12.5{_typed(form['amount'])}.")
-        return None
-    return float(text.replace(",", "."))
+    return None
 
 
 def _typed(text: str) -> str:

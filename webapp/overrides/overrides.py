@@ -21,7 +21,9 @@ from webapp.access import Actor, actor
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_one
 from webapp.region_items.labels import selection_words
+from webapp.region_items.rows import locked_region_items
 from webapp.tables import Outlook, Override, RegionItemRow
 
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -130,6 +132,7 @@ def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) ->
     rows = [Override(batch=batch, key=key, date=str(at), way=wanted.way, amount=amount, comment=wanted.comment,
                      made_by=who.email) for key, at, amount in _spread(wanted, parts)]
     with writing():
+        locked_region_items({one.key for one in rows})  # overrides of a region-item are changed one after the other
         if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
             return Made(batch, before, 0, is_new=False)
         replaced = _open_among({(one.key, one.date) for one in rows}, wanted.first, wanted.last)
@@ -152,7 +155,7 @@ def remove(override_id: int, by: Actor | None = None) -> Override | None:
     """
     who = by or actor()
     with writing():
-        found = db.session.get(Override, override_id)
+        found = _with_region_item_locked(override_id)
         if found is None or found.removed_at is not None:
             return found
         if not db.session.scalar(select(Override.id).where(Override.id == override_id, is_ahead())):
@@ -170,6 +173,7 @@ def undo(batch: str, by: Actor | None = None) -> int:
     """
     who = by or actor()
     with writing():
+        locked_region_items(db.session.scalars(select(Override.key).where(Override.batch == batch).distinct()))
         rows = list(db.session.scalars(select(Override).where(
             Override.batch == batch, Override.removed_at.is_(None), is_ahead())))
         if not rows:
@@ -186,6 +190,14 @@ def undo(batch: str, by: Actor | None = None) -> int:
                      before={"batch": batch, "overrides": _told(rows)},
                      after={"brought back": _told(back)} if back else None)
     return len(rows)
+
+
+def _with_region_item_locked(override_id: int) -> Override | None:
+    key = db.session.scalar(select(Override.key).where(Override.id == override_id))
+    if key is None:
+        return None
+    locked_region_items([key])
+    return locked_one(Override, override_id)
 
 
 def _check(wanted: Wanted) -> None:

@@ -101,6 +101,14 @@ def _is_retrained() -> ColumnElement[bool]:
     return (RegionItemRow.activity != "") | RegionItemRow.key.in_(waiting)
 
 
+def _failed(since: datetime) -> ColumnElement[bool]:
+    """Whether a retrain of it failed, also one whose run never came to say so, or its new demand could not be read."""
+    failed = select(RetrainItem.key).where(RetrainItem.state == "failed", RetrainItem.finished_at >= since)
+    told = (RegionItemRow.step == "failed") & (
+        RegionItemRow.step_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"))
+    return told | RegionItemRow.key.in_(failed)
+
+
 FLAGS: dict[str, Flag] = {
     "drifting": Flag("demand or a driver drifts", lambda _: RegionItemRow.drift > DRIFT_TOLD),
     "refused_rows": Flag("rows quarantined", lambda _: RegionItemRow.quarantined_rows > 0),
@@ -113,8 +121,7 @@ FLAGS: dict[str, Flag] = {
     "promoted": Flag("promoted", lambda since: RegionItemRow.promoted_at >= since, True),
     "kept": Flag("candidate refused", lambda since: (RegionItemRow.decision == "keep")
                  & (RegionItemRow.decided_at >= since), True),
-    "failed": Flag("training failed", lambda since: (RegionItemRow.step == "failed")
-                   & (RegionItemRow.step_at >= since.astimezone(UTC).isoformat(timespec="milliseconds")), True),
+    "failed": Flag("training failed", _failed, True),
     "moved": Flag("forecast moved", lambda since: (RegionItemRow.moved_at >= since)
                   & (func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.outlook_total), True),
 }

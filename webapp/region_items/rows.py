@@ -1,7 +1,7 @@
 """What is known of the region-items, by key, and kept true to what happens."""
 
-from collections.abc import Container, Sequence
-from typing import Literal
+from collections.abc import Container, Iterable, Sequence
+from typing import Any, Literal
 
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.db.locks import insert_absent, locked_one, locked_rows
 from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
 
 
@@ -64,17 +65,47 @@ def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:
     return found
 
 
-def new_row(region_item: RegionItem) -> RegionItemRow:
-    """A row for a region-item that was not known before; added to the session."""
-    row = RegionItemRow(
-        key=region_item.key, region=region_item.region, item=region_item.item, position=0, in_catalogue=False,
-        search=f"{region_item.region} {region_item.item}".lower(), status="untrained", quarantined_rows=0,
-        quarantined={}, quarantine_reason="", loaded_at="", rows_read=0, wanted={}, model_problem="", decision="",
-        reason="", numbers={}, candidate_numbers={}, best="", outlook_due=True, outlook_wanted=0, live_periods=0,
-        live_from="", groups_due=0, drifted="", pinned_by="", pinned_reason="", step="", step_at="", step_reason="",
-        activity="", activity_run="")
-    db.session.add(row)
-    return row
+def locked_region_items(keys: Iterable[str]) -> dict[str, RegionItemRow]:
+    """The rows of those keys that are known, as they are now, locked until the caller's transaction ends.
+
+    Whatever is decided for a region-item (a retrain, overrides, an act on its model) is decided under this lock.
+    """
+    found: dict[str, RegionItemRow] = {}
+    wanted = sorted(set(keys))
+    for part in chunked(wanted):
+        rows = locked_rows(select(RegionItemRow).where(RegionItemRow.key.in_(part)), RegionItemRow.key)
+        found |= {row.key: row for row in rows}
+    return found
+
+
+def rows_to_follow(region_items: Iterable[RegionItem]) -> dict[str, RegionItemRow]:
+    """``locked_region_items``, with new rows for those that were not known before.
+
+    The pooled model stays what it is until the caller's transaction ends, since a row's status follows from it.
+    """
+    hold_pooled()
+    by_key = {one.key: one for one in region_items}
+    missing = sorted(by_key.keys() - known_keys(list(by_key)))
+    insert_absent(RegionItemRow, [_new(by_key[key]) for key in missing])
+    return locked_region_items(by_key)
+
+
+def hold_pooled() -> None:
+    """Let nobody change the row of the pooled model until the caller's transaction ends; others may hold it too."""
+    insert_absent(PooledRow, [{"id": 1, "problem": ""}])
+    db.session.get(PooledRow, 1, populate_existing=True, with_for_update={"read": True})
+
+
+def locked_pooled() -> PooledRow:
+    """The row of the pooled model, locked until the caller's transaction ends; before any region-item is."""
+    insert_absent(PooledRow, [{"id": 1, "problem": ""}])
+    return locked_one(PooledRow, 1)
+
+
+def _new(region_item: RegionItem) -> dict[str, Any]:
+    """A region-item that nothing is known of yet; every other column has its default."""
+    return {"key": region_item.key, "region": region_item.region, "item": region_item.item,
+            "search": f"{region_item.region} {region_item.item}".lower()}
 
 
 def pooled_row() -> PooledRow | None:

@@ -9,6 +9,7 @@ from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
 from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent
 from webapp.region_items.query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, rows_of
 from webapp.tables import RegionItemRow, Selection
@@ -44,7 +45,7 @@ def link_arguments(keys: Sequence[str]) -> Arguments:
     token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8).hexdigest()
     if db.session.get(Selection, token) is None:
         with writing():
-            db.session.merge(Selection(token=token, keys=list(keys)))
+            insert_absent(Selection, [{"token": token, "keys": list(keys)}])
     return {"selection": token}
 
 

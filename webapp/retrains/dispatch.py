@@ -3,14 +3,16 @@
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from sqlalchemy import select, update
 
 from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_rows, update_locked
+from webapp.retrains import states
 from webapp.retrains.progress import unfinished
-from webapp.retrains.requests import close_item, open_items, settle
 from webapp.tables import RegionItemRow, Retrain
 
 log = logging.getLogger(__name__)
@@ -23,10 +25,8 @@ events for each region-item; more go by their keys, and each partition is record
 LONGEST_WAIT = timedelta(seconds=10)
 UNSURE_WAIT = timedelta(seconds=60)
 """After an answer that did not come: what was asked may still be at work, so look it up only then."""
-SETTLING = timedelta(seconds=15)
-"""After a run's end, before what it left open is closed: its last entries are read, a crashed run is started again."""
-JUDGING = timedelta(minutes=15)
-"""How long a trained candidate may wait for its decision after its run ended."""
+NO_PARTITION = ("Dagster has no partition for it (any more). It appears with the next look at the source when the "
+                "source still has it; retry then.")
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> int:
@@ -53,29 +53,29 @@ def send_stored(dagster: Dagster) -> None:
     """
     stored = select(Retrain.id).where(Retrain.state == "stored").order_by(Retrain.id)
     for retrain_id in db.session.scalars(stored).all():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        if retrain.next_attempt_at is None or retrain.next_attempt_at <= now():
-            _send(dagster, retrain_id)
+        db.session.rollback()
+        _send(dagster, retrain_id)
 
 
 def _send(dagster: Dagster, retrain_id: int) -> None:
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        if retrain.state != "stored":
+        retrain = states.claim(retrain_id)
+        if retrain is None:
             return
-        retrain.attempts += 1
-        request_id, size = retrain.request_id, retrain.size
-        keys = [item.key for item in open_items(retrain)]
-        cancelled = retrain.cancel_asked_at is not None
+        request_id, size, attempts = retrain.request_id, retrain.size, retrain.attempts
+        keys = [item.key for item in states.open_items(retrain)]
+        is_cancelled = retrain.cancel_asked_at is not None
     try:
         sent = dagster.find(request_id)
-        if sent is None and cancelled:
-            _close(retrain_id, "cancelled", "cancelled before it was sent")
+        if sent is None and is_cancelled:
+            with writing():
+                states.cancel_unsent(states.hold(retrain_id))
             return
         if sent is None:
             order = dagster.partition_keys()
             place = {key: index for index, key in enumerate(order)}
-            _refuse_unknown(retrain_id, [key for key in keys if key not in place])
+            with writing():
+                states.refuse_items(states.hold(retrain_id), [key for key in keys if key not in place], NO_PARTITION)
             keys = sorted((key for key in keys if key in place), key=lambda key: place[key])
             if not keys:
                 return
@@ -83,51 +83,18 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
             sent = (dagster.launch_backfill(request_id, keys, title) if goes_as_backfill(keys, order)
                     else dagster.launch_run(request_id, keys, goes_as_range(keys, order)))
     except DagsterRefusedError as error:
-        _close(retrain_id, "failed", str(error))
+        with writing():
+            states.refuse(states.hold(retrain_id), str(error))
         return
     except DagsterDownError as error:
-        _later(retrain_id, error)
-        raise
-    _sent(retrain_id, sent)
-
-
-def _sent(retrain_id: int, sent: Sent) -> None:
-    with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        retrain.state, retrain.sent_at, retrain.problem, retrain.next_attempt_at = "sent", now(), "", None
-        retrain.carrier, retrain.dagster_id, retrain.dagster_state = sent.carrier, sent.id, "waiting"
-        settle(retrain)
-    log.info("retrain %s sent as %s %s", retrain_id, sent.carrier, sent.id)
-
-
-def _later(retrain_id: int, error: DagsterDownError) -> None:
-    with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        wait = min(timedelta(seconds=2 ** min(retrain.attempts, 10)), LONGEST_WAIT)
-        retrain.next_attempt_at = now() + (UNSURE_WAIT if isinstance(error, DagsterUnsureError) else wait)
-        retrain.problem = str(error)
-
-
-def _refuse_unknown(retrain_id: int, keys: Sequence[str]) -> None:
-    if keys:
-        unknown = set(keys)
+        wait = min(timedelta(seconds=2 ** min(attempts, 10)), LONGEST_WAIT)
         with writing():
-            retrain = db.session.get_one(Retrain, retrain_id)
-            for item in retrain.items:
-                if item.key in unknown:
-                    close_item(item, "failed", "Dagster has no partition for it (any more); it appears with the next "
-                                               "look at the source when the source still has it")
-            settle(retrain)
-
-
-def _close(retrain_id: int, state: str, reason: str) -> None:
+            states.postpone(states.hold(retrain_id), str(error),
+                            UNSURE_WAIT if isinstance(error, DagsterUnsureError) else wait)
+        raise
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        for item in retrain.items:
-            close_item(item, state, reason)
-        if state == "failed":
-            retrain.problem, retrain.next_attempt_at = reason, None
-        settle(retrain)
+        states.note_sent(states.hold(retrain_id), sent)
+    log.info("retrain %s sent as %s %s", retrain_id, sent.carrier, sent.id)
 
 
 def follow_sent(dagster: Dagster) -> None:
@@ -140,42 +107,15 @@ def follow_sent(dagster: Dagster) -> None:
         sent = Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id)
         request_id, cancel = retrain.request_id, retrain.cancel_asked_at is not None and not retrain.cancel_sent
         db.session.rollback()
+        state: CarrierState | Literal["gone"]
         try:
             if cancel:
                 dagster.cancel(sent, request_id)
             state = dagster.state(sent, request_id)
         except DagsterRefusedError:
-            cancel, state = False, "failed"  # its run was deleted in Dagster
-        _note(retrain_id, state, cancel)
-
-
-def _note(retrain_id: int, state: CarrierState, cancel_sent: bool) -> None:
-    with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        retrain.dagster_state = state
-        retrain.cancel_sent = retrain.cancel_sent or cancel_sent
-        if state in ("waiting", "running"):
-            retrain.ended_at = None
-            return
-        retrain.ended_at = retrain.ended_at or now()
-        since = now() - retrain.ended_at
-        for item in open_items(retrain):
-            if item.state in ("queued", "training") and since >= SETTLING:
-                close_item(item, *_left_open(state, item.state))
-            if item.state == "judging" and since >= JUDGING:
-                close_item(item, "failed", "trained, but not judged within 15 minutes: is the promotion sensor "
-                                           "running in Dagster? The candidate stays registered.")
-        settle(retrain)
-
-
-def _left_open(state: CarrierState, item_state: str) -> tuple[str, str]:
-    """State and reason of an item that its run left open."""
-    when = "before it was started" if item_state == "queued" else "while it was trained"
-    if state == "cancelled":
-        return "cancelled", f"cancelled {when}"
-    if state == "failed":
-        return "failed", f"the run failed {when}; its log in Dagster says why"
-    return "failed", "the run ended without training it; its log in Dagster says why"
+            cancel, state = False, "gone"
+        with writing():
+            states.note_run(states.hold(retrain_id), state, cancel)
 
 
 def clear_dead_activities(dagster: Dagster) -> None:
@@ -183,10 +123,10 @@ def clear_dead_activities(dagster: Dagster) -> None:
 
     Raises: DagsterDownError: Dagster does not answer.
     """
-    long_ago = (now() - JUDGING).isoformat(timespec="milliseconds")
+    long_ago = (now() - states.JUDGING).isoformat(timespec="milliseconds")
     with writing():
-        db.session.execute(update(RegionItemRow).values(activity="").where(
-            RegionItemRow.activity == "judging", RegionItemRow.step_at < long_ago))
+        update_locked(RegionItemRow.key, [RegionItemRow.activity == "judging", RegionItemRow.step_at < long_ago],
+                      update(RegionItemRow).values(activity=""))
     runs = db.session.scalars(select(RegionItemRow.activity_run).where(
         RegionItemRow.activity == "training", RegionItemRow.activity_run != "").distinct()).all()
     db.session.rollback()
@@ -197,6 +137,7 @@ def clear_dead_activities(dagster: Dagster) -> None:
             over = True
         if over:
             with writing():
-                for row in db.session.scalars(select(RegionItemRow).where(
-                        RegionItemRow.activity == "training", RegionItemRow.activity_run == run_id)):
+                for row in locked_rows(select(RegionItemRow).where(
+                        RegionItemRow.activity == "training", RegionItemRow.activity_run == run_id),
+                        RegionItemRow.key):
                     row.activity, row.activity_run = "", ""

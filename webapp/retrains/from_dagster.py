@@ -1,7 +1,6 @@
 """Retrains that a sensor, a schedule or an engineer asked for in Dagster: the journal tells of them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from sqlalchemy import select
 
@@ -15,8 +14,11 @@ from demand_assets.forecasting.contract.dagster_names import (
     TRAIN_REQUEST,
 )
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
+from webapp.retrains import states
 from webapp.tables import Retrain, RetrainItem
 
 ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_SCHEDULE, TRAIN_REQUEST: BY_MAKE_TRAIN}
@@ -39,9 +41,11 @@ def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
         part = sorted(names)[start:start + 500]
         found |= {retrain.request_id: retrain for retrain in db.session.scalars(
             select(Retrain).where(Retrain.request_id.in_(part)))}
+    held = sorted(retrain.id for retrain in found.values())
+    for ids in chunked(held):
+        locked_rows(select(Retrain).where(Retrain.id.in_(ids)), Retrain.id)
     for entry in entries:
-        begins = entry.step == "trained" or (entry.step == "started" and entry.request_id)
-        if begins and request_of(entry) not in found:
+        if _begins(entry) and request_of(entry) not in found:
             found[request_of(entry)] = _made_of(entry)
     db.session.flush()
     return found
@@ -62,22 +66,24 @@ def items_of(retrains: Mapping[str, Retrain], entries: Sequence[Entry]) -> dict[
     missing = {at: retrain for at, retrain in wanted.items() if at not in found and retrain.source != "planner"}
     held = set(open_retrains([key for _, key in missing]))
     for (retrain_id, key), retrain in missing.items():
-        item = RetrainItem(retrain_id=retrain_id, key=key, position=retrain.size, state="queued", at="", run_id="",
-                           open_slot=None if key in held else 1, closed_by_us=False, reason="", numbers={})
+        found[retrain_id, key] = states.grow(retrain, key, has_slot=key not in held)
         held.add(key)
-        retrain.size += 1
-        retrain.state, retrain.finished_at, retrain.ended_at = "sent", None, None
-        found[retrain_id, key] = item
-        db.session.add(item)
     return found
 
 
 def follow_run(retrain: Retrain, entry: Entry) -> None:
     """Note the run that works on a retrain from Dagster now; one retrain may take several."""
     if retrain.source != "planner" and entry.run_id and entry.step in ("started", "trained"):
-        if retrain.dagster_id != entry.run_id:
-            retrain.ended_at = None
-        retrain.dagster_id = entry.run_id
+        states.follow_run(retrain, entry.run_id)
+
+
+def _begins(entry: Entry) -> bool:
+    """Whether the entry tells of a retrain: also one that says how it ended, when those before it come later.
+
+    A decision of nobody's request is about a candidate of another run.
+    """
+    return entry.step == "trained" or bool(entry.request_id and entry.step in states.EVENT_OF_STEP
+                                           and entry.step != "validated")
 
 
 def _made_of(entry: Entry) -> Retrain:
@@ -85,10 +91,5 @@ def _made_of(entry: Entry) -> Retrain:
         (who for begin, who in ASKED_BEFORE_IT_WAS_WRITTEN.items() if entry.request_id.startswith(begin)),
         "an engineer")
     who, _, why = by.partition(": ")
-    at = datetime.fromisoformat(entry.at)
-    retrain = Retrain(
-        request_id=request_of(entry), asked_by=who, source="automatic" if who in ASKED_BY_NOBODY else "engineer",
-        reason=why, asked_at=at, size=0, state="sent", cancel_sent=False, attempts=1, problem="", sent_at=at,
-        carrier="run", dagster_id=entry.run_id, dagster_state="running")
-    db.session.add(retrain)
-    return retrain
+    return states.ask_in_dagster(request_of(entry), who, "automatic" if who in ASKED_BY_NOBODY else "engineer", why,
+                                 entry)

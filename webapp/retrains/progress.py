@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from sqlalchemy import func, select
 
@@ -10,6 +11,13 @@ from webapp.db.database import db, now
 from webapp.retrains.requests import RETRIED
 from webapp.tables import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem
 
+Outcome = Literal["promoted", "kept", "quarantined", "mixed", "partly_failed", "failed", "cancelled"]
+WORDS: dict[str, str] = {
+    "stored": "waiting to be sent", "sent": "running", "mixed": "finished", "partly_failed": "partly failed"}
+"""States and outcomes whose name is not the word for them."""
+COLOUR_OF = {"mixed": "finished", "partly_failed": "failed"}
+"""Outcomes that have the colour of a state."""
+REASONS_TOLD = 3
 DONE_STATES: tuple[ItemState, ...] = ("promoted", "kept", "quarantined", "failed", "cancelled")
 STATES: tuple[ItemState, ...] = (*DONE_STATES, "judging", "training", "queued")
 """In the order in which the bar shows them."""
@@ -31,7 +39,7 @@ class Progress:
     @property
     def total(self) -> int:
         """Region-items in it."""
-        return self.retrain.size
+        return sum(self.counts.values())
 
     @property
     def done(self) -> int:
@@ -46,7 +54,34 @@ class Progress:
     @property
     def seconds(self) -> float:
         """How long it has taken so far, or took."""
-        return ((self.retrain.finished_at or now()) - self.retrain.asked_at).total_seconds()
+        return max(((self.retrain.finished_at or now()) - self.retrain.asked_at).total_seconds(), 0.0)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What came of it, by its region-items; None while it is not finished.
+
+        The state of all of them. Where they differ: ``failed`` when the others were cancelled, ``partly_failed`` when
+        some failed, ``kept`` when every model stayed, else ``mixed``.
+        """
+        if not self.retrain.is_finished or not self.counts:
+            return None
+        if len(self.counts) == 1:
+            return cast(Outcome, next(iter(self.counts)))
+        if "failed" in self.counts:
+            return "failed" if self.counts.keys() <= {"failed", "cancelled"} else "partly_failed"
+        return "mixed" if "promoted" in self.counts else "kept"
+
+    @property
+    def words(self) -> str:
+        """How far it is, or what came of it."""
+        shown = self.outcome or self.retrain.state
+        return WORDS.get(shown, shown)
+
+    @property
+    def colour_of(self) -> str:
+        """The state in whose colour it is shown."""
+        shown = self.outcome or self.retrain.state
+        return COLOUR_OF.get(shown, shown)
 
     @property
     def can_be_cancelled(self) -> bool:
@@ -87,8 +122,8 @@ class ItemPage:
     @property
     def version(self) -> str:
         """Another whenever the page would tell something else of them."""
-        return _digest(self.matching, self.number, [(item.key, item.state, item.at, item.reason, item.version)
-                                                    for item in self.items])
+        return _digest(self.matching, self.number, [(item.key, item.state, item.at, item.reason, item.version,
+                                                     item.numbers.get("repeated")) for item in self.items])
 
 
 @dataclass(frozen=True)
@@ -152,6 +187,15 @@ def find_items(retrain: Retrain, state: str, number: int) -> ItemPage:
     found = db.session.scalars(query.order_by(RetrainItem.position)
                                .limit(ITEMS_A_PAGE).offset((number - 1) * ITEMS_A_PAGE)).all()
     return ItemPage(found, state, matching, number, pages)
+
+
+def failure_reasons(retrain: Retrain) -> list[tuple[str, int]]:
+    """Why region-items of it failed, and how many each; the most frequent first."""
+    found = db.session.execute(
+        select(RetrainItem.reason, func.count()).where(RetrainItem.retrain_id == retrain.id,
+                                                       RetrainItem.state == "failed")
+        .group_by(RetrainItem.reason).order_by(func.count().desc(), RetrainItem.reason).limit(REASONS_TOLD))
+    return [(reason, count) for reason, count in found]
 
 
 def unfinished() -> list[Retrain]:

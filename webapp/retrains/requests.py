@@ -1,18 +1,19 @@
-"""Retrain requests: stored in one transaction, never twice, cancelled, and settled when nothing is open."""
+"""Retrain requests of planners: stored in one transaction, never twice, and cancelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import open_retrains, rows_by_key
-from webapp.tables import OPEN_STATES, RegionItemRow, Retrain, RetrainItem
+from webapp.db.locks import once_more
+from webapp.region_items.rows import locked_region_items, open_retrains
+from webapp.retrains import states
+from webapp.tables import RegionItemRow, Retrain, RetrainItem
 
 RETRIED = ("failed", "cancelled")
 NAMED = 5
@@ -35,6 +36,7 @@ def request_id_of(token: str, keys: Sequence[str]) -> str:
     return str(uuid5(NAMESPACE_URL, "\n".join([token, *sorted(keys)])))
 
 
+@once_more
 def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act: str = "asked") -> Stored:
     """Store a request for these region-items, unless the same form already did.
 
@@ -44,17 +46,9 @@ def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act:
         reason: why, in the planner's words.
         act: what the audit log calls it.
     """
-    request_id = request_id_of(token, keys)
-    for _ in range(3):
-        try:
-            return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
-        except IntegrityError:
-            continue  # somebody else stored the same request or an overlapping one in between: look again
-    return _store(request_id, list(dict.fromkeys(keys)), asked_by, reason, act)
-
-
-def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: str) -> Stored:
+    request_id, keys = request_id_of(token, keys), list(dict.fromkeys(keys))
     with writing():
+        rows = locked_region_items(keys)  # requests for the same region-items are stored one after the other
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
             return Stored(same, False, {})
@@ -62,13 +56,7 @@ def _store(request_id: str, keys: list[str], asked_by: str, reason: str, act: st
         wanted = [key for key in keys if key not in running]
         if not wanted:
             return Stored(None, False, running)
-        rows = rows_by_key(wanted)
-        retrain = Retrain(request_id=request_id, asked_by=asked_by, reason=reason, size=len(wanted), asked_at=now(),
-                          items=[RetrainItem(key=key, position=position, open_slot=1,
-                                             version_before=rows[key].production_version)
-                                 for position, key in enumerate(wanted)])
-        db.session.add(retrain)
-        db.session.flush()
+        retrain = states.ask(request_id, {key: rows[key].production_version for key in wanted}, asked_by, reason)
         record(act, "retrain", retrain_words(retrain), after=_told(wanted, len(running)), reason=reason)
     return Stored(retrain, True, running)
 
@@ -85,48 +73,20 @@ def _told(keys: Sequence[str], left_out: int) -> dict[str, object]:
     return {"region-items": names + more} | ({"left out, in a retrain already": left_out} if left_out else {})
 
 
-def ask_to_cancel(retrain: Retrain) -> None:
-    """Cancel a request that was not sent yet; let the background process stop one that was."""
+def ask_to_cancel(retrain: Retrain) -> bool:
+    """Whether the request is cancelled now: at once where it was not sent, else by the background process.
+
+    False when it is finished, or was to be cancelled already.
+    """
     retrain_id = retrain.id
     with writing():
-        retrain = db.session.get_one(Retrain, retrain_id)
-        if retrain.is_finished or retrain.cancel_asked_at is not None:
-            return
-        retrain.cancel_asked_at = now()
-        record("cancelled", "retrain", retrain_words(retrain), before={"state": retrain.state},
-               after={"open region-items": len(open_items(retrain))})
-        if retrain.state == "stored" and retrain.attempts == 0:
-            for item in retrain.items:
-                close_item(item, "cancelled", "cancelled before it was sent")
-            settle(retrain)
-
-
-def close_item(item: RetrainItem, state: str, reason: str) -> None:
-    """Close an open item for a reason of ours; an entry of the journal may still overrule it."""
-    if not item.is_final:
-        item.state, item.reason, item.closed_by_us = state, reason, True
-        item.open_slot, item.finished_at = None, now()
-
-
-def settle(retrain: Retrain) -> None:
-    """Finish the retrain when nothing in it is open."""
-    if retrain.is_finished:
-        return
-    states = set(db.session.scalars(
-        select(RetrainItem.state).where(RetrainItem.retrain_id == retrain.id).distinct()))
-    if states.isdisjoint(OPEN_STATES):
-        last = db.session.scalar(select(func.max(RetrainItem.finished_at)).where(
-            RetrainItem.retrain_id == retrain.id))
-        retrain.finished_at = max(last or now(), retrain.asked_at)
-        retrain.state = "cancelled" if states == {"cancelled"} else "finished"
-        if retrain.next_attempt_at is not None:  # it waited for another attempt, which nobody needs any more
-            retrain.next_attempt_at, retrain.problem = None, ""
-
-
-def open_items(retrain: Retrain) -> list[RetrainItem]:
-    """Those of its region-items that are not decided yet."""
-    return list(db.session.scalars(select(RetrainItem).where(
-        RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(OPEN_STATES)).order_by(RetrainItem.position)))
+        retrain = states.hold(retrain_id)
+        state, undecided = retrain.state, len(states.open_items(retrain))
+        if not states.ask_to_cancel(retrain):
+            return False
+        record("cancelled", "retrain", retrain_words(retrain), before={"state": state},
+               after={"open region-items": undecided})
+    return True
 
 
 def retry_keys(retrain: Retrain) -> list[str]:

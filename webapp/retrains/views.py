@@ -11,7 +11,16 @@ from webapp.pages.listing import parse_page
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.rows import rows_by_key
 from webapp.region_items.selection import ticked_keys
-from webapp.retrains.progress import SHOWN, SOURCES, STATES, Progress, find_items, find_retrains, progress_of
+from webapp.retrains.progress import (
+    SHOWN,
+    SOURCES,
+    STATES,
+    Progress,
+    failure_reasons,
+    find_items,
+    find_retrains,
+    progress_of,
+)
 from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store
 from webapp.services import services
 from webapp.serving.by_version import before_after
@@ -92,10 +101,8 @@ def forecast(retrain_id: int) -> str:
 def cancel(retrain_id: int) -> ResponseReturnValue:
     """Stop what is not decided yet."""
     retrain = _retrain(retrain_id)
-    if not progress_of(retrain).can_be_cancelled:
+    if not progress_of(retrain).can_be_cancelled or not ask_to_cancel(retrain):
         flash("There was nothing left to cancel.", "info")
-    else:
-        ask_to_cancel(retrain)
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
@@ -133,7 +140,8 @@ def _shown(progress: Progress) -> dict[str, object]:
     """What the page of a retrain needs, as its URL asks."""
     state = one_of("state", request.args.get("state", ""), ("", *STATES))
     page = find_items(progress.retrain, state, parse_page(request.args))
-    return {"progress": progress, "page": page, "version": progress.version + page.version}
+    reasons = failure_reasons(progress.retrain) if progress.counts.get("failed") else []
+    return {"progress": progress, "page": page, "reasons": reasons, "version": progress.version + page.version}
 
 
 def _token() -> str:

@@ -117,7 +117,7 @@ def _planned(services: Services, asked: Asked,
 def _one(services: Services, line: Line, exact: bool) -> _Computed:
     """One region-item with what explains its difference, and its prices."""
     is_changed = line.asked != PLAN
-    why = contributions_of(services, line, exact)[1] if is_changed and line.model is not None else None
+    why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
     name = services.dataset.price_driver
     prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
               for table in (line.plan.table, (line.scenario or line.plan).table)]

@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.dataset import Dataset, Driver
 from demand_assets.forecasting.whatif.scenario import ACTIONS, Action, Change, Scenario
+from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 
 MOST_CHANGES = 50
 LARGEST_NUMBER = 1e12
@@ -134,10 +135,13 @@ def _value(row: ChangeRow, price: str | None) -> float | bool | str | None:
             return None
         return text
     try:
-        value = float(text.replace(",", ".")) if text else None
-    except ValueError:
-        value = None
-    if value is None or not abs(value) <= LARGEST_NUMBER:
+        value = read_number(text)
+        if abs(value) > LARGEST_NUMBER:
+            raise TypedNumberError(text)
+    except AmbiguousNumberError as error:
+        row.errors["value"] = str(error)
+        return None
+    except TypedNumberError:
         row.errors["value"] = f"Give a number{f', not {text[:40]!r}' if text else ''}."
         return None
     if row.action == "percent" and value < -100:

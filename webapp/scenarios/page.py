@@ -5,7 +5,6 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
@@ -62,8 +61,7 @@ def known_categories(services: Services, keys: Sequence[str]) -> dict[str, list[
     values: dict[str, set[str]] = {name: set() for name in names}
     model = services.models.without_own(pooled_row()).model
     for name in names:
-        if isinstance(model, PooledModel):
-            values[name].update(model.facts.categories.get(name, ()))
+        values[name].update(model.categories.get(name, ()))
     for row in rows_by_key(keys[:VALUES_READ]).values():
         try:
             history = services.forecaster.history(row.region_item)

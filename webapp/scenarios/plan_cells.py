@@ -1,14 +1,12 @@
 """One cell of a plan as a date or a driver's value; what can mean two things is not guessed."""
 
-import re
 from datetime import date, datetime
 
 from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from webapp.pages.typed_numbers import TypedNumberError, read_number
 
 LARGEST_NUMBER = 1e12
 LONGEST_CATEGORY = 200
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,'’ ])\d{3}(\1\d{3})*([.,]\d+)?")
 _YES, _NO = ("1", "1.0", "yes", "true", "y", "ja"), ("0", "0.0", "no", "false", "n", "nein")
 
 Value = float | bool | str
@@ -42,32 +40,12 @@ def value_of(text: str, driver: Driver, dataset: Dataset, delimiter: str) -> Val
     number = text.replace("−", "-")
     for unit in {dataset.currency, driver.unit} - {""}:
         number = number.removesuffix(unit).removeprefix(unit).strip()
-    number = _plain(number, delimiter)
-    if not _NUMBER.fullmatch(number):
-        raise CellError("Write a number such as 9.90 or 9,90.")
-    value = float(number.replace(",", "."))
-    if not abs(value) <= LARGEST_NUMBER:
+    try:
+        value = read_number(number, "," if delimiter == ";" else ".")
+    except TypedNumberError as error:
+        raise CellError(str(error)) from error
+    if abs(value) > LARGEST_NUMBER:
         raise CellError(f"Write a number of at most {LARGEST_NUMBER:,.0f}.")
     if driver.name == dataset.price_driver and value <= 0:
         raise CellError("Write a price above 0.")
     return value
-
-
-def _plain(number: str, delimiter: str) -> str:
-    """The number without marks between its thousands.
-
-    ``1,234`` and ``1.234`` can mean two things: the mark that the file's kind does not use for decimals is not guessed.
-    """
-    match = _THOUSANDS.fullmatch(number)
-    if match is None:
-        return number
-    mark, rest = match[1], match[3] or ""
-    if rest.startswith(mark):
-        raise CellError("Write a number such as 9.90 or 9,90.")
-    if mark in ".," and not match[2] and not rest:
-        if number.lstrip("+-").startswith("0") or mark == (
-                "," if delimiter == ";" else "."):
-            return number
-        whole = number.replace(mark, "")
-        raise CellError(f"This could mean {whole} or {number.replace(',', '.')}0; write it as one of these.")
-    return (number[:-len(rest)] if rest else number).replace(mark, "") + rest

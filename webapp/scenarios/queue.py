@@ -2,28 +2,23 @@
 
 import logging
 
+from sqlalchemy import select
+
 from demand_assets.forecasting.forecast.forecaster import ForecastError
 from demand_assets.forecasting.whatif.scenario import ScenarioError
-from webapp.db.database import db
+from webapp.db.database import db, writing
+from webapp.scenarios import states
 from webapp.scenarios.compute import compute
-from webapp.scenarios.repository import (
-    begin_attempt,
-    by_token,
-    first_wanted,
-    forget_attempt,
-    keep_result,
-    note_done,
-    stamp,
-    want,
-)
+from webapp.scenarios.repository import by_token
 from webapp.scenarios.request import Asked
+from webapp.scenarios.result import Result
 from webapp.services import Services
+from webapp.tables import SavedScenario
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 50
 """Region-items up to which a scenario is computed while its sender waits: a second or two."""
-MOST_ATTEMPTS = 3
 
 
 def compute_or_want(services: Services, token: str) -> None:
@@ -41,6 +36,12 @@ def compute_or_want(services: Services, token: str) -> None:
         want(token)
 
 
+def want(token: str) -> None:
+    """Let the background process compute a scenario."""
+    with writing():
+        states.want(states.hold(token))
+
+
 def compute_wanted(services: Services) -> bool:
     """Compute the scenario that has waited longest; whether one was waiting.
 
@@ -48,34 +49,48 @@ def compute_wanted(services: Services) -> bool:
 
     Raises: OSError: the demand store cannot be read; it goes on waiting.
     """
-    scenario = first_wanted()
-    if scenario is None:
-        db.session.rollback()
+    token = db.session.scalar(select(SavedScenario.token).where(SavedScenario.wanted_at.is_not(None)).order_by(
+        SavedScenario.wanted_at, SavedScenario.id).limit(1))
+    db.session.rollback()
+    if token is None:
         return False
-    token, seen = scenario.token, stamp(scenario)
-    if begin_attempt(token) > MOST_ATTEMPTS:
-        log.error("the scenario %s broke off %s times and is given up", token, MOST_ATTEMPTS)
-        keep_result(token, seen, None, f"Computing it broke off {MOST_ATTEMPTS} times. The log of the background "
-                                       "process says why.")
+    with writing():
+        scenario = states.hold(token)
+        if not states.is_waiting(scenario):
+            return True  # changed or computed meanwhile
+        attempt = states.begin(scenario)
+    if attempt is None:
+        log.error("the scenario %s broke off %s times and is given up", token, states.MOST_ATTEMPTS)
         return True
     try:
-        _compute(services, token)
+        _compute(services, token, attempt)
     except OSError:
-        forget_attempt(token)
+        with writing():
+            states.put_back(states.hold(token), attempt)
         raise
     return True
 
 
-def _compute(services: Services, token: str) -> None:
-    """Compute it and keep what came of it, unless somebody changed it meanwhile."""
+def _compute(services: Services, token: str, attempt: int | None = None) -> None:
+    """Compute it and keep what came of it, unless somebody changed it meanwhile.
+
+    Args:
+        attempt: of the background process, which tells how far it is.
+    """
     scenario = by_token(token)
     if scenario is None:
         return
-    seen, asked = stamp(scenario), Asked.from_json(scenario.asked)
-    report = (lambda done: note_done(token, done)) if scenario.wanted_at else (lambda done: None)
+    seen, asked = states.stamp(scenario), Asked.from_json(scenario.asked)
+
+    def report(done: int) -> None:
+        if attempt is not None:
+            with writing():
+                states.note_done(states.hold(token), attempt, done)
+
+    result: Result | str
     try:
         result = compute(services, asked, report)
     except (ScenarioError, ForecastError) as error:
-        keep_result(token, seen, None, str(error))
-    else:
-        keep_result(token, seen, result)
+        result = str(error)
+    with writing():
+        states.end(states.hold(token), seen, result, attempt)

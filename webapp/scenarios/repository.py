@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
+from webapp.db.locks import once_more
 from webapp.region_items.labels import selection_words
+from webapp.scenarios import states
 from webapp.scenarios.request import Asked
-from webapp.scenarios.result import Result
 from webapp.tables import SavedScenario
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
@@ -86,6 +87,7 @@ def by_token(token: str) -> SavedScenario | None:
     return next(iter(by_tokens([token])), None)
 
 
+@once_more
 def create(token: str, name: str, description: str, asked: Asked, by: str, copied_from: SavedScenario | None = None,
            is_private: bool = False) -> bool:
     """Store a scenario under its form's token, unless the same form already did; whether it is new."""
@@ -108,13 +110,13 @@ def change(token: str, seen: str, name: str, description: str, asked: Asked, by:
     """Store what a form changed; whether it must be computed again.
 
     Args:
-        seen: ``stamp`` of the scenario when the form was opened.
+        seen: ``states.stamp`` of the scenario when the form was opened.
         is_private: as it is unless given.
     Raises: ChangedMeanwhileError: it is not as the form showed it any more. NotYoursError.
     """
     with writing():
-        scenario = _one(token)
-        if stamp(scenario) != seen:
+        scenario = states.hold(token)
+        if states.stamp(scenario) != seen:
             who = scenario.changed_by or scenario.created_by
             raise ChangedMeanwhileError(f"{who} changed this scenario on {scenario.changed_at:%Y-%m-%d at %H:%M} UTC, "
                                         "after you opened it here.")
@@ -127,8 +129,8 @@ def change(token: str, seen: str, name: str, description: str, asked: Asked, by:
         scenario.changed_at = now()
         if not same:
             scenario.asked, scenario.size = asked.to_json(), len(asked.keys)
-            scenario.selection, scenario.problem, scenario.wanted_at = selection_words(asked.keys), "", None
-            _forget_result(scenario)
+            scenario.selection = selection_words(asked.keys)
+            states.note_changed(scenario)
         if is_private != was_private:
             record("made private" if is_private else "shared", "scenario", recorded_name(scenario, as_shared=True),
                    before={"private": was_private}, after={"private": is_private})
@@ -148,75 +150,16 @@ def duplicate(source: SavedScenario, token: str, by: str) -> None:
 def archive(token: str, is_archived: bool) -> None:
     """Archive a scenario or bring it back."""
     with writing():
-        scenario = _one(token)
-        if bool(scenario.archived_at) != is_archived:
+        scenario = states.hold(token)
+        if states.archive(scenario, is_archived):
             record("archived" if is_archived else "brought back", "scenario", recorded_name(scenario),
                    before={"archived": not is_archived}, after={"archived": is_archived})
-        scenario.archived_at = now() if is_archived else None
 
 
 def recorded_name(scenario: SavedScenario, as_shared: bool = False) -> str:
     """What the audit log calls a scenario: by its name, unless that is its creator's own business."""
     name = scenario.name if as_shared or not scenario.is_private else "a private scenario"
     return f"{name} ({scenario.token[:RECORDED_TOKEN]})"
-
-
-def want(token: str) -> None:
-    """Let the background process compute it; asked once however often it is wanted."""
-    with writing():
-        scenario = _one(token)
-        if scenario.wanted_at is None:
-            scenario.wanted_at, scenario.attempts, scenario.done, scenario.problem = now(), 0, 0, ""
-
-
-def keep_result(token: str, seen: str, result: Result | None, problem: str = "") -> bool:
-    """Write down what was computed, or why it could not be; whether it still is what the scenario asks.
-
-    Where it could not be computed, an earlier result stays.
-
-    Args:
-        seen: ``stamp`` of the scenario when it was read.
-    """
-    with writing():
-        scenario = _one(token)
-        if stamp(scenario) != seen:
-            return False
-        scenario.wanted_at, scenario.problem = None, problem
-        if result is not None:
-            scenario.computed, scenario.computed_at = result.to_json(), now()
-            scenario.summary, scenario.made_with = result.summary.to_json(), result.made_with
-    return True
-
-
-def stamp(scenario: SavedScenario) -> str:
-    """When it was changed last: a form that carries another is too old."""
-    return scenario.changed_at.isoformat()
-
-
-def first_wanted() -> SavedScenario | None:
-    """The scenario that has waited longest to be computed; None when none waits."""
-    return db.session.scalar(select(SavedScenario).where(SavedScenario.wanted_at.is_not(None)).order_by(
-        SavedScenario.wanted_at, SavedScenario.id).limit(1))
-
-
-def begin_attempt(token: str) -> int:
-    """Note that computing begins; which attempt it is."""
-    with writing():
-        scenario = _one(token)
-        scenario.attempts, scenario.done = scenario.attempts + 1, 0
-        return scenario.attempts
-
-
-def forget_attempt(token: str) -> None:
-    """Do not count the last attempt: it could not begin."""
-    with writing():
-        _one(token).attempts -= 1
-
-
-def note_done(token: str, done: int) -> None:
-    """Note how many region-items are computed."""
-    with writing():
-        _one(token).done = done
 
 
 def _matching(view: View, email: str) -> Select[SavedScenario]:
@@ -250,11 +193,3 @@ def _facts(scenario: SavedScenario, is_told: bool) -> dict[str, Any]:
     changes = [f"{each.driver} {each.action} {each.value} from {each.first} to {each.last}" for each in asked.changes]
     return {"name": scenario.name, "description": scenario.description[:200], **size,
             "changes": changes[:RECORDED_CHANGES]}
-
-
-def _one(token: str) -> SavedScenario:
-    return db.session.scalars(select(SavedScenario).where(SavedScenario.token == token)).one()
-
-
-def _forget_result(scenario: SavedScenario) -> None:
-    scenario.computed, scenario.computed_at, scenario.summary, scenario.made_with = {}, None, {}, {}

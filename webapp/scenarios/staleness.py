@@ -8,9 +8,12 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db
+from webapp.scenarios import states
 from webapp.tables import Outlook, RegionItemRow, SavedScenario
 
 Word = Literal["fresh", "stale", "waiting", "not computed", "failed"]
+WORD_OF: dict[states.State, Word] = {"draft": "not computed", "wanted": "waiting", "computing": "waiting",
+                                     "computed": "fresh", "stale": "stale", "failed": "failed"}
 WORDS: dict[Word, str] = {"fresh": "up to date", "stale": "stale", "waiting": "being computed",
                           "not computed": "not computed", "failed": "could not be computed"}
 COLOURS: dict[Word, str] = {"fresh": "success", "stale": "warning", "waiting": "info", "not computed": "light",
@@ -76,19 +79,14 @@ def states_of(scenarios: Sequence[SavedScenario]) -> dict[str, State]:
 
 
 def _state(scenario: SavedScenario, standing: Mapping[str, tuple[str, str] | None]) -> State:
-    if scenario.wanted_at is not None:
-        return State("waiting")
-    if scenario.problem:
-        return State("failed")
-    if scenario.computed_at is None:
-        return State("not computed")
     since = []
     for key, (served_by, origin) in scenario.made_with.items():
         if key not in standing:
             since.append(Since(RegionItem.from_key(key), served_by, "", origin, "", is_gone=True))
         elif (found := standing[key]) is not None and found != (served_by, origin):
             since.append(Since(RegionItem.from_key(key), served_by, found[0], origin, found[1]))
-    return State("stale" if since else "fresh", since)
+    word = WORD_OF[states.state_of(scenario, is_outdated=bool(since))]
+    return State(word, since if word == "stale" else ())
 
 
 def _standing(keys: Iterable[str]) -> dict[str, tuple[str, str] | None]:

@@ -30,12 +30,12 @@ from webapp.scenarios.repository import (
     create,
     duplicate,
     find_page,
-    stamp,
 )
 from webapp.scenarios.request import MOST_REGION_ITEMS, Asked, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.scenarios.selection import offered
 from webapp.scenarios.staleness import states_of
+from webapp.scenarios.states import is_waiting, stamp
 from webapp.services import services
 from webapp.tables import SavedScenario
 
@@ -139,7 +139,7 @@ def detail(token: str) -> str:
 def progress(token: str) -> ResponseReturnValue:
     """How far it is; the whole page when it is done."""
     scenario = _scenario(token)
-    if scenario.wanted_at is None:
+    if not is_waiting(scenario):
         return Response(headers={"HX-Redirect": url_for("scenarios.detail", token=token)})
     return render_template("scenarios/_progress.html", scenario=scenario, size=scenario.size)
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from demand_assets.forecasting.forecast.forecaster import Forecast, Model
+from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
@@ -53,7 +54,7 @@ def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
         return _none("There is no forecast after: no candidate of this retrain was promoted, so the forecast is the "
                      "one before.")
     version_before = item.numbers.get("replaced", item.version_before)
-    found: list[Model] = []
+    found: list[ServingModel] = []
     for version in (version_before, item.version):
         try:
             found.append(services.models.load(item.region_item, version) if version is not None

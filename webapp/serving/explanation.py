@@ -82,8 +82,8 @@ def explain(services: Services, answer: Answer, most: int = MOST_EXPLAINED) -> E
     Args:
         most: of more region-items than so many, those with the largest forecasts are explained.
     """
-    able = sorted((line for line in answer.lines if line.model is not None), key=lambda line: -line.plan_units)
-    explained, without = able[:most], [line for line in answer.lines if line.model is None]
+    able = sorted((line for line in answer.lines if line.model.pooled is not None), key=lambda line: -line.plan_units)
+    explained, without = able[:most], [line for line in answer.lines if line.model.pooled is None]
     if not explained:
         return None
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
@@ -99,7 +99,6 @@ def contributions_of(services: Services, line: Line, exact: bool) -> tuple[pd.Da
     Args:
         line: not one that the baseline forecasts.
     """
-    assert line.model is not None
     region_item, horizon = line.plan.region_item, len(line.plan.part.dates)
     plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact)
     if line.scenario is None:

@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset
-from demand_assets.forecasting.forecast.forecaster import Model
 from demand_assets.forecasting.forecast.totals import Dates
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.store.adjustments import ADJUSTED
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.services import Services
 from webapp.serving.line import Line
@@ -130,9 +129,9 @@ def backtest_of(lines: Sequence[Line], past: Past, dataset: Dataset) -> Backtest
     return Backtest.of(pd.Series(units, index=pd.DatetimeIndex(first + shared)), len(windows), len(lines))
 
 
-def windows_of(model: Model, dataset: Dataset) -> tuple[Dates, Floats] | None:
+def windows_of(model: ServingModel, dataset: Dataset) -> tuple[Dates, Floats] | None:
     """Dates and units that a model forecast in the windows of its backtest, each date once; None of others."""
-    if not isinstance(model, ForecastModel) or not model.backtest:
+    if not model.backtest:
         return None
     units = np.array(model.backtest["forecast"], dtype=np.float64)
     dates, newest = _window_dates(tuple(model.backtest["origins"]), units.shape[1], dataset.frequency)

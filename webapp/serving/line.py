@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import update
 
-from demand_assets.forecasting.forecast.forecaster import Asked, Forecast, Model
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.forecast.forecaster import Asked, Forecast
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
+from webapp.db.locks import update_locked
 from webapp.region_items.labels import version_words
 from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
@@ -26,7 +28,7 @@ class Line:
     """One region-item of the answer."""
 
     row: RegionItemRow
-    model: Model
+    model: ServingModel
     plan: Forecast
     scenario: Forecast | None
     notice: str
@@ -42,9 +44,7 @@ class Line:
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
         """The values of each category driver that its model knows."""
-        if self.model is None:
-            return {}
-        return (self.model.pooled if isinstance(self.model, ForecastModel) else self.model).facts.categories
+        return dict(self.model.categories)
 
     @property
     def plan_units(self) -> float:
@@ -74,7 +74,7 @@ def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: Po
 def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
              horizon: int) -> list[Line | None]:
     """``line_of`` of each; None where no demand is stored."""
-    found: list[tuple[Asked | Forecast, Model, str] | None] = []
+    found: list[tuple[Asked | Forecast, ServingModel, str] | None] = []
     for row, serving in zip(rows, servings, strict=True):
         plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.outlook_wanted)
         try:
@@ -101,12 +101,15 @@ def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequenc
 
 
 def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
-           horizon: int) -> tuple[Asked, Model, str]:
+           horizon: int) -> tuple[Asked, ServingModel, str]:
     """What is asked of what serves, what that is, and why it is not the announced version; empty when it is."""
-    stand_in = services.models.without_own(pooled).model if isinstance(serving.model, ForecastModel) else None
-    models = [serving.model, *([stand_in] if stand_in else []), None]
+    models = [serving.model]
+    if serving.model.served_by == "production":
+        models.append(services.models.without_own(pooled).model)
+    if models[-1].served_by != "baseline":
+        models.append(BASELINE)
     notice = serving.notice
-    for model, following in zip(models, [*models[1:], None], strict=True):
+    for model, following in zip(models, [*models[1:], BASELINE], strict=True):
         try:
             return services.forecaster.ask(row.region_item, model, horizon, known_as=row.outlook_wanted), model, notice
         except ModelFilesError as error:
@@ -136,10 +139,10 @@ def fetch_again(keys: Sequence[str], pooled: bool) -> None:
     if not keys and not pooled:
         return
     with writing():
-        db.session.execute(update(RegionItemRow).where(
-            RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)).values(fetch_after=now()))
-        if pooled:
+        if pooled:  # locked first, wherever both are
             db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))
+        update_locked(RegionItemRow.key, [RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)],
+                      update(RegionItemRow).values(fetch_after=now()))
 
 
 def served_by_words(forecast: Forecast) -> str:

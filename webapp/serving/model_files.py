@@ -4,12 +4,14 @@ import logging
 import shutil
 from collections.abc import Set
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from webapp.serving.production_models import ProductionModels
+from demand_assets.forecasting.registry.files import VersionFiles, check
+from webapp.serving.production_models import ProductionModels, read_own, read_pooled
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +21,9 @@ Stamp = tuple[tuple[str, int, int], ...]
 class FetchesFiles(Protocol):
     """What is asked of the model registry here."""
 
-    def fetch(self, name: str, version: int, folder: Path, source: str = "") -> Path:
-        """Download a version's files to ``folder/name/version``; asks where they are unless told."""
+    def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
+        """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
+        told."""
 
 
 class ModelFiles:
@@ -32,27 +35,32 @@ class ModelFiles:
         self._pooled: dict[int, tuple[Stamp, PooledModel]] = {}
         self._stands_on: dict[Path, int] = {}
 
-    def whole(self, region_item: RegionItem, version: int, source: str = "") -> ForecastModel:
+    def whole(self, region_item: RegionItem, version: int, told: VersionFiles | None = None,
+              anew: bool = False) -> ForecastModel:
         """That version, with its files and those of the pooled version that it stands on on disk.
 
-        A damaged copy is fetched again.
+        A copy that is damaged or another version's is fetched again, and stays until that worked.
         Args:
-            source: where the registry keeps its files; asked for when they must be fetched, unless given.
-        Raises: ModelFilesError: the registry's files are damaged. NotRegisteredError: the registry has no such version.
-            RegistryDownError: files must be fetched and the registry does not answer.
+            told: what the version itself tells of its files; it is asked when they must be fetched, unless given.
+            anew: fetch them whatever is there.
+        Raises: ModelFilesError: the registry's files are damaged or another version's. NotRegisteredError: the registry
+            has no such version. RegistryDownError: files must be fetched and the registry does not answer.
         """
         folder = self._models.folder(region_item, version)
+        if anew:
+            self._fetch_again(folder, told)
         try:
+            check(folder, folder.parent.name, version, told)
             needed = pooled_version(folder)
         except ModelFilesError:
-            self._fetch_again(folder, source)
+            self._fetch_again(folder, told)
             needed = pooled_version(folder)
         pooled = self.whole_pooled(needed)
         try:
-            return ForecastModel.load(folder, pooled, version)
+            return read_own(folder, pooled, told)
         except ModelFilesError:
-            self._fetch_again(folder, source)
-            return ForecastModel.load(folder, pooled, version)
+            self._fetch_again(folder, told)
+        return read_own(folder, self.whole_pooled(pooled_version(folder)), told)
 
     def whole_pooled(self, version: int) -> PooledModel:
         """That version of the pooled model, with its files on disk; read again only when they changed.
@@ -64,10 +72,10 @@ class ModelFiles:
         if held and held[0] == _stamp(folder):
             return held[1]
         try:
-            model = PooledModel.load(folder, version, latest_only=True)
+            model = read_pooled(folder)
         except ModelFilesError:
             self._fetch_again(folder)
-            model = PooledModel.load(folder, version, latest_only=True)
+            model = read_pooled(folder)
         self._pooled = {version: (_stamp(folder), model)}
         return model
 
@@ -86,7 +94,8 @@ class ModelFiles:
         spare = [version for version in _versions(folder) if int(version.name) not in keep]
         if not spare:
             return
-        own = [version for name in folder.parent.iterdir() if name != folder for version in _versions(name)]
+        own = [version for name in folder.parent.iterdir() if name != folder and not name.name.startswith(".")
+               for version in _versions(name)]
         try:
             self._stands_on = {version: self._stands_on.get(version) or pooled_version(version) for version in own}
         except ModelFilesError as error:
@@ -97,9 +106,16 @@ class ModelFiles:
             if int(version.name) not in needed:
                 shutil.rmtree(version, ignore_errors=True)
 
-    def _fetch_again(self, folder: Path, source: str = "") -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        self._registry.fetch(folder.parent.name, int(folder.name), folder.parent.parent, source)
+    def _fetch_again(self, folder: Path, told: VersionFiles | None = None) -> None:
+        """Put files from the registry in place of what is there; what is there stays when they cannot be had."""
+        name, version, models = folder.parent.name, int(folder.name), folder.parent.parent
+        if not folder.exists():
+            self._registry.fetch(name, version, models, told)
+            return
+        with TemporaryDirectory(dir=models, prefix=".again-") as aside:
+            fetched = self._registry.fetch(name, version, Path(aside), told)
+            folder.rename(Path(aside) / "before")
+            fetched.rename(folder)
 
 
 def _versions(folder: Path) -> list[Path]:

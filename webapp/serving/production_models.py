@@ -7,24 +7,27 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.forecast.forecaster import Model
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.registry.files import VersionFiles, check, damage_is_told
 from webapp.region_items.rows import stand_in
 from webapp.tables import PooledRow, RegionItemRow
+
+Stamp = tuple[int, int] | None
 
 HELD_IN_MEMORY = 2000
 POOLED_HELD = 2
 """Versions of the pooled model that stay in memory even while no model held stands on them."""
-BASELINE = "the seasonal-naive baseline"
+BASELINE_WORDS = "the seasonal-naive baseline"
 
 
 @dataclass(frozen=True)
 class Serving:
     """The model that answers for a region-item now."""
 
-    model: Model
-    """None: the baseline answers."""
+    model: ServingModel
     notice: str = ""
     """Why it is not the version that was announced; empty when it is."""
     damaged: bool = False
@@ -42,7 +45,7 @@ class ProductionModels:
     def __init__(self, folder: Path, dataset: str) -> None:
         self._folder = folder
         self._dataset = dataset
-        self._held: OrderedDict[tuple[str, int], ForecastModel] = OrderedDict()
+        self._held: OrderedDict[tuple[str, int], tuple[Stamp, ForecastModel]] = OrderedDict()
         self._pooled: WeakValueDictionary[int, PooledModel] = WeakValueDictionary()
         self._pooled_used: OrderedDict[int, PooledModel] = OrderedDict()
         self._lock = Lock()
@@ -58,17 +61,19 @@ class ProductionModels:
     def load(self, region_item: RegionItem, version: int) -> ForecastModel:
         """That version, with the pooled version that it stands on, from memory or disk.
 
-        Raises: ModelFilesError: files of either are missing or damaged.
+        Raises: ModelFilesError: files of either are missing, damaged or another version's.
         """
         name = (region_item.model_name(self._dataset), version)
-        with self._lock:
-            if held := self._held.get(name):
-                self._held.move_to_end(name)
-                return held
         folder = self.folder(region_item, version)
-        model = ForecastModel.load(folder, self.load_pooled(pooled_version(folder)), version)
+        stamp = _stamp(folder)
         with self._lock:
-            self._held[name] = model
+            held = self._held.get(name)
+            if held and stamp in (held[0], None):
+                self._held.move_to_end(name)
+                return held[1]
+        model = read_own(folder, self.load_pooled(pooled_version(folder)))
+        with self._lock:
+            self._held[name] = stamp, model
             while len(self._held) > HELD_IN_MEMORY:
                 self._held.popitem(last=False)
         return model
@@ -81,7 +86,7 @@ class ProductionModels:
         with self._lock:
             model = self._pooled.get(version)
             if model is None:
-                model = PooledModel.load(self.pooled_folder(version), version, latest_only=True)
+                model = read_pooled(self.pooled_folder(version))
                 self._pooled[version] = model
             self._pooled_used[version] = model
             self._pooled_used.move_to_end(version)
@@ -93,7 +98,7 @@ class ProductionModels:
         """The announced version; when its files are damaged, the one before; else what serves without one."""
         version = row.production_version
         if version is None:
-            return self.without_own(pooled) if stand_in(row, pooled) == "pooled" else Serving(None)
+            return self.without_own(pooled) if stand_in(row, pooled) == "pooled" else Serving(BASELINE)
         try:
             return Serving(self.load(row.region_item, version))
         except ModelFilesError:
@@ -110,7 +115,7 @@ class ProductionModels:
     def without_own(self, pooled: PooledRow | None) -> Serving:
         """The announced pooled model; when its files are damaged, the one before; when those are too, the baseline."""
         if pooled is None or pooled.production_version is None:
-            return Serving(None)
+            return Serving(BASELINE)
         version = pooled.production_version
         try:
             return Serving(self.load_pooled(version))
@@ -123,11 +128,40 @@ class ProductionModels:
                 return Serving(previous, f"{sorry}; {model_words(previous)} forecasts until then.", pooled_damaged=True)
             except ModelFilesError:
                 pass
-        return Serving(None, f"{sorry}; {BASELINE} forecasts until then.", pooled_damaged=True)
+        return Serving(BASELINE, f"{sorry}; {BASELINE_WORDS} forecasts until then.", pooled_damaged=True)
 
 
-def model_words(model: Model) -> str:
+def _stamp(folder: Path) -> Stamp:
+    """Changes when other files are put in the folder's place; None when there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def read_own(folder: Path, pooled: PooledModel, told: VersionFiles | None = None) -> ForecastModel:
+    """The model in a folder ``name/version``, checked to be that version's.
+
+    Args:
+        told: what the version itself tells of its files, where that is known.
+    Raises: ModelFilesError: files are missing, damaged or another version's.
+    """
+    name, version = folder.parent.name, int(folder.name)
+    check(folder, name, version, told)
+    with damage_is_told(name, version):
+        return ForecastModel.load(folder, pooled, version)
+
+
+def read_pooled(folder: Path) -> PooledModel:
+    """The pooled model in a folder ``name/version``, checked as ``read_own`` does; without the fits of backtests."""
+    name, version = folder.parent.name, int(folder.name)
+    check(folder, name, version)
+    with damage_is_told(name, version):
+        return PooledModel.load(folder, version, latest_only=True)
+
+
+def model_words(model: ServingModel) -> str:
     """What forecasts, in words."""
-    if model is None:
-        return BASELINE
-    return f"v{model.version} of the pooled model" if isinstance(model, PooledModel) else f"v{model.version}"
+    return {"production": f"v{model.version}", "pooled": f"v{model.version} of the pooled model",
+            "baseline": BASELINE_WORDS}[model.served_by]

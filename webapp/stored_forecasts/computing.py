@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from flask import Flask
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.dataset import Dataset
@@ -18,23 +17,23 @@ from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
 from webapp.adjustments.unusual import Unusual
-from webapp.background.worker_process import do_apart
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.rows import pooled_row, rows_by_key
+from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.serving.history import windows_of
 from webapp.serving.line import Line, line_of
 from webapp.stored_forecasts.facts import forget_monitored, tell_accuracy, tell_demand, tell_moves
 from webapp.stored_forecasts.histories import pack
+from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import Outlook, RegionItemRow
 
 AT_ONCE = 25
 """Outlooks made between two commits."""
-APART_FROM = 60
-"""Due outlooks from which on another process makes them."""
-ASKED_APART = 500
-"""Outlooks that the other process is asked for at a time."""
+IN_WORKER_FROM = 60
+"""Due outlooks from which on the worker process makes them."""
+ASKED_AT_ONCE = 500
+"""Outlooks that it is asked for at a time."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,18 @@ def due_keys(most: int) -> list[str]:
     return found
 
 
-def make_due(app: Flask) -> bool:
-    """Make what is due, in this process when it is little; whether something was.
+def make_due(services: Services, make_app: AppFactory) -> bool:
+    """Whether something was due; it is made then, in this process when it is little.
 
+    Args:
+        make_app: makes the app in the worker process.
     Raises: OSError: the demand store cannot be read.
     """
-    services: Services = app.extensions["services"]
-    keys = due_keys(ASKED_APART)
-    if len(keys) < APART_FROM:
+    keys = due_keys(ASKED_AT_ONCE)
+    if len(keys) < IN_WORKER_FROM:
         make(services, keys)
     else:
-        do_apart(services.settings, make, keys)
+        do_in_worker(make_app, services.settings, make, keys)
     return bool(keys)
 
 
@@ -90,8 +90,7 @@ def make(services: Services, keys: Sequence[str]) -> None:
         made = dict(_made(services, list(rows.values())))
         db.session.rollback()
         with writing():
-            rows = rows_by_key(part)
-            for key, row in rows.items():
+            for key, row in locked_region_items(part).items():
                 _keep(row, made[key], services.dataset)
                 row.outlook_due = row.outlook_wanted != wanted[key]
 

@@ -3,33 +3,36 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flask import Flask
 from sqlalchemy import ColumnElement, select, update
 
 from demand_assets.forecasting.forecast.totals import RunningTotal
-from webapp.background.worker_process import do_apart
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
+from webapp.db.locks import update_locked
 from webapp.services import Services
 from webapp.stored_forecasts.computing import outlooks_of
+from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import GroupOutlook, RegionItemRow
 
-APART_FROM = 60
-"""Region-items that changed from which on another process sums up."""
+IN_WORKER_FROM = 60
+"""Region-items that changed from which on the worker process sums up."""
 
 Member = tuple[str, float, float | None]
 """Key, total and last year's demand of a region-item with an outlook."""
 
 
-def refresh_due(app: Flask) -> bool:
-    """Sum up the groups whose members changed, in this process when they are few; whether some had."""
-    services: Services = app.extensions["services"]
+def refresh_due(services: Services, make_app: AppFactory) -> bool:
+    """Whether members of groups had changed; their groups are summed up then, in this process when they are few.
+
+    Args:
+        make_app: makes the app in the worker process.
+    """
     changed = list(db.session.scalars(select(RegionItemRow.key).where(RegionItemRow.groups_due > 0)))
     db.session.rollback()
-    if len(changed) < APART_FROM:
+    if len(changed) < IN_WORKER_FROM:
         refresh(services, changed)
     else:
-        do_apart(services.settings, refresh, changed)
+        do_in_worker(make_app, services.settings, refresh, changed)
     return bool(changed)
 
 
@@ -131,6 +134,7 @@ def _note_done(asked: dict[str, int]) -> None:
         keys = [key for key, count in asked.items() if count == times]
         for part in chunked(keys):
             with writing():
-                db.session.execute(update(RegionItemRow).where(
-                    RegionItemRow.key.in_(part),
-                    RegionItemRow.groups_due == times).values(groups_due=0))
+                update_locked(
+                    RegionItemRow.key,
+                    [RegionItemRow.key.in_(part), RegionItemRow.groups_due == times],
+                    update(RegionItemRow).values(groups_due=0))

@@ -24,12 +24,15 @@ class Watermark(Base):
 
 
 class SystemState(Base):
-    """Whether one of the other systems answers, as the background process sees it."""
+    """Whether one of the other systems answers, or a loop of the background process works, as that process sees it."""
 
     __tablename__ = "system_state"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """Of a loop: ``loop:`` and its name."""
     is_up: Mapped[bool] = mapped_column(default=False)
     checked_at: Mapped[datetime]
     since: Mapped[datetime]
     """When it went up or down."""
     message: Mapped[str] = mapped_column(default="")
+    retry_at: Mapped[datetime | None]
+    """When a loop that does not work is tried again."""

@@ -11,6 +11,7 @@ from webapp.db.database import Base, now
 
 ItemState = Literal["queued", "training", "judging", "promoted", "kept", "quarantined", "failed", "cancelled"]
 RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]
+"""How far a request is; ``webapp.retrains.states`` has every step between them, and those of region-items."""
 OPEN_STATES: tuple[ItemState, ...] = ("queued", "training", "judging")
 UNFINISHED: tuple[RetrainState, ...] = ("stored", "sent")
 
@@ -72,7 +73,7 @@ class RetrainItem(Base):
 
     Null too where a retrain from Dagster works on what a planner's holds already."""
     closed_by_us: Mapped[bool] = mapped_column(default=False)
-    """Closed because its run ended or was cancelled, not by an entry of the journal."""
+    """Presumed failed or cancelled because its run ended or is not there; the pipeline's own word still counts."""
     at: Mapped[str] = mapped_column(String(40), default="")
     """When the state was entered, as the journal says."""
     started_at: Mapped[datetime | None]

@@ -44,8 +44,10 @@ ASKED_BY_TAG = "demand/asked_by"
 """Who asked for a run, and after ``: `` why."""
 KIND_TAG = "demand/kind"
 """What a run does: one of the kinds below."""
-SECONDS_TAG = "demand/seconds"
-"""Stage -> wall and processor seconds of a run, over all its workers."""
+MEASURES_TAG = "demand/measures"
+"""Which look at production a run of ``monitor`` carries out."""
+SECONDS = "seconds"
+"""In the metadata of a run's observation of its last asset: stage -> wall and processor seconds, over all workers."""
 REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND = (
     "refresh", "retrain", "promotion", "monitor", "pool")
 

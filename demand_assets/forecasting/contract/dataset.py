@@ -15,6 +15,9 @@ HORIZONS = {"D": 28, "W": 8, "M": 6}
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
 
 
+Kind = Literal["number", "yes_no", "category"]
+
+
 class DatasetFileError(ValueError):
     """A dataset file that cannot be used; the message names each wrong entry."""
 
@@ -33,7 +36,7 @@ class Driver(_Strict):
     """An exogenous variable whose future is known, repeated or given."""
 
     name: Name
-    kind: Literal["number", "yes_no", "category"]
+    kind: Kind
     effect: Literal["increasing", "decreasing", "none"] = "none"
     """What demand does when the driver rises; the model is held to it."""
     future: Literal["known", "repeat_last", "repeat_season", "given"] = "known"

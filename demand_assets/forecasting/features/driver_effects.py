@@ -9,16 +9,13 @@ clearly worse than boosters that see the drivers themselves, or most demand is e
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from demand_assets.forecasting.contract.dataset import Dataset, Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.series.gapped import Floats, Ints
-
-if TYPE_CHECKING:
-    from demand_assets.forecasting.features.series_features import SeriesFeatures
 
 Effects = dict[str, float]
 """Driver -> the logarithm of what one unit of it multiplies demand by; the elasticity where it is compared by ratio."""
@@ -46,7 +43,30 @@ def scaled(values: Floats, is_ratio: bool) -> Floats:
     return np.log(np.maximum(values, 1e-9)) if is_ratio else values
 
 
-def driver_effects(panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, positive: Sequence[str],
+def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequence[str], effects: Effects,
+               usual: Effects) -> dict[str, Floats]:
+    """The logarithm of what each driver multiplies demand by in each period, beside its usual value.
+
+    Args:
+        drivers: the values of each, shape (periods,).
+        positive: those that are compared by ratio.
+        effects: of the item; empty where boosters see the drivers themselves, and all is zero.
+        usual: the usual values of the item's number drivers, as their effects multiply them.
+    """
+    found = {}
+    for driver in dataset.drivers:
+        if has_effect(driver):
+            values = scaled(drivers[driver.name], driver.name in positive)
+            found[driver.name] = np.nan_to_num((values - usual.get(driver.name, 0.0)) * effects.get(driver.name, 0.0))
+    return found
+
+
+def multiplier(logarithms: Mapping[str, Floats], periods: int) -> Floats:
+    """What drivers multiply demand by in each period, beside their usual values; shape (periods,)."""
+    return np.exp(sum(logarithms.values(), np.zeros(periods)))
+
+
+def driver_effects(panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, positive: Sequence[str],
                    periods_before_end: int) -> tuple[Effects, dict[str, Effects]]:
     """The mean effects over items, and those of each item.
 
@@ -59,7 +79,7 @@ def driver_effects(panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Datase
         2013, chapter 9); drawn to the mean as in DerSimonian and Laird (1986).
     """
     drivers = [driver for driver in dataset.drivers if has_effect(driver)]
-    by_item: dict[str, list[SeriesFeatures]] = {}
+    by_item: dict[str, list[SeriesInputs]] = {}
     for one, series in panel.items():
         by_item.setdefault(one.item, []).append(series)
     fitted = {}
@@ -97,7 +117,7 @@ class _Observed:
                    np.concatenate([part.segment + start for part, start in zip(parts, first, strict=True)]))
 
 
-def _observed(series: "SeriesFeatures", drivers: Sequence[Driver], positive: Sequence[str],
+def _observed(series: SeriesInputs, drivers: Sequence[Driver], positive: Sequence[str],
               periods_before_end: int) -> _Observed | None:
     periods = np.flatnonzero(~np.isnan(series.demand[: max(series.known - periods_before_end, 0)]))
     year = series.dataset.year_length

@@ -1,7 +1,7 @@
 """What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -9,12 +9,12 @@ import numpy as np
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, scaled
+from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
+from demand_assets.forecasting.features.inputs import SeriesInputs
+from demand_assets.forecasting.features.level import largest_so_far, level_of
 
 if TYPE_CHECKING:
     from collections import Counter
-
-    from demand_assets.forecasting.features.series_features import SeriesFeatures
 
 COMMON_CATEGORIES = 8
 
@@ -49,12 +49,12 @@ class PanelFacts:
         return cls(dict.fromkeys(names, ()), dict.fromkeys(names, ()))
 
     @classmethod
-    def of(cls, panel: "Mapping[RegionItem, SeriesFeatures]", dataset: Dataset, periods_before_end: int,
+    def of(cls, panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, periods_before_end: int,
            drivers: Drivers, counts: "Mapping[str, Counter[str]]") -> Self:
         """The facts as they were so many periods before the end of each region-item's demand.
 
         Args:
-            panel: the features of each, as they are ``without_categories``.
+            panel: demand and drivers of each, as they are ``without_categories``.
             counts: of each category driver, in how many known periods it has each value.
         """
         positive = tuple(driver.name for driver in dataset.drivers if driver.kind == "number" and all(
@@ -66,12 +66,13 @@ class PanelFacts:
         usual, item_usual = _usual(panel, effects, positive, periods_before_end)
         items: dict[str, list[float]] = {}
         regions: dict[str, list[float]] = {}
-        for one, alone in panel.items():
-            series = replace(alone, positive=positive, effects=item_effects.get(one.item, effects),
-                             usual_values=item_usual.get(one.item, usual))
+        for one, series in panel.items():
             period = max(series.known - 1 - periods_before_end, 0)
-            if series.largest[period] > 0:
-                level = float(np.log(series.level[period]))
+            if largest_so_far(series.demand)[period] > 0:
+                told = logarithms(series.drivers, dataset, positive, item_effects.get(one.item, effects),
+                                  item_usual.get(one.item, usual))
+                cleared = series.demand / multiplier(told, len(series.dates))
+                level = float(np.log(level_of(cleared, dataset.frequency)[period]))
                 items.setdefault(one.item, []).append(level)
                 regions.setdefault(one.region, []).append(level)
         of_items, of_regions = ({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
@@ -105,7 +106,7 @@ class PanelFacts:
                    fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"])
 
 
-def _usual(panel: "Mapping[RegionItem, SeriesFeatures]", effects: Effects, positive: tuple[str, ...],
+def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],
            periods_before_end: int) -> tuple[Effects, dict[str, Effects]]:
     """The medians of the drivers that have effects, over items and of each item; yes/no drivers are usually “no”."""
     medians: dict[str, dict[str, list[float]]] = {}

@@ -5,20 +5,19 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.driver_columns import with_every_driver
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.panel_facts import PanelFacts
-from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
+from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.model.backtest import errors_of, seasonal_naive
-from demand_assets.forecasting.model.intervals import Calibration, bounds
-from demand_assets.forecasting.model.own import ErrorPaths, ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel, Rows, bounded
+from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.intervals import bounds
+from demand_assets.forecasting.model.pooled import PooledModel, Rows, ServedBy
+from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import future_drivers
@@ -26,15 +25,10 @@ from demand_assets.forecasting.whatif.analogues import nearest_past
 from demand_assets.forecasting.whatif.explanation import explain
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, apply, declared_direction, unseen_values
 
-BASELINE_ORIGINS = 26
-"""Past origins whose errors give the seasonal-naive baseline its interval."""
 HELD = 500
 """Region-items of which what was read and prepared stays in memory: some 250 kB for three years of days each."""
 PLANS_HELD = 3000
 """Forecasts under the plan that stay in memory: some 10 kB each."""
-
-Model = ForecastModel | PooledModel | None
-"""What forecasts: the region-item's own model, the pooled one alone, or none: the seasonal-naive baseline."""
 
 
 class ForecastError(ValueError):
@@ -48,7 +42,7 @@ class Forecast:
     region_item: RegionItem
     origin: pd.Timestamp
     """The last period with known demand."""
-    served_by: Literal["production", "pooled", "baseline"]
+    served_by: ServedBy
     version: int | None
     """Of the model that serves; of the pooled one where it serves alone."""
     columns: dict[str, np.ndarray]
@@ -79,7 +73,8 @@ class _Ready:
     future: pd.DataFrame
     """Dates and drivers of the horizon as planned."""
     assumed: tuple[str, ...]
-    facts: PanelFacts | None
+    pooled: PooledModel | None
+    """What the features were made for; None for the baseline."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ class Asked:
     """One region-item under one scenario: all that its forecast needs but the boosters' answers."""
 
     region_item: RegionItem
-    model: Model
+    model: ServingModel
     scenario: Scenario
     series: SeriesFeatures
     origins: Ints
@@ -115,7 +110,7 @@ class Forecaster:
         self._dataset = dataset
         self._store = store
         self._held: OrderedDict[RegionItem, tuple[Hashable, _Ready]] = OrderedDict()
-        self._plans: OrderedDict[tuple[RegionItem, int], tuple[Hashable, Model, Forecast]] = OrderedDict()
+        self._plans: OrderedDict[tuple[RegionItem, int], tuple[Hashable, ServingModel, Forecast]] = OrderedDict()
         self._lock = Lock()
 
     def history(self, region_item: RegionItem, periods: int | None = None, known_as: Hashable = None) -> pd.DataFrame:
@@ -125,12 +120,13 @@ class Forecaster:
         """
         held = self._held.get(region_item)
         is_held = held is not None and known_as is not None and held[0] == known_as
-        demand = held[1].demand if held and is_held else self._store.read("demand", region_item)
+        demand = held[1].demand if held and is_held else with_every_driver(
+            self._store.read("demand", region_item), self._dataset)
         known = np.flatnonzero(demand["demand"].notna())
         history = demand.iloc[: int(known[-1]) + 1 if len(known) else 0]
         return history.tail(periods) if periods else history
 
-    def forecast(self, region_item: RegionItem, model: Model, horizon: int | None = None,
+    def forecast(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
                  scenario: Scenario = PLAN) -> Forecast:
         """Point forecasts and 80 % intervals.
 
@@ -138,18 +134,19 @@ class Forecaster:
         changed period the other way: where the model would, the plan's forecast stands.
 
         Args:
-            model: the region-item's own, the pooled one, or None for the seasonal-naive baseline.
+            model: the region-item's own, the pooled one, or ``BASELINE``.
             horizon: periods, the dataset's unless given.
             scenario: changes to the drivers of the future.
         Raises:
             ForecastError: a horizon outside 1 to the dataset's.
             NotInStoreError: no demand is stored for the region-item.
             ScenarioError: the scenario cannot be applied.
-            ModelFilesError: the model was made for other drivers.
+            OtherDriversError: the dataset or the stored demand lacks a driver that the model was trained with.
+            ModelFilesError: the model was fitted on other features than are made now.
         """
         return self.answer([self.ask(region_item, model, horizon, scenario)])[0]
 
-    def forecast_many(self, asked: Sequence[tuple[RegionItem, Model, Scenario]],
+    def forecast_many(self, asked: Sequence[tuple[RegionItem, ServingModel, Scenario]],
                       horizon: int | None = None) -> list[Forecast]:
         """``forecast`` of many, which asks each pooled model once.
 
@@ -157,7 +154,7 @@ class Forecaster:
         """
         return self.answer([self.ask(region_item, model, horizon, scenario) for region_item, model, scenario in asked])
 
-    def ask(self, region_item: RegionItem, model: Model, horizon: int | None = None, scenario: Scenario = PLAN,
+    def ask(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None, scenario: Scenario = PLAN,
             plan: Forecast | None = None, known_as: Hashable = None) -> Asked:
         """All of a forecast that can fail, and all that is the region-item's alone; ``answer`` does the rest.
 
@@ -171,7 +168,7 @@ class Forecaster:
         if not 1 <= horizon <= dataset.horizon:
             raise ForecastError(f"horizon {horizon} is outside 1 to {dataset.horizon}, the longest that the models of "
                                 f"{dataset.title} were trained for")
-        ready = self._ready(region_item, _facts(model), known_as)
+        ready = self._ready(region_item, model, known_as)
         planned = ready.future if horizon == dataset.horizon else ready.future.iloc[:horizon]
         drivers, series, needed = planned, ready.series, None
         if scenario != PLAN:
@@ -179,16 +176,14 @@ class Forecaster:
             series = ready.series.with_future(drivers)
             needed = plan or self.ask(region_item, model, horizon, known_as=known_as)
         origins, leads = np.full(horizon, ready.series.known - 1, dtype=np.int64), np.arange(1, horizon + 1)
-        rows = np.zeros((0, 0), dtype=np.float32)
-        if model is not None:
-            names, rows = series.named_rows(origins, leads)
-            (model if isinstance(model, PooledModel) else model.pooled).check(names)
-        elif np.isnan(series.demand[: series.known]).all():
+        if model.pooled is None and np.isnan(series.demand[: series.known]).all():
             raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
+        rows = model.rows_of(series, origins, leads)
         return Asked(region_item, model, scenario, series, origins, leads, rows, drivers, planned, ready.assumed,
                      needed, known_as)
 
-    def answered(self, region_item: RegionItem, model: Model, horizon: int, known_as: Hashable) -> Forecast | None:
+    def answered(self, region_item: RegionItem, model: ServingModel, horizon: int,
+                 known_as: Hashable) -> Forecast | None:
         """The forecast under the plan, if it was answered lately; None: ask."""
         with self._lock:
             known, asked_of, forecast = self._plans.get((region_item, horizon), (None, None, None))
@@ -210,21 +205,13 @@ class Forecaster:
 
     def _forecast(self, asked: Asked, units: Floats, plan: Floats | None) -> Forecast:
         dataset, series, model = self._dataset, asked.series, asked.model
-        flags: tuple[str, ...] = ()
-        if model is None:
-            calibration, paths, inflation = baseline_calibration(series), ErrorPaths(), 1.0
-        else:
-            pooled = model if isinstance(model, PooledModel) else model.pooled
-            inflation = pooled.horizon_inflation
-            if isinstance(model, ForecastModel):
-                calibration, paths, ranges = model.calibration, model.paths, model.driver_ranges
-            else:
-                calibration, paths, ranges = pooled.calibration_of(series), ErrorPaths(), {}
-            if isinstance(asked.plan, Forecast):
-                plan = asked.plan.part.forecast
-            if plan is not None:
-                units = _held(units, plan, declared_direction(asked.planned, asked.drivers, dataset))
-            flags = unseen_values(asked.drivers, ranges, pooled.facts.categories, dataset)
+        if isinstance(asked.plan, Forecast):
+            plan = asked.plan.part.forecast
+        if plan is not None:
+            units = _held(units, plan, declared_direction(asked.planned, asked.drivers, series.dataset))
+        flags = _unknown(asked, dataset) + unseen_values(
+            asked.drivers, model.driver_ranges, model.categories, series.dataset)
+        calibration = model.calibration_of(series)
         scale = calibration.scaling.scale(units, series.level[asked.origins], asked.leads)
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
         dates = asked.drivers["date"].to_numpy()
@@ -232,12 +219,12 @@ class Forecaster:
                    **{name: asked.drivers[name].to_numpy() for name in dataset.driver_names}}
         return Forecast(
             region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
-            version=model.version if model else None,
-            served_by="baseline" if model is None else "pooled" if isinstance(model, PooledModel) else "production",
+            version=model.version, served_by=model.served_by,
             assumed=asked.assumed, flags=flags, part=totals.Part(
-                dates.astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper, paths, inflation))
+                dates.astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper, model.paths,
+                model.horizon_inflation))
 
-    def explain(self, region_item: RegionItem, model: ForecastModel | PooledModel, horizon: int | None = None,
+    def explain(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
                 scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
         """Contributions by driver and group of features to each period's forecast, in units that add up to it.
 
@@ -257,23 +244,26 @@ class Forecaster:
 
         Raises: as for ``forecast``.
         """
-        ready = self._ready(region_item, None, None)
+        ready = self._ready(region_item, BASELINE, None)
         planned = ready.future.iloc[:horizon]
         asked = apply(scenario, planned, self._dataset)
         names = list(self._dataset.driver_names)
         changed = (asked[names].astype("string") != planned[names].astype("string")).any(axis=1).to_numpy()
         return nearest_past(ready.demand, self._dataset, asked[changed], count)
 
-    def _ready(self, region_item: RegionItem, facts: PanelFacts | None, known_as: Hashable) -> _Ready:
+    def _ready(self, region_item: RegionItem, model: ServingModel, known_as: Hashable) -> _Ready:
         with self._lock:
             known, held = self._held.get(region_item, (None, None))
-            if held is not None and known_as is not None and known == known_as and held.facts is facts:
+            if held is not None and known_as is not None and known == known_as and held.pooled is model.pooled:
                 self._held.move_to_end(region_item)
                 return held
-        stored, horizon = self._store.read("demand", region_item), self._dataset.horizon
-        demand, assumed = future_drivers(stored, self._dataset, horizon)
-        ready = _Ready(stored, series_features(demand, self._dataset, facts, region_item),
-                       demand.iloc[len(demand) - horizon:][["date", *self._dataset.driver_names]], assumed, facts)
+        dataset, horizon = self._dataset, self._dataset.horizon
+        stored = self._store.read("demand", region_item)
+        model.check_drivers(stored, dataset, region_item)
+        stored = with_every_driver(stored, dataset)
+        demand, assumed = future_drivers(stored, dataset, horizon)
+        ready = _Ready(stored, model.series_of(demand, dataset, region_item),
+                       demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names]], assumed, model.pooled)
         if known_as is not None:
             with self._lock:
                 self._held[region_item] = (known_as, ready)
@@ -282,50 +272,49 @@ class Forecaster:
         return ready
 
 
-def _facts(model: Model) -> PanelFacts | None:
-    return None if model is None else (model if isinstance(model, PooledModel) else model.pooled).facts
-
-
 def _units(asked: Sequence[Asked]) -> list[Floats]:
     """Point forecasts in units; the rows of all that stand on one pooled model are its question together."""
-    ratios: dict[int, Floats] = {}
-    by_pooled: dict[int, list[int]] = {}
-    pooled_of = [None if one.model is None else one.model if isinstance(one.model, PooledModel) else one.model.pooled
-                 for one in asked]
-    for place, pooled in enumerate(pooled_of):
-        if pooled is not None:
-            by_pooled.setdefault(id(pooled), []).append(place)
-    for places in by_pooled.values():
-        pooled = pooled_of[places[0]]
-        assert pooled is not None  # only those with one were listed
+    by_pooled: dict[int, tuple[PooledModel, list[int]]] = {}
+    for place, one in enumerate(asked):
+        if one.model.pooled is not None:
+            by_pooled.setdefault(id(one.model.pooled), (one.model.pooled, []))[1].append(place)
+    ratios = [np.zeros(0)] * len(asked)
+    for pooled, places in by_pooled.values():
         ratio = pooled.ratio(np.concatenate([asked[place].rows for place in places]))
         ends = np.cumsum([len(asked[place].rows) for place in places])
-        ratios |= dict(zip(places, np.split(ratio, ends[:-1]), strict=True))
-    found = []
-    for place, one in enumerate(asked):
-        if one.model is None:
-            found.append(seasonal_naive(one.series, one.origins, one.leads))
-        elif isinstance(one.model, PooledModel):
-            found.append(bounded(ratios[place], one.series, one.origins))
+        for place, part in zip(places, np.split(ratio, ends[:-1]), strict=True):
+            ratios[place] = part
+    return [one.model.units(ratio, one.rows, one.series, one.origins, one.leads)
+            for one, ratio in zip(asked, ratios, strict=True)]
+
+
+def _unknown(asked: Asked, dataset: Dataset) -> tuple[str, ...]:
+    """A sentence for each driver that has no part in the forecast, since what forecasts does not know it.
+
+    Of the baseline, which knows none, only those that a scenario changes.
+    """
+    sentences = []
+    for driver in dataset.drivers:
+        if driver.name in asked.model.drivers:
+            continue
+        before, after = (table[driver.name].astype("string") for table in (asked.planned, asked.drivers))
+        is_changed = not before.equals(after)
+        if asked.model.served_by == "baseline":
+            if is_changed:
+                sentences.append(f"{driver.title} is changed without effect: the seasonal-naive baseline repeats past "
+                                 "demand, whatever the drivers.")
+        elif is_changed:
+            sentences.append(f"{driver.title} is changed without effect: the model was trained without that driver and "
+                             "cannot tell what it does. A new pooled model, and a retrain on it, will know it.")
         else:
-            found.append(one.model.on_top(ratios[place], one.rows, one.series, one.origins))
-    return found
+            sentences.append(f"{driver.title} has no part in the forecast: the model was trained without that driver. "
+                             "A new pooled model, and a retrain on it, will know it.")
+    return tuple(sentences)
 
 
 def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:
     """The scenario's forecast, not against the declared direction of what was changed in each period."""
     return np.where(direction > 0, np.maximum(units, plan), np.where(direction < 0, np.minimum(units, plan), units))
-
-
-def baseline_calibration(series: SeriesFeatures) -> Calibration:
-    """What the seasonal-naive baseline's intervals need, from its errors at past origins."""
-    horizon = series.dataset.horizon
-    first = max(series.known - BASELINE_ORIGINS - 1, 0)
-    starts: Ints = np.repeat(np.arange(first, max(series.known - 1, first)), horizon)
-    leads: Ints = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
-    inside = starts + leads < series.known
-    starts, leads = starts[inside], leads[inside]
-    return Calibration.from_errors(errors_of(series, seasonal_naive(series, starts, leads), starts, leads), horizon)
 
 
 def total(forecasts: Sequence[Forecast]) -> pd.DataFrame:

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.model.intervals import LEVELS, bounds
-from demand_assets.forecasting.model.own import ErrorPaths
+from demand_assets.forecasting.model.intervals import LEVELS, ErrorPaths, bounds
 from demand_assets.forecasting.series.gapped import Floats
 
 Dates = npt.NDArray[np.datetime64]

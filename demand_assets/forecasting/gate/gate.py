@@ -5,6 +5,7 @@ from math import ceil, isfinite
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.series.gapped import Floats
@@ -41,7 +42,7 @@ class Contestant:
     """What one model forecast for windows that it had not seen."""
 
     forecast: Floats
-    """Shape (windows, horizon), in units."""
+    """Shape (windows, horizon), in units; NaN in windows of which it has no honest forecast."""
     lower_80: Floats
     upper_80: Floats
     trained_to: str
@@ -52,6 +53,10 @@ class Contestant:
     """The last date known at each window's start, ISO; none where it was not recorded."""
     seen_to: tuple[str, ...] = ()
     """The last date of the demand that the fit behind each window's forecasts has seen, ISO; none if not kept."""
+    unusable: str = ""
+    """Why it cannot forecast the dataset as it is now; empty where it can."""
+    incomparable: str = ""
+    """Why it has no score in any window that another model can be compared with; empty where it has."""
 
     def leaks(self) -> list[tuple[str, str]]:
         """Origin and last date seen of each window whose forecasts come from a fit that has seen beyond the origin."""
@@ -82,7 +87,8 @@ def judge(actual: Floats, candidate: Contestant, production: Contestant | None, 
     Args:
         actual: shape (windows, horizon), in units; NaN where unknown.
         candidate: the newcomer's forecasts of the windows, by its recipe fitted on data before each.
-        production: the same for the model that serves; None when none does.
+        production: the same for the model that serves, which may have no score in some windows or in all; None when
+            none serves.
         seasonal_naive: the baseline's forecasts of the windows.
         gate: the settings.
     """
@@ -106,13 +112,21 @@ class _Contest:
         self._sold = self._totals(actual)
         self._mine = wape(self._sold, self._totals(candidate.forecast))
         self._floor = wape(self._sold, self._totals(seasonal_naive))
-        self._theirs = wape(self._sold, self._totals(production.forecast)) if production else float("nan")
+        scored = np.full(actual.shape, False) if production is None else np.isfinite(production.forecast)
+        self._shared: npt.NDArray[np.bool_] = np.asarray(scored.all(axis=1))
+        """Windows of which production has a score, shape (windows,)."""
+        self._mine_shared, self._theirs = (
+            wape(self._sold[self._shared], self._totals(of.forecast)[self._shared])
+            if production is not None and self._shared.any() else float("nan")
+            for of in (candidate, production or candidate))
         self._bias = bias(actual, candidate.forecast)
         self._inside = coverage(actual, candidate.lower_80, candidate.upper_80)
         self.measured = self._measured()
 
     def problem(self) -> str:
         """What speaks against the candidate, whatever serves; empty when nothing does."""
+        if self._candidate.unusable:
+            return f"it cannot forecast the dataset as it is now: {self._candidate.unusable}"
         if leaks := self._candidate.leaks():
             origin, seen = leaks[0]
             return f"a leak: its forecasts of what follows {origin} come from a fit that has seen demand to {seen}"
@@ -131,39 +145,54 @@ class _Contest:
         if production is None:
             floor = in_percent(self._floor)
             return "promote", f"first model: {self._wape(self._mine)} against {floor} of seasonal naive"
-        against = f"{self._wape(self._mine)} against {in_percent(self._theirs)} of the model in production"
+        if candidate.data_hash == production.data_hash and candidate.recipe == production.recipe:
+            return "keep", ("nothing new: same demand and same recipe as the model in production "
+                            f"(trained to {production.trained_to})")
+        if not isfinite(self._theirs):
+            return self._on_its_own(production)
+        against = f"{self._wape(self._mine_shared)} against {in_percent(self._theirs)} of the model in production"
+        if not self._shared.all():
+            against += f", in the {self._shared.sum()} of {len(self._shared)} windows that it had not seen"
         if candidate.data_hash == production.data_hash:
-            if candidate.recipe == production.recipe:
-                return "keep", ("nothing new: same demand and same recipe as the model in production "
-                                f"(trained to {production.trained_to})")
-            if self._mine > self._theirs * (1 - gate.margin):
+            if self._mine_shared > self._theirs * (1 - gate.margin):
                 return "keep", f"{against}, on the same demand: the margin of {in_percent(gate.margin)} is not reached"
             chance = gate.chance * self.measured["wape_difference_error"]
-            if not self._theirs - self._mine >= chance:
-                better = in_percent(self._theirs - self._mine)
+            if not self._theirs - self._mine_shared >= chance:
+                better = in_percent(self._theirs - self._mine_shared)
                 return "keep", (f"{against}, on the same demand: a difference of {better} may be chance, up to "
                                 f"{in_percent(chance)}")
             return "promote", against
-        if self._mine <= self._theirs and candidate.trained_to >= production.trained_to:
+        if self._mine_shared <= self._theirs and candidate.trained_to >= production.trained_to:
             return "promote", f"{against}, and trained on newer demand (to {candidate.trained_to})"
-        if self._mine <= self._theirs * (1 - gate.margin):
+        if self._mine_shared <= self._theirs * (1 - gate.margin):
             return "promote", against
         return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
 
+    def _on_its_own(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
+        """The verdict where production has no score: the candidate beats the baseline and is not the older one."""
+        why = production.incomparable or "there is no demand in windows that the model in production has not seen"
+        words = f"cannot be compared: {why}"
+        if self._candidate.trained_to < production.trained_to:
+            return "keep", (f"{words}; the candidate was trained on older demand (to {self._candidate.trained_to}, "
+                            f"production to {production.trained_to})")
+        return "promote", (f"{words}; judged on its own: {self._wape(self._mine)} against {in_percent(self._floor)} of "
+                           "seasonal naive")
+
     def _measured(self) -> Measured:
-        actual, production = self._actual, self._production
+        actual, production, shared = self._actual, self._production, self._shared
         found = {"wape": wape(actual, self._candidate.forecast), "wape_seasonal_naive": wape(actual, self._naive),
                  "wape_of_chance": _wape_of_chance(actual), "bias": self._bias, "bias_error": self._bias_error(),
                  "coverage_80": self._inside}
         if production is not None:
-            found |= {"wape_production": wape(actual, production.forecast),
-                      "bias_production": bias(actual, production.forecast),
-                      "wape_difference_error": self._difference_error(production),
-                      "windows_seen_by_production": len(production.leaks())}
+            found["windows_compared"] = int(shared.sum())
+        if production is not None and isfinite(self._theirs):
+            found |= {"wape_production": wape(actual[shared], production.forecast[shared]),
+                      "bias_production": bias(actual[shared], production.forecast[shared]),
+                      "wape_difference_error": self._difference_error(production)}
         if self._periods > 1:
             found |= {"total_periods": self._periods, "wape_totals": self._mine,
                       "wape_totals_seasonal_naive": self._floor}
-            if production is not None:
+            if isfinite(self._theirs):
                 found["wape_totals_production"] = self._theirs
         return found
 
@@ -204,9 +233,10 @@ class _Contest:
 
     def _difference_error(self, production: Contestant) -> float:
         """Standard error of the difference in WAPE, from the differences in parts of the windows."""
-        mine, theirs = (np.abs(self._sold - self._totals(of.forecast)) for of in (self._candidate, production))
+        mine, theirs = (np.abs(self._sold - self._totals(of.forecast))[self._shared]
+                        for of in (self._candidate, production))
         parts = np.concatenate([part.sum(axis=1) for part in _parts(theirs - mine, PARTS)])
-        sold = float(self._sold.sum())
+        sold = float(self._sold[self._shared].sum())
         if len(parts) < 2 or not sold:
             return float("inf")
         return float(parts.std(ddof=1) * len(parts) ** 0.5) / sold

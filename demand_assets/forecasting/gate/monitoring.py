@@ -11,8 +11,10 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
+from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import OtherDriversError
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, in_percent, wape
 
@@ -43,6 +45,8 @@ class Observation:
     """Units a period, over the last horizon."""
     pinned: bool = False
     """Whether a person said that it stays in production; then nothing is asked for by itself."""
+    unusable: str = ""
+    """Why the model cannot forecast the dataset as it is now, so that nothing was measured; empty where it can."""
 
     @property
     def decay(self) -> float:
@@ -101,8 +105,9 @@ def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, regio
     Args:
         demand: schema Demand.
         model: the production version.
+    Raises: OtherDriversError: dataset or demand lacks a driver that it was trained with.
     """
-    series = series_features(demand, dataset, model.pooled.facts, region_item)
+    series = model.series_of(demand, dataset, region_item)
     trained_to = _trained_to(series, model)
     return Drift(pd.Timestamp(model.card.trained_to), max(series.known - 1 - trained_to, 0),
                  _stabilities(series, trained_to, dataset))
@@ -110,25 +115,32 @@ def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, regio
 
 def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region_item: RegionItem,
             promoted_at: datetime, now: datetime, pinned: bool = False) -> Observation:
-    """Measure a production model on what has become known since its training.
+    """What a production model is worth on demand that has become known since its training.
+
+    A period that its pooled model has seen of other region-items is no test of it and left out of the scores.
 
     Args:
         demand: schema Demand.
-        model: the production version.
+        model: the production version; where it cannot forecast the dataset any more, that is all that is said.
     """
-    series = series_features(demand, dataset, model.pooled.facts, region_item)
-    trained_to = _trained_to(series, model)
+    try:
+        series, unusable = model.series_of(demand, dataset, region_item), ""
+    except OtherDriversError as error:
+        series, unusable = BASELINE.series_of(demand, dataset, region_item), str(error)
+    trained_to, seen = _trained_to(series, model), _last_period(series, model.seen)
     new = max(series.known - 1 - trained_to, 0)
     measured, its_bias, drift, drifted = float("nan"), float("nan"), 0.0, "demand"
-    if new >= LEAST_NEW_PERIODS[dataset.frequency] and trained_to >= 0:
-        actual, forecast = _since_training(series, model, trained_to, dataset.horizon)
+    least = LEAST_NEW_PERIODS[dataset.frequency]
+    if series.known - 1 - seen >= least and trained_to >= 0 and not unusable:
+        actual, forecast = _since(series, model, seen, dataset.horizon)
         measured, its_bias = wape(actual, forecast), bias(actual, forecast)
+    if new >= least and trained_to >= 0 and not unusable:
         drift, drifted = _largest_drift(series, trained_to, dataset)
     recent = series.demand[max(series.known - dataset.horizon, 0): series.known]
     return Observation(region_item=region_item, version=model.version or 0, observed_at=now, promoted_at=promoted_at,
                        new_periods=new, wape=measured, wape_backtest=model.card.wape, bias=its_bias, drift=drift,
                        drifted=drifted, volume=float(np.nanmean(recent)) if (~np.isnan(recent)).any() else 0.0,
-                       pinned=pinned)
+                       pinned=pinned, unusable=unusable)
 
 
 def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetime,
@@ -152,6 +164,8 @@ def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetim
 
 def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
     rules = dataset.retraining
+    if one.unusable:
+        return f"the model cannot be used: {one.unusable}"
     new_periods = rules.new_periods or dataset.horizon
     age = (now - one.promoted_at).total_seconds() / 86_400
     if one.decay > rules.decay:
@@ -166,17 +180,21 @@ def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
     return ""
 
 
-def _since_training(series: SeriesFeatures, model: ForecastModel, trained_to: int,
-                    horizon: int) -> tuple[Floats, Floats]:
-    """Actuals after the training and their forecasts, from origins one horizon apart."""
-    targets = np.arange(trained_to + 1, series.known)
-    origins = trained_to + (targets - trained_to - 1) // horizon * horizon
+def _since(series: SeriesFeatures, model: ForecastModel, seen: int, horizon: int) -> tuple[Floats, Floats]:
+    """Actuals after the last period seen and their forecasts, from origins one horizon apart."""
+    targets = np.arange(seen + 1, series.known)
+    origins = seen + (targets - seen - 1) // horizon * horizon
     return series.sold[targets], model.predict(series, origins, targets - origins)
 
 
 def _trained_to(series: SeriesFeatures, model: ForecastModel) -> int:
     """The last period that the training knew; -1 when it knew none of these."""
-    return int(series.dates.searchsorted(pd.Timestamp(model.card.trained_to), side="right")) - 1
+    return _last_period(series, model.card.trained_to)
+
+
+def _last_period(series: SeriesFeatures, date: str) -> int:
+    """The last period that is not after a date, ISO; -1 when all are."""
+    return int(series.dates.searchsorted(pd.Timestamp(date), side="right")) - 1
 
 
 def _largest_drift(series: SeriesFeatures, trained_to: int, dataset: Dataset) -> tuple[float, str]:

@@ -7,10 +7,10 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.gate.contest import other_drivers
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.backtest import judged_origins
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, OtherDriversError, PooledModel
 from demand_assets.forecasting.series.metrics import in_percent, wape
 
 COMPARED = 100
@@ -23,14 +23,22 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
                  read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset) -> Decision:
     """Promote the newer pooled model unless it is worse, on windows that neither model's fits have seen.
 
-    The first is promoted as it is: what stands on it passes the gate by itself.
+    The first is promoted as it is: what stands on it passes the gate by itself. So is one that replaces a model which
+    cannot forecast the dataset any more. Where both cannot be compared the newer one must be no worse than the
+    baseline.
     """
+    numbers = {name: candidate.card.get(name) for name in ("wape", "wape_seasonal_naive", "bias")}
     if production is None:
-        numbers = {name: candidate.card.get(name) for name in ("wape", "wape_seasonal_naive", "bias")}
         return Decision("promote", "first pooled model of the dataset", numbers)
+    try:
+        production.as_known(dataset)
+    except OtherDriversError as error:
+        return Decision("promote", f"the pooled model in production cannot be used: {error}", numbers)
+    if problem := other_drivers(candidate, production):
+        return _on_its_own(problem, numbers)
     actual, mine, theirs = _compared(candidate, production, region_items, read, dataset)
-    if not len(actual):
-        return Decision("promote", "the pooled model in production knows other drivers, or no window suits both")
+    if not len(actual) or not np.isfinite(wape(actual, theirs)):
+        return _on_its_own("there is no demand in windows that neither has seen", numbers)
     new, old = wape(actual, mine), wape(actual, theirs)
     numbers = {"wape": round(new, 4), "wape_production": round(old, 4)}
     words = f"WAPE {in_percent(new)} against {in_percent(old)} of the pooled model in production"
@@ -39,30 +47,43 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
     return Decision("promote", f"{words}, and trained on newer demand", numbers)
 
 
+def _on_its_own(problem: str, numbers: dict[str, float | None]) -> Decision:
+    """The decision on a candidate that cannot be compared."""
+    mine, floor = numbers["wape"], numbers["wape_seasonal_naive"]
+    words = f"cannot be compared: {problem}"
+    if mine is None or floor is None:
+        return Decision("promote", f"{words}, and no window to judge it in; what stands on it is judged by itself",
+                        numbers)
+    words = f"{words}; judged on its own: WAPE {in_percent(mine)} against {in_percent(floor)} of seasonal naive"
+    return Decision("promote" if mine <= floor else "keep", words, numbers)
+
+
 def _compared(candidate: PooledModel, production: PooledModel, region_items: Sequence[RegionItem],
               read: Callable[[RegionItem], pd.DataFrame],
               dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Actuals of windows and both models' forecasts of them; all empty where no window suits both."""
+    """Actuals of windows that neither has seen and both models' forecasts of them; all empty where there is none.
+
+    Args:
+        candidate, production: know the same drivers.
+    """
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     leads = np.arange(1, dataset.horizon + 1)
     for one in list(region_items)[::max(1, -(-len(region_items) // COMPARED))]:
         demand = read(one)
-        series = [series_features(demand, dataset, model.facts, one) for model in (candidate, production)]
         try:
+            series = [model.series_of(demand, dataset, one) for model in (candidate, production)]
             origins = judged_origins(series[0])
-        except NotEnoughHistoryError:
+        except (NotEnoughHistoryError, OtherDriversError):
             continue
         for origin in origins:
             starts = np.full(len(leads), origin)
             date = series[0].dates.to_numpy()[origin].astype("datetime64[D]")
             try:
                 units = [model.forecast(features, starts, leads, model.fit_before(date))
-                         for model, features in zip((candidate, production), series, strict=True)
-                         if tuple(features.names) == model.feature_names]
+                         for model, features in zip((candidate, production), series, strict=True)]
             except NotEnoughHistoryError:
                 continue
-            if len(units) == len(series):
-                found.append((series[0].sold[starts + leads], units[0], units[1]))
+            found.append((series[0].sold[starts + leads], units[0], units[1]))
     if not found:
         return np.zeros(0), np.zeros(0), np.zeros(0)
     actual, mine, theirs = (np.concatenate(parts) for parts in zip(*found, strict=True))

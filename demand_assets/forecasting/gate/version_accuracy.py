@@ -10,7 +10,6 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -60,10 +59,10 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     Args:
         demand: schema Demand.
         models: versions of the region-item's model.
-    Raises: ModelFilesError: a model was made for other drivers.
+    Raises: OtherDriversError: dataset or demand lacks a driver that a model was trained with.
     """
-    seen = max(_seen(model) for model in models)
-    each = [series_features(demand, dataset, model.pooled.facts, region_item) for model in models]
+    seen = max(model.seen for model in models)
+    each = [model.series_of(demand, dataset, region_item) for model in models]
     series, horizon = each[0], dataset.horizon
     last_seen = int(series.dates.searchsorted(pd.Timestamp(seen), side="right")) - 1
     targets = np.arange(last_seen + 1, series.known)
@@ -87,10 +86,10 @@ def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     Args and raises: as for ``since_training``.
     """
     horizon, leads = dataset.horizon, np.arange(1, dataset.horizon + 1)
-    each = [series_features(demand, dataset, model.pooled.facts, region_item) for model in models]
+    each = [model.series_of(demand, dataset, region_item) for model in models]
     chosen: list[str] = []
     for origin in sorted({origin for model in models for origin in model.backtest["origins"]}, reverse=True):
-        can_all = all(origin in model.backtest["origins"] or _seen(model) <= origin for model in models)
+        can_all = all(model.seen <= origin or _has_unseen(model, origin) for model in models)
         if can_all and (not chosen or _after(origin, dataset)[-1] < _after(chosen[-1], dataset)[0]):
             chosen.append(origin)
     if not chosen:
@@ -102,7 +101,7 @@ def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     def by(model: ForecastModel, place: int) -> Floats:
         rows = []
         for number, origin in enumerate(chosen):
-            if _seen(model) <= origin:
+            if model.seen <= origin:
                 rows.append(model.predict(each[place], starts[number * horizon:(number + 1) * horizon], leads))
             else:
                 rows.append(np.array(model.backtest["forecast"][model.backtest["origins"].index(origin)], dtype=float))
@@ -113,9 +112,11 @@ def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
                   seasonal_naive(each[0], starts, ahead))
 
 
-def _seen(model: ForecastModel) -> str:
-    """The last date whose demand the model or its pooled one was trained on, ISO."""
-    return max(model.card.trained_to, str(model.pooled.latest.seen))
+def _has_unseen(model: ForecastModel, origin: str) -> bool:
+    """Whether the model's backtest has a window from that origin, by a fit that is not known to have seen it."""
+    origins = model.backtest["origins"]
+    seen_to = dict(zip(origins, model.backtest.get("seen_to", ()), strict=False))
+    return origin in origins and seen_to.get(origin, origin) <= origin
 
 
 def _after(origin: str, dataset: Dataset) -> Dates:

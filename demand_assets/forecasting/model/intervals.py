@@ -7,6 +7,7 @@ the region-item's own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -295,3 +296,18 @@ def _power(errors: Errors) -> float:
 
 def _scaling(fields: Mapping[str, Any]) -> Scaling:
     return Scaling(fields["power"], tuple(fields["growth"]))
+
+
+@dataclass(frozen=True)
+class ErrorPaths:
+    """Errors of past forecasts, whole horizons at a time, so that totals are drawn from errors that came together."""
+
+    origins: tuple[str, ...] = ()
+    """Dates of the last period known, ISO."""
+    scaled: tuple[Sequence[float] | Floats, ...] = ()
+    """For each origin, the error at each lead in multiples of the forecast's scale."""
+
+    @cached_property
+    def table(self) -> Floats:
+        """``scaled`` as one array, shape (origins, leads); made once, since every total asks for it."""
+        return np.asarray(self.scaled, dtype=np.float64)

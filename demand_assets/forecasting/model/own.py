@@ -6,18 +6,19 @@ own correction. It names the exact version of the pooled model that it stands on
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset import Dataset, Kind
 from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
-from demand_assets.forecasting.model.intervals import Calibration
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
 from demand_assets.forecasting.model.pooled import (
     BINS,
     TWEEDIE_POWER,
@@ -25,6 +26,7 @@ from demand_assets.forecasting.model.pooled import (
     ModelFilesError,
     PooledModel,
     Rows,
+    ServedBy,
     TrainingRows,
     bounded,
 )
@@ -67,21 +69,6 @@ class ModelCard:
 
 
 @dataclass(frozen=True)
-class ErrorPaths:
-    """Errors of past forecasts, whole horizons at a time, so that totals are drawn from errors that came together."""
-
-    origins: tuple[str, ...] = ()
-    """Dates of the last period known, ISO."""
-    scaled: tuple[Sequence[float] | Floats, ...] = ()
-    """For each origin, the error at each lead in multiples of the forecast's scale."""
-
-    @cached_property
-    def table(self) -> Floats:
-        """``scaled`` as one array, shape (origins, leads); made once, since every total asks for it."""
-        return np.asarray(self.scaled, dtype=np.float64)
-
-
-@dataclass(frozen=True)
 class ForecastModel:
     """A fitted model that can be stored, loaded and asked."""
 
@@ -96,7 +83,7 @@ class ForecastModel:
     """The backtest's windows, for the gate and the page: origin dates, actual, forecast, seasonal naive, bounds."""
     report: dict[str, Any] = field(default_factory=dict)
     """Metrics of the backtest in total and by lead, each next to seasonal naive."""
-    paths: ErrorPaths = ErrorPaths()
+    paths: ErrorPaths = field(default_factory=ErrorPaths)
     version: int | None = None
 
     @property
@@ -104,21 +91,58 @@ class ForecastModel:
         """The features that the model was fitted on."""
         return self.pooled.feature_names
 
+    served_by: ClassVar[ServedBy] = "production"
+
     @property
-    def categories(self) -> dict[str, tuple[str, ...]]:
+    def drivers(self) -> dict[str, Kind]:
+        """The drivers that the model was trained with, and their kinds."""
+        return self.pooled.drivers
+
+    @property
+    def categories(self) -> Categories:
         """The values of each category driver that the model knows."""
         return self.pooled.facts.categories
+
+    @property
+    def horizon_inflation(self) -> float:
+        """As the pooled model's."""
+        return self.pooled.horizon_inflation
+
+    @property
+    def own(self) -> "tuple[xgb.Booster, float] | None":
+        """The region-item's own booster and how much of it is added; None where it has no share."""
+        return (self.booster, self.recipe.own_share) if self.recipe.own_share else None
+
+    @property
+    def seen(self) -> str:
+        """The last date whose demand the model or its pooled one was trained on, ISO."""
+        return max(self.card.trained_to, str(self.pooled.latest.seen))
+
+    def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
+        """The features that the model sees, as ``PooledModel.series_of``; raises as it does."""
+        return self.pooled.series_of(demand, dataset, region_item)
+
+    def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
+        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does."""
+        self.pooled.check_drivers(demand, dataset, region_item)
+
+    def rows_of(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Rows:
+        """The features of pairs of an origin and a lead, as ``PooledModel.rows_of``; raises as it does."""
+        return self.pooled.rows_of(series, origins, leads)
+
+    def calibration_of(self, series: SeriesFeatures) -> Calibration:
+        """What intervals need; the same whatever the series."""
+        return self.calibration
 
     def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """Point forecasts in units, never negative; shape (n,).
 
         Raises: ModelFilesError: the series has other features than the model was fitted on.
         """
-        names, rows = series.named_rows(origins, leads)
-        self.pooled.check(names)
-        return self.on_top(self.pooled.ratio(rows), rows, series, origins)
+        rows = self.rows_of(series, origins, leads)
+        return self.units(self.pooled.ratio(rows), rows, series, origins, leads)
 
-    def on_top(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints) -> Floats:
+    def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """What the pooled model says, corrected by the region-item's own booster, as units.
 
         Args:

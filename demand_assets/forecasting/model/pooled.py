@@ -8,31 +8,39 @@ has seen.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset import Dataset, Kind
+from demand_assets.forecasting.contract.driver_columns import drivers_in
 from demand_assets.forecasting.contract.recipes import Recipe, Scale
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import (
     EFFECT,
     WARMUP,
     SeriesFeatures,
+    drivers_of,
     is_of_effect,
     is_of_last_year,
+    series_features,
 )
-from demand_assets.forecasting.model.intervals import Calibration, PanelCalibration, demand_class
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration, demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:
     import xgboost as xgb  # seconds of start-up, so it is imported where a booster is made or read
 
 Rows = npt.NDArray[np.float32]
+ServedBy = Literal["production", "pooled", "baseline"]
+"""What forecasts: the region-item's own model, the pooled one alone, or the seasonal-naive baseline."""
 
 BINS = 64
 CAP = 3.0
@@ -49,6 +57,10 @@ class NotEnoughHistoryError(ValueError):
 
 class ModelFilesError(ValueError):
     """A model's files that are damaged or were made for something else."""
+
+
+class OtherDriversError(ModelFilesError):
+    """A model that was trained with drivers which the dataset file or the stored demand does not have."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class TrainingRows:
         return self._taken(self.date <= date)
 
     def every(self, step: int) -> "TrainingRows":
-        """Every so manieth row."""
+        """One row in so many."""
         return self._taken(slice(None, None, step))
 
     def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
@@ -113,6 +125,40 @@ class PooledModel:
     """Error of a sum over the horizon, over the root of the sum of squared errors of its periods."""
     version: int | None = None
 
+    served_by: ClassVar[ServedBy] = "pooled"
+    own: ClassVar[None] = None
+    """It has no region-item's own part."""
+
+    @property
+    def pooled(self) -> Self:
+        """The pooled model that answers: itself."""
+        return self
+
+    @cached_property
+    def drivers(self) -> dict[str, Kind]:
+        """The drivers that it was trained with, in their order, and their kinds."""
+        return drivers_of(self.feature_names)
+
+    @property
+    def categories(self) -> Categories:
+        """The values of each category driver that it knows."""
+        return self.facts.categories
+
+    @property
+    def driver_ranges(self) -> dict[str, tuple[float, float]]:
+        """None: the ranges of all region-items say nothing of one."""
+        return {}
+
+    @property
+    def backtest(self) -> dict[str, Any]:
+        """No windows of one region-item."""
+        return {}
+
+    @property
+    def paths(self) -> ErrorPaths:
+        """No errors of one region-item."""
+        return ErrorPaths()
+
     @property
     def latest(self) -> Fit:
         """The fit that has seen everything."""
@@ -134,8 +180,43 @@ class PooledModel:
         Raises: ModelFilesError: they are others.
         """
         if names != self.feature_names:
-            raise ModelFilesError("the model was fitted on other drivers or features than the dataset has now; retrain")
+            raise ModelFilesError("the model was fitted on other features than are made now; retrain")
 
+    def as_known(self, dataset: Dataset) -> Dataset:
+        """The dataset with the drivers that the model was trained with, and no others.
+
+        Raises: OtherDriversError: the dataset no longer declares one of them, or declares it as another kind.
+        """
+        declared = {driver.name: driver for driver in dataset.drivers}
+        for name, kind in self.drivers.items():
+            if name not in declared:
+                raise OtherDriversError(f"it was trained with the driver {name}, which the dataset file no longer "
+                                        "declares; a retrain makes one without it")
+            if declared[name].kind != kind:
+                raise OtherDriversError(f"it was trained with {name} of kind {kind}, and the dataset file now declares "
+                                        f"it of kind {declared[name].kind}; a retrain makes one that knows it so")
+        drivers = tuple(declared[name] for name in self.drivers)
+        return dataset if drivers == dataset.drivers else dataset.model_copy(update={"drivers": drivers})
+
+    def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
+        """The features that the model sees of a region-item: made of the drivers that it was trained with.
+
+        Args:
+            demand: schema Demand, perhaps taken in before the dataset file was changed.
+        Raises: OtherDriversError: the dataset or the demand lacks one of these drivers.
+        """
+        self.check_drivers(demand, dataset, region_item)
+        return series_features(demand, self.as_known(dataset), self.facts, region_item)
+
+    def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
+        """Whether dataset and demand have the drivers that the model was trained with.
+
+        Raises: OtherDriversError: they lack one.
+        """
+        there = drivers_in(demand, self.as_known(dataset))
+        if lacking := [name for name in self.drivers if name not in there]:
+            raise OtherDriversError(f"it was trained with {', '.join(lacking)}, and the stored demand of {region_item} "
+                                    "has no such values; take its demand in again")
     def ratio(self, rows: Rows, fit: Fit | None = None) -> Floats:
         """Demand over level, positive; shape (n,).
 
@@ -154,6 +235,26 @@ class PooledModel:
         """The logarithm of what each driver multiplies demand by; each of shape (n,)."""
         return {name.removeprefix(EFFECT): rows[:, place].astype(np.float64)
                 for place, name in enumerate(self.feature_names) if name.startswith(EFFECT)}
+
+    def rows_of(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Rows:
+        """The features of pairs of an origin and a lead; shape (n, features).
+
+        Raises: ModelFilesError: the series has other features than the model was fitted on.
+        """
+        names, rows = series.named_rows(origins, leads)
+        self.check(names)
+        return rows
+
+    def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+        """Demand over level, as ``ratio`` gave it of these rows, in units; shape (n,)."""
+        return bounded(ratio, series, origins)
+
+    def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+        """Point forecasts in units by everything that the model has seen; shape (n,).
+
+        Raises: as ``rows_of``.
+        """
+        return bounded(self.ratio(self.rows_of(series, origins, leads)), series, origins)
 
     def forecast(self, series: SeriesFeatures, origins: Ints, leads: Ints, fit: Fit | None = None) -> Floats:
         """Point forecasts in units by the pooled model alone, never negative, never far above what was seen."""

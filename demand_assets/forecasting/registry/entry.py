@@ -1,17 +1,34 @@
-"""What the registry says of one region-item, and what decisions and acts of people make of that.
+"""What the registry says of one region-item, and what the gate makes of a pin."""
 
-Everything but the aliases is kept as JSON in the registered model's description, so that one query shows it.
-"""
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dataclasses import asdict, dataclass, field, replace
-from math import isfinite
-from typing import Any
-
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
 from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.registry.facts import (
+    OLD_ENTRY,
+    PIN,
+    PROMOTION,
+    BadFactError,
+    DecisionTold,
+    MovedEntry,
+    OldEntry,
+    Pin,
+    Promotion,
+    moment,
+)
+from demand_assets.forecasting.registry.files import VersionFiles
 
-NOT_DESCRIBED = ("region_item", "name", "production", "candidate")
-"""Names and aliases, which the registry holds itself."""
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import RegisteredModel
+
+CANDIDATE, PRODUCTION = "candidate", "production"
+"""Aliases."""
+UNREADABLE = "somebody unknown"
+
+Read = TypeVar("Read")
 
 
 class ActRefusedError(RuntimeError):
@@ -29,69 +46,160 @@ class RegistryEntry:
     previous: int | None = None
     """The version that production replaced."""
     promoted_at: str | None = None
-    """When production was promoted, ISO, UTC."""
+    """When production was put there, ISO; None when that is not written down."""
     decided_at: str | None = None
     decided: int | None = None
-    """The version that the gate decided on last."""
+    """The candidate, when the gate decided on it and what it decided was carried out."""
     decision: str = ""
-    """The last decision of the gate: ``promote``, ``keep`` or none yet."""
+    """The gate's decision on the candidate: ``promote``, ``keep`` or none that is known here."""
     reason: str = ""
-    summary: dict[str, Any] = field(default_factory=dict)
-    """The production version's card."""
-    source: str = ""
-    """Where the production version's files are; empty when it was promoted before this was noted."""
     pinned_by: str = ""
-    """Who pinned the version in production; empty when it is not pinned."""
+    """Who pinned a version; empty when none is pinned."""
     pinned_reason: str = ""
     pinned_at: str | None = None
+    pinned_version: int | None = None
+    """Which; None when none is pinned, or it is not said which."""
     rolled_back: dict[str, Any] = field(default_factory=dict)
-    """How production came to be an older version, while it is: ``by``, ``reason``, ``at``, ``from``."""
+    """How production was put there by hand: ``by``, ``reason``, ``at``, ``from`` (a version); empty when it was not."""
+    problem: str = ""
+    """What is wrong in the registry and should be put right there; nothing else waits for it."""
+    files: VersionFiles | None = None
+    """Of production, where the version itself came with the answer: it does when it is the newest."""
+    is_old: bool = False
+    """Whether its facts are still in the description."""
 
 
-def described(entry: RegistryEntry) -> dict[str, Any]:
-    """What the registered model's description holds of the entry."""
-    return {name: value for name, value in asdict(entry).items() if name not in NOT_DESCRIBED}
-
-
-def decided(entry: RegistryEntry, version: int, decision: Decision, card: dict[str, Any], source: str,
-            at: str) -> RegistryEntry:
-    """The entry after a decision of the gate on a version.
+def entry_of(found: "RegisteredModel", dataset: str, candidate_tags: dict[str, str] | None = None,
+             ) -> RegistryEntry | None:
+    """The entry of a registered model; None when the model is not of a region-item of this dataset.
 
     Args:
-        card: the version's card; shown of it when it is promoted, as is where its files are.
+        candidate_tags: of the candidate, where they were asked for; else they are known when it is the newest version.
     """
-    after = replace(entry, decided=version, decision=decision.verdict, reason=decision.reason, decided_at=at)
-    if decision.verdict != "promote":
-        return after
-    return replace(_serving(after, version, entry.production, card, source, at), rolled_back={})
+    if not found.name.startswith(f"{escape(dataset)}."):
+        return None
+    try:
+        _, region_item = RegionItem.from_model_name(found.name)
+    except BadNameError:
+        return None
+    if region_item.model_name(dataset) != found.name:  # made by hand, and its name is another's, written otherwise
+        return None
+    return _Reading(found, region_item, candidate_tags).entry()
 
 
-def rolled_back(entry: RegistryEntry, version: int, replaced: int | None, by: str, reason: str, card: dict[str, Any],
-                source: str, at: str) -> RegistryEntry:
-    """The entry after a roll back to a version; a pin of the version that is left ends.
+class _Reading:
+    """Reads one registered model; what cannot be read is a problem and otherwise as if it were not there."""
 
-    Raises: ActRefusedError: neither of the two versions is in production.
+    def __init__(self, found: "RegisteredModel", region_item: RegionItem,
+                 candidate_tags: dict[str, str] | None) -> None:
+        self._found, self._region_item = found, region_item
+        aliases = {alias: int(version) for alias, version in found.aliases.items()}
+        self._production, self._candidate = aliases.get(PRODUCTION), aliases.get(CANDIDATE)
+        self._newest = {int(version.version): version for version in found.latest_versions or ()}
+        if candidate_tags is None and self._candidate in self._newest:
+            candidate_tags = dict(self._newest[self._candidate].tags)
+        self._candidate_tags = candidate_tags
+        self._problems: list[str] = []
+
+    def entry(self) -> RegistryEntry:
+        found, production, candidate = self._found, self._production, self._candidate
+        old, old_production, is_old = self._old()
+        promotions = self._promotions()
+        if production is not None and production not in promotions and old and old_production == production and (
+                moved := old.promotion()):
+            promotions[production] = moved
+        promotion = promotions.get(production) if production is not None else None
+        if promotion is None and not self._problems and (
+                production is not None or any(self._is_dated(each.at) for each in promotions.values())):
+            self._problems.append(_by_hand(production))
+        pin = self._pin(old, old_production)
+        if pin and pin.version is not None and pin.version != production:
+            self._problems.append(
+                f"v{pin.version} is pinned by {pin.by}, but {f'v{production}' if production else 'no version'} is in "
+                "production: roll back to the pinned version, or take the pin off")
+        told = self._told(candidate, promotions, old)
+        version = self._newest.get(production) if production is not None else None
+        return RegistryEntry(
+            region_item=self._region_item, name=found.name, production=production, candidate=candidate,
+            previous=promotion.replaced if promotion else None, promoted_at=promotion.at if promotion else None,
+            decided_at=told.at if told else None, decided=candidate if told else None,
+            decision=told.verdict if told else "", reason=told.reason if told else "",
+            pinned_by=pin.by if pin else "", pinned_reason=pin.reason if pin else "", pinned_at=pin.at if pin else None,
+            pinned_version=pin.version if pin else None,
+            rolled_back={"by": promotion.by, "reason": promotion.reason, "at": promotion.at,
+                         "from": promotion.replaced} if promotion and promotion.by else {},
+            problem="; ".join(self._problems), files=VersionFiles.of(version) if version else None, is_old=is_old)
+
+    def _guarded(self, read: Callable[[], Read]) -> Read | None:
+        try:
+            return read()
+        except BadFactError as error:
+            self._problems.append(str(error))
+            return None
+
+    def _old(self) -> tuple[OldEntry | None, int | None, bool]:
+        """The entry of the old form, what it says was in production, and whether it is still the description."""
+        tag = self._found.tags.get(OLD_ENTRY)
+        moved = self._guarded(lambda: MovedEntry.read(OLD_ENTRY, tag)) if tag else None
+        described = OldEntry.of(self._found.description)
+        if described is None:
+            return (OldEntry.of(moved.description), moved.production, False) if moved else (None, None, False)
+        again = moved and moved == MovedEntry.of(str(self._found.description), moved.production)
+        return described, moved.production if moved and again else self._production, True
+
+    def _promotions(self) -> dict[int, Promotion]:
+        promotions = {}
+        for key, text in self._found.tags.items():
+            number = key.removeprefix(PROMOTION)
+            if key.startswith(PROMOTION) and number.isdecimal() and (
+                    read := self._guarded(partial(Promotion.read, key, text))):
+                promotions[int(number)] = read
+        return promotions
+
+    def _pin(self, old: OldEntry | None, old_production: int | None) -> Pin | None:
+        """The pin that is in force; one that cannot be read holds until somebody puts it right or takes it off."""
+        text = self._found.tags.get(PIN)
+        pin = self._guarded(lambda: Pin.read(PIN, text)) if text else None
+        if text and pin is None:
+            return Pin(at="1970-01-01T00:00:00+00:00", by=UNREADABLE, reason="the pin cannot be read")
+        before = old.pin(old_production) if old else None
+        if pin is None or (before and before.at > pin.at):
+            pin = before
+        return pin if pin and pin.by else None
+
+    def _told(self, candidate: int | None, promotions: dict[int, Promotion], old: OldEntry | None,
+              ) -> DecisionTold | None:
+        """The decision on the candidate, unless it is to promote and a crash came before it was carried out."""
+        tags = self._candidate_tags
+        if candidate is None or tags is None:
+            return None
+        told = self._guarded(lambda: DecisionTold.of(tags))
+        is_done = told is not None and (
+            told.verdict == "keep" or candidate == self._production or bool(old and old.decided == candidate)
+            or any(each.replaced == candidate for each in promotions.values())
+            or (candidate in promotions and self._is_dated(promotions[candidate].at)))
+        return told if is_done else None
+
+    def _is_dated(self, at: str) -> bool:
+        """Whether the registered model was dated since: the last step of what was begun then."""
+        return moment(at).timestamp() * 1000 <= int(self._found.last_updated_timestamp)
+
+
+def _by_hand(production: int | None) -> str:
+    if production is None:
+        return ("no version is in production any more: the alias was removed, or its version deleted, in MLflow; "
+                "retrain, or set the alias again")
+    return (f"v{production} is in production by an alias that was set in MLflow, not by the gate or an administrator, "
+            "so since when and why is not known")
+
+
+def checked_act(entry: RegistryEntry, version: int, *also: int | None) -> None:
+    """Nothing, when what is in production is the version that the act is on, or one of the others given.
+
+    Raises: ActRefusedError: another version is.
     """
-    if entry.production not in (version, replaced):
-        raise ActRefusedError(f"v{entry.production} is in production meanwhile, not v{replaced}")
-    after = replace(_serving(entry, version, replaced, card, source, at),
-                    rolled_back={"by": by, "reason": reason, "at": at, "from": replaced})
-    return unpinned(after)
-
-
-def pinned(entry: RegistryEntry, version: int, by: str, reason: str, at: str) -> RegistryEntry:
-    """The entry with its production version pinned.
-
-    Raises: ActRefusedError: another version is in production.
-    """
-    if entry.production != version:
-        raise ActRefusedError(f"v{entry.production} is in production meanwhile, not v{version}")
-    return replace(entry, pinned_by=by, pinned_reason=reason, pinned_at=at)
-
-
-def unpinned(entry: RegistryEntry) -> RegistryEntry:
-    """The entry with nothing pinned."""
-    return replace(entry, pinned_by="", pinned_reason="", pinned_at=None)
+    if entry.production != version and entry.production not in also:
+        raise ActRefusedError(f"v{entry.production} is in production meanwhile, not v{also[0] if also else version}")
 
 
 def held_by_pin(entry: RegistryEntry | None, decision: Decision) -> Decision:
@@ -105,14 +213,3 @@ def held_by_pin(entry: RegistryEntry | None, decision: Decision) -> Decision:
     merit = "would have been promoted" if decision.verdict == "promote" else "would not have been promoted either"
     return Decision("keep", f"pinned by {entry.pinned_by}: {entry.pinned_reason}; the candidate {merit}: "
                             f"{decision.reason}", decision.numbers)
-
-
-def _serving(entry: RegistryEntry, version: int, replaced: int | None, card: dict[str, Any], source: str,
-             at: str) -> RegistryEntry:
-    return replace(entry, promoted_at=at, summary={key: _json_value(value) for key, value in card.items()},
-                   previous=replaced if replaced != version else entry.previous, source=source)
-
-
-def _json_value(value: Any) -> Any:
-    """The value, or None for a number that JSON does not know."""
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -5,17 +5,14 @@ log-model.md).
 """
 
 import json
-import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -25,13 +22,11 @@ from demand_assets.forecasting.contract.region_item import RegionItem, pooled_na
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import BOOSTER_FILE, ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.registry.entry import CANDIDATE
+from demand_assets.forecasting.registry.facts import iso_now
+from demand_assets.forecasting.registry.files import SEALED, local_path, seal
+from demand_assets.forecasting.registry.session import Session
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-    from demand_assets.forecasting.registry.registry import Registry
-
-CANDIDATE = "candidate"
 TAG_LENGTH = 5000
 
 
@@ -39,7 +34,7 @@ TAG_LENGTH = 5000
 class TrainingBatch:
     """Registers the models that one MLflow run holds; may be sent to other processes, which register in it too."""
 
-    registry: "Registry"
+    session: Session
     run_id: str
     artifact_uri: str
 
@@ -53,62 +48,53 @@ class TrainingBatch:
             decision: the gate's, where it is known already; written on the version, and to be recorded next.
             clock: is told where the time goes.
         """
-        dataset, clock = self.registry.dataset, clock or Clock()
-        identity = {"dataset": dataset, "region": region_item.region, "item": region_item.item}
-        with clock("log"), self._folder(_path(region_item)) as folder:
-            _save(model, folder)
+        identity = {"dataset": self.session.dataset, "region": region_item.region, "item": region_item.item}
         card = {key: str(value) for key, value in asdict(model.card).items()}
         decided = decision_tags(decision, {"decided_at": iso_now(), "request_id": tags.get("request_id", "")}) if (
             decision) else {}
-        tags = {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags, **decided}
-        with clock("register"):
-            return self._added(region_item.model_name(dataset), _path(region_item), identity, is_known, tags)
-
-    def source(self, region_item: RegionItem) -> str:
-        """Where the files of the region-item's model are."""
-        return f"{self.artifact_uri}/{_path(region_item)}"
+        return self._added(
+            region_item.model_name(self.session.dataset), f"models/{region_item.path}", identity, is_known,
+            {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags, **decided},
+            lambda folder: _save(model, folder), model.card.data_hash, clock or Clock())
 
     def register_pooled(self, model: PooledModel, tags: dict[str, str]) -> int:
         """Store the pooled model as a new version with alias ``candidate``; the version's number."""
-        with self._folder("pooled") as folder:
-            folder.mkdir(parents=True)
-            model.save(folder)
         card = {key: json.dumps(value)[:TAG_LENGTH] for key, value in model.card.items()}
-        return self._added(pooled_name(self.registry.dataset), "pooled", {"dataset": self.registry.dataset}, False,
-                           {**card, "recipe": json.dumps(model.recipe.to_json()), **tags})
+        return self._added(
+            pooled_name(self.session.dataset), "pooled", {"dataset": self.session.dataset}, False,
+            {**card, "recipe": json.dumps(model.recipe.to_json()), **tags}, model.save, "", Clock())
 
-    @contextmanager
-    def _folder(self, path: str) -> Iterator[Path]:
-        """A folder that is not there yet; what is in it at the end are the run's artifacts at that path."""
-        artifacts = local_path(self.artifact_uri)
-        if artifacts:
-            yield artifacts / path
-            return
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / "model"
-            yield folder
-            self._client.log_artifacts(self.run_id, str(folder), path)
+    def _added(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str],
+               save: Callable[[Path], None], data_hash: str, clock: Clock) -> int:
+        """Register a version, then store its files, which say its number, and only then call it the candidate."""
+        with clock("register"):
+            version = self._numbered(name, path, identity, is_known, tags)
+        with clock("log"):
+            artifacts = local_path(self.artifact_uri)
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = artifacts / path if artifacts else Path(temporary) / "model"
+                folder.mkdir(parents=True)
+                save(folder)
+                seal(folder, name, version, data_hash)
+                if not artifacts:
+                    self.session.client.log_artifacts(self.run_id, str(folder), path)
+        with clock("register"):
+            self.session.set_alias(name, CANDIDATE, version)
+        return version
 
-    def _added(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str]) -> int:
+    def _numbered(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str]) -> int:
         from mlflow.exceptions import MlflowException
 
+        client = self.session.client
         if not is_known:
             try:
-                self._client.create_registered_model(name, tags=identity)
+                client.create_registered_model(name, tags=identity)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-        version = self._client.create_model_version(name, f"{self.artifact_uri}/{path}", self.run_id, tags=tags)
-        self.registry.models.set_registered_model_alias(name, CANDIDATE, version.version)
-        return int(version.version)
-
-    @property
-    def _client(self) -> "MlflowClient":
-        return self.registry.client
-
-
-def _path(region_item: RegionItem) -> str:
-    return f"models/{region_item.path}"
+        added = client.create_model_version(name, f"{self.artifact_uri}/{path}", self.run_id,
+                                            tags={**tags, SEALED: "in the files"})
+        return int(added.version)
 
 
 def decision_tags(decision: Decision, evidence: dict[str, str]) -> dict[str, str]:
@@ -117,33 +103,23 @@ def decision_tags(decision: Decision, evidence: dict[str, str]) -> dict[str, str
             "decision_numbers": json.dumps({**decision.numbers, **evidence})[:TAG_LENGTH]}
 
 
-def iso_now() -> str:
-    """The present moment, ISO, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def local_path(uri: str | None) -> Path | None:
-    """The path that an artifact URI names on this machine, or None when it is elsewhere."""
-    parsed = urlsplit(uri or "unknown:")
-    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(parsed.path) if not parsed.scheme else None
-
-
 def _save(model: ForecastModel, folder: Path) -> None:
     """An MLflow model folder with the booster as UBJSON, its signature, and our details beside it."""
-    folder.mkdir(parents=True)
     model.save(folder)
-    size = (folder / BOOSTER_FILE).stat().st_size
     used = tuple(model.feature_names[place] for place in model.pooled.columns)
+    own = {"model_uuid": uuid4().hex, "model_size_bytes": (folder / BOOSTER_FILE).stat().st_size,
+           "utc_time_created": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"}
     for name, text in _model_folder(used).items():
         if name == "MLmodel":
-            text = _OF_ONE_MODEL.sub(lambda found: f"{found[1]}: " + {
-                "model_uuid": uuid4().hex, "model_size_bytes": str(size),
-                "utc_time_created": f"'{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"}[found[1]], text)
+            for field, stand_in in _STAND_INS.items():
+                text = text.replace(str(stand_in), str(own[field]))
         (folder / name).write_text(text)
 
 
-_OF_ONE_MODEL = re.compile(r"^(model_uuid|model_size_bytes|utc_time_created): .*$", re.MULTILINE)
-"""What differs between the MLmodel files of two boosters with the same features."""
+_STAND_INS: dict[str, Any] = {"model_uuid": "5ca1ab1e0ddba11c0ffee0ddba11ca11", "model_size_bytes": 7_234_567_890_123,
+                              "utc_time_created": "1971-02-03 04:05:06.070809"}
+"""What stands in the MLmodel file that all models with the same features are written from, in place of what differs:
+MLflow writes such a file in 13 ms, the text is replaced in none."""
 
 
 @lru_cache(maxsize=4)
@@ -151,7 +127,7 @@ def _model_folder(features: tuple[str, ...]) -> dict[str, str]:
     """The files that MLflow writes beside a booster with these features: as it writes them itself, once."""
     import mlflow.xgboost
     import xgboost as xgb
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
     signature = ModelSignature(inputs=Schema([ColSpec(DataType.float, name) for name in features]),
@@ -161,4 +137,8 @@ def _model_folder(features: tuple[str, ...]) -> dict[str, str]:
         empty = xgb.train({"nthread": 1}, xgb.DMatrix(np.zeros((1, 1)), np.zeros(1)), num_boost_round=1)
         mlflow.xgboost.save_model(empty, str(folder), signature=signature, model_format="ubj",
                                   pip_requirements=[f"xgboost=={installed_version('xgboost-cpu')}"])
+        described = Model.load(str(folder))
+        for field, stand_in in _STAND_INS.items():
+            setattr(described, field, stand_in)
+        described.save(str(folder / "MLmodel"))
         return {file.name: file.read_text() for file in folder.iterdir() if file.name != BOOSTER_FILE}

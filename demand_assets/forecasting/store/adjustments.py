@@ -9,14 +9,10 @@ import json
 from collections.abc import Mapping
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-
-ADJUSTED = "demand:adjusted"
-"""The column beside ``demand``: units in place of what was sold, NaN where nothing is adjusted. No driver can be called
-so; a table without adjustments does not have it."""
+from demand_assets.forecasting.series.adjusted import ADJUSTED
 
 
 class AdjustmentsError(ValueError):
@@ -60,12 +56,3 @@ def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
     adjusted = demand["date"].map({pd.Timestamp(at): value for at, value in units.items()}).astype(float)
     adjusted = adjusted.where(demand["demand"].notna())
     return demand.assign(**{ADJUSTED: adjusted}) if adjusted.notna().any() else demand
-
-
-def usual(demand: pd.DataFrame) -> np.ndarray:
-    """Units of each period as models learn them: adjusted where adjusted, else sold; NaN where unknown."""
-    sold = demand["demand"].to_numpy(dtype=np.float64)
-    if ADJUSTED not in demand:
-        return sold
-    adjusted = demand[ADJUSTED].to_numpy(dtype=np.float64)
-    return np.where(np.isnan(adjusted), sold, adjusted)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset, Driver
-from demand_assets.forecasting.store.adjustments import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""

@@ -7,13 +7,18 @@ what the mean is multiplied by, the drivers' effects and the region-item's own b
 What the cap or the floor at zero takes away is shown on its own.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.features.series_features import SeriesFeatures
-from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, inverse
+from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 USUAL, HISTORY, CALENDAR, LIMITS = "usual level", "recent demand", "calendar", "limits"
 _CALENDAR = {"month", "day_of_week", "day_of_month", "day_of_year", "week_of_year", "days_in_month", "lead"}
@@ -27,26 +32,29 @@ def group_of(column: str) -> str:
     return CALENDAR if column in _CALENDAR else HISTORY
 
 
-def explain(model: ForecastModel | PooledModel, series: SeriesFeatures, origins: Ints, leads: Ints,
+def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: Ints,
             exact: bool = True) -> pd.DataFrame:
     """Contributions to each forecast, in units; each row adds up to the forecast.
 
     Args:
-        model: of a region-item, or the pooled one alone.
+        model: of a region-item, or the pooled one alone; the baseline has nothing to explain.
         series: the region-item's features, drivers of the future among them.
         origins: shape (n,).
         leads: shape (n,).
         exact: TreeSHAP; else the pooled boosters' contributions follow the path of each row through each tree (Saabas,
             2014), which is many times faster, adds up as well, and favours features near the leaves.
+    Raises: ValueError: it is the baseline.
     Returns: n rows; a column for the usual level, recent demand, calendar, each driver, and limits.
     """
-    pooled = model.pooled if isinstance(model, ForecastModel) else model
+    pooled = model.pooled
+    if pooled is None:
+        raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
     rows = series.rows(origins, leads)
     names = [group_of(pooled.feature_names[place]) for place in pooled.columns]
     groups = [HISTORY, CALENDAR, *series.dataset.driver_names]
     parts = {group: np.zeros(len(rows)) for group in groups}
     usual, members = np.zeros(len(rows)), pooled.latest.boosters
-    factors = _factors(model, rows, names, groups)
+    factors = _factors(pooled, model.own, rows, names, groups)
     ratio = np.zeros(len(rows))
     for scale, booster in members.items():
         raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups, exact)
@@ -59,24 +67,23 @@ def explain(model: ForecastModel | PooledModel, series: SeriesFeatures, origins:
         parts[group] += units
     level = series.level[origins]
     told = {USUAL: usual * level, **{group: values * level for group, values in parts.items()}}
-    forecast = model.predict(series, origins, leads) if isinstance(model, ForecastModel) else model.forecast(
-        series, origins, leads)
-    return pd.DataFrame({**told, LIMITS: forecast - sum(told.values())})
+    return pd.DataFrame({**told, LIMITS: model.predict(series, origins, leads) - sum(told.values())})
 
 
-def _factors(model: ForecastModel | PooledModel, rows: Rows, names: list[str], groups: list[str]) -> dict[str, Floats]:
+def _factors(pooled: PooledModel, own: "tuple[xgb.Booster, float] | None", rows: Rows, names: list[str],
+             groups: list[str]) -> dict[str, Floats]:
     """Contributions to the logarithm of what the boosters' mean is multiplied by: drivers' effects, the own booster.
 
     The own booster's constant counts as recent demand.
     """
-    pooled = model.pooled if isinstance(model, ForecastModel) else model
     factors = {group: np.zeros(len(rows)) for group in groups} | pooled.effects(rows)
     factors[HISTORY] = factors[HISTORY] + np.log(pooled.latest.correction)
-    if not isinstance(model, ForecastModel) or model.recipe.own_share == 0:
+    if own is None:
         return factors
-    raw, base = _contributions(model.booster, rows[:, list(pooled.columns)], names, groups)
+    booster, share = own
+    raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups)
     raw[HISTORY] = raw[HISTORY] + base
-    return {group: values + model.recipe.own_share * raw[group] for group, values in factors.items()}
+    return {group: values + share * raw[group] for group, values in factors.items()}
 
 
 def _contributions(booster: object, rows: Rows, names: list[str], groups: list[str],

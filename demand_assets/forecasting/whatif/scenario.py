@@ -1,5 +1,6 @@
 """What-if: drivers changed from the plan, and what can honestly be said of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -109,8 +110,8 @@ def declared_direction(plan: pd.DataFrame, changed: pd.DataFrame, dataset: Datas
     return np.where(agree, np.sign(np.nansum(pushed, axis=0)), 0).astype(np.int64)
 
 
-def unseen_values(future: pd.DataFrame, ranges: dict[str, tuple[float, float]],
-                  categories: dict[str, tuple[str, ...]], dataset: Dataset) -> tuple[str, ...]:
+def unseen_values(future: pd.DataFrame, ranges: Mapping[str, tuple[float, float]],
+                  categories: Mapping[str, tuple[str, ...]], dataset: Dataset) -> tuple[str, ...]:
     """A sentence for each driver whose values lie outside what the model saw in training.
 
     Args:

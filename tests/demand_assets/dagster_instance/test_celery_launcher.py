@@ -4,21 +4,21 @@ import json
 
 import dagster as dg
 import pytest
+import redis
 import yaml
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from pydantic import ValidationError
 
 from demand_assets.dagster_instance.celery_launcher import (
-    QUEUE_TAG,
-    SILENT_SECONDS,
-    Heartbeats,
+    DagsterUserCodeUnreachableError,
+    LaunchRunContext,
     WarmWorkerLauncher,
-    launcher_config,
+    WorkerStatus,
     lost_starts,
 )
-from demand_assets.dagster_instance.instance import instance_settings, prepare_home
+from demand_assets.dagster_instance.celery_queue import QUEUE_TAG, SILENT_SECONDS, Heartbeats, is_empty, launcher_config
+from demand_assets.dagster_instance.instance import instance_settings, open_instance, prepare_home
+from demand_assets.defs.jobs import promote
 from demand_assets.settings import Settings
 from deploy.unfinished_runs import close_unfinished_runs
 
@@ -41,21 +41,23 @@ def settings(services, monkeypatch, tiny_dataset) -> Settings:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUN_LAUNCHER", "celery")
     monkeypatch.setenv("WORKERS", "3")
+    monkeypatch.setenv("DAGSTER_WORKERS", "watched")
+    monkeypatch.setenv("DAGSTER_FAILURES", "reported")
     return Settings(dataset=tiny_dataset)
 
 
 @pytest.fixture
 def launcher(settings):
-    launcher = WarmWorkerLauncher(**launcher_config(settings))
-    yield launcher
-    for worker in launcher.heartbeats.alive():
-        launcher.heartbeats.end(worker)
+    with redis.Redis.from_url(settings.celery_broker_url) as broker:
+        broker.flushdb()
+        yield WarmWorkerLauncher(**launcher_config(settings))
+        broker.flushdb()
 
 
 @pytest.fixture
 def instance(settings, tmp_path):
     prepare_home(tmp_path / "home", settings)
-    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+    with open_instance(tmp_path / "home") as instance:
         yield instance
 
 
@@ -116,7 +118,6 @@ def test_a_run_is_as_well_as_its_worker(launcher, state, said, status):
         run = ephemeral.create_run_for_job(a_job, tags={DAGSTER_CELERY_TASK_ID_TAG: "task"})
 
         assert launcher.check_run_worker_health(run).status is status
-    launcher.celery.backend.delete("celery-task-meta-task")
 
 
 @pytest.fixture
@@ -128,12 +129,15 @@ def starting(launcher, instance):
     backend.store_result("taken-there", {"hostname": "worker-2@lost"}, "STARTED")
     launcher.celery.send_task("nobody's", task_id="waiting", queue=launcher.default_queue)
     launcher.celery.send_task("nobody's", task_id="urgent", queue=launcher.default_queue, priority=3)
-    tasks = ["waiting", "urgent", "taken-here", "taken-there", "vanished"]
-    yield {task: instance.create_run_for_job(a_job, status=dg.DagsterRunStatus.STARTING,
-                                             tags={DAGSTER_CELERY_TASK_ID_TAG: task}) for task in tasks}
-    launcher.celery.control.purge()
-    for task in tasks:
-        backend.delete(f"celery-task-meta-{task}")
+    tasks = ["vanished", "taken-here", "taken-there", "waiting"]
+    for task in tasks:  # in the order in which they were sent
+        launcher.deliveries.sent(launcher.default_queue, "0", task)
+    launcher.deliveries.sent(launcher.default_queue, "3", "urgent")
+    launcher.deliveries.taken("taken-here", "worker-1@here")
+    launcher.deliveries.taken("taken-there", "worker-2@lost")
+    tasks.append("urgent")
+    return {task: instance.create_run_for_job(a_job, status=dg.DagsterRunStatus.STARTING,
+                                              tags={DAGSTER_CELERY_TASK_ID_TAG: task}) for task in tasks}
 
 
 def test_a_run_that_its_worker_lost_before_it_began_is_reported_failed(starting, instance):
@@ -146,6 +150,57 @@ def test_a_run_that_its_worker_lost_before_it_began_is_reported_failed(starting,
 
     status = {task: instance.get_run_by_id(run.run_id).status for task, run in starting.items()}
     assert {task for task, one in status.items() if one is dg.DagsterRunStatus.FAILURE} == {"taken-there", "vanished"}
+
+
+def test_a_run_that_is_the_only_one_sent_is_lost_when_the_queue_is_empty(launcher, instance):
+    launcher.register_instance(instance)
+    launcher.deliveries.sent(launcher.default_queue, "0", "alone")
+    run = instance.create_run_for_job(a_job, status=dg.DagsterRunStatus.STARTING,
+                                      tags={DAGSTER_CELERY_TASK_ID_TAG: "alone"})
+    launcher.celery.send_task("nobody's", task_id="alone", queue=launcher.default_queue)
+    assert launcher.lost_start(run) == ""
+
+    with launcher.celery.connection_for_write() as connection:
+        connection.default_channel.queue_purge(launcher.default_queue)
+
+    assert launcher.lost_start(run) == "it was taken from the queue, and no worker has it (Celery: PENDING, None)"
+
+
+@pytest.mark.parametrize("priority", [0, 3])
+def test_whatever_its_priority_a_task_that_waits_is_seen(launcher, priority):
+    assert is_empty(launcher.celery, launcher.default_queue)
+
+    launcher.celery.send_task("nobody's", task_id="waiting", queue=launcher.default_queue, priority=priority)
+
+    assert not is_empty(launcher.celery, launcher.default_queue)
+
+
+def test_a_task_taken_with_another_priority_says_nothing_of_those_that_wait(launcher):
+    for priority, task in (("0", "patient"), ("0", "later"), ("9", "urgent")):
+        launcher.deliveries.sent("a queue", priority, task)
+
+    launcher.deliveries.taken("urgent", "worker-1@here")
+    assert not launcher.deliveries.is_overtaken("a queue", "0", "patient")
+    launcher.deliveries.taken("later", "worker-1@here")
+
+    assert launcher.deliveries.is_overtaken("a queue", "0", "patient")
+    assert not launcher.deliveries.is_overtaken("a queue", "0", "later")
+    assert not launcher.deliveries.is_overtaken("a queue", "0", "sent by an earlier version")
+
+
+def test_a_run_is_put_in_the_queue_with_what_tells_where_it_is(launcher, instance):
+    launcher.register_instance(instance)
+    run = instance.create_run_for_job(promote, job_code_origin=dg.reconstructable(promote).get_python_origin())
+
+    launcher.launch_run(LaunchRunContext(dagster_run=instance.get_run_by_id(run.run_id), workspace=None))
+
+    sent = instance.get_run_by_id(run.run_id)
+    task = sent.tags[DAGSTER_CELERY_TASK_ID_TAG]
+    assert sent.tags[QUEUE_TAG] == launcher.default_queue
+    assert launcher.lost_start(sent) == ""
+    launcher.deliveries.sent(launcher.default_queue, "0", "the next")
+    launcher.deliveries.taken("the next", "worker-1@here")
+    assert launcher.deliveries.is_overtaken(launcher.default_queue, "0", task)
 
 
 def test_a_run_that_looked_lost_for_an_instant_is_left_alone(starting, launcher, instance):

@@ -5,9 +5,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as db
-from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres import PostgresEventLogStorage
 
-from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.postgres_event_log import PooledPostgresEventLogStorage
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
@@ -26,33 +26,54 @@ def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
             for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]
 
 
+def settings(url: str, storage: str = "pooled") -> Settings:
+    return Settings(DAGSTER_DATABASE_URL=url, DAGSTER_STORAGE=storage)
+
+
 @pytest.fixture
 def url(services) -> str:
     services.add_databases("events_")
     return services.environment("events_")["DAGSTER_DATABASE_URL"]
 
 
-def test_the_same_events_are_recorded(url, tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("DAGSTER_DATABASE_URL", url)
-    prepare_home(tmp_path / "pooled", Settings())
+def test_the_same_events_are_recorded(url, tmp_path: Path):
+    prepare_home(tmp_path / "pooled", settings(url))
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "dagster.yaml").write_text(OWN.format(url=with_driver(url)))
 
-    with (dg.DagsterInstance.from_config(str(tmp_path / "pooled")) as pooled,
-          dg.DagsterInstance.from_config(str(tmp_path / "own")) as own):
+    with (open_instance(tmp_path / "pooled") as pooled,
+          open_instance(tmp_path / "own") as own):
         assert type(pooled.event_log_storage) is PooledPostgresEventLogStorage
         assert type(own.event_log_storage) is PostgresEventLogStorage
         assert recorded(pooled) == recorded(own)
         assert pooled.get_materialized_partitions(thing.key) == {"a", "b"}
 
 
-def test_events_share_a_connection(url, tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("DAGSTER_DATABASE_URL", url)
-    prepare_home(tmp_path, Settings())
+def test_events_share_a_connection(url, tmp_path: Path):
+    prepare_home(tmp_path, settings(url))
     opened = []
 
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         db.event.listen(instance.event_log_storage._engine, "connect", lambda *_: opened.append(1))
         recorded(instance)
 
     assert len(opened) <= 2
+
+
+@pytest.mark.parametrize(("first", "second"), [("pooled", "stock"), ("stock", "pooled")])
+def test_what_one_storage_wrote_the_other_reads_and_goes_on_with(url, tmp_path: Path, first: str, second: str):
+    key = f"{first}-{second}"
+    partitioned = dg.asset(partitions_def=dg.StaticPartitionsDefinition([first, second]), name=key.replace("-", "_"))
+
+    @partitioned
+    def kept() -> None: ...
+
+    for storage in (first, second):
+        prepare_home(tmp_path, settings(url, storage))
+        with open_instance(tmp_path) as instance:
+            kind = PooledPostgresEventLogStorage if storage == "pooled" else PostgresEventLogStorage
+            assert type(instance.event_log_storage) is kind
+            dg.materialize([kept], instance=instance, partition_key=storage)
+            made = instance.get_materialized_partitions(kept.key)
+
+    assert made == {first, second}

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.sqlite_event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
+from demand_assets.settings import Settings
+
+POOLED = Settings(DAGSTER_STORAGE="pooled", DAGSTER_DATABASE_URL="")
 
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
@@ -21,29 +23,29 @@ def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
 
 
 def test_it_is_what_the_settings_name(tmp_path: Path) -> None:
-    prepare_home(tmp_path)
+    prepare_home(tmp_path, POOLED)
 
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         assert type(instance.event_log_storage) is PooledSqliteEventLogStorage
         assert not instance.telemetry_enabled
 
 
 def test_the_same_events_are_recorded(tmp_path: Path) -> None:
-    prepare_home(tmp_path / "pooled")
+    prepare_home(tmp_path / "pooled", POOLED)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "dagster.yaml").write_text("telemetry: {enabled: false}")
 
-    with (dg.DagsterInstance.from_config(str(tmp_path / "pooled")) as pooled,
-          dg.DagsterInstance.from_config(str(tmp_path / "own")) as own):
-        assert type(own.event_log_storage) is SqliteEventLogStorage
+    with (open_instance(tmp_path / "pooled") as pooled,
+          open_instance(tmp_path / "own") as own):
+        assert type(own.event_log_storage) is PooledSqliteEventLogStorage.__base__
         assert recorded(pooled) == recorded(own)
         assert pooled.get_materialized_partitions(thing.key) == {"a", "b"}
 
 
 def test_another_process_sees_them(tmp_path: Path) -> None:
-    prepare_home(tmp_path)
-    with (dg.DagsterInstance.from_config(str(tmp_path)) as writer,
-          dg.DagsterInstance.from_config(str(tmp_path)) as reader):
+    prepare_home(tmp_path, POOLED)
+    with (open_instance(tmp_path) as writer,
+          open_instance(tmp_path) as reader):
         assert reader.get_materialized_partitions(thing.key) == set()
 
         dg.materialize([thing], instance=writer, partition_key="a")
@@ -52,8 +54,8 @@ def test_another_process_sees_them(tmp_path: Path) -> None:
 
 
 def test_only_the_last_databases_stay_open(tmp_path: Path) -> None:
-    prepare_home(tmp_path)
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    prepare_home(tmp_path, POOLED)
+    with open_instance(tmp_path) as instance:
         for _ in range(SHARDS_OPEN + 2):
             dg.materialize([thing], instance=instance, partition_key="a")
 

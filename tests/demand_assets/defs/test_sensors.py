@@ -1,18 +1,20 @@
 """What happens by itself, tick by tick, on a real Dagster instance."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.events import StepMaterializationData
 
 from demand_assets.definitions import defs
 from demand_assets.defs.assets import region_item
+from demand_assets.defs.cursors import Cursor
 from demand_assets.defs.jobs import monitor, promote
 from demand_assets.defs.resources import PipelineResource
-from demand_assets.defs.sensors import judge_candidates, new_demand, retrain_when_needed, watch_production
+from demand_assets.defs.sensors import MOST_TRIES, judge_candidates, new_demand, retrain_when_needed, watch_production
 from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.monitoring import Observation
@@ -21,7 +23,7 @@ from demand_assets.pipeline.outcomes import Asked
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
-ASSETS = ["raw_demand", "demand", "demand_features", "candidate_model"]
+ASSETS = ["raw_demand", "demand", "features_for_inspection", "candidate_model"]
 
 
 def context(instance: dg.DagsterInstance, resource: PipelineResource, cursor: str | None = None):
@@ -38,11 +40,21 @@ def keys(pipeline: Pipeline) -> list[str]:
 
 
 def report_candidate(instance: dg.DagsterInstance, run_id: str, key: str) -> None:
-    """As though that run had just trained it."""
-    made = StepMaterializationData(dg.AssetMaterialization("candidate_model", partition=key))
-    instance.report_dagster_event(
-        dg.DagsterEvent(event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value, job_name="retrain",
-                        event_specific_data=made), run_id)
+    """As though that run had just trained it: the event of another run, under its id."""
+
+    @dg.op
+    def made() -> Iterator[object]:
+        yield dg.AssetMaterialization("candidate_model", partition=key)
+        yield dg.Output(None)
+
+    @dg.job
+    def retrain() -> None:
+        made()
+
+    with dg.DagsterInstance.ephemeral() as elsewhere:
+        event, = (event for event in retrain.execute_in_process(instance=elsewhere).all_events
+                  if event.is_step_materialization)
+    instance.report_dagster_event(event, run_id)
 
 
 def train(instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
@@ -56,7 +68,7 @@ class TestNewDemand:
         result = new_demand(context(instance, resource))
 
         assert list(result.run_requests) == []
-        assert result.cursor == pipeline.source.fingerprint()
+        assert Cursor.read(result.cursor) == Cursor(done=pipeline.source.fingerprint())
         assert [one.key for one in pipeline.store.read_catalogue()] == keys
 
     def test_an_unchanged_source_is_left_alone(self, instance: dg.DagsterInstance, resource: PipelineResource,
@@ -80,6 +92,86 @@ class TestNewDemand:
         assert result.dynamic_partitions_requests[0].partition_keys == [keys[3]]
 
 
+class TestNewDemandIsNeverLost:
+    """A source has changed; what becomes of the runs that are to take it in?"""
+
+    @pytest.fixture
+    def asked(self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+              keys: list[str]) -> dg.SensorResult:
+        train(instance, resource, keys)
+        return new_demand(context(instance, resource, "an older state"))
+
+    def carry_out(self, instance: dg.DagsterInstance, resource: PipelineResource, request: dg.RunRequest,
+                  keys: list[str] | None = None) -> None:
+        assets = dg.AssetSelection.assets("raw_demand", "demand").without_checks()
+        dg.materialize([region_item], selection=assets, instance=instance, resources={"pipeline": resource},
+                       run_config=run_config(keys or keys_of(request)), tags=request.tags)
+
+    def later(self, cursor: str | None, minutes: float = 600) -> str:
+        return replace(Cursor.read(cursor), asked_at=Cursor.read(cursor).asked_at - 60 * minutes).text()
+
+    def test_it_is_done_when_it_was_taken_in(self, instance: dg.DagsterInstance, resource: PipelineResource,
+                                             pipeline: Pipeline, asked: dg.SensorResult) -> None:
+        self.carry_out(instance, resource, asked.run_requests[0])
+
+        seen = new_demand(context(instance, resource, asked.cursor))
+        after = new_demand(context(instance, resource, seen.cursor))
+
+        assert "has been taken in" in seen.skip_reason.skip_message
+        assert Cursor.read(seen.cursor).done == pipeline.source.fingerprint()
+        assert "has not changed" in after.skip_reason.skip_message
+
+    def test_a_run_that_never_was_is_asked_for_again_after_a_pause(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, asked: dg.SensorResult,
+            keys: list[str]) -> None:
+        soon = new_demand(context(instance, resource, asked.cursor))
+        again = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        assert "asked for again" in soon.skip_reason.skip_message
+        assert [keys_of(request) for request in again.run_requests] == [keys]
+        assert again.run_requests[0].run_key != asked.run_requests[0].run_key
+
+    @pytest.mark.parametrize("end", ["report_run_failed", "report_run_canceled"])
+    def test_a_run_that_ended_before_it_read_is_asked_for_again(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, asked: dg.SensorResult, keys: list[str],
+            end: str) -> None:
+        run = instance.create_run_for_job(defs.resolve_job_def("refresh"), tags=asked.run_requests[0].tags,
+                                          status=dg.DagsterRunStatus.STARTED)
+        meanwhile = new_demand(context(instance, resource, self.later(asked.cursor)))
+        getattr(instance, end)(run)
+        again = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        assert "is being taken in" in meanwhile.skip_reason.skip_message
+        assert [keys_of(request) for request in again.run_requests] == [keys]
+
+    def test_only_what_is_missing_is_asked_for_again(self, instance: dg.DagsterInstance, resource: PipelineResource,
+                                                     asked: dg.SensorResult, keys: list[str]) -> None:
+        self.carry_out(instance, resource, asked.run_requests[0], keys[:3])
+
+        again = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        assert [keys_of(request) for request in again.run_requests] == [keys[3:]]
+
+    def test_the_pause_grows_and_a_clock_that_is_set_back_does_not_stop_it(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, asked: dg.SensorResult) -> None:
+        second = new_demand(context(instance, resource, self.later(asked.cursor, minutes=1.1)))
+        too_soon = new_demand(context(instance, resource, self.later(second.cursor, minutes=1.1)))
+        set_back = new_demand(context(instance, resource, self.later(second.cursor, minutes=-600)))
+
+        assert len(second.run_requests) == len(set_back.run_requests) == 1
+        assert "2 tries" in too_soon.skip_reason.skip_message
+
+    def test_a_source_that_goes_back_to_what_it_was_is_taken_in_again(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+            keys: list[str]) -> None:
+        train(instance, resource, keys)
+        cursor = Cursor(done=pipeline.source.fingerprint(), wanted="a state that did not last", tries=1, asks=7)
+
+        result = new_demand(context(instance, resource, cursor.text()))
+
+        assert [keys_of(request) for request in result.run_requests] == [keys]
+
+
 class TestJudgeCandidates:
     def test_all_new_candidates_go_to_one_run(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                               keys: list[str]) -> None:
@@ -97,7 +189,7 @@ class TestJudgeCandidates:
         after = judge_candidates(context(instance, resource, first.cursor))
 
         assert first.run_requests[0].run_key == again.run_requests[0].run_key
-        assert "no new candidate" in after.skip_reason.skip_message
+        assert "asked for again" in after.skip_reason.skip_message
 
     def test_candidates_judged_in_the_run_that_trained_them_are_left_alone(
             self, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
@@ -133,11 +225,60 @@ class TestJudgeCandidates:
         assert "being judged" in result.skip_reason.skip_message
 
 
+    def test_a_run_that_did_not_judge_is_asked_for_again(self, instance: dg.DagsterInstance,
+                                                         resource: PipelineResource, keys: list[str]) -> None:
+        train(instance, resource, keys[:2])
+        asked = judge_candidates(context(instance, resource))
+        failed = instance.create_run_for_job(promote, status=dg.DagsterRunStatus.STARTED)
+        instance.report_run_failed(failed)
+
+        soon = judge_candidates(context(instance, resource, asked.cursor))
+        kept = Cursor.read(asked.cursor)
+        again = judge_candidates(context(instance, resource, replace(kept, asked_at=kept.asked_at - 3600).text()))
+
+        assert "asked for again" in soon.skip_reason.skip_message
+        assert sorted(keys_of(again.run_requests[0])) == keys[:2]
+        assert again.run_requests[0].run_key != asked.run_requests[0].run_key
+
+    def test_what_can_never_be_judged_does_not_hold_up_the_rest(self, instance: dg.DagsterInstance,
+                                                                resource: PipelineResource, keys: list[str]) -> None:
+        train(instance, resource, keys[:1])
+        kept = Cursor.read(judge_candidates(context(instance, resource)).cursor)
+
+        given_up = judge_candidates(context(instance, resource, replace(kept, tries=MOST_TRIES, asked_at=0.0).text()))
+        train(instance, resource, keys[1:2])
+        after = judge_candidates(context(instance, resource, given_up.cursor))
+
+        assert "given up" in given_up.skip_reason.skip_message
+        assert keys_of(after.run_requests[0]) == keys[1:2]
+
+    def test_the_newest_decision_counts(self, instance: dg.DagsterInstance, resource: PipelineResource,
+                                        keys: list[str]) -> None:
+        judge = {"instance": instance, "resources": {"pipeline": resource},
+                 "run_config": run_config(keys[:1], op="judge")}
+        train(instance, resource, keys[:1])
+        promote.execute_in_process(**judge)
+        train(instance, resource, keys[:1])
+        promote.execute_in_process(**judge)
+
+        result = judge_candidates(context(instance, resource))
+
+        assert result.run_requests is None or list(result.run_requests) == []
+
+    def test_a_cursor_of_an_earlier_version_goes_on_where_it_was(self, instance: dg.DagsterInstance,
+                                                                 resource: PipelineResource, keys: list[str]) -> None:
+        train(instance, resource, keys[:1])
+        last = instance.fetch_materializations(dg.AssetKey("candidate_model"), limit=1).records[0].storage_id
+
+        assert judge_candidates(context(instance, resource, str(last - 1))).run_requests
+        assert "no new candidate" in judge_candidates(context(instance, resource, str(last))).skip_reason.skip_message
+
+
 def test_a_crash_before_the_alias_moves_is_mended_by_judging_again(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     train(instance, resource, keys[:1])
-    pipeline.registry.client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
+    pipeline.registry.session.client.set_model_version_tag(one.model_name("shop"), "1", "decision", "promote")
 
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=run_config(keys[:1], op="judge"))
@@ -189,6 +330,34 @@ class TestRetrainWhenNeeded:
         assert "still good" in result.skip_reason.skip_message
 
 
+    @pytest.mark.parametrize(("end", "is_asked_again"), [("report_run_failed", True), ("report_run_canceled", False)])
+    def test_a_retrain_that_made_no_candidate_is_asked_for_again_unless_somebody_cancelled_it(
+            self, instance: dg.DagsterInstance, automatic: PipelineResource, pipeline: Pipeline, keys: list[str],
+            end: str, is_asked_again: bool) -> None:
+        self.observed(pipeline, keys[0], wape=0.9)
+        first = retrain_when_needed(context(instance, automatic))
+        run = instance.create_run_for_job(defs.resolve_job_def("retrain"), tags=first.run_requests[0].tags,
+                                          status=dg.DagsterRunStatus.STARTED)
+        getattr(instance, end)(run)
+        (at, request, tries), = json.loads(first.cursor).values()
+        an_hour_ago = (datetime.fromisoformat(at) - timedelta(hours=1)).isoformat()
+
+        soon = retrain_when_needed(context(instance, automatic, first.cursor))
+        later = retrain_when_needed(context(instance, automatic, json.dumps({keys[0]: [an_hour_ago, request, tries]})))
+
+        assert soon.run_requests is None or list(soon.run_requests) == []
+        assert bool(later.run_requests) == is_asked_again
+
+    def test_a_cursor_of_an_earlier_version_still_cools_down(self, instance: dg.DagsterInstance,
+                                                             automatic: PipelineResource, pipeline: Pipeline,
+                                                             keys: list[str]) -> None:
+        self.observed(pipeline, keys[0], wape=0.9)
+
+        result = retrain_when_needed(context(instance, automatic, json.dumps({keys[0]: str(datetime.now(UTC))})))
+
+        assert result.run_requests is None or list(result.run_requests) == []
+
+
 def test_production_is_measured_when_demand_was_refreshed(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     train(instance, resource, keys[:2])
@@ -199,11 +368,21 @@ def test_production_is_measured_when_demand_was_refreshed(
                                              tags={"demand/kind": "retrain"})
     assert "are being retrained" in watch_production(context(instance, resource)).skip_reason.skip_message
     instance.report_run_canceled(retraining)
-    request = watch_production(context(instance, resource)).run_requests[0]
+    asked = watch_production(context(instance, resource))
+    request = asked.run_requests[0]
     result = monitor.execute_in_process(instance=instance, resources={"pipeline": resource},
                                         run_config=request.run_config)
 
     assert result.success
+    failed = watch_production(context(instance, resource, asked.cursor))
+    assert "asked for again" in failed.skip_reason.skip_message  # that run had no tag: as though it never was
+    kept = Cursor.read(asked.cursor)
+    again = watch_production(context(instance, resource, replace(kept, asked_at=kept.asked_at - 3600).text()))
+    assert keys_of(again.run_requests[0]) == keys_of(request)
+    monitor.execute_in_process(instance=instance, resources={"pipeline": resource}, tags=again.run_requests[0].tags,
+                               run_config=request.run_config)
+    done = watch_production(context(instance, resource, again.cursor))
+    assert "no new demand" in done.skip_reason.skip_message
     observed = latest(pipeline.store, datetime.now(UTC))
     in_production = {one for one in map(RegionItem.from_key, keys[:2]) if pipeline.registry.entry(one).production}
     assert {one.region_item for one in observed} == in_production

@@ -7,9 +7,9 @@ import pytest
 from demand_assets.forecasting.contract.dataset import Dataset, Driver, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 
 KETTLES = RegionItem("north", "kettle")
 HERE = FileSource(kind="file", path="nowhere.csv")

@@ -170,6 +170,7 @@ def test_one_removed_while_the_file_was_written_is_written_again(client: FlaskCl
     ({"units": ""}, 422, "Give a number of units."),
     ({"units": "many"}, 422, "Give a number of units, not 'many'."),
     ({"units": "nan"}, 422, "Give a number of units"),
+    ({"units": "1,234"}, 422, "This could mean 1234 or 1.2340"),
     ({"units": "-1"}, 422, "a number from 0 on is"),
     ({"units": "1e300"}, 422, "a number from 0 on is"),
     ({"units": "9"}, 422, "is what was sold on 2026-06-16"),

@@ -98,7 +98,10 @@ class TestRetrains:
         assert planning.told("/retrains/1")["asked_by"] == "planner@example.com"
         assert [one["key"] for one in planning.told("/retrains/1/region-items?state=queued")["region_items"]] == [
             "north|kettle", "south|kettle"]
-        assert planning.post("/retrains/1/cancel").json["state"] == "cancelled"
+        assert planning.told("/retrains/1")["outcome"] is None
+        cancelled = planning.post("/retrains/1/cancel").json
+        assert (cancelled["state"], cancelled["outcome"], cancelled["counts"]) == ("cancelled", "cancelled",
+                                                                                   {"cancelled": 2})
         assert "finished" in problem_of(planning.post("/retrains/1/cancel"), 409)["detail"]
 
     def test_what_is_in_one_already_is_left_out_and_told(self, planning: Program) -> None:

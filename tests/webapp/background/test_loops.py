@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -14,12 +15,17 @@ from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry
+from webapp import create_app
+from webapp.background.dagster_loop import DagsterLoop
 from webapp.background.journal import take_up
-from webapp.background.loops import AlreadyRunningError, DagsterLoop, OnlyOne, RegistryLoop, StoreLoop, run
+from webapp.background.loops import run
+from webapp.background.process import AlreadyRunningError, OnlyOne
+from webapp.background.registry_loop import RegistryLoop
+from webapp.background.store_loop import StoreLoop
 from webapp.db.database import db, now
 from webapp.systems.state import note
 from webapp.tables import JournalFile, RegionItemRow, SystemState
@@ -255,7 +261,7 @@ def test_it_stops_when_told_and_has_looked_at_everything(app: Flask, background:
     registry.promote(ODD, model)
     Journal(background.services.store).write([Entry(KETTLE, "kept", reason="no")])
     stop, ended = Event(), []
-    process = Thread(target=lambda: ended.append(run(app, background.services, registry, dagster, stop)))
+    process = Thread(target=lambda: ended.append(run(app, create_app, registry, dagster, stop)))
     process.start()
     for _ in range(600):
         if row(app).step == "kept" and row(app, ODD).production_version == 1:
@@ -264,19 +270,40 @@ def test_it_stops_when_told_and_has_looked_at_everything(app: Flask, background:
     stop.set()
     process.join(30)
 
-    assert ended == [0]
+    assert ended == [True]
     assert (row(app).step, row(app, ODD).production_version) == ("kept", 1)
 
 
-def test_a_loop_that_breaks_ends_the_process_so_that_it_is_started_again(app: Flask, background: Background,
-                                                                         registry: FakeRegistry,
-                                                                         caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loop_that_breaks_leaves_the_others_at_work_and_is_named(app: Flask, client: FlaskClient,
+                                                                   background: Background, registry: FakeRegistry,
+                                                                   model: ForecastModel) -> None:
     class Broken(FakeDagster):
         def check(self) -> None:
             raise AssertionError("nobody foresaw this")
 
-    assert run(app, background.services, registry, Broken(), Event()) == 1
-    assert "the dagster loop broke" in caplog.text
+    stop, ended = Event(), []
+    process = Thread(target=lambda: ended.append(run(app, create_app, registry, Broken(), stop)))
+    process.start()
+    wait_until(lambda: "Sending and following retrains does not work" in text_of(page(client.get("/systems"))), stop)
+    registry.promote(ODD, model)
+    Journal(background.services.store).write([Entry(KETTLE, "kept", reason="no")])
+    wait_until(lambda: row(app).step == "kept" and row(app, ODD).production_version == 1, stop)
+    words, told = text_of(page(client.get("/systems")).select_one("#systems")), client.get("/health").json
+    stop.set()
+    process.join(30)
+
+    assert ended == [True]
+    assert (row(app).step, row(app, ODD).production_version) == ("kept", 1)
+    assert "nobody foresaw this" in words
+    assert "tried again" in words
+    assert [one["name"] for one in told["loops_not_working"]] == ["dagster"]  # type: ignore[index]
+
+
+def wait_until(is_so: Callable[[], bool], stop: Event) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        stop.wait(0.1)
 
 
 def test_only_one_works_on_a_state_directory(tmp_path: Path) -> None:

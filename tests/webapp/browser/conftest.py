@@ -106,7 +106,7 @@ def fill(background: Background, model: ForecastModel) -> None:
         for name in ("dagster", "mlflow", "store", "sync"):
             note(name, True)
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
-        refresh_due(background.app)
+        refresh_due(services, create_app)
         for token, days in ((SALE, 7), (LONG_SALE, 14)):
             change = AskedChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, days))
             create(token, f"Sale of {days} days", "for all", Asked((KETTLE.key, ODD.key), 14, (change,)), EMAIL)

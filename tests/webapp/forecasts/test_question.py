@@ -14,6 +14,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import ask, change, chart_on
+from webapp import create_app
 from webapp.db.database import db, now, writing
 from webapp.forecasts import question, views
 from webapp.region_items import selection
@@ -285,7 +286,7 @@ def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: Flas
         kettle = db.session.get_one(RegionItemRow, KETTLE.key)
         kettle.last_year, kettle.outlook_total, kettle.change_on_last_year = 100.0, 120.0, 0.2
     with app.app_context():
-        refresh_due(app)
+        refresh_due(background.services, create_app)
     monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
 
     north = show(client, region="north")

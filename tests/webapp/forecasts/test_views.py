@@ -147,6 +147,8 @@ def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted
     (change(value="ten"), "Give a number, not 'ten'"),
     (change(value=""), "Give a number"),
     (change(value="nan"), "Give a number"),
+    (change(value="-1,234"), "This could mean -1234 or -1.2340"),
+    (change(value="1e13"), "Give a number, not '1e13'"),
     (change(value="-101"), "cannot fall by more than 100 percent"),
     (change(value="-100"), "A price is above 0"),
     (change(action="set", value="0"), "A price is above 0"),

@@ -5,11 +5,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.registry import RegistryDownError
+from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, Background, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.models.builders import ask, form
-from webapp.background.loops import RegistryLoop
+from webapp.background.registry_loop import RegistryLoop
 from webapp.db.database import db
 from webapp.tables import ModelAct, RegionItemRow
 

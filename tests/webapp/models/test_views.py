@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     KETTLE,

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import Background, page, text_of
 from tests.webapp.overview.builders import cells, judge_all, rows, tell
+from webapp import create_app
 from webapp.db.database import db, now
 from webapp.pages.numbers_and_dates import units
 from webapp.stored_forecasts.groups import refresh_due
@@ -53,7 +54,7 @@ def test_what_is_new_is_folded_where_the_url_asks_for_something_else(app: Flask,
 def sum_up(app: Flask, background: Background) -> None:
     background.outlooks()
     with app.app_context():
-        refresh_due(app)
+        refresh_due(background.services, create_app)
 
 
 def test_totals_tell_region_item_and_all_and_lead_to_their_forecasts(app: Flask, client: FlaskClient,

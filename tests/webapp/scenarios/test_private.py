@@ -9,8 +9,7 @@ from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, Background, hi
 from tests.webapp.doors import LINK, NEEDS, address
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
 from webapp.accounts.views import create_user
-from webapp.scenarios.queue import compute_wanted
-from webapp.scenarios.repository import want
+from webapp.scenarios.queue import compute_wanted, want
 
 OTHER = "other@example.com"
 OF_ONE = [route for route in NEEDS if "/scenarios/<token>" in route]

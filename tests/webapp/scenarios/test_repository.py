@@ -12,11 +12,11 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, Background, demand_of, hidden, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
-from webapp.background.loops import ScenarioLoop
+from webapp.background.scenario_loop import ScenarioLoop
 from webapp.db.database import db, writing
 from webapp.scenarios import queue
-from webapp.scenarios.queue import compute_wanted
-from webapp.scenarios.repository import keep_result, stamp, want
+from webapp.scenarios.queue import compute_wanted, want
+from webapp.scenarios.states import MOST_ATTEMPTS, end, hold, stamp
 from webapp.tables import SavedScenario, SystemState
 
 
@@ -208,7 +208,7 @@ def test_one_that_breaks_the_process_is_given_up_after_some_times(client: FlaskC
         token = path.rsplit("/", 1)[1]
         want(token)
         with writing():
-            db.session.query(SavedScenario).one().attempts = queue.MOST_ATTEMPTS
+            db.session.query(SavedScenario).one().attempts = MOST_ATTEMPTS
         assert compute_wanted(background.services)
         assert not compute_wanted(background.services)
 
@@ -222,7 +222,7 @@ def test_while_the_store_cannot_be_read_it_waits(client: FlaskClient, app: Flask
         want(path.rsplit("/", 1)[1])
         folder.rename(folder.with_name("away"))
         folder.write_text("no folder")
-        for _ in range(queue.MOST_ATTEMPTS + 1):
+        for _ in range(MOST_ATTEMPTS + 1):
             ScenarioLoop(background.services).step()
         assert not db.session.get_one(SystemState, "store").is_up
         folder.unlink()
@@ -238,5 +238,6 @@ def test_one_changed_while_it_is_computed_keeps_no_old_result(client: FlaskClien
     with app.app_context():
         with writing():
             db.session.query(SavedScenario).one().changed_at += timedelta(seconds=1)
-        assert not keep_result(before.token, stamp(before), None, "too late")
+        with writing():
+            assert not end(hold(before.token), stamp(before), "too late")
     assert scenario_of(app, path).problem == ""

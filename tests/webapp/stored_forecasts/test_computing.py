@@ -8,6 +8,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
+from webapp import create_app
 from webapp.db.database import db, writing
 from webapp.region_items.rows import want_outlook
 from webapp.stored_forecasts import computing
@@ -75,8 +76,8 @@ def test_what_changes_while_it_is_made_is_not_missed(app: Flask, background: Bac
 
 
 def test_many_are_made_by_another_process(app: Flask, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(computing, "APART_FROM", 10)
+    monkeypatch.setattr(computing, "IN_WORKER_FROM", 10)
     with app.app_context():
-        assert make_due(app)
+        assert make_due(background.services, create_app)
         assert due_keys(10) == []
         assert len(outlooks_of([one.key for one in REGION_ITEMS])) == len(REGION_ITEMS)

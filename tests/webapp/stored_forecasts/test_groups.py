@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.forecast.totals import over_all
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
+from webapp import create_app
 from webapp.db.database import db, writing
 from webapp.region_items.rows import want_outlook
 from webapp.stored_forecasts import groups as group_forecasts
@@ -23,7 +24,7 @@ def groups(app: Flask) -> dict[tuple[str, str], GroupOutlook]:
 
 def refreshed(app: Flask) -> bool:
     with app.app_context():
-        return refresh_due(app)
+        return refresh_due(app.extensions["services"], create_app)
 
 
 def test_each_total_is_that_of_its_members(app: Flask, background: Background) -> None:
@@ -107,7 +108,7 @@ def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Ba
 def test_many_are_summed_up_by_another_process(app: Flask, background: Background,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     background.outlooks()
-    monkeypatch.setattr(group_forecasts, "APART_FROM", 10)
+    monkeypatch.setattr(group_forecasts, "IN_WORKER_FROM", 10)
     refreshed(app)
 
     assert groups(app)["all", ""].size == len(REGION_ITEMS)

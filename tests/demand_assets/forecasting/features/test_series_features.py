@@ -6,7 +6,8 @@ import pytest
 
 from demand_assets.forecasting.contract.dataset import Dataset, Driver
 from demand_assets.forecasting.contract.schemas import DemandFeatures
-from demand_assets.forecasting.features.series_features import features_table, series_features
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, weekly_demand
 

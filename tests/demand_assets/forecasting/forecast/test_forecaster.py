@@ -11,8 +11,10 @@ from demand_assets.forecasting.contract.dataset import Dataset, Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
+from demand_assets.forecasting.model.pooled import OtherDriversError
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
@@ -35,7 +37,7 @@ def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> 
     tables = {one: store.read("demand", one) for one in (KETTLES, TOASTERS)}
     pooled = pooled_over(tables, weekly)
     own = train(tables[KETTLES], weekly, pooled, KETTLES)
-    asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, None, PLAN), (KETTLES, own, DEARER)]
+    asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, BASELINE, PLAN), (KETTLES, own, DEARER)]
 
     together = Forecaster(weekly, store).forecast_many(asked)
 
@@ -59,11 +61,11 @@ def test_the_plan_at_hand_holds_a_scenario_as_one_made_for_it(weekly: Dataset, s
 class TestHeld:
     def test_demand_is_read_again_when_it_is_known_as_another(self, weekly: Dataset, store: DemandStore) -> None:
         forecaster = Forecaster(weekly, store)
-        before = forecaster.answer([forecaster.ask(KETTLES, None, known_as=1)])[0]
+        before = forecaster.answer([forecaster.ask(KETTLES, BASELINE, known_as=1)])[0]
         store.write("demand", KETTLES, weekly_demand(131, future=3))
 
-        same = forecaster.answer([forecaster.ask(KETTLES, None, known_as=1)])[0]
-        newer = forecaster.answer([forecaster.ask(KETTLES, None, known_as=2)])[0]
+        same = forecaster.answer([forecaster.ask(KETTLES, BASELINE, known_as=1)])[0]
+        newer = forecaster.answer([forecaster.ask(KETTLES, BASELINE, known_as=2)])[0]
 
         assert same.origin == before.origin == pd.Timestamp("2025-06-23")
         assert newer.origin == pd.Timestamp("2025-06-30")
@@ -72,27 +74,27 @@ class TestHeld:
     def test_an_answer_is_kept_for_the_same_demand_model_and_horizon_only(self, weekly: Dataset,
                                                                             store: DemandStore) -> None:
         forecaster = Forecaster(weekly, store)
-        plan = forecaster.answer([forecaster.ask(KETTLES, None, 4, known_as=1)])[0]
-        forecaster.answer([forecaster.ask(KETTLES, None, 4, DEARER, plan, known_as=1)])
+        plan = forecaster.answer([forecaster.ask(KETTLES, BASELINE, 4, known_as=1)])[0]
+        forecaster.answer([forecaster.ask(KETTLES, BASELINE, 4, DEARER, plan, known_as=1)])
         model = trained(store.read("demand", KETTLES), weekly)
 
-        assert forecaster.answered(KETTLES, None, 4, 1) is plan
-        assert forecaster.answered(KETTLES, None, 4, 2) is None
-        assert forecaster.answered(KETTLES, None, 3, 1) is None
+        assert forecaster.answered(KETTLES, BASELINE, 4, 1) is plan
+        assert forecaster.answered(KETTLES, BASELINE, 4, 2) is None
+        assert forecaster.answered(KETTLES, BASELINE, 3, 1) is None
         assert forecaster.answered(KETTLES, model, 4, 1) is None
 
     def test_without_a_name_nothing_is_held(self, weekly: Dataset, store: DemandStore) -> None:
         forecaster = Forecaster(weekly, store)
-        forecaster.forecast(KETTLES, None)
+        forecaster.forecast(KETTLES, BASELINE)
         store.remove("demand", KETTLES)
 
         with pytest.raises(NotInStoreError):
-            forecaster.forecast(KETTLES, None)
+            forecaster.forecast(KETTLES, BASELINE)
 
     def test_features_are_those_of_the_model_asked(self, weekly: Dataset, store: DemandStore) -> None:
         model: ForecastModel = trained(store.read("demand", KETTLES), weekly)
         forecaster = Forecaster(weekly, store)
-        forecaster.ask(KETTLES, None, known_as=1)
+        forecaster.ask(KETTLES, BASELINE, known_as=1)
 
         held = forecaster.answer([forecaster.ask(KETTLES, model, known_as=1)])[0]
 
@@ -115,3 +117,98 @@ def test_another_future_on_the_same_past_is_as_if_computed_anew() -> None:
     anew = series_features(pd.concat([completed.iloc[:130], changed]), dataset)
     np.testing.assert_array_equal(other.rows(origins, leads), anew.rows(origins, leads))
     assert other.drivers["price"][129] == series.drivers["price"][129] != 20.0
+
+
+EVENT, CLOSED, INCOME = (Driver(name="event", kind="category", label="Town fair"), Driver(name="closed", kind="yes_no"),
+                         Driver(name="income", kind="number", future="repeat_last"))
+VALUES = {"event": "fair", "closed": 1.0, "income": 3.0}
+
+
+class TestOtherDrivers:
+    """The dataset file is changed under models that were trained before."""
+
+    @pytest.fixture
+    def model(self, weekly: Dataset, store: DemandStore) -> ForecastModel:
+        return trained(store.read("demand", KETTLES), weekly)
+
+    @pytest.mark.parametrize("is_taken_in", [False, True])
+    @pytest.mark.parametrize("added", [EVENT, CLOSED, INCOME])
+    def test_a_driver_added_changes_no_forecast_and_is_said(self, weekly: Dataset, store: DemandStore, added: Driver,
+                                                            model: ForecastModel, is_taken_in: bool) -> None:
+        before = {one.served_by: Forecaster(weekly, store).forecast(KETTLES, one)
+                  for one in (model, model.pooled, BASELINE)}
+        if is_taken_in:
+            store.write("demand", KETTLES, store.read("demand", KETTLES).assign(**{added.name: VALUES[added.name]}))
+        more = weekly.model_copy(update={"drivers": (added, *weekly.drivers)})
+        forecaster = Forecaster(more, store)
+
+        after = {one.served_by: forecaster.forecast(KETTLES, one) for one in (model, model.pooled, BASELINE)}
+
+        for name, forecast in after.items():
+            np.testing.assert_array_equal(forecast.part.forecast, before[name].part.forecast)
+            np.testing.assert_array_equal(forecast.part.scale, before[name].part.scale)
+            said = [f"{added.title} has no part in the forecast: the model was trained without that driver. A new "
+                    "pooled model, and a retrain on it, will know it."]
+            assert list(forecast.flags) == (said if name != "baseline" else [])
+        assert added.name not in forecaster.explain(KETTLES, model)
+        assert set(forecaster.history(KETTLES)) >= {added.name}
+
+    @pytest.mark.parametrize("added", [EVENT, CLOSED, INCOME])
+    def test_a_scenario_on_a_driver_that_is_not_known_says_so(self, weekly: Dataset, store: DemandStore, added: Driver,
+                                                              model: ForecastModel) -> None:
+        more = weekly.model_copy(update={"drivers": (*weekly.drivers, added)})
+        forecaster = Forecaster(more, store)
+        change = Change(added.name, "set", VALUES[added.name], date(2025, 7, 1), date(2025, 7, 13))
+
+        for one in (model, model.pooled, BASELINE):
+            plan = forecaster.forecast(KETTLES, one)
+            scenario = forecaster.forecast(KETTLES, one, scenario=Scenario((change,)))
+
+            np.testing.assert_array_equal(scenario.part.forecast, plan.part.forecast)
+            assert scenario.flags[0].startswith(f"{added.title} is changed without effect: ")
+
+    def test_a_known_driver_moves_as_before_beside_one_that_is_not(self, weekly: Dataset, store: DemandStore,
+                                                                   model: ForecastModel) -> None:
+        plenty = CLOSED.model_copy(update={"effect": "increasing"})
+        more = weekly.model_copy(update={"drivers": (*weekly.drivers, plenty)})
+        both = Scenario((*DEARER.changes, Change("closed", "set", 1.0, date(2025, 7, 1), date(2025, 7, 13))))
+
+        alone = Forecaster(weekly, store).forecast(KETTLES, model, scenario=DEARER)
+        together = Forecaster(more, store).forecast(KETTLES, model, scenario=both)
+
+        np.testing.assert_array_equal(together.part.forecast, alone.part.forecast)
+
+    def test_the_order_in_the_file_changes_nothing(self, weekly: Dataset, store: DemandStore,
+                                                   model: ForecastModel) -> None:
+        turned = weekly.model_copy(update={"drivers": weekly.drivers[::-1]})
+
+        assert Forecaster(turned, store).forecast(KETTLES, model).flags == ()
+        np.testing.assert_array_equal(Forecaster(turned, store).forecast(KETTLES, model).part.forecast,
+                                      Forecaster(weekly, store).forecast(KETTLES, model).part.forecast)
+
+    @pytest.mark.parametrize(("change", "says"), [
+        ({"name": "offer"}, "with the driver promo, which the dataset file no longer declares; a retrain"),
+        ({"kind": "number"}, "promo of kind yes_no, and the dataset file now declares it of kind number; a retrain"),
+        ({"kind": "category", "effect": "none"}, "now declares it of kind category")])
+    def test_a_driver_renamed_or_of_another_kind_is_refused(self, weekly: Dataset, store: DemandStore, change: dict,
+                                                            says: str, model: ForecastModel) -> None:
+        price, promo = weekly.drivers
+        changed = weekly.model_copy(update={"drivers": (price, promo.model_copy(update=change))})
+
+        for one in (model, model.pooled):
+            with pytest.raises(OtherDriversError, match=says):
+                Forecaster(changed, store).forecast(KETTLES, one)
+        assert Forecaster(changed, store).forecast(KETTLES, BASELINE).served_by == "baseline"
+
+    @pytest.mark.parametrize("column", [None, "yes"])
+    def test_a_known_driver_that_stored_demand_does_not_have_is_refused(self, weekly: Dataset, store: DemandStore,
+                                                                        column: str | None,
+                                                                        model: ForecastModel) -> None:
+        stored = store.read("demand", KETTLES).drop(columns="promo")
+        store.write("demand", KETTLES, stored.assign(promo=column) if column else stored)
+
+        for one in (model, model.pooled):
+            with pytest.raises(OtherDriversError, match="promo, and the stored demand of north · kettle has no"):
+                Forecaster(weekly, store).forecast(KETTLES, one)
+        baseline = Forecaster(weekly, store).forecast(KETTLES, BASELINE)
+        assert baseline.assumed == ("promo is not known for 4 of 4 periods: “no” is assumed.",)

@@ -7,7 +7,7 @@ import pytest
 
 from demand_assets.forecasting.forecast.overrides import PeriodOverride, shares, with_overrides
 from demand_assets.forecasting.forecast.totals import Part, by_date, over_all
-from demand_assets.forecasting.model.own import ErrorPaths
+from demand_assets.forecasting.model.intervals import ErrorPaths
 
 
 def part(units: float = 100.0, scale: float = 10.0) -> Part:

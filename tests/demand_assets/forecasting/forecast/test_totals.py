@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demand_assets.forecasting.forecast.totals import Bounds, Part, RunningTotal, over_all
-from demand_assets.forecasting.model.own import ErrorPaths
+from demand_assets.forecasting.model.intervals import ErrorPaths
 
 ORIGINS = tuple(f"2026-01-{day:02}" for day in range(1, 7))
 

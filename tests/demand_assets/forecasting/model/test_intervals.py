@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.model.intervals import Calibration, Errors, PanelCalibration, demand_class
-from demand_assets.forecasting.model.own import ErrorPaths
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, Errors, PanelCalibration, demand_class
 
 HORIZON = 10
 

@@ -12,8 +12,8 @@ from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.explanation import explain

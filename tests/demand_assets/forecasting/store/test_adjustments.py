@@ -8,16 +8,11 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.dataset import Dataset
-from demand_assets.forecasting.features.series_features import features_table, series_features
+from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.store.adjustments import (
-    ADJUSTED,
-    AdjustmentsError,
-    beside,
-    from_bytes,
-    to_bytes,
-    usual,
-)
+from demand_assets.forecasting.series.adjusted import ADJUSTED, learned
+from demand_assets.forecasting.store.adjustments import AdjustmentsError, beside, from_bytes, to_bytes
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import KETTLES, trained, weekly_demand
 
@@ -48,7 +43,7 @@ def test_demand_itself_stays_as_it_is_and_unknown_periods_are_not_adjusted() -> 
     unknown = {date(2030, 1, 7): 3.0, demand["date"].iloc[-1].date(): 3.0}
 
     assert adjusted()["demand"].equals(demand["demand"])
-    assert usual(adjusted())[demand["date"].searchsorted(pd.Timestamp(DAY))] == 500.0
+    assert learned(adjusted())[demand["date"].searchsorted(pd.Timestamp(DAY))] == 500.0
     assert ADJUSTED not in beside(demand, unknown)
 
 

@@ -6,8 +6,9 @@ import fsspec
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_training import train
-from demand_assets.forecasting.registry.registry import NotRegisteredError, Registry
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError

@@ -9,11 +9,11 @@ import pytest
 from demand_assets.forecasting.contract.dataset import Dataset, Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects
-from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.features.inputs import series_inputs
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.own_training import train
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.pooled_training import train_pooled
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario, apply, declared_direction
 from tests.demand_assets.forecasting.conftest import HERE
@@ -98,7 +98,7 @@ def test_what_was_never_seen_is_flagged(pooled: PooledModel, forecaster: Forecas
 
 def effects_of(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset = SHOP, periods_before_end: int = 0,
                ) -> tuple[Effects, dict[str, Effects]]:
-    panel = {one: series_features(demand, dataset) for one, demand in tables.items()}
+    panel = {one: series_inputs(demand, dataset) for one, demand in tables.items()}
     return driver_effects(panel, dataset, ("price",), periods_before_end)
 
 

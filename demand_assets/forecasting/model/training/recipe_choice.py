@@ -19,8 +19,8 @@ from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.model.own import fit_own, own_factor
-from demand_assets.forecasting.model.panel_training import Member, Panel, panel_of
 from demand_assets.forecasting.model.pooled import Fit, PooledModel, bounded, fit_boosters, used_columns
+from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
 

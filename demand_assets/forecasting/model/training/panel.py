@@ -10,6 +10,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.inputs import SeriesInputs, series_inputs
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
@@ -98,10 +99,10 @@ def _facts(chosen: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFra
     """What the features of each borrow from the others; looked at without a column for each category."""
     bare = PanelFacts.without_categories(dataset)
     counts: dict[str, Counter[str]] = {name: Counter() for name in bare.categories}
-    alone: dict[RegionItem, SeriesFeatures] = {}
+    alone: dict[RegionItem, SeriesInputs] = {}
     for one in chosen:
         demand = read(one)
-        alone[one] = series = series_features(demand, dataset, bare, one)
+        alone[one] = series = series_inputs(demand, dataset, bare.categories, bare.common)
         for name, counted in counts.items():
             counted.update(demand[name].iloc[:series.known].astype("string").fillna("").tolist())
     before = -int(selection_origins(int(origins_before(0, dataset)[0]), dataset.horizon)[0])

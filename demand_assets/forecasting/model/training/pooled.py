@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.driver_columns import drivers_in, with_every_driver
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import SeriesFeatures
@@ -21,9 +22,9 @@ from demand_assets.forecasting.model.backtest import (
     window_pairs,
 )
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
-from demand_assets.forecasting.model.panel_training import Member, longest_of
 from demand_assets.forecasting.model.pooled import Fit, NotEnoughHistoryError, PooledModel, fit_boosters, used_columns
-from demand_assets.forecasting.model.recipe_choice import best_panel, share_of_own
+from demand_assets.forecasting.model.training.panel import Member, longest_of
+from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
 
@@ -40,6 +41,8 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
     one is fitted once for each window and once on everything, one thread each.
 
+    It knows the drivers of the dataset that the stored demand of some region-item has.
+
     Args:
         region_items: those to learn from; of more than ``MEMBERS`` an even choice.
         read: the demand of one, schema Demand.
@@ -47,6 +50,8 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
     started = perf_counter()
+    dataset = _with_drivers_of(region_items, read, dataset)
+    read = _completed(read, dataset)
     panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
     facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
     names, constraints = panel.names, panel.constraints
@@ -69,6 +74,24 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
             "seconds": round(perf_counter() - started, 1)}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=recipe, fits=calibrated, card=card, horizon_inflation=judgement.horizon_inflation)
+
+
+def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],
+                     dataset: Dataset) -> Dataset:
+    """The dataset with those of its drivers that some stored demand has: of the others nothing can be learned."""
+    there: set[str] = set()
+    for one in region_items:
+        there |= drivers_in(read(one), dataset)
+        if len(there) == len(dataset.drivers):
+            return dataset
+    drivers = tuple(driver for driver in dataset.drivers if driver.name in there)
+    return dataset.model_copy(update={"drivers": drivers})
+
+
+def _completed(read: Callable[[RegionItem], pd.DataFrame],
+               dataset: Dataset) -> Callable[[RegionItem], pd.DataFrame]:
+    """``read`` with every driver in its tables, unknown where a region-item was taken in before it was declared."""
+    return lambda one: with_every_driver(read(one), dataset)
 
 
 @dataclass(frozen=True)

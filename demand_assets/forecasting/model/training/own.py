@@ -1,4 +1,4 @@
-"""From demand to a candidate, and from two models to a contest: what the pipeline calls for each region-item."""
+"""From the demand of one region-item to a candidate, with its backtest."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -10,8 +10,7 @@ from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
-from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
+from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
     Backtest,
     errors_of,
@@ -20,9 +19,8 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
-from demand_assets.forecasting.model.intervals import LEVELS, Calibration, Errors, Scaling, demand_class
+from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
 from demand_assets.forecasting.model.own import (
-    ErrorPaths,
     ForecastModel,
     ModelCard,
     data_hash,
@@ -64,7 +62,7 @@ class Window:
 
 def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
           clock: Clock | None = None) -> ForecastModel:
-    """A candidate for one region-item, with its backtest.
+    """A candidate for one region-item, with its backtest; it knows the drivers that the pooled model knows.
 
     The backtest judges windows that neither the fits nor the choice of the recipe have seen; the model itself is then
     fitted on everything known.
@@ -73,11 +71,12 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
         demand: schema Demand.
         pooled: the pooled model to stand on.
         clock: is told where the time goes.
-    Raises: NotEnoughHistoryError: too short to fit and to judge. ModelFilesError: the pooled model knows other drivers.
+    Raises: NotEnoughHistoryError: too short to fit and to judge. OtherDriversError: the pooled model knows drivers
+        that the dataset or the demand does not have.
     """
     started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
     with clock("features"):
-        series = series_features(demand, dataset, pooled.facts, region_item)
+        series = pooled.series_of(demand, dataset, region_item)
         pooled.check(tuple(series.names))
         rows = training_rows(series, region_item, OWN_ROWS)
     with clock("backtest"):
@@ -88,7 +87,7 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     errors = Errors.joined([_errors(series, window) for window in windows])
     assert pooled.latest.calibration is not None  # the last fit is always calibrated
     return ForecastModel(
-        booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, dataset),
+        booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
         card=_card(series, judged, pooled, kind, perf_counter() - started),
         backtest={**judged.to_json(series),
@@ -132,58 +131,6 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
         seasonal_naive=seasonal_naive(series, *pairs).reshape(shape),
         lower={level: np.stack([low for low, _ in each]) for level, each in bounds.items()},
         upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()}), windows
-
-
-def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
-            production: ForecastModel | None, region_item: RegionItem) -> Decision:
-    """The gate's decision on a candidate, on the candidate's backtest windows.
-
-    Production forecasts each window as it is where the window begins after its training data ended; elsewhere by its
-    recipe on the fits of its pooled model that ended before the window.
-
-    Args:
-        demand: schema Demand, as the candidate was trained on.
-    """
-    actual = _table(candidate, "actual")
-    mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
-                      upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
-                      data_hash=candidate.card.data_hash, recipe=_identity(candidate),
-                      origins=tuple(candidate.backtest["origins"]),
-                      seen_to=tuple(candidate.backtest.get("seen_to", ())))
-    theirs = _production_contestant(demand, dataset, candidate, production, region_item) if production else None
-    return judge(actual, mine, theirs, _table(candidate, "seasonal_naive"))
-
-
-def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
-                           production: ForecastModel, region_item: RegionItem) -> Contestant:
-    forecast, lower, upper = (_table(candidate, name) for name in ("forecast", "lower_80", "upper_80"))
-    dates = candidate.backtest["origins"]
-    seen = max(production.card.trained_to, str(production.pooled.latest.seen))
-    as_it_is = np.array([seen <= date for date in dates])
-    series = series_features(demand, dataset, production.pooled.facts, region_item)
-    comparable = tuple(series.names) == production.feature_names
-    if comparable and (as_it_is.any() or _identity(production) != _identity(candidate)):
-        origins = np.asarray(series.dates.get_indexer(pd.DatetimeIndex(dates)), dtype=np.int64)
-        if not as_it_is.all():
-            try:
-                again, _ = backtest(series, training_rows(series, region_item, OWN_ROWS), production.pooled,
-                                    production.recipe, origins)
-            except NotEnoughHistoryError:
-                as_it_is[:] = True  # its pooled model has no older fit; being judged on what it saw can only flatter it
-            else:
-                places = np.searchsorted(origins, again.origins)
-                forecast[places], lower[places], upper[places] = again.forecast, again.lower[0.8], again.upper[0.8]
-        leads = np.arange(1, dataset.horizon + 1)
-        for window in np.flatnonzero(as_it_is):
-            forecast[window] = production.predict(series, np.full(len(leads), origins[window]), leads)
-    seen_to = tuple(seen if whole else date for whole, date in zip(as_it_is, dates, strict=True))
-    return Contestant(forecast=forecast, lower_80=lower, upper_80=upper, trained_to=production.card.trained_to,
-                      data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
-                      seen_to=seen_to)
-
-
-def _identity(model: ForecastModel) -> dict[str, object]:
-    return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version}
 
 
 def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
@@ -253,7 +200,3 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
         rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
         pooled_version=pooled.version or 0, adjustments=series.adjustments, seconds=round(seconds, 3))
-
-
-def _table(model: ForecastModel, name: str) -> Floats:
-    return np.array(model.backtest[name], dtype=np.float64)

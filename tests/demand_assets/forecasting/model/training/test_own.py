@@ -10,9 +10,11 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastError
+from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.own_training import contest, train
 from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
@@ -187,7 +189,7 @@ def test_a_horizon_outside_the_models_is_said(model: ForecastModel, store: Deman
 
 def test_without_a_model_the_baseline_repeats_last_season(store: DemandStore, weekly: Dataset,
                                                           demand: pd.DataFrame) -> None:
-    answer = Forecaster(weekly, store).forecast(KETTLES, None)
+    answer = Forecaster(weekly, store).forecast(KETTLES, BASELINE)
 
     assert answer.served_by == "baseline"
     assert answer.table["forecast"].tolist() == demand["demand"].iloc[78:82].tolist()

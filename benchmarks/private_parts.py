@@ -1,0 +1,107 @@
+"""What the private parts of Dagster buy: events a second of our storages and of Dagster's own, and the whole of a run.
+
+    python -m benchmarks.private_parts [--partitions 200] [--json out.json]
+
+One run records a materialization and a check for each partition, as the pipeline does, on SQLite and, where PostgreSQL
+is installed, on a server of this machine. What warm workers buy is in ``benchmarks.workers``: run it as it is and with
+DAGSTER_WORKERS=stock. docs/private_parts.md has the numbers.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import described
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
+from demand_assets.settings import Settings
+from deploy.services import missing
+from deploy.services import running as services_running
+from tests.services import free_ports
+
+STORAGES = ("pooled", "stock")
+PREFIX = "private_"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    logging.disable(logging.WARNING)
+    machine = described()
+    folder = Path(tempfile.mkdtemp(prefix="demand-private-parts-"))
+    folder.chmod(0o755)  # PostgreSQL does not run as root
+    try:
+        with _databases(folder) as databases:
+            seconds = {database: {storage: _seconds(folder / f"{database}-{storage}", url, storage, given.partitions)
+                                  for storage in STORAGES} for database, url in databases.items()}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _print(machine, seconds, given.partitions)
+    if given.json:
+        given.json.write_text(json.dumps({"machine": machine, "partitions": given.partitions, "seconds": seconds},
+                                         indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def _databases(folder: Path) -> Iterator[dict[str, str]]:
+    """Name -> URL, empty for SQLite."""
+    if absent := missing():
+        print(f"SQLite only; not installed: {', '.join(absent)}")
+        yield {"SQLite": ""}
+        return
+    with services_running(folder, **free_ports(("postgres_port", "redis_port", "s3_port"))) as services:
+        services.add_databases(PREFIX)
+        yield {"SQLite": "", "PostgreSQL": services.environment(PREFIX)["DAGSTER_DATABASE_URL"]}
+
+
+def _seconds(home: Path, url: str, storage: str, count: int) -> float:
+    """Seconds of a run that records two events for each of so many partitions."""
+    prepare_home(home, Settings(DAGSTER_STORAGE=storage, DAGSTER_DATABASE_URL=url))
+    with open_instance(home) as instance:
+        _run(instance, 2)  # makes the tables
+        started = time.monotonic()
+        _run(instance, count)
+        return time.monotonic() - started
+
+
+def _run(instance: dg.DagsterInstance, count: int) -> None:
+    keys = [f"region{number % 50:02}|item{number:05}" for number in range(count)]
+
+    @dg.multi_asset(specs=[dg.AssetSpec("thing", skippable=True)], partitions_def=dg.StaticPartitionsDefinition(keys))
+    def things() -> Iterator[object]:
+        for key in keys:
+            yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("thing"), check_name="holds", passed=True,
+                                          partition=key)
+            yield dg.AssetMaterialization("thing", partition=key, metadata={"rows": 365})
+
+    dg.materialize([things], instance=instance, run_config=QUIET, partition_key=keys[0])
+
+
+def _print(machine: dict[str, str], seconds: dict[str, dict[str, float]], count: int) -> None:
+    console = Console()
+    console.print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    table = Table(f"{2 * count} events in one run", "seconds", "events a second")
+    for database, of_storages in seconds.items():
+        for storage, spent in of_storages.items():
+            table.add_row(f"{database}, {storage}", f"{spent:.1f}", f"{2 * count / spent:.0f}")
+    console.print(table)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.private_parts", description=__doc__)
+    parser.add_argument("--partitions", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

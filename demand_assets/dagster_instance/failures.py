@@ -1,0 +1,55 @@
+"""Failures that Dagster does not see by itself, told to it by unmarked methods of its instance (docs/private_parts.md).
+
+With ``DAGSTER_FAILURES=stock`` nothing here is called: a region-item that failed in a run with the keys in its
+configuration is named in the run's log and failure alone, and a run whose process is gone ends when Dagster's own
+monitoring gives it up (``max_runtime_seconds`` in ``deploy/dagster.yaml``).
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from demand_assets.settings import Settings
+
+
+def report_failed_partitions(context: dg.OpExecutionContext, failed: Iterable[tuple[str, str]]) -> None:
+    """Show these partitions as failed, although the run did not say at its start that it would make them.
+
+    A run with partitions of its own says so at its start; one with the keys in its configuration does not.
+
+    Args:
+        failed: asset and partition key of each.
+    """
+    if not _are_reported():
+        return
+    # Imported here: not needed, and may be moved by an upgrade, where Dagster is not told.
+    from dagster._core.events import AssetMaterializationPlannedData
+
+    job, op = context.job_name, context.op_def.name
+    for asset, key in failed:
+        planned = AssetMaterializationPlannedData(dg.AssetKey(asset), partition=key)
+        event = dg.DagsterEvent.build_asset_materialization_planned_event(job, op, planned)
+        context.instance.report_dagster_event(event, context.run.run_id)
+
+
+def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> bool:
+    """Whether Dagster was told that the run is over: failed, or cancelled where that was asked for."""
+    if not _are_reported():
+        return False
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, why)
+    else:
+        instance.report_run_failed(run, why)
+    return True
+
+
+def queue_of_workers(instance: dg.DagsterInstance) -> str | None:
+    """The queue that workers take the instance's runs from; None where runs are processes of this machine."""
+    if not _are_reported():
+        return None
+    launcher = instance.run_launcher
+    return str(launcher.default_queue) if launcher.supports_check_run_worker_health else None
+
+
+def _are_reported() -> bool:
+    return Settings().dagster_failures == "reported"

@@ -1,0 +1,123 @@
+"""``python -m demand_assets.dagster_instance.private_parts``: whether the installed Dagster still has what we lean on.
+
+Everything of Dagster that we use without its being public: named ``dagster._…``, or not marked ``@public`` in its
+source. Nothing else of it may be named in this project, and each has a setting with which the product does without. To
+be run after an upgrade of Dagster in a trial environment; docs/private_parts.md says what each buys and what breaks.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+STORAGE, FAILURES, WORKERS = "DAGSTER_STORAGE=stock", "DAGSTER_FAILURES=stock", "DAGSTER_WORKERS=stock"
+
+
+@dataclass(frozen=True)
+class PrivatePart:
+    """One thing that Dagster may move without a word."""
+
+    where: str
+    """Module and name in it, as in ``dagster._serdes:ConfigurableClassData``."""
+    used_in: str
+    """The module of ``demand_assets.dagster_instance`` that uses it."""
+    switch: str
+    """The setting with which the product runs without it."""
+    parameters: tuple[str, ...] = ()
+    """Those that we pass or take, in their order from the first on."""
+    attributes: tuple[str, ...] = ()
+    """Attributes that its ``__init__`` sets and we use."""
+
+    def problem(self) -> str:
+        """What an upgrade changed, and what to do; empty when it is as we use it."""
+        package = self.where.split(":")[0].split(".")[0].replace("_", "-")
+        what = next(self._changes(), "")
+        return what and (f"{package} {version(package)}: {self.where} {what}. "
+                         f"demand_assets/dagster_instance/{self.used_in}.py uses it; until that is mended, the product "
+                         f"runs without it with {self.switch} (docs/private_parts.md).")
+
+    def _changes(self) -> Iterator[str]:
+        module, path = self.where.split(":")
+        try:
+            found: Any = import_module(module)
+        except ImportError:
+            yield "is gone: there is no such module"
+            return
+        for name in path.split("."):
+            if not hasattr(found, name):
+                yield "is gone"
+                return
+            found = getattr(found, name)
+        if self.parameters:
+            there = [name for name in inspect.signature(found).parameters if name != "self"]
+            if tuple(there[:len(self.parameters)]) != self.parameters:
+                yield f"takes ({', '.join(there)}) and not ({', '.join(self.parameters)}, …)"
+        set_there = found.__init__.__code__.co_names if self.attributes else ()
+        for name in self.attributes:
+            if name not in set_there:
+                yield f"has no attribute {name} any more"
+
+
+_SQLITE = "dagster._core.storage.event_log:SqliteEventLogStorage"
+_LAUNCHER = "dagster_celery.launcher:CeleryRunLauncher"
+_INSTANCE = "dagster:DagsterInstance"
+
+PRIVATE_PARTS = (
+    PrivatePart(_SQLITE, "sqlite_event_log", STORAGE, ("base_dir", "inst_data"), ("_db_lock", "_initialized_dbs")),
+    PrivatePart(f"{_SQLITE}._connect", "sqlite_event_log", STORAGE, ("shard",)),
+    PrivatePart(f"{_SQLITE}._initdb", "sqlite_event_log", STORAGE, ("engine",)),
+    PrivatePart(f"{_SQLITE}.conn_string_for_shard", "sqlite_event_log", STORAGE, ("shard_name",)),
+    PrivatePart(f"{_SQLITE}.supports_asset_checks", "sqlite_event_log", STORAGE),
+    PrivatePart(f"{_SQLITE}.from_config_value", "sqlite_event_log", STORAGE, ("inst_data", "config_value")),
+    PrivatePart(f"{_SQLITE}.dispose", "sqlite_event_log", STORAGE),
+    PrivatePart("dagster_postgres:PostgresEventLogStorage", "postgres_event_log", STORAGE,
+                ("postgres_url", "should_autocreate_tables", "inst_data"), ("_engine",)),
+    PrivatePart("dagster_postgres:PostgresEventLogStorage.from_config_value", "postgres_event_log", STORAGE,
+                ("inst_data", "config_value")),
+    PrivatePart("dagster_postgres:PostgresEventLogStorage.dispose", "postgres_event_log", STORAGE),
+    PrivatePart("dagster._serdes:ConfigurableClassData", "sqlite_event_log", STORAGE),
+    PrivatePart("dagster._core.events:AssetMaterializationPlannedData", "failures", FAILURES,
+                ("asset_key", "partition")),
+    PrivatePart("dagster:DagsterEvent.build_asset_materialization_planned_event", "failures", FAILURES,
+                ("job_name", "step_key", "asset_materialization_planned_data")),
+    PrivatePart(f"{_INSTANCE}.report_dagster_event", "failures", FAILURES, ("dagster_event", "run_id")),
+    PrivatePart(f"{_INSTANCE}.report_run_canceled", "failures", FAILURES, ("dagster_run", "message")),
+    PrivatePart(f"{_INSTANCE}.report_run_failed", "failures", FAILURES, ("dagster_run", "message")),
+    PrivatePart(f"{_INSTANCE}.run_launcher", "failures", FAILURES),
+    PrivatePart("dagster._core.launcher:RunLauncher.supports_check_run_worker_health", "failures", FAILURES),
+    PrivatePart(_LAUNCHER, "celery_launcher", WORKERS,
+                ("default_queue", "broker", "backend", "include", "config_source"),
+                ("celery", "broker", "default_queue")),
+    PrivatePart(f"{_LAUNCHER}.launch_run", "celery_launcher", WORKERS, ("context",)),
+    PrivatePart(f"{_LAUNCHER}.terminate", "celery_launcher", WORKERS, ("run_id",)),
+    PrivatePart(f"{_LAUNCHER}.check_run_worker_health", "celery_launcher", WORKERS, ("run",)),
+    PrivatePart(f"{_LAUNCHER}.get_run_worker_debug_info", "celery_launcher", WORKERS,
+                ("run", "include_container_logs")),
+    PrivatePart(f"{_LAUNCHER}._instance", "celery_launcher", WORKERS),
+    PrivatePart("dagster_celery.tasks:create_execute_job_task", "celery_launcher", WORKERS, ("celery",)),
+    PrivatePart("dagster_celery.tags:DAGSTER_CELERY_TASK_ID_TAG", "celery_launcher", WORKERS),
+    PrivatePart("dagster_celery.tags:DAGSTER_CELERY_RUN_PRIORITY_TAG", "celery_launcher", WORKERS),
+    PrivatePart("dagster._core.launcher:CheckRunHealthResult", "celery_launcher", WORKERS, ("status", "msg")),
+    PrivatePart("dagster._core.launcher:LaunchRunContext", "celery_launcher", WORKERS, ("dagster_run", "workspace")),
+    PrivatePart("dagster._core.launcher:WorkerStatus.NOT_FOUND", "celery_launcher", WORKERS),
+    PrivatePart("dagster._core.errors:DagsterUserCodeUnreachableError", "celery_launcher", WORKERS),
+    PrivatePart(f"{_INSTANCE}.add_run_tags", "celery_launcher", WORKERS, ("run_id", "new_tags")),
+    PrivatePart(f"{_INSTANCE}.report_engine_event", "celery_launcher", WORKERS,
+                ("message", "dagster_run", "engine_event_data", "cls")),
+    PrivatePart(f"{_INSTANCE}.report_run_canceling", "celery_launcher", WORKERS, ("run",)),
+)
+
+
+def main() -> int:
+    """Say what changed; 0 when nothing did."""
+    problems = [problem for part in PRIVATE_PARTS if (problem := part.problem())]
+    all_well = f"all {len(PRIVATE_PARTS)} private parts of dagster {version('dagster')} are as we use them"
+    print("\n".join(problems) or all_well)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

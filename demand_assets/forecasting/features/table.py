@@ -1,0 +1,33 @@
+"""The table of features that Dagster shows: what is known at the end of each period."""
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.driver_columns import drivers_in
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.schemas import DemandFeatures
+from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.series_features import series_features
+
+_EXACT = frozenset(DemandFeatures.to_schema().columns)
+"""Columns of the features table with full precision; the others have that of the boosters."""
+
+
+def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> pd.DataFrame:
+    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures.
+
+    For people to look at: a category driver is one column of texts, not one column for each value, and a driver that
+    the demand was taken in without is left out.
+    """
+    there = drivers_in(demand, dataset)
+    dataset = dataset.model_copy(update={"drivers": tuple(one for one in dataset.drivers if one.name in there)})
+    series = series_features(demand, dataset, PanelFacts.without_categories(dataset), region_item)
+    plain = {"date": series.dates, "demand": series.sold, **series.past.calendar, "level": series.level}
+    rest = {**series.past.origin, **{f"recent:{name}": values for name, values in series.past.recent.items()},
+            **{f"target:{name}": values for name, values in series.drivers.items()}}
+    columns = plain | {name: values if name in _EXACT else values.astype(np.float32)
+                       for name, values in rest.items() if not name.endswith("=(other)") and name not in plain}
+    return pd.DataFrame(columns | {
+        f"target:{driver.name}": demand[driver.name].astype("string").fillna("").to_numpy(dtype=object)
+        for driver in dataset.drivers if driver.kind == "category"})

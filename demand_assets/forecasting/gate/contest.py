@@ -1,0 +1,100 @@
+"""From two models of a region-item to a contest between them, on windows that neither has seen."""
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, OtherDriversError, training_rows
+from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
+from demand_assets.forecasting.series.gapped import Floats
+
+
+def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
+            production: ForecastModel | None, region_item: RegionItem) -> Decision:
+    """The gate's decision on a candidate, on the candidate's backtest windows.
+
+    Production forecasts each window as it is where the window begins after its training data ended; elsewhere by its
+    recipe on the fits of its pooled model that ended before the window. Where there is no such fit it has no score, and
+    none where it was trained with other drivers.
+
+    Args:
+        demand: schema Demand, as the candidate was trained on.
+    """
+    actual = _table(candidate, "actual")
+    mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
+                      upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
+                      data_hash=candidate.card.data_hash, recipe=_identity(candidate),
+                      origins=tuple(candidate.backtest["origins"]),
+                      seen_to=tuple(candidate.backtest.get("seen_to", ())),
+                      unusable=_unusable(candidate, demand, dataset, region_item))
+    theirs = _production_contestant(demand, dataset, candidate, production, region_item) if production else None
+    return judge(actual, mine, theirs, _table(candidate, "seasonal_naive"))
+
+
+def other_drivers(candidate: ServingModel, production: ServingModel) -> str:
+    """How the drivers of two models differ, in words; empty where they do not."""
+    differences = [f"{words} {', '.join(names)}" for words, names in (
+        ("not", [name for name in candidate.drivers if name not in production.drivers]),
+        ("but", [name for name in production.drivers if name not in candidate.drivers]),
+        ("and of another kind", [name for name, kind in candidate.drivers.items()
+                                 if production.drivers.get(name, kind) != kind])) if names]
+    return f"the model in production knows other drivers: {'; '.join(differences)}" if differences else ""
+
+
+def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
+                           production: ForecastModel, region_item: RegionItem) -> Contestant:
+    dates = candidate.backtest["origins"]
+    forecast = np.full(_table(candidate, "forecast").shape, np.nan)
+    problem = (other_drivers(candidate, production) or _unusable(production, demand, dataset, region_item)
+               or _unusable(candidate, demand, dataset, region_item))
+    if not problem:
+        forecast = _by_production(demand, dataset, candidate, production, region_item)
+    return Contestant(forecast=forecast, lower_80=np.full_like(forecast, np.nan),
+                      upper_80=np.full_like(forecast, np.nan), trained_to=production.card.trained_to,
+                      data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
+                      incomparable=problem)
+
+
+def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,
+                   region_item: RegionItem) -> Floats:
+    """What the model in production forecasts of the candidate's windows; NaN in those that it has seen."""
+    dates = candidate.backtest["origins"]
+    as_it_is = np.array([production.seen <= date for date in dates])
+    if not as_it_is.any() and _identity(production) == _identity(candidate):
+        return _table(candidate, "forecast")  # the same recipe on the same fits
+    series = production.series_of(demand, dataset, region_item)
+    origins = np.asarray(series.dates.get_indexer(pd.DatetimeIndex(dates)), dtype=np.int64)
+    forecast = np.full((len(dates), dataset.horizon), np.nan)
+    if not as_it_is.all():
+        try:
+            again, _ = backtest(series, training_rows(series, region_item, OWN_ROWS), production.pooled,
+                                production.recipe, origins)
+        except NotEnoughHistoryError:
+            pass  # its pooled model has no fit that ended before any of these windows
+        else:
+            forecast[np.searchsorted(origins, again.origins)] = again.forecast
+    leads = np.arange(1, dataset.horizon + 1)
+    for window in np.flatnonzero(as_it_is):
+        forecast[window] = production.predict(series, np.full(len(leads), origins[window]), leads)
+    return forecast
+
+
+def _unusable(model: ForecastModel, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> str:
+    """Why the model cannot forecast the dataset as it is now; empty where it can."""
+    try:
+        model.check_drivers(demand, dataset, region_item)
+    except OtherDriversError as error:
+        return str(error)
+    return ""
+
+
+def _identity(model: ForecastModel) -> dict[str, object]:
+    return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version}
+
+
+def _table(model: ForecastModel, name: str) -> Floats:
+    return np.array(model.backtest[name], dtype=np.float64)

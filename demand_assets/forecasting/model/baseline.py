@@ -1,0 +1,92 @@
+"""The seasonal-naive baseline: demand of the season before, repeated. It serves where no model does."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset import Dataset, Kind
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.inputs import Categories
+from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
+from demand_assets.forecasting.model.backtest import errors_of, seasonal_naive
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
+from demand_assets.forecasting.model.pooled import Rows, ServedBy
+from demand_assets.forecasting.series.gapped import Floats, Ints
+
+BASELINE_ORIGINS = 26
+"""Past origins whose errors give the baseline its interval."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Repeats past demand; knows no driver and has nothing to store."""
+
+    served_by: ClassVar[ServedBy] = "baseline"
+    version: ClassVar[None] = None
+    pooled: ClassVar[None] = None
+    own: ClassVar[None] = None
+    horizon_inflation: ClassVar[float] = 1.0
+
+    @property
+    def drivers(self) -> dict[str, Kind]:
+        """None: no driver moves it."""
+        return {}
+
+    @property
+    def categories(self) -> Categories:
+        """None."""
+        return {}
+
+    @property
+    def driver_ranges(self) -> dict[str, tuple[float, float]]:
+        """None."""
+        return {}
+
+    @property
+    def backtest(self) -> dict[str, Any]:
+        """No windows."""
+        return {}
+
+    @property
+    def paths(self) -> ErrorPaths:
+        """No errors that came together."""
+        return ErrorPaths()
+
+    def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
+        """Demand and its level, without any driver."""
+        return series_features(demand, dataset.model_copy(update={"drivers": ()}))
+
+    def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
+        """It needs none."""
+
+    def rows_of(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Rows:
+        """No features of so many pairs."""
+        return np.zeros((len(origins), 0), dtype=np.float32)
+
+    def calibration_of(self, series: SeriesFeatures) -> Calibration:
+        """As ``baseline_calibration``."""
+        return baseline_calibration(series)
+
+    def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+        """Demand of the season before, in units; shape (n,)."""
+        return seasonal_naive(series, origins, leads)
+
+    def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+        """As ``units``."""
+        return seasonal_naive(series, origins, leads)
+
+
+BASELINE = Baseline()
+
+
+def baseline_calibration(series: SeriesFeatures) -> Calibration:
+    """What the baseline's intervals need, from its errors at past origins."""
+    horizon = series.dataset.horizon
+    first = max(series.known - BASELINE_ORIGINS - 1, 0)
+    starts: Ints = np.repeat(np.arange(first, max(series.known - 1, first)), horizon)
+    leads: Ints = np.tile(np.arange(1, horizon + 1), len(starts) // horizon)
+    inside = starts + leads < series.known
+    starts, leads = starts[inside], leads[inside]
+    return Calibration.from_errors(errors_of(series, seasonal_naive(series, starts, leads), starts, leads), horizon)

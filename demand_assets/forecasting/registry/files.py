@@ -1,0 +1,161 @@
+"""A version's files: what they say of themselves, checked before anything is read from them.
+
+Beside a model's own files lies ``identity.json``: the registered model and the version that they are of, a fingerprint
+of the demand that it was trained on, and the hash of each file. Files of before have none; of them the fingerprint
+alone can be compared.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from demand_assets.forecasting.model.own import DETAILS_FILE as OWN_DETAILS
+from demand_assets.forecasting.model.pooled import DETAILS_FILE as POOLED_DETAILS
+from demand_assets.forecasting.model.pooled import ModelFilesError
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+IDENTITY_FILE = "identity.json"
+SEALED = "identity"
+"""Tag of a version whose files have an identity, so that files without one are not its own."""
+
+
+class Identity(BaseModel):
+    """What files say of themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    """Of the registered model, which names dataset, region and item."""
+    version: int
+    data_hash: str
+    sha256: dict[str, str]
+    """Of each file that a model is loaded from."""
+
+
+@dataclass(frozen=True)
+class VersionFiles:
+    """Where a version's files are and what they must say of themselves, as the version itself tells it."""
+
+    version: int
+    source: str
+    data_hash: str = ""
+    """Fingerprint of the demand; empty when the version does not tell it."""
+    sealed: bool = False
+    """Whether the files must have an identity."""
+
+    @classmethod
+    def of(cls, version: "ModelVersion") -> Self:
+        """What a version tells."""
+        return cls(int(version.version), str(version.source), version.tags.get("data_hash", ""),
+                   SEALED in version.tags)
+
+
+def seal(folder: Path, name: str, version: int, data_hash: str) -> None:
+    """Write down in the folder whose files it holds."""
+    identity = Identity(name=name, version=version, data_hash=data_hash, sha256=_hashes(folder))
+    (folder / IDENTITY_FILE).write_text(identity.model_dump_json())
+
+
+def check(folder: Path, name: str, version: int, told: VersionFiles | None = None) -> None:
+    """Nothing, when the folder's files are whole and those of that version.
+
+    Args:
+        told: what the version itself tells, where that is known.
+    Raises: ModelFilesError: they are not.
+    """
+    if not any((folder / file).is_file() for file in (OWN_DETAILS, POOLED_DETAILS)):
+        raise ModelFilesError(f"the files of {name} version {version} hold no model of this product, or a part "
+                              f"of it is missing: neither {OWN_DETAILS} nor {POOLED_DETAILS} is in {folder}")
+    try:
+        found = _identity(folder)
+    except (OSError, ValidationError) as error:
+        raise ModelFilesError(f"the files of {name} version {version} do not say whose they are: "
+                              f"{folder / IDENTITY_FILE} is damaged: {error}") from error
+    wanted_hash = told.data_hash if told else ""
+    if found is None:
+        if told and told.sealed:
+            raise _not_its_own(folder, name, version, "they do not say whose they are")
+        if wanted_hash and (of := _data_hash(folder)) and of != wanted_hash:
+            raise _not_its_own(folder, name, version, f"they are of demand {of}, the version is of {wanted_hash}")
+        return
+    if (found.name, found.version) != (name, version):
+        raise _not_its_own(folder, name, version, f"they are those of {found.name} version {found.version}")
+    if wanted_hash and found.data_hash != wanted_hash:
+        raise _not_its_own(folder, name, version, f"they are of demand {found.data_hash}, the version is of "
+                                                  f"{wanted_hash}")
+    has = _hashes(folder)
+    if damaged := sorted(file for file, wanted in found.sha256.items() if has.get(file) != wanted):
+        raise ModelFilesError(f"files of {name} version {version} cannot be read, as they are damaged, missing or "
+                              f"another's: {', '.join(damaged)} in {folder}")
+
+
+def copy(source: Path, target: Path) -> Path:
+    """The target, a new folder with a copy of the source's files; folders in it are left out: models have none."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copy2(file, target)
+    return target
+
+
+def seal_old(folder: Path, name: str, version: int) -> None:
+    """Write down whose files these are, where they were made before files said so."""
+    if not (folder / IDENTITY_FILE).exists():
+        seal(folder, name, version, _data_hash(folder))
+
+
+@contextmanager
+def damage_is_told(name: str, version: int) -> Iterator[None]:
+    """Say of whatever stops the block because files hold something unforeseen that these files are damaged.
+
+    Raises: ModelFilesError.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+        raise ModelFilesError(f"the files of {name} version {version} hold something unforeseen: "
+                              f"{type(error).__name__}: {error}") from error
+
+
+def local_path(uri: str | None) -> Path | None:
+    """The path that an artifact URI names on this machine, or None when it is elsewhere."""
+    parsed = urlsplit(uri or "unknown:")
+    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(parsed.path) if not parsed.scheme else None
+
+
+def _identity(folder: Path) -> Identity | None:
+    try:
+        return Identity.model_validate_json((folder / IDENTITY_FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    try:
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())
+                if file.suffix in (".ubj", ".json") and file.name != IDENTITY_FILE}
+    except OSError as error:
+        raise ModelFilesError(f"the files in {folder} cannot be read: {error}") from error
+
+
+def _data_hash(folder: Path) -> str:
+    """The fingerprint in a region-item's model itself; empty when there is none, as in the pooled model."""
+    try:
+        details: Any = json.loads((folder / OWN_DETAILS).read_text())
+        return str(details["card"]["data_hash"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return ""
+
+
+def _not_its_own(folder: Path, name: str, version: int, why: str) -> ModelFilesError:
+    return ModelFilesError(f"the files in {folder} are not those of {name} version {version}: {why}")

@@ -1,0 +1,118 @@
+"""A real worker carries out real runs: ours, and dagster-celery's own where the settings say so."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import redis
+
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
+from demand_assets.settings import Settings
+from deploy.services import Services
+from deploy.settings import PROJECT
+from tests.waiting import eventually
+
+PREFIX = "worker_"
+JOBS = """\
+import time
+import dagster as dg
+
+@dg.op
+def quick() -> None: ...
+
+@dg.job(executor_def=dg.in_process_executor)
+def quick_job() -> None:
+    quick()
+
+@dg.op
+def slow() -> None:
+    time.sleep(120)
+
+@dg.job(executor_def=dg.in_process_executor)
+def slow_job() -> None:
+    slow()
+"""
+Start = Callable[[str], tuple[dg.DagsterInstance, subprocess.Popen[bytes]]]
+
+
+@pytest.fixture
+def start(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+          tiny_dataset: Path) -> Iterator[Start]:
+    """Start a worker of one kind: its instance, and the process, which takes runs from then on."""
+    (tmp_path / "jobs_of_a_test.py").write_text(JOBS)
+    monkeypatch.syspath_prepend(tmp_path)
+    services.add_databases(PREFIX)
+    for name, value in services.environment(PREFIX).items():
+        monkeypatch.setenv(name, value)
+    for name, value in {"RUN_LAUNCHER": "celery", "WORKERS": "1", "DEMAND_DATASET": str(tiny_dataset),
+                        "DEMAND_STATE": str(tmp_path / "state"),
+                        "PYTHONPATH": os.pathsep.join([str(PROJECT), str(tmp_path),
+                                                       os.environ.get("PYTHONPATH", "")])}.items():
+        monkeypatch.setenv(name, value)
+    started: list[tuple[dg.DagsterInstance, subprocess.Popen[bytes]]] = []
+
+    def start_one(kind: str) -> tuple[dg.DagsterInstance, subprocess.Popen[bytes]]:
+        monkeypatch.setenv("DAGSTER_WORKERS", kind)
+        with redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]) as broker:
+            broker.flushdb()
+        prepare_home(tmp_path / "home", Settings())
+        with (tmp_path / "output").open("w") as output:
+            process = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.worker"], cwd=PROJECT,
+                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        started.append((open_instance(tmp_path / "home"), process))
+        eventually(lambda: " ready." in (tmp_path / "output").read_text(), 120, (tmp_path / "output").read_text)
+        return started[-1]
+
+    yield start_one
+    for instance, process in started:
+        instance.dispose()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+
+
+def launch(instance: dg.DagsterInstance, name: str) -> str:
+    """Put a run of that job in the queue, as Dagster's daemon does; its id."""
+    job = getattr(importlib.import_module("jobs_of_a_test"), name)
+    run = instance.create_run_for_job(job, job_code_origin=dg.reconstructable(job).get_python_origin())
+    instance.launch_run(run.run_id, workspace=None)
+    return run.run_id
+
+
+def wait_for(instance: dg.DagsterInstance, run_id: str, *statuses: dg.DagsterRunStatus) -> dg.DagsterRunStatus:
+    def status() -> dg.DagsterRunStatus | None:
+        here = instance.get_run_by_id(run_id).status
+        return here if here in statuses else None
+
+    return eventually(status, 60, lambda: f"{run_id} is {instance.get_run_by_id(run_id).status}")
+
+
+@pytest.mark.parametrize(("kind", "launcher"), [("watched", "WarmWorkerLauncher"), ("stock", "CeleryRunLauncher")])
+def test_a_run_is_carried_out_and_the_worker_ends_when_it_is_told(start: Start, kind: str, launcher: str) -> None:
+    instance, worker = start(kind)
+    assert type(instance.run_launcher).__name__ == launcher
+
+    run_id = launch(instance, "quick_job")
+
+    over = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+    assert wait_for(instance, run_id, *over) is dg.DagsterRunStatus.SUCCESS
+    worker.terminate()
+    assert worker.wait(60) == 0
+
+
+def test_a_cancelled_run_is_interrupted_and_the_next_is_carried_out(start: Start) -> None:
+    instance, _ = start("watched")
+    run_id = launch(instance, "slow_job")
+    wait_for(instance, run_id, dg.DagsterRunStatus.STARTED)
+
+    assert instance.run_launcher.terminate(run_id)
+
+    over = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+    assert wait_for(instance, run_id, *over) is dg.DagsterRunStatus.CANCELED
+    assert wait_for(instance, launch(instance, "quick_job"), *over) is dg.DagsterRunStatus.SUCCESS

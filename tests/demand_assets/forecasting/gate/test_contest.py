@@ -1,0 +1,174 @@
+"""Contests in which production has no honest score: it knows other drivers, or has seen the windows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.gate.pooled_contest import judge_pooled
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.training.own import train
+from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
+
+EVENT = Driver(name="event", kind="category")
+CLOSED = Driver(name="closed", kind="yes_no")
+INCOME = Driver(name="income", kind="number")
+
+
+def demand() -> pd.DataFrame:
+    weeks = np.arange(134)
+    return weekly_demand(130, future=4).assign(
+        event=np.where(weeks % 9 == 0, "fair", "none"), closed=(weeks % 11 == 0).astype(float), income=weeks % 7 + 1.0)
+
+
+def with_drivers(dataset: Dataset, *drivers: Driver) -> Dataset:
+    return dataset.model_copy(update={"drivers": drivers})
+
+
+def on(dataset: Dataset, table: pd.DataFrame | None = None, version: int = 1) -> ForecastModel:
+    table = demand() if table is None else table
+    pooled = pooled_over({KETTLES: table}, dataset).with_version(version)
+    return train(table, dataset, pooled, KETTLES)
+
+
+def has_no_score_of_production(decision: Decision) -> bool:
+    return not {"wape_production", "bias_production", "wape_totals_production"} & set(decision.numbers)
+
+
+@pytest.mark.parametrize("added", [EVENT, CLOSED, INCOME])
+def test_a_driver_added_cannot_be_compared_and_the_candidate_is_judged_on_its_own(weekly: Dataset,
+                                                                                  added: Driver) -> None:
+    more = with_drivers(weekly, *weekly.drivers, added)
+    production, candidate = on(weekly), on(more, version=2)
+
+    decision = contest(demand(), more, candidate, production, KETTLES)
+
+    assert decision.verdict == "promote"
+    assert decision.reason.startswith("cannot be compared: the model in production knows other drivers: not "
+                                      f"{added.name}; judged on its own: WAPE ")
+    assert decision.reason.endswith("of seasonal naive")
+    assert has_no_score_of_production(decision)
+    assert decision.numbers["windows_compared"] == 0
+
+
+def test_a_candidate_that_cannot_be_compared_must_beat_the_baseline(weekly: Dataset) -> None:
+    more = with_drivers(weekly, *weekly.drivers, CLOSED)
+    production, candidate = on(weekly), on(more, version=2)
+    poor = replace(candidate, backtest={**candidate.backtest, "forecast": np.full((3, 4), 900.0).tolist()})
+
+    decision = contest(demand(), more, poor, production, KETTLES)
+
+    assert decision.verdict == "keep"
+    assert "is worse than seasonal naive" in decision.reason
+    assert has_no_score_of_production(decision)
+
+
+def test_an_older_candidate_that_cannot_be_compared_is_kept_out(weekly: Dataset) -> None:
+    more = with_drivers(weekly, *weekly.drivers, CLOSED)
+    older = on(more, demand().iloc[:122], version=2)
+
+    decision = contest(demand(), more, older, on(weekly), KETTLES)
+
+    assert decision.verdict == "keep"
+    assert "the candidate was trained on older demand (to 2025-04-28, production to 2025-06-23)" in decision.reason
+
+
+@pytest.mark.parametrize(("drivers", "says"), [
+    (lambda d: d[:1], "but promo"),
+    (lambda d: (d[0], d[1].model_copy(update={"name": "offer"})), "not offer; but promo"),
+    (lambda d: (d[0], d[1].model_copy(update={"kind": "number"})), "and of another kind promo")])
+def test_a_driver_removed_renamed_or_of_another_kind(weekly: Dataset, says: str,
+                                                     drivers: Callable[[tuple[Driver, ...]], tuple]) -> None:
+    changed = with_drivers(weekly, *drivers(weekly.drivers))
+    table = demand().assign(offer=lambda found: found["promo"])
+
+    decision = contest(table, changed, on(changed, table, version=2), on(weekly), KETTLES)
+
+    assert decision.verdict == "promote"
+    assert decision.reason.startswith(f"cannot be compared: the model in production knows other drivers: {says}; ")
+    assert has_no_score_of_production(decision)
+
+
+def test_a_candidate_of_yesterdays_drivers_is_kept_out(weekly: Dataset) -> None:
+    decision = contest(demand(), with_drivers(weekly, weekly.drivers[0]), on(weekly), None, KETTLES)
+
+    assert decision.verdict == "keep"
+    assert decision.reason.startswith("it cannot forecast the dataset as it is now: it was trained with the driver")
+
+
+def test_the_order_of_drivers_in_the_file_is_no_difference(weekly: Dataset) -> None:
+    turned = with_drivers(weekly, *reversed(weekly.drivers))
+
+    decision = contest(demand(), turned, on(turned, version=2), on(weekly), KETTLES)
+
+    assert "cannot be compared" not in decision.reason
+    assert decision.numbers["windows_compared"] == 3
+
+
+def without_older_fits(model: ForecastModel, keep: int = 1) -> ForecastModel:
+    return replace(model, pooled=replace(model.pooled, fits=model.pooled.fits[-keep:]))
+
+
+def test_production_that_has_seen_all_windows_has_no_score(weekly: Dataset) -> None:
+    other = weekly.model_copy(update={"training": weekly.training.model_copy(update={"own_share": 0.1})})
+    production = without_older_fits(on(other))
+
+    decision = contest(demand(), weekly, on(weekly, version=2), production, KETTLES)
+
+    assert has_no_score_of_production(decision)
+    assert decision.reason.startswith("cannot be compared: there is no demand in windows that the model in production "
+                                      "has not seen; judged on its own")
+
+
+def test_only_windows_that_production_has_not_seen_are_compared(weekly: Dataset) -> None:
+    other = weekly.model_copy(update={"training": weekly.training.model_copy(update={"own_share": 0.1})})
+    whole = on(other)
+    production, candidate = without_older_fits(whole, keep=2), on(weekly, version=2)
+
+    decision = contest(demand(), weekly, candidate, production, KETTLES)
+
+    last = whole.backtest
+    actual, forecast = np.array(last["actual"][2]), np.array(last["forecast"][2])
+    assert decision.numbers["windows_compared"] == 1
+    expected = np.abs(actual - forecast).sum() / actual.sum()
+    assert decision.numbers["wape_production"] == pytest.approx(expected, abs=1e-4)
+    assert "in the 1 of 3 windows that it had not seen" in decision.reason
+
+
+def judged(candidate: PooledModel, production: PooledModel, dataset: Dataset, table: pd.DataFrame) -> Decision:
+    return judge_pooled(candidate, production, [KETTLES], lambda _: table, dataset)
+
+
+@pytest.mark.parametrize("added", [EVENT, CLOSED, INCOME])
+def test_a_pooled_model_that_knows_one_driver_more_is_promoted_on_its_own(weekly: Dataset, added: Driver) -> None:
+    more = with_drivers(weekly, *weekly.drivers, added)
+
+    decision = judged(on(more).pooled, on(weekly).pooled, more, demand())
+
+    assert decision.verdict == "promote"
+    assert decision.reason.startswith("cannot be compared: the model in production knows other drivers: not "
+                                      f"{added.name}; judged on its own: WAPE ")
+    assert "wape_production" not in decision.numbers
+
+
+def test_a_pooled_model_that_cannot_be_compared_must_beat_the_baseline(weekly: Dataset) -> None:
+    more = with_drivers(weekly, *weekly.drivers, CLOSED)
+    poor = replace(on(more).pooled, card={"wape": 0.9, "wape_seasonal_naive": 0.5})
+
+    assert judged(poor, on(weekly).pooled, more, demand()).verdict == "keep"
+
+
+def test_a_pooled_model_that_can_forecast_replaces_one_that_cannot(weekly: Dataset) -> None:
+    fewer = with_drivers(weekly, weekly.drivers[0])
+    poor = replace(on(fewer).pooled, card={"wape": 0.9, "wape_seasonal_naive": 0.5})
+
+    decision = judged(poor, on(weekly).pooled, fewer, demand())
+
+    assert decision.verdict == "promote"
+    assert "cannot be used: it was trained with the driver promo" in decision.reason

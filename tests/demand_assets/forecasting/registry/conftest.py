@@ -1,0 +1,59 @@
+"""Registries on a real MLflow store without a server, and the product's own acts on them."""
+
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.registry.registry import Registry
+from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
+
+PROMOTE = Decision("promote", "better", {"wape": 0.1})
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture
+def stock() -> bool:
+    """Whether only MLflow's public parts are used."""
+    return False
+
+
+@pytest.fixture
+def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest, stock: bool) -> Registry:
+    return Registry(uri, f"shop {crc32(request.node.nodeid.encode())}", str(tmp_path / "artifacts"), stock)
+
+
+@pytest.fixture
+def pooled(weekly: Dataset) -> PooledModel:
+    return pooled_over({KETTLES: weekly_demand(60)}, weekly)
+
+
+@pytest.fixture
+def model(weekly: Dataset, registry: Registry, pooled: PooledModel) -> ForecastModel:
+    """Stands on the pooled model that the registry holds as version 1."""
+    with registry.batch("pooled", {}) as batch:
+        assert batch.register_pooled(pooled, {}) == 1
+    return train(weekly_demand(60), weekly, pooled, KETTLES)
+
+
+def register(registry: Registry, one: RegionItem, model: ForecastModel) -> int:
+    """Register a model; its version."""
+    with registry.batch("training", {}) as batch:
+        return batch.register(one, model, {"request_id": "r1"})
+
+
+def promoted(registry: Registry, one: RegionItem, model: ForecastModel) -> int:
+    """Register a model and put it in production; its version."""
+    version = register(registry, one, model)
+    registry.record_decision(one, version, PROMOTE, "r1")
+    return version

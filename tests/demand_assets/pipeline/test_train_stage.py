@@ -1,0 +1,143 @@
+"""The dataset file changes under trained models: the pipeline goes on, and says what models do not know."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from demand_assets.sources.source import Catalogue, Source
+
+from demand_assets.forecasting.contract.dataset import Dataset, Driver, Pins
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.gate.monitoring import nominate
+from demand_assets.pipeline.monitor import latest, measure
+from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Asked, Outcome
+from demand_assets.pipeline.run import Pipeline
+
+ALL = (*TAKING_IN, *TRAINING)
+TODAY = Asked(request_id="r1", run_id="run", by="a test")
+EVENT, CLOSED, INCOME = (Driver(name="event", kind="category"), Driver(name="closed", kind="yes_no"),
+                         Driver(name="income", kind="number"))
+
+
+@pytest.fixture
+def pipeline(pipeline: Pipeline) -> Pipeline:
+    """One whose models are made fast."""
+    pins = Pins(scale="log", drivers="boosted", year_features=False, rounds=30, own_rounds=10, own_share=0.5)
+    return replace(pipeline, dataset=pipeline.dataset.model_copy(update={"training": pins}))
+
+
+@dataclass(frozen=True)
+class WithMore:
+    """The same demand, with the columns that the dataset file declares now."""
+
+    source: Source
+    dataset: Dataset
+
+    def fingerprint(self) -> str:
+        return self.source.fingerprint()
+
+    def today(self) -> pd.Timestamp:
+        return self.source.today()
+
+    def catalogue(self) -> Catalogue:
+        return self.source.catalogue()
+
+    def read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
+        found = self.source.read(region_items)
+        week = pd.DatetimeIndex(found["date"]).dayofyear // 7
+        found = found.assign(event=["fair" if number % 9 == 0 else "none" for number in week],
+                             closed=(week % 11 == 0).astype(float), income=week % 7 + 1.0, offer=found["promo"])
+        return found[["region", "item", "row", "date", "demand", *self.dataset.driver_names]]
+
+
+def with_drivers(pipeline: Pipeline, *drivers: Driver) -> Pipeline:
+    dataset = pipeline.dataset.model_copy(update={"drivers": drivers})
+    return replace(pipeline, dataset=dataset, source=WithMore(pipeline.source, dataset))
+
+
+def carried(pipeline: Pipeline, assets: Sequence[str] = ALL) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for outcome in pipeline.carry(pipeline.source.catalogue().region_items, assets, TODAY):
+        assert outcome.status == "done", outcome.reason
+        found.setdefault(outcome.asset, []).append(outcome)
+    return found
+
+
+@pytest.mark.parametrize(("added", "taking_in"), [(EVENT, ALL), (EVENT, TRAINING), (CLOSED, TRAINING), (INCOME, ALL)])
+def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(pipeline: Pipeline, added: Driver,
+                                                                               taking_in: Sequence[str]) -> None:
+    carried(pipeline)
+    more = with_drivers(pipeline, *pipeline.dataset.drivers, added)
+
+    for outcome in carried(more, taking_in)["candidate_model"]:
+        assert outcome.details["pooled_version"] == 1
+        assert outcome.reason.startswith(f"it does not know {added.name}, nor does the pooled model")
+    carried(more, TAKING_IN)
+    renewed = more.pool(TODAY)
+    judged = carried(more)["production_model"]
+
+    assert renewed.decision.verdict == "promote"
+    assert renewed.decision.reason.startswith("cannot be compared: the model in production knows other drivers: not "
+                                              f"{added.name}; judged on its own: WAPE ")
+    assert list(renewed.model.drivers) == [*pipeline.dataset.driver_names, added.name]
+    assert any(outcome.details["verdict"] == "promote" for outcome in judged)
+    for outcome in judged:
+        assert "cannot be compared: the model in production knows other drivers" in outcome.reason or (
+            "seasonal naive" in outcome.reason)
+        assert "wape_production" not in outcome.details
+        model = more.registry.load(outcome.region_item, outcome.details["version"])
+        assert not Forecaster(more.dataset, more.store).forecast(outcome.region_item, model).flags
+
+
+def test_a_driver_that_no_stored_demand_has_is_not_learned(pipeline: Pipeline) -> None:
+    carried(pipeline, TAKING_IN)
+    more = with_drivers(pipeline, EVENT, *pipeline.dataset.drivers)
+
+    assert list(more.pool(TODAY).model.drivers) == list(pipeline.dataset.driver_names)
+
+
+def test_a_driver_that_some_stored_demand_has_is_learned_of_it(pipeline: Pipeline) -> None:
+    carried(pipeline, TAKING_IN)
+    more = with_drivers(pipeline, EVENT, *pipeline.dataset.drivers)
+    ones = more.source.catalogue().region_items
+    list(more.carry(ones[:2], TAKING_IN, TODAY))
+
+    assert list(more.pool(TODAY).model.drivers) == ["event", *pipeline.dataset.driver_names]
+
+
+@pytest.mark.parametrize("drivers", [
+    lambda price, promo: (price,), lambda price, promo: (price, promo.model_copy(update={"name": "offer"})),
+    lambda price, promo: (price, promo.model_copy(update={"kind": "number"}))])
+def test_with_a_driver_gone_the_next_training_makes_a_pooled_model_without_it(
+        pipeline: Pipeline, drivers: Callable[[Driver, Driver], tuple[Driver, ...]]) -> None:
+    carried(pipeline)
+    changed = with_drivers(pipeline, *drivers(*pipeline.dataset.drivers))
+
+    outcomes = carried(changed)
+
+    assert changed.registry.pooled_production() == 2
+    for trained, judged in zip(outcomes["candidate_model"], outcomes["production_model"], strict=True):
+        assert trained.details["pooled_version"] == 2
+        assert "wape_production" not in judged.details
+        model = changed.registry.load(judged.region_item, judged.details["version"])
+        assert model.drivers == {driver.name: driver.kind for driver in changed.dataset.drivers}
+        Forecaster(changed.dataset, changed.store).forecast(judged.region_item, model)
+
+
+def test_what_cannot_be_used_is_measured_as_such_and_retrained_by_itself(pipeline: Pipeline) -> None:
+    carried(pipeline)
+    fewer = with_drivers(pipeline, pipeline.dataset.drivers[0])
+    ones = [one for one in fewer.source.catalogue().region_items
+            if (entry := fewer.registry.entry(one)) and entry.production]
+    now = datetime.now(UTC)
+
+    measure(fewer, ones, now)
+
+    nominated = nominate(latest(fewer.store, now), fewer.dataset, now, {})
+    assert ones
+    assert {one.region_item for one in nominated} == set(ones)
+    assert all(one.reason.startswith("the model cannot be used: it was trained with the driver promo, which the "
+                                     "dataset file no longer declares") for one in nominated)

@@ -1,0 +1,31 @@
+"""Stored forecasts, made anew of what changed, and the totals they are in."""
+
+from webapp.background.pacing import Paced
+from webapp.services import Services
+from webapp.stored_forecasts.computing import make_due
+from webapp.stored_forecasts.groups import refresh_due
+from webapp.stored_forecasts.worker_process import AppFactory
+from webapp.systems.state import note
+
+SECONDS = 1.0
+GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0
+"""How often totals are made anew at most: when no outlook waits, and while many do."""
+
+
+class OutlookLoop:
+    """Region-items whose demand or model changed -> outlooks, and the totals they are in."""
+
+    def __init__(self, services: Services, make_app: AppFactory) -> None:
+        self._services, self._make_app = services, make_app
+        self._groups = Paced(GROUPS_SECONDS)
+        self._groups_meanwhile = Paced(GROUPS_MEANWHILE_SECONDS)
+
+    def step(self) -> None:
+        """Make some of what is due; sum up once all is made, and now and then meanwhile."""
+        try:
+            is_making = make_due(self._services, self._make_app)
+            if (self._groups_meanwhile if is_making else self._groups).is_due():
+                refresh_due(self._services, self._make_app)
+                self._groups_meanwhile.start()
+        except OSError as error:
+            note("store", False, f"the demand store cannot be read: {error}")

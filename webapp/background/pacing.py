@@ -1,0 +1,32 @@
+"""What a loop does less often than it turns."""
+
+from dataclasses import dataclass, field
+from time import monotonic
+
+
+@dataclass
+class Paced:
+    """An act that is done at most once in so many seconds."""
+
+    seconds: float
+    _next: float = field(default=0.0)
+
+    def is_due(self) -> bool:
+        """Whether it is time; the clock starts again when it is."""
+        if monotonic() < self._next:
+            return False
+        self.start()
+        return True
+
+    def again(self) -> None:
+        """Let it be due at once."""
+        self._next = 0.0
+
+    def start(self) -> None:
+        """Let it be due after its time, counted from now."""
+        self._next = monotonic() + self.seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it is not due yet."""
+        return max(self._next - monotonic(), 0.0)

@@ -1,0 +1,96 @@
+"""The background process: one on each state directory, from its start until it is told to stop."""
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from flask import Flask
+from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
+
+from demand_assets.forecasting.model.own import import_boosters
+from webapp.background.loops import run
+from webapp.dagster_client import DagsterClient
+from webapp.db.database import db
+from webapp.services import Services
+from webapp.settings import Settings
+from webapp.stored_forecasts.worker_process import AppFactory
+from webapp.tables import SystemState
+
+log = logging.getLogger("webapp.background")
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another background process works on the same state."""
+
+
+class OnlyOne:
+    """A lock on the state directory, let go when the process ends however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(f"another webapp.background already works in {path.parent}") from error
+
+
+def wait_for_tables(app: Flask, stop: Event) -> None:
+    """Wait until the database answers and has its tables: the launcher upgrades it, we only use it."""
+    waited = False
+    while not stop.is_set():
+        try:
+            with app.app_context():
+                if _has_tables():
+                    return
+            missing = "has not all its tables yet; waiting for `flask --app webapp db upgrade`"
+        except OperationalError as error:
+            missing = f"does not answer yet: {error.orig}"
+        if not waited:
+            log.warning("the database %s", missing)
+            waited = True
+        stop.wait(1.0)
+
+
+def _has_tables() -> bool:
+    """Whether the newest column that this process writes is there."""
+    found, name = inspect(db.engine), SystemState.__tablename__
+    return found.has_table(name) and any(column["name"] == "retry_at" for column in found.get_columns(name))
+
+
+def main(make_app: AppFactory) -> int:
+    """Run until SIGTERM or SIGINT; the exit status: 0 then, 1 when the process is to be started again."""
+    from demand_assets.forecasting.registry.registry import Registry
+    from demand_assets.forecasting.registry.session import ask_once
+
+    ask_once()
+    import_boosters()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    app = make_app(Settings())
+    services: Services = app.extensions["services"]
+    settings = services.settings
+    try:
+        lock = OnlyOne(settings.folder / "sync.lock")
+    except AlreadyRunningError as error:
+        log.error("%s", error)
+        return 1
+    wait_for_tables(app, stop)
+    registry = Registry(settings.registry_uri, settings.dataset.name, stock=settings.demand_registry == "stock")
+    is_well = run(app, make_app, registry, DagsterClient(settings.dagster_url), stop)
+    if any(thread.name.endswith(" loop") for thread in threading.enumerate()):
+        logging.shutdown()
+        os._exit(int(not is_well))  # a loop is still at work: what would wait for it at the end might wait for ever
+    del lock
+    return int(not is_well)

@@ -1,0 +1,84 @@
+"""The model registry and the app's rows: new production versions come in, roll backs and pins go out."""
+
+from demand_assets.forecasting.registry.session import RegistryDownError
+from webapp.background.pacing import Paced
+from webapp.models.actions import carry_out
+from webapp.models.pooled_watch import PooledWatch
+from webapp.models.watch import Registry, Watch
+from webapp.services import Services
+from webapp.serving.model_files import ModelFiles
+from webapp.systems.state import note
+
+SECONDS = 0.1
+"""Between two turns; most find in the app's own database or in memory that nothing is due."""
+LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
+"""The registry is asked what changed every 1.1 s, and for something else at most every 12 s, between two looks: one
+query a second in all."""
+SWEEP_SECONDS = 600.0
+POOLED_SECONDS = 30.0
+ACT_SECONDS = 0.5
+"""How often is looked for a roll back or a pin that a person asked for."""
+
+
+class RegistryLoop:
+    """Production versions of the registry -> announced versions."""
+
+    def __init__(self, services: Services, registry: Registry) -> None:
+        files = ModelFiles(registry, services.models)
+        self._registry, self._services, self._files = registry, services, files
+        self._acts = Paced(ACT_SECONDS)
+        self._watch = Watch(registry, services, files)
+        self._pooled_watch = PooledWatch(registry, services, files)
+        self._look = Paced(LOOK_SECONDS)
+        self._between = Paced(BETWEEN_SECONDS)
+        self._sweep = Paced(SWEEP_SECONDS)
+        self._sweeping = False
+        self._pooled = Paced(POOLED_SECONDS)
+        self._is_announcing = True
+
+    def step(self) -> None:
+        """Ask the registry one thing when that is due; announce what waits until the next look."""
+        asked = False
+        try:
+            if self._acts.is_due() and carry_out(self._registry, self._services, self._files):
+                self._look.again()  # what it changed is seen at once
+            if self._look.is_due():
+                asked = True
+                self._look_or_begin()
+            elif self._look.seconds_left > LOOK_SECONDS / 3 and self._between.is_due():
+                asked = self._ask_something_else()
+            if asked or self._is_announcing:
+                self._is_announcing = False
+                self._pooled_watch.announce_wanted()
+                self._is_announcing = self._watch.announce_wanted(self._look.seconds_left)
+            if not self._is_announcing:
+                self._watch.note_swept(self._look.seconds_left)
+        except RegistryDownError as error:
+            note("mlflow", False, str(error))
+        else:
+            if asked:
+                note("mlflow", True)
+
+    def _look_or_begin(self) -> None:
+        """Look for what changed; as long as not everything was seen once, see the next part of it instead."""
+        if self._watch.is_new_here:
+            if self._watch.sweep():
+                self._sweep.start()
+        elif not self._watch.look():
+            self._sweep.again()
+
+    def _ask_something_else(self) -> bool:
+        if self._pooled.is_due():
+            try:
+                self._pooled_watch.look()
+            except RegistryDownError:
+                self._pooled.again()
+                raise
+            return True
+        if self._sweeping or (not self._watch.is_new_here and self._sweep.is_due()):
+            self._sweeping = True
+            if self._watch.sweep():
+                self._sweeping = False
+                self._pooled_watch.forget_others()
+            return True
+        return False

@@ -1,0 +1,35 @@
+"""The demand store and the app's rows: journal and catalogue come in, what planners adjust and upload goes out."""
+
+from demand_assets.forecasting.store.journal import Journal
+from webapp.adjustments.adjustments import tell_store
+from webapp.background.journal import read_catalogue, read_journal
+from webapp.background.pacing import Paced
+from webapp.data_quality.uploads import finish_upload
+from webapp.services import Services
+from webapp.systems.state import note
+
+SECONDS = 0.5
+"""Between two looks; most find that nothing is due."""
+CATALOGUE_SECONDS = 5.0
+
+
+class StoreLoop:
+    """Journal and catalogue -> rows; planners' adjustments -> the store; what was uploaded -> its place."""
+
+    def __init__(self, services: Services) -> None:
+        self._store, self._dataset = services.store, services.dataset
+        self._journal = Journal(services.store)
+        self._catalogue = Paced(CATALOGUE_SECONDS)
+
+    def step(self) -> None:
+        """Look once."""
+        try:
+            if self._catalogue.is_due():
+                read_catalogue(self._store)
+            read_journal(self._journal)
+            tell_store(self._store)
+            finish_upload(self._dataset)
+        except OSError as error:
+            note("store", False, f"the demand store cannot be read: {error}")
+        else:
+            note("store", True)

@@ -1,0 +1,62 @@
+"""Numbers as people type them: one rule for forms, plans and overrides. What can mean two numbers is not guessed."""
+
+import re
+from math import isfinite, nan
+from typing import Literal
+
+NO_NUMBER = "Write a number such as 9.90 or 9,90."
+SHOWN = 40
+"""Characters of what was typed that an error repeats."""
+Mark = Literal[".", ","]
+
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
+_GROUPED = re.compile(r"(\d{1,3})([.,'’ ])\d{3}(?:\2\d{3})*([.,]\d+)?")
+_SPACES = re.compile("[\u00a0\u2009\u202f]")
+"""With which some languages part thousands."""
+
+
+class TypedNumberError(ValueError):
+    """What was typed is no number that can be used; the message is a sentence that says what to write."""
+
+
+class AmbiguousNumberError(TypedNumberError):
+    """What was typed could mean two numbers; the message names both."""
+
+
+def read_number(text: str, decimal_mark: Mark = ".") -> float:
+    """The number that a text means; a finite one.
+
+    ``9.90`` and ``9,90`` are the same; thousands may be parted as in ``1,234.5``, ``1.234,5``, ``1'234`` or ``1 234``.
+    A single mark before exactly three digits is a decimal mark only where that is known; else it could part thousands.
+
+    Args:
+        decimal_mark: the mark that is known to stand before decimals. Browsers and programs write a point; a file
+            with semicolons between its cells comes from where a comma does.
+    Raises: TypedNumberError.
+    """
+    plain = _SPACES.sub(" ", text).strip().replace("−", "-")
+    sign = plain[:1] if plain[:1] in ("+", "-") else ""
+    plain = sign + _without_thousands(plain.removeprefix(sign), sign, decimal_mark)
+    value = float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else nan
+    if not isfinite(value):
+        raise TypedNumberError(NO_NUMBER)
+    return value
+
+
+def _without_thousands(digits: str, sign: str, decimal_mark: Mark) -> str:
+    """The digits without marks between thousands."""
+    mantissa, power, exponent = digits.lower().partition("e")
+    match = _GROUPED.fullmatch(mantissa)
+    if match is None:
+        return digits
+    first, mark, decimals = match[1], match[2], match[3] or ""
+    if decimals.startswith(mark):
+        raise TypedNumberError(NO_NUMBER)
+    whole = mantissa[:-len(decimals)] if decimals else mantissa
+    if mark in ".," and not decimals and whole.count(mark) == 1:
+        if mark == decimal_mark or first == "0":
+            return digits
+        readings = [f"{sign}{number}{power}{exponent}"[:SHOWN]
+                    for number in (whole.replace(mark, ""), f"{whole.replace(mark, '.')}0")]
+        raise AmbiguousNumberError(f"This could mean {' or '.join(readings)}; write it as one of these.")
+    return whole.replace(mark, "") + decimals + power + exponent
