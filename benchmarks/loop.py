@@ -182,7 +182,8 @@ def _burst(product: Running, keys: list[str]) -> list[float]:
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline:
         rows = {key: (version, at) for key, version, at in _rows(
-            product, "SELECT key, production_version, announced_at FROM region_item")}
+            product, "SELECT key, production_version, announced_at FROM region_item_catalogue "
+            "JOIN region_item_production USING (id)")}
         if all(rows[key][0] == version for key, (version, _) in promoted.items()):
             return [_moment(rows[key][1]) - at for key, (_, at) in promoted.items()]
         time.sleep(0.5)

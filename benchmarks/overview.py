@@ -33,7 +33,7 @@ from webapp.services import services
 from webapp.settings import Settings
 from webapp.stored_forecasts.groups import refresh
 from webapp.stored_forecasts.histories import pack
-from webapp.tables import ArchivedForecast, Outlook, RegionItemRow
+from webapp.tables import ArchivedForecast, Catalogue, LiveAccuracy, Outlook, Production, RegionItemRow, StoredForecast
 
 DATASET = """\
 title = "Overview benchmark"
@@ -100,7 +100,7 @@ def fill(regions: int, items: int, origins: int) -> None:
                      "served_by": "3", "content": rng.random((4, HORIZON)).astype("<f4").tobytes()}
                     for row, _ in made for back in range(origins)]
         with writing():
-            db.session.execute(insert(RegionItemRow), [row for row, _ in made])
+            _store([row for row, _ in made])
             db.session.execute(insert(Outlook), [
                 {"key": row["key"], "made_at": now(), "origin": str(ORIGIN), "served_by": "3",
                  "content": part.to_bytes(), "past": _past(float(row["volume"]) / HORIZON, rng)}
@@ -108,6 +108,15 @@ def fill(regions: int, items: int, origins: int) -> None:
             db.session.execute(insert(ArchivedForecast), archived)
     with writing():
         db.session.execute(text("ANALYZE"))
+
+
+def _store(rows: list[dict[str, Any]]) -> None:
+    """Write rows into the four tables of region-items."""
+    for table in (Catalogue, Production, StoredForecast, LiveAccuracy):
+        names = {column.key for column in table.__table__.columns}
+        db.session.execute(insert(table), [
+            {name: value for name, value in row.items() if name in names} | {"id": row["position"] + 1}
+            for row in rows])
 
 
 def _past(level: float, rng: np.random.Generator) -> bytes:

@@ -178,17 +178,19 @@ def _copied(product: Running, folder: Path, rows: int) -> Iterator[str]:
 
 def _fill(database: sqlite3.Connection, rows: int) -> None:
     """Copies of the region-items there are, each in a region of its own number."""
-    there, = database.execute("SELECT count(*) FROM region_item").fetchone()
-    columns = [column for _, column, *_ in database.execute("PRAGMA table_info(region_item)")]
-    own = {"key": "'copy ' || :number || '|' || item", "region": "'copy ' || :number", "position": "position + :first",
-           "search": "'copy ' || :number || ' ' || search"}
-    values = ", ".join(own.get(column, f'"{column}"') for column in columns)
+    there, = database.execute("SELECT count(*) FROM region_item_catalogue").fetchone()
+    own = {"id": "id + :first", "key": "'copy ' || :number || '|' || item", "region": "'copy ' || :number",
+           "position": "position + :first", "search": "'copy ' || :number || ' ' || search"}
+    last, = database.execute("SELECT max(id) FROM region_item_catalogue").fetchone()
     with database:
         for number in range(1, -(-rows // there)):
-            database.execute(  # names of columns are the app's own
-                f"INSERT INTO region_item SELECT {values} FROM region_item WHERE position < :there"  # noqa: S608
-                " AND key NOT LIKE 'copy %' LIMIT :most",
-                {"number": number, "first": number * there, "there": there, "most": rows - number * there})
+            for part in ("catalogue", "production", "forecast", "accuracy"):
+                names = [name for _, name, *_ in database.execute(f"PRAGMA table_info(region_item_{part})")]
+                values = ", ".join(own.get(name, f'"{name}"') for name in names)
+                database.execute(  # names of columns are the app's own
+                    f"INSERT INTO region_item_{part} SELECT {values} FROM region_item_{part} "  # noqa: S608
+                    "WHERE id <= :last ORDER BY id LIMIT :most",
+                    {"number": number, "first": number * last, "last": last, "most": rows - number * there})
 
 
 def _wait_for_outlooks(product: Running, count: int) -> None:
@@ -196,7 +198,7 @@ def _wait_for_outlooks(product: Running, count: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     with contextlib.closing(sqlite3.connect(
             f"file:{product.folder / 'web' / 'app.db'}?mode=ro", uri=True, timeout=30)) as database:
-        while database.execute("SELECT count(*) FROM region_item WHERE NOT outlook_due").fetchone()[0] < count:
+        while database.execute("SELECT count(*) FROM region_item_forecast WHERE NOT outlook_due").fetchone()[0] < count:
             if time.monotonic() > deadline:
                 raise TimeoutError("the background process did not make all outlooks")
             time.sleep(1)

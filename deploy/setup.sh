@@ -46,9 +46,10 @@ install_packages() {
 
 # The product itself, as its files lie here: the commands demand-run, demand-worker and demand-train in .venv/bin.
 # Everything that this needs was installed from the lock.
+# Nothing is fetched: what builds it is in the lock. So none of the machine's pip settings bear on it.
 install_project() {
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
-        --editable . || fail "the product's own commands could not be installed (pip's message is above)"
+    PIP_CONFIG_FILE=/dev/null .venv/bin/python -m pip --isolated install --quiet --disable-pip-version-check --no-deps \
+        --no-build-isolation --no-index --editable . || fail "the product's own commands could not be installed (pip's message is above)"
 }
 
 fetch_front_end_libraries() {

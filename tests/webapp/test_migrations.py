@@ -7,12 +7,15 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
+from demand_assets.forecasting.contract.region_item import RegionItem
+from tests.services import services_or_skip
 from tests.webapp.conftest import settings_in
 from webapp import create_app
 from webapp.access import role_of
 from webapp.db.database import db, now, writing
+from webapp.region_items.catalogue import new_row, note_place
 from webapp.systems.state import LoopReport, note_loops
-from webapp.tables import SystemState, User
+from webapp.tables import RegionItemRow, SystemState, User
 
 BEFORE_ROLES_MATTERED = "0008"
 AN_ADMIN = (
@@ -67,3 +70,59 @@ def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_
         downgrade(revision="0011")
 
         assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]
+BEFORE_FOUR_TABLES = "0012"
+KEPT = {"key": "north|kettle", "position": 3, "in_catalogue": True, "region": "north", "item": "kettle",
+        "search": "north kettle", "status": "production", "last_date": "2026-06-30", "quarantined_rows": 2,
+        "quarantined": '{"price_positive": 2}', "quarantine_reason": "", "production_version": 4, "wanted": "{}",
+        "model_problem": "", "decision": "promote", "reason": "better", "wape": 0.25, "numbers": '{"wape": 0.25}',
+        "best": "own", "outlook_due": False, "outlook_wanted": 7, "outlook_total": 84.5, "moved": -1.5,
+        "groups_due": 0, "live_wape": 0.125, "live_periods": 28, "drift": 0.5, "drifted": "price",
+        "pinned_by": "ada@example.com", "step": "promoted", "step_at": "2026-06-30T10:00:00.000+00:00",
+        "step_reason": "better", "activity": "", "activity_run": ""}
+
+
+def keeps_region_items(app: Flask) -> None:
+    """A row of the one table of before is in the four, and in the one again."""
+    columns = ", ".join(KEPT)
+    with app.app_context():
+        upgrade(revision=BEFORE_FOUR_TABLES)
+        with writing():
+            for key in ("south|kettle", "north|kettle"):
+                db.session.execute(text(f"INSERT INTO region_item ({columns}) VALUES "  # names of ours
+                                        f"({', '.join(f':{name}' for name in KEPT)})"), KEPT | {"key": key})
+        before = everything()
+        upgrade()
+        row = db.session.get_one(RegionItemRow, KEPT["key"])
+        assert {name: getattr(row, name) for name in KEPT} == KEPT | {
+            "quarantined": {"price_positive": 2}, "wanted": {}, "numbers": {"wape": 0.25}}
+        assert (row.promoted_at, row.live_skill, row.candidate_numbers) == (None, None, {})
+        with writing():
+            note_place(new_row(RegionItem("north", "pan")), 5)
+        db.session.remove()
+        downgrade(revision=BEFORE_FOUR_TABLES)
+        assert [each for each in everything() if each["key"] != "north|pan"] == before
+        assert len(everything()) == 3
+        upgrade()
+        assert db.session.get_one(RegionItemRow, "north|pan").in_catalogue
+        db.session.remove()
+
+
+def everything() -> list[dict[str, object]]:
+    """All of the one table of before."""
+    found = [dict(row) for row in db.session.execute(text("SELECT * FROM region_item ORDER BY key")).mappings()]
+    db.session.rollback()
+    return found
+
+
+def test_region_items_keep_what_is_known_of_them_in_four_tables_and_back(tmp_path: Path) -> None:
+    keeps_region_items(create_app(settings_in(tmp_path)))
+
+
+def test_region_items_keep_what_is_known_of_them_on_postgres_too(tmp_path: Path) -> None:
+    with services_or_skip() as servers:
+        servers.add_databases("migrated_")
+        url = servers.environment("migrated_")["WEB_DATABASE_URL"]
+        app = create_app(settings_in(tmp_path).model_copy(update={"web_database_url": url}))
+        keeps_region_items(app)
+        with app.app_context():
+            db.engine.dispose()

@@ -17,7 +17,8 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
-from webapp.region_items.rows import locked_region_items, want_outlook
+from webapp.region_items.rows import locked_region_items
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.tables import Adjustment
 
 MOST_UNITS = 1e12

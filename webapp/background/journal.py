@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import delete, select
 
@@ -12,19 +11,17 @@ from demand_assets.forecasting.store.journal import Entry, Journal
 from webapp.data_quality.loads import note_loads
 from webapp.db.database import db, writing
 from webapp.models.versions import note_versions
-from webapp.region_items.best_model import note_candidate
-from webapp.region_items.rows import refresh_status, rows_to_follow, want_outlook
+from webapp.region_items import catalogue, production
+from webapp.region_items.live_accuracy import note_monitored
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.retrains import states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
-from webapp.stored_forecasts.facts import note_monitored
-from webapp.tables import JournalFile, RegionItemRow, Watermark
+from webapp.tables import Catalogue, JournalFile, RegionItemRow, Watermark
 from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
 FILES_AT_ONCE = 200
-ACTIVITY_AFTER: dict[str, str] = {"started": "training", "validated": "training", "trained": "judging"}
-"""Step -> what goes on with the region-item then; after the others nothing does."""
 
 
 def read_journal(journal: Journal) -> int:
@@ -70,7 +67,7 @@ def _entries(journal: Journal, name: str) -> list[Entry]:
 
 def take_up(entries: Sequence[Entry]) -> None:
     """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
-    rows = rows_to_follow(entry.region_item for entry in entries)
+    rows = catalogue.rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
         _apply_to_row(rows[entry.region_item.key], entry)
     note_versions(entries)
@@ -91,46 +88,27 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if entry.step == "monitored":
         note_monitored(row, entry.numbers)
         return
-    if entry.at < row.step_at:
+    if not catalogue.note_step(row, entry):
         return
-    row.step, row.step_at, row.step_reason = entry.step, entry.at, entry.reason
-    numbers = entry.numbers
-    if entry.step == "validated":
-        row.quarantine_reason = ""
-        last_date = str(numbers["last_date"])[:10] if numbers.get("last_date") else row.last_date
-        if last_date and last_date > (row.last_date or ""):
-            row.demand_at = datetime.fromisoformat(entry.at)
-        row.last_date = last_date
-    if entry.step == "quarantined":
-        row.quarantine_reason = entry.reason or "its new demand was refused"
     if entry.step in ("validated", "kept"):
         want_outlook(row)
     if entry.step == "trained":
-        note_candidate(row, numbers)
+        production.note_trained(row, entry.numbers)
     if entry.step in ("promoted", "kept", "failed"):
-        row.reason = entry.reason
-        if row.production_version is None:
-            row.wape_seasonal_naive = numbers.get("wape_seasonal_naive", row.wape_seasonal_naive)
-        row.decision = {"promoted": "promote", "kept": "keep"}.get(entry.step, row.decision)
-    row.activity = ACTIVITY_AFTER.get(entry.step, "")
-    row.activity_run = entry.run_id if row.activity else ""
-    refresh_status(row)
+        production.note_outcome(row, entry.step, entry.reason, entry.numbers)
+    production.refresh_status(row)
 
 
 def read_catalogue(store: DemandStore) -> None:
     """Let the rows follow the store's catalogue."""
-    catalogue = store.read_catalogue()
-    places = {region_item.key: place for place, region_item in enumerate(catalogue)}
-    known = {key: (place, listed) for key, place, listed in db.session.execute(
-        select(RegionItemRow.key, RegionItemRow.position, RegionItemRow.in_catalogue))}
+    listed = store.read_catalogue()
+    places = {region_item.key: place for place, region_item in enumerate(listed)}
+    known = {key: (place, is_listed) for key, place, is_listed in db.session.execute(
+        select(Catalogue.key, Catalogue.position, Catalogue.in_catalogue))}
     db.session.rollback()
-    if {key: place for key, (place, listed) in known.items() if listed} == places:
+    if {key: place for key, (place, is_listed) in known.items() if is_listed} == places:
         return
     with writing():
-        rows = rows_to_follow([*catalogue, *map(RegionItem.from_key, known)])
-        for row in rows.values():
-            row.groups_due += row.in_catalogue != (row.key in places)
-            row.in_catalogue = row.key in places
-        for region_item in catalogue:
-            row = rows[region_item.key]
-            row.position, row.in_catalogue = places[region_item.key], True
+        rows = catalogue.rows_to_follow([*listed, *map(RegionItem.from_key, known)])
+        for key, row in rows.items():
+            catalogue.note_place(row, places.get(key))

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, tuple_
 
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.database import db
+from webapp.region_items.catalogue import note_load
 from webapp.tables import DemandLoad, LoadRun, RefusedRule, RegionItemRow
 
 LOADS_KEPT = 14
@@ -99,9 +100,7 @@ def _sum_up(new: Sequence[Load]) -> None:
 def _show_newest(newest: Mapping[str, Load], rows: Mapping[str, RegionItemRow]) -> None:
     """Let the region-items say what their newest load was."""
     for key, load in newest.items():
-        row = rows[key]
-        row.loaded_at, row.rows_read = load["at"], load["rows_read"]
-        row.quarantined, row.quarantined_rows = load["refused"], load["refused_rows"]
+        note_load(rows[key], load["at"], load["rows_read"], load["refused"], load["refused_rows"])
     for part in _parts(list(newest)):
         db.session.execute(delete(RefusedRule).where(RefusedRule.key.in_(part)))
     if values := [{"key": key, "rule": rule, "values": count} for key, load in newest.items()

@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
-from webapp.tables import DemandLoad, LoadRun, RefusedRule, RegionItemRow
+from webapp.tables import Catalogue, DemandLoad, LoadRun, RefusedRule, RegionItemRow
 
 REGION_ITEMS = Kind(
     columns={
@@ -48,7 +48,7 @@ def by_rule() -> list[RuleCount]:
     """Every rule, those that refused most first."""
     counts = {rule: (values, region_items) for rule, values, region_items in db.session.execute(
         select(RefusedRule.rule, func.sum(RefusedRule.values), func.count())
-        .join(RegionItemRow, RegionItemRow.key == RefusedRule.key).where(RegionItemRow.in_catalogue)
+        .join(Catalogue, Catalogue.key == RefusedRule.key).where(Catalogue.in_catalogue)
         .group_by(RefusedRule.rule))}
     found = [RuleCount(rule, words, *counts.get(rule, (0, 0))) for rule, words in RULES.items()]
     return sorted(found, key=lambda one: (-one.values, one.words))
@@ -86,8 +86,8 @@ def loads(view: View) -> Query:
 
 def load_of(run_id: str, view: View) -> Query:
     """The region-items of one run: the load and the row of each."""
-    query = select(DemandLoad, RegionItemRow).join(
-        RegionItemRow, RegionItemRow.key == DemandLoad.key).where(DemandLoad.run_id == run_id)
+    query = select(DemandLoad, RegionItemRow).select_from(RegionItemRow).join(
+        DemandLoad, RegionItemRow.key == DemandLoad.key).where(DemandLoad.run_id == run_id)
     if view.filters["refused"]:
         query = query.where(DemandLoad.refused_rows > 0)
     if view.filters["kept"]:

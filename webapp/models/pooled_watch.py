@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
@@ -13,8 +13,9 @@ from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
-from webapp.db.locks import in_order
+from webapp.region_items.production import note_pooled
 from webapp.region_items.rows import locked_pooled, pooled_row
+from webapp.region_items.stored_forecast import want_outlooks_without_model
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import PooledRow, RegionItemRow
@@ -112,10 +113,5 @@ def _take_over(row: PooledRow) -> None:
         row.previous_version, row.production_version = row.production_version, row.wanted_version
         row.announced_at = now()
     row.fetch_after, row.problem = None, ""
-    before, after = ("pooled", "baseline") if row.production_version is None else ("baseline", "pooled")
-    locked_keys = select(RegionItemRow.key).order_by(in_order(RegionItemRow.key)).with_for_update(key_share=True)
-    db.session.execute(locked_keys).all()
-    db.session.execute(update(RegionItemRow).where(
-        RegionItemRow.status == before, RegionItemRow.best != "seasonal_naive").values(status=after))
-    db.session.execute(update(RegionItemRow).where(RegionItemRow.production_version.is_(None)).values(
-        outlook_due=True, outlook_wanted=RegionItemRow.outlook_wanted + 1))
+    note_pooled(row.production_version is not None)
+    want_outlooks_without_model()

@@ -97,8 +97,8 @@ def all_versions(key: str) -> list[int]:
 
 
 def _page(key: str, search: str, decision: str, number: int, size: int) -> VersionPage:
-    query = select(ModelVersion, Retrain, RegionItemRow).join(
-        RegionItemRow, RegionItemRow.key == ModelVersion.key).outerjoin(Retrain, or_(
+    query = select(ModelVersion, Retrain, RegionItemRow).select_from(RegionItemRow).join(
+        ModelVersion, RegionItemRow.key == ModelVersion.key).outerjoin(Retrain, or_(
             Retrain.request_id == ModelVersion.request_id, Retrain.request_id == "run:" + ModelVersion.run_id))
     if key:
         query = query.where(ModelVersion.key == key).order_by(ModelVersion.version.desc())

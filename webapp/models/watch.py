@@ -6,20 +6,17 @@ and belong to it, or they are not announced. What is wrong with one region-item 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Select, select
 
-from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.facts import moment
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page
 from demand_assets.forecasting.registry.session import NotRegisteredError
@@ -27,8 +24,9 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
-from webapp.region_items.best_model import note_best
-from webapp.region_items.rows import hold_pooled, refresh_status, rows_to_follow, want_outlook
+from webapp.region_items import production
+from webapp.region_items.catalogue import rows_to_follow
+from webapp.region_items.rows import hold_pooled
 from webapp.retrains import states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -195,7 +193,7 @@ class Watch:
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)
         region_item, version = row.region_item, row.wanted_version
-        told, anew = told_files(row), row.wanted.get("anew", False)
+        told, anew = production.told_files(row), row.wanted.get("anew", False)
         db.session.rollback()
         if version is None:
             return
@@ -206,20 +204,15 @@ class Watch:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
                 row = locked_one(RegionItemRow, key)
-                row.model_problem = f"v{version} was promoted but cannot forecast here: {error}"
-                row.fetch_after = now() + TRY_AGAIN
-                if isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version:
-                    row.wanted = {**row.wanted, "files": None, "anew": True}  # it may be put right in MLflow meanwhile
+                is_wrong = isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version
+                production.note_unusable(row, f"v{version} was promoted but cannot forecast here: {error}",
+                                         now() + TRY_AGAIN, is_wrong)
             return
         with writing():
             hold_pooled()
             row = locked_one(RegionItemRow, key)
             if row.wanted_version == version:
-                take_over(row, model.card)
-                row.announced_at, row.fetch_after = now(), None
-                row.model_problem = row.wanted.get("problem", "")
-                note_best(row)
-                refresh_status(row)
+                production.announce(row, model.card)
             keep = {row.production_version, row.previous_version, row.wanted_version}
         self._files.forget_others(region_item, keep)
 
@@ -232,29 +225,9 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
     rows = rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
         row = rows[entry.region_item.key]
-        row.candidate_version = entry.candidate
-        row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
-        if entry.rolled_back:
-            row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
-        row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
-                                                           _moment(entry.pinned_at))
-        row.decided_at = _moment(entry.decided_at) or row.decided_at
-        is_another = row.wanted_version != entry.production
-        row.wanted_version = entry.production
-        row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "problem": entry.problem,
-                      "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None}
-        if entry.production is None:
-            row.production_version, row.fetch_after, row.model_problem = None, None, entry.problem
-        elif entry.production == row.production_version and not _is_recreated(row, entry) and (
-                models.folder(row.region_item, entry.production).exists()):
-            take_over(row)
-            if is_another or row.fetch_after is None:  # else the problem is that of a try that goes on
-                row.fetch_after, row.model_problem = None, entry.problem
-        elif is_another or row.fetch_after is None:
-            row.fetch_after, row.model_problem = now(), ""
-        note_best(row)
-        refresh_status(row)
-    _close_judged([entry for entry in entries if (decided_at := _moment(entry.decided_at)) is not None
+        has_files = entry.production is not None and models.folder(row.region_item, entry.production).exists()
+        production.note_entry(row, entry, has_files)
+    _close_judged([entry for entry in entries if (decided_at := production.moment_of(entry.decided_at)) is not None
                    and now() - decided_at >= JOURNAL_LAG])
 
 
@@ -266,7 +239,7 @@ def _close_judged(entries: Sequence[RegistryEntry]) -> None:
     if not retrains:
         return
     for entry in entries:
-        decided_at = _moment(entry.decided_at)
+        decided_at = production.moment_of(entry.decided_at)
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
             if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
                 states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
@@ -276,55 +249,3 @@ def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
     """What waits for the decision that the entry tells of."""
     return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
                                      RetrainItem.version == entry.candidate)
-
-
-def take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
-    """Show of the row what the registry says of its wanted version.
-
-    Args:
-        card: the version's, as its files tell it; what is shown of it stays unless given.
-    """
-    wanted, is_another = row.wanted, row.production_version != row.wanted_version
-    promoted_at = _moment(wanted.get("promoted_at"))
-    if promoted_at is not None:
-        row.promoted_at, row.previous_version = promoted_at, wanted.get("previous")
-    elif is_another:  # an alias set by hand tells neither
-        row.promoted_at, row.previous_version = None, row.production_version
-    row.production_version = row.wanted_version
-    if card is not None:
-        row.numbers = numbers = {name: _json_value(value) for name, value in asdict(card).items()}
-        row.wape, row.wape_seasonal_naive = numbers["wape"], numbers["wape_seasonal_naive"]
-        row.coverage_80 = numbers["coverage_80"]
-    want_outlook(row)
-
-
-def told_files(row: RegionItemRow) -> VersionFiles | None:
-    """What the wanted version told of its files when the registry was last looked at; None when it did not."""
-    told = row.wanted.get("files")
-    return VersionFiles(**told) if told and told["version"] == row.wanted_version else None
-
-
-def _is_recreated(row: RegionItemRow, entry: RegistryEntry) -> bool:
-    """Whether the version in production is of other demand than the one here: its model was deleted and made anew."""
-    here, told = row.numbers.get("data_hash"), entry.files.data_hash if entry.files else ""
-    return bool(here and told and here != told)
-
-
-def _json_value(value: Any) -> Any:
-    """The value, or None for a number that JSON does not know."""
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
-    """Who put the version in production, in place of what, and why.
-
-    Args:
-        told: as the registry has it: from (a version), by, reason.
-    """
-    is_back = version is None or told.get("from") is None or version < told["from"]
-    act = "rolled back from" if is_back else "put in production in place of"
-    return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
-
-
-def _moment(text: str | None) -> datetime | None:
-    return moment(text) if text else None

@@ -24,7 +24,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
 from webapp.region_items.labels import selection_words
 from webapp.region_items.rows import locked_region_items
-from webapp.tables import Outlook, Override, RegionItemRow
+from webapp.tables import Catalogue, Outlook, Override
 
 WAYS: tuple[Way, ...] = get_args(Way)
 LEAST_PERCENT, MOST_PERCENT = -100.0, 1000.0
@@ -76,8 +76,8 @@ def is_ahead() -> ColumnElement[bool]:
 def known_until() -> ColumnElement[str]:
     """The last period with known demand of an override's region-item, as ISO text; empty where none is known."""
     outlook = select(Outlook.origin).where(Outlook.key == Override.key).correlate(Override).scalar_subquery()
-    row = select(RegionItemRow.last_date).where(
-        RegionItemRow.key == Override.key).correlate(Override).scalar_subquery()
+    row = select(Catalogue.last_date).where(
+        Catalogue.key == Override.key).correlate(Override).scalar_subquery()
     return func.coalesce(outlook, row, "")
 
 

@@ -112,7 +112,7 @@ def judge(services: Services, words: str = "", planner: str = "", lead: int = 1)
     asked = [RegionItemRow.search.contains(word, autoescape=True) for word in words.lower().split()]
     if planner:
         asked.append(Override.made_by == planner)
-    waiting = select(func.count()).select_from(Override).join(RegionItemRow, Override.key == RegionItemRow.key).where(
+    waiting = select(func.count()).select_from(RegionItemRow).join(Override, Override.key == RegionItemRow.key).where(
         Override.removed_at.is_(None), is_ahead(), *asked)
     past = select(RegionItemRow.key).join(Override, Override.key == RegionItemRow.key).where(
         ~is_ahead(), *asked).group_by(RegionItemRow.key).order_by(func.max(Override.date).desc(), RegionItemRow.key)

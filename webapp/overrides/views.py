@@ -88,8 +88,8 @@ def _kind() -> Kind:
 
 def _listed(view: View) -> Query:
     """The overrides that a view asks for: each with its region-item's row and whether its period lies ahead."""
-    query: Query = select(Override, RegionItemRow, is_ahead().label("is_ahead")).join(
-        RegionItemRow, RegionItemRow.key == Override.key)
+    query: Query = select(Override, RegionItemRow, is_ahead().label("is_ahead")).select_from(RegionItemRow).join(
+        Override, RegionItemRow.key == Override.key)
     state: Any = {"open": (Override.removed_at.is_(None), is_ahead()),
                   "past": (Override.removed_at.is_(None), ~is_ahead()),
                   "removed": (Override.removed_at.is_not(None),)}.get(view.filters["state"], ())

@@ -81,16 +81,9 @@ def _total(weighed: Sequence[tuple[Evidence, float]]) -> Evidence:
         mix=sum(found.mix * sold for found, sold in weighed) / units, units=units)
 
 
-def note_candidate(row: RegionItemRow, numbers: Mapping[str, Any]) -> None:
-    """Note what the backtest of a new candidate measured."""
-    row.candidate_numbers = {name: _finite(numbers.get(name)) for name in MEASURED}
-    note_best(row)
-
-
-def note_best(row: RegionItemRow) -> None:
-    """Note what the row's evidence says is best."""
-    found = evidence_of(row)
-    row.best = found.best if found else ""
+def candidate_numbers(numbers: Mapping[str, Any]) -> dict[str, float | None]:
+    """What is kept of what the backtest of a candidate measured."""
+    return {name: _finite(numbers.get(name)) for name in MEASURED}
 
 
 def _finite(value: object) -> float | None:

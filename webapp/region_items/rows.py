@@ -1,7 +1,7 @@
 """What is known of the region-items, by key, and kept true to what happens."""
 
 from collections.abc import Container, Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -78,18 +78,6 @@ def locked_region_items(keys: Iterable[str]) -> dict[str, RegionItemRow]:
     return found
 
 
-def rows_to_follow(region_items: Iterable[RegionItem]) -> dict[str, RegionItemRow]:
-    """``locked_region_items``, with new rows for those that were not known before.
-
-    The pooled model stays what it is until the caller's transaction ends, since a row's status follows from it.
-    """
-    hold_pooled()
-    by_key = {one.key: one for one in region_items}
-    missing = sorted(by_key.keys() - known_keys(list(by_key)))
-    insert_absent(RegionItemRow, [_new(by_key[key]) for key in missing])
-    return locked_region_items(by_key)
-
-
 def hold_pooled() -> None:
     """Let nobody change the row of the pooled model until the caller's transaction ends; others may hold it too."""
     insert_absent(PooledRow, [{"id": 1, "problem": ""}])
@@ -100,12 +88,6 @@ def locked_pooled() -> PooledRow:
     """The row of the pooled model, locked until the caller's transaction ends; before any region-item is."""
     insert_absent(PooledRow, [{"id": 1, "problem": ""}])
     return locked_one(PooledRow, 1)
-
-
-def _new(region_item: RegionItem) -> dict[str, Any]:
-    """A region-item that nothing is known of yet; every other column has its default."""
-    return {"key": region_item.key, "region": region_item.region, "item": region_item.item,
-            "search": f"{region_item.region} {region_item.item}".lower()}
 
 
 def pooled_row() -> PooledRow | None:
@@ -121,23 +103,6 @@ def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", 
     if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
         return "baseline"
     return "pooled"
-
-
-def want_outlook(row: RegionItemRow) -> None:
-    """Let the row's outlook be made again."""
-    row.outlook_due, row.outlook_wanted = True, row.outlook_wanted + 1
-
-
-def refresh_status(row: RegionItemRow) -> None:
-    """Set the status that follows from what is known of the row."""
-    if row.quarantine_reason:
-        row.status = "quarantined"
-    elif row.production_version is not None:
-        row.status = "production"
-    elif row.step in ("kept", "failed") or row.decision:
-        row.status = stand_in(row, pooled_row())
-    else:
-        row.status = "untrained"
 
 
 def open_retrains(keys: Sequence[str]) -> dict[str, int]:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked_rows, update_locked
+from webapp.region_items.catalogue import forget_judging, forget_training
 from webapp.retrains import states
 from webapp.retrains.progress import unfinished
-from webapp.tables import RegionItemRow, Retrain
+from webapp.tables import Catalogue, Retrain
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +125,9 @@ def clear_dead_activities(dagster: Dagster) -> None:
     """
     long_ago = (now() - states.JUDGING).isoformat(timespec="milliseconds")
     with writing():
-        update_locked(RegionItemRow.key, [RegionItemRow.activity == "judging", RegionItemRow.step_at < long_ago],
-                      update(RegionItemRow).values(activity=""))
-    runs = db.session.scalars(select(RegionItemRow.activity_run).where(
-        RegionItemRow.activity == "training", RegionItemRow.activity_run != "").distinct()).all()
+        forget_judging(long_ago)
+    runs = db.session.scalars(select(Catalogue.activity_run).where(
+        Catalogue.activity == "training", Catalogue.activity_run != "").distinct()).all()
     db.session.rollback()
     for run_id in runs:
         try:
@@ -137,7 +136,4 @@ def clear_dead_activities(dagster: Dagster) -> None:
             over = True
         if over:
             with writing():
-                for row in locked_rows(select(RegionItemRow).where(
-                        RegionItemRow.activity == "training", RegionItemRow.activity_run == run_id),
-                        RegionItemRow.key):
-                    row.activity, row.activity_run = "", ""
+                forget_training(run_id)

@@ -13,7 +13,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import once_more
 from webapp.region_items.rows import locked_region_items, open_retrains
 from webapp.retrains import states
-from webapp.tables import RegionItemRow, Retrain, RetrainItem
+from webapp.tables import Catalogue, Retrain, RetrainItem
 
 RETRIED = ("failed", "cancelled")
 NAMED = 5
@@ -92,8 +92,8 @@ def ask_to_cancel(retrain: Retrain) -> bool:
 def retry_keys(retrain: Retrain) -> list[str]:
     """The region-items of the catalogue that failed in it or were cancelled."""
     return list(db.session.scalars(
-        select(RetrainItem.key).join(RegionItemRow, RegionItemRow.key == RetrainItem.key)
-        .where(RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(RETRIED), RegionItemRow.in_catalogue)
+        select(RetrainItem.key).join(Catalogue, Catalogue.key == RetrainItem.key)
+        .where(RetrainItem.retrain_id == retrain.id, RetrainItem.state.in_(RETRIED), Catalogue.in_catalogue)
         .order_by(RetrainItem.position)))
 
 

@@ -13,8 +13,8 @@ from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
-from webapp.db.locks import update_locked
 from webapp.region_items.labels import version_words
+from webapp.region_items.production import want_files
 from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
 from webapp.tables import PooledRow, RegionItemRow
@@ -141,8 +141,7 @@ def fetch_again(keys: Sequence[str], pooled: bool) -> None:
     with writing():
         if pooled:  # locked first, wherever both are
             db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))
-        update_locked(RegionItemRow.key, [RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None)],
-                      update(RegionItemRow).values(fetch_after=now()))
+        want_files(keys)
 
 
 def served_by_words(forecast: Forecast) -> str:

@@ -19,11 +19,13 @@ from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_for
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
+from webapp.region_items.live_accuracy import forget_monitored
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
+from webapp.region_items.stored_forecast import note_made, note_total, want_totals
 from webapp.services import Services
 from webapp.serving.history import windows_of
 from webapp.serving.line import Line, line_of
-from webapp.stored_forecasts.facts import forget_monitored, tell_accuracy, tell_demand, tell_moves
+from webapp.stored_forecasts.facts import tell_accuracy, tell_demand, tell_moves
 from webapp.stored_forecasts.histories import pack
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import Outlook, RegionItemRow
@@ -92,7 +94,7 @@ def make(services: Services, keys: Sequence[str]) -> None:
         with writing():
             for key, row in locked_region_items(part).items():
                 _keep(row, made[key], services.dataset)
-                row.outlook_due = row.outlook_wanted != wanted[key]
+                note_made(row, wanted[key])
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,12 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
 
 def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     """Write the outlook down, in the caller's transaction."""
-    row.groups_due += 1
+    want_totals(row)
     replaced = db.session.get(Outlook, row.key)
     if made is None:
         if replaced is not None:
             db.session.delete(replaced)
-        row.outlook_total = row.outlook_lower = row.outlook_upper = None
+        note_total(row, None, None, None)
         return
     part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark
     content = part.to_bytes()
@@ -143,7 +145,7 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
                                        dataset)))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     total = over_all([part])
-    row.outlook_total, row.outlook_lower, row.outlook_upper = total.forecast, total.lower, total.upper
+    note_total(row, total.forecast, total.lower, total.upper)
 
 
 def _naive(part: Part, history: pd.DataFrame, dataset: Dataset) -> Floats:

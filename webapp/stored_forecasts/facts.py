@@ -1,8 +1,6 @@
 """What the overview tells of a region-item beside its outlook: last year, accuracy, and how far its forecast moved."""
 
-from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,8 @@ from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.accuracy import pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
-from webapp.db.database import now
+from webapp.region_items.live_accuracy import note_accuracy
+from webapp.region_items.stored_forecast import note_demand, note_moves
 from webapp.serving.history import sold_on
 from webapp.tables import RegionItemRow
 
@@ -27,42 +26,19 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
     places = len(units) - 1 + np.arange(1, len(part.forecast) + 1) - dataset.year_length
     within = len(places) and places[0] >= 0 and places[-1] < len(units)
     last_year = float(units[places].sum()) if within else float("nan")
-    row.last_year = None if np.isnan(last_year) else last_year
-    row.change_on_last_year = (float(part.forecast.sum()) / row.last_year - 1) if row.last_year else None
     recent = units[-dataset.horizon:]
-    row.last_demand = float(units[-1]) if len(units) else None
-    row.volume = float(np.nansum(recent)) if (~np.isnan(recent)).any() else None
+    is_comparable = bool(last_year) and not np.isnan(last_year)
+    note_demand(row, last_year=None if np.isnan(last_year) else last_year,
+                change=float(part.forecast.sum()) / last_year - 1 if is_comparable else None,
+                last=float(units[-1]) if len(units) else None,
+                volume=float(np.nansum(recent)) if (~np.isnan(recent)).any() else None)
 
 
 def tell_accuracy(row: RegionItemRow, past: Sequence[PastForecast], history: pd.DataFrame) -> None:
     """Note how right past forecasts were; where none of their periods is known yet, what the monitor said stands."""
     measured = pooled_accuracy(past, history)
-    if not measured.periods:
-        return
-    row.live_wape, row.live_skill, row.live_bias = measured.wape, measured.skill, measured.bias
-    row.live_periods, row.live_from = measured.periods, "archive"
-
-
-def note_monitored(row: RegionItemRow, numbers: Mapping[str, Any]) -> None:
-    """Take up what the pipeline's monitor measured of the version in production; what it says of others is left.
-
-    Its accuracy stands only as long as no archived forecast can be judged.
-    """
-    if numbers.get("version") != row.production_version:
-        return
-    row.drift, row.drifted = _told(numbers.get("drift")), str(numbers.get("drifted", ""))[:60]
-    measured = _told(numbers.get("wape_live"))
-    if row.live_from != "archive" and measured is not None:
-        row.live_wape, row.live_skill, row.live_bias = measured, None, _told(numbers.get("bias_live"))
-        row.live_periods, row.live_from = int(numbers.get("new_periods", 0)), "monitor"
-
-
-def forget_monitored(row: RegionItemRow) -> None:
-    """Forget what was said of another model than the one that forecasts now."""
-    row.drift, row.drifted = None, ""
-    if row.live_from == "monitor":
-        row.live_wape = row.live_skill = row.live_bias = None
-        row.live_periods, row.live_from = 0, ""
+    if measured.periods:
+        note_accuracy(row, measured.wape, measured.skill, measured.bias, measured.periods)
 
 
 def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], replaced: Part | None,
@@ -78,12 +54,9 @@ def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], rep
     """
     before = past[-1] if past else None
     if before is not None:
-        row.moved = _difference(part, before.dates, before.forecast)
-        row.missed = _missed(before, history)
+        note_moves(row, _difference(part, before.dates, before.forecast), _missed(before, history))
     else:
-        row.moved = _difference(part, replaced.dates, replaced.forecast) if replaced else None
-        row.missed = None
-    row.moved_at = now() if row.moved is not None or row.missed is not None else None
+        note_moves(row, _difference(part, replaced.dates, replaced.forecast) if replaced else None, None)
 
 
 def _difference(part: Part, dates: Dates, forecast: Floats) -> float | None:
@@ -97,7 +70,3 @@ def _missed(before: PastForecast, history: pd.DataFrame) -> float | None:
     sold = sold_on(history, before.dates)
     known = ~np.isnan(sold)
     return float(sold[known].sum() - before.forecast[known].sum()) if known.any() else None
-
-
-def _told(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None

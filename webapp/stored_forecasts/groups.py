@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select
 
 from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.db.locks import update_locked
+from webapp.region_items.stored_forecast import note_totals_made
 from webapp.services import Services
 from webapp.stored_forecasts.computing import outlooks_of
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
@@ -131,10 +131,5 @@ def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
 def _note_done(asked: dict[str, int]) -> None:
     """What changed again meanwhile stays due."""
     for times in sorted(set(asked.values())):
-        keys = [key for key, count in asked.items() if count == times]
-        for part in chunked(keys):
-            with writing():
-                update_locked(
-                    RegionItemRow.key,
-                    [RegionItemRow.key.in_(part), RegionItemRow.groups_due == times],
-                    update(RegionItemRow).values(groups_due=0))
+        with writing():
+            note_totals_made([key for key, count in asked.items() if count == times], times)

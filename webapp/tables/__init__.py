@@ -5,7 +5,17 @@ from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupOutlook, 
 from webapp.tables.loads import DemandLoad, LoadRun, RefusedRule
 from webapp.tables.models import ModelAct, ModelVersion
 from webapp.tables.people import Answered, ApiToken, AuditEntry, Role, RoleName, Setting, SignInLink, User
-from webapp.tables.region_items import DRIFT_TOLD, PooledRow, RegionItemRow, RowStatus, Selection
+from webapp.tables.region_items import (
+    DRIFT_TOLD,
+    Catalogue,
+    LiveAccuracy,
+    PooledRow,
+    Production,
+    RegionItemRow,
+    RowStatus,
+    Selection,
+    StoredForecast,
+)
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
 
@@ -18,16 +28,19 @@ __all__ = [
     "ApiToken",
     "ArchivedForecast",
     "AuditEntry",
+    "Catalogue",
     "DemandLoad",
     "GroupOutlook",
     "ItemState",
     "JournalFile",
+    "LiveAccuracy",
     "LoadRun",
     "ModelAct",
     "ModelVersion",
     "Outlook",
     "Override",
     "PooledRow",
+    "Production",
     "RefusedRule",
     "RegionItemRow",
     "Retrain",
@@ -40,6 +53,7 @@ __all__ = [
     "Selection",
     "Setting",
     "SignInLink",
+    "StoredForecast",
     "SystemState",
     "User",
     "Watermark",

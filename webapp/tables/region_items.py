@@ -2,10 +2,10 @@
 
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from sqlalchemy import JSON, Double, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, String, Table
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import Base, now
@@ -13,23 +13,25 @@ from webapp.db.database import Base, now
 RowStatus = Literal["production", "pooled", "baseline", "quarantined", "untrained"]
 DRIFT_TOLD = 0.25
 """Population stability index from which drift is commonly called large."""
-LISTED = (
-    "in_catalogue", "position", "key", "region", "item", "search", "status", "last_date", "quarantined_rows",
-    "production_version", "promoted_at", "decided_at", "decision", "wape", "wape_seasonal_naive", "coverage_80", "best",
-    "fetch_after", "model_problem", "outlook_total", "last_year", "change_on_last_year", "last_demand", "volume",
-    "live_wape", "live_skill", "live_bias", "live_periods", "moved", "missed", "moved_at", "demand_at", "drift",
-    "pinned_by", "step", "step_at", "activity")
-"""What region-items are found, sorted and counted by. SQLite reads it from an index of its own, not through the wide
-rows: the overview of 30,000 region-items takes half the time. PostgreSQL, which allows 32 columns, goes without."""
+LISTED_OF_CATALOGUE = (
+    "in_catalogue", "position", "id", "key", "region", "item", "search", "last_date", "demand_at", "quarantined_rows",
+    "step", "step_at", "activity")
+LISTED_OF_PRODUCTION = (
+    "id", "status", "production_version", "promoted_at", "decided_at", "decision", "wape", "wape_seasonal_naive",
+    "coverage_80", "best", "fetch_after", "model_problem", "pinned_by")
+"""What region-items are found, sorted and counted by. SQLite reads it from indexes of their own, not through the wide
+rows: the overview of 30,000 region-items takes half the time."""
 
 
-class RegionItemRow(Base):
-    """What is known of one region-item: from the journal, the catalogue and the registry."""
+class Catalogue(Base):
+    """A region-item, and what the journal says of its demand. Only ``region_items.catalogue`` writes it."""
 
-    __tablename__ = "region_item"
-    __table_args__ = (Index("ix_region_item_listed", *LISTED).ddl_if(dialect="sqlite"),
-                      Index("ix_region_item_newest", "in_catalogue", "last_date"))
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    __tablename__ = "region_item_catalogue"
+    __table_args__ = (Index("ix_region_item_catalogue_listed", *LISTED_OF_CATALOGUE).ddl_if(dialect="sqlite"),
+                      Index("ix_region_item_catalogue_newest", "in_catalogue", "last_date"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    """By which the other tables are joined; nothing else knows it."""
+    key: Mapped[str] = mapped_column(String(255), unique=True)
     position: Mapped[int] = mapped_column(default=0)
     """Place in the catalogue, region-major."""
     in_catalogue: Mapped[bool] = mapped_column(default=False)
@@ -37,19 +39,36 @@ class RegionItemRow(Base):
     item: Mapped[str] = mapped_column(String(255), index=True)
     search: Mapped[str] = mapped_column(String(520), default="")
     """Region and item in lower case, as Python lowers them."""
-    status: Mapped[str] = mapped_column(String(20), default="untrained", index=True)
-
     last_date: Mapped[str | None] = mapped_column(String(10))
+    demand_at: Mapped[datetime | None]
+    """When a later period than before was last read."""
     quarantined_rows: Mapped[int] = mapped_column(default=0)
-    quarantined: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Refused rows by rule."""
     quarantine_reason: Mapped[str] = mapped_column(default="")
     """Why its last good demand is kept; empty when its demand is as new as the source's."""
     loaded_at: Mapped[str] = mapped_column(String(40), default="")
     """When the pipeline looked at its demand last, as the journal says; empty before the first time."""
     rows_read: Mapped[int] = mapped_column(default=0)
     """Rows that the source had for it then."""
+    step: Mapped[str] = mapped_column(String(20), default="")
+    """The journal's last step."""
+    step_at: Mapped[str] = mapped_column(String(40), default="")
+    step_reason: Mapped[str] = mapped_column(default="")
+    activity: Mapped[str] = mapped_column(String(20), default="")
+    """``training`` or ``judging`` while a run is at work on it."""
+    activity_run: Mapped[str] = mapped_column(String(64), default="")
+    quarantined: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Refused rows by rule."""
 
+
+class Production(Base):
+    """What forecasts a region-item, and the gate's newest decision. Only ``region_items.production`` writes it."""
+
+    __tablename__ = "region_item_production"
+    __table_args__ = (Index("ix_region_item_production_listed", *LISTED_OF_PRODUCTION).ddl_if(dialect="sqlite"),)
+    id: Mapped[int] = mapped_column(BigInteger, ForeignKey("region_item_catalogue.id", ondelete="CASCADE"),
+                                    primary_key=True, autoincrement=False)
+    """Of the catalogue. SQLite would find an ordinary integer in the wide rows and leave the index aside."""
+    status: Mapped[str] = mapped_column(String(20), default="untrained", index=True)
     production_version: Mapped[int | None]
     """The version that forecasts, loaded and tried before it is announced here."""
     previous_version: Mapped[int | None]
@@ -57,25 +76,36 @@ class RegionItemRow(Base):
     announced_at: Mapped[datetime | None]
     wanted_version: Mapped[int | None]
     """The registry's production version; another than ``production_version`` while that cannot be loaded."""
-    wanted: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """What the registry says of the wanted version: ``previous``, ``promoted_at``, ``summary``."""
     model_problem: Mapped[str] = mapped_column(default="")
     fetch_after: Mapped[datetime | None]
     """When to try again to fetch the wanted version; null when nothing is to be fetched."""
     candidate_version: Mapped[int | None]
     decision: Mapped[str] = mapped_column(default="")
-    reason: Mapped[str] = mapped_column(default="")
     decided_at: Mapped[datetime | None]
     wape: Mapped[float | None] = mapped_column(Double)
     wape_seasonal_naive: Mapped[float | None] = mapped_column(Double)
     coverage_80: Mapped[float | None] = mapped_column(Double)
+    best: Mapped[str] = mapped_column(String(20), default="", index=True)
+    """What was best on the backtest: a name of ``evidence.CONTESTANTS``; empty when there was none."""
+    pinned_by: Mapped[str] = mapped_column(String(255), default="")
+    """Who pinned the version in production; empty when it is not pinned."""
+    pinned_reason: Mapped[str] = mapped_column(default="")
+    pinned_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(default="")
+    wanted: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the registry says of the wanted version: ``previous``, ``promoted_at``, ``summary``."""
     numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Everything measured on the production version."""
     candidate_numbers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What the backtest of the newest candidate measured."""
-    best: Mapped[str] = mapped_column(String(20), default="", index=True)
-    """What was best on the backtest: a name of ``evidence.CONTESTANTS``; empty when there was none."""
 
+
+class StoredForecast(Base):
+    """What the overview shows of a region-item's outlook. Only ``region_items.stored_forecast`` writes it."""
+
+    __tablename__ = "region_item_forecast"
+    id: Mapped[int] = mapped_column(ForeignKey("region_item_catalogue.id", ondelete="CASCADE"), primary_key=True,
+                                    autoincrement=False)
     outlook_due: Mapped[bool] = mapped_column(default=True, index=True)
     """Whether its demand or its model changed since the outlook was made."""
     outlook_wanted: Mapped[int] = mapped_column(default=0)
@@ -92,6 +122,21 @@ class RegionItemRow(Base):
     """Units of the last period known."""
     volume: Mapped[float | None]
     """Units sold over the last horizon."""
+    moved: Mapped[float | None]
+    """Units by which the forecast of the same periods changed since the period before became known."""
+    missed: Mapped[float | None]
+    """Actual minus forecast of the newest periods, in units."""
+    moved_at: Mapped[datetime | None]
+    groups_due: Mapped[int] = mapped_column(default=0, index=True)
+    """How often the totals that it is in were asked for since they were made; 0 when they are as it is."""
+
+
+class LiveAccuracy(Base):
+    """How right published forecasts were, and drift. Only ``region_items.live_accuracy`` writes it."""
+
+    __tablename__ = "region_item_accuracy"
+    id: Mapped[int] = mapped_column(ForeignKey("region_item_catalogue.id", ondelete="CASCADE"), primary_key=True,
+                                    autoincrement=False)
     live_wape: Mapped[float | None]
     """Of the forecasts that stood when each period began, over periods that have since become actual."""
     live_skill: Mapped[float | None]
@@ -101,31 +146,35 @@ class RegionItemRow(Base):
     """Periods that the three stand on."""
     live_from: Mapped[str] = mapped_column(String(10), default="")
     """``archive``: forecasts as they stood; ``monitor``: the pipeline's, from the training on; empty: none yet."""
-    moved: Mapped[float | None]
-    """Units by which the forecast of the same periods changed since the period before became known."""
-    missed: Mapped[float | None]
-    """Actual minus forecast of the newest periods, in units."""
-    moved_at: Mapped[datetime | None]
-    demand_at: Mapped[datetime | None]
-    """When a later period than before was last read."""
-    groups_due: Mapped[int] = mapped_column(default=0, index=True)
-    """How often the totals that it is in were asked for since they were made; 0 when they are as it is."""
     drift: Mapped[float | None]
     """Largest population stability index since the training, as last monitored."""
     drifted: Mapped[str] = mapped_column(String(60), default="")
     """What drifted most: ``demand`` or a driver."""
-    pinned_by: Mapped[str] = mapped_column(String(255), default="")
-    """Who pinned the version in production; empty when it is not pinned."""
-    pinned_reason: Mapped[str] = mapped_column(default="")
-    pinned_at: Mapped[datetime | None]
 
-    step: Mapped[str] = mapped_column(String(20), default="")
-    """The journal's last step."""
-    step_at: Mapped[str] = mapped_column(String(40), default="")
-    step_reason: Mapped[str] = mapped_column(default="")
-    activity: Mapped[str] = mapped_column(String(20), default="")
-    """``training`` or ``judging`` while a run is at work on it."""
-    activity_run: Mapped[str] = mapped_column(String(64), default="")
+
+def _table(of: type[Base]) -> Table:
+    return cast(Table, of.__table__)
+
+
+_catalogue, _production, _forecast, _accuracy = map(_table, (Catalogue, Production, StoredForecast, LiveAccuracy))
+if TYPE_CHECKING:
+    class _Columns(Catalogue, Production, StoredForecast, LiveAccuracy):  # type: ignore[misc]  # id is in each
+        """The columns of all four."""
+else:
+    _Columns = Base
+
+
+class RegionItemRow(_Columns):
+    """Everything that is known of one region-item: the four tables side by side, by its key.
+
+    It is read as one; each of its columns is set by the one module that its table names.
+    """
+
+    __table__ = _catalogue.outerjoin(_production, _production.c.id == _catalogue.c.id).outerjoin(
+        _forecast, _forecast.c.id == _catalogue.c.id).outerjoin(_accuracy, _accuracy.c.id == _catalogue.c.id)
+    __mapper_args__ = {"primary_key": [_catalogue.c.key]}  # noqa: RUF012  # SQLAlchemy reads it, nothing changes it
+    if not TYPE_CHECKING:
+        id = column_property(_catalogue.c.id, _production.c.id, _forecast.c.id, _accuracy.c.id)
 
     @property
     def is_drifting(self) -> bool:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from demand_assets.sources.source import Catalogue, Source
 
 from demand_assets.forecasting.contract.dataset import Dataset, Driver, Pins
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import Catalogue, Source
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.monitoring import nominate
 from demand_assets.pipeline.monitor import latest, measure

@@ -10,7 +10,7 @@ from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, keep_forecast, past_forecasts
 from webapp.db.database import db, writing
-from webapp.region_items.rows import want_outlook
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.stored_forecasts.computing import outlooks_of
 from webapp.tables import RegionItemRow
 

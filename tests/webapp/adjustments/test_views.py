@@ -12,7 +12,7 @@ from tests.webapp.conftest import EMAIL, KETTLE, Background, demand_of, page, po
 from tests.webapp.forecasts.builders import chart_on
 from webapp.adjustments.adjustments import tell_store
 from webapp.db.database import db, writing
-from webapp.region_items.rows import want_outlook
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.stored_forecasts.computing import due_keys
 from webapp.tables import Adjustment, Outlook, RegionItemRow
 

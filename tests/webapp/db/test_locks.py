@@ -14,7 +14,6 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
-from webapp.accounts.sign_in_links import choose_password, make_link
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
@@ -24,6 +23,7 @@ from tests.services import services_or_skip
 from tests.webapp.conftest import KETTLE, ODD, PASSWORD, REGION_ITEMS, settings_in
 from webapp import create_app
 from webapp.access import Actor, role_of
+from webapp.accounts.links import choose_password, make_link
 from webapp.accounts.tokens import actor_of, make_token, revoke_token
 from webapp.accounts.users import UserChangeError, add_user, change_role, set_active
 from webapp.accounts.views import create_user
@@ -35,10 +35,12 @@ from webapp.db.database import Base, db, writing
 from webapp.db.locks import insert_absent, locked_one, once_more
 from webapp.models.actions import store_act
 from webapp.overrides import overrides
-from webapp.region_items.rows import locked_pooled, rows_to_follow
+from webapp.region_items.catalogue import rows_to_follow
+from webapp.region_items.rows import locked_pooled
 from webapp.region_items.selection import link_arguments
 from webapp.retrains.requests import ask_to_cancel, store
-from webapp.scenarios.repository import create, want
+from webapp.scenarios.queue import want
+from webapp.scenarios.repository import create
 from webapp.scenarios.request import Asked
 from webapp.serving.line import fetch_again
 from webapp.systems.state import note

@@ -10,7 +10,7 @@ from tests.webapp.conftest import KETTLE, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
 from webapp import create_app
 from webapp.db.database import db, writing
-from webapp.region_items.rows import want_outlook
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.stored_forecasts import computing
 from webapp.stored_forecasts.computing import due_keys, make_due, outlooks_of
 from webapp.tables import RegionItemRow

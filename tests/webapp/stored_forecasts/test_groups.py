@@ -8,7 +8,7 @@ from demand_assets.forecasting.forecast.totals import over_all
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from webapp import create_app
 from webapp.db.database import db, writing
-from webapp.region_items.rows import want_outlook
+from webapp.region_items.stored_forecast import want_outlook
 from webapp.stored_forecasts import groups as group_forecasts
 from webapp.stored_forecasts.computing import outlooks_of
 from webapp.stored_forecasts.groups import refresh_due

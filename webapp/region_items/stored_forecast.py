@@ -1,0 +1,71 @@
+"""The table of what the overview shows of a region-item's outlook, and whether it is to be made. Written here only.
+
+Every function is part of the caller's transaction.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+
+from webapp.db.chunked import chunked
+from webapp.db.database import db, now
+from webapp.db.locks import lock_in_order
+from webapp.tables import Catalogue, Production, RegionItemRow, StoredForecast
+
+
+def want_outlook(row: RegionItemRow) -> None:
+    """Let the row's outlook be made again."""
+    row.outlook_due, row.outlook_wanted = True, row.outlook_wanted + 1
+
+
+def want_outlooks_without_model() -> None:
+    """Let the outlooks be made again of all that have no model of their own in production."""
+    without = select(Production.id).where(Production.production_version.is_(None))
+    db.session.execute(update(StoredForecast).where(StoredForecast.id.in_(without)).values(
+        outlook_due=True, outlook_wanted=StoredForecast.outlook_wanted + 1), execution_options={
+            "synchronize_session": False})
+
+
+def note_made(row: RegionItemRow, wanted: int) -> None:
+    """Note that the outlook was made; it stays due where it was asked for again meanwhile.
+
+    Args:
+        wanted: ``outlook_wanted`` when it began to be made.
+    """
+    row.outlook_due = row.outlook_wanted != wanted
+
+
+def note_total(row: RegionItemRow, total: float | None, lower: float | None, upper: float | None) -> None:
+    """Note the units over the horizon and their 80 % interval; None where there is no outlook."""
+    row.outlook_total, row.outlook_lower, row.outlook_upper = total, lower, upper
+
+
+def note_demand(row: RegionItemRow, last_year: float | None, change: float | None, last: float | None,
+                volume: float | None) -> None:
+    """Note last year's demand in the periods of the forecast, how the forecast differs, and what was sold lately."""
+    row.last_year, row.change_on_last_year, row.last_demand, row.volume = last_year, change, last, volume
+
+
+def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:
+    """Note how far the forecast moved, and by how much the one before missed."""
+    row.moved, row.missed = moved, missed
+    row.moved_at = now() if moved is not None or missed is not None else None
+
+
+def want_totals(row: RegionItemRow) -> None:
+    """Let the totals that it is in be made again."""
+    row.groups_due += 1
+
+
+def note_totals_made(keys: Sequence[str], times: int) -> None:
+    """Note that the totals of these are made, but of those that were asked for again meanwhile.
+
+    Args:
+        times: ``groups_due`` when they began to be made.
+    """
+    for part in chunked(keys):
+        lock_in_order(Catalogue.key, Catalogue.key.in_(part))
+        of_keys = select(Catalogue.id).where(Catalogue.key.in_(part))
+        db.session.execute(update(StoredForecast).where(
+            StoredForecast.id.in_(of_keys), StoredForecast.groups_due == times).values(groups_due=0),
+            execution_options={"synchronize_session": False})
