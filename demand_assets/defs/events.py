@@ -9,7 +9,7 @@ from demand_assets.defs.checks import evaluations
 from demand_assets.defs.metadata import to_metadata
 from demand_assets.defs.run_configuration import asked_by
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, SECONDS
+from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL, POOLED_MODEL, RETRAINED_ASSETS, SECONDS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.outcomes import Outcome
 from demand_assets.pipeline.run import Pipeline
@@ -31,12 +31,20 @@ def carry(context: dg.OpExecutionContext, pipeline: Pipeline, keys: Sequence[str
                          "configuration", allow_retries=False)
     failed: list[Outcome] = []
     clock = Clock()
+    # A run of candidates trains the pooled model where there is none; it is told before what stands on it.
+    pooled_is_missing = CANDIDATE_MODEL in assets and pipeline.registry.pooled_production() is None
     for outcome in pipeline.carry([RegionItem.from_key(key) for key in keys], assets, asked_by(context.run), clock):
         with clock("dagster events"):
             if outcome.status == "failed":
                 failed.append(outcome)
                 context.log.error(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}\n{outcome.trace}")
                 continue
+            if pooled_is_missing and outcome.asset == CANDIDATE_MODEL:
+                version = pipeline.registry.pooled_production()
+                pooled_is_missing = version is None
+                if version is not None:
+                    yield dg.AssetMaterialization(POOLED_MODEL, metadata={
+                        "version": version, "reason": "the first, trained in this run"})
             yield from evaluations(outcome)
             if outcome.status == "quarantined":
                 context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")

@@ -1,7 +1,7 @@
 """What an engineer sees of an outcome in Dagster: numbers, and a small plot."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -10,15 +10,31 @@ import numpy as np
 
 from demand_assets.pipeline.outcomes import Outcome
 
+STAND_IN = "the pooled model or seasonal naive"
+
 
 def to_metadata(outcome: Outcome) -> dict[str, Any]:
-    """The outcome's details, and a plot where it has lines."""
-    metadata: dict[str, Any] = {name: _value(value) for name, value in outcome.details.items() if value is not None}
+    """The outcome's details, and a plot where it has lines.
+
+    Of a production model that stays as it is, ``version`` is the one that stays; what the gate found out about the
+    candidate is told as the candidate's.
+    """
+    details = _kept(outcome.details) if outcome.details.get("verdict") == "keep" else outcome.details
+    metadata: dict[str, Any] = {name: _value(value) for name, value in details.items() if value is not None}
     if outcome.reason:
         metadata["reason"] = outcome.reason
     if outcome.lines:
         metadata["plot"] = plot(outcome.lines)
     return metadata
+
+
+def _kept(details: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision to keep, told of what goes on forecasting."""
+    own = {name: details[name] for name in ("verdict", "request_id") if name in details}
+    contest = {name: value for name, value in details.items() if name not in (*own, "version", "replaced")}
+    stays = details.get("replaced")
+    return {"version": stays if stays is not None else f"none of its own: {STAND_IN} forecasts", **own,
+            "candidate_version": details.get("version"), "contest": contest}
 
 
 def plot(lines: dict[str, Sequence[float] | np.ndarray]) -> dg.MarkdownMetadataValue:
@@ -48,4 +64,6 @@ def _path(values: np.ndarray, top: float) -> str:
 def _value(value: Any) -> Any:
     if isinstance(value, float):
         return dg.MetadataValue.float(value) if isfinite(value) else "not known"
+    if isinstance(value, Mapping):
+        return {name: each if not isinstance(each, float) or isfinite(each) else None for name, each in value.items()}
     return value

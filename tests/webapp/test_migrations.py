@@ -13,7 +13,7 @@ from tests.webapp.conftest import settings_in
 from webapp import create_app
 from webapp.access import role_of
 from webapp.db.database import db, now, writing
-from webapp.region_items.catalogue import note_place, rows_to_follow
+from webapp.region_items.catalogue import new_row, note_place
 from webapp.systems.state import LoopReport, note_loops
 from webapp.tables import RegionItemRow, SystemState, User
 
@@ -56,6 +56,20 @@ def test_references_are_held_to_again_after_a_migration(old: Flask) -> None:
         assert not db.session.execute(text("PRAGMA foreign_key_check")).all()
 
 
+def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_on_the_way(old: Flask) -> None:
+    with old.app_context():
+        upgrade(revision="0011")
+        with writing():
+            db.session.execute(text("INSERT INTO system_state (name, is_up, checked_at, since, message) VALUES "
+                                    "('mlflow', false, '2026-11-01 00:00:00', '2026-11-01 00:00:00', 'no answer')"))
+        upgrade(revision="0012")
+        note_loops([LoopReport("store", False, None, "it broke", now())])
+        assert {state.name: state.message for state in db.session.scalars(db.select(SystemState))} == {
+            "mlflow": "no answer", "loop:store": "it broke"}
+        db.session.rollback()
+        downgrade(revision="0011")
+
+        assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]
 BEFORE_FOUR_TABLES = "0012"
 KEPT = {"key": "north|kettle", "position": 3, "in_catalogue": True, "region": "north", "item": "kettle",
         "search": "north kettle", "status": "production", "last_date": "2026-06-30", "quarantined_rows": 2,
@@ -83,7 +97,7 @@ def keeps_region_items(app: Flask) -> None:
             "quarantined": {"price_positive": 2}, "wanted": {}, "numbers": {"wape": 0.25}}
         assert (row.promoted_at, row.live_skill, row.candidate_numbers) == (None, None, {})
         with writing():
-            note_place(rows_to_follow([RegionItem("north", "pan")])["north|pan"], 5)
+            note_place(new_row(RegionItem("north", "pan")), 5)
         db.session.remove()
         downgrade(revision=BEFORE_FOUR_TABLES)
         assert [each for each in everything() if each["key"] != "north|pan"] == before
@@ -112,19 +126,3 @@ def test_region_items_keep_what_is_known_of_them_on_postgres_too(tmp_path: Path)
         keeps_region_items(app)
         with app.app_context():
             db.engine.dispose()
-
-
-def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_on_the_way(old: Flask) -> None:
-    with old.app_context():
-        upgrade(revision="0011")
-        with writing():
-            db.session.execute(text("INSERT INTO system_state (name, is_up, checked_at, since, message) VALUES "
-                                    "('mlflow', false, '2026-11-01 00:00:00', '2026-11-01 00:00:00', 'no answer')"))
-        upgrade(revision="0012")
-        note_loops([LoopReport("store", False, None, "it broke", now())])
-        assert {state.name: state.message for state in db.session.scalars(db.select(SystemState))} == {
-            "mlflow": "no answer", "loop:store": "it broke"}
-        db.session.rollback()
-        downgrade(revision="0011")
-
-        assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]

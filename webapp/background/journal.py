@@ -109,5 +109,6 @@ def read_catalogue(store: DemandStore) -> None:
     if {key: place for key, (place, is_listed) in known.items() if is_listed} == places:
         return
     with writing():
-        for key, row in catalogue.rows_to_follow([*listed, *map(RegionItem.from_key, known)]).items():
+        rows = catalogue.rows_to_follow([*listed, *map(RegionItem.from_key, known)])
+        for key, row in rows.items():
             catalogue.note_place(row, places.get(key))

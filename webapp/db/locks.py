@@ -76,6 +76,16 @@ def update_locked(key: InstrumentedAttribute[Any], which: Sequence[ColumnElement
     db.session.execute(change.where(*which))
 
 
+def lock_in_order(key: InstrumentedAttribute[Any], *which: ColumnElement[bool]) -> None:
+    """Lock rows of a table until the caller's transaction ends, in the order of their keys; for an update of many.
+
+    Args:
+        key: of the table.
+        which: the rows; all of them unless given.
+    """
+    db.session.execute(db.select(key).where(*which).order_by(in_order(key)).with_for_update(key_share=True)).all()
+
+
 def in_order(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
     """A column to order by as Python orders texts, whatever language the database is set to."""
     is_text = column.type.python_type is str

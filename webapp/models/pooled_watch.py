@@ -14,7 +14,7 @@ from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.region_items.production import note_pooled
-from webapp.region_items.rows import locked_pooled, locked_region_item_ids, pooled_row
+from webapp.region_items.rows import locked_pooled, pooled_row
 from webapp.region_items.stored_forecast import want_outlooks_without_model
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -113,6 +113,5 @@ def _take_over(row: PooledRow) -> None:
         row.previous_version, row.production_version = row.production_version, row.wanted_version
         row.announced_at = now()
     row.fetch_after, row.problem = None, ""
-    locked_region_item_ids()
     note_pooled(row.production_version is not None)
     want_outlooks_without_model()

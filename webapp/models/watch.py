@@ -17,7 +17,6 @@ from sqlalchemy import Select, select
 
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.facts import moment
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page
 from demand_assets.forecasting.registry.session import NotRegisteredError
@@ -194,7 +193,7 @@ class Watch:
     def _announce(self, key: str) -> None:
         row = db.session.get_one(RegionItemRow, key)
         region_item, version = row.region_item, row.wanted_version
-        told, anew = told_files(row), row.wanted.get("anew", False)
+        told, anew = production.told_files(row), row.wanted.get("anew", False)
         db.session.rollback()
         if version is None:
             return
@@ -205,9 +204,9 @@ class Watch:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             with writing():
                 row = locked_one(RegionItemRow, key)
-                production.note_unusable(
-                    row, f"v{version} was promoted but cannot forecast here: {error}", now() + TRY_AGAIN,
-                    isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version)
+                is_wrong = isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version
+                production.note_unusable(row, f"v{version} was promoted but cannot forecast here: {error}",
+                                         now() + TRY_AGAIN, is_wrong)
             return
         with writing():
             hold_pooled()
@@ -228,7 +227,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         row = rows[entry.region_item.key]
         has_files = entry.production is not None and models.folder(row.region_item, entry.production).exists()
         production.note_entry(row, entry, has_files)
-    _close_judged([entry for entry in entries if (decided_at := _moment(entry.decided_at)) is not None
+    _close_judged([entry for entry in entries if (decided_at := production.moment_of(entry.decided_at)) is not None
                    and now() - decided_at >= JOURNAL_LAG])
 
 
@@ -240,7 +239,7 @@ def _close_judged(entries: Sequence[RegistryEntry]) -> None:
     if not retrains:
         return
     for entry in entries:
-        decided_at = _moment(entry.decided_at)
+        decided_at = production.moment_of(entry.decided_at)
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
             if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
                 states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
@@ -250,13 +249,3 @@ def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
     """What waits for the decision that the entry tells of."""
     return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
                                      RetrainItem.version == entry.candidate)
-
-
-def told_files(row: RegionItemRow) -> VersionFiles | None:
-    """What the wanted version told of its files when the registry was last looked at; None when it did not."""
-    told = row.wanted.get("files")
-    return VersionFiles(**told) if told and told["version"] == row.wanted_version else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return moment(text) if text else None

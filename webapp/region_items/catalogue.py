@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import inspect, select, update
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry
@@ -22,19 +23,26 @@ ACTIVITY_AFTER: dict[str, str] = {"started": "training", "validated": "training"
 """Step -> what goes on with the region-item then; after the others nothing does."""
 
 
-def rows_to_follow(region_items: Iterable[RegionItem]) -> dict[str, RegionItemRow]:
-    """``locked_region_items``, with new rows, in all four tables, for those that were not known before.
+def new_row(region_item: RegionItem) -> RegionItemRow:
+    """A row, in all four tables, for a region-item that was not known before; added to the session."""
+    row = RegionItemRow(**_defaults() | _names(region_item))
+    db.session.add(row)
+    return row
 
-    The pooled model stays what it is until the caller's transaction ends, since a row's status follows from it.
+
+def rows_to_follow(region_items: Iterable[RegionItem]) -> dict[str, RegionItemRow]:
+    """The rows of these region-items by key, new ones too, locked until the caller's transaction ends.
+
+    The pooled model stays what it is until then too, since a row's status follows from it.
     """
     hold_pooled()
     by_key = {one.key: one for one in region_items}
     missing = sorted(by_key.keys() - known_keys(list(by_key)))
-    insert_absent(Catalogue, [_new(by_key[key]) for key in missing])
+    insert_absent(Catalogue, [_names(by_key[key]) for key in missing])
     for part in chunked(missing):
         ids = db.session.scalars(select(Catalogue.id).where(Catalogue.key.in_(part)).order_by(Catalogue.id)).all()
-        for table in (Production, StoredForecast, LiveAccuracy):
-            insert_absent(table, [{"id": number} for number in ids])
+        for kind in (Production, StoredForecast, LiveAccuracy):
+            insert_absent(kind, [{"id": each} for each in ids])
     return locked_region_items(by_key)
 
 
@@ -87,7 +95,18 @@ def forget_judging(before: str) -> None:
                   update(Catalogue).values(activity="", activity_run=""))
 
 
-def _new(region_item: RegionItem) -> dict[str, Any]:
-    """A region-item that nothing is known of yet; every other column has its default."""
+def _names(region_item: RegionItem) -> dict[str, Any]:
     return {"key": region_item.key, "region": region_item.region, "item": region_item.item,
             "search": f"{region_item.region} {region_item.item}".lower()}
+
+
+def _defaults() -> dict[str, Any]:
+    """Column -> what it is before anything is known."""
+    found: dict[str, Any] = {}
+    for table in inspect(RegionItemRow).tables:
+        for column in table.columns:
+            if isinstance(column.default, ScalarElementColumnDefault):
+                found[column.key] = column.default.arg
+            elif column.default is not None:
+                found[column.key] = {}
+    return found

@@ -9,16 +9,18 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.facts import moment
+from demand_assets.forecasting.registry.files import VersionFiles
 from webapp.db.database import db, now
+from webapp.db.locks import lock_in_order
 from webapp.region_items.best_model import candidate_numbers, evidence_of
-from webapp.region_items.rows import locked_region_item_ids, pooled_row, stand_in
+from webapp.region_items.rows import pooled_row, stand_in
 from webapp.region_items.stored_forecast import want_outlook
-from webapp.tables import Production, RegionItemRow
+from webapp.tables import Catalogue, Production, RegionItemRow
 
 
 def refresh_status(row: RegionItemRow) -> None:
@@ -34,10 +36,8 @@ def refresh_status(row: RegionItemRow) -> None:
 
 
 def note_pooled(is_there: bool) -> None:
-    """Set the status of those that the pooled model, or seasonal naive in its place, forecasts from now on.
-
-    The caller holds all region-items.
-    """
+    """Set the status of those that the pooled model, or seasonal naive in its place, forecasts from now on."""
+    lock_in_order(Catalogue.key)
     before, after = ("baseline", "pooled") if is_there else ("pooled", "baseline")
     db.session.execute(update(Production).where(
         Production.status == before, Production.best != "seasonal_naive").values(status=after),
@@ -72,15 +72,16 @@ def note_entry(row: RegionItemRow, entry: RegistryEntry, has_files: bool) -> Non
     row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
     if entry.rolled_back:
         row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
-    row.pinned_by, row.pinned_reason, row.pinned_at = entry.pinned_by, entry.pinned_reason, _moment(entry.pinned_at)
-    row.decided_at = _moment(entry.decided_at) or row.decided_at
+    row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
+                                                       moment_of(entry.pinned_at))
+    row.decided_at = moment_of(entry.decided_at) or row.decided_at
     is_another = row.wanted_version != entry.production
     row.wanted_version = entry.production
     row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "problem": entry.problem,
                   "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None}
     if entry.production is None:
         row.production_version, row.fetch_after, row.model_problem = None, None, entry.problem
-    elif entry.production == row.production_version and has_files and not _is_recreated(row, entry):
+    elif entry.production == row.production_version and not _is_recreated(row, entry) and has_files:
         _take_over(row)
         if is_another or row.fetch_after is None:  # else the problem is that of a try that goes on
             row.fetch_after, row.model_problem = None, entry.problem
@@ -103,22 +104,29 @@ def announce(row: RegionItemRow, card: ModelCard) -> None:
     refresh_status(row)
 
 
-def note_unusable(row: RegionItemRow, problem: str, again_at: datetime, asks_anew: bool) -> None:
+def note_unusable(row: RegionItemRow, problem: str, again_at: datetime, files_are_wrong: bool) -> None:
     """Note why the wanted version cannot forecast here, and when it is tried again.
 
     Args:
-        asks_anew: whether the version is asked anew where its files are: it may be put right in MLflow meanwhile.
+        files_are_wrong: what the registry told of its files is asked anew then: it may be put right in MLflow.
     """
     row.model_problem, row.fetch_after = problem, again_at
-    if asks_anew:
+    if files_are_wrong:
         row.wanted = {**row.wanted, "files": None, "anew": True}
 
 
 def want_files(keys: Sequence[str]) -> None:
     """Let the files of these be fetched again; they are missing or damaged here."""
-    locked_ids = locked_region_item_ids(RegionItemRow.key.in_(keys), RegionItemRow.fetch_after.is_(None))
-    db.session.execute(update(Production).where(Production.id.in_(locked_ids), Production.fetch_after.is_(None)).values(
+    lock_in_order(Catalogue.key, Catalogue.key.in_(keys))
+    of_keys = select(Catalogue.id).where(Catalogue.key.in_(keys))
+    db.session.execute(update(Production).where(Production.id.in_(of_keys), Production.fetch_after.is_(None)).values(
         fetch_after=now()), execution_options={"synchronize_session": False})
+
+
+def told_files(row: RegionItemRow) -> VersionFiles | None:
+    """What the wanted version told of its files when the registry was last looked at; None when it did not."""
+    told = row.wanted.get("files")
+    return VersionFiles(**told) if told and told["version"] == row.wanted_version else None
 
 
 def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
@@ -132,6 +140,11 @@ def by_hand_words(version: int | None, told: Mapping[str, Any]) -> str:
     return f"{act} v{told.get('from')} by {told.get('by')}: {told.get('reason')}"
 
 
+def moment_of(text: str | None) -> datetime | None:
+    """A moment that the registry wrote down; None where it wrote none."""
+    return moment(text) if text else None
+
+
 def _take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
     """Show of the row what the registry says of its wanted version.
 
@@ -139,7 +152,7 @@ def _take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
         card: the version's, as its files tell it; what is shown of it stays unless given.
     """
     wanted, is_another = row.wanted, row.production_version != row.wanted_version
-    promoted_at = _moment(wanted.get("promoted_at"))
+    promoted_at = moment_of(wanted.get("promoted_at"))
     if promoted_at is not None:
         row.promoted_at, row.previous_version = promoted_at, wanted.get("previous")
     elif is_another:  # an alias set by hand tells neither
@@ -161,10 +174,6 @@ def _is_recreated(row: RegionItemRow, entry: RegistryEntry) -> bool:
 def _json_value(value: Any) -> Any:
     """The value, or None for a number that JSON does not know."""
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _moment(text: str | None) -> datetime | None:
-    return moment(text) if text else None
 
 
 def _note_best(row: RegionItemRow) -> None:

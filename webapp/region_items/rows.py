@@ -3,14 +3,14 @@
 from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.db.locks import in_order, insert_absent, locked_one, locked_rows
-from webapp.tables import OPEN_STATES, Catalogue, PooledRow, RegionItemRow, RetrainItem
+from webapp.db.locks import insert_absent, locked_one, locked_rows
+from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
 
 
 def rows_of(keys: Sequence[str]) -> list[RegionItemRow]:
@@ -76,12 +76,6 @@ def locked_region_items(keys: Iterable[str]) -> dict[str, RegionItemRow]:
         rows = locked_rows(select(RegionItemRow).where(RegionItemRow.key.in_(part)), RegionItemRow.key)
         found |= {row.key: row for row in rows}
     return found
-
-
-def locked_region_item_ids(*which: ColumnElement[bool]) -> list[int]:
-    """``id`` of the region-items that are so, locked until the caller's transaction ends; of all unless told."""
-    query = select(RegionItemRow.id).where(*which).order_by(in_order(RegionItemRow.key))
-    return list(db.session.scalars(query.with_for_update(key_share=True, of=Catalogue.__table__)))
 
 
 def hold_pooled() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from webapp.db.chunked import chunked
-from webapp.db.database import db, now, writing
-from webapp.region_items.rows import locked_region_item_ids
+from webapp.db.database import db, now
+from webapp.db.locks import lock_in_order
 from webapp.tables import Catalogue, Production, RegionItemRow, StoredForecast
 
 
@@ -19,10 +19,7 @@ def want_outlook(row: RegionItemRow) -> None:
 
 
 def want_outlooks_without_model() -> None:
-    """Let the outlooks be made again of all that have no model of their own in production.
-
-    The caller holds all region-items.
-    """
+    """Let the outlooks be made again of all that have no model of their own in production."""
     without = select(Production.id).where(Production.production_version.is_(None))
     db.session.execute(update(StoredForecast).where(StoredForecast.id.in_(without)).values(
         outlook_due=True, outlook_wanted=StoredForecast.outlook_wanted + 1), execution_options={
@@ -61,16 +58,14 @@ def want_totals(row: RegionItemRow) -> None:
 
 
 def note_totals_made(keys: Sequence[str], times: int) -> None:
-    """Note that the totals of these are made, but of those that were asked for again meanwhile; some at a time.
-
-    Transactions of its own.
+    """Note that the totals of these are made, but of those that were asked for again meanwhile.
 
     Args:
         times: ``groups_due`` when they began to be made.
     """
     for part in chunked(keys):
-        with writing():
-            locked_ids = locked_region_item_ids(Catalogue.key.in_(part))
-            db.session.execute(update(StoredForecast).where(
-                StoredForecast.id.in_(locked_ids), StoredForecast.groups_due == times).values(groups_due=0),
-                execution_options={"synchronize_session": False})
+        lock_in_order(Catalogue.key, Catalogue.key.in_(part))
+        of_keys = select(Catalogue.id).where(Catalogue.key.in_(part))
+        db.session.execute(update(StoredForecast).where(
+            StoredForecast.id.in_(of_keys), StoredForecast.groups_due == times).values(groups_due=0),
+            execution_options={"synchronize_session": False})

@@ -131,4 +131,5 @@ def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
 def _note_done(asked: dict[str, int]) -> None:
     """What changed again meanwhile stays due."""
     for times in sorted(set(asked.values())):
-        note_totals_made([key for key, count in asked.items() if count == times], times)
+        with writing():
+            note_totals_made([key for key, count in asked.items() if count == times], times)

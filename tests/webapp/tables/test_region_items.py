@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, REGION_ITEMS
 from webapp.db.database import Base, db, writing
-from webapp.region_items.catalogue import rows_to_follow
+from webapp.region_items.catalogue import new_row
 from webapp.tables import Catalogue, LiveAccuracy, Production, RegionItemRow, StoredForecast
 
 WEBAPP = Path(__file__).parents[3] / "webapp"
@@ -73,10 +73,11 @@ def test_no_column_is_in_two_tables() -> None:
 def test_a_new_row_stands_in_all_four_tables_and_knows_nothing_yet(app: Flask) -> None:
     with app.app_context():
         with writing():
-            rows = rows_to_follow([RegionItem("east", "Pan"), RegionItem("east", "Pot"), KETTLE])
-            row = rows["east|Pan"]
+            row = new_row(RegionItem("east", "Pan"))
             assert (row.step_at, row.live_periods, row.outlook_due, row.wanted, row.search) == (
                 "", 0, True, {}, "east pan")
+            new_row(RegionItem("east", "Pot")).wanted["a"] = 1
+            assert row.wanted == {}
         for table in WRITERS:
             assert db.session.scalar(select(func.count()).select_from(table)) == len(REGION_ITEMS) + 2
 
