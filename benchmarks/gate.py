@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     played = list(contests(given.contests, given.seed))
     promoted = {name: [rule(contest) for contest in played] for name, rule in _rules().items()}
     found = {"seed": given.seed, "contests": given.contests, "classes": _classes(played, promoted["gate"]),
-             "rules": {name: _worth(played, verdicts) for name, verdicts in promoted.items()}}
+             "rules": {name: worth(played, verdicts) for name, verdicts in promoted.items()}}
     console.print(_classes_table(found["classes"]))
     console.print(_rules_table(found["rules"]))
     if given.json:
@@ -70,7 +70,7 @@ def _classes(played: Sequence[Contest], promoted: Sequence[bool]) -> list[dict[s
     return found
 
 
-def _worth(played: Sequence[Contest], promoted: Sequence[bool]) -> dict[str, Any]:
+def worth(played: Sequence[Contest], promoted: Sequence[bool]) -> dict[str, Any]:
     """How often a rule errs, and by what share it changes the true WAPE of what serves, each in all and by class."""
     margin = Gate().margin
 

@@ -151,7 +151,7 @@ def measured(shop: Shop) -> dict[str, Any]:
         ``sign_right`` and ``against_declared``, shares of answers; ``scenarios``, one entry for each question.
     """
     asked = {question: shop.answers(question) for question in QUESTIONS}
-    by_question = [_scores(question, answers) for question, answers in asked.items() if answers]
+    by_question = [scores(question, answers) for question, answers in asked.items() if answers]
     everything = [answer for answers in asked.values() for answer in answers]
     return {"median_error_total": float(np.median([entry["error_total"] for entry in by_question])),
             "sign_right": _sign_right(everything),
@@ -160,7 +160,7 @@ def measured(shop: Shop) -> dict[str, Any]:
             "answers": len(everything), "scenarios": by_question}
 
 
-def _scores(question: Question, answers: Sequence[Answer]) -> dict[str, Any]:
+def scores(question: Question, answers: Sequence[Answer]) -> dict[str, Any]:
     true, estimated = (sum(getattr(answer, name) for answer in answers) for name in ("true", "estimated"))
     errors = [abs(answer.estimated - answer.true) / abs(answer.true) for answer in answers if answer.is_notable]
     return {"scenario": question.title, "region_items": len(answers), "true_total": round(true, 1),

@@ -8,14 +8,13 @@ import dagster as dg
 
 from demand_assets.dagster_instance.failures import report_failed_partitions
 from demand_assets.defs.checks import evaluations
-from demand_assets.defs.metadata import data_version, to_metadata
+from demand_assets.defs.metadata import data_version, is_nothing_served, to_metadata
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import asked_by
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
     CANDIDATE_MODEL,
     POOLED_MODEL,
-    PRODUCTION_MODEL,
     RETRAINED_ASSETS,
     SECONDS,
     VERSION,
@@ -91,7 +90,7 @@ def event_of(outcome: Outcome, resource: PipelineResource, dataset: str) -> Even
     """The materialization; where the gate kept a candidate out and nothing serves, no model: an observation of that."""
     key = outcome.region_item.key
     metadata = to_metadata(outcome, partial(resource.model_page, outcome.region_item.model_name(dataset)))
-    if outcome.asset == PRODUCTION_MODEL and outcome.serves is None:
+    if is_nothing_served(outcome):
         return dg.AssetObservation(outcome.asset, partition=key, metadata=metadata)
     return dg.AssetMaterialization(outcome.asset, partition=key, metadata=metadata, tags=data_version(metadata))
 

@@ -11,10 +11,7 @@ import numpy as np
 from demand_assets.forecasting.contract.dagster_names import CANDIDATE_VERSION, PRODUCTION_MODEL, VERSION
 from demand_assets.pipeline.outcomes import Outcome
 
-OF_PRODUCTION = {"wape_production": "wape", "wape_totals_production": "wape_totals"}
-"""Numbers of a decision that are the model's that serves -> what they are called of that model."""
-OF_NEITHER = ("request_id", "wape_seasonal_naive", "wape_totals_seasonal_naive", "wape_of_chance", "total_periods")
-"""What a decision tells beside the numbers of both models."""
+STAND_IN = "the pooled model or seasonal naive"
 DATA_VERSION_TAG = "dagster/data_version"
 """Of a materialization: what is downstream of two with the same one has not changed."""
 
@@ -22,13 +19,16 @@ DATA_VERSION_TAG = "dagster/data_version"
 def to_metadata(outcome: Outcome, page: Callable[[int], str | None] = lambda _version: None) -> dict[str, Any]:
     """The outcome's details, a link to the model in MLflow, and a plot where it has lines.
 
+    Of a production model that stays as it is, ``version`` is the one that stays; what the gate found out about the
+    candidate is told as the candidate's.
+
     Args:
         page: the address of a version of the region-item's model.
     """
-    details = decision_details(outcome) if outcome.asset == PRODUCTION_MODEL else outcome.details
+    details = _kept(outcome) if is_kept(outcome) else outcome.details
     metadata: dict[str, Any] = {name: _value(value) for name, value in details.items() if value is not None}
     for name, link in ((VERSION, "mlflow"), (CANDIDATE_VERSION, "mlflow_candidate")):
-        if details.get(name) is not None and (address := page(details[name])):
+        if isinstance(details.get(name), int) and (address := page(details[name])):
             metadata[link] = dg.MetadataValue.url(address)
     if outcome.reason:
         metadata["reason"] = outcome.reason
@@ -37,25 +37,31 @@ def to_metadata(outcome: Outcome, page: Callable[[int], str | None] = lambda _ve
     return metadata
 
 
-def decision_details(outcome: Outcome) -> dict[str, Any]:
-    """What a production model's partition is after a decision: the version that serves, whichever that is.
+def is_kept(outcome: Outcome) -> bool:
+    """Whether the outcome is a decision that left another model in production than the one that was judged, or none."""
+    is_decision = outcome.asset == PRODUCTION_MODEL and outcome.status == "done"
+    return is_decision and outcome.details.get("verdict") != "promote" and (
+        outcome.details.get("replaced") != outcome.details["version"])
 
-    Of a candidate that was not promoted the version and the numbers are called the candidate's, and ``wape`` is that of
-    what serves, on the windows of the contest that both have a score in.
-    """
-    details = {name: value for name, value in outcome.details.items() if name not in ("version", "verdict")}
-    verdict, judged = outcome.details.get("verdict"), outcome.details.get("version")
-    if outcome.serves == judged:
-        return {VERSION: outcome.serves, "decision": verdict, **details}
-    details.pop("replaced", None)
-    named = {OF_PRODUCTION.get(name, name if name in OF_NEITHER else f"candidate_{name}"): value
-             for name, value in details.items()}
-    return {VERSION: outcome.serves, "decision": verdict, CANDIDATE_VERSION: judged, **named}
+
+def is_nothing_served(outcome: Outcome) -> bool:
+    """Whether the outcome is a decision after which the region-item has no model of its own in production."""
+    return is_kept(outcome) and outcome.details.get("replaced") is None
+
+
+def _kept(outcome: Outcome) -> dict[str, Any]:
+    """A decision to keep, told of what goes on forecasting."""
+    details = outcome.details
+    own = {name: details[name] for name in ("verdict", "request_id") if name in details}
+    contest = {name: value for name, value in details.items() if name not in (*own, "version", "replaced")}
+    stays = details.get("replaced")
+    return {VERSION: stays if stays is not None else f"none of its own: {STAND_IN} forecasts", **own,
+            CANDIDATE_VERSION: details["version"], **({"contest": contest} if contest else {})}
 
 
 def data_version(metadata: Mapping[str, Any]) -> dict[str, str]:
     """The tags of a materialization that tell Dagster which version of a model it is; none where it is no model."""
-    return {DATA_VERSION_TAG: str(metadata[VERSION])} if metadata.get(VERSION) is not None else {}
+    return {DATA_VERSION_TAG: str(metadata[VERSION])} if isinstance(metadata.get(VERSION), int) else {}
 
 
 def plot(lines: dict[str, Sequence[float] | np.ndarray]) -> dg.MarkdownMetadataValue:
@@ -85,4 +91,6 @@ def _path(values: np.ndarray, top: float) -> str:
 def _value(value: Any) -> Any:
     if isinstance(value, float):
         return dg.MetadataValue.float(value) if isfinite(value) else "not known"
+    if isinstance(value, Mapping):
+        return {name: each if not isinstance(each, float) or isfinite(each) else None for name, each in value.items()}
     return value

@@ -162,10 +162,10 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason="demand is being refreshed")
     cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
     if cursor.wanted:
-        runs = context.instance.get_runs(dg.RunsFilter(tags={MEASURES_TAG: _measured(cursor)}))
-        if any(run.status in UNFINISHED for run in runs):
+        statuses = _statuses(context.instance, {MEASURES_TAG: _measured(cursor)})
+        if statuses & set(UNFINISHED):
             return dg.SensorResult(skip_reason="production is being measured")
-        if any(run.status == dg.DagsterRunStatus.SUCCESS for run in runs):
+        if dg.DagsterRunStatus.SUCCESS in statuses:
             cursor = cursor.finish(cursor.wanted)
         elif cursor.tries >= MOST_TRIES:
             context.log.error(f"given up after {cursor.tries} tries: production models could not be measured. See the "
@@ -255,8 +255,8 @@ def _without_candidate(instance: dg.DagsterInstance, asked: Mapping[RegionItem, 
     """Those whose run failed or is gone, and made no candidate for them. One that somebody cancelled counts as done."""
     failed: set[RegionItem] = set()
     for request in {each.request for each in asked.values()} - {""}:
-        runs = instance.get_runs(dg.RunsFilter(tags={REQUEST_TAG: request}))
-        if any(run.status in (*UNFINISHED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED) for run in runs):
+        if _statuses(instance, {REQUEST_TAG: request}) & {
+                *UNFINISHED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED}:
             continue
         mine = {one: each for one, each in asked.items() if each.request == request}
         made = {record.partition_key for record in instance.fetch_materializations(dg.AssetRecordsFilter(
@@ -349,6 +349,11 @@ def _may_judge(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether the run is not over: it may make production models too, which is not asked, having no public answer."""
     run = instance.get_run_by_id(run_id)
     return run is not None and run.status in UNFINISHED
+
+
+def _statuses(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> set[dg.DagsterRunStatus]:
+    """The statuses that there are among the runs with these tags."""
+    return {record.dagster_run.status for record in instance.get_run_records(dg.RunsFilter(tags=tags))}
 
 
 def _unfinished(instance: dg.DagsterInstance, tags: Mapping[str, str | list[str]]) -> bool:

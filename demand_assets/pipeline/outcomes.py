@@ -45,8 +45,6 @@ class Outcome:
     reason: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     """What an engineer would look for: rows, dates, counts, metrics, versions."""
-    serves: int | None = None
-    """Of ``production_model``: the version in production afterwards; None when there is none."""
     trace: str = ""
     """The traceback of an error."""
     lines: dict[str, list[float]] = field(default_factory=dict)

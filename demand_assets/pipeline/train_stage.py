@@ -93,10 +93,9 @@ class TrainStage:
                 decision = self.registry.record_decision(
                     region_item, version, decision, task.asked.request_id,
                     before=before or RegistryEntry(region_item, "", None, None), is_told=True)
-            served = before.production if before else None
             yield Outcome(region_item, "production_model", reason=decision.reason, details={
-                "version": version, "replaced": served, "request_id": task.asked.request_id, **decision.numbers,
-                "verdict": decision.verdict}, serves=version if decision.verdict == "promote" else served)
+                "version": version, "replaced": before.production if before else None,
+                "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
 
     def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
         """Whether another model is in production than the candidate was compared with, or a pin came or went."""
@@ -115,7 +114,7 @@ class TrainStage:
         details = {"version": entry.candidate, "replaced": entry.production, "request_id": tags.get("request_id", "")}
         if entry.decided == entry.candidate:
             return Outcome(region_item, "production_model", reason=f"already judged: {entry.decision}: {entry.reason}",
-                           details=details, serves=entry.production)
+                           details=details)
         with clock("gate"):
             candidate = self.registry.load(region_item, entry.candidate)
             in_production = entry.production if entry.production != entry.candidate else None
@@ -128,8 +127,7 @@ class TrainStage:
             decision = self.registry.record_decision(
                 region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id), before=entry)
         return Outcome(region_item, "production_model", reason=decision.reason,
-                       details={**details, **decision.numbers, "verdict": decision.verdict},
-                       serves=entry.candidate if decision.verdict == "promote" else entry.production)
+                       details={**details, **decision.numbers, "verdict": decision.verdict})
 
     def _production(self, region_item: RegionItem, version: int | None) -> ForecastModel | None:
         if version is None:

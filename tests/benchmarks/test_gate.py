@@ -67,7 +67,7 @@ def test_distortions_wander_with_unit_variance():
 
 def test_a_rate_counts_only_the_contests_it_is_of():
     played = [contest for contest in contests(45, seed=5) if contest.data == "newer demand"]
-    worth = gate._worth(played, [contest.gain <= 0 for contest in played])
+    worth = gate.worth(played, [contest.gain <= 0 for contest in played])
 
     assert worth["all"]["false_promotions"] == 1.0
     assert worth["all"]["missed_promotions"] == 1.0

@@ -27,7 +27,7 @@ def test_scores_of_two_answers():
     """True +30 and -10 on 100 units each; estimated +36 and +4: 40 beside 20 in total, and one wrong sign."""
     answers = [Answer(KETTLE, 36.0, 30.0, 100.0, False), Answer(RegionItem("north", "urn"), 4.0, -10.0, 100.0, True)]
 
-    found = scenarios._scores(scenarios.QUESTIONS[0], answers)
+    found = scenarios.scores(scenarios.QUESTIONS[0], answers)
 
     assert found["error_total"] == pytest.approx(1.0)
     assert found["sign_right"] == 0.5

@@ -256,6 +256,10 @@ class Background:
         found: Services = self.app.extensions["services"]
         return found
 
+    def start_again(self) -> None:
+        """As another worker has it, which has loaded no model yet."""
+        self.app.extensions["services"] = Services.from_settings(self.services.settings)
+
     def catalogue(self, *region_items: RegionItem) -> None:
         """The pipeline looks at the source, and the background process reads what it found."""
         self.services.store.write_catalogue(region_items)

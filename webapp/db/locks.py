@@ -4,8 +4,8 @@ SQLite has one writer at a time and needs none of this. On PostgreSQL transactio
 Two that lock the same rows must lock them in the same order, or each may wait for the other:
 
 1. ``role``, ``user``, then what belongs to a user (``sign_in_link``, ``api_token``);
-2. ``pooled_model``, ``region_item``, then what belongs to region-items (``retrain`` and its items, ``override``,
-   ``adjustment``, ``model_act``);
+2. ``pooled_model``, ``region_item_catalogue``, whose row stands for all four tables of a region-item, then what belongs
+   to region-items (``retrain`` and its items, ``override``, ``adjustment``, ``model_act``);
 3. any other table: one row of it, or rows by their keys, and nothing after them but what is only added to.
 
 Rows of one table are locked in the order of their keys.
@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Update, collate, inspect
+from sqlalchemy import ColumnElement, Join, Select, Update, collate, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.db.chunked import chunked
@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 def locked(kind: type[Row], key: Any) -> Row | None:
     """The row with that primary key as it is now, locked until the caller's transaction ends; None where none is."""
-    return db.session.get(kind, key, populate_existing=True, with_for_update={"key_share": True})
+    if (first := _first_of_several(kind)) is None:
+        return db.session.get(kind, key, populate_existing=True, with_for_update={"key_share": True})
+    db.session.execute(select(first).where(first == key).with_for_update(key_share=True))
+    return db.session.get(kind, key, populate_existing=True)
 
 
 def locked_one(kind: type[Row], key: Any) -> Row:
@@ -39,7 +42,9 @@ def locked_one(kind: type[Row], key: Any) -> Row:
 
     Raises: sqlalchemy.exc.NoResultFound: there is none.
     """
-    return db.session.get_one(kind, key, populate_existing=True, with_for_update={"key_share": True})
+    if (found := locked(kind, key)) is None:
+        raise NoResultFound(f"There is no row {key!r} in {kind.__name__}.")
+    return found
 
 
 def locked_rows(query: Select[Row], *order: InstrumentedAttribute[Any]) -> list[Row]:
@@ -48,7 +53,11 @@ def locked_rows(query: Select[Row], *order: InstrumentedAttribute[Any]) -> list[
     Args:
         order: columns that tell the rows apart: the same wherever rows of the table are locked.
     """
-    query = query.order_by(*map(in_order, order)).with_for_update(key_share=True)
+    query = query.order_by(*map(in_order, order))
+    if (first := _first_of_several(query.column_descriptions[0]["entity"])) is None:
+        query = query.with_for_update(key_share=True)
+    else:
+        db.session.execute(query.with_only_columns(first).with_for_update(key_share=True, of=first.table)).all()
     return list(db.session.scalars(query.execution_options(populate_existing=True)))
 
 
@@ -83,6 +92,15 @@ def in_order(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
     if is_text and db.session.connection().dialect.name == "postgresql":
         return collate(column, "C")
     return column.expression
+
+
+def _first_of_several(kind: type[Base]) -> ColumnElement[Any] | None:
+    """Of a class that stands in several tables, the key of the one whose row is locked for all; None of any other.
+
+    What is read while it is locked would be as old as the wait for it, but for the locked table: it is read afterwards.
+    """
+    mapper = inspect(kind)
+    return mapper.primary_key[0] if isinstance(mapper.persist_selectable, Join) else None
 
 
 def insert_absent(kind: type[Base], rows: Sequence[dict[str, Any]]) -> int:

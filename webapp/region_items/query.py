@@ -224,8 +224,9 @@ def matching(view: View) -> Select[str]:
     query = select(RegionItemRow.key).where(*conditions(view))
     for name in view.sort:
         column = ORDERS[name.removeprefix("-")]
-        query = query.order_by(case((column.is_(None), 1), else_=0),
-                               column.desc() if name.startswith("-") else column.asc())
+        if column is not RegionItemRow.position.expression:  # which is always known, and whose index has it in order
+            query = query.order_by(case((column.is_(None), 1), else_=0))
+        query = query.order_by(column.desc() if name.startswith("-") else column.asc())
     return query.order_by(RegionItemRow.position)
 
 

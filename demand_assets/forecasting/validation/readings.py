@@ -81,7 +81,7 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
 def read_numbers(column: "pd.Series[Any]") -> tuple[Floats, Mask]:
     """The numbers of a column, NaN where there is none, and where something else stands than a number."""
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=bool)
+        return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), np.zeros(len(column), dtype=bool)
     parts = _by_value(column, _number_of, (np.nan, False))
     return (np.array([part[0] for part in parts.read], dtype=np.float64)[parts.codes],
             np.array([part[1] for part in parts.read], dtype=bool)[parts.codes])
@@ -90,7 +90,7 @@ def read_numbers(column: "pd.Series[Any]") -> tuple[Floats, Mask]:
 def read_yes_no(column: "pd.Series[Any]") -> tuple[Floats, Mask]:
     """1 for yes, 0 for no, NaN where nothing stands, and where something else stands."""
     if pd.api.types.is_bool_dtype(column.dtype) and not column.hasnans:
-        return column.to_numpy(dtype=np.float64), np.zeros(len(column), dtype=bool)
+        return column.to_numpy(dtype=np.float64, copy=True), np.zeros(len(column), dtype=bool)
     parts = _by_value(column, _yes_no_of, (np.nan, False))
     return (np.array([part[0] for part in parts.read], dtype=np.float64)[parts.codes],
             np.array([part[1] for part in parts.read], dtype=bool)[parts.codes])

@@ -1,6 +1,7 @@
 """``make train``: a whole dataset without servers; stopped at any moment, it is gone on with."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from billiard.pool import Pool  # Celery's
@@ -8,10 +9,14 @@ from rich.console import Console
 
 from demand_assets.commands.train import train_all
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.pipeline import train_stage
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.pipeline.train_stage import TrainStage
 from demand_assets.settings import Settings
+
+pytestmark = pytest.mark.slow  # most train a dataset, some twice
 
 
 def quiet() -> Console:
@@ -23,17 +28,17 @@ def versions(pipeline: Pipeline, one: RegionItem) -> int:
 
 
 def stop_at_the_second_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
-    decided = TrainStage._train_and_judge
-    seen: list[RegionItem] = []
+    trained = train_stage.train
+    begun: list[object] = []
 
-    def until_then(self: TrainStage, region_item: RegionItem, *arguments: object) -> object:
-        seen.append(region_item)
-        if len(seen) > 1:
+    def until_then(*arguments: Any) -> ForecastModel:
+        begun.append(arguments)
+        if len(begun) > 1:
             raise KeyboardInterrupt
-        return decided(self, region_item, *arguments)
+        return trained(*arguments)
 
     monkeypatch.setenv("DEMAND_CORES", "1")
-    monkeypatch.setattr(TrainStage, "_train_and_judge", until_then)
+    monkeypatch.setattr(train_stage, "train", until_then)
 
 
 def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipeline: Pipeline,

@@ -9,7 +9,6 @@ import pytest
 from demand_assets.definitions import defs
 from demand_assets.defs.assets import assets_of, region_item
 from demand_assets.defs.events import event_of, pooled_events
-from demand_assets.defs.metadata import to_metadata
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -61,30 +60,9 @@ def test_a_first_training_tells_the_pooled_model_before_its_candidates_and_a_kee
     assert production is not None
     assert pipeline.registry.entry(one).production == 1
     seen = values(production)
-    assert (seen["version"], seen["candidate_version"], seen["decision"]) == (1, 2, "keep")
+    assert (seen["version"], seen["candidate_version"], seen["verdict"]) == (1, 2, "keep")
     assert seen["mlflow"] == f"http://mlflow:5000/#/models/shop.{one.region}.{one.item}/versions/1"
     assert production.tags["dagster/data_version"] == "1"
-
-
-def test_the_numbers_of_a_candidate_that_was_kept_out_are_called_its_own() -> None:
-    kept = Outcome(KETTLE, "production_model", reason="worse", serves=3, details={
-        "version": 4, "replaced": 3, "request_id": "r", **NUMBERS, "verdict": "keep"})
-
-    told = {name: getattr(value, "value", value) for name, value in to_metadata(kept).items()}
-
-    assert told == {"version": 3, "decision": "keep", "candidate_version": 4, "request_id": "r", "reason": "worse",
-                    "candidate_wape": 0.4, "candidate_bias": 0.2, "candidate_coverage_80": 0.81, "wape": 0.3,
-                    "wape_seasonal_naive": 0.5}
-
-
-def test_the_numbers_of_a_promoted_candidate_are_those_of_the_model_that_serves() -> None:
-    promoted = Outcome(KETTLE, "production_model", reason="better", serves=4, details={
-        "version": 4, "replaced": 3, "request_id": "r", **NUMBERS, "verdict": "promote"})
-
-    told = {name: getattr(value, "value", value) for name, value in to_metadata(promoted).items()}
-
-    assert (told["version"], told["decision"], told["wape"], told["replaced"]) == (4, "promote", 0.4, 3)
-    assert "candidate_version" not in told
 
 
 def test_a_decision_that_puts_nothing_into_production_makes_no_production_model(resource: PipelineResource) -> None:
@@ -95,7 +73,8 @@ def test_a_decision_that_puts_nothing_into_production_makes_no_production_model(
 
     assert isinstance(seen, dg.AssetObservation)
     assert (seen.asset_key.to_user_string(), seen.partition) == ("production_model", KETTLE.key)
-    assert seen.metadata["candidate_wape"].value == 0.4
+    assert seen.metadata["candidate_version"].value == 1
+    assert seen.metadata["contest"].value == NUMBERS
 
 
 def test_a_pooled_model_that_is_worse_leaves_the_asset_what_it_was(

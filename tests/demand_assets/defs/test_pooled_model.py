@@ -4,8 +4,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from demand_assets.defs.assets import pooled_model
+from demand_assets.defs.assets import pooled_model, region_item
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.outcomes import Asked, Outcome
 from demand_assets.pipeline.run import Pipeline
@@ -31,6 +32,20 @@ def test_the_first_training_makes_a_pooled_model_and_the_next_stands_on_it_too(p
     assert pipeline.registry.pooled_production() == 1
     assert [outcome.details["pooled_version"] for outcome in (*first, *second)] == [1, 1, 1]
     assert pipeline.registry.load_pooled(1).card["region_items"] == len(ones)
+
+
+def test_dagster_is_told_of_the_first_pooled_model_before_what_stands_on_it(
+        pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource) -> None:
+    keys = [one.key for one in pipeline.source.catalogue().region_items]
+    for _ in range(2):
+        dg.materialize([region_item], selection=dg.AssetSelection.assets(*RETRAINED_ASSETS).without_checks(),
+                       instance=instance, resources={"pipeline": resource}, run_config=run_config(keys[:2]))
+
+    pooled = instance.fetch_materializations(dg.AssetKey("pooled_model"), limit=5).records
+    candidates = instance.fetch_materializations(dg.AssetKey("candidate_model"), limit=9, ascending=True).records
+
+    assert [one.asset_materialization.metadata["version"].value for one in pooled] == [1]
+    assert pooled[0].storage_id < candidates[0].storage_id
 
 
 def test_a_renewed_pooled_model_is_stood_on_from_then_on(pipeline: Pipeline, instance: dg.DagsterInstance,

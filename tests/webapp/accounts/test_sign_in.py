@@ -85,6 +85,7 @@ def test_nobody_learns_whether_an_address_is_known(with_mail: Flask, letters: tu
     assert letters[0].received.empty()
 
 
+@pytest.mark.slow
 def test_an_address_that_is_known_costs_as_much_as_one_that_is_not(with_mail: Flask) -> None:
     def seconds(email: str) -> float:
         client = with_mail.test_client()
@@ -109,6 +110,7 @@ def test_a_mail_server_that_is_down_changes_no_answer(settings: Settings) -> Non
     assert "on its way" in ask(app.test_client(), VIEWER)
 
 
+@pytest.mark.slow
 def test_guesses_at_one_account_are_stopped_and_the_page_says_for_how_long(anonymous: FlaskClient) -> None:
     def guess(email: str) -> Any:
         return post(anonymous, "/sign-in", {"email": email, "password": "wrong wrong"}, "/sign-in")
@@ -123,6 +125,7 @@ def test_guesses_at_one_account_are_stopped_and_the_page_says_for_how_long(anony
     assert guess(VIEWER).status_code == 200, "others are not in the way"
 
 
+@pytest.mark.slow
 def test_guesses_at_unknown_accounts_are_stopped_just_so(anonymous: FlaskClient) -> None:
     fields = {"email": NOBODY, "password": "wrong wrong"}
     codes = [post(anonymous, "/sign-in", fields, "/sign-in").status_code for _ in range(11)]
@@ -137,6 +140,7 @@ def test_guesses_from_one_address_are_stopped_whatever_the_account(anonymous: Fl
     assert codes == [200] * 30 + [429]
 
 
+@pytest.mark.slow
 def test_who_knows_the_password_is_never_stopped(anonymous: FlaskClient) -> None:
     for _ in range(12):
         signed_in(anonymous, VIEWER)

@@ -203,7 +203,9 @@ def test_the_list_is_searched_filtered_and_paged(app: Flask, admin: FlaskClient)
     assert "Nobody matches" in text_of(page(admin.get("/admin/users?q=zzz")).main)
 
 
-def test_the_last_sign_in_is_shown(admin: FlaskClient) -> None:
+def test_the_last_sign_in_is_shown(anonymous: FlaskClient) -> None:
+    admin = signed_in(anonymous, ADMIN)
+
     rows = {text_of(row.th): text_of(row) for row in page(admin.get("/admin/users")).select("tbody tr")}
 
     assert "never" in rows[VIEWER]

@@ -258,6 +258,7 @@ class TestDocument:
         assert "script-src 'self';" in response.headers["Content-Security-Policy"]
 
 
+@pytest.mark.slow
 def test_no_generated_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
     report = attack(attacked_app(tmp_path), 400, 20260701)
 

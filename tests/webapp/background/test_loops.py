@@ -166,24 +166,19 @@ def test_files_that_vanish_are_fetched_again_and_meanwhile_something_labelled_fo
         background.watch()
     folder = background.services.models.folder
     shutil.rmtree(folder(KETTLE, 2))
-    forget_loaded_models(background)
+    background.start_again()
 
     words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
     assert "v2 is in production, but its files here are damaged and are being fetched again; v1 forecasts" in words
 
     (folder(KETTLE, 1) / "model.ubj").write_bytes(b"broken")
-    forget_loaded_models(background)
+    background.start_again()
     words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
     assert "the seasonal-naive baseline forecasts until then" in words
 
     background.watch()
     assert folder(KETTLE, 2).exists()
     assert "damaged" not in text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
-
-
-def forget_loaded_models(background: Background) -> None:
-    """As another worker, which has loaded nothing yet."""
-    background.services.models._held.clear()
 
 
 def test_forecasts_go_on_while_mlflow_is_down_and_a_banner_says_so(app: Flask, client: FlaskClient,

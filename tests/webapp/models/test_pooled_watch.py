@@ -56,14 +56,6 @@ def pooled_on_disk(background: Background) -> list[str]:
     return sorted(path.name for path in background.services.models.pooled_folder(1).parent.iterdir())
 
 
-def as_another_worker(background: Background) -> None:
-    """Forget what this process has in memory."""
-    models = background.services.models
-    models._held.clear()
-    models._pooled_used.clear()
-    models._pooled.clear()
-
-
 def standing_on(model: ForecastModel, pooled_version: int) -> ForecastModel:
     return replace(model, pooled=model.pooled.with_version(pooled_version))
 
@@ -171,14 +163,14 @@ def test_damaged_files_are_fetched_again_and_meanwhile_something_labelled_foreca
         background.watch()
     folder = background.services.models.pooled_folder
     (folder(2) / "pooled.json").write_bytes(b"broken")
-    as_another_worker(background)
+    background.start_again()
 
     words = text_of(page(client.get("/forecasts", query_string={"ri": short.key})))
     assert "v2 of the pooled model is in production, but its files here are damaged and are being fetched" in words
     assert "v1 of the pooled model forecasts until then" in words
 
     shutil.rmtree(folder(1))
-    as_another_worker(background)
+    background.start_again()
     words = text_of(page(client.get("/forecasts", query_string={"ri": short.key})))
     assert "the seasonal-naive baseline forecasts until then" in words
 
@@ -194,7 +186,7 @@ def test_an_own_model_without_the_pooled_version_it_stands_on_waits_for_it(
     registry.promote_pooled(model.pooled.with_version(2))
     background.watch()
     shutil.rmtree(background.services.models.pooled_folder(1))
-    as_another_worker(background)
+    background.start_again()
 
     words = text_of(page(client.get("/forecasts", query_string={"ri": KETTLE.key})))
     assert "its files here are damaged and are being fetched again; v2 of the pooled model forecasts until" in words
@@ -226,7 +218,7 @@ def test_it_forecasts_on_while_mlflow_is_down(client: FlaskClient, background: B
     registry.promote_pooled(pooled)
     background.watch()
     registry.is_down = True
-    as_another_worker(background)
+    background.start_again()
     loop = RegistryLoop(background.services, registry)
     with background.app.app_context():
         loop.step()

@@ -332,8 +332,12 @@ def test_what_is_noted_of_promotions_does_not_grow_for_ever(registry: Registry, 
     assert len(registry.session.client.get_registered_model(name).tags) < 14
 
 
+class CutOffError(Exception):
+    """The process ended."""
+
+
 def cut_off() -> None:
-    raise KeyboardInterrupt
+    raise CutOffError
 
 
 def test_a_promotion_that_was_cut_off_is_done_again_and_the_old_one_serves_until_then(registry: Registry,
@@ -343,7 +347,7 @@ def test_a_promotion_that_was_cut_off_is_done_again_and_the_old_one_serves_until
     for steps in (1, 2):
         models = registry.session.models
         registry.session.models = Interrupted(models, steps, cut_off)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(CutOffError):
             registry.record_decision(KETTLES, version, PROMOTE, "r1")
         registry.session.models = models
         entry = registry.entry(KETTLES)
