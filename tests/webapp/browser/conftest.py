@@ -43,8 +43,9 @@ from webapp.scenarios.repository import create
 from webapp.scenarios.request import Asked, AskedChange
 from webapp.services import Services
 from webapp.stored_forecasts.groups import refresh_due
+from webapp.systems import state
 from webapp.systems.state import note
-from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, SystemState, User
+from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, User
 
 REFUSED = pd.DataFrame({
     "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",
@@ -72,7 +73,9 @@ def site(template: Path, tmp_path_factory: pytest.TempPathFactory, model: Foreca
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Site(app, f"http://127.0.0.1:{server.port}")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(state, "SILENT", timedelta(hours=2))  # no background process runs here to note them again
+        yield Site(app, f"http://127.0.0.1:{server.port}")
     server.shutdown()
     thread.join()
     server.server_close()
@@ -116,8 +119,6 @@ def fill(background: Background, model: ForecastModel) -> None:
             for place, each in enumerate(REGION_ITEMS):
                 row = db.session.get_one(RegionItemRow, each.key)
                 row.drift, row.drifted = place / 50, "price"
-            for state in db.session.scalars(select(SystemState)):
-                state.checked_at = now() + timedelta(hours=1)  # no background process runs here to note them again
 
 
 def override_some() -> None:
@@ -153,9 +154,9 @@ def held_after_signing_in(site: Site, browser: Browser, email: str) -> StorageSt
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form [type=submit]").click()
     page.get_by_role("button", name="Sign out").wait_for()
-    state = context.storage_state()
+    held = context.storage_state()
     context.close()
-    return state
+    return held
 
 
 @pytest.fixture(scope="session")
