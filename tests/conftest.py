@@ -19,6 +19,12 @@ from tests.services import services_or_skip
 END_TO_END = "end_to_end"
 MARKERS = {"browser": "browser", "servers": "servers", "s3_url": "servers"}
 """A fixture -> the marker of every test that uses it, directly or by way of others."""
+SLOW = tuple(f"tests/{place}" for place in (
+    "benchmarks/", "demand_assets/commands/", "demand_assets/dagster_instance/", "demand_assets/defs/",
+    "demand_assets/forecasting/gate/test_gate_truth.py", "demand_assets/forecasting/model/",
+    "demand_assets/forecasting/registry/", "demand_assets/forecasting/whatif/test_scenario_truth.py",
+    "demand_assets/pipeline/", "webapp/test_atomic.py", "webapp/test_fakes.py", "webapp/test_hostile.py"))
+"""Where tests train models, or have a real Dagster and MLflow under them, or try some thousand requests."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
                       "--disable-sync", "--no-first-run"]
@@ -78,6 +84,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in {MARKERS[name] for name in MARKERS.keys() & set(getattr(item, "fixturenames", ()))}:
             item.add_marker(marker)
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.parent.name != END_TO_END)
 

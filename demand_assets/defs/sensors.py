@@ -314,7 +314,9 @@ def _taken_in(instance: dg.DagsterInstance, fingerprint: str, after: int) -> tup
 
 def _being_taken_in(instance: dg.DagsterInstance) -> set[str]:
     """The partitions that runs which are not over take in, as far as their configurations name them."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags={KIND_TAG: [REFRESH_KIND, RETRAIN_KIND]}))
+    records = instance.get_run_records(
+        dg.RunsFilter(statuses=UNFINISHED, tags={KIND_TAG: [REFRESH_KIND, RETRAIN_KIND]}))
+    runs = [record.dagster_run for record in records]
     return {key for run in runs if run.job_name in (REFRESH_JOB, RETRAIN_JOB) for key in keys_of(run.run_config)}
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from deploy.settings import PROJECT
+from tests.conftest import SLOW
 
 ROWS = re.compile(r"^\| ([^|]+) \| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
 RULES = ROWS.findall((PROJECT / "CONTRIBUTING.md").read_text())
@@ -42,3 +43,7 @@ def test_every_decision_is_in_the_index() -> None:
     index = (decisions / "README.md").read_text()
 
     assert [file.name for file in sorted(decisions.glob("0*.md")) if f"({file.name})" not in index] == []
+
+
+def test_what_is_listed_as_slow_is_there() -> None:
+    assert [place for place in SLOW if not (PROJECT / place).exists()] == []

@@ -16,8 +16,6 @@ from demand_assets.pipeline.run import Pipeline
 from demand_assets.pipeline.train_stage import TrainStage
 from demand_assets.settings import Settings
 
-pytestmark = pytest.mark.slow  # most train a dataset, some twice
-
 
 def quiet() -> Console:
     return Console(file=StringIO())

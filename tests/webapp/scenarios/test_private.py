@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webapp.audit.builders import entries
-from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, Background, hidden, page, signed_in, text_of
+from tests.webapp.conftest import EMAIL, PASSWORD, Background, hidden, page, signed_in, text_of
 from tests.webapp.doors import LINK, NEEDS, address
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
 from webapp.accounts.views import create_user
@@ -23,12 +23,13 @@ def private(client: FlaskClient) -> str:
 
 
 @pytest.fixture(params=["another planner", "an administrator", "a viewer"])
-def somebody(request: pytest.FixtureRequest, app: Flask) -> FlaskClient:
+def somebody(request: pytest.FixtureRequest, app: Flask, admin: FlaskClient, viewer: FlaskClient) -> FlaskClient:
     """Signed in, and not its creator."""
+    if request.param != "another planner":
+        return {"an administrator": admin, "a viewer": viewer}[request.param]
     with app.app_context():
         create_user(OTHER, PASSWORD, "planner")
-    email = {"another planner": OTHER, "an administrator": ADMIN, "a viewer": VIEWER}[request.param]
-    return signed_in(app.test_client(), email)
+    return signed_in(app.test_client(), OTHER)
 
 
 def test_there_are_routes_of_one_scenario() -> None:
