@@ -59,16 +59,18 @@ class Database:
         """Changes with the number of rows, the last date, and the number and the sum of the known values of demand.
 
         So demand that arrives in rows that were there before is noticed, and a value that was corrected. Corrections
-        that cancel out are not, nor is a driver's. Of demand that is text, the lengths are added up.
+        that cancel out are not, nor is a driver's. Of demand some of which is no number, the lengths of the values are.
         """
         return self._reached(self._fingerprint)
 
     def _fingerprint(self) -> str:
         try:
-            rows = self._select(partial(self._counted, with_sums=True))
+            values = list(self._select(partial(self._counted, with_sums=True)).iloc[0])
         except (DataError, ProgrammingError):  # demand as text: what is wrong otherwise, the next question says too
-            rows = self._select(partial(self._counted, with_sums=False))
-        return " ".join(str(value) for value in rows.iloc[0])
+            values = [np.nan]
+        if any(isinstance(value, float) and np.isnan(value) for value in values):  # text, or not a number
+            values = list(self._select(partial(self._counted, with_sums=False)).iloc[0])
+        return " ".join(str(value) for value in values)
 
     def _counted(self, table: sa.FromClause, with_sums: bool) -> sa.Executable:
         """One row: how much there is, to which date, and how much of it is known demand."""
