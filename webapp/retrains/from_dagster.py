@@ -35,10 +35,9 @@ def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:
 
     Part of the caller's transaction. A run that only takes in demand is no retrain.
     """
-    names = {request_of(entry) for entry in entries}
+    names = sorted({request_of(entry) for entry in entries})
     found: dict[str, Retrain] = {}
-    for start in range(0, len(names), 500):
-        part = sorted(names)[start:start + 500]
+    for part in chunked(names):
         found |= {retrain.request_id: retrain for retrain in db.session.scalars(
             select(Retrain).where(Retrain.request_id.in_(part)))}
     held = sorted(retrain.id for retrain in found.values())
@@ -60,9 +59,9 @@ def items_of(retrains: Mapping[str, Retrain], entries: Sequence[Entry]) -> dict[
               if (retrain := retrains.get(request_of(entry)))}
     keys, ids = sorted({key for _, key in wanted}), sorted({retrain_id for retrain_id, _ in wanted})
     found: dict[tuple[int, str], RetrainItem] = {}
-    for start in range(0, len(keys), 500):
+    for part in chunked(keys):
         found |= {(item.retrain_id, item.key): item for item in db.session.scalars(select(RetrainItem).where(
-            RetrainItem.retrain_id.in_(ids), RetrainItem.key.in_(keys[start:start + 500])))}
+            RetrainItem.retrain_id.in_(ids), RetrainItem.key.in_(part)))}
     missing = {at: retrain for at, retrain in wanted.items() if at not in found and retrain.source != "planner"}
     held = set(open_retrains([key for _, key in missing]))
     for (retrain_id, key), retrain in missing.items():

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from sqlalchemy import func, select
 
 from webapp.db.database import db, now
+from webapp.pages.listing import place_of
 from webapp.retrains.requests import RETRIED
 from webapp.tables import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem
 
@@ -169,11 +170,10 @@ def find_retrains(shown: str, source: str, asked_by: str, number: int) -> Retrai
     if source:
         query = query.where(Retrain.source == source)
     matching = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    pages = max(1, -(-matching // RETRAINS_A_PAGE))
-    number = min(number, pages)
+    place = place_of(number, matching, RETRAINS_A_PAGE)
     found = db.session.scalars(query.order_by(Retrain.asked_at.desc(), Retrain.id.desc())
-                               .limit(RETRAINS_A_PAGE).offset((number - 1) * RETRAINS_A_PAGE)).all()
-    return RetrainPage(_summed_up(found), matching, number, pages)
+                               .limit(RETRAINS_A_PAGE).offset(place.before)).all()
+    return RetrainPage(_summed_up(found), matching, place.number, place.pages)
 
 
 def find_items(retrain: Retrain, state: str, number: int) -> ItemPage:
@@ -182,11 +182,10 @@ def find_items(retrain: Retrain, state: str, number: int) -> ItemPage:
     if state:
         query = query.where(RetrainItem.state == state)
     matching = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    pages = max(1, -(-matching // ITEMS_A_PAGE))
-    number = min(number, pages)
+    place = place_of(number, matching, ITEMS_A_PAGE)
     found = db.session.scalars(query.order_by(RetrainItem.position)
-                               .limit(ITEMS_A_PAGE).offset((number - 1) * ITEMS_A_PAGE)).all()
-    return ItemPage(found, state, matching, number, pages)
+                               .limit(ITEMS_A_PAGE).offset(place.before)).all()
+    return ItemPage(found, state, matching, place.number, place.pages)
 
 
 def failure_reasons(retrain: Retrain) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import once_more
+from webapp.pages.listing import place_of
 from webapp.region_items.labels import selection_words
 from webapp.scenarios import states
 from webapp.scenarios.request import Asked
@@ -64,10 +65,9 @@ def find_page(view: View, email: str) -> Page:
     """The page that a view asks for, or the last one when it asks for more than there are."""
     query = _matching(view, email)
     count = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    pages = max(1, -(-count // PAGE_SIZE))
-    number = min(view.page, pages)
-    found = db.session.scalars(query.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
-    return Page(found, count, number, pages)
+    place = place_of(view.page, count, PAGE_SIZE)
+    found = db.session.scalars(query.limit(PAGE_SIZE).offset(place.before)).all()
+    return Page(found, count, place.number, place.pages)
 
 
 def count_all() -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.scenarios import states
 from webapp.tables import Outlook, RegionItemRow, SavedScenario
@@ -93,11 +94,11 @@ def _standing(keys: Iterable[str]) -> dict[str, tuple[str, str] | None]:
     """Key -> what forecasts it and its origin; None while that is not known; those out of the dataset are left out."""
     found: dict[str, tuple[str, str] | None] = {}
     wanted = sorted(keys)
-    for start in range(0, len(wanted), 500):
+    for part in chunked(wanted):
         rows = db.session.execute(select(
             RegionItemRow.key, RegionItemRow.outlook_due, Outlook.served_by, Outlook.origin).outerjoin(
             Outlook, Outlook.key == RegionItemRow.key).where(
-            RegionItemRow.key.in_(wanted[start:start + 500]), RegionItemRow.in_catalogue))
+            RegionItemRow.key.in_(part), RegionItemRow.in_catalogue))
         found |= {key: None if is_due or served_by is None else (served_by, origin)
                   for key, is_due, served_by, origin in rows}
     return found
