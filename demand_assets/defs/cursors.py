@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
+from pydantic import TypeAdapter, ValidationError
+
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """Between the first failure and the next try, and at most; the pause doubles in between."""
 
@@ -31,12 +33,14 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
-        """The cursor that Dagster kept; a plain text, as earlier versions wrote, is how far the work is done."""
+        """The cursor that Dagster kept.
+
+        Any other text is how far the work is done: earlier versions wrote such, and an engineer may on Dagster's page.
+        """
         try:
-            fields = json.loads(text or "")
-        except ValueError:
+            return TypeAdapter(cls).validate_json(text or "")
+        except ValidationError:
             return cls(done=text or "")
-        return cls(**fields) if isinstance(fields, dict) else cls(done=text or "")
 
     def text(self) -> str:
         """As Dagster keeps it."""

@@ -7,8 +7,16 @@ from datetime import date
 
 from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from webapp.scenarios.plan_cells import CellError, Value, date_of, value_of
-from webapp.scenarios.plan_files import Cells, PlanFileError, cells_of, text_of_rows
+from webapp.scenarios.plan_files import (
+    CellError,
+    Cells,
+    PlanFileError,
+    Value,
+    cells_of,
+    date_of,
+    text_of_rows,
+    value_of,
+)
 
 _KEYS = ("region", "item", "date")
 

@@ -11,7 +11,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 PROMOTION, PIN, OLD_ENTRY = "promotion.", "pin", "old_entry"
 """Tags of the registered model."""
@@ -51,6 +51,7 @@ def _storable(text: str) -> str:
 Moment = Annotated[str, AfterValidator(_zoned)]
 """ISO; UTC unless it names a zone."""
 Text = Annotated[str, AfterValidator(_storable)]
+Reason = Annotated[Text, AfterValidator(lambda text: text[:LONGEST_REASON])]
 Version = Annotated[int, Field(ge=1, lt=2**31)]
 Verdict = Literal["promote", "keep"]
 
@@ -91,12 +92,7 @@ class Promotion(Fact):
     """The version that it replaced."""
     by: Text = ""
     """Who put it there by hand; empty when the gate promoted it."""
-    reason: Text = ""
-
-    @field_validator("reason")
-    @classmethod
-    def _cut(cls, text: str) -> str:
-        return text[:LONGEST_REASON]
+    reason: Reason = ""
 
 
 class Pin(Fact):
@@ -106,12 +102,7 @@ class Pin(Fact):
     version: Version | None = None
     by: Text = ""
     """Who pinned it; empty when the pin was taken off."""
-    reason: Text = ""
-
-    @field_validator("reason")
-    @classmethod
-    def _cut(cls, text: str) -> str:
-        return text[:LONGEST_REASON]
+    reason: Reason = ""
 
 
 class DecisionTold(BaseModel):

@@ -14,8 +14,7 @@ from openpyxl import Workbook
 from demand_assets.forecasting.contract.dataset import Dataset
 from tests.webapp.conftest import KETTLE, ODD
 from webapp.scenarios.plan import DriverPlan, PlanRow, plan_text, read_plan
-from webapp.scenarios.plan_cells import value_of
-from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload
+from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload, value_of
 
 FIRST = date(2026, 7, 1)
 DAYS = [FIRST + timedelta(days) for days in range(14)]
