@@ -67,7 +67,7 @@ train: setup ## batch, no servers: train and promote all of DATASET=file.toml [S
 	$(if $(AFRESH),--afresh)
 
 accuracy: setup ## compare accuracy with peers on real data; quick unless SETS=a,b names the sets [JSON=file]
-	@sh deploy/setup_apart.sh benchmarks
+	@sh deploy/separate_environment.sh benchmarks
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \
 	"$$root/.venv-benchmarks/bin/python" -m benchmarks.accuracy $(if $(SETS),--sets "$(SETS)",--quick) \
 	$(if $(JSON),--json "$(JSON)")
@@ -83,7 +83,7 @@ audit: setup ## ask what is known against the locked packages (needs the network
 	@$(PY) -m deploy.audit_dependencies
 
 lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests against their schemas
-	@sh deploy/setup_apart.sh deploy
+	@sh deploy/separate_environment.sh deploy
 	@.venv-deploy/bin/python deploy/lint_deploy.py
 
 check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)

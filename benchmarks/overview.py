@@ -1,8 +1,8 @@
 """``python -m benchmarks.overview``: how long the server takes for every view of the overview and for the sums of
 thousands, on many region-items.
 
-Fills the app's database of a temporary state directory with region-items, their outlooks and past forecasts, made up
-but as large as real ones, and asks for each page as a browser would, in one process, without a network between.
+Fills the app's database of a temporary state directory with region-items, their stored and past forecasts, made
+up but as large as real ones, and asks for each page as a browser would, in one process, without a network between.
 """
 
 import argparse
@@ -33,7 +33,15 @@ from webapp.services import services
 from webapp.settings import Settings
 from webapp.stored_forecasts.groups import refresh
 from webapp.stored_forecasts.histories import pack
-from webapp.tables import ArchivedForecast, Catalogue, LiveAccuracy, Outlook, Production, RegionItemRow, StoredForecast
+from webapp.tables import (
+    ArchivedForecast,
+    Catalogue,
+    ForecastFigures,
+    LiveAccuracy,
+    Production,
+    RegionItemRow,
+    StoredForecast,
+)
 
 DATASET = """\
 title = "Overview benchmark"
@@ -91,7 +99,7 @@ def app_in(folder: Path) -> Flask:
 
 
 def fill(regions: int, items: int, origins: int) -> None:
-    """Rows, outlooks and past forecasts."""
+    """Rows, stored forecasts and past forecasts."""
     rng = np.random.default_rng(0)
     for region in range(regions):
         made = [_region_item(f"region {region:03}", f"item {item:03}", region * items + item, rng)
@@ -101,7 +109,7 @@ def fill(regions: int, items: int, origins: int) -> None:
                     for row, _ in made for back in range(origins)]
         with writing():
             _store([row for row, _ in made])
-            db.session.execute(insert(Outlook), [
+            db.session.execute(insert(StoredForecast), [
                 {"key": row["key"], "made_at": now(), "origin": str(ORIGIN), "served_by": "3",
                  "content": part.to_bytes(), "past": _past(float(row["volume"]) / HORIZON, rng)}
                 for row, part in made])
@@ -112,7 +120,7 @@ def fill(regions: int, items: int, origins: int) -> None:
 
 def _store(rows: list[dict[str, Any]]) -> None:
     """Write rows into the four tables of region-items."""
-    for table in (Catalogue, Production, StoredForecast, LiveAccuracy):
+    for table in (Catalogue, Production, ForecastFigures, LiveAccuracy):
         names = {column.key for column in table.__table__.columns}
         db.session.execute(insert(table), [
             {name: value for name, value in row.items() if name in names} | {"id": row["position"] + 1}
@@ -145,8 +153,8 @@ def _region_item(region: str, item: str, position: int, rng: np.random.Generator
         "last_date": str(ORIGIN - timedelta(days=int(rng.random() < 0.02))), "production_version": 3,
         "promoted_at": at, "decided_at": at, "decision": str(rng.choice(["promote", "keep"])), "wape": 0.3,
         "wape_seasonal_naive": 0.4, "coverage_80": 0.8, "numbers": numbers, "wanted": {"summary": numbers},
-        "candidate_numbers": {}, "best": "own", "outlook_due": False, "outlook_total": bounds.forecast,
-        "outlook_lower": bounds.lower, "outlook_upper": bounds.upper, "last_year": last_year,
+        "candidate_numbers": {}, "best": "own", "forecast_due": False, "forecast_total": bounds.forecast,
+        "forecast_lower": bounds.lower, "forecast_upper": bounds.upper, "last_year": last_year,
         "change_on_last_year": bounds.forecast / last_year - 1, "last_demand": level, "volume": level * 28,
         "live_wape": float(rng.uniform(0.1, 0.6)), "live_skill": float(rng.normal(0.2, 0.2)),
         "live_bias": float(rng.normal(0, 0.1)), "live_periods": 28, "live_from": "archive",

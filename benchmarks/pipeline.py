@@ -58,7 +58,8 @@ def main() -> int:
             print(place.log("product").read_text()[-4000:])
             return taken.status or 1
         if not given.only_product:
-            subprocess.run(["sh", str(PROJECT / "deploy" / "setup_apart.sh"), "benchmarks"], check=False)  # for (c)
+            subprocess.run(["sh", str(PROJECT / "deploy" / "separate_environment.sh"), "benchmarks"],
+                           check=False)  # for (c)
             result |= _bare(place, result)
             result |= _naive(place, result)
             result |= _peer(place, result)
@@ -150,7 +151,7 @@ def _naive(place: Place, product: dict[str, Any]) -> dict[str, Any]:
 
 def _peer(place: Place, product: dict[str, Any]) -> dict[str, Any]:
     if not PEERS_PYTHON.exists():
-        return {"mlforecast_lightgbm": "not measured: sh deploy/setup_apart.sh benchmarks makes its environment"}
+        return {"mlforecast_lightgbm": "not measured: `sh deploy/separate_environment.sh benchmarks` comes first"}
     taken, peer = _rival(place, "mlforecast", "--at-most", str(PEER_AT_MOST), python=PEERS_PYTHON)
     return {"mlforecast_lightgbm": {**peer, "peak_memory_mib": taken.peak_memory_mib, "threads": 1}}
 

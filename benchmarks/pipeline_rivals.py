@@ -34,7 +34,7 @@ from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, Pooled
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.versions import TrainingBatch
-from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.pipeline.train_stage import Train, TrainStage
 from demand_assets.settings import Settings
@@ -132,7 +132,7 @@ def naive(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
     from demand_assets.defs.metadata import to_metadata
     from demand_assets.defs.partitions import region_items
 
-    asked, one = Asked("naive"), RegionItem.from_key(given.key)
+    asked, one = RequestedBy("naive"), RegionItem.from_key(given.key)
 
     @dg.multi_asset(specs=[spec.replace_attributes(deps=[dep for dep in spec.deps
                                                          if dep.asset_key.path != [POOLED_MODEL]]) for spec in SPECS],

@@ -44,7 +44,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Question:
+class WhatIfCase:
     """One what-if: a driver changed on the whole horizon, or on some days of it."""
 
     title: str
@@ -64,12 +64,12 @@ class Question:
 
 
 QUESTIONS = (
-    *(Question(f"price {percent:+d} %", "price", "percent", percent) for percent in (-20, -10, 10, 20)),
-    Question("promo on 7 days that have none", "promo", "set", 1.0, days=7),
-    Question("no promo on any day", "promo", "set", 0.0),
-    Question("holiday on one day", "holiday", "set", 1.0, days=1),
-    Question("holiday on 7 days", "holiday", "set", 1.0, days=7),
-    Question("5 °C warmer", "temperature", "add", 5.0), Question("5 °C colder", "temperature", "add", -5.0))
+    *(WhatIfCase(f"price {percent:+d} %", "price", "percent", percent) for percent in (-20, -10, 10, 20)),
+    WhatIfCase("promo on 7 days that have none", "promo", "set", 1.0, days=7),
+    WhatIfCase("no promo on any day", "promo", "set", 0.0),
+    WhatIfCase("holiday on one day", "holiday", "set", 1.0, days=1),
+    WhatIfCase("holiday on 7 days", "holiday", "set", 1.0, days=7),
+    WhatIfCase("5 °C warmer", "temperature", "add", 5.0), WhatIfCase("5 °C colder", "temperature", "add", -5.0))
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Shop:
     forecaster: Forecaster
     models: dict[RegionItem, Any]
 
-    def answers(self, question: Question) -> list[Answer]:
+    def answers(self, question: WhatIfCase) -> list[Answer]:
         """The question asked of every region-item that has something to change."""
         found = []
         for one, model in self.models.items():
@@ -160,7 +160,7 @@ def measured(shop: Shop) -> dict[str, Any]:
             "answers": len(everything), "scenarios": by_question}
 
 
-def scores(question: Question, answers: Sequence[Answer]) -> dict[str, Any]:
+def scores(question: WhatIfCase, answers: Sequence[Answer]) -> dict[str, Any]:
     true, estimated = (sum(getattr(answer, name) for answer in answers) for name in ("true", "estimated"))
     errors = [abs(answer.estimated - answer.true) / abs(answer.true) for answer in answers if answer.is_notable]
     return {"scenario": question.title, "region_items": len(answers), "true_total": round(true, 1),

@@ -37,7 +37,7 @@ from benchmarks.machine import described
 from benchmarks.product import PROJECT, Running, form_fields, free_port, page, running
 from demand_assets.forecasting.contract.dataset import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.forecast.forecaster import Asked, Forecaster
+from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastRequest
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.registry import Registry
@@ -59,7 +59,7 @@ def main() -> None:
             session = product.planner()
             store = DemandStore(str(product.folder / "demand"))
             keys = [one.key for one in store.read_catalogue()]
-            _wait_for_outlooks(product, len(keys))
+            _wait_for_stored_forecasts(product, len(keys))
             result |= _forecasts(product, session, keys, given.times)
             result |= _bare(product, store, given.times)
             with _copied(product, Path(folder), given.overview) as url:
@@ -118,7 +118,7 @@ def _bare(product: Running, store: DemandStore, times: int) -> dict[str, Any]:
     return {"bare_predict": _measured(times, lambda _: _predict(model, asked)), "mlflow_models_serve": served}
 
 
-def _predict(model: ForecastModel, asked: Asked) -> None:
+def _predict(model: ForecastModel, asked: ForecastRequest) -> None:
     model.units(model.pooled.ratio(asked.rows), asked.rows, asked.series, asked.origins, asked.leads)
 
 
@@ -193,14 +193,15 @@ def _fill(database: sqlite3.Connection, rows: int) -> None:
                     {"number": number, "first": number * last, "last": last, "most": rows - number * there})
 
 
-def _wait_for_outlooks(product: Running, count: int) -> None:
-    """Until the background process has made all outlooks."""
+def _wait_for_stored_forecasts(product: Running, count: int) -> None:
+    """Until the background process has made all stored forecasts."""
     deadline = time.monotonic() + START_SECONDS
     with contextlib.closing(sqlite3.connect(
             f"file:{product.folder / 'web' / 'app.db'}?mode=ro", uri=True, timeout=30)) as database:
-        while database.execute("SELECT count(*) FROM region_item_forecast WHERE NOT outlook_due").fetchone()[0] < count:
+        made = "SELECT count(*) FROM region_item_forecast WHERE NOT forecast_due"
+        while database.execute(made).fetchone()[0] < count:
             if time.monotonic() > deadline:
-                raise TimeoutError("the background process did not make all outlooks")
+                raise TimeoutError("the background process did not make all stored forecasts")
             time.sleep(1)
 
 

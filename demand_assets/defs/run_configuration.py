@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG
-from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.outcomes import RequestedBy
 
 
 class Selection(dg.Config):
@@ -16,10 +16,10 @@ class Selection(dg.Config):
     """Partition keys; they may be scattered, which a range of partitions may not."""
 
 
-def asked_by(run: dg.DagsterRun) -> Asked:
+def asked_by(run: dg.DagsterRun) -> RequestedBy:
     """Who asked for the run, by its tags."""
     request_id = run.tags.get(REQUEST_TAG, "")  # without who asked, the web app's
-    return Asked(request_id=request_id, run_id=run.run_id,
+    return RequestedBy(request_id=request_id, run_id=run.run_id,
                  by=run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer"))
 
 

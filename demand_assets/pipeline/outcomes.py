@@ -22,7 +22,7 @@ Status = Literal["done", "quarantined", "failed"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedBy:
     """Who or what asked for the work, and in which run it is done."""
 
     request_id: str = ""
@@ -50,7 +50,7 @@ class Outcome:
     lines: dict[str, list[float]] = field(default_factory=dict)
     """Colour -> values of a plot."""
 
-    def entries(self, asked: Asked) -> list[Entry]:
+    def entries(self, asked: RequestedBy) -> list[Entry]:
         """What the journal says of it; nothing where there is nothing new."""
         request_id = self.details.get("request_id") or asked.request_id
         entries = [Entry(self.region_item, self._step, request_id=request_id, run_id=asked.run_id, reason=self.reason,

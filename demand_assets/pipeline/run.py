@@ -24,7 +24,16 @@ from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
-from demand_assets.pipeline.outcomes import INSPECTED, PLOTS_UP_TO, TAKING_IN, TRAINING, Asked, Asset, Outcome, Part
+from demand_assets.pipeline.outcomes import (
+    INSPECTED,
+    PLOTS_UP_TO,
+    TAKING_IN,
+    TRAINING,
+    Asset,
+    Outcome,
+    Part,
+    RequestedBy,
+)
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
@@ -59,7 +68,7 @@ class Pipeline:
     registry: Registry
     cores: int
 
-    def carry(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: Asked,
+    def carry(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: RequestedBy,
               clock: Clock | None = None) -> Iterator[Outcome]:
         """Carry region-items through the stages that make these assets; one that fails a stage goes no further.
 
@@ -85,7 +94,7 @@ class Pipeline:
                                 if outcome.asset in last and outcome.status == "done"]
                 going = sorted(reached)
 
-    def pool(self, asked: Asked) -> Pooled:
+    def pool(self, asked: RequestedBy) -> Pooled:
         """Train the pooled model on all demand in the store, register it, and promote it unless it is worse.
 
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
@@ -101,7 +110,7 @@ class Pipeline:
         self.registry.decide_pooled(version, decision)
         return Pooled(model.with_version(version), decision, version)
 
-    def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
+    def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,
                  clock: Clock) -> Iterator[Part]:
         if "raw_demand" in wanted:
             Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
@@ -120,7 +129,7 @@ class Pipeline:
 
         yield from self._side_by_side(TakeInStage(self.dataset, self.store).take_in, tasks(), len(region_items))
 
-    def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: Asked,
+    def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,
                clock: Clock) -> Iterator[Part]:
         together = max(1, min(TRAINED_TOGETHER, len(region_items) // (4 * self.cores)))  # none waits long
         parts, plots = list(_parts(region_items, together)), len(region_items) <= PLOTS_UP_TO
@@ -151,7 +160,7 @@ class Pipeline:
     def _training(self) -> TrainStage:
         return TrainStage(self.dataset, self.store, self.registry)
 
-    def _pooled_to_stand_on(self, asked: Asked) -> int:
+    def _pooled_to_stand_on(self, asked: RequestedBy) -> int:
         """The version of the pooled model in production; a new one where there is none that can forecast the dataset.
 
         One that merely does not know all drivers goes on: what stands on it does not know them either, and says so.
@@ -168,7 +177,7 @@ class Pipeline:
         return self.store.read("demand", region_item)
 
     @contextmanager
-    def _journal(self, asked: Asked) -> Iterator[Callable[[Sequence[Outcome]], None]]:
+    def _journal(self, asked: RequestedBy) -> Iterator[Callable[[Sequence[Outcome]], None]]:
         """Takes outcomes for the journal; they are in it a moment later, and all of them at the end."""
         journal, waiting, written = Journal(self.store), list[Entry](), monotonic() - JOURNAL_SECONDS
 

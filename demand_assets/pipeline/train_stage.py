@@ -17,7 +17,7 @@ from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.pipeline.outcomes import Asked, Asset, Outcome, Part, failed, guarded
+from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed, guarded
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Train:
     region_items: Sequence[RegionItem]
     assets: Sequence[Asset]
     """Of ``TRAINING``, those wanted."""
-    asked: Asked
+    asked: RequestedBy
     plots: bool
     pooled_version: int = 0
     batch: TrainingBatch | None = None
@@ -104,7 +104,7 @@ class TrainStage:
         now = self.registry.entry(before.region_item)
         return now is None or (now.production, now.pinned_by) != (before.production, before.pinned_by)
 
-    def _judge(self, region_item: RegionItem, asked: Asked, clock: Clock) -> Outcome:
+    def _judge(self, region_item: RegionItem, asked: RequestedBy, clock: Clock) -> Outcome:
         with clock("register"):
             entry = self.registry.entry(region_item)
         if entry is None or entry.candidate is None:

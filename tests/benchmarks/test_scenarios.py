@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import scenarios
-from benchmarks.scenarios import Answer, Question
+from benchmarks.scenarios import Answer, WhatIfCase
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 KETTLE = RegionItem("north", "kettle")
@@ -14,13 +14,13 @@ PLAN = pd.DataFrame({"date": pd.date_range("2026-06-15", periods=4), "promo": [1
 
 
 def test_a_question_changes_the_first_days_that_differ():
-    scenario = Question("promo on 2 days", "promo", "set", 1.0, days=2).scenario(PLAN)
+    scenario = WhatIfCase("promo on 2 days", "promo", "set", 1.0, days=2).scenario(PLAN)
 
     assert [change.first.day for change in scenario.changes] == [16, 17]
 
 
 def test_nothing_to_change_is_no_scenario():
-    assert Question("no promo", "promo", "set", 0.0).scenario(PLAN.iloc[1:]).changes == ()
+    assert WhatIfCase("no promo", "promo", "set", 0.0).scenario(PLAN.iloc[1:]).changes == ()
 
 
 def test_scores_of_two_answers():

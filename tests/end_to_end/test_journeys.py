@@ -29,7 +29,7 @@ def tick_all(page: Page) -> None:
 class TestMorning:
     def test_what_happened_is_two_clicks_away(self, page: Page, in_production: str) -> None:
         page.goto("/")
-        page.locator("#news").get_by_role("link", name=re.compile(r"\d+ ?promoted")).click()
+        page.locator("#changes").get_by_role("link", name=re.compile(r"\d+ ?promoted")).click()
 
         rows = page.locator("#table tbody tr")
         expect(rows.filter(has_text=in_production)).to_have_count(1)

@@ -288,8 +288,8 @@ class Background:
         with self.app.app_context():
             tell_store(self.services.store)
 
-    def outlooks(self) -> None:
-        """Make every outlook that is due."""
+    def make_stored_forecasts(self) -> None:
+        """Make every stored forecast that is due."""
         with self.app.app_context():
             make(self.services, due_keys(1000))
 

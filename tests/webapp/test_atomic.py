@@ -32,7 +32,7 @@ from webapp.models.actions import carry_out, store_act
 from webapp.overrides import overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
 from webapp.scenarios.repository import archive, by_token, change, create, duplicate
-from webapp.scenarios.request import Asked, AskedChange
+from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
 from webapp.scenarios.states import stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -42,7 +42,8 @@ from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedSce
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32
 DAY = date(2026, 6, 16)
-ASKED = Asked((KETTLE.key,), 14, (AskedChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, 14)),))
+ASKED = ScenarioRequest((KETTLE.key,), 14, (
+    ScopedDriverChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, 14)),))
 MOST_MOMENTS = 200
 
 
@@ -111,7 +112,8 @@ def saved_scenario() -> SavedScenario:
 
 
 def changed_scenario(_: World) -> None:
-    change(TOKEN, stamp(saved_scenario()), "Big sale", "", Asked(ASKED.keys, 7, ASKED.changes), EMAIL, is_private=True)
+    change(TOKEN, stamp(saved_scenario()), "Big sale", "", ScenarioRequest(ASKED.keys, 7, ASKED.changes), EMAIL,
+           is_private=True)
 
 
 def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:

@@ -158,7 +158,7 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
         background.journal(Entry(KETTLE, "trained", request_id="r", numbers={"version": version, "wape": 0.2}),
                            Entry(KETTLE, "promoted", request_id="r", reason="better", numbers={"version": version}))
     background.watch(sweep=True)
-    background.outlooks()
+    background.make_stored_forecasts()
     background.journal(Entry(ODD, "started", request_id="r"), Entry(ODD, "failed", request_id="r", reason="x"))
     ask_for_retrain(client, [KETTLE.key])
     post(client, "/adjustments", {"ri": KETTLE.key, "date": "2026-06-17", "units": "40", "reason": "x"})

@@ -93,7 +93,7 @@ def keeps_region_items(app: Flask) -> None:
         before = everything()
         upgrade()
         row = db.session.get_one(RegionItemRow, KEPT["key"])
-        assert {name: getattr(row, name) for name in KEPT} == KEPT | {
+        assert {name: getattr(row, name.replace("outlook_", "forecast_")) for name in KEPT} == KEPT | {
             "quarantined": {"price_positive": 2}, "wanted": {}, "numbers": {"wape": 0.25}}
         assert (row.promoted_at, row.live_skill, row.candidate_numbers) == (None, None, {})
         with writing():

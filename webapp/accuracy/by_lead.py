@@ -11,14 +11,14 @@ import pandas as pd
 from demand_assets.forecasting.series.metrics import wape
 from webapp.accuracy.accuracy import Accuracy, Judged
 from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
-from webapp.serving.line import Line
+from webapp.serving.line_item import LineItem
 
 MOST_SEEN = 100
 """Region-items of a selection of which past forecasts are read on a page."""
 
 
 @dataclass(frozen=True)
-class SeenAccuracy:
+class LeadAccuracy:
     """Of one region-item, or pooled over those of a selection: errors of each, not of their sum."""
 
     by_lead: list[Accuracy]
@@ -45,7 +45,7 @@ class SeenAccuracy:
                 "backtest": [percent(value) for value in self.backtest]}
 
 
-def seen_accuracy(lines: Sequence[Line], histories: Mapping[str, pd.DataFrame]) -> SeenAccuracy:
+def lead_accuracy(lines: Sequence[LineItem], histories: Mapping[str, pd.DataFrame]) -> LeadAccuracy:
     """What archived forecasts and backtests say of these region-items, at the leads of the lines.
 
     Args:
@@ -54,7 +54,7 @@ def seen_accuracy(lines: Sequence[Line], histories: Mapping[str, pd.DataFrame]) 
     horizon = max(len(line.plan.part.dates) for line in lines)
     archived = past_forecasts_of([line.row.key for line in lines])
     judged = Judged.joined([Judged.of(archived[line.row.key], histories[line.row.key]) for line in lines])
-    return SeenAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
+    return LeadAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
                         _stood([archived[line.row.key] for line in lines]))
 
 
@@ -68,7 +68,7 @@ def _stood(archived: Sequence[Sequence[PastForecast]]) -> pd.Series:
     return pd.Series([sum(found[date]) for date in dates], index=pd.DatetimeIndex(dates), dtype=float)
 
 
-def _backtest(lines: Sequence[Line], horizon: int) -> list[float | None]:
+def _backtest(lines: Sequence[LineItem], horizon: int) -> list[float | None]:
     tables = [[np.array(line.model.backtest[name], dtype=float)[:, :horizon] for name in ("actual", "forecast")]
               for line in lines if line.model.backtest]
     if not tables:

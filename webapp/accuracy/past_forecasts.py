@@ -29,7 +29,7 @@ class PastForecast:
     origin: date
     made_at: datetime
     served_by: str
-    """As in ``tables.Outlook``."""
+    """As in ``tables.StoredForecast``."""
     dates: Dates
     """Of the periods forecast, in days."""
     forecast: Floats

@@ -17,8 +17,8 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
+from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import locked_region_items
-from webapp.region_items.stored_forecast import want_outlook
 from webapp.tables import Adjustment
 
 MOST_UNITS = 1e12
@@ -118,7 +118,7 @@ def tell_store(store: DemandStore) -> bool:
                     Adjustment.id == row_id, Adjustment.removed_at.is_(None) if removed_at is None
                     else Adjustment.removed_at.is_not(None)))
             for row in rows_now.values():
-                want_outlook(row)
+                want_forecast(row)
     db.session.rollback()
     return bool(keys)
 

@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.series.outliers import usual_demand
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
-from webapp.tables import Outlook, RegionItemRow
+from webapp.tables import RegionItemRow, StoredForecast
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ class Unusual(StoredJson):
 
 
 def unusual_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset) -> Unusual:
-    """What is unusual in the history: as kept with the outlook, or looked for where that is not of this history."""
-    if not row.outlook_due and len(history):
-        kept = db.session.execute(select(Outlook.unusual).where(
-            Outlook.key == row.key, Outlook.origin == str(history["date"].iloc[-1].date()))).scalar_one_or_none()
+    """What is unusual in the history: as stored with the forecast, or looked for where that is not of this history."""
+    if not row.forecast_due and len(history):
+        origin = str(history["date"].iloc[-1].date())
+        kept = db.session.execute(select(StoredForecast.unusual).where(
+            StoredForecast.key == row.key, StoredForecast.origin == origin)).scalar_one_or_none()
         if kept is not None:
             return Unusual.from_json(kept)
     return Unusual.of(history, dataset)

@@ -82,7 +82,7 @@ def make() -> ResponseReturnValue:
     except TypedNumberError:
         abort(422, f"Give a number of units{f', not {text[:40]!r}' if text else ''}.")
     try:
-        history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+        history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
     sold = history.loc[history["date"] == pd.Timestamp(at), "demand"]

@@ -18,7 +18,7 @@ from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, Adjustmen
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of
 from webapp.api.region_items import Rule, name_of, row_of
-from webapp.api.shapes import Asked, Day, IdPath, KeyPath, Named, PageQuery, Text, Told, Yes
+from webapp.api.shapes import Day, IdPath, KeyPath, Named, PageQuery, RequestPart, ResponsePart, Text, Yes
 from webapp.data_quality.quarantine import by_rule
 from webapp.db.database import db
 from webapp.http.problems import problem
@@ -28,7 +28,7 @@ from webapp.tables import Adjustment, RefusedRule, RegionItemRow
 bp = resource("quality", "Accuracy as it came out, refused rows, adjustments of the past.")
 
 
-class AccuracyTold(Told):
+class AccuracyResponse(ResponsePart):
     """What was measured; null where it cannot be said."""
 
     wape: float | None = Field(description="Sum of absolute errors over units sold")
@@ -39,7 +39,7 @@ class AccuracyTold(Told):
     forecasts: int = Field(description="Forecasts that it stands on")
 
 
-class LeadTold(AccuracyTold):
+class LeadResponse(AccuracyResponse):
     """At one lead."""
 
     lead: int
@@ -48,8 +48,8 @@ class LeadTold(AccuracyTold):
 class AccuracyByLead(Named):
     """How right the forecasts of a region-item were, as they stood."""
 
-    overall: AccuracyTold
-    leads: list[LeadTold]
+    overall: AccuracyResponse
+    leads: list[LeadResponse]
 
 
 class QuarantineQuery(PageQuery):
@@ -59,7 +59,7 @@ class QuarantineQuery(PageQuery):
     q: Text = Field("", description="Words that region and item hold")
 
 
-class RuleTold(Told):
+class RuleResponse(ResponsePart):
     """What one rule refused, over everything."""
 
     rule: str
@@ -68,7 +68,7 @@ class RuleTold(Told):
     region_items: int
 
 
-class QuarantinedTold(Named):
+class QuarantinedResponse(Named):
     """A region-item of which something was refused in the newest load."""
 
     rows: int = Field(description="Refused rows")
@@ -78,11 +78,11 @@ class QuarantinedTold(Named):
     loaded_at: str
 
 
-class QuarantinePage(Told):
+class QuarantinePage(ResponsePart):
     """What the newest loads refused, by key."""
 
-    rules: list[RuleTold]
-    region_items: list[QuarantinedTold]
+    rules: list[RuleResponse]
+    region_items: list[QuarantinedResponse]
     next: str | None
 
 
@@ -92,7 +92,7 @@ class AdjustmentsQuery(PageQuery):
     open: Yes | None = Field(None, description="Only those that hold, or only those that were removed")
 
 
-class AdjustmentAsked(Asked):
+class AdjustmentRequest(RequestPart):
     """What would usually have been sold in a period."""
 
     date: Day
@@ -101,7 +101,7 @@ class AdjustmentAsked(Asked):
                                  pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
 
 
-class AdjustmentTold(Told):
+class AdjustmentResponse(ResponsePart):
     """What a planner says a past demand would usually have been."""
 
     id: int
@@ -119,7 +119,7 @@ class AdjustmentTold(Told):
 class AdjustmentPage(Named):
     """Adjustments of a region-item, newest first."""
 
-    adjustments: list[AdjustmentTold]
+    adjustments: list[AdjustmentResponse]
     next: str | None
 
 
@@ -128,14 +128,14 @@ class AdjustmentPage(Named):
 def get_accuracy(path: KeyPath) -> AccuracyByLead:
     """How right the forecasts of a region-item were that people saw, by lead."""
     row = row_of(path.key)
-    unless_known(row.outlook_wanted, row.last_date, row.live_periods)
+    unless_known(row.forecast_wanted, row.last_date, row.live_periods)
     try:
-        history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+        history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         abort(404, f"No demand is stored for {row.region_item} yet.")
     judged = Judged.of(past_forecasts(row.key), history)
-    return AccuracyByLead(**name_of(row), overall=AccuracyTold(**_measured(judged.measured(slice(None)))), leads=[
-        LeadTold(lead=lead, **_measured(found)) for lead, found in enumerate(judged.by_lead, 1)])
+    return AccuracyByLead(**name_of(row), overall=AccuracyResponse(**_measured(judged.measured(slice(None)))), leads=[
+        LeadResponse(lead=lead, **_measured(found)) for lead, found in enumerate(judged.by_lead, 1)])
 
 
 @bp.get("/quarantine", responses=answers(QuarantinePage))
@@ -150,9 +150,9 @@ def list_quarantine(query: QuarantineQuery) -> QuarantinePage:
         asked = asked.where(RegionItemRow.key.in_(select(RefusedRule.key).where(RefusedRule.rule == query.rule)))
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
     return QuarantinePage(
-        next=following, rules=[RuleTold(rule=one.rule, words=one.words, values=one.values,
+        next=following, rules=[RuleResponse(rule=one.rule, words=one.words, values=one.values,
                                         region_items=one.region_items) for one in by_rule()],
-        region_items=[QuarantinedTold(
+        region_items=[QuarantinedResponse(
             **name_of(row), rows=row.quarantined_rows, rows_read=row.rows_read, reason=row.quarantine_reason,
             by_rule={name: int(count) for name, count in row.quarantined.items() if name in RULES},
             loaded_at=row.loaded_at) for row in rows])
@@ -171,13 +171,13 @@ def list_adjustments(path: KeyPath, query: AdjustmentsQuery) -> AdjustmentPage:
     return AdjustmentPage(**name_of(row), adjustments=[_told(one) for one in rows], next=following)
 
 
-@bp.post("/region-items/<key>/adjustments", responses=answers(AdjustmentTold, 201, 404, 409, 413, 415))
+@bp.post("/region-items/<key>/adjustments", responses=answers(AdjustmentResponse, 201, 404, 409, 413, 415))
 @needs("planner", status=201, starts=True)
-def adjust_demand(path: KeyPath, body: AdjustmentAsked) -> AdjustmentTold | Response:
+def adjust_demand(path: KeyPath, body: AdjustmentRequest) -> AdjustmentResponse | Response:
     """Say what would usually have been sold in a period; models learn that, and what was sold stays on record."""
     row = row_of(path.key)
     try:
-        history = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+        history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         return problem(409, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
     sold = history.loc[history["date"] == pd.Timestamp(body.date), "demand"]
@@ -191,9 +191,9 @@ def adjust_demand(path: KeyPath, body: AdjustmentAsked) -> AdjustmentTold | Resp
     return _told(made)
 
 
-@bp.delete("/adjustments/<int:id>", responses=answers(AdjustmentTold, 200, 404))
+@bp.delete("/adjustments/<int:id>", responses=answers(AdjustmentResponse, 200, 404))
 @needs("planner")
-def remove_adjustment(path: IdPath) -> AdjustmentTold:
+def remove_adjustment(path: IdPath) -> AdjustmentResponse:
     """Let what was sold count again; that it was adjusted stays recorded."""
     found = remove(path.id, actor().email)
     if found is None:
@@ -206,7 +206,7 @@ def _measured(found: Accuracy) -> dict[str, Any]:
             "bias": found.bias, "coverage": found.coverage, "forecasts": found.forecasts}
 
 
-def _told(one: Adjustment) -> AdjustmentTold:
-    return AdjustmentTold.model_validate({
+def _told(one: Adjustment) -> AdjustmentResponse:
+    return AdjustmentResponse.model_validate({
         "id": one.id, "key": one.key, "date": one.date, "sold": one.sold, "units": one.adjusted, "reason": one.reason,
         "made_by": one.made_by, "made_at": one.made_at, "removed_by": one.removed_by, "removed_at": one.removed_at})

@@ -7,14 +7,14 @@ from pydantic import Field
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.access import actor
 from webapp.api.operations import answers, needs, resource
-from webapp.api.shapes import Told
+from webapp.api.shapes import ResponsePart
 from webapp.services import services
 from webapp.tables import RoleName
 
 bp = resource("dataset", "The dataset and its drivers.")
 
 
-class DriverTold(Told):
+class DriverResponse(ResponsePart):
     """Something whose future moves demand."""
 
     name: str
@@ -25,7 +25,7 @@ class DriverTold(Told):
     future: Literal["known", "repeat_last", "repeat_season", "given"]
 
 
-class DatasetTold(Told):
+class DatasetResponse(ResponsePart):
     """The dataset."""
 
     name: str
@@ -35,11 +35,11 @@ class DatasetTold(Told):
     frequency: Literal["D", "W", "M"]
     horizon: int
     coverages: list[int]
-    drivers: list[DriverTold]
+    drivers: list[DriverResponse]
     takes_uploads: bool = Field(description="Whether demand and plans of drivers can be uploaded")
 
 
-class WhoTold(Told):
+class WhoResponse(ResponsePart):
     """Whose token this is."""
 
     email: str
@@ -47,22 +47,22 @@ class WhoTold(Told):
     via: str
 
 
-@bp.get("/dataset", responses=answers(DatasetTold))
+@bp.get("/dataset", responses=answers(DatasetResponse))
 @needs("viewer")
-def get_dataset() -> DatasetTold:
+def get_dataset() -> DatasetResponse:
     """What is forecast, how far ahead, and its drivers."""
     dataset = services().dataset
-    return DatasetTold(
+    return DatasetResponse(
         name=dataset.name, title=dataset.title, unit=dataset.unit, currency=dataset.currency,
         frequency=dataset.frequency, horizon=dataset.horizon, coverages=[round(100 * level) for level in LEVELS],
-        takes_uploads=dataset.uploads is not None, drivers=[DriverTold(
+        takes_uploads=dataset.uploads is not None, drivers=[DriverResponse(
             name=one.name, title=one.title, kind=one.kind, effect=one.effect, unit=one.unit, future=one.future)
             for one in dataset.drivers])
 
 
-@bp.get("/me", responses=answers(WhoTold))
+@bp.get("/me", responses=answers(WhoResponse))
 @needs("viewer")
-def who_am_i() -> WhoTold:
+def who_am_i() -> WhoResponse:
     """Whose token this is, and what it may do."""
     by = actor()
-    return WhoTold(email=by.email, role=by.role, via=by.via)
+    return WhoResponse(email=by.email, role=by.role, via=by.via)

@@ -16,7 +16,6 @@ from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of
 from webapp.api.region_items import name_of
 from webapp.api.shapes import (
-    Asked,
     Coverage,
     CoverageArgument,
     Cursor,
@@ -27,11 +26,12 @@ from webapp.api.shapes import (
     Named,
     Number,
     Query,
+    RequestPart,
+    ResponsePart,
     Text,
-    Told,
     Yes,
 )
-from webapp.forecasts.question import Question, parse_question
+from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
 from webapp.overrides.overrides import open_overrides
@@ -39,7 +39,7 @@ from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
 from webapp.serving.answer import Answer, Period, plan_of, under
-from webapp.serving.line import Line
+from webapp.serving.line_item import LineItem
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 from webapp.tables import RegionItemRow
 
@@ -63,7 +63,7 @@ class ForecastsQuery(Query):
     cursor: Cursor = None
 
 
-class ChangeAsked(Asked):
+class ChangeRequest(RequestPart):
     """One driver changed on the periods from `first` to `last`."""
 
     driver: Text = Field(description="Name of a driver, as `/dataset` lists them")
@@ -74,10 +74,10 @@ class ChangeAsked(Asked):
     last: Day
 
 
-Changes = Annotated[list[ChangeAsked], Field(max_length=MOST_CHANGES)]
+Changes = Annotated[list[ChangeRequest], Field(max_length=MOST_CHANGES)]
 
 
-class ForecastAsked(Asked):
+class ForecastRequest(RequestPart):
     """Region-items and changes of their drivers."""
 
     keys: Annotated[list[Key], Field(min_length=1, max_length=MOST_KEYS)]
@@ -93,7 +93,7 @@ class ForecastPeriod(Interval):
     model: float = Field(description="The model's own forecast; another than `forecast` where it is overridden")
 
 
-class ForecastTold(Named):
+class ForecastResponse(Named):
     """The forecast of one region-item."""
 
     origin: Day = Field(description="Last period with known demand")
@@ -107,43 +107,43 @@ class ForecastTold(Named):
     periods: list[ForecastPeriod]
 
 
-class MissingTold(Named):
+class MissingResponse(Named):
     """A region-item that cannot be forecast."""
 
     reason: str
 
 
-class ForecastPage(Told):
+class ForecastPage(ResponsePart):
     """Forecasts, by key."""
 
     unit: str
     coverage: int
     includes_overrides: bool = Field(description="Whether planners' overrides are in the numbers")
-    forecasts: list[ForecastTold]
-    missing: list[MissingTold]
+    forecasts: list[ForecastResponse]
+    missing: list[MissingResponse]
     next: str | None
 
 
-class ScenarioForecast(Told):
+class ScenarioForecast(ResponsePart):
     """One region-item under plan and scenario."""
 
-    plan: ForecastTold
-    scenario: ForecastTold
+    plan: ForecastResponse
+    scenario: ForecastResponse
 
 
-class TotalTold(Interval):
+class TotalResponse(Interval):
     """Sum over the horizon, with the interval of the sum."""
 
 
-class ScenarioAnswer(Told):
+class ScenarioAnswer(ResponsePart):
     """What-if."""
 
     unit: str
     coverage: int
-    plan: TotalTold
-    scenario: TotalTold
+    plan: TotalResponse
+    scenario: TotalResponse
     region_items: list[ScenarioForecast]
-    missing: list[MissingTold]
+    missing: list[MissingResponse]
 
 
 class TotalsQuery(Query):
@@ -158,7 +158,7 @@ class TotalsQuery(Query):
     overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
 
 
-class TotalsTold(Told):
+class TotalsResponse(ResponsePart):
     """The forecast of a sum."""
 
     unit: str
@@ -167,7 +167,7 @@ class TotalsTold(Told):
     missing: int = Field(description="How many have no forecast, and are not in the sum")
     includes_overrides: bool = Field(description="Whether planners' overrides are in the numbers")
     overrides: int = Field(description="Periods of region-items that are overridden, in these numbers")
-    total: TotalTold
+    total: TotalResponse
     periods: list[ForecastPeriod]
 
 
@@ -184,7 +184,7 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
     horizon, coverage = horizon_of(query.horizon), int(query.coverage)
     pooled, keys = pooled_row(), [row.key for row in rows]
-    unless_known([(row.key, row.production_version, row.outlook_wanted, row.last_date, row.fetch_after)
+    unless_known([(row.key, row.production_version, row.forecast_wanted, row.last_date, row.fetch_after)
                   for row in rows], pooled and pooled.production_version, told_count(keys),
                  [one.id for each in open_overrides(keys).values() for one in each])
     told: dict[str, Any] = {"unit": services().dataset.unit, "coverage": coverage,
@@ -199,7 +199,7 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
 
 @bp.post("/forecasts", responses=answers(ScenarioAnswer, 200, 404, 413, 415))
 @needs("planner")
-def ask_what_if(body: ForecastAsked) -> ScenarioAnswer:
+def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
     """What-if: plan and scenario beside each other; nothing is stored."""
     rows, horizon = rows_of(body.keys), horizon_of(body.horizon)
     plan = plan_of(services(), rows, horizon)
@@ -220,36 +220,36 @@ def ask_what_if(body: ForecastAsked) -> ScenarioAnswer:
                       for line in found.lines])
 
 
-@bp.get("/totals", responses=answers(TotalsTold, 200, 404))
+@bp.get("/totals", responses=answers(TotalsResponse, 200, 404))
 @needs("viewer")
-def get_total(query: TotalsQuery) -> TotalsTold:
+def get_total(query: TotalsQuery) -> TotalsResponse:
     """The sum of forecasts, by period and over the horizon."""
     fields: MultiDict[str, str] = MultiDict([
         ("horizon", str(horizon_of(query.horizon))), ("coverage", query.coverage),
         ("all", "1" if query.all == "true" else "0"),
         *(("region", name) for name in query.region), *(("item", name) for name in query.item),
         *(("ri", key) for key in query.key)])
-    question = parse_question(fields)
-    if not question.keys:
+    forecast_query = parse_forecast_query(fields)
+    if not forecast_query.keys:
         abort(422, "Say of what: with `all=true`, `region`, `item` or `key`.")
-    answer, total = _summed(question)
+    answer, total = _summed(forecast_query)
     final = _overridden(answer) if query.overrides == "true" else None
-    return TotalsTold(
-        unit=services().dataset.unit, coverage=question.coverage, region_items=len(question.keys),
+    return TotalsResponse(
+        unit=services().dataset.unit, coverage=forecast_query.coverage, region_items=len(forecast_query.keys),
         missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing),
         includes_overrides=final is not None, overrides=final.count if final else 0,
         total=_bounds(final.total if final else total),
         periods=[_period(period) for period in (final or answer).periods])
 
 
-def _summed(question: Question) -> tuple[Answer | GroupAnswer, totals.Bounds]:
-    """The sum as the page of forecasts makes it: forecast now, or for many from the kept outlooks."""
-    if question.is_large:
-        group = group_of(question.keys, services().dataset, question.horizon, question.coverage / 100)
+def _summed(forecast_query: ForecastQuery) -> tuple[Answer | GroupAnswer, totals.Bounds]:
+    """The sum as the page of forecasts makes it: forecast now, or for many from the kept stored forecasts."""
+    if forecast_query.is_large:
+        group = group_of(forecast_query.keys, services().dataset, forecast_query.horizon, forecast_query.coverage / 100)
         if not group.kept:
             abort(404, "No forecast of these region-items is kept yet.")
         return group, group.total
-    plan = plan_of(services(), question.rows, question.horizon).within(question.coverage / 100)
+    plan = plan_of(services(), forecast_query.rows, forecast_query.horizon).within(forecast_query.coverage / 100)
     if not plan.lines:
         abort(404, f"None of these region-items can be forecast: {'; '.join(plan.missing_by_reason)}"[:500])
     return plan, plan.plan_total
@@ -263,7 +263,7 @@ def horizon_of(given: int | None) -> int:
     return given or longest
 
 
-def changes_of(changes: Sequence[ChangeAsked], plan: Answer) -> tuple[Change, ...]:
+def changes_of(changes: Sequence[ChangeRequest], plan: Answer) -> tuple[Change, ...]:
     """The changes, held to the rules of the form; an error answer names what is wrong with each."""
     form = parse_scenario(fields_of(changes), services().dataset, plan.dates)
     if not form.is_valid:
@@ -272,7 +272,7 @@ def changes_of(changes: Sequence[ChangeAsked], plan: Answer) -> tuple[Change, ..
     return form.changes
 
 
-def fields_of(changes: Sequence[ChangeAsked]) -> "MultiDict[str, str]":
+def fields_of(changes: Sequence[ChangeRequest]) -> "MultiDict[str, str]":
     """The changes as fields of the pages' form, which has the rules."""
     found: MultiDict[str, str] = MultiDict()
     for number, change in enumerate(changes):
@@ -290,11 +290,12 @@ def refuse_changes(errors: Sequence[str], wrong: Sequence[tuple[int, str, str]])
     abort(problem(422, " ".join(errors) or "Some changes cannot be used; `errors` names each.", fields))
 
 
-def forecast_told(line: Line, forecast: Forecast, coverage: int, final: Overridden | None = None) -> ForecastTold:
+def forecast_told(line: LineItem, forecast: Forecast, coverage: int,
+                  final: Overridden | None = None) -> ForecastResponse:
     """One region-item's forecast; with its overrides where they are given."""
     part = final.parts[line.row.key] if final else forecast.part
     lower, upper = part.interval(coverage / 100)
-    return ForecastTold(
+    return ForecastResponse(
         **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, version=forecast.version,
         notice=line.notice, total=float(part.forecast.sum()), assumed=list(forecast.assumed),
         flags=list(forecast.flags), overrides=len(final.open.get(line.row.key, ())) if final else 0,
@@ -310,8 +311,8 @@ def _overridden(answer: Answer | GroupAnswer) -> Overridden:
     return overridden(parts, answer.periods, answer.coverage)
 
 
-def _missing(plan: Answer) -> list[MissingTold]:
-    return [MissingTold(**name_of(row), reason=reason) for row, reason in plan.missing]
+def _missing(plan: Answer) -> list[MissingResponse]:
+    return [MissingResponse(**name_of(row), reason=reason) for row, reason in plan.missing]
 
 
 def _period(period: Period) -> ForecastPeriod:
@@ -322,5 +323,5 @@ def _period(period: Period) -> ForecastPeriod:
                           model=period.plan)
 
 
-def _bounds(found: totals.Bounds) -> TotalTold:
-    return TotalTold(forecast=found.forecast, lower=found.lower, upper=found.upper)
+def _bounds(found: totals.Bounds) -> TotalResponse:
+    return TotalResponse(forecast=found.forecast, lower=found.lower, upper=found.upper)

@@ -12,19 +12,19 @@ from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
 from webapp.api.region_items import name_of, row_of
-from webapp.api.shapes import Asked, KeyPath, Named, PageQuery, Told, finite
+from webapp.api.shapes import KeyPath, Named, PageQuery, RequestPart, ResponsePart, finite
 from webapp.http.problems import problem
 from webapp.models.actions import KINDS, Kind, store_act
 from webapp.models.versions import version_of
 from webapp.models.views import LONGEST_REASON
-from webapp.tables import ModelAct, ModelVersion, RegionItemRow
+from webapp.tables import ModelAction, ModelVersion, RegionItemRow
 
 bp = resource("models", "Versions of models, what was decided of them, and acts of administrators.")
 
 KindName = Literal["roll_back", "pin", "unpin"]
 
 
-class VersionTold(Told):
+class VersionResponse(ResponsePart):
     """One version of a region-item's model."""
 
     version: int
@@ -42,11 +42,11 @@ class VersionPage(Named):
     production_version: int | None
     pinned_by: str
     pinned_reason: str
-    versions: list[VersionTold]
+    versions: list[VersionResponse]
     next: str | None
 
 
-class ActAsked(Asked):
+class ActionRequest(RequestPart):
     """What to do with the model in production."""
 
     kind: KindName = Field(description="`roll_back`: put another version in production; `pin`: keep the one that is, "
@@ -58,7 +58,7 @@ class ActAsked(Asked):
     also_pin: Annotated[bool, Field(strict=True)] = Field(False, description="Of a roll back: pin that version too")
 
 
-class ActTold(Told):
+class ActionResponse(ResponsePart):
     """An act: stored first, carried out within seconds."""
 
     id: int
@@ -75,7 +75,7 @@ class ActTold(Told):
 class ActPage(Named):
     """Acts on a region-item's model, newest first."""
 
-    acts: list[ActTold]
+    acts: list[ActionResponse]
     next: str | None
 
 
@@ -87,7 +87,7 @@ def list_versions(path: KeyPath, query: PageQuery) -> VersionPage:
     rows, following = page_of(select(ModelVersion).where(ModelVersion.key == row.key), ModelVersion.version.expression,
                               int, query.limit, query.cursor, newest_first=True)
     return VersionPage(**name_of(row), production_version=row.production_version, pinned_by=row.pinned_by,
-                       pinned_reason=row.pinned_reason, next=following, versions=[VersionTold(
+                       pinned_reason=row.pinned_reason, next=following, versions=[VersionResponse(
                            version=one.version, is_production=one.version == row.production_version,
                            trained_at=one.trained_at, decided_at=one.decided_at,
                            decision=cast(Any, one.decision if one.decision in ("promote", "keep") else ""),
@@ -101,14 +101,14 @@ def list_versions(path: KeyPath, query: PageQuery) -> VersionPage:
 def list_acts(path: KeyPath, query: PageQuery) -> ActPage:
     """What was asked for of a region-item's model, and what became of it; newest first."""
     row = row_of(path.key)
-    rows, following = page_of(select(ModelAct).where(ModelAct.key == row.key, ModelAct.kind.in_(KINDS)),
-                              ModelAct.id.expression, int, query.limit, query.cursor, newest_first=True)
+    rows, following = page_of(select(ModelAction).where(ModelAction.key == row.key, ModelAction.kind.in_(KINDS)),
+                              ModelAction.id.expression, int, query.limit, query.cursor, newest_first=True)
     return ActPage(**name_of(row), acts=[_told(one) for one in rows], next=following)
 
 
-@bp.post("/region-items/<key>/acts", responses=answers(ActTold, 202, 404, 409, 413, 415))
+@bp.post("/region-items/<key>/acts", responses=answers(ActionResponse, 202, 404, 409, 413, 415))
 @needs("admin", status=202, starts=True)
-def ask_for_act(path: KeyPath, body: ActAsked) -> ActTold | Response:
+def ask_for_act(path: KeyPath, body: ActionRequest) -> ActionResponse | Response:
     """Roll back, pin or unpin; carried out within seconds, as the list of acts shows."""
     row = row_of(path.key)
     refused = _why_not(row, body)
@@ -123,7 +123,7 @@ def ask_for_act(path: KeyPath, body: ActAsked) -> ActTold | Response:
     return _told(stored.act)
 
 
-def _why_not(row: RegionItemRow, asked: ActAsked) -> Response | None:
+def _why_not(row: RegionItemRow, asked: ActionRequest) -> Response | None:
     """Why it cannot be done; None when it can."""
     if row.production_version is None:
         return problem(409, f"{row.region_item} has no model of its own in production, so there is nothing to do this "
@@ -141,8 +141,8 @@ def _why_not(row: RegionItemRow, asked: ActAsked) -> Response | None:
     return None
 
 
-def _told(act: ModelAct) -> ActTold:
-    return ActTold(id=act.id, kind=cast(KindName, act.kind), version=act.version, reason=act.reason,
+def _told(act: ModelAction) -> ActionResponse:
+    return ActionResponse(id=act.id, kind=cast(KindName, act.kind), version=act.version, reason=act.reason,
                    asked_by=act.asked_by, asked_at=act.asked_at, state=cast(Any, act.state), problem=act.problem,
                    done_at=act.done_at)
 

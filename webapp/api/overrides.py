@@ -13,7 +13,7 @@ from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
 from webapp.api.region_items import row_of
 from webapp.api.selections import Selected, keys_of
-from webapp.api.shapes import Day, IdPath, Key, Number, PageQuery, Path, Text, Told
+from webapp.api.shapes import Day, IdPath, Key, Number, PageQuery, Path, ResponsePart, Text
 from webapp.http.problems import problem
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, Wanted, is_ahead, place, remove, undo
@@ -31,7 +31,7 @@ class OverridesQuery(PageQuery):
     made_by: Text = Field("", description="Only those that this planner made")
 
 
-class OverrideTold(Told):
+class OverrideResponse(ResponsePart):
     """One period of a region-item."""
 
     id: int
@@ -47,14 +47,14 @@ class OverrideTold(Told):
     removed_at: datetime | None
 
 
-class OverridePage(Told):
+class OverridePage(ResponsePart):
     """Overrides, newest first."""
 
-    overrides: list[OverrideTold]
+    overrides: list[OverrideResponse]
     next: str | None
 
 
-class OverrideAsked(Selected):
+class OverrideRequest(Selected):
     """Periods of region-items, and what becomes of their forecasts."""
 
     first: Day
@@ -66,7 +66,7 @@ class OverrideAsked(Selected):
                                   pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
 
 
-class MadeTold(Told):
+class OverridesResponse(ResponsePart):
     """What was made."""
 
     batch: str
@@ -74,7 +74,7 @@ class MadeTold(Told):
     replaced: int = Field(description="Earlier overrides that it took the place of")
 
 
-class UndoneTold(Told):
+class UndoneResponse(ResponsePart):
     """What was taken back."""
 
     batch: str
@@ -104,21 +104,21 @@ def list_overrides(query: OverridesQuery) -> OverridePage:
     return OverridePage(overrides=[_told(one) for one in rows], next=following)
 
 
-@bp.post("/overrides", responses=answers(MadeTold, 201, 404, 409, 413, 415))
+@bp.post("/overrides", responses=answers(OverridesResponse, 201, 404, 409, 413, 415))
 @needs("planner", status=201, starts=True)
-def override_forecasts(body: OverrideAsked) -> MadeTold | Response:
+def override_forecasts(body: OverrideRequest) -> OverridesResponse | Response:
     """Override the forecasts of periods ahead, in place of earlier overrides."""
     wanted = Wanted(body.first, body.last, body.way, body.amount, " ".join(body.comment.split()), once_token())
     try:
         made = place(wanted, parts_ahead(keys_of(body)))
     except OverrideError as error:
         return problem(422, str(error))
-    return MadeTold(batch=made.batch, overrides=made.count, replaced=made.replaced)
+    return OverridesResponse(batch=made.batch, overrides=made.count, replaced=made.replaced)
 
 
-@bp.delete("/overrides/<int:id>", responses=answers(OverrideTold, 200, 404, 409))
+@bp.delete("/overrides/<int:id>", responses=answers(OverrideResponse, 200, 404, 409))
 @needs("planner")
-def remove_override(path: IdPath) -> OverrideTold | Response:
+def remove_override(path: IdPath) -> OverrideResponse | Response:
     """Let the model's forecast of one period count again."""
     try:
         found = remove(path.id)
@@ -129,18 +129,18 @@ def remove_override(path: IdPath) -> OverrideTold | Response:
     return _told(found)
 
 
-@bp.delete("/override-batches/<batch>", responses=answers(UndoneTold, 200, 404))
+@bp.delete("/override-batches/<batch>", responses=answers(UndoneResponse, 200, 404))
 @needs("planner")
-def undo_overrides(path: BatchPath) -> UndoneTold:
+def undo_overrides(path: BatchPath) -> UndoneResponse:
     """Take back all of a batch that still holds and lies ahead, and bring back what it had replaced."""
     count = undo(path.batch)
     if not count:
         abort(404, "Nothing of this batch holds and lies ahead.")
-    return UndoneTold(batch=path.batch, overrides=count)
+    return UndoneResponse(batch=path.batch, overrides=count)
 
 
-def _told(one: Override) -> OverrideTold:
-    return OverrideTold.model_validate({
+def _told(one: Override) -> OverrideResponse:
+    return OverrideResponse.model_validate({
         "id": one.id, "batch": one.batch, "key": one.key, "date": one.date, "way": one.way, "amount": one.amount,
         "comment": one.comment, "made_by": one.made_by, "made_at": one.made_at, "removed_by": one.removed_by,
         "removed_at": one.removed_at})

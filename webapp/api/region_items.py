@@ -13,7 +13,7 @@ from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of
-from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, Status, Text, Told, finite
+from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, ResponsePart, Status, Text, finite
 from webapp.data_quality.quarantine import refused_rows
 from webapp.region_items.query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
@@ -45,7 +45,7 @@ class RegionItemsQuery(PageQuery):
     flag: list[FlagName] = Field([], max_length=11, description="Only those with all of these flags")
 
 
-class RegionItemTold(Named):
+class RegionItemResponse(Named):
     """A region-item and how it stands."""
 
     status: Status = Field(description="What forecasts it, or why nothing does")
@@ -68,10 +68,10 @@ class RegionItemTold(Named):
     quarantine_reason: str = Field(description="Why its last good demand is kept; empty when it is new")
 
 
-class RegionItemPage(Told):
+class RegionItemPage(ResponsePart):
     """Some region-items, by key."""
 
-    region_items: list[RegionItemTold]
+    region_items: list[RegionItemResponse]
     next: str | None = Field(description="Cursor of the next page; null after the last")
 
 
@@ -84,7 +84,7 @@ class DemandQuery(Query):
     cursor: Cursor = None
 
 
-class PeriodOfDemand(Told):
+class PeriodOfDemand(ResponsePart):
     """One period."""
 
     date: Day
@@ -107,7 +107,7 @@ class RefusedQuery(PageQuery):
     rule: Literal[""] | Rule = Field("", description="Only those that this rule refused")
 
 
-class RefusedValue(Told):
+class RefusedValue(ResponsePart):
     """One value, or row, that the validation refused."""
 
     row: int | None = Field(description="Of the source, counted from 1 below the header")
@@ -137,12 +137,12 @@ def name_of(row: RegionItemRow) -> dict[str, Any]:
     return {"key": row.key, "region": row.region, "item": row.item}
 
 
-def told(row: RegionItemRow) -> RegionItemTold:
+def told(row: RegionItemRow) -> RegionItemResponse:
     """What is told of a region-item."""
-    return RegionItemTold(
+    return RegionItemResponse(
         **name_of(row), status=cast(Status, row.status), last_date=row.last_date, last_demand=finite(row.last_demand),
         production_version=row.production_version, promoted_at=row.promoted_at, pinned_by=row.pinned_by,
-        forecast=finite(row.outlook_total), lower=finite(row.outlook_lower), upper=finite(row.outlook_upper),
+        forecast=finite(row.forecast_total), lower=finite(row.forecast_lower), upper=finite(row.forecast_upper),
         live_wape=finite(row.live_wape), live_skill=finite(row.live_skill), live_bias=finite(row.live_bias),
         live_periods=row.live_periods, backtest_wape=finite(row.wape),
         backtest_wape_seasonal_naive=finite(row.wape_seasonal_naive), drift=finite(row.drift),
@@ -163,9 +163,9 @@ def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
     return RegionItemPage(region_items=[told(row) for row in rows], next=following)
 
 
-@bp.get("/region-items/<key>", responses=answers(RegionItemTold, 200, 404))
+@bp.get("/region-items/<key>", responses=answers(RegionItemResponse, 200, 404))
 @needs("viewer")
-def get_region_item(path: KeyPath) -> RegionItemTold:
+def get_region_item(path: KeyPath) -> RegionItemResponse:
     """One region-item."""
     return told(row_of(path.key))
 
@@ -175,10 +175,10 @@ def get_region_item(path: KeyPath) -> RegionItemTold:
 def get_demand(path: KeyPath, query: DemandQuery) -> DemandPage:
     """What was sold, and the drivers beside it; oldest first."""
     row = row_of(path.key)
-    unless_known(row.outlook_wanted, row.last_date, row.loaded_at)
+    unless_known(row.forecast_wanted, row.last_date, row.loaded_at)
     dataset = services().dataset
     try:
-        table = services().forecaster.history(row.region_item, known_as=row.outlook_wanted)
+        table = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         abort(404, f"No demand is stored for {row.region_item} yet.")
     days = table["date"].dt.date

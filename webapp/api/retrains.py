@@ -12,7 +12,7 @@ from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
 from webapp.api.selections import Selected, keys_of
-from webapp.api.shapes import IdPath, Named, PageQuery, Told
+from webapp.api.shapes import IdPath, Named, PageQuery, ResponsePart
 from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
 from webapp.region_items.rows import rows_by_key
@@ -24,7 +24,7 @@ from webapp.tables import ItemState, Retrain, RetrainItem, RetrainState
 bp = resource("retrains", "Training models anew: asked for here, carried out by the pipeline.")
 
 
-class RetrainAsked(Selected):
+class RetrainRequest(Selected):
     """Which region-items are to be retrained, and why."""
 
     reason: str = Field("", max_length=LONGEST_REASON, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -40,7 +40,7 @@ class RetrainsQuery(PageQuery):
     source: Literal["planner", "automatic", "engineer"] | None = Field(None, description="Who asked")
 
 
-class RetrainTold(Told):
+class RetrainResponse(ResponsePart):
     """A retrain and how far it is."""
 
     id: int
@@ -62,10 +62,10 @@ class RetrainTold(Told):
     left_out: list[str] = Field(description="Of an answer to a start: keys that an unfinished retrain holds already")
 
 
-class RetrainPage(Told):
+class RetrainPage(ResponsePart):
     """Retrains, newest first."""
 
-    retrains: list[RetrainTold]
+    retrains: list[RetrainResponse]
     next: str | None
 
 
@@ -75,7 +75,7 @@ class RetrainItemsQuery(PageQuery):
     state: ItemState | None = None
 
 
-class RetrainItemTold(Named):
+class RetrainItemResponse(Named):
     """One region-item of a retrain."""
 
     state: ItemState
@@ -86,10 +86,10 @@ class RetrainItemTold(Named):
     finished_at: datetime | None
 
 
-class RetrainItemPage(Told):
+class RetrainItemPage(ResponsePart):
     """Region-items of a retrain, by key."""
 
-    region_items: list[RetrainItemTold]
+    region_items: list[RetrainItemResponse]
     next: str | None
 
 
@@ -106,9 +106,9 @@ def list_retrains(query: RetrainsQuery) -> RetrainPage:
     return RetrainPage(retrains=[_told(progress_of(row)) for row in rows], next=following)
 
 
-@bp.post("/retrains", responses=answers(RetrainTold, 202, 404, 409, 413, 415))
+@bp.post("/retrains", responses=answers(RetrainResponse, 202, 404, 409, 413, 415))
 @needs("planner", status=202, starts=True)
-def start_retrain(body: RetrainAsked) -> Response:
+def start_retrain(body: RetrainRequest) -> Response:
     """Ask for a retrain. Region-items that an unfinished retrain holds are left out, and named in `left_out`."""
     keys = keys_of(body)
     pinned = [row.key for row in rows_by_key(keys).values() if row.pinned_by] if body.pinned != "include" else []
@@ -129,9 +129,9 @@ def start_retrain(body: RetrainAsked) -> Response:
                     headers={"Location": f"{PREFIX}/retrains/{told.id}"})
 
 
-@bp.get("/retrains/<int:id>", responses=answers(RetrainTold, 200, 404))
+@bp.get("/retrains/<int:id>", responses=answers(RetrainResponse, 200, 404))
 @needs("viewer")
-def get_retrain(path: IdPath) -> RetrainTold:
+def get_retrain(path: IdPath) -> RetrainResponse:
     """How far a retrain is. Polled with `If-None-Match`, it answers 304 until something changes."""
     return _told(progress_of(_retrain(path.id)))
 
@@ -144,15 +144,15 @@ def list_retrain_items(path: IdPath, query: RetrainItemsQuery) -> RetrainItemPag
     if query.state:
         asked = asked.where(RetrainItem.state == query.state)
     rows, following = page_of(asked, RetrainItem.key.expression, str, query.limit, query.cursor)
-    return RetrainItemPage(next=following, region_items=[RetrainItemTold(
+    return RetrainItemPage(next=following, region_items=[RetrainItemResponse(
         key=row.key, region=row.region_item.region, item=row.region_item.item, state=cast(ItemState, row.state),
         reason=row.reason, version_before=row.version_before, version=row.version, started_at=row.started_at,
         finished_at=row.finished_at) for row in rows])
 
 
-@bp.post("/retrains/<int:id>/cancel", responses=answers(RetrainTold, 202, 404, 409))
+@bp.post("/retrains/<int:id>/cancel", responses=answers(RetrainResponse, 202, 404, 409))
 @needs("planner", status=202, starts=True)
-def cancel_retrain(path: IdPath) -> RetrainTold:
+def cancel_retrain(path: IdPath) -> RetrainResponse:
     """Stop what is not decided yet."""
     retrain = _retrain(path.id)
     if not progress_of(retrain).can_be_cancelled or not ask_to_cancel(retrain):
@@ -169,9 +169,9 @@ def _retrain(retrain_id: int) -> Retrain:
     return found
 
 
-def _told(progress: Progress, left_out: list[str] | None = None) -> RetrainTold:
+def _told(progress: Progress, left_out: list[str] | None = None) -> RetrainResponse:
     retrain = progress.retrain
-    return RetrainTold(
+    return RetrainResponse(
         id=retrain.id, state=cast(RetrainState, retrain.state), outcome=progress.outcome, source=retrain.source,
         asked_by=retrain.asked_by,
         asked_at=retrain.asked_at, reason=retrain.reason, size=progress.total, done=progress.done,

@@ -10,18 +10,18 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.access import actor
-from webapp.api.forecasts import ChangeAsked, fields_of, refuse_changes
+from webapp.api.forecasts import ChangeRequest, fields_of, refuse_changes
 from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
 from webapp.api.selections import Selected
-from webapp.api.shapes import Asked, Day, Interval, Named, PageQuery, Text, TokenPath, Told, Yes
+from webapp.api.shapes import Day, Interval, Named, PageQuery, RequestPart, ResponsePart, Text, TokenPath, Yes
 from webapp.http.problems import PREFIX, problem
 from webapp.scenarios.driver_changes import MOST_CHANGES
 from webapp.scenarios.editor import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME, archive, by_token, create, duplicate
-from webapp.scenarios.request import Asked as Kept
+from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import Compared, Result, Summary
 from webapp.scenarios.staleness import Word, states_of
 from webapp.services import services
@@ -30,14 +30,14 @@ from webapp.tables import SavedScenario
 bp = resource("scenarios", "What-if on drivers that is kept, computed beside the plan, and shared by its token.")
 
 
-class ScopedChange(ChangeAsked):
+class ScopedChange(ChangeRequest):
     """A change, on all region-items of the selection or on some of its regions and items."""
 
     regions: Annotated[list[Text], Field(max_length=200)] = Field([], description="Only these; all unless given")
     items: Annotated[list[Text], Field(max_length=200)] = Field([], description="Only these; all unless given")
 
 
-class ScenarioAsked(Selected):
+class NewScenarioRequest(Selected):
     """A scenario to keep."""
 
     name: Annotated[str, Field(max_length=LONGEST_NAME)] = Field("", description="Made up unless given")
@@ -47,7 +47,7 @@ class ScenarioAsked(Selected):
     private: Annotated[bool, Field(strict=True)] = Field(False, description="Whether only its creator finds it")
 
 
-class ArchiveAsked(Asked):
+class ArchiveRequest(RequestPart):
     """Whether it is archived."""
 
     archived: Annotated[bool, Field(strict=True)]
@@ -61,7 +61,7 @@ class ScenariosQuery(PageQuery):
     archived: Yes = Field("false", description="The archived ones in place of the others")
 
 
-class SummaryTold(Told):
+class SummaryResponse(ResponsePart):
     """What came of it, in units over the horizon and in the price's currency."""
 
     plan: float
@@ -72,7 +72,7 @@ class SummaryTold(Told):
     last: Day
 
 
-class ScenarioTold(Told):
+class ScenarioResponse(ResponsePart):
     """A scenario and how it stands."""
 
     token: str
@@ -89,17 +89,17 @@ class ScenarioTold(Told):
     done: int = Field(description="While it is computed: region-items so far")
     problem: str = Field(description="Why it could not be computed")
     computed_at: datetime | None
-    summary: SummaryTold | None
+    summary: SummaryResponse | None
 
 
-class ScenarioPage(Told):
+class ScenarioPage(ResponsePart):
     """Scenarios, newest first."""
 
-    scenarios: list[ScenarioTold]
+    scenarios: list[ScenarioResponse]
     next: str | None
 
 
-class ChangeTold(Told):
+class ChangeResponse(ResponsePart):
     """A change as kept."""
 
     driver: str
@@ -111,16 +111,16 @@ class ChangeTold(Told):
     items: list[str]
 
 
-class ScenarioDetail(ScenarioTold):
+class ScenarioDetail(ScenarioResponse):
     """A scenario with what it asks."""
 
     keys: list[str]
     horizon: int
-    changes: list[ChangeTold]
+    changes: list[ChangeResponse]
     plan_rows: int = Field(description="Rows of an uploaded plan of drivers that are part of it")
 
 
-class ComparedTold(Told):
+class ComparedResponse(ResponsePart):
     """Plan, scenario, and their difference."""
 
     plan: Interval
@@ -128,32 +128,32 @@ class ComparedTold(Told):
     difference: Interval
 
 
-class ResultPeriod(Told):
+class ResultPeriod(ResponsePart):
     """One period over all region-items."""
 
     date: Day
-    units: ComparedTold
-    revenue: ComparedTold | None
+    units: ComparedResponse
+    revenue: ComparedResponse | None
 
 
-class ResultLine(Named):
+class ResultLineItem(Named):
     """One region-item."""
 
     origin: Day
     is_changed: bool
-    units: ComparedTold
-    revenue: ComparedTold | None
+    units: ComparedResponse
+    revenue: ComparedResponse | None
 
 
-class ResultTold(Told):
+class ResultResponse(ResponsePart):
     """What a scenario gave when it was computed last."""
 
     token: str
     computed_at: datetime
-    units: ComparedTold
-    revenue: ComparedTold | None
+    units: ComparedResponse
+    revenue: ComparedResponse | None
     periods: list[ResultPeriod]
-    region_items: list[ResultLine]
+    region_items: list[ResultLineItem]
     why: dict[str, float] = Field(description="Driver -> what it adds to the difference, in units")
     notices: list[str]
 
@@ -173,13 +173,13 @@ def list_scenarios(query: ScenariosQuery) -> ScenarioPage:
             SavedScenario.name, SavedScenario.description, SavedScenario.created_by))))
     rows, following = page_of(asked, SavedScenario.id.expression, int, query.limit, query.cursor, newest_first=True)
     states = states_of(rows)
-    return ScenarioPage(scenarios=[ScenarioTold(**_facts(row, states[row.token].word)) for row in rows],
+    return ScenarioPage(scenarios=[ScenarioResponse(**_facts(row, states[row.token].word)) for row in rows],
                         next=following)
 
 
 @bp.post("/scenarios", responses=answers(ScenarioDetail, 201, 404, 413, 415))
 @needs("planner", status=201, starts=True)
-def create_scenario(body: ScenarioAsked) -> Response:
+def create_scenario(body: NewScenarioRequest) -> Response:
     """Keep a scenario and compute it: a small one at once, a large one in the background."""
     fields = fields_of(body.changes)
     for number, change in enumerate(body.changes):
@@ -208,20 +208,20 @@ def get_scenario(path: TokenPath) -> ScenarioDetail:
     return _detail(_scenario(path.token))
 
 
-@bp.get("/scenarios/<token>/result", responses=answers(ResultTold, 200, 404, 409))
+@bp.get("/scenarios/<token>/result", responses=answers(ResultResponse, 200, 404, 409))
 @needs("viewer")
-def get_result(path: TokenPath) -> ResultTold | Response:
+def get_result(path: TokenPath) -> ResultResponse | Response:
     """What it gave when it was computed last."""
     scenario = _scenario(path.token)
     if scenario.computed_at is None:
         return problem(409, "This scenario is not computed yet." + (f" {scenario.problem}" if scenario.problem else ""))
     result = Result.from_json(scenario.computed)
-    return ResultTold(
+    return ResultResponse(
         token=scenario.token, computed_at=scenario.computed_at, units=_required(result.units),
         revenue=_compared(result.revenue), why=result.why, notices=list(result.notices),
         periods=[ResultPeriod(date=one.date, units=_required(one.units), revenue=_compared(one.revenue))
                  for one in result.periods],
-        region_items=[ResultLine(key=one.key, region=one.region_item.region, item=one.region_item.item,
+        region_items=[ResultLineItem(key=one.key, region=one.region_item.region, item=one.region_item.item,
                                  origin=one.origin, is_changed=one.is_changed, units=_required(one.units),
                                  revenue=_compared(one.revenue)) for one in result.lines])
 
@@ -237,7 +237,7 @@ def compute_scenario(path: TokenPath) -> ScenarioDetail:
 
 @bp.post("/scenarios/<token>/archive", responses=answers(ScenarioDetail, 200, 404, 413, 415))
 @needs("planner")
-def archive_scenario(path: TokenPath, body: ArchiveAsked) -> ScenarioDetail:
+def archive_scenario(path: TokenPath, body: ArchiveRequest) -> ScenarioDetail:
     """Archive it, or bring it back."""
     token = _scenario(path.token).token
     archive(token, body.archived)
@@ -267,10 +267,10 @@ def _created(token: str) -> Response:
 
 
 def _detail(scenario: SavedScenario) -> ScenarioDetail:
-    asked = Kept.from_json(scenario.asked)
+    asked = ScenarioRequest.from_json(scenario.asked)
     return ScenarioDetail(
         **_facts(scenario, states_of([scenario])[scenario.token].word), keys=list(asked.keys), horizon=asked.horizon,
-        plan_rows=len(asked.plan), changes=[ChangeTold(
+        plan_rows=len(asked.plan), changes=[ChangeResponse(
             driver=one.driver, action=one.action, value=one.value, first=one.first, last=one.last,
             regions=list(one.regions), items=list(one.items)) for one in asked.changes])
 
@@ -281,20 +281,20 @@ def _facts(scenario: SavedScenario, word: Word) -> dict[str, Any]:
             "created_by": scenario.created_by, "created_at": scenario.created_at, "changed_at": scenario.changed_at,
             "is_private": scenario.is_private, "is_archived": scenario.archived_at is not None, "size": scenario.size,
             "selection": scenario.selection, "state": word, "done": scenario.done, "problem": scenario.problem,
-            "computed_at": scenario.computed_at, "summary": summary and SummaryTold(
+            "computed_at": scenario.computed_at, "summary": summary and SummaryResponse(
                 plan=summary.plan, difference=summary.difference, plan_revenue=summary.plan_revenue,
                 difference_revenue=summary.difference_revenue, first=summary.first, last=summary.last)}
 
 
-def _compared(found: Compared | None) -> ComparedTold | None:
+def _compared(found: Compared | None) -> ComparedResponse | None:
     def told(bounds: Bounds) -> Interval:
         return Interval(forecast=bounds.forecast, lower=bounds.lower, upper=bounds.upper)
 
-    return None if found is None else ComparedTold(
+    return None if found is None else ComparedResponse(
         plan=told(found.plan), scenario=told(found.scenario), difference=told(found.difference))
 
 
-def _required(found: Compared) -> ComparedTold:
-    return cast(ComparedTold, _compared(found))
+def _required(found: Compared) -> ComparedResponse:
+    return cast(ComparedResponse, _compared(found))
 
 

@@ -6,13 +6,13 @@ from flask import abort
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
-from webapp.api.shapes import Asked, Key, Text
-from webapp.forecasts.question import parse_question
+from webapp.api.shapes import Key, RequestPart, Text
+from webapp.forecasts.query import parse_forecast_query
 
 MOST_KEYS, MOST_NAMES = 1000, 200
 
 
-class Selected(Asked):
+class Selected(RequestPart):
     """Region-items; those of all parts add up."""
 
     keys: Annotated[list[Key], Field(max_length=MOST_KEYS)] = Field([], description="Single region-items")
@@ -26,7 +26,7 @@ def keys_of(selected: Selected) -> list[str]:
     fields: MultiDict[str, str] = MultiDict([
         *(("ri", key) for key in selected.keys), *(("region", name) for name in selected.regions),
         *(("item", name) for name in selected.items), ("all", str(int(selected.all)))])
-    keys = parse_question(fields).keys
+    keys = parse_forecast_query(fields).keys
     if not keys:
         abort(422, "Say of which region-items: with `keys`, `regions`, `items` or `all`.")
     return keys

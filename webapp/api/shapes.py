@@ -15,13 +15,13 @@ LARGEST_ID = 2**31 - 1
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 
 
-class Asked(BaseModel):
+class RequestPart(BaseModel):
     """Part of a request: what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Query(Asked):
+class Query(RequestPart):
     """Arguments of a URL."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -29,7 +29,7 @@ class Query(Asked):
         PLACES[cls.__name__] = "query"
 
 
-class Path(Asked):
+class Path(RequestPart):
     """Parts of a URL's path."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -37,7 +37,7 @@ class Path(Asked):
         PLACES[cls.__name__] = "path"
 
 
-class Told(BaseModel):
+class ResponsePart(BaseModel):
     """Part of an answer."""
 
     model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
@@ -95,7 +95,7 @@ class PageQuery(Query):
     cursor: Cursor = None
 
 
-class Interval(Told):
+class Interval(ResponsePart):
     """Units, with the bounds of the interval."""
 
     forecast: float
@@ -103,7 +103,7 @@ class Interval(Told):
     upper: float
 
 
-class Named(Told):
+class Named(ResponsePart):
     """A region-item."""
 
     key: str

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from demand_assets.forecasting.store.uploads import NoUploadsError
 from webapp.api.operations import answers, needs, resource
-from webapp.api.shapes import Asked, Day, Number, Text, Told
+from webapp.api.shapes import Day, Number, RequestPart, ResponsePart, Text
 from webapp.data_quality.uploads import UploadRow, WrongRowsError, upload
 from webapp.http.problems import WrongField, problem
 from webapp.services import services
@@ -26,7 +26,7 @@ DriverValue = Annotated[bool, Field(strict=True)] | Number | Annotated[str, Fiel
 Drivers = Annotated[dict[Text, DriverValue], Field(max_length=100, description="By name")]
 
 
-class DemandRow(Asked):
+class DemandRow(RequestPart):
     """What was sold of a region-item in a period."""
 
     region: Text
@@ -36,7 +36,7 @@ class DemandRow(Asked):
     drivers: Drivers = Field({}, description="As they were, by name; what is left out is as the source has it")
 
 
-class PlanRow(Asked):
+class PlanRow(RequestPart):
     """Drivers of a region-item in a future period."""
 
     region: Text
@@ -45,19 +45,19 @@ class PlanRow(Asked):
     drivers: Annotated[Drivers, Field(min_length=1)]
 
 
-class DemandUpload(Asked):
+class DemandUpload(RequestPart):
     """Rows of demand."""
 
     rows: Annotated[list[DemandRow], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-class PlanUpload(Asked):
+class PlanUpload(RequestPart):
     """Rows of planned drivers."""
 
     rows: Annotated[list[PlanRow], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-class UploadTold(Told):
+class UploadResponse(ResponsePart):
     """What was stored; the pipeline takes it in when it looks at the source next."""
 
     rows: int
@@ -65,21 +65,21 @@ class UploadTold(Told):
     replaced: int = Field(description="Rows that stand in place of ones uploaded before")
 
 
-@bp.post("/demand", responses=answers(UploadTold, 201, 409, 413, 415))
+@bp.post("/demand", responses=answers(UploadResponse, 201, 409, 413, 415))
 @needs("planner", status=201, starts=True)
-def upload_demand(body: DemandUpload) -> UploadTold | Response:
+def upload_demand(body: DemandUpload) -> UploadResponse | Response:
     """Upload what was sold: after the last period that the source knows."""
     return _stored([UploadRow(row.region, row.item, row.date, row.demand, row.drivers) for row in body.rows])
 
 
-@bp.post("/driver-plans", responses=answers(UploadTold, 201, 409, 413, 415))
+@bp.post("/driver-plans", responses=answers(UploadResponse, 201, 409, 413, 415))
 @needs("planner", status=201, starts=True)
-def upload_driver_plans(body: PlanUpload) -> UploadTold | Response:
+def upload_driver_plans(body: PlanUpload) -> UploadResponse | Response:
     """Upload what drivers will be: prices, promos; forecasts follow them once the pipeline took them in."""
     return _stored([UploadRow(row.region, row.item, row.date, None, row.drivers) for row in body.rows])
 
 
-def _stored(rows: list[UploadRow]) -> UploadTold | Response:
+def _stored(rows: list[UploadRow]) -> UploadResponse | Response:
     try:
         found = upload(services(), rows)
     except NoUploadsError as error:
@@ -93,4 +93,4 @@ def _stored(rows: list[UploadRow]) -> UploadTold | Response:
         return problem(422, f"Nothing was stored: {len(error.rows)} values cannot be used; `errors` names each.{more}",
                        [WrongField(path=f"body.rows.{one.number}.{one.column}", problem=one.problem)
                         for one in error.rows[:MOST_TOLD]])
-    return UploadTold(rows=found.rows, region_items=found.region_items, replaced=found.replaced)
+    return UploadResponse(rows=found.rows, region_items=found.region_items, replaced=found.replaced)

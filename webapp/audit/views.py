@@ -9,7 +9,7 @@ from webapp.access import needs
 from webapp.audit.queries import COLUMNS, cells_of, changes_of, entries, parse_filters
 from webapp.audit.record import KINDS
 from webapp.db.database import db
-from webapp.pages.files import asked_format, file_of
+from webapp.pages.files import file_of, requested_format
 from webapp.pages.listing import find_page
 from webapp.services import services
 
@@ -25,7 +25,7 @@ def show() -> ResponseReturnValue:
     """Who changed what, newest first; all that matches as a file when the URL asks for one."""
     view = parse_filters(request.args)
     query = entries(view)
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         found = db.session.scalars(query.execution_options(yield_per=AT_ONCE))
         return file_of(form, f"{services().dataset.name}-audit-{date.today()}", COLUMNS, map(cells_of, found))
     page = find_page(query, view)

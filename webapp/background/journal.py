@@ -8,12 +8,12 @@ from sqlalchemy import delete, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
-from webapp.data_quality.loads import note_loads
+from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
 from webapp.models.versions import note_versions
 from webapp.region_items import catalogue, production
+from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.live_accuracy import note_monitored
-from webapp.region_items.stored_forecast import want_outlook
 from webapp.retrains import states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
 from webapp.tables import Catalogue, JournalFile, RegionItemRow, Watermark
@@ -91,7 +91,7 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if not catalogue.note_step(row, entry):
         return
     if entry.step in ("validated", "kept"):
-        want_outlook(row)
+        want_forecast(row)
     if entry.step == "trained":
         production.note_trained(row, entry.numbers)
     if entry.step in ("promoted", "kept", "failed"):

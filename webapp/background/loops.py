@@ -9,7 +9,7 @@ from threading import Event
 
 from flask import Flask
 
-from webapp.background import dagster_loop, outlook_loop, registry_loop, scenario_loop, store_loop
+from webapp.background import dagster_loop, registry_loop, scenario_loop, store_loop, stored_forecast_loop
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
 from webapp.models.watch import Registry
@@ -22,7 +22,8 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
     return [
         Loop("store", lambda: store_loop.StoreLoop(services).step, store_loop.SECONDS),
         Loop("registry", lambda: registry_loop.RegistryLoop(services, registry).step, registry_loop.SECONDS),
-        Loop("outlook", lambda: outlook_loop.OutlookLoop(services, make_app).step, outlook_loop.SECONDS),
+        Loop("forecasts", lambda: stored_forecast_loop.StoredForecastLoop(services, make_app).step,
+             stored_forecast_loop.SECONDS),
         Loop("scenario", lambda: scenario_loop.ScenarioLoop(services).step, scenario_loop.SECONDS),
         Loop("dagster", lambda: dagster_loop.DagsterLoop(dagster).step, dagster_loop.SECONDS),
     ]

@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
-from webapp.tables import Catalogue, DemandLoad, LoadRun, RefusedRule, RegionItemRow
+from webapp.tables import Catalogue, DataLoad, DataLoadRun, RefusedRule, RegionItemRow
 
 REGION_ITEMS = Kind(
     columns={
@@ -23,12 +23,12 @@ REGION_ITEMS = Kind(
     },
     sort="refused", descending=True, filters={"rule": tuple(RULES), "kept": ("yes",)})
 LOADS = Kind(
-    columns={"at": LoadRun.last_at.expression, "region_items": LoadRun.region_items.expression,
-             "kept": LoadRun.kept.expression, "refused": LoadRun.refused_rows.expression},
+    columns={"at": DataLoadRun.last_at.expression, "region_items": DataLoadRun.region_items.expression,
+             "kept": DataLoadRun.kept.expression, "refused": DataLoadRun.refused_rows.expression},
     sort="at", descending=True, filters={"refused": ("yes",)})
 LOAD = Kind(
-    columns={"region_item": RegionItemRow.position.expression, "refused": DemandLoad.refused_rows.expression,
-             "at": DemandLoad.at.expression},
+    columns={"region_item": RegionItemRow.position.expression, "refused": DataLoad.refused_rows.expression,
+             "at": DataLoad.at.expression},
     sort="refused", descending=True, filters={"refused": ("yes",), "kept": ("yes",)})
 ROWS = Kind(columns={"row": RegionItemRow.position.expression}, sort="row", filters={"rule": tuple(RULES)})
 """Rows come in the source's order only."""
@@ -60,7 +60,7 @@ def refused_counts() -> dict[str, int]:
     known = select(func.sum(RegionItemRow.quarantined_rows), func.count().filter(RegionItemRow.quarantined_rows > 0),
                    func.count().filter(RegionItemRow.quarantine_reason != "")).where(RegionItemRow.in_catalogue)
     rows, region_items, kept = db.session.execute(known).one()
-    loads = db.session.scalar(select(func.count()).select_from(LoadRun)) or 0
+    loads = db.session.scalar(select(func.count()).select_from(DataLoadRun)) or 0
     return {"rows": rows or 0, "region_items": region_items, "kept": kept, "loads": loads}
 
 
@@ -78,20 +78,20 @@ def region_items(view: View) -> Query:
 
 def loads(view: View) -> Query:
     """The runs that took demand in."""
-    query = select(LoadRun)
+    query = select(DataLoadRun)
     if view.filters["refused"]:
-        query = query.where(or_(LoadRun.refused_rows > 0, LoadRun.kept > 0))
-    return in_order(query, view, LoadRun.run_id.expression)
+        query = query.where(or_(DataLoadRun.refused_rows > 0, DataLoadRun.kept > 0))
+    return in_order(query, view, DataLoadRun.run_id.expression)
 
 
 def load_of(run_id: str, view: View) -> Query:
     """The region-items of one run: the load and the row of each."""
-    query = select(DemandLoad, RegionItemRow).select_from(RegionItemRow).join(
-        DemandLoad, RegionItemRow.key == DemandLoad.key).where(DemandLoad.run_id == run_id)
+    query = select(DataLoad, RegionItemRow).select_from(RegionItemRow).join(
+        DataLoad, RegionItemRow.key == DataLoad.key).where(DataLoad.run_id == run_id)
     if view.filters["refused"]:
-        query = query.where(DemandLoad.refused_rows > 0)
+        query = query.where(DataLoad.refused_rows > 0)
     if view.filters["kept"]:
-        query = query.where(DemandLoad.outcome == "quarantined")
+        query = query.where(DataLoad.outcome == "quarantined")
     return in_order(containing(query, view.search), view, RegionItemRow.position.expression)
 
 

@@ -11,15 +11,15 @@ from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
 from webapp.access import needs
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.data_quality import drift, freshness, quarantine
-from webapp.data_quality.loads import LOADS_KEPT, RUNS_KEPT
+from webapp.data_quality.data_loads import LOADS_KEPT, RUNS_KEPT
 from webapp.db.database import db
 from webapp.http.errors import error_page
-from webapp.pages.files import Cell, asked_format, file_of
+from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view, place_of
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.systems.state import WORDS
-from webapp.tables import DRIFT_TOLD, DemandLoad, LoadRun, RegionItemRow
+from webapp.tables import DRIFT_TOLD, DataLoad, DataLoadRun, RegionItemRow
 
 bp = Blueprint("data_quality", __name__, url_prefix="/data")
 
@@ -36,7 +36,7 @@ def _store_down(_error: OSError) -> ResponseReturnValue:
 def show() -> ResponseReturnValue:
     """What was refused by rule, and how the rest stands in a few numbers."""
     rules = quarantine.by_rule()
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         return file_of(form, _name("rules"), ("Rule", "In words", "Values refused", "Region-items"),
                        [(one.rule, one.words, one.values, one.region_items) for one in rules])
     dataset = services().dataset
@@ -64,7 +64,7 @@ def region_items() -> ResponseReturnValue:
 @needs("viewer")
 def loads() -> ResponseReturnValue:
     """The runs of the pipeline that took demand in."""
-    def cells(run: LoadRun) -> Sequence[Cell]:
+    def cells(run: DataLoadRun) -> Sequence[Cell]:
         by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(run.refused))
         return (run.run_id, run.first_at, run.last_at, run.region_items, run.kept, run.rows_read, run.refused_rows,
                 by_rule)
@@ -78,11 +78,11 @@ def loads() -> ResponseReturnValue:
 @needs("viewer")
 def load(run_id: str) -> ResponseReturnValue:
     """The region-items of one run."""
-    run = db.session.get(LoadRun, run_id)
+    run = db.session.get(DataLoadRun, run_id)
     if run is None:
         abort(404, f"There is no load {run_id[:64]!r}. The newest {RUNS_KEPT} are kept; Data lists them under Loads.")
 
-    def cells(found: tuple[DemandLoad, RegionItemRow]) -> Sequence[Cell]:
+    def cells(found: tuple[DataLoad, RegionItemRow]) -> Sequence[Cell]:
         one, row = found
         by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(one.refused))
         return (row.region, row.item, one.at, one.outcome, one.rows_read, one.refused_rows, by_rule, one.reason,
@@ -101,7 +101,7 @@ def show_quarantine() -> ResponseReturnValue:
     row = _region_item()
     view = parse_view(quarantine.ROWS, request.args)
     found = quarantine.refused_rows(services().store, row.region_item, view.filters["rule"])
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         return file_of(form, _name(f"quarantine-{row.region_item}"), COLUMNS, found[list(COLUMNS)].itertuples(
             index=False))
     return render_template("data_quality/quarantine.html", row=row, page=_page_of(found.to_dict("records"), view),
@@ -126,7 +126,7 @@ def drifted() -> ResponseReturnValue:
     row = _region_item()
     found, why_not = drift.measured(services(), row)
     columns = drift.distributions(services(), found) if found else []
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         return file_of(form, _name(f"drift-{row.region_item}"), (
             "Of", "Population stability index", "Values", "Share in the training's last year", "Share since"),
             [(column.name, column.index, one.words, one.before, one.after) for column in columns
@@ -158,7 +158,7 @@ def _list(kind: Kind, query: Callable[[View], Query], endpoint: str, cells: Call
           columns: Sequence[str], **more: Any) -> ResponseReturnValue:
     """A list as its page, or all that matches as a file when the URL asks for one."""
     view = parse_view(kind, request.args)
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         found = db.session.execute(query(view)).all()
         rows: Iterable[Any] = (row[0] if len(row) == 1 else row for row in found)
         return file_of(form, _name(endpoint.replace("_", "-")), columns, (cells(row) for row in rows))

@@ -12,12 +12,12 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.serving.answer import Period
-from webapp.serving.history import Backtest, Past
+from webapp.serving.history import Backtest, History
 
 Column = list[float | None]
 
 
-def chart_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float,
+def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float,
              backtest: Backtest | None = None, outliers: Sequence[date] = ()) -> dict[str, Any]:
     """The chart of a forecast with its past.
 

@@ -12,18 +12,18 @@ from demand_assets.forecasting.forecast.totals import Part
 from webapp.access import needs
 from webapp.db.database import now
 from webapp.forecasts.period_table import PeriodTable, table_of
-from webapp.forecasts.question import Question, parse_question
+from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import answer_to
 from webapp.overrides.applied import Overridden, overridden, override_words
-from webapp.pages.files import Cell, Sheet, asked_format, book_of, file_of
+from webapp.pages.files import Cell, Sheet, book_of, file_of, requested_format
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.labels import version_words
 from webapp.region_items.rows import rows_by_key
 from webapp.scenarios.driver_changes import ScenarioForm
 from webapp.services import services
 from webapp.serving.answer import Answer
-from webapp.serving.history import Past
-from webapp.serving.line import mark_of
+from webapp.serving.history import History
+from webapp.serving.line_item import mark_of
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 
 bp = Blueprint("downloads", __name__, url_prefix="/forecasts/download")
@@ -37,12 +37,13 @@ TABLES = ("periods", "region-items")
 @needs("viewer")
 def show() -> Response:
     """The forecast of the URL as a file: Excel of everything, or CSV by period or by region-item and period."""
-    question, form, of = parse_question(request.args), asked_format(request.args), request.args.get("of", TABLES[0])
+    forecast_query, form = parse_forecast_query(request.args), requested_format(request.args)
+    of = request.args.get("of", TABLES[0])
     if form is None or of not in TABLES:
         abort(422, f"Say what to download: format=xlsx, or format=csv with of={' or of='.join(TABLES)}.")
-    if not question.keys:
+    if not forecast_query.keys:
         abort(422, "Choose at least one region-item first.")
-    found = _Found.of(question)
+    found = _Found.of(forecast_query)
     if found.is_empty:
         abort(422, "There is no forecast to download yet.")
     name = found.file_name()
@@ -53,23 +54,24 @@ def show() -> Response:
 
 
 class _Found:
-    """The forecast of a question with all that a file says of it."""
+    """The forecast of a forecast_query with all that a file says of it."""
 
-    def __init__(self, question: Question, answer: Answer | GroupAnswer, form: ScenarioForm) -> None:
-        self.question, self.answer, self.form = question, answer, form
+    def __init__(self, forecast_query: ForecastQuery, answer: Answer | GroupAnswer, form: ScenarioForm) -> None:
+        self.forecast_query, self.answer, self.form = forecast_query, answer, form
         self.dataset: Dataset = services().dataset
-        self.included = None if self.is_empty or not question.overrides or (
+        self.included = None if self.is_empty or not forecast_query.overrides or (
             isinstance(answer, Answer) and answer.has_scenario) else self._overridden()
 
     @classmethod
-    def of(cls, question: Question) -> "_Found":
-        if question.is_large:
-            return cls(question, group_of(question.keys, services().dataset, question.horizon, question.coverage / 100),
+    def of(cls, forecast_query: ForecastQuery) -> "_Found":
+        if forecast_query.is_large:
+            return cls(forecast_query, group_of(forecast_query.keys, services().dataset, forecast_query.horizon,
+                                                forecast_query.coverage / 100),
                        ScenarioForm([], [], ()))
-        _, answer, form, status = answer_to(question, request.args)
+        _, answer, form, status = answer_to(forecast_query, request.args)
         if status != 200:
             abort(422, "The scenario of this address cannot be answered; open the page to see why.")
-        return cls(question, answer, form)
+        return cls(forecast_query, answer, form)
 
     @property
     def is_empty(self) -> bool:
@@ -80,12 +82,12 @@ class _Found:
         return [period.date for period in self.answer.periods]
 
     def file_name(self) -> str:
-        selection = re.sub(r"\W+", "-", self.question.title, flags=re.UNICODE).strip("-")
+        selection = re.sub(r"\W+", "-", self.forecast_query.title, flags=re.UNICODE).strip("-")
         whether = "with-overrides" if self.included else "without-overrides"
         return f"forecast_{self.dataset.name}_{selection[:80]}_{self.dates[0]}_{self.dates[-1]}_{whether}"
 
     def _overridden(self) -> Overridden:
-        return overridden(self._parts(), self.answer.periods, self.question.coverage / 100)
+        return overridden(self._parts(), self.answer.periods, self.forecast_query.coverage / 100)
 
     def _parts(self) -> dict[str, Part]:
         """Key -> the model's forecast."""
@@ -94,11 +96,11 @@ class _Found:
         return {line.row.key: line.plan.part for line in self.answer.lines}
 
     def by_period(self) -> Sheet:
-        past: Past = self.answer.past
+        past: History = self.answer.past
         periods = self.included.periods if self.included else self.answer.periods
         several = len(self._parts()) > 1
-        table = table_of(periods, past, self.dataset, self.question.coverage / 100,
-                         self.question.horizon if self.question.past else 0,
+        table = table_of(periods, past, self.dataset, self.forecast_query.coverage / 100,
+                         self.forecast_query.horizon if self.forecast_query.past else 0,
                          override_words=lambda found: override_words(found, several, _plain),
                          all_bounds=True)
         unit = self.dataset.unit
@@ -106,7 +108,7 @@ class _Found:
                                              for measure in table.measures)], _cells(table))
 
     def by_region_item(self) -> Sheet:
-        unit, words = self.dataset.unit, f"{self.question.coverage} %"
+        unit, words = self.dataset.unit, f"{self.forecast_query.coverage} %"
         columns = ["Region", "Item", "Date", f"Forecast, {unit}", f"{words} from, {unit}", f"{words} to, {unit}",
                    "Forecast by"]
         if isinstance(self.answer, Answer) and self.answer.has_scenario:
@@ -117,7 +119,7 @@ class _Found:
         return Sheet("By region-item and period", columns, self._each())
 
     def _each(self) -> Iterator[Sequence[Cell]]:
-        coverage = self.question.coverage / 100
+        coverage = self.forecast_query.coverage / 100
         if isinstance(self.answer, GroupAnswer):
             rows = rows_by_key(list(self.answer.kept))
             for key, kept in self.answer.kept.items():
@@ -138,7 +140,7 @@ class _Found:
             return [()] * len(self.dates)
         held = {one.date: one for one in self.included.open.get(key, ())}
         found: list[Sequence[Cell]] = []
-        for at, *units in _units(self.included.parts[key], self.question.coverage / 100):
+        for at, *units in _units(self.included.parts[key], self.forecast_query.coverage / 100):
             one = held.get(str(at))
             found.append((*(one.amount if one and one.way == way else None for way in ("value", "percent")), *units))
         return found
@@ -154,13 +156,14 @@ class _Found:
 
     def about(self) -> Sheet:
         """What the file is: a row for each fact."""
-        question, answer = self.question, self.answer
-        query: dict[str, Any] = {**question.query(), **self.form.query()}
+        forecast_query, answer = self.forecast_query, self.answer
+        query: dict[str, Any] = {**forecast_query.query(), **self.form.query()}
         facts: list[tuple[str, Cell]] = [
-            ("Dataset", self.dataset.title), ("Selection", question.title), ("Region-items", len(question.keys)),
+            ("Dataset", self.dataset.title), ("Selection", forecast_query.title),
+            ("Region-items", len(forecast_query.keys)),
             ("Made at (UTC)", now()), ("Link", url_for("forecasts.show", _external=True, **query)),
-            (f"Horizon, {_words(self.dataset)}", question.horizon), ("First date", self.dates[0]),
-            ("Last date", self.dates[-1]), ("Units", self.dataset.unit), ("Interval, %", question.coverage)]
+            (f"Horizon, {_words(self.dataset)}", forecast_query.horizon), ("First date", self.dates[0]),
+            ("Last date", self.dates[-1]), ("Units", self.dataset.unit), ("Interval, %", forecast_query.coverage)]
         if isinstance(answer, GroupAnswer):
             facts += [("Without a forecast yet", answer.missing),
                       (f"Total, {self.dataset.unit}", answer.total.forecast),

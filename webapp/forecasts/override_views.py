@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from webapp.access import needs
 from webapp.db.database import db
-from webapp.forecasts.question import Question, parse_question
+from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import shown_again
 from webapp.http.errors import error_page
 from webapp.overrides.applied import parts_ahead
@@ -31,24 +31,24 @@ def _store_down(_error: OSError) -> ResponseReturnValue:
 @needs("planner")
 def make() -> ResponseReturnValue:
     """Override the forecasts of a selection."""
-    question = parse_question(request.form)
-    if not question.keys:
+    forecast_query = parse_forecast_query(request.form)
+    if not forecast_query.keys:
         abort(422, "Choose at least one region-item first.")
     form, wanted = parse_override(request.form)
     if wanted is None:
-        return shown_again(question, form)
+        return shown_again(forecast_query, form)
     try:
-        made = place(wanted, parts_ahead(question.keys))
+        made = place(wanted, parts_ahead(forecast_query.keys))
     except OverrideError as error:
         form.errors.append(str(error))
-        return shown_again(question, form)
+        return shown_again(forecast_query, form)
     periods = plural(made.count, "period")
     if made.is_new:
         told = f", in place of {plural(made.replaced, 'earlier override')}" if made.replaced else ""
         flash(f"Recorded: {periods} overridden{told}.", "success")
     else:
         flash(f"This was recorded already: {periods} overridden. Nothing was done twice.", "info")
-    return redirect(_back(question), 303)
+    return redirect(_back(forecast_query), 303)
 
 
 @bp.post("/<int:override_id>/remove")
@@ -84,10 +84,10 @@ def _asked_back() -> str | None:
     """The page that a button stood on: the list, or the forecast of a selection."""
     if request.form.get("on") == "list":
         return url_for("overrides.show")
-    question = parse_question(request.form)
-    return _back(question) if question.keys else None
+    forecast_query = parse_forecast_query(request.form)
+    return _back(forecast_query) if forecast_query.keys else None
 
 
-def _back(question: Question) -> str:
-    query: dict[str, Any] = question.query(overrides=1, why=0)
+def _back(forecast_query: ForecastQuery) -> str:
+    query: dict[str, Any] = forecast_query.query(overrides=1, why=0)
     return url_for("forecasts.show", _anchor="overrides", **query)

@@ -17,7 +17,7 @@ from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.numbers_and_dates import NOTHING, signed, units
 from webapp.pages.reader_locale import number
 from webapp.serving.answer import Period
-from webapp.serving.history import Past
+from webapp.serving.history import History
 from webapp.tables import Override
 
 Kind = Literal["units", "bound", "signed", "driver"]
@@ -49,7 +49,7 @@ class PeriodTable:
     measures: list[Measure]
 
 
-def table_of(periods: Sequence[Period], past: Past, dataset: Dataset, coverage: float, back: int = 0,
+def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, back: int = 0,
              stood: pd.Series | None = None,
              override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found)),
              all_bounds: bool = False) -> PeriodTable:
@@ -114,7 +114,7 @@ def _overridden(periods: Sequence[Period], back: int, override_words: Callable[[
             Measure(f"{before}{words} to", "bound", ahead("final_upper"))]
 
 
-def _drivers_then(past: Past, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:
+def _drivers_then(past: History, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:
     """Of one region-item, for each driver its values on past dates, as pairs like those of the forecast."""
     own = next(iter(past.each.values())).set_index("date").reindex(dates)
     return {name: [(value, value) for value in own[name]] for name in dataset.driver_names}

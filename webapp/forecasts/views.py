@@ -11,13 +11,13 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.access import needs
-from webapp.accuracy.by_lead import MOST_SEEN, seen_accuracy
+from webapp.accuracy.by_lead import MOST_SEEN, lead_accuracy
 from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
 from webapp.forecasts.chart import chart_of
 from webapp.forecasts.period_table import table_of
-from webapp.forecasts.question import PAGE_SIZE, Question, parse_question
+from webapp.forecasts.query import PAGE_SIZE, ForecastQuery, parse_forecast_query
 from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
 from webapp.region_items.best_model import table_of as evidence_of
@@ -26,12 +26,12 @@ from webapp.region_items.query import View, find_page, parse_view
 from webapp.region_items.rows import open_retrains
 from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
-from webapp.scenarios.request import AskedChange
+from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
 from webapp.serving.answer import MOST_REGION_ITEMS, Answer, plan_of, under
 from webapp.serving.explanation import explain
 from webapp.serving.history import backtest_of
-from webapp.serving.line import analogues_of, served_by_words
+from webapp.serving.line_item import analogues_of, served_by_words
 from webapp.stored_forecasts.group_answer import group_of
 from webapp.stored_forecasts.group_page import last_year_of
 from webapp.tables import PooledRow, RegionItemRow
@@ -45,24 +45,25 @@ CHOICES = 20
 @needs("viewer")
 def show() -> ResponseReturnValue:
     """The page of a selection; without one, the choice of region-items."""
-    question = parse_question(request.args)
+    forecast_query = parse_forecast_query(request.args)
     find = request.args.get("find", "").strip()
-    choices = _choices(find) if find or not question.keys else []
-    groups = find_groups(find, CHOICES) if find or not question.keys else []
-    if not question.keys:
-        return render_template("forecasts/choose.html", question=question, choices=choices, groups=groups, find=find)
-    if question.is_large:
-        return _grouped(question, find=find, choices=choices, groups=groups)
-    return _answered(question, request.args, find=find, choices=choices, groups=groups)
+    choices = _choices(find) if find or not forecast_query.keys else []
+    groups = find_groups(find, CHOICES) if find or not forecast_query.keys else []
+    if not forecast_query.keys:
+        return render_template("forecasts/choose.html", forecast_query=forecast_query, choices=choices, groups=groups,
+                               find=find)
+    if forecast_query.is_large:
+        return _grouped(forecast_query, find=find, choices=choices, groups=groups)
+    return _answered(forecast_query, request.args, find=find, choices=choices, groups=groups)
 
 
 @bp.post("")
 @needs("planner")
 def ask() -> ResponseReturnValue:
     """Answer a scenario: the result alone for htmx, the whole page without JavaScript."""
-    question = parse_question(request.form)
-    _refuse_large(question)
-    return _answered(question, request.form)
+    forecast_query = parse_forecast_query(request.form)
+    _refuse_large(forecast_query)
+    return _answered(forecast_query, request.form)
 
 
 @bp.post("/selection")
@@ -80,13 +81,13 @@ def select() -> ResponseReturnValue:
 @needs("planner")
 def to_scenario() -> ResponseReturnValue:
     """From a what-if to the editor of a scenario that will be kept."""
-    question = parse_question(request.form)
-    named_by = set(question.selection)
+    forecast_query = parse_forecast_query(request.form)
+    named_by = set(forecast_query.selection)
     # several names add region-items up here, while a scenario takes the items that are in the regions
     selection = {"everything": "1"} if named_by == {"all"} else (
-        question.selection if len(named_by) == 1 else link_arguments(question.keys))
+        forecast_query.selection if len(named_by) == 1 else link_arguments(forecast_query.keys))
     changes = {name: value for name, value in request.form.items() if name.startswith("change-")}
-    fields: dict[str, Any] = {"horizon": question.horizon, **selection, **changes}
+    fields: dict[str, Any] = {"horizon": forecast_query.horizon, **selection, **changes}
     editor = url_for("scenarios.new", **fields)
     return ("", 204, {"HX-Redirect": editor}) if request.headers.get("HX-Request") else redirect(editor, 303)
 
@@ -104,10 +105,10 @@ def choices() -> str:
 @needs("planner")
 def change_row() -> str:
     """The fields of one more change of a driver."""
-    question = parse_question(request.args)
-    _refuse_large(question)
+    forecast_query = parse_forecast_query(request.args)
+    _refuse_large(forecast_query)
     name = request.args.get("add", "")
-    plan = plan_of(services(), question.rows, question.horizon)
+    plan = plan_of(services(), forecast_query.rows, forecast_query.horizon)
     if name not in services().dataset.driver_names or not plan.dates:
         abort(422, f"{name!r} is no driver of this dataset.")
     number = parse_scenario(request.args, services().dataset, plan.dates).next_number
@@ -120,49 +121,50 @@ def change_row() -> str:
 @needs("viewer")
 def news() -> ResponseReturnValue:
     """The result again when a version in production is another than the page knows; else nothing."""
-    question = parse_question(request.args)
+    forecast_query = parse_forecast_query(request.args)
     known, told = request.args.get("known", ""), request.args.get("told", "")
-    if not question.rows:
+    if not forecast_query.rows:
         return "", 204
-    if question.versions_mark == known:
-        return ("", 204) if told == str(told_count(question.keys)) else _answered(question, request.args)
-    after = question.versions.split(",")
+    if forecast_query.versions_mark == known:
+        return ("", 204) if told == str(told_count(forecast_query.keys)) else _answered(forecast_query, request.args)
+    after = forecast_query.versions.split(",")
     before = known.split(",")
-    if len(before) != len(question.rows):
+    if len(before) != len(forecast_query.rows):
         before = after
-    changed = [{"region_item": row.region_item, "before": old, "after": new, "at": _since(row, question.pooled)}
-               for row, old, new in zip(question.rows, before, after, strict=True) if old != new]
-    return _answered(question, request.args, changed=changed)
+    changed = [{"region_item": row.region_item, "before": old, "after": new, "at": _since(row, forecast_query.pooled)}
+               for row, old, new in zip(forecast_query.rows, before, after, strict=True) if old != new]
+    return _answered(forecast_query, request.args, changed=changed)
 
 
 @bp.get("/why")
 @needs("viewer")
 def why() -> ResponseReturnValue:
     """Contributions to the forecast, and under a scenario to its difference from the plan."""
-    question = parse_question(request.args)
-    _refuse_large(question)
-    _, answer, form, _ = answer_to(question, request.args)
-    return render_template("forecasts/_why.html", question=question, answer=answer, form=form,
+    forecast_query = parse_forecast_query(request.args)
+    _refuse_large(forecast_query)
+    _, answer, form, _ = answer_to(forecast_query, request.args)
+    return render_template("forecasts/_why.html", forecast_query=forecast_query, answer=answer, form=form,
                            explanation=explain(services(), answer))
 
 
-def shown_again(question: Question, form: OverrideForm) -> tuple[str, int]:
+def shown_again(forecast_query: ForecastQuery, form: OverrideForm) -> tuple[str, int]:
     """The page of a selection with an override as it was typed and what is wrong with it."""
-    if question.is_large:
-        return _grouped(question, override_form=form), 422
-    return _answered(question, MultiDict(), override_form=form)[0], 422
+    if forecast_query.is_large:
+        return _grouped(forecast_query, override_form=form), 422
+    return _answered(forecast_query, MultiDict(), override_form=form)[0], 422
 
 
-def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, Answer, ScenarioForm, int]:
+def answer_to(forecast_query: ForecastQuery, fields: MultiDict[str, str]) -> tuple[Answer, Answer, ScenarioForm, int]:
     """The plan, the answer under the scenario of the fields, the form as it was typed, and the status of the page."""
-    plan = plan_of(services(), question.rows, question.horizon).within(question.coverage / 100)
+    plan = plan_of(services(), forecast_query.rows, forecast_query.horizon).within(forecast_query.coverage / 100)
     form = ScenarioForm([], [], ())
     status, result = 200, plan
     if plan.dates:
         form = parse_scenario(fields, services().dataset, plan.dates)
         if form.is_valid and form.rows:
             try:
-                result = under(services(), plan, question.horizon, form.scenario).within(question.coverage / 100)
+                result = under(services(), plan, forecast_query.horizon,
+                               form.scenario).within(forecast_query.coverage / 100)
             except ScenarioError as error:
                 form.errors.append(f"This scenario cannot be answered: {error}.")
         if fields.get("add") in services().dataset.driver_names:
@@ -172,33 +174,35 @@ def answer_to(question: Question, fields: MultiDict[str, str]) -> tuple[Answer, 
     return plan, result, form, status
 
 
-def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> tuple[str, int, dict[str, str]]:
+def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
+              **more: Any) -> tuple[str, int, dict[str, str]]:
     """The page, its status, and for a what-if the address that holds it."""
-    plan, result, form, status = answer_to(question, fields)
+    plan, result, form, status = answer_to(forecast_query, fields)
     dataset, lines = services().dataset, result.lines
     found = overridden({line.row.key: line.plan.part for line in lines}, result.periods, result.coverage)
-    included = found if found.count and question.overrides and not result.has_scenario else None
+    included = found if found.count and forecast_query.overrides and not result.has_scenario else None
     periods = included.periods if included else result.periods
-    only = lines[0] if len(question.rows) == len(lines) == 1 else None
+    only = lines[0] if len(forecast_query.rows) == len(lines) == 1 else None
     outliers = outliers_of(only.row, result.past.each[only.row.key], dataset,
-                           question.adjust) if only else Outliers([], [])
-    seen = seen_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
+                           forecast_query.adjust) if only else Outliers([], [])
+    seen = lead_accuracy(lines, result.past.each) if 0 < len(lines) <= MOST_SEEN else None
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     backtest = backtest_of(lines, result.past, dataset)
-    query: dict[str, Any] = {**question.query(), **(form.query() if form.is_valid else {})}
+    query: dict[str, Any] = {**forecast_query.query(), **(form.query() if form.is_valid else {})}
     text = render_template(
-        "forecasts/_result.html" if alone else "forecasts/show.html", question=question, answer=result, form=form,
-        retraining=open_retrains(question.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
-        outliers=outliers, told=told_count(question.keys), found=found, included=included,
+        "forecasts/_result.html" if alone else "forecasts/show.html", forecast_query=forecast_query, answer=result,
+        form=form,
+        retraining=open_retrains(forecast_query.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
+        outliers=outliers, told=told_count(forecast_query.keys), found=found, included=included,
         chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
                        [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
         table=table_of(periods, result.past, dataset, result.coverage,
-                       question.horizon if question.past else 0, seen.stood if seen else None,
+                       forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
                        partial(override_words, of_sum=len(lines) > 1)) if lines else None,
-        explanation=explain(services(), result) if question.why else None,
+        explanation=explain(services(), result) if forecast_query.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
-        asked=[AskedChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
+        asked=[ScopedDriverChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
         query=query,
         with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
         **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
@@ -206,31 +210,33 @@ def _answered(question: Question, fields: MultiDict[str, str], **more: Any) -> t
     return text, status, {"HX-Push-Url": url_for("forecasts.show", **query)} if is_kept else {}
 
 
-def _grouped(question: Question, **more: Any) -> str:
-    """The page of a group that is read from the outlooks."""
+def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
+    """The page of a group that is read from the stored forecasts."""
     dataset = services().dataset
-    answer = group_of(question.keys, dataset, question.horizon, question.coverage / 100)
-    is_whole = question.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
+    answer = group_of(forecast_query.keys, dataset, forecast_query.horizon, forecast_query.coverage / 100)
+    is_whole = forecast_query.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
     found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
                        answer.coverage)
-    included = found if found.count and question.overrides else None
+    included = found if found.count and forecast_query.overrides else None
     periods = included.periods if included else answer.periods if answer.kept else []
     return render_template(
-        "forecasts/group.html", question=question, answer=answer, is_whole=is_whole,
-        last_year=last_year_of(question.fields) if is_whole else None, query=question.query(), page_size=PAGE_SIZE,
+        "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
+        last_year=last_year_of(forecast_query.fields) if is_whole else None, query=forecast_query.query(),
+        page_size=PAGE_SIZE,
         found=found, included=included,
-        most=MOST_REGION_ITEMS, lines=answer.lines(question.page, PAGE_SIZE),
+        most=MOST_REGION_ITEMS, lines=answer.lines(forecast_query.page, PAGE_SIZE),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
-        table=table_of(periods, answer.past, dataset, answer.coverage, question.horizon if question.past else 0,
+        table=table_of(periods, answer.past, dataset, answer.coverage,
+                       forecast_query.horizon if forecast_query.past else 0,
                        override_words=partial(override_words, of_sum=True)) if answer.kept else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 
-def _refuse_large(question: Question) -> None:
-    if not question.keys:
+def _refuse_large(forecast_query: ForecastQuery) -> None:
+    if not forecast_query.keys:
         abort(422, "Choose at least one region-item first.")
-    if question.is_large:
-        abort(422, f"{len(question.keys):,} region-items are too many to be forecast together at once; at most "
+    if forecast_query.is_large:
+        abort(422, f"{len(forecast_query.keys):,} region-items are too many to be forecast together at once; at most "
                    f"{MOST_REGION_ITEMS} can be. Choose a region or an item of them.")
 
 

@@ -21,7 +21,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, once_more
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
-from webapp.tables import ModelAct, RegionItemRow
+from webapp.tables import ModelAction, RegionItemRow
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class ActingRegistry(Protocol):
 class StoredAct:
     """What became of what was asked for."""
 
-    act: ModelAct
+    act: ModelAction
     is_new: bool
     """False when the same form stored it before."""
     waits: bool = False
@@ -71,17 +71,18 @@ def store_act(token: str, key: str, kind: Kind, version: int | None, reason: str
     """
     with writing():
         row = locked_one(RegionItemRow, key)  # acts on a region-item's model are asked for one after the other
-        same = db.session.scalar(select(ModelAct).where(ModelAct.token == token))
+        same = db.session.scalar(select(ModelAction).where(ModelAction.token == token))
         if same is not None:
             return StoredAct(same, False)
-        waiting = db.session.scalar(select(ModelAct).where(ModelAct.key == key, ModelAct.state == "stored"))
+        waiting = db.session.scalar(select(ModelAction).where(ModelAction.key == key, ModelAction.state == "stored"))
         if waiting is not None:
             return StoredAct(waiting, False, waits=True)
-        act = ModelAct(token=token, key=key, kind=kind, version=version, version_before=row.production_version,
+        act = ModelAction(token=token, key=key, kind=kind, version=version, version_before=row.production_version,
                        reason=reason, asked_by=by, asked_at=now(), state="stored", problem="")
         db.session.add(act)
         if also_pin:
-            db.session.add(ModelAct(token=f"{token}-pin", key=key, kind="pin", version=version, version_before=version,
+            db.session.add(ModelAction(token=f"{token}-pin", key=key, kind="pin", version=version,
+                                       version_before=version,
                                     reason=reason, asked_by=by, asked_at=now(), state="stored", problem=""))
         if kind in KINDS:
             record(f"{WORDS[_word(act)][0]} asked", "model", str(RegionItem.from_key(key)),
@@ -93,17 +94,17 @@ def store_act(token: str, key: str, kind: Kind, version: int | None, reason: str
     return StoredAct(act, True)
 
 
-def acts_of(key: str) -> Sequence[ModelAct]:
+def acts_of(key: str) -> Sequence[ModelAction]:
     """The newest acts on a region-item's model, newest first; without those that only fetched files."""
-    return db.session.scalars(select(ModelAct).where(ModelAct.key == key, ModelAct.kind.in_(KINDS))
-                              .order_by(ModelAct.id.desc()).limit(SHOWN)).all()
+    return db.session.scalars(select(ModelAction).where(ModelAction.key == key, ModelAction.kind.in_(KINDS))
+                              .order_by(ModelAction.id.desc()).limit(SHOWN)).all()
 
 
-def waiting_fetches(key: str) -> dict[int | None, ModelAct]:
+def waiting_fetches(key: str) -> dict[int | None, ModelAction]:
     """Version -> act that fetches its files, for those that wait or were refused last."""
-    acts = db.session.scalars(select(ModelAct).where(ModelAct.key == key, ModelAct.kind == "fetch")
-                              .order_by(ModelAct.id.desc()).limit(SHOWN)).all()
-    newest: dict[int | None, ModelAct] = {}
+    acts = db.session.scalars(select(ModelAction).where(ModelAction.key == key, ModelAction.kind == "fetch")
+                              .order_by(ModelAction.id.desc()).limit(SHOWN)).all()
+    newest: dict[int | None, ModelAction] = {}
     for act in acts:
         newest.setdefault(act.version, act)
     return {version: act for version, act in newest.items() if act.state != "done"}
@@ -114,28 +115,28 @@ def carry_out(registry: ActingRegistry, services: Services, files: ModelFiles) -
 
     Raises: RegistryDownError: the registry does not answer; what is left is carried out later.
     """
-    ids = db.session.scalars(select(ModelAct.id).where(ModelAct.state == "stored").order_by(ModelAct.id)).all()
+    ids = db.session.scalars(select(ModelAction.id).where(ModelAction.state == "stored").order_by(ModelAction.id)).all()
     db.session.rollback()
     for act_id in ids:
-        act = db.session.get_one(ModelAct, act_id)
+        act = db.session.get_one(ModelAction, act_id)
         db.session.expunge(act)
         db.session.rollback()
         problem = _carried_out(act, registry, services, files)
         with writing():
-            kept = locked_one(ModelAct, act_id)
+            kept = locked_one(ModelAction, act_id)
             kept.state, kept.problem, kept.done_at = "refused" if problem else "done", problem, now()
             _record_outcome(kept)
         log.info("%s of %s to v%s, asked by %s: %s", act.kind, act.key, act.version, act.asked_by, problem or "done")
     return bool(ids)
 
 
-def _word(act: ModelAct) -> str:
+def _word(act: ModelAction) -> str:
     """Its name in ``WORDS``: to put a newer version in production is no roll back."""
     is_newer = act.kind == "roll_back" and (act.version or 0) > (act.version_before or 0)
     return "promote" if is_newer else act.kind
 
 
-def _record_outcome(act: ModelAct) -> None:
+def _record_outcome(act: ModelAction) -> None:
     """What became of an act, as done by whoever asked for it."""
     if act.kind not in KINDS:
         return
@@ -146,7 +147,7 @@ def _record_outcome(act: ModelAct) -> None:
            reason=act.reason, by=Actor(act.asked_by, "admin", "background"))
 
 
-def _carried_out(act: ModelAct, registry: ActingRegistry, services: Services, files: ModelFiles) -> str:
+def _carried_out(act: ModelAction, registry: ActingRegistry, services: Services, files: ModelFiles) -> str:
     """Do it; why it cannot be done, or nothing."""
     region_item = RegionItem.from_key(act.key)
     try:

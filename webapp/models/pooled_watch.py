@@ -13,9 +13,9 @@ from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
+from webapp.region_items.forecast_figures import want_forecasts_without_model
 from webapp.region_items.production import note_pooled
 from webapp.region_items.rows import locked_pooled, pooled_row
-from webapp.region_items.stored_forecast import want_outlooks_without_model
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import PooledRow, RegionItemRow
@@ -114,4 +114,4 @@ def _take_over(row: PooledRow) -> None:
         row.announced_at = now()
     row.fetch_after, row.problem = None, ""
     note_pooled(row.production_version is not None)
-    want_outlooks_without_model()
+    want_forecasts_without_model()

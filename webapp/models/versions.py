@@ -20,7 +20,7 @@ LEFT_OUT = ("backtest_sums", "version", "request_id", "verdict")
 
 
 @dataclass(frozen=True)
-class Asked:
+class VersionWithRetrain:
     """A version or decision, with the retrain that it came of."""
 
     version: ModelVersion
@@ -33,7 +33,7 @@ class Asked:
 class VersionPage:
     """Some versions, newest first."""
 
-    found: list[Asked]
+    found: list[VersionWithRetrain]
     matching: int
     number: int
     pages: int
@@ -115,5 +115,6 @@ def _page(key: str, search: str, decision: str, number: int, size: int) -> Versi
         query.order_by(None).with_only_columns(ModelVersion.key, ModelVersion.version).distinct().subquery())) or 0
     place = place_of(number, matching, size)
     found = db.session.execute(query.limit(size).offset(place.before)).all()
-    return VersionPage([Asked(version, retrain, row) for version, retrain, row in found], matching, place.number,
+    return VersionPage([VersionWithRetrain(version, retrain, row) for version, retrain, row in found], matching,
+                       place.number,
                        place.pages)

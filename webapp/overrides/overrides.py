@@ -24,7 +24,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
 from webapp.region_items.labels import selection_words
 from webapp.region_items.rows import locked_region_items
-from webapp.tables import Catalogue, Outlook, Override
+from webapp.tables import Catalogue, Override, StoredForecast
 
 WAYS: tuple[Way, ...] = get_args(Way)
 LEAST_PERCENT, MOST_PERCENT = -100.0, 1000.0
@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
+class OverrideResult:
     """What became of it."""
 
     batch: str
@@ -75,10 +75,11 @@ def is_ahead() -> ColumnElement[bool]:
 
 def known_until() -> ColumnElement[str]:
     """The last period with known demand of an override's region-item, as ISO text; empty where none is known."""
-    outlook = select(Outlook.origin).where(Outlook.key == Override.key).correlate(Override).scalar_subquery()
+    from_forecast = select(StoredForecast.origin).where(
+        StoredForecast.key == Override.key).correlate(Override).scalar_subquery()
     row = select(Catalogue.last_date).where(
         Catalogue.key == Override.key).correlate(Override).scalar_subquery()
-    return func.coalesce(outlook, row, "")
+    return func.coalesce(from_forecast, row, "")
 
 
 def open_overrides(keys: Sequence[str], first: date | None = None,
@@ -118,7 +119,7 @@ def period_override(one: Override) -> PeriodOverride:
     return PeriodOverride(date.fromisoformat(one.date), cast(Way, one.way), one.amount)
 
 
-def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) -> Made:
+def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) -> OverrideResult:
     """Override the forecasts of region-items, in place of earlier overrides. The same once more changes nothing.
 
     Args:
@@ -134,7 +135,7 @@ def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) ->
     with writing():
         locked_region_items({one.key for one in rows})  # overrides of a region-item are changed one after the other
         if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
-            return Made(batch, before, 0, is_new=False)
+            return OverrideResult(batch, before, 0, is_new=False)
         replaced = _open_among({(one.key, one.date) for one in rows}, wanted.first, wanted.last)
         at = now()
         _close(replaced, who, at)
@@ -145,7 +146,7 @@ def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) ->
                      before={"replaced": _told(replaced)} if replaced else None, after={
                          "batch": batch, "first": str(wanted.first), "last": str(wanted.last), "way": wanted.way,
                          "amount": wanted.amount, "overrides": _told(rows)})
-    return Made(batch, len(rows), len(replaced), is_new=True)
+    return OverrideResult(batch, len(rows), len(replaced), is_new=True)
 
 
 def remove(override_id: int, by: Actor | None = None) -> Override | None:

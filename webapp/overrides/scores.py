@@ -176,7 +176,7 @@ def _stood(archived: Sequence[PastForecast], at: date, lead: int) -> tuple[PastF
 
 def _sold(services: Services, row: RegionItemRow, dates: np.ndarray) -> np.ndarray:
     try:
-        history = services.forecaster.history(row.region_item, 2 * KEPT_ORIGINS, row.outlook_wanted)
+        history = services.forecaster.history(row.region_item, 2 * KEPT_ORIGINS, row.forecast_wanted)
     except NotInStoreError:
         return np.full(len(dates), np.nan)
     return sold_on(history, dates)

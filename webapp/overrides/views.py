@@ -14,7 +14,7 @@ from webapp.http.errors import error_page
 from webapp.overrides.applied import override_amount
 from webapp.overrides.overrides import is_ahead
 from webapp.overrides.scores import GROUPS, MOST_JUDGED, Score, judge, score_of
-from webapp.pages.files import Cell, asked_format, file_of
+from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.services import services
 from webapp.systems.state import WORDS
@@ -23,7 +23,7 @@ from webapp.tables import Override, RegionItemRow
 bp = Blueprint("overrides", __name__, url_prefix="/overrides")
 
 STATES = {"open": "open", "past": "past", "removed": "removed"}
-"""Open: it holds and its period lies ahead. Past: it held when its period became known."""
+"""Open: it holds and its period lies ahead. History: it held when its period became known."""
 MOST_SEARCHED = 200
 """Characters of a search."""
 
@@ -40,7 +40,7 @@ def show() -> ResponseReturnValue:
     """Every override ever made, as a page or a file."""
     kind = _kind()
     view = parse_view(kind, request.args)
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         return file_of(form, f"{services().dataset.name}-overrides-{date.today()}", (
             "Region", "Item", "Date", "Way", f"Value, {services().dataset.unit}", "Change, %", "Comment", "By",
             "Made at (UTC)", "State", "Removed or replaced by", "Removed at (UTC)"),
@@ -65,7 +65,7 @@ def helped() -> ResponseReturnValue:
         abort(422, f"{planner[:100]!r} made no override; the list of overrides says who did.")
     judged = judge(services(), words, planner, int(lead))
     scores = judged.by(group)
-    if form := asked_format(request.args):
+    if form := requested_format(request.args):
         return file_of(form, f"{services().dataset.name}-overrides-by-{group}-{date.today()}", (
             GROUPS[group], "Periods judged", "WAPE, model", "WAPE, with override", "WAPE, seasonal naive",
             "Bias, model", "Bias, with override", "Bias, seasonal naive",

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from webapp.access import needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.overview.changes import changes_since
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
-from webapp.overview.news import news
 from webapp.pages.listing import parse_page
 from webapp.region_items.query import (
     COLUMNS,
@@ -87,7 +87,7 @@ def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
     """What every view of the overview has around it; ``part`` leaves out what it does not need."""
     return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": COLUMNS, "orders": ORDERS,
             "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,
-            "news": None if part else news(view),
+            "changes": None if part else changes_since(view),
             "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since"}}
 
 

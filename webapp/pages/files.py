@@ -48,7 +48,7 @@ class Sheet:
     rows: Iterable[Sequence[Cell]]
 
 
-def asked_format(fields: MultiDict[str, str]) -> Format | None:
+def requested_format(fields: MultiDict[str, str]) -> Format | None:
     """The file format that a URL asks for with ``format``; None when a page is meant. An error page for any other."""
     asked = fields.get("format", "")
     return one_of("format", asked, FORMATS) if asked else None

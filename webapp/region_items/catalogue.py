@@ -15,9 +15,9 @@ from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.locks import insert_absent, update_locked
+from webapp.region_items.forecast_figures import want_totals
 from webapp.region_items.rows import hold_pooled, known_keys, locked_region_items
-from webapp.region_items.stored_forecast import want_totals
-from webapp.tables import Catalogue, LiveAccuracy, Production, RegionItemRow, StoredForecast
+from webapp.tables import Catalogue, ForecastFigures, LiveAccuracy, Production, RegionItemRow
 
 ACTIVITY_AFTER: dict[str, str] = {"started": "training", "validated": "training", "trained": "judging"}
 """Step -> what goes on with the region-item then; after the others nothing does."""
@@ -41,7 +41,7 @@ def rows_to_follow(region_items: Iterable[RegionItem]) -> dict[str, RegionItemRo
     insert_absent(Catalogue, [_names(by_key[key]) for key in missing])
     for part in chunked(missing):
         ids = db.session.scalars(select(Catalogue.id).where(Catalogue.key.in_(part)).order_by(Catalogue.id)).all()
-        for kind in (Production, StoredForecast, LiveAccuracy):
+        for kind in (Production, ForecastFigures, LiveAccuracy):
             insert_absent(kind, [{"id": each} for each in ids])
     return locked_region_items(by_key)
 

@@ -18,8 +18,8 @@ from demand_assets.forecasting.registry.files import VersionFiles
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
 from webapp.region_items.best_model import candidate_numbers, evidence_of
+from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import pooled_row, stand_in
-from webapp.region_items.stored_forecast import want_outlook
 from webapp.tables import Catalogue, Production, RegionItemRow
 
 
@@ -162,7 +162,7 @@ def _take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
         row.numbers = numbers = {name: _json_value(value) for name, value in asdict(card).items()}
         row.wape, row.wape_seasonal_naive = numbers["wape"], numbers["wape_seasonal_naive"]
         row.coverage_80 = numbers["coverage_80"]
-    want_outlook(row)
+    want_forecast(row)
 
 
 def _is_recreated(row: RegionItemRow, entry: RegistryEntry) -> bool:

@@ -46,7 +46,7 @@ COLUMNS: dict[str, Column] = {
     "volume": Column("Sold lately", "units sold over the last horizon", RegionItemRow.volume.expression),
     "total": Column("Forecast", "units forecast by the model, without overrides, over the next horizon, with the 80 %"
                     " interval",
-                    RegionItemRow.outlook_total.expression, True),
+                    RegionItemRow.forecast_total.expression, True),
     "last_year": Column("Last year", "units sold in the same periods a year earlier",
                         RegionItemRow.last_year.expression),
     "change": Column("On last year", "the forecast against last year",
@@ -113,7 +113,7 @@ FLAGS: dict[str, Flag] = {
     "drifting": Flag("demand or a driver drifts", lambda _: RegionItemRow.drift > DRIFT_TOLD),
     "refused_rows": Flag("rows quarantined", lambda _: RegionItemRow.quarantined_rows > 0),
     "stand_in": Flag("served by the pooled model or the baseline", lambda _: RegionItemRow.production_version.is_(None)
-                     & RegionItemRow.outlook_total.is_not(None)),
+                     & RegionItemRow.forecast_total.is_not(None)),
     "retrain_running": Flag("a retrain waits or runs", lambda _: _is_retrained()),
     "pinned": Flag("version pinned", lambda _: RegionItemRow.pinned_by != ""),
     "stale": Flag("demand ends before the newest", lambda _: _is_behind()),
@@ -123,7 +123,7 @@ FLAGS: dict[str, Flag] = {
                  & (RegionItemRow.decided_at >= since), True),
     "failed": Flag("training failed", _failed, True),
     "moved": Flag("forecast moved", lambda since: (RegionItemRow.moved_at >= since)
-                  & (func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.outlook_total), True),
+                  & (func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_total), True),
 }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.region_items.labels import selection_words
-from webapp.scenarios.request import Asked
-from webapp.scenarios.result import Compared, LineResult, Result
+from webapp.scenarios.request import ScenarioRequest
+from webapp.scenarios.result import Compared, LineItemResult, Result
 from webapp.scenarios.staleness import State, states_of
 from webapp.services import Services
 from webapp.tables import SavedScenario
@@ -23,7 +23,7 @@ class Column:
     """One scenario of the comparison."""
 
     scenario: SavedScenario
-    asked: Asked
+    asked: ScenarioRequest
     result: Result
     state: State
 
@@ -33,7 +33,7 @@ class Row:
     """One region-item, in each scenario; None where a scenario does not have it."""
 
     region_item: RegionItem
-    lines: Sequence[LineResult | None]
+    lines: Sequence[LineItemResult | None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def compare(scenarios: Sequence[SavedScenario]) -> Comparison:
     """The scenarios side by side, in their order."""
     computed = [each for each in scenarios if each.computed_at is not None]
     states = states_of(computed)
-    columns = [Column(each, Asked.from_json(each.asked), Result.from_json(each.computed), states[each.token])
+    columns = [Column(each, ScenarioRequest.from_json(each.asked), Result.from_json(each.computed), states[each.token])
                for each in computed]
     by_key = [{line.key: line for line in column.result.lines} for column in columns]
     keys = sorted({key for lines in by_key for key in lines}, key=RegionItem.from_key)

@@ -16,11 +16,11 @@ from demand_assets.forecasting.whatif.scenario import PLAN, ScenarioError
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.rows import pooled_row, rows_by_key
-from webapp.scenarios.request import Asked, asked_words
-from webapp.scenarios.result import Compared, Likeness, LineResult, PastPeriod, PeriodResult, Result, Told
+from webapp.scenarios.request import ScenarioRequest, asked_words
+from webapp.scenarios.result import Compared, Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, Result
 from webapp.services import Services
 from webapp.serving.explanation import MOST_EXACT, NOTHING, contributions_of
-from webapp.serving.line import Line, analogues_of, fetch_again, lines_of, scenario_lines, why_missing
+from webapp.serving.line_item import LineItem, analogues_of, fetch_again, lines_of, scenario_lines, why_missing
 
 AT_ONCE = 25
 """Region-items between two reports of how far it is."""
@@ -34,7 +34,7 @@ DIGITS = 4
 class _Computed:
     """One region-item with what sums need of it."""
 
-    line: Line
+    line: LineItem
     plan_prices: Floats | None
     scenario_prices: Floats | None
     why: pd.DataFrame | None
@@ -61,7 +61,7 @@ class _Computed:
         return self.plan.times(self.plan_prices), self.scenario.times(self.scenario_prices)
 
 
-def compute(services: Services, asked: Asked, report: Callable[[int], None] = lambda done: None) -> Result:
+def compute(services: Services, asked: ScenarioRequest, report: Callable[[int], None] = lambda done: None) -> Result:
     """Forecast the selection under the plan and under the scenario.
 
     Args:
@@ -90,8 +90,8 @@ def compute(services: Services, asked: Asked, report: Callable[[int], None] = la
     return _result(services, asked, computed, missing)
 
 
-def _planned(services: Services, asked: Asked,
-             report: Callable[[int], None]) -> tuple[list[Line], list[tuple[str, str]]]:
+def _planned(services: Services, asked: ScenarioRequest,
+             report: Callable[[int], None]) -> tuple[list[LineItem], list[tuple[str, str]]]:
     """Each region-item under the plan; and those that cannot be forecast, with the reason."""
     found, pooled = rows_by_key(asked.keys), pooled_row()
     for known in (*found.values(), *([pooled] if pooled else [])):
@@ -99,7 +99,7 @@ def _planned(services: Services, asked: Asked,
     rows = [found[key] for key in asked.keys if key in found and found[key].in_catalogue]
     there = {row.key for row in rows}
     missing = [(key, "It is no longer in the dataset.") for key in asked.keys if key not in there]
-    lines: list[Line] = []
+    lines: list[LineItem] = []
     for start in range(0, len(rows), AT_ONCE):
         report(start // 2)
         part = rows[start:start + AT_ONCE]
@@ -114,7 +114,7 @@ def _planned(services: Services, asked: Asked,
     return lines, missing
 
 
-def _one(services: Services, line: Line, exact: bool) -> _Computed:
+def _one(services: Services, line: LineItem, exact: bool) -> _Computed:
     """One region-item with what explains its difference, and its prices."""
     is_changed = line.asked != PLAN
     why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
@@ -125,7 +125,7 @@ def _one(services: Services, line: Line, exact: bool) -> _Computed:
     return _Computed(line, prices[0] if known else None, prices[1] if known else None, why)
 
 
-def _result(services: Services, asked: Asked, computed: Sequence[_Computed],
+def _result(services: Services, asked: ScenarioRequest, computed: Sequence[_Computed],
             missing: Sequence[tuple[str, str]]) -> Result:
     pairs = [(one.plan, one.scenario) for one in computed]
     money = [parts for one in computed if (parts := one.revenue_parts) is not None]
@@ -160,9 +160,9 @@ def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, Compared]:
             for plan, of_date in zip(rows[0], zip(*rows, strict=True), strict=True)}
 
 
-def _line(one: _Computed) -> LineResult:
+def _line(one: _Computed) -> LineItemResult:
     line, money = one.line, one.revenue_parts
-    return LineResult(
+    return LineItemResult(
         key=line.row.key, served_by=line.mark, origin=line.plan.origin.date(), is_changed=one.is_changed,
         units=_compared([(one.plan, one.scenario)]), revenue=_compared([money]) if money else None,
         dates=tuple(at.date() for at in line.plan.table["date"]), plan=_rounded(one.plan.forecast),
@@ -186,14 +186,14 @@ def _summed(tables: Sequence[pd.DataFrame]) -> dict[str, float]:
     return {str(group): float(units) for group, units in summed.items() if abs(units) >= NOTHING and group != USUAL}
 
 
-def _told(pairs: Iterator[tuple[str, str]]) -> tuple[Told, ...]:
+def _told(pairs: Iterator[tuple[str, str]]) -> tuple[Finding, ...]:
     found: dict[str, list[str]] = {}
     for sentence, key in pairs:
         found.setdefault(sentence, []).append(key)
-    return tuple(Told(sentence, tuple(keys)) for sentence, keys in found.items())
+    return tuple(Finding(sentence, tuple(keys)) for sentence, keys in found.items())
 
 
-def _likenesses(services: Services, line: Line) -> Iterator[Likeness]:
+def _likenesses(services: Services, line: LineItem) -> Iterator[Likeness]:
     names = services.dataset.driver_names
     for changed in analogues_of(services, line):
         yield Likeness(line.row.key, changed["date"], tuple(
@@ -202,7 +202,7 @@ def _likenesses(services: Services, line: Line) -> Iterator[Likeness]:
             for past in changed["past"]))
 
 
-def _notices(services: Services, asked: Asked, computed: Sequence[_Computed]) -> Iterator[str]:
+def _notices(services: Services, asked: ScenarioRequest, computed: Sequence[_Computed]) -> Iterator[str]:
     for one in computed:
         if one.line.notice:
             yield f"{one.line.row.region_item}: {one.line.notice}"

@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.pages.files import excel_cell, is_formula
 from webapp.region_items.labels import selection_words, version_words
-from webapp.scenarios.request import Asked, asked_words
+from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Compared, Result
 from webapp.tables import SavedScenario
 
@@ -28,7 +28,7 @@ def csv_of(result: Result) -> str:
     return written.getvalue()
 
 
-def excel_of(scenario: SavedScenario, asked: Asked, result: Result, dataset: Dataset) -> bytes:
+def excel_of(scenario: SavedScenario, asked: ScenarioRequest, result: Result, dataset: Dataset) -> bytes:
     """A workbook: what was asked, the totals, by period, by region-item, by both, and the plan's rows."""
     book = Workbook(write_only=True)
     for title, rows in (("Scenario", _about(scenario, asked, result, dataset)), ("By period", _by_period(result)),
@@ -75,7 +75,8 @@ def _titles(what: str) -> list[Cell]:
     return [f"{side} {what}{edge}" for side in ("plan", "scenario", "difference") for edge in ("", " 80% from", " to")]
 
 
-def _about(scenario: SavedScenario, asked: Asked, result: Result, dataset: Dataset) -> Iterator[Sequence[Cell]]:
+def _about(scenario: SavedScenario, asked: ScenarioRequest, result: Result,
+           dataset: Dataset) -> Iterator[Sequence[Cell]]:
     yield ["scenario", scenario.name]
     yield ["description", scenario.description]
     yield ["by", scenario.created_by]
@@ -115,7 +116,7 @@ def _each_period(result: Result) -> Iterator[Sequence[Cell]]:
             yield [line.region_item.region, line.region_item.item, at, plan, scenario, *next(prices, (None, None))]
 
 
-def _plan(asked: Asked) -> Iterator[Sequence[Cell]]:
+def _plan(asked: ScenarioRequest) -> Iterator[Sequence[Cell]]:
     yield ["region", "item", "date", *asked.plan_drivers]
     for row in asked.plan:
         one = RegionItem.from_key(row.key)

@@ -16,10 +16,10 @@ from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenari
 from webapp.scenarios.plan import DriverPlan, plan_text, read_plan
 from webapp.scenarios.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME
-from webapp.scenarios.request import Asked, AskedChange, action_words, dates_ahead
+from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
 from webapp.scenarios.selection import selected, ticks_of
 from webapp.services import Services
-from webapp.tables import Outlook
+from webapp.tables import StoredForecast
 
 MOST_TOLD = 3
 """Changes told in a suggested name."""
@@ -64,14 +64,14 @@ class Editor:
         return not self.errors and self.form.is_valid and (self.good_rows or not self.plan.errors)
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> ScenarioRequest:
         """What it asks; call only when valid."""
         changes = []
         for row, change in zip(self.form.rows, self.form.changes, strict=True):
             only = self.only_of(row.number)
-            changes.append(AskedChange(change.driver, change.action, change.value, change.first, change.last,
+            changes.append(ScopedDriverChange(change.driver, change.action, change.value, change.first, change.last,
                                        tuple(only.regions), tuple(only.items)))
-        return Asked(tuple(self.keys), self.horizon, tuple(changes), self.plan.rows, self.plan.refused)
+        return ScenarioRequest(tuple(self.keys), self.horizon, tuple(changes), self.plan.rows, self.plan.refused)
 
     def only_of(self, number: int) -> Only:
         """Where a change counts."""
@@ -156,7 +156,7 @@ def suggested_name(editor: Editor, services: Services) -> str:
     return f"{', '.join(told[:MOST_TOLD])}{more}: {selection_words(editor.keys)}"[:LONGEST_NAME]
 
 
-def fields_of(asked: Asked, name: str, description: str, is_private: bool = False) -> MultiDict[str, str]:
+def fields_of(asked: ScenarioRequest, name: str, description: str, is_private: bool = False) -> MultiDict[str, str]:
     """The fields of the form that asks this."""
     fields = MultiDict([("name", name), ("description", description), ("horizon", str(asked.horizon)),
                         ("plan", plan_text(asked.plan)), *ticks_of(asked.keys)])
@@ -198,7 +198,7 @@ def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str])
 
 def _any_dates(services: Services, horizon: int) -> list[date]:
     """The periods that most forecasts cover; from today on while there are none."""
-    origin = db.session.scalar(select(func.max(Outlook.origin))) or date.today().isoformat()
+    origin = db.session.scalar(select(func.max(StoredForecast.origin))) or date.today().isoformat()
     return [at.date() for at in period_range(pd.Timestamp(origin), horizon + 1, services.dataset.frequency)[1:]]
 
 

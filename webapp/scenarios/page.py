@@ -8,8 +8,8 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
-from webapp.scenarios.request import Asked
-from webapp.scenarios.result import LineResult, Result
+from webapp.scenarios.request import ScenarioRequest
+from webapp.scenarios.result import LineItemResult, Result
 from webapp.scenarios.staleness import State, states_of
 from webapp.services import Services
 from webapp.tables import SavedScenario
@@ -31,7 +31,7 @@ def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, 
         fields: ``sort``, ``rows`` (``all`` for more than the first hundred), ``actual`` (any text: read what was sold).
     Raises: OSError: the demand store cannot be read.
     """
-    asked = Asked.from_json(scenario.asked)
+    asked = ScenarioRequest.from_json(scenario.asked)
     state = states_of([scenario])[scenario.token]
     found: dict[str, Any] = {
         "scenario": scenario, "asked": asked, "state": state, "size": scenario.size, "plan_rows": MOST_PLAN_ROWS,
@@ -72,7 +72,7 @@ def known_categories(services: Services, keys: Sequence[str]) -> dict[str, list[
     return {name: sorted(found) for name, found in values.items()}
 
 
-def _sorted(lines: Sequence[LineResult], sort: str) -> list[LineResult]:
+def _sorted(lines: Sequence[LineItemResult], sort: str) -> list[LineItemResult]:
     """Largest differences first; by name they stay region-major."""
     sizes = {
         "difference": lambda line: abs(line.units.difference.forecast),

@@ -10,7 +10,7 @@ from webapp.db.database import db, writing
 from webapp.scenarios import states
 from webapp.scenarios.compute import compute
 from webapp.scenarios.repository import by_token
-from webapp.scenarios.request import Asked
+from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import Result
 from webapp.services import Services
 from webapp.tables import SavedScenario
@@ -80,7 +80,7 @@ def _compute(services: Services, token: str, attempt: int | None = None) -> None
     scenario = by_token(token)
     if scenario is None:
         return
-    seen, asked = states.stamp(scenario), Asked.from_json(scenario.asked)
+    seen, asked = states.stamp(scenario), ScenarioRequest.from_json(scenario.asked)
 
     def report(done: int) -> None:
         if attempt is not None:

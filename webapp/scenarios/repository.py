@@ -17,7 +17,7 @@ from webapp.db.locks import once_more
 from webapp.pages.listing import place_of
 from webapp.region_items.labels import selection_words
 from webapp.scenarios import states
-from webapp.scenarios.request import Asked
+from webapp.scenarios.request import ScenarioRequest
 from webapp.tables import SavedScenario
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
@@ -88,7 +88,8 @@ def by_token(token: str) -> SavedScenario | None:
 
 
 @once_more
-def create(token: str, name: str, description: str, asked: Asked, by: str, copied_from: SavedScenario | None = None,
+def create(token: str, name: str, description: str, asked: ScenarioRequest, by: str,
+           copied_from: SavedScenario | None = None,
            is_private: bool = False) -> bool:
     """Store a scenario under its form's token, unless the same form already did; whether it is new."""
     with writing():
@@ -105,7 +106,7 @@ def create(token: str, name: str, description: str, asked: Asked, by: str, copie
     return True
 
 
-def change(token: str, seen: str, name: str, description: str, asked: Asked, by: str,
+def change(token: str, seen: str, name: str, description: str, asked: ScenarioRequest, by: str,
            is_private: bool | None = None) -> bool:
     """Store what a form changed; whether it must be computed again.
 
@@ -144,7 +145,7 @@ def change(token: str, seen: str, name: str, description: str, asked: Asked, by:
 def duplicate(source: SavedScenario, token: str, by: str) -> None:
     """Store a copy of what it asks, without its result; once for each token. A copy of a private one is private."""
     name = f"{source.name[:LONGEST_NAME - 7]} (copy)"
-    create(token, name, source.description, Asked.from_json(source.asked), by, source, source.is_private)
+    create(token, name, source.description, ScenarioRequest.from_json(source.asked), by, source, source.is_private)
 
 
 def archive(token: str, is_archived: bool) -> None:
@@ -185,7 +186,7 @@ def _is_open_to_asker() -> ColumnElement[bool]:
 
 def _facts(scenario: SavedScenario, is_told: bool) -> dict[str, Any]:
     """What the audit log says of a scenario; only how large it is where it was private or is."""
-    asked = Asked.from_json(scenario.asked)
+    asked = ScenarioRequest.from_json(scenario.asked)
     size: dict[str, Any] = {"region-items": len(asked.keys), "horizon": asked.horizon,
                             "changes of drivers": len(asked.changes), "rows of a plan": len(asked.plan)}
     if not is_told:

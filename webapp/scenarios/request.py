@@ -18,14 +18,14 @@ from webapp.db.stored_json import StoredJson
 from webapp.region_items.labels import names_or_count
 from webapp.scenarios.plan import PlanRow
 from webapp.services import Services
-from webapp.tables import Outlook
+from webapp.tables import StoredForecast
 
 MOST_REGION_ITEMS = 500
 """In one scenario."""
 
 
 @dataclass(frozen=True)
-class AskedChange:
+class ScopedDriverChange:
     """One driver changed, on all region-items of the selection or on some of its regions and items."""
 
     driver: str
@@ -49,13 +49,13 @@ class AskedChange:
 
 
 @dataclass(frozen=True)
-class Asked(StoredJson):
+class ScenarioRequest(StoredJson):
     """All that a scenario asks; kept as JSON in ``SavedScenario.asked``."""
 
     keys: tuple[str, ...]
     """The selection, region-major."""
     horizon: int
-    changes: tuple[AskedChange, ...] = ()
+    changes: tuple[ScopedDriverChange, ...] = ()
     plan: tuple[PlanRow, ...] = ()
     left_out: int = 0
     """Wrong rows of the plan that were left out, as the planner chose."""
@@ -91,7 +91,7 @@ def dates_ahead(services: Services, keys: Sequence[str], horizon: int) -> dict[s
     origins: dict[str, pd.Timestamp] = {}
     for part in chunked(keys):
         origins |= {key: pd.Timestamp(origin) for key, origin in db.session.execute(
-            select(Outlook.key, Outlook.origin).where(Outlook.key.in_(part)))}
+            select(StoredForecast.key, StoredForecast.origin).where(StoredForecast.key.in_(part)))}
     found: dict[str, list[date]] = {}
     known: dict[pd.Timestamp, list[date]] = {}
     for key in keys:
@@ -111,7 +111,7 @@ def dates_ahead(services: Services, keys: Sequence[str], horizon: int) -> dict[s
     return found
 
 
-def action_words(change: AskedChange, dataset: Dataset) -> str:
+def action_words(change: ScopedDriverChange, dataset: Dataset) -> str:
     """What a change does: ``price −10 %``, ``promo = yes``."""
     driver = dataset.driver(change.driver)
     value: object = change.value
@@ -124,7 +124,7 @@ def action_words(change: AskedChange, dataset: Dataset) -> str:
     return f"{driver.title} {'= ' if change.action == 'set' else ''}{value}{f' {unit}' if unit else ''}"
 
 
-def asked_words(change: AskedChange, dataset: Dataset, written: Callable[[date], str] = str) -> str:
+def asked_words(change: ScopedDriverChange, dataset: Dataset, written: Callable[[date], str] = str) -> str:
     """A change in words: ``price −10 % from 2026-12-15 to 2026-12-31, only in north``."""
     first, last = written(change.first), written(change.last)
     days = f"on {first}" if change.first == change.last else f"from {first} to {last}"

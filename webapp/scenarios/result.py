@@ -39,12 +39,12 @@ class PeriodResult:
 
 
 @dataclass(frozen=True)
-class LineResult:
+class LineItemResult:
     """One region-item."""
 
     key: str
     served_by: str
-    """As in ``Outlook``."""
+    """As in ``StoredForecast``."""
     origin: date
     """Its last period with known demand."""
     is_changed: bool
@@ -74,7 +74,7 @@ class LineResult:
 
 
 @dataclass(frozen=True)
-class Told:
+class Finding:
     """A sentence that is true of some region-items."""
 
     sentence: str
@@ -111,17 +111,17 @@ class Result(StoredJson):
     units: Compared
     revenue: Compared | None
     periods: tuple[PeriodResult, ...]
-    lines: tuple[LineResult, ...]
+    lines: tuple[LineItemResult, ...]
     why: dict[str, float]
     """Summed over those region-items that can be explained."""
     exact: bool
     """Whether contributions are exact; else they follow each tree's path."""
     unexplained: int
     """Changed region-items that the baseline forecasts, which no driver moves."""
-    flags: tuple[Told, ...]
-    assumed: tuple[Told, ...]
+    flags: tuple[Finding, ...]
+    assumed: tuple[Finding, ...]
     likenesses: tuple[Likeness, ...]
-    missing: tuple[Told, ...]
+    missing: tuple[Finding, ...]
     """Region-items that cannot be forecast: why, and which."""
     notices: tuple[str, ...]
     without_price: int

@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.scenarios import states
-from webapp.tables import Outlook, RegionItemRow, SavedScenario
+from webapp.tables import RegionItemRow, SavedScenario, StoredForecast
 
 Word = Literal["fresh", "stale", "waiting", "not computed", "failed"]
 WORD_OF: dict[states.State, Word] = {"draft": "not computed", "wanted": "waiting", "computing": "waiting",
@@ -27,7 +27,7 @@ class Since:
 
     region_item: RegionItem
     before: str
-    """What forecast it, as in ``Outlook``."""
+    """What forecast it, as in ``StoredForecast``."""
     after: str
     origin_before: str
     origin_after: str
@@ -72,8 +72,8 @@ class State:
 def states_of(scenarios: Sequence[SavedScenario]) -> dict[str, State]:
     """Token -> state, by one query for all region-items together.
 
-    A region-item whose outlook is about to be made again counts as unchanged until it is: what it is forecast by is
-    known then, some seconds later.
+    A region-item whose stored forecast is about to be made again counts as unchanged until it is: what it is forecast
+    by is known then, some seconds later.
     """
     standing = _standing({key for each in scenarios for key in each.made_with})
     return {each.token: _state(each, standing) for each in scenarios}
@@ -96,8 +96,8 @@ def _standing(keys: Iterable[str]) -> dict[str, tuple[str, str] | None]:
     wanted = sorted(keys)
     for part in chunked(wanted):
         rows = db.session.execute(select(
-            RegionItemRow.key, RegionItemRow.outlook_due, Outlook.served_by, Outlook.origin).outerjoin(
-            Outlook, Outlook.key == RegionItemRow.key).where(
+            RegionItemRow.key, RegionItemRow.forecast_due, StoredForecast.served_by, StoredForecast.origin).outerjoin(
+            StoredForecast, StoredForecast.key == RegionItemRow.key).where(
             RegionItemRow.key.in_(part), RegionItemRow.in_catalogue))
         found |= {key: None if is_due or served_by is None else (served_by, origin)
                   for key, is_due, served_by, origin in rows}

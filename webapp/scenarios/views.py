@@ -31,7 +31,7 @@ from webapp.scenarios.repository import (
     duplicate,
     find_page,
 )
-from webapp.scenarios.request import MOST_REGION_ITEMS, Asked, asked_words
+from webapp.scenarios.request import MOST_REGION_ITEMS, ScenarioRequest, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.scenarios.selection import offered
 from webapp.scenarios.staleness import states_of
@@ -97,7 +97,8 @@ def save() -> ResponseReturnValue:
 def edit(token: str) -> ResponseReturnValue:
     """The editor of a saved scenario."""
     scenario = _scenario(token)
-    fields = fields_of(Asked.from_json(scenario.asked), scenario.name, scenario.description, scenario.is_private)
+    fields = fields_of(ScenarioRequest.from_json(scenario.asked), scenario.name, scenario.description,
+                       scenario.is_private)
     return _editor(parse_editor(services(), fields), scenario)
 
 
@@ -198,7 +199,7 @@ def download(token: str, form: str) -> Response:
         abort(404, "This scenario is not computed yet, so there is nothing to download.")
     result, name = Result.from_json(scenario.computed), f"scenario-{scenario.computed_at:%Y-%m-%d}-{token[:6]}.{form}"
     content = csv_of(result).encode("utf-8-sig") if form == "csv" else excel_of(
-        scenario, Asked.from_json(scenario.asked), result, services().dataset)
+        scenario, ScenarioRequest.from_json(scenario.asked), result, services().dataset)
     return Response(content, mimetype="text/csv" if form == "csv" else EXCEL,
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})
 

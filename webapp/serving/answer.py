@@ -14,8 +14,8 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
-from webapp.serving.history import Past, past_of
-from webapp.serving.line import Line, fetch_again, lines_of, scenario_lines, why_missing
+from webapp.serving.history import History, history_of
+from webapp.serving.line_item import LineItem, fetch_again, lines_of, scenario_lines, why_missing
 from webapp.tables import Override, RegionItemRow
 
 MOST_REGION_ITEMS = 500
@@ -47,11 +47,11 @@ class Period:
 class Answer:
     """Forecasts of the selection."""
 
-    lines: list[Line]
+    lines: list[LineItem]
     missing: list[tuple[RegionItemRow, str]]
     """Region-items that cannot be forecast, and why."""
     periods: list[Period]
-    past: Past
+    past: History
     notices: list[str]
     coverage: float = 0.8
     """Of the band: one of ``intervals.LEVELS``."""
@@ -144,26 +144,26 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
     return _summed(services, lines, plan.missing, plan.past)
 
 
-def _is_touched(line: Line, change: Change) -> bool:
+def _is_touched(line: LineItem, change: Change) -> bool:
     """Whether the change touches a period of the line's forecast."""
     dates = line.plan.part.dates
     return bool(((dates >= np.datetime64(change.first)) & (dates <= np.datetime64(change.last))).any())
 
 
-def _summed(services: Services, lines: list[Line], missing: list[tuple[RegionItemRow, str]],
-            past: Past | None = None) -> Answer:
+def _summed(services: Services, lines: list[LineItem], missing: list[tuple[RegionItemRow, str]],
+            past: History | None = None) -> Answer:
     """The sums of the lines.
 
     Args:
         past: theirs, where it is at hand: a scenario leaves it as it is.
     """
     if not lines:
-        return Answer([], missing, [], Past(pd.DataFrame({"date": [], "demand": []})), [])
-    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past or past_of(services, lines),
+        return Answer([], missing, [], History(pd.DataFrame({"date": [], "demand": []})), [])
+    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past or history_of(services, lines),
                   _notices(lines))
 
 
-def _periods(lines: Sequence[Line], used: Sequence[dict[str, Any]], coverage: float = 0.8) -> list[Period]:
+def _periods(lines: Sequence[LineItem], used: Sequence[dict[str, Any]], coverage: float = 0.8) -> list[Period]:
     """The sums of the lines by date.
 
     Args:
@@ -181,7 +181,7 @@ def _periods(lines: Sequence[Line], used: Sequence[dict[str, Any]], coverage: fl
         for values, drivers in zip(table.to_dict("records"), used, strict=True)]
 
 
-def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, Any]]:
+def _drivers_used(services: Services, lines: Sequence[LineItem]) -> list[dict[str, Any]]:
     """Of one region-item, for each period, driver -> (value under the plan, value under the scenario)."""
     if len(lines) > 1:
         return []
@@ -192,7 +192,7 @@ def _drivers_used(services: Services, lines: Sequence[Line]) -> list[dict[str, A
             for before, after in zip(planned, changed, strict=True)]
 
 
-def _notices(lines: Sequence[Line]) -> list[str]:
+def _notices(lines: Sequence[LineItem]) -> list[str]:
     found = [f"{line.row.region_item}: {line.notice}" for line in lines if line.notice]
     origins = {line.plan.origin.date() for line in lines}
     if len(origins) > 1:

@@ -13,7 +13,7 @@ from demand_assets.forecasting.whatif.explanation import LIMITS, USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN
 from webapp.services import Services
 from webapp.serving.answer import Answer
-from webapp.serving.line import Line
+from webapp.serving.line_item import LineItem
 
 MOST_EXPLAINED = 200
 """Region-items of one answer that are explained: each takes some tens of milliseconds of a core."""
@@ -53,7 +53,7 @@ class Explanation:
     """Of scenario minus plan."""
     explained: int
     """Region-items that the contributions are summed over."""
-    without: list[Line]
+    without: list[LineItem]
     """Those that the baseline forecasts: it repeats past demand and has nothing to explain."""
     smaller: int
     """Those left out because they are not among the largest."""
@@ -93,7 +93,7 @@ def explain(services: Services, answer: Answer, most: int = MOST_EXPLAINED) -> E
                        without, len(able) - len(explained), len(explained) <= MOST_EXACT)
 
 
-def contributions_of(services: Services, line: Line, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def contributions_of(services: Services, line: LineItem, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Contributions to the plan of one region-item, and to the scenario's difference from it: date and groups.
 
     Args:
@@ -108,7 +108,7 @@ def contributions_of(services: Services, line: Line, exact: bool) -> tuple[pd.Da
     return plan, _difference(changed, plan, line)
 
 
-def _difference(changed: pd.DataFrame, plan: pd.DataFrame, line: Line) -> pd.DataFrame:
+def _difference(changed: pd.DataFrame, plan: pd.DataFrame, line: LineItem) -> pd.DataFrame:
     """Scenario minus plan, adding up to the difference of the forecasts as they are shown."""
     assert line.scenario is not None  # the caller asks for lines with one
     groups = [column for column in plan.columns if column != "date"]

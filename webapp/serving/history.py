@@ -16,7 +16,7 @@ from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.services import Services
-from webapp.serving.line import Line
+from webapp.serving.line_item import LineItem
 
 Columns = pd.DataFrame | dict[str, np.ndarray]
 YEARS = 3
@@ -38,7 +38,7 @@ def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
 
 
 @dataclass(frozen=True)
-class Past:
+class History:
     """What is known of a selection's past, summed over its region-items."""
 
     history: pd.DataFrame
@@ -57,10 +57,11 @@ class Past:
         return sold_on(self.history, before.to_numpy().astype("datetime64[D]"))
 
 
-def past_of(services: Services, lines: Sequence[Line]) -> Past:
+def history_of(services: Services, lines: Sequence[LineItem]) -> History:
     """The past of these region-items; the last years of it."""
     dataset = services.dataset
-    histories = [services.forecaster.history(line.row.region_item, YEARS * dataset.year_length, line.row.outlook_wanted)
+    periods = YEARS * dataset.year_length
+    histories = [services.forecaster.history(line.row.region_item, periods, line.row.forecast_wanted)
                  for line in lines]
     tables: list[Columns] = [*histories, *(line.plan.columns for line in lines)]
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
@@ -70,7 +71,7 @@ def past_of(services: Services, lines: Sequence[Line]) -> Past:
     if len(lines) == 1 and ADJUSTED in histories[0]:
         found = histories[0].dropna(subset=[ADJUSTED])
         adjusted = {at.date(): float(units) for at, units in zip(found["date"], found[ADJUSTED], strict=True)}
-    return Past(_summed(histories, dates[:len(histories)]), marks, adjusted,
+    return History(_summed(histories, dates[:len(histories)]), marks, adjusted,
                 {line.row.key: history for line, history in zip(lines, histories, strict=True)})
 
 
@@ -112,7 +113,7 @@ class Backtest:
         return None if 2 * size <= of or known.empty else cls(known, size)
 
 
-def backtest_of(lines: Sequence[Line], past: Past, dataset: Dataset) -> Backtest | None:
+def backtest_of(lines: Sequence[LineItem], past: History, dataset: Dataset) -> Backtest | None:
     """The backtests of the models in production, in the windows that they share."""
     found = [windows_of(line.model, dataset) for line in lines]
     windows = [each for each in found if each]

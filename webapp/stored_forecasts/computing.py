@@ -1,4 +1,4 @@
-"""Outlooks: the plan's forecast of every region-item as it stands, kept so that pages read thousands in a moment.
+"""The plan's forecast of every region-item as it stands, stored so that pages read thousands in a moment.
 
 Only the background process makes them; many at a time in a process of their own, so that nothing else waits.
 """
@@ -19,49 +19,51 @@ from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_for
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
+from webapp.region_items.forecast_figures import note_made, note_total, want_totals
 from webapp.region_items.live_accuracy import forget_monitored
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
-from webapp.region_items.stored_forecast import note_made, note_total, want_totals
 from webapp.services import Services
 from webapp.serving.history import windows_of
-from webapp.serving.line import Line, line_of
+from webapp.serving.line_item import LineItem, line_of
 from webapp.stored_forecasts.facts import tell_accuracy, tell_demand, tell_moves
 from webapp.stored_forecasts.histories import pack
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
-from webapp.tables import Outlook, RegionItemRow
+from webapp.tables import RegionItemRow, StoredForecast
 
 AT_ONCE = 25
-"""Outlooks made between two commits."""
+"""Stored forecasts made between two commits."""
 IN_WORKER_FROM = 60
-"""Due outlooks from which on the worker process makes them."""
+"""Due stored forecasts from which on the worker process makes them."""
 ASKED_AT_ONCE = 500
-"""Outlooks that it is asked for at a time."""
+"""Stored forecasts that it is asked for at a time."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An outlook, read."""
+class LoadedForecast:
+    """A stored forecast, read."""
 
     part: Part
     served_by: str
-    """As in ``tables.Outlook``."""
+    """As in ``tables.StoredForecast``."""
     origin: str
 
 
-def outlooks_of(keys: Sequence[str]) -> dict[str, Kept]:
-    """Key -> outlook; those that were not made yet are left out."""
-    found: dict[str, Kept] = {}
+def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
+    """Key -> stored forecast; those that were not made yet are left out."""
+    found: dict[str, LoadedForecast] = {}
     for part in chunked(keys):
-        rows = db.session.execute(select(Outlook.key, Outlook.content, Outlook.served_by, Outlook.origin).where(
-            Outlook.key.in_(part)))
-        found |= {key: Kept(Part.from_bytes(content), served_by, origin) for key, content, served_by, origin in rows}
+        rows = db.session.execute(select(
+            StoredForecast.key, StoredForecast.content, StoredForecast.served_by, StoredForecast.origin).where(
+            StoredForecast.key.in_(part)))
+        found |= {key: LoadedForecast(Part.from_bytes(content), served_by, origin)
+                  for key, content, served_by, origin in rows}
     return found
 
 
 def due_keys(most: int) -> list[str]:
-    """Region-items whose outlook is to be made, region-major."""
+    """Region-items whose stored forecast is to be made, region-major."""
     found = list(db.session.scalars(select(RegionItemRow.key).where(
-        RegionItemRow.outlook_due, RegionItemRow.in_catalogue).order_by(RegionItemRow.position).limit(most)))
+        RegionItemRow.forecast_due, RegionItemRow.in_catalogue).order_by(RegionItemRow.position).limit(most)))
     db.session.rollback()
     return found
 
@@ -82,13 +84,13 @@ def make_due(services: Services, make_app: AppFactory) -> bool:
 
 
 def make(services: Services, keys: Sequence[str]) -> None:
-    """Make the outlooks of these region-items, and what the overview shows of them.
+    """Make the stored forecasts of these region-items, and what the overview shows of them.
 
     Raises: OSError: the demand store cannot be read.
     """
     for part in chunked(keys, AT_ONCE):
         rows = rows_by_key(part)
-        wanted = {key: rows[key].outlook_wanted for key in part}
+        wanted = {key: rows[key].forecast_wanted for key in part}
         made = dict(_made(services, list(rows.values())))
         db.session.rollback()
         with writing():
@@ -101,7 +103,7 @@ def make(services: Services, keys: Sequence[str]) -> None:
 class _Made:
     """A region-item's forecast under the plan, and what it is told beside."""
 
-    line: Line
+    line: LineItem
     history: pd.DataFrame
     past: list[PastForecast]
     """Of earlier origins, oldest first."""
@@ -123,9 +125,9 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
 
 
 def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
-    """Write the outlook down, in the caller's transaction."""
+    """Write the stored forecast down, in the caller's transaction."""
     want_totals(row)
-    replaced = db.session.get(Outlook, row.key)
+    replaced = db.session.get(StoredForecast, row.key)
     if made is None:
         if replaced is not None:
             db.session.delete(replaced)
@@ -139,7 +141,7 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         forget_monitored(row)
     tell_accuracy(row, made.past, made.history)
     tell_demand(row, part, made.history, dataset)
-    db.session.merge(Outlook(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
+    db.session.merge(StoredForecast(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
                              unusual=Unusual.of(made.history, dataset).to_json(),
                              past=pack(made.history, windows_of(made.line.model, dataset), made.line.plan.origin,
                                        dataset)))

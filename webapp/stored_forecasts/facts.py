@@ -1,4 +1,4 @@
-"""What the overview tells of a region-item beside its outlook: last year, accuracy, and how far its forecast moved."""
+"""What the overview tells of a region-item beside its forecast: last year, accuracy, and how far it moved."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.accuracy import pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
+from webapp.region_items.forecast_figures import note_demand, note_moves
 from webapp.region_items.live_accuracy import note_accuracy
-from webapp.region_items.stored_forecast import note_demand, note_moves
 from webapp.serving.history import sold_on
 from webapp.tables import RegionItemRow
 
@@ -45,12 +45,12 @@ def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], rep
                history: pd.DataFrame) -> None:
     """Note how far the forecast moved, and by how much the one before missed.
 
-    Both are told against the newest forecast of an earlier origin. Without one, ``moved`` is told against the outlook
-    that is replaced, and ``missed`` is not told.
+    Both are told against the newest forecast of an earlier origin. Without one, ``moved`` is told against the stored
+    forecast that is replaced, and ``missed`` is not told.
 
     Args:
         past: of earlier origins than the part's, oldest first.
-        replaced: the outlook that is replaced; None where there was none.
+        replaced: the stored forecast that is replaced; None where there was none.
     """
     before = past[-1] if past else None
     if before is not None:

@@ -1,4 +1,4 @@
-"""A selection of more region-items than are forecast on a page: summed from the outlooks that are kept."""
+"""A selection of more region-items than are forecast on a page: summed from the stored forecasts that are kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,21 +10,21 @@ from demand_assets.forecasting.contract.dataset import Dataset
 from demand_assets.forecasting.forecast import totals
 from webapp.region_items.rows import rows_by_key
 from webapp.serving.answer import Period
-from webapp.serving.history import Backtest, Past
-from webapp.stored_forecasts.computing import Kept, outlooks_of
-from webapp.stored_forecasts.histories import GroupPast, past_of_group
+from webapp.serving.history import Backtest, History
+from webapp.stored_forecasts.computing import LoadedForecast, stored_forecasts_of
+from webapp.stored_forecasts.histories import GroupHistory, history_of_group
 from webapp.tables import RegionItemRow
 
 
 @dataclass(frozen=True)
-class GroupLine:
+class GroupLineItem:
     """One region-item of the group."""
 
     row: RegionItemRow
     units: float
     """Over the horizon."""
     served_by: str
-    """As in ``tables.Outlook``."""
+    """As in ``tables.StoredForecast``."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class GroupAnswer:
     """The forecast of a group."""
 
     size: int
-    kept: dict[str, Kept]
-    """Key -> outlook over the horizon; those that are not made yet are missing."""
+    kept: dict[str, LoadedForecast]
+    """Key -> stored forecast over the horizon; those that are not made yet are missing."""
     coverage: float
     dataset: Dataset
 
     @cached_property
-    def _known(self) -> GroupPast:
-        return past_of_group(list(self.kept), self.dataset)
+    def _known(self) -> GroupHistory:
+        return history_of_group(list(self.kept), self.dataset)
 
     @property
-    def past(self) -> Past:
+    def past(self) -> History:
         """What was sold, without the marks of drivers."""
         return self._known.past
 
@@ -53,7 +53,7 @@ class GroupAnswer:
 
     @property
     def missing(self) -> int:
-        """Region-items without an outlook yet."""
+        """Region-items without a stored forecast yet."""
         return self.size - len(self.kept)
 
     @cached_property
@@ -74,17 +74,17 @@ class GroupAnswer:
         units = {key: float(each.part.forecast.sum()) for key, each in self.kept.items()}
         return sorted(units.items(), key=lambda found: -found[1])
 
-    def lines(self, page: int, size: int) -> list[GroupLine]:
+    def lines(self, page: int, size: int) -> list[GroupLineItem]:
         """One page of the region-items, the largest first."""
         found = self.largest_first[(page - 1) * size: page * size]
         rows = rows_by_key([key for key, _ in found])
-        return [GroupLine(rows[key], units, self.kept[key].served_by) for key, units in found]
+        return [GroupLineItem(rows[key], units, self.kept[key].served_by) for key, units in found]
 
 
 def group_of(keys: Sequence[str], dataset: Dataset, horizon: int, coverage: float) -> GroupAnswer:
-    """The group's forecast over the first ``horizon`` periods of each outlook."""
+    """The group's forecast over the first ``horizon`` periods of each stored forecast."""
     return GroupAnswer(len(keys), {key: replace(each, part=_first(each.part, horizon))
-                                   for key, each in outlooks_of(keys).items()}, coverage, dataset)
+                                   for key, each in stored_forecasts_of(keys).items()}, coverage, dataset)
 
 
 def _first(part: totals.Part, horizon: int) -> totals.Part:

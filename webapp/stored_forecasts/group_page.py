@@ -8,16 +8,16 @@ from sqlalchemy import ColumnElement, case, func, select
 
 from webapp.db.database import db
 from webapp.pages.listing import place_of
-from webapp.tables import GroupOutlook
+from webapp.tables import GroupForecast
 
 Kind = Literal["region", "item"]
 KINDS: dict[Kind, str] = {"region": "By region", "item": "By item"}
 GROUPS_AT_ONCE = 50
 GROUP_ORDERS: dict[str, ColumnElement[Any]] = {
-    "name": GroupOutlook.name.expression, "total": GroupOutlook.total.expression,
-    "last_year": GroupOutlook.last_year.expression,
-    "change": GroupOutlook.compared / func.nullif(GroupOutlook.last_year, 0),
-    "size": GroupOutlook.size.expression,
+    "name": GroupForecast.name.expression, "total": GroupForecast.total.expression,
+    "last_year": GroupForecast.last_year.expression,
+    "change": GroupForecast.compared / func.nullif(GroupForecast.last_year, 0),
+    "size": GroupForecast.size.expression,
 }
 
 
@@ -46,11 +46,11 @@ class GroupView:
 class GroupPage:
     """One page of totals."""
 
-    groups: Sequence[GroupOutlook]
+    groups: Sequence[GroupForecast]
     matching: int
     number: int
     pages: int
-    all: GroupOutlook | None
+    all: GroupForecast | None
     """Of everything; None before the first was made."""
 
 
@@ -69,14 +69,14 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
     """Of a selection of whole regions, whole items or all; None of others, and where it is not known.
 
     Args:
-        fields: the selection as ``Question.fields`` has it.
+        fields: the selection as ``ForecastQuery.fields`` has it.
     """
     kinds = {kind for kind, _ in fields}
     if len(kinds) != 1 or not kinds <= {"region", "item", "all"}:
         return None
     names = ["" if kind == "all" else name for kind, name in fields]
-    found = db.session.scalars(select(GroupOutlook).where(
-        GroupOutlook.kind == kinds.pop(), GroupOutlook.name.in_(names), GroupOutlook.last_year.is_not(None))).all()
+    found = db.session.scalars(select(GroupForecast).where(
+        GroupForecast.kind == kinds.pop(), GroupForecast.name.in_(names), GroupForecast.last_year.is_not(None))).all()
     if not found:
         return None
     units, compared = (sum(value or 0.0 for value in values) for values in
@@ -86,13 +86,13 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
 
 def group_page(view: GroupView) -> GroupPage:
     """The page that a view asks for, or the last one when it asks for more than there are."""
-    where: list[ColumnElement[bool]] = [GroupOutlook.kind == view.kind]
-    where += [func.lower(GroupOutlook.name).contains(word, autoescape=True) for word in view.search.lower().split()]
-    count = db.session.scalar(select(func.count()).select_from(GroupOutlook).where(*where)) or 0
+    where: list[ColumnElement[bool]] = [GroupForecast.kind == view.kind]
+    where += [func.lower(GroupForecast.name).contains(word, autoescape=True) for word in view.search.lower().split()]
+    count = db.session.scalar(select(func.count()).select_from(GroupForecast).where(*where)) or 0
     place = place_of(view.page, count, GROUPS_AT_ONCE)
     column = GROUP_ORDERS[view.sort.removeprefix("-")]
     groups = db.session.scalars(
-        select(GroupOutlook).where(*where).order_by(
+        select(GroupForecast).where(*where).order_by(
             case((column.is_(None), 1), else_=0), column.desc() if view.sort.startswith("-") else column.asc(),
-            GroupOutlook.name).limit(GROUPS_AT_ONCE).offset(place.before)).all()
-    return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupOutlook, ("all", "")))
+            GroupForecast.name).limit(GROUPS_AT_ONCE).offset(place.before)).all()
+    return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupForecast, ("all", "")))

@@ -1,4 +1,4 @@
-"""The outlooks of each region, each item and all, summed up; made anew by the background process as members change."""
+"""Totals of each region, each item and all, from stored forecasts; the background process keeps them true."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from sqlalchemy import ColumnElement, select
 from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.stored_forecast import note_totals_made
+from webapp.region_items.forecast_figures import note_totals_made
 from webapp.services import Services
-from webapp.stored_forecasts.computing import outlooks_of
+from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
-from webapp.tables import GroupOutlook, RegionItemRow
+from webapp.tables import GroupForecast, RegionItemRow
 
 IN_WORKER_FROM = 60
 """Region-items that changed from which on the worker process sums up."""
 
 Member = tuple[str, float, float | None]
-"""Key, total and last year's demand of a region-item with an outlook."""
+"""Key, total and last year's demand of a region-item with a stored forecast."""
 
 
 def refresh_due(services: Services, make_app: AppFactory) -> bool:
@@ -69,8 +69,8 @@ class _Sum:
 
 def _members(which: ColumnElement[bool]) -> list[Member]:
     rows = db.session.execute(
-        select(RegionItemRow.key, RegionItemRow.outlook_total, RegionItemRow.last_year).where(
-            RegionItemRow.in_catalogue, RegionItemRow.outlook_total.is_not(None), which)
+        select(RegionItemRow.key, RegionItemRow.forecast_total, RegionItemRow.last_year).where(
+            RegionItemRow.in_catalogue, RegionItemRow.forecast_total.is_not(None), which)
         .order_by(RegionItemRow.position)).all()
     db.session.rollback()
     return [(row[0], float(row[1] or 0.0), row[2]) for row in rows]
@@ -86,7 +86,7 @@ def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
 
 
 def _take_in(found: _Sum, members: Sequence[Member]) -> None:
-    kept = outlooks_of([key for key, _, _ in members])
+    kept = stored_forecasts_of([key for key, _, _ in members])
     for key, total, last_year in members:
         if key not in kept:
             continue
@@ -110,18 +110,18 @@ def _sum_up_all() -> None:
         _keep("all", "", found, with_running=False)
 
 
-def _regions() -> Iterable[GroupOutlook]:
-    return db.session.scalars(select(GroupOutlook).where(GroupOutlook.kind == "region").order_by(GroupOutlook.name))
+def _regions() -> Iterable[GroupForecast]:
+    return db.session.scalars(select(GroupForecast).where(GroupForecast.kind == "region").order_by(GroupForecast.name))
 
 
 def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
     """Write the sum down, or nothing where it has no members; part of the caller's transaction."""
     if not found.running.size:
-        if row := db.session.get(GroupOutlook, (kind, name)):
+        if row := db.session.get(GroupForecast, (kind, name)):
             db.session.delete(row)
         return
     total, is_compared = found.running.bounds(), found.compared_size > 0
-    db.session.merge(GroupOutlook(
+    db.session.merge(GroupForecast(
         kind=kind, name=name, made_at=now(), size=found.running.size, total=total.forecast, lower=total.lower,
         upper=total.upper, last_year=found.last_year if is_compared else None,
         compared=found.compared if is_compared else None, compared_size=found.compared_size,

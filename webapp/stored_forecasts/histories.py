@@ -1,4 +1,4 @@
-"""The past of each region-item, kept with its outlook, so that sums of thousands have one on a page."""
+"""The past of each region-item, kept with its stored forecast, so that sums of thousands have one on a page."""
 
 import zlib
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import periods_until
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.serving.history import YEARS, Backtest, Past
-from webapp.tables import Outlook
+from webapp.serving.history import YEARS, Backtest, History
+from webapp.tables import StoredForecast
 
 ROWS = ("demand", "backtest", "untested")
 """What is summed by date; untested is the demand of those without a backtest."""
@@ -24,10 +24,10 @@ _PACKED = np.dtype("<f4")
 
 
 @dataclass(frozen=True)
-class GroupPast:
+class GroupHistory:
     """What is known of the past of a group, summed up."""
 
-    past: Past
+    past: History
     """Without the marks of drivers, which are not kept."""
     backtest: Backtest | None
 
@@ -45,22 +45,22 @@ def pack(history: pd.DataFrame, windows: tuple[Dates, Floats] | None, origin: pd
     return zlib.compress(np.stack([each.reindex(dates).to_numpy(_PACKED) for each in known]).tobytes(), level=1)
 
 
-def past_of_group(keys: Sequence[str], dataset: Dataset) -> GroupPast:
+def history_of_group(keys: Sequence[str], dataset: Dataset) -> GroupHistory:
     """The sums over these region-items, of those whose past is kept."""
     sums: dict[str, _Sum] = {}
     for part in chunked(keys):
-        for origin, content in db.session.execute(select(Outlook.origin, Outlook.past).where(
-                Outlook.key.in_(part), Outlook.past.is_not(None))):
+        for origin, content in db.session.execute(select(StoredForecast.origin, StoredForecast.past).where(
+                StoredForecast.key.in_(part), StoredForecast.past.is_not(None))):
             values = np.frombuffer(zlib.decompress(content or b""), _PACKED).reshape(2, -1)
             sums.setdefault(origin, _Sum.over(values.shape[1])).add(values)
     if not sums:
-        return GroupPast(Past(pd.DataFrame({"date": pd.DatetimeIndex([]), "demand": np.zeros(0)})), None)
+        return GroupHistory(History(pd.DataFrame({"date": pd.DatetimeIndex([]), "demand": np.zeros(0)})), None)
     tables = [each.by_date(_dates(pd.Timestamp(origin), dataset)) for origin, each in sums.items()]
     table = pd.concat(tables).groupby(level=0).sum()
     size, tested = (sum(getattr(each, name) for each in sums.values()) for name in ("size", "tested"))
     history = table["demand"].where(table["demand_known"] > 0).loc[table["demand_known"].ne(0).idxmax():]
     is_shared = (table["backtest_known"] == tested) & (table["untested_known"] == size - tested)
-    return GroupPast(Past(history.rename_axis("date").reset_index()),
+    return GroupHistory(History(history.rename_axis("date").reset_index()),
                      Backtest.of((table["backtest"] + table["untested"])[is_shared], tested, size))
 
 

@@ -31,8 +31,8 @@ LOOP_WORDS = {
     "store": ("Reading what the pipeline did", "New demand, results of retrains and adjustments are taken up when it "
                                                "works again."),
     "registry": ("Taking up new models", "Forecasts use the models in production now; roll backs and pins wait."),
-    "outlook": ("Updating stored forecasts", "The overview and totals stay as they were; forecasts of single "
-                                             "region-items are up to date."),
+    "forecasts": ("Updating stored forecasts", "The overview and totals stay as they were; forecasts of single "
+                                               "region-items are up to date."),
     "scenario": ("Computing large scenarios", "They wait; small ones are computed at once as ever."),
     "dagster": ("Sending and following retrains", "Retrain requests are kept, and sent when it works again."),
 }

@@ -1,20 +1,20 @@
 """The tables of the app's own database."""
 
 from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
-from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupOutlook, Outlook, Override
-from webapp.tables.loads import DemandLoad, LoadRun, RefusedRule
-from webapp.tables.models import ModelAct, ModelVersion
+from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
+from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupForecast, Override, StoredForecast
+from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.people import Answered, ApiToken, AuditEntry, Role, RoleName, Setting, SignInLink, User
 from webapp.tables.region_items import (
     DRIFT_TOLD,
     Catalogue,
+    ForecastFigures,
     LiveAccuracy,
     PooledRow,
     Production,
     RegionItemRow,
     RowStatus,
     Selection,
-    StoredForecast,
 )
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
@@ -29,15 +29,15 @@ __all__ = [
     "ArchivedForecast",
     "AuditEntry",
     "Catalogue",
-    "DemandLoad",
-    "GroupOutlook",
+    "DataLoad",
+    "DataLoadRun",
+    "ForecastFigures",
+    "GroupForecast",
     "ItemState",
     "JournalFile",
     "LiveAccuracy",
-    "LoadRun",
-    "ModelAct",
+    "ModelAction",
     "ModelVersion",
-    "Outlook",
     "Override",
     "PooledRow",
     "Production",

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.db.database import Base, now
 
 
-class Outlook(Base):
+class StoredForecast(Base):
     """The plan's forecast of one region-item as it stands, made by the background process.
 
     Charts and totals of many region-items read thousands of these in a moment.
     """
 
-    __tablename__ = "outlook"
+    __tablename__ = "stored_forecast"
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     made_at: Mapped[datetime]
     origin: Mapped[str] = mapped_column(String(10))
@@ -30,10 +30,10 @@ class Outlook(Base):
     """``kept_pasts.pack``; None where it was not kept yet."""
 
 
-class GroupOutlook(Base):
-    """The outlooks of a region, of an item or of all, summed up with the doubt of the sum."""
+class GroupForecast(Base):
+    """The stored forecasts of a region, of an item or of all, summed up with the doubt of the sum."""
 
-    __tablename__ = "group_outlook"
+    __tablename__ = "group_forecast"
     kind: Mapped[str] = mapped_column(String(10), primary_key=True)
     """``region``, ``item`` or ``all``."""
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -66,7 +66,7 @@ class ArchivedForecast(Base):
     origin: Mapped[str] = mapped_column(String(10), primary_key=True)
     made_at: Mapped[datetime]
     served_by: Mapped[str] = mapped_column(String(20))
-    """As in ``Outlook``."""
+    """As in ``StoredForecast``."""
     content: Mapped[bytes]
     """Rows forecast, lower, upper of 80 %, seasonal naive, each for every lead; single precision."""
 

@@ -26,10 +26,10 @@ class ModelVersion(Base):
     """Of its backtest and of the gate's decision."""
 
 
-class ModelAct(Base):
+class ModelAction(Base):
     """What a person does with the model in production: stored first, carried out by the background process, once."""
 
-    __tablename__ = "model_act"
+    __tablename__ = "model_action"
     id: Mapped[int] = mapped_column(primary_key=True)
     token: Mapped[str] = mapped_column(String(64), unique=True)
     """Of the form; the same form sent twice is one act."""

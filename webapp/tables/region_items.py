@@ -100,20 +100,20 @@ class Production(Base):
     """What the backtest of the newest candidate measured."""
 
 
-class StoredForecast(Base):
-    """What the overview shows of a region-item's outlook. Only ``region_items.stored_forecast`` writes it."""
+class ForecastFigures(Base):
+    """What the overview shows of a region-item's stored forecast. Only ``region_items.forecast_figures`` writes it."""
 
     __tablename__ = "region_item_forecast"
     id: Mapped[int] = mapped_column(ForeignKey("region_item_catalogue.id", ondelete="CASCADE"), primary_key=True,
                                     autoincrement=False)
-    outlook_due: Mapped[bool] = mapped_column(default=True, index=True)
-    """Whether its demand or its model changed since the outlook was made."""
-    outlook_wanted: Mapped[int] = mapped_column(default=0)
-    """How often the outlook was asked for, so that what changes while it is made is not missed."""
-    outlook_total: Mapped[float | None]
+    forecast_due: Mapped[bool] = mapped_column(default=True, index=True)
+    """Whether its demand or its model changed since the stored forecast was made."""
+    forecast_wanted: Mapped[int] = mapped_column(default=0)
+    """How often the stored forecast was asked for, so that what changes while it is made is not missed."""
+    forecast_total: Mapped[float | None]
     """Units over the next horizon under the plan; the 80 % interval beside it."""
-    outlook_lower: Mapped[float | None]
-    outlook_upper: Mapped[float | None]
+    forecast_lower: Mapped[float | None]
+    forecast_upper: Mapped[float | None]
     last_year: Mapped[float | None]
     """Units sold in the same periods a year (the longest season) earlier; None where not all is known."""
     change_on_last_year: Mapped[float | None]
@@ -156,9 +156,9 @@ def _table(of: type[Base]) -> Table:
     return cast(Table, of.__table__)
 
 
-_catalogue, _production, _forecast, _accuracy = map(_table, (Catalogue, Production, StoredForecast, LiveAccuracy))
+_catalogue, _production, _forecast, _accuracy = map(_table, (Catalogue, Production, ForecastFigures, LiveAccuracy))
 if TYPE_CHECKING:
-    class _Columns(Catalogue, Production, StoredForecast, LiveAccuracy):  # type: ignore[misc]  # id is in each
+    class _Columns(Catalogue, Production, ForecastFigures, LiveAccuracy):  # type: ignore[misc]  # id is in each
         """The columns of all four."""
 else:
     _Columns = Base

@@ -40,7 +40,7 @@ class SavedScenario(Base):
     summary: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What the list shows of it: ``scenario_results.Summary``; empty before it was computed."""
     made_with: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Key -> what forecast it and its origin when it was computed, as in ``Outlook``."""
+    """Key -> what forecast it and its origin when it was computed, as in ``StoredForecast``."""
     wanted_at: Mapped[datetime | None] = mapped_column(index=True)
     """When it was asked to be computed by the background process; null when nothing is to be done."""
     attempts: Mapped[int] = mapped_column(default=0)

@@ -78,7 +78,7 @@ class _Ready:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ForecastRequest:
     """One region-item under one scenario: all that its forecast needs but the boosters' answers."""
 
     region_item: RegionItem
@@ -94,7 +94,7 @@ class Asked:
     planned: pd.DataFrame
     """The same under the plan."""
     assumed: tuple[str, ...]
-    plan: "Forecast | Asked | None"
+    plan: "Forecast | ForecastRequest | None"
     """The same under the plan, for a scenario that is held to declared directions."""
     known_as: Hashable = None
     """What its stored demand is known as; None when the caller did not say."""
@@ -155,7 +155,7 @@ class Forecaster:
         return self.answer([self.ask(region_item, model, horizon, scenario) for region_item, model, scenario in asked])
 
     def ask(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None, scenario: Scenario = PLAN,
-            plan: Forecast | None = None, known_as: Hashable = None) -> Asked:
+            plan: Forecast | None = None, known_as: Hashable = None) -> ForecastRequest:
         """All of a forecast that can fail, and all that is the region-item's alone; ``answer`` does the rest.
 
         Args:
@@ -179,7 +179,8 @@ class Forecaster:
         if model.pooled is None and np.isnan(series.demand[: series.known]).all():
             raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
         rows = model.rows_of(series, origins, leads)
-        return Asked(region_item, model, scenario, series, origins, leads, rows, drivers, planned, ready.assumed,
+        return ForecastRequest(region_item, model, scenario, series, origins, leads, rows, drivers, planned,
+                               ready.assumed,
                      needed, known_as)
 
     def answered(self, region_item: RegionItem, model: ServingModel, horizon: int,
@@ -189,9 +190,9 @@ class Forecaster:
             known, asked_of, forecast = self._plans.get((region_item, horizon), (None, None, None))
         return forecast if known is not None and known == known_as and asked_of is model else None
 
-    def answer(self, asked: Sequence[Asked]) -> list[Forecast]:
+    def answer(self, asked: Sequence[ForecastRequest]) -> list[Forecast]:
         """The forecasts of what was asked, in its order."""
-        plans = [one.plan for one in asked if isinstance(one.plan, Asked)]
+        plans = [one.plan for one in asked if isinstance(one.plan, ForecastRequest)]
         units = {id(one): values for one, values in zip([*asked, *plans], _units([*asked, *plans]), strict=True)}
         forecasts = [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
         with self._lock:
@@ -203,7 +204,7 @@ class Forecaster:
                 self._plans.popitem(last=False)
         return forecasts
 
-    def _forecast(self, asked: Asked, units: Floats, plan: Floats | None) -> Forecast:
+    def _forecast(self, asked: ForecastRequest, units: Floats, plan: Floats | None) -> Forecast:
         dataset, series, model = self._dataset, asked.series, asked.model
         if isinstance(asked.plan, Forecast):
             plan = asked.plan.part.forecast
@@ -272,7 +273,7 @@ class Forecaster:
         return ready
 
 
-def _units(asked: Sequence[Asked]) -> list[Floats]:
+def _units(asked: Sequence[ForecastRequest]) -> list[Floats]:
     """Point forecasts in units; the rows of all that stand on one pooled model are its question together."""
     by_pooled: dict[int, tuple[PooledModel, list[int]]] = {}
     for place, one in enumerate(asked):
@@ -288,7 +289,7 @@ def _units(asked: Sequence[Asked]) -> list[Floats]:
             for one, ratio in zip(asked, ratios, strict=True)]
 
 
-def _unknown(asked: Asked, dataset: Dataset) -> tuple[str, ...]:
+def _unknown(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
     """A sentence for each driver that has no part in the forecast, since what forecasts does not know it.
 
     Of the baseline, which knows none, only those that a scenario changes.

@@ -12,7 +12,7 @@ from demand_assets.forecasting.registry.facts import (
     PIN,
     PROMOTION,
     BadFactError,
-    DecisionTold,
+    DecisionFact,
     MovedEntry,
     OldEntry,
     Pin,
@@ -168,12 +168,12 @@ class _Reading:
         return pin if pin and pin.by else None
 
     def _told(self, candidate: int | None, promotions: dict[int, Promotion], old: OldEntry | None,
-              ) -> DecisionTold | None:
+              ) -> DecisionFact | None:
         """The decision on the candidate, unless it is to promote and a crash came before it was carried out."""
         tags = self._candidate_tags
         if candidate is None or tags is None:
             return None
-        told = self._guarded(lambda: DecisionTold.of(tags))
+        told = self._guarded(lambda: DecisionFact.of(tags))
         is_done = told is not None and (
             told.verdict == "keep" or candidate == self._production or bool(old and old.decided == candidate)
             or any(each.replaced == candidate for each in promotions.values())

@@ -105,7 +105,7 @@ class Pin(Fact):
     reason: Reason = ""
 
 
-class DecisionTold(BaseModel):
+class DecisionFact(BaseModel):
     """The gate's decision on a version, as the version's tags ``decision`` and ``decision_numbers`` tell it."""
 
     verdict: Verdict

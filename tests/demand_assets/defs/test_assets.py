@@ -16,7 +16,7 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import FINAL_STEPS, Entry, Journal
-from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
@@ -79,7 +79,7 @@ def test_a_range_goes_from_the_source_to_production(
 def test_a_bad_region_item_fails_alone(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
                                        settings: Settings, keys: list[str], scattered: bool) -> None:
     bad = RegionItem.from_key(keys[1])
-    list(pipeline.carry([RegionItem.from_key(key) for key in keys], {"raw_demand"}, Asked()))
+    list(pipeline.carry([RegionItem.from_key(key) for key in keys], {"raw_demand"}, RequestedBy()))
     block(pipeline, settings, bad)
 
     result = run(instance, resource, ["demand", "features_for_inspection"], request_id="r2",
@@ -128,7 +128,7 @@ class PromotedMeanwhile(Registry):
         return model
 
 
-def carried_to_candidate(pipeline: Pipeline, one: RegionItem, asked: Asked) -> None:
+def carried_to_candidate(pipeline: Pipeline, one: RegionItem, asked: RequestedBy) -> None:
     stages = {"raw_demand", "demand", "features_for_inspection", "candidate_model"}
     assert [outcome.status for outcome in pipeline.carry([one], stages, asked)] == ["done"] * 4
 
@@ -137,10 +137,10 @@ def test_a_candidate_is_judged_again_when_another_run_promoted_meanwhile(pipelin
                                                                          keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     for _ in range(2):
-        carried_to_candidate(pipeline, one, Asked())
+        carried_to_candidate(pipeline, one, RequestedBy())
     registry = PromotedMeanwhile(settings.registry_uri, "shop", f"{settings.folder}/mlflow/artifacts")
 
-    outcome, = replace(pipeline, registry=registry).carry([one], {"production_model"}, Asked())
+    outcome, = replace(pipeline, registry=registry).carry([one], {"production_model"}, RequestedBy())
 
     assert (outcome.details["version"], outcome.details["replaced"]) == (2, 1)
     entry = registry.entry(one)
@@ -168,7 +168,7 @@ def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instanc
     pipeline.registry.pin(one, 1, "ada", "Christmas")
 
     run(instance, resource, ASSETS, keys=keys[:1], request_id="a planner's")
-    carried_to_candidate(pipeline, one, Asked("another's"))
+    carried_to_candidate(pipeline, one, RequestedBy("another's"))
     promote.execute_in_process(instance=instance, resources={"pipeline": resource},
                                run_config=run_config(keys[:1], op="judge"))
 
@@ -182,12 +182,12 @@ def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instanc
 def test_a_pin_that_comes_while_a_candidate_is_judged_counts(pipeline: Pipeline, settings: Settings,
                                                              keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
-    carried_to_candidate(pipeline, one, Asked())
+    carried_to_candidate(pipeline, one, RequestedBy())
     pipeline.registry.record_decision(one, 1, Decision("promote", "first"), "")
-    carried_to_candidate(pipeline, one, Asked())
+    carried_to_candidate(pipeline, one, RequestedBy())
     registry = PinnedMeanwhile(settings.registry_uri, "shop", f"{settings.folder}/mlflow/artifacts")
 
-    outcome, = replace(pipeline, registry=registry).carry([one], {"production_model"}, Asked())
+    outcome, = replace(pipeline, registry=registry).carry([one], {"production_model"}, RequestedBy())
 
     assert outcome.reason.startswith("pinned by ada: Christmas")
     assert registry.entry(one).production == 1
@@ -197,7 +197,7 @@ def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
         pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     for version in (1, 2):
-        carried_to_candidate(pipeline, one, Asked())
+        carried_to_candidate(pipeline, one, RequestedBy())
         pipeline.registry.record_decision(one, version, Decision("promote", "better"), "")
     pipeline.registry.roll_back(one, 1, 2, "ada", "too high")
 
@@ -209,7 +209,7 @@ def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
 
 
 def test_the_journal_says_who_asked(pipeline: Pipeline, keys: list[str]) -> None:
-    list(pipeline.carry([RegionItem.from_key(keys[0])], set(ASSETS), Asked("r1", "run1", "sensor: new demand")))
+    list(pipeline.carry([RegionItem.from_key(keys[0])], set(ASSETS), RequestedBy("r1", "run1", "sensor: new demand")))
 
     assert {entry.asked_by for entry in journal(pipeline)} == {"sensor: new demand"}
 
@@ -218,10 +218,10 @@ def test_a_retrain_whose_candidate_was_replaced_before_it_was_judged_comes_to_an
                                                                                      keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
     for request in ("first", "second"):
-        carried_to_candidate(pipeline, one, Asked(request))
+        carried_to_candidate(pipeline, one, RequestedBy(request))
 
     for request in ("first", "second"):
-        list(pipeline.carry([one], {"production_model"}, Asked(request)))
+        list(pipeline.carry([one], {"production_model"}, RequestedBy(request)))
 
     ends = {entry.request_id: entry for entry in journal(pipeline) if entry.step in FINAL_STEPS}
     assert sorted(ends) == ["first", "second"]

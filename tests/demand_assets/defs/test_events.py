@@ -13,7 +13,7 @@ from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.pipeline.outcomes import Asked, Outcome
+from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
@@ -79,8 +79,8 @@ def test_a_decision_that_puts_nothing_into_production_makes_no_production_model(
 
 def test_a_pooled_model_that_is_worse_leaves_the_asset_what_it_was(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline) -> None:
-    list(pipeline.carry(pipeline.source.catalogue().region_items, {"raw_demand", "demand"}, Asked()))
-    first = pipeline.pool(Asked())
+    list(pipeline.carry(pipeline.source.catalogue().region_items, {"raw_demand", "demand"}, RequestedBy()))
+    first = pipeline.pool(RequestedBy())
     worse = replace(first, version=2, decision=Decision("keep", "it is worse"))
 
     @dg.asset(name="pooled_model", output_required=False)

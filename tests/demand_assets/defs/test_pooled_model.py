@@ -8,10 +8,10 @@ from demand_assets.defs.assets import pooled_model, region_item
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.pipeline.outcomes import Asked, Outcome
+from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
 
-TODAY = Asked(request_id="r1", run_id="run", by="a test")
+TODAY = RequestedBy(request_id="r1", run_id="run", by="a test")
 
 
 def take_in(pipeline: Pipeline, ones: list[RegionItem]) -> None:

@@ -20,7 +20,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.gate.monitoring import Observation
 from demand_assets.pipeline.monitor import FOLDER, latest, measure
-from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
@@ -88,7 +88,7 @@ class TestNewDemand:
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
             keys: list[str]) -> None:
         known = RegionItem.from_key(keys[0])
-        list(pipeline.carry([known], {"raw_demand", "demand"}, Asked()))
+        list(pipeline.carry([known], {"raw_demand", "demand"}, RequestedBy()))
         instance.delete_dynamic_partition("region_items", keys[3])
 
         result = new_demand(context(instance, resource, "an older state"))

@@ -3,14 +3,14 @@
 import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.pipeline.outcomes import Asked, Outcome
+from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
 
 ASSETS = ["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
 
 
 def train(pipeline: Pipeline, one: RegionItem) -> Outcome:
-    found = {outcome.asset: outcome for outcome in pipeline.carry([one], ASSETS, Asked())}
+    found = {outcome.asset: outcome for outcome in pipeline.carry([one], ASSETS, RequestedBy())}
     return found["candidate_model"]
 
 
@@ -34,13 +34,13 @@ def test_the_pooled_model_learns_it_too(pipeline: Pipeline) -> None:
     ones = pipeline.source.catalogue().region_items
     for one in ones:
         train(pipeline, one)
-    before = pipeline.pool(Asked()).model
+    before = pipeline.pool(RequestedBy()).model
     demand = pipeline.store.read("demand", ones[0])
     known = demand.loc[demand["demand"].notna()].tail(40)
     pipeline.store.write_adjustments(ones[0], {
         pd.Timestamp(at).date(): units * 5 + 10 for at, units in zip(known["date"], known["demand"], strict=True)})
 
-    after = pipeline.pool(Asked()).model
+    after = pipeline.pool(RequestedBy()).model
 
     learned, learned_before = ([booster.save_raw() for booster in model.latest.boosters.values()]
                                for model in (after, before))

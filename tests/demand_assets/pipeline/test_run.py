@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import demand_assets.pipeline
-from demand_assets.pipeline.outcomes import Asked
+from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
@@ -17,7 +17,7 @@ def test_features_that_cannot_be_stored_keep_no_region_item_from_its_training(
     in_the_way.touch()
 
     outcomes = list(pipeline.carry(
-        [one], {"raw_demand", "demand", "features_for_inspection", "candidate_model"}, Asked("r1")))
+        [one], {"raw_demand", "demand", "features_for_inspection", "candidate_model"}, RequestedBy("r1")))
 
     assert {outcome.asset: outcome.status for outcome in outcomes} == {
         "raw_demand": "done", "demand": "done", "features_for_inspection": "failed", "candidate_model": "done"}

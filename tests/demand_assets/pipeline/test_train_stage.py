@@ -13,11 +13,11 @@ from demand_assets.forecasting.contract.source import Catalogue, Source
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.monitoring import nominate
 from demand_assets.pipeline.monitor import latest, measure
-from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Asked, Outcome
+from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
 
 ALL = (*TAKING_IN, *TRAINING)
-TODAY = Asked(request_id="r1", run_id="run", by="a test")
+TODAY = RequestedBy(request_id="r1", run_id="run", by="a test")
 EVENT, CLOSED, INCOME = (Driver(name="event", kind="category"), Driver(name="closed", kind="yes_no"),
                          Driver(name="income", kind="number"))
 

@@ -10,8 +10,8 @@ from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, keep_forecast, past_forecasts
 from webapp.db.database import db, writing
-from webapp.region_items.stored_forecast import want_outlook
-from webapp.stored_forecasts.computing import outlooks_of
+from webapp.region_items.forecast_figures import want_forecast
+from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.tables import RegionItemRow
 
 ODD_DAY = date(2026, 5, 31)
@@ -70,13 +70,13 @@ def test_what_is_too_old_is_forgotten(app: Flask) -> None:
                                                                         LAST_DAY]
 
 
-def test_every_outlook_is_archived_beside_seasonal_naive(app: Flask, background: Background) -> None:
-    background.outlooks()
+def test_every_stored_forecast_is_archived_beside_seasonal_naive(app: Flask, background: Background) -> None:
+    background.make_stored_forecasts()
     history = background.services.store.read("demand", KETTLE)["demand"]
 
     with app.app_context():
         (past,) = past_forecasts(KETTLE.key)
-        kept = outlooks_of([KETTLE.key])[KETTLE.key]
+        kept = stored_forecasts_of([KETTLE.key])[KETTLE.key]
         assert past.origin == LAST_DAY
         assert past.forecast == pytest.approx(kept.part.forecast, rel=1e-6)
         assert past.upper == pytest.approx(kept.part.interval(0.8)[1], rel=1e-6)
@@ -84,12 +84,12 @@ def test_every_outlook_is_archived_beside_seasonal_naive(app: Flask, background:
         assert past.naive[7:] == pytest.approx(history.tail(7).to_numpy())
 
 
-def test_an_outlook_made_again_from_the_same_origin_takes_the_place_of_the_first(app: Flask,
+def test_a_stored_forecast_made_again_from_the_same_origin_takes_the_place_of_the_first(app: Flask,
                                                                                  background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     with app.app_context(), writing():
-        want_outlook(db.session.get_one(RegionItemRow, KETTLE.key))
-    background.outlooks()
+        want_forecast(db.session.get_one(RegionItemRow, KETTLE.key))
+    background.make_stored_forecasts()
 
     with app.app_context():
         assert len(past_forecasts(KETTLE.key)) == 1

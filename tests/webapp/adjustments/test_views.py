@@ -12,9 +12,9 @@ from tests.webapp.conftest import EMAIL, KETTLE, Background, demand_of, page, po
 from tests.webapp.forecasts.builders import chart_on
 from webapp.adjustments.adjustments import tell_store
 from webapp.db.database import db, writing
-from webapp.region_items.stored_forecast import want_outlook
+from webapp.region_items.forecast_figures import want_forecast
 from webapp.stored_forecasts.computing import due_keys
-from webapp.tables import Adjustment, Outlook, RegionItemRow
+from webapp.tables import Adjustment, RegionItemRow, StoredForecast
 
 
 def made(app: Flask) -> list[Adjustment]:
@@ -41,22 +41,22 @@ def test_an_unusual_day_is_marked_listed_and_offered_with_what_would_be_usual(
     assert float(str(soup.select_one("#adjust-units")["value"])) == pytest.approx(9, abs=0.2)  # type: ignore[index]
 
 
-def test_what_is_unusual_is_kept_with_the_outlook_and_looked_for_again_in_newer_demand(
+def test_what_is_unusual_is_kept_with_the_stored_forecast_and_looked_for_again_in_newer_demand(
         client: FlaskClient, background: Background) -> None:
     demand = demand_of(12.0)
     demand.loc[demand["date"] == DAY, "demand"] = 200.0
     background.services.store.write("demand", KETTLE, demand)
     before = text_of(page(client.get(PAGE)).select_one("#unusual"))
-    background.outlooks()
+    background.make_stored_forecasts()
     with background.app.app_context():
-        kept = db.session.get_one(Outlook, KETTLE.key).unusual
+        kept = db.session.get_one(StoredForecast, KETTLE.key).unusual
     assert [row["date"] for row in kept["rows"]] == [DAY]
     assert text_of(page(client.get(PAGE)).select_one("#unusual")) == before
 
     demand.loc[demand["date"] == "2026-06-28", "demand"] = 300.0
     background.services.store.write("demand", KETTLE, demand)
     with background.app.app_context(), writing():
-        want_outlook(db.session.get_one(RegionItemRow, KETTLE.key))
+        want_forecast(db.session.get_one(RegionItemRow, KETTLE.key))
 
     rows = page(client.get(PAGE)).select("#unusual tbody tr")
     assert [text_of(row).split(" ")[4] for row in rows] == ["300", "200"]
@@ -69,7 +69,7 @@ def test_it_is_recorded_and_then_told_to_the_store(client: FlaskClient, app: Fla
     assert in_store(background) == {}
     assert "taking effect" in text_of(page(client.get(PAGE)).select_one("#adjusted"))
 
-    background.outlooks()
+    background.make_stored_forecasts()
     background.tell_store()
 
     soup = page(client.get(PAGE))

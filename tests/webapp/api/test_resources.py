@@ -8,7 +8,7 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.api.conftest import KETTLES, Program, problem_of
 from tests.webapp.conftest import KETTLE, ODD, Background
 from webapp.db.database import db
-from webapp.tables import AuditEntry, ModelAct
+from webapp.tables import AuditEntry, ModelAction
 
 CUT = {"driver": "price", "action": "percent", "value": -20, "first": "2026-07-01", "last": "2026-07-14"}
 
@@ -142,7 +142,7 @@ class TestModels:
         assert [(one["kind"], one["state"]) for one in ruling.told(f"{KETTLES}/acts")["acts"]] == [
             ("roll_back", "done")]
         with app.app_context():
-            assert db.session.query(ModelAct).count() == 1
+            assert db.session.query(ModelAction).count() == 1
 
     @pytest.mark.parametrize(("asked", "status"), [
         ({"kind": "unpin"}, 409), ({"kind": "roll_back", "version": 3}, 409), ({"kind": "pin", "version": 2}, 409),

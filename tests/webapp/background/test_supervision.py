@@ -75,7 +75,7 @@ def test_a_loop_fails_alone_is_named_and_goes_on(app: Flask, client: FlaskClient
                                                  words: str) -> None:
     broken, well = Step(), Step()
     broken.error = error
-    with supervised(app, loop("outlook", broken), loop("dagster", well)) as (_, ended):
+    with supervised(app, loop("forecasts", broken), loop("dagster", well)) as (_, ended):
         until(lambda: "Updating stored forecasts does not work" in banner(client))
         told, turns = banner(client), (well.turns, broken.turns)
         health = client.get("/health")
@@ -85,7 +85,7 @@ def test_a_loop_fails_alone_is_named_and_goes_on(app: Flask, client: FlaskClient
         assert "secret" not in told
         assert "Sending" not in told
         assert (health.status_code, health.json["status"]) == (200, "degraded")  # type: ignore[index]
-        assert [one["name"] for one in health.json["loops_not_working"]] == ["outlook"]  # type: ignore[index]
+        assert [one["name"] for one in health.json["loops_not_working"]] == ["forecasts"]  # type: ignore[index]
         assert ended == []
 
         broken.error = None

@@ -40,12 +40,12 @@ from webapp.overrides.overrides import Wanted, place
 from webapp.retrains.requests import store
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import create
-from webapp.scenarios.request import Asked, AskedChange
+from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
 from webapp.services import Services
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.systems import state
 from webapp.systems.state import note
-from webapp.tables import ArchivedForecast, Outlook, Override, RegionItemRow, User
+from webapp.tables import ArchivedForecast, Override, RegionItemRow, StoredForecast, User
 
 REFUSED = pd.DataFrame({
     "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",
@@ -90,7 +90,7 @@ def fill(background: Background, model: ForecastModel) -> None:
         background.journal(Entry(KETTLE, "trained", numbers={"version": version, **measured}),
                            Entry(KETTLE, "promoted", reason="better", numbers={"version": version, **measured}))
     background.watch(sweep=True)
-    background.outlooks()
+    background.make_stored_forecasts()
     later = demand_of(36.0, 30)
     later["date"] = pd.date_range(demand_of(1.0)["date"].iloc[-1] + pd.Timedelta(days=1), periods=30)
     services.store.write("demand", KETTLE, pd.concat([demand_of(12.0), later], ignore_index=True))
@@ -111,8 +111,9 @@ def fill(background: Background, model: ForecastModel) -> None:
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
         refresh_due(services, create_app)
         for token, days in ((SALE, 7), (LONG_SALE, 14)):
-            change = AskedChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, days))
-            create(token, f"Sale of {days} days", "for all", Asked((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
+            change = ScopedDriverChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, days))
+            create(token, f"Sale of {days} days", "for all",
+                   ScenarioRequest((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
             compute_or_want(services, token)
         override_some()
         with writing():
@@ -131,7 +132,7 @@ def override_some() -> None:
                                         content=units.tobytes()))
         db.session.add(Override(batch="b", key=KETTLE.key, date="2026-07-30", way="value", amount=40.0,
                                 comment="a large order", made_by=EMAIL, made_at=now() - timedelta(days=1)))
-        db.session.merge(Outlook(key=KETTLE.key, made_at=now(), origin="2026-07-30", served_by="1", content=b""))
+        db.session.merge(StoredForecast(key=KETTLE.key, made_at=now(), origin="2026-07-30", served_by="1", content=b""))
 
 
 @pytest.fixture(scope="session")

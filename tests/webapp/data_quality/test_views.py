@@ -15,11 +15,11 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.journal import take_up
-from webapp.data_quality import loads
+from webapp.data_quality import data_loads
 from webapp.data_quality.freshness import oldest_behind, periods_behind
 from webapp.db.database import db, writing
 from webapp.services import Services
-from webapp.tables import DemandLoad, LoadRun, RefusedRule, RegionItemRow
+from webapp.tables import DataLoad, DataLoadRun, RefusedRule, RegionItemRow
 
 REFUSED = pd.DataFrame({
     "row": [2, 4, 9], "date": ["2026-06-01", "31.06.2026", "2026-06-03"], "column": ["demand", "date", "demand"],
@@ -129,31 +129,31 @@ def test_the_same_journal_read_again_counts_nothing_twice(app: Flask, background
     with app.app_context(), writing():
         take_up(entries)
     with app.app_context():
-        run = db.session.scalars(select(LoadRun)).one()
+        run = db.session.scalars(select(DataLoadRun)).one()
         assert (run.region_items, run.refused_rows, run.refused) == (3, 3, {"negative": 3})
-        assert db.session.scalar(select(func.count()).select_from(DemandLoad)) == 3
+        assert db.session.scalar(select(func.count()).select_from(DataLoad)) == 3
 
 
 def test_older_loads_than_the_kept_ones_are_forgotten_and_stay_so(app: Flask, background: Background) -> None:
-    days = [f"2026-07-{day:02}T02:00:00.000+00:00" for day in range(1, loads.LOADS_KEPT + 4)]
+    days = [f"2026-07-{day:02}T02:00:00.000+00:00" for day in range(1, data_loads.LOADS_KEPT + 4)]
     entries = [look(at=at, run=f"run-{at}", negative=1) for at in days]
     background.journal(*entries)
 
     for _ in range(2):
         with app.app_context():
-            kept = db.session.scalars(select(DemandLoad.at).order_by(DemandLoad.at)).all()
-            assert kept == days[-loads.LOADS_KEPT:]
-            assert set(db.session.scalars(select(LoadRun.region_items))) == {1}
+            kept = db.session.scalars(select(DataLoad.at).order_by(DataLoad.at)).all()
+            assert kept == days[-data_loads.LOADS_KEPT:]
+            assert set(db.session.scalars(select(DataLoadRun.region_items))) == {1}
         with app.app_context(), writing():
             take_up(entries)
 
 
 def test_sums_of_older_runs_are_forgotten(app: Flask, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loads, "RUNS_KEPT", 2)
+    monkeypatch.setattr(data_loads, "RUNS_KEPT", 2)
     background.journal(*(look(at=f"2026-07-0{day}T02:00:00.000+00:00", run=f"run {day}") for day in range(1, 6)))
 
     with app.app_context():
-        assert set(db.session.scalars(select(LoadRun.run_id))) == {"run 4", "run 5"}
+        assert set(db.session.scalars(select(DataLoadRun.run_id))) == {"run 4", "run 5"}
 
 
 def test_refused_rows_are_shown_with_row_date_value_and_rule(client: FlaskClient, services: Services,

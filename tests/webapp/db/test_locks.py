@@ -41,15 +41,15 @@ from webapp.region_items.selection import link_arguments
 from webapp.retrains.requests import ask_to_cancel, store
 from webapp.scenarios.queue import want
 from webapp.scenarios.repository import create
-from webapp.scenarios.request import Asked
-from webapp.serving.line import fetch_again
+from webapp.scenarios.request import ScenarioRequest
+from webapp.serving.line_item import fetch_again
 from webapp.systems.state import note
 from webapp.tables import (
     Adjustment,
     Answered,
     ApiToken,
     AuditEntry,
-    ModelAct,
+    ModelAction,
     Override,
     PooledRow,
     RegionItemRow,
@@ -178,7 +178,7 @@ class TestSideBySide:
 
     @pytest.mark.parametrize("act", [
         lambda: store("t" * 32, [ODD.key], BOSS), lambda: add_user("new@example.com", "viewer"),
-        lambda: create("c" * 32, "Sale", "", Asked((ODD.key,), 14, ()), BOSS), lambda: note("mlflow", True),
+        lambda: create("c" * 32, "Sale", "", ScenarioRequest((ODD.key,), 14, ()), BOSS), lambda: note("mlflow", True),
         lambda: link_arguments(KEYS * 2), lambda: insert_absent(PooledRow, [{"id": 1, "problem": ""}])],
         ids=["retrain", "user", "scenario", "system", "selection", "pooled"])
     def test_other_changes_go_on(self, app: Flask, act: Callable[[], object]) -> None:
@@ -263,7 +263,7 @@ class TestTheSameAtOnce:
             for n in range(AT_ONCE)])
 
         nothing_broke(outcomes)
-        assert count(app, ModelAct) == 1
+        assert count(app, ModelAction) == 1
 
     @pytest.mark.parametrize("_round", range(ROUNDS))
     def test_a_period_has_one_open_override_and_one_open_adjustment(self, app: Flask, _round: int) -> None:
@@ -296,7 +296,7 @@ class TestTheSameAtOnce:
 
     @pytest.mark.parametrize("_round", range(ROUNDS))
     def test_one_scenario_of_a_form_one_user_of_an_address_one_selection(self, app: Flask, _round: int) -> None:
-        asked = Asked((KETTLE.key,), 14, ())
+        asked = ScenarioRequest((KETTLE.key,), 14, ())
         stored = at_once(app, [lambda: create("c" * 32, "Sale", "", asked, BOSS)] * AT_ONCE)
         nothing_broke(at_once(app, [lambda: want("c" * 32)] * AT_ONCE))
         added = at_once(app, [lambda: add_user("new@example.com", "viewer")] * AT_ONCE)
@@ -340,7 +340,7 @@ class TestDifferentAtOnce:
     """What touches the same rows in different orders."""
 
     @pytest.mark.parametrize("_round", range(ROUNDS))
-    def test_journal_registry_people_and_outlooks_together(self, app: Flask, _round: int) -> None:
+    def test_journal_registry_people_and_stored_forecasts_together(self, app: Flask, _round: int) -> None:
         new = [RegionItem("east", f"new {n}") for n in range(5)]
 
         def journal(entries: list[Entry]) -> None:
@@ -425,7 +425,7 @@ def part() -> Part:
                 (1.0, 2.0, 3.0))
 
 
-def place(form: str, keys: Sequence[str], units: float) -> overrides.Made:
+def place(form: str, keys: Sequence[str], units: float) -> overrides.OverrideResult:
     days = date(2026, 7, 1)
     return overrides.place(overrides.Wanted(days, days + timedelta(days=1), "value", units, "a fair", form),
                            {key: part() for key in keys}, by())

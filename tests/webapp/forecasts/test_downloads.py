@@ -15,7 +15,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import change, chart_on
-from webapp.forecasts import question
+from webapp.forecasts import query
 
 URL = "/forecasts/download"
 
@@ -97,10 +97,10 @@ def test_names_that_a_spreadsheet_would_compute_stay_texts(client: FlaskClient, 
         ("=1+1", "s", True), ("@SUM(A1)", "s", True)]
 
 
-def test_a_large_group_is_downloaded_from_its_outlooks(client: FlaskClient, background: Background,
+def test_a_large_group_is_downloaded_from_its_stored_forecasts(client: FlaskClient, background: Background,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    background.outlooks()
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    background.make_stored_forecasts()
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     rows = csv_rows(get(client, ri=[], all="1", of="region-items"))
     told = facts(book(get(client, ri=[], all="1", format="xlsx")))

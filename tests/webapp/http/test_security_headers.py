@@ -204,7 +204,7 @@ class TestDownloads:
         """Names that are formulas, in every list and file that there is."""
         background.catalogue(EVIL, KETTLE)
         background.services.store.write("demand", EVIL, demand_of(12.0))
-        background.outlooks()
+        background.make_stored_forecasts()
         path = saved(admin, ri=EVIL.key, name="=1+1", description='=HYPERLINK("http://evil.example")')
         post(admin, "/retrains", {"token": "t" * 32, "ri": EVIL.key, "reason": "=2+2"})
         key = {"ri": EVIL.key}

@@ -11,7 +11,7 @@ from tests.webapp.fakes import FakeRegistry
 from tests.webapp.models.builders import ask, form
 from webapp.background.registry_loop import RegistryLoop
 from webapp.db.database import db
-from webapp.tables import ModelAct, RegionItemRow
+from webapp.tables import ModelAction, RegionItemRow
 
 HERE = "/models/region-item?ri=north%7Ckettle"
 
@@ -23,7 +23,7 @@ def row(app: Flask) -> RegionItemRow:
 
 def acts(app: Flask) -> list[tuple[str, str, str]]:
     with app.app_context():
-        return [(act.kind, act.state, act.problem) for act in db.session.query(ModelAct).order_by(ModelAct.id)]
+        return [(act.kind, act.state, act.problem) for act in db.session.query(ModelAction).order_by(ModelAction.id)]
 
 
 @pytest.mark.usefixtures("three")
@@ -87,7 +87,7 @@ class TestRollBack:
         ask(admin, "roll_back", 1)
         background.act()
         with app.app_context():  # the background process was killed before it could note that
-            act = db.session.query(ModelAct).one()
+            act = db.session.query(ModelAction).one()
             act.state = "stored"
             db.session.commit()
         background.act()

@@ -25,7 +25,7 @@ from webapp.overrides.overrides import (
     remove,
     undo,
 )
-from webapp.tables import AuditEntry, Outlook, Override
+from webapp.tables import AuditEntry, Override, StoredForecast
 
 ANNA, BEN = Actor("anna@example.com", "planner", "browser"), Actor("ben@example.com", "planner", "token shop")
 TEN_MORE = Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair nearby", "form 1")
@@ -189,7 +189,8 @@ def test_undoing_leaves_what_somebody_else_put_in_place_since() -> None:
 def test_a_period_that_became_known_keeps_its_override(background: Background) -> None:
     batch = place(TEN_MORE, {KETTLE.key: part(30.0)}, ANNA).batch
     with writing():
-        db.session.add(Outlook(key=KETTLE.key, made_at=db.func.now(), origin="2026-07-01", served_by="", content=b""))
+        db.session.add(StoredForecast(key=KETTLE.key, made_at=db.func.now(), origin="2026-07-01", served_by="",
+                                      content=b""))
     known, ahead = open_overrides([KETTLE.key])[KETTLE.key]
 
     with pytest.raises(OverrideError, match="What was sold on 2026-07-01 is known by now"):

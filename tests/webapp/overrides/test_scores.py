@@ -14,7 +14,7 @@ from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db, writing
 from webapp.overrides.scores import judge
 from webapp.services import Services
-from webapp.tables import ArchivedForecast, Outlook, Override
+from webapp.tables import ArchivedForecast, Override, StoredForecast
 
 ANNA, BEN = "anna@example.com", "ben@example.com"
 SOLD = demand_of(12.0).set_index("date")["demand"]
@@ -39,7 +39,7 @@ def archive(origin: int, units: float, made_at: datetime, one: RegionItem = KETT
 
 def known_until(day: str, one: RegionItem = KETTLE) -> None:
     with writing():
-        db.session.merge(Outlook(key=one.key, made_at=MORNING, origin=day, served_by="1", content=b""))
+        db.session.merge(StoredForecast(key=one.key, made_at=MORNING, origin=day, served_by="1", content=b""))
 
 
 def overridden(day: str, way: str, amount: float, made_at: datetime, by: str = ANNA,

@@ -28,7 +28,7 @@ from tests.webapp.conftest import (
 from tests.webapp.forecasts.builders import ask, change, chart_on
 from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db
-from webapp.forecasts import question
+from webapp.forecasts import query
 from webapp.overrides import applied
 from webapp.overrides.overrides import open_overrides
 from webapp.tables import AuditEntry, Override
@@ -130,10 +130,10 @@ def test_a_value_for_a_region_is_spread_and_its_total_is_the_sum_of_its_parts(cl
     assert "Includes 4 overrides" in text_of(both.select_one("#with-overrides"))
 
 
-def test_a_group_read_from_the_outlooks_includes_overrides(client: FlaskClient, background: Background,
+def test_a_group_read_from_the_stored_forecasts_includes_overrides(client: FlaskClient, background: Background,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    background.outlooks()
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    background.make_stored_forecasts()
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
     monkeypatch.setattr(applied, "MOST_REGION_ITEMS", 5)
     args = {"ri": [], "region": "north", "horizon": "7"}
     model = total(show(client, **args))
@@ -302,7 +302,7 @@ def several(client: FlaskClient, admin: FlaskClient, background: Background) -> 
     override(client)
     override(admin, last="2026-07-01", amount="30", comment="=1+1")
     override(client, ri=[ODD.key], first="2026-07-03", last="2026-07-03", form_on=f"/forecasts?ri={ODD.key}")
-    background.outlooks()
+    background.make_stored_forecasts()
     return client
 
 

@@ -147,8 +147,8 @@ def test_before_the_first_look_at_the_source_the_page_says_so(client: FlaskClien
 
 
 def test_several_columns_sort_one_after_the_other(app: Flask, client: FlaskClient) -> None:
-    tell(app, item_03={"live_wape": 0.2, "outlook_total": 5.0}, item_04={"live_wape": 0.2, "outlook_total": 9.0},
-         item_05={"live_wape": 0.4, "outlook_total": 1.0})
+    tell(app, item_03={"live_wape": 0.2, "forecast_total": 5.0}, item_04={"live_wape": 0.2, "forecast_total": 9.0},
+         item_05={"live_wape": 0.4, "forecast_total": 1.0})
 
     assert rows(client, "/?sort=live_wape,-total")[:3] == ["north · item 04", "north · item 03", "north · item 05"]
     assert rows(client, "/?sort=-live_wape&sort=total")[:3] == ["north · item 05", "north · item 03", "north · item 04"]
@@ -169,10 +169,10 @@ def test_moves_are_sorted_by_size(app: Flask, client: FlaskClient) -> None:
 
 
 def test_each_column_says_what_is_known_and_why_not(app: Flask, client: FlaskClient) -> None:
-    known = {"outlook_total": 1234.0, "outlook_lower": 1000.0, "outlook_upper": 1500.0, "change_on_last_year": 0.25,
+    known = {"forecast_total": 1234.0, "forecast_lower": 1000.0, "forecast_upper": 1500.0, "change_on_last_year": 0.25,
              "last_year": 987.0, "live_wape": 0.2, "live_skill": 0.3, "live_bias": -0.04, "live_periods": 12,
              "live_from": "archive", "last_date": "2026-06-30", "moved": -7.0, "moved_at": now(), "missed": 3.0}
-    tell(app, item_00=known, item_01={"outlook_total": 5.0, "outlook_lower": 4.0, "outlook_upper": 6.0})
+    tell(app, item_00=known, item_01={"forecast_total": 5.0, "forecast_lower": 4.0, "forecast_upper": 6.0})
     url = "/?columns=last_date,total,change,live_wape,live_skill,live_bias,moved,missed&q=item+0"
 
     told, untold, nothing = (cells(page(client.get(url)), row) for row in range(3))
@@ -190,11 +190,11 @@ def test_columns_are_chosen_in_the_url(client: FlaskClient) -> None:
 
 def test_flags_find_what_they_say(app: Flask, client: FlaskClient, background: Background) -> None:
     long_ago = now() - timedelta(days=5)
-    tell(app, item_00={"drift": 0.3}, item_01={"quarantined_rows": 2}, item_02={"outlook_total": 9.0},
+    tell(app, item_00={"drift": 0.3}, item_01={"quarantined_rows": 2}, item_02={"forecast_total": 9.0},
          item_03={"pinned_by": "a@example.com"}, item_04={"last_date": "2026-06-29"}, item_05={"demand_at": now()},
          item_06={"promoted_at": now()}, item_07={"decision": "keep", "decided_at": now()},
-         item_08={"moved": -1.0, "outlook_total": 10.0, "moved_at": now(), "production_version": 1},
-         item_09={"moved": 0.9, "outlook_total": 10.0, "moved_at": now(), "production_version": 1},
+         item_08={"moved": -1.0, "forecast_total": 10.0, "moved_at": now(), "production_version": 1},
+         item_09={"moved": 0.9, "forecast_total": 10.0, "moved_at": now(), "production_version": 1},
          item_10={"demand_at": long_ago}, item_11={"last_date": "2026-06-30"})
     background.journal(Entry(RegionItem("north", "item 12"), "failed", reason="no memory"))
     ask = ask_for_retrain(client, [RegionItem("north", "item 13").key])

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnprocessableEntity
 
 from webapp.pages import files
-from webapp.pages.files import Cell, asked_format, file_of
+from webapp.pages.files import Cell, file_of, requested_format
 
 COLUMNS = ("Region", "Units", "Date", "Told at (UTC)")
 AT = datetime(2026, 11, 23, 12, 30, 5, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_more_rows_than_excel_takes_are_refused_with_the_way_out(monkeypatch: py
 
 
 def test_an_unknown_format_is_refused_with_those_there_are() -> None:
-    assert asked_format(MultiDict()) is None
-    assert asked_format(MultiDict({"format": "xlsx"})) == "xlsx"
+    assert requested_format(MultiDict()) is None
+    assert requested_format(MultiDict({"format": "xlsx"})) == "xlsx"
     with pytest.raises(UnprocessableEntity, match="csv, xlsx"):
-        asked_format(MultiDict({"format": "pdf"}))
+        requested_format(MultiDict({"format": "pdf"}))

@@ -267,7 +267,7 @@ def test_what_the_page_and_the_api_count_are_the_states(app: Flask, client: Flas
     background.follow()
 
     assert told(client) == ("failed", {str(KETTLE): "failed", str(ODD): "failed"})
-    overview = [text_of(link) for link in page(client.get("/")).select("#news .news-count")]
+    overview = [text_of(link) for link in page(client.get("/")).select("#changes .change-count")]
     assert "2 trainings failed" in overview
     assert "The run failed before it was started" in text_of(page(client.get("/retrains/1")).select_one(".failures"))
 

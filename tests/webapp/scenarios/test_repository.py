@@ -25,7 +25,7 @@ def promoted(background: Background, registry: FakeRegistry, model: ForecastMode
     registry.promote(KETTLE, model, {})
     registry.promote(ODD, model, {})
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
     return registry
 
 
@@ -35,7 +35,7 @@ def new_demand(background: Background, days: int) -> None:
     more = demand_of(12.0, days).assign(date=pd.date_range(LAST_DAY + timedelta(1), periods=days), demand=5.0)
     background.services.store.write("demand", KETTLE, pd.concat([table, more], ignore_index=True))
     background.journal(Entry(KETTLE, "validated", numbers={"last_date": str(more["date"].iloc[-1].date())}))
-    background.outlooks()
+    background.make_stored_forecasts()
 
 
 def test_an_edited_scenario_shows_what_it_asks_and_is_computed_again(client: FlaskClient, app: Flask,
@@ -141,8 +141,8 @@ def test_a_new_model_makes_it_stale_and_a_click_computes_it_again(client: FlaskC
     path = saved(client)
     promoted.promote(KETTLE, model, {})
     background.watch()
-    assert "up to date" in text_of(shown(client, path).main)  # until its outlook is made: nothing is known yet
-    background.outlooks()
+    assert "up to date" in text_of(shown(client, path).main)  # until its stored forecast is made: nothing is known yet
+    background.make_stored_forecasts()
 
     assert "1 region-item of 2 is forecast by another model now: north · kettle v1 → v2" in text_of(
         shown(client, path).select_one("#stale"))

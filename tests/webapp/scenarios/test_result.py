@@ -16,13 +16,13 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.compute import compute
 from webapp.scenarios.plan import PlanRow
-from webapp.scenarios.request import Asked, AskedChange, asked_words
+from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.services import Services
 
 BASELINE = REGION_ITEMS[1]
 FIRST, LAST = date(2026, 7, 1), date(2026, 7, 14)
-CUT = AskedChange("price", "percent", -20.0, FIRST, LAST)
+CUT = ScopedDriverChange("price", "percent", -20.0, FIRST, LAST)
 
 
 @pytest.fixture
@@ -33,13 +33,14 @@ def promoted(background: Background, registry: FakeRegistry, model: ForecastMode
     return registry
 
 
-def result_of(app: Flask, services: Services, asked: Asked) -> Result:
+def result_of(app: Flask, services: Services, asked: ScenarioRequest) -> Result:
     with app.app_context():
         return compute(services, asked)
 
 
 def test_sums_add_up_and_what_is_not_touched_stays(app: Flask, services: Services, promoted: FakeRegistry) -> None:
-    asked = Asked((KETTLE.key, ODD.key, BASELINE.key), 14, (replace(CUT, regions=("north",), items=("kettle",)),))
+    asked = ScenarioRequest((KETTLE.key, ODD.key, BASELINE.key), 14,
+                            (replace(CUT, regions=("north",), items=("kettle",)),))
     result = result_of(app, services, asked)
     kettle, odd, baseline = result.lines
 
@@ -55,7 +56,7 @@ def test_sums_add_up_and_what_is_not_touched_stays(app: Flask, services: Service
 
 def test_revenue_is_units_times_the_price_of_plan_and_scenario(app: Flask, services: Services,
                                                               promoted: FakeRegistry) -> None:
-    result = result_of(app, services, Asked((KETTLE.key,), 14, (CUT,)))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key,), 14, (CUT,)))
     line = result.lines[0]
 
     assert line.plan_prices == (10.0,) * 14  # the last known price goes on
@@ -69,7 +70,7 @@ def test_revenue_is_units_times_the_price_of_plan_and_scenario(app: Flask, servi
 
 def test_the_difference_adds_up_by_driver_and_comes_from_the_changed_one(app: Flask, services: Services,
                                                                          promoted: FakeRegistry) -> None:
-    result = result_of(app, services, Asked((KETTLE.key, ODD.key), 14, (CUT,)))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key, ODD.key), 14, (CUT,)))
 
     assert sum(result.why.values()) == pytest.approx(result.units.difference.forecast, abs=0.2)
     assert max(result.why, key=lambda group: result.why[group]) == "price"
@@ -82,7 +83,7 @@ def test_a_price_rise_by_a_plan_never_raises_a_forecast(app: Flask, services: Se
     days = [FIRST + timedelta(days) for days in range(14)]
     rows = tuple(PlanRow(one.key, day, {"price": float(10 + chance.uniform(0, 8))})
                  for one in (KETTLE, ODD) for day in days)
-    result = result_of(app, services, Asked((KETTLE.key, ODD.key), 14, (), rows))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key, ODD.key), 14, (), rows))
 
     for line in result.lines:
         assert line.is_changed
@@ -92,15 +93,15 @@ def test_a_price_rise_by_a_plan_never_raises_a_forecast(app: Flask, services: Se
 
 def test_a_plan_counts_before_the_changes(app: Flask, services: Services, promoted: FakeRegistry) -> None:
     plan = (PlanRow(KETTLE.key, FIRST, {"price": 9.5}), PlanRow(KETTLE.key, date(2026, 7, 3), {"promo": True}))
-    result = result_of(app, services, Asked((KETTLE.key,), 14, (CUT,), plan))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key,), 14, (CUT,), plan))
 
     assert result.lines[0].scenario_prices[:2] == (9.5, 8.0)
 
 
 def test_prices_never_seen_are_flagged_and_the_nearest_past_days_shown(app: Flask, services: Services,
                                                                       promoted: FakeRegistry) -> None:
-    result = result_of(app, services, Asked((KETTLE.key, ODD.key), 14, (
-        AskedChange("price", "set", 30.0, date(2026, 7, 2), date(2026, 7, 2), items=("kettle",)),)))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key, ODD.key), 14, (
+        ScopedDriverChange("price", "set", 30.0, date(2026, 7, 2), date(2026, 7, 2), items=("kettle",)),)))
 
     assert [told.keys for told in result.flags] == [(KETTLE.key,)]
     assert "outside what the model has seen (8 to 10) in 1 of 14 periods" in result.flags[0].sentence
@@ -111,7 +112,7 @@ def test_prices_never_seen_are_flagged_and_the_nearest_past_days_shown(app: Flas
 
 
 def test_the_baseline_is_moved_by_no_driver_and_the_result_says_so(app: Flask, services: Services) -> None:
-    result = result_of(app, services, Asked((BASELINE.key,), 7, (CUT,)))
+    result = result_of(app, services, ScenarioRequest((BASELINE.key,), 7, (CUT,)))
 
     assert result.units.difference.forecast == 0
     assert (result.unexplained, result.why) == (1, {})
@@ -121,23 +122,23 @@ def test_the_baseline_is_moved_by_no_driver_and_the_result_says_so(app: Flask, s
 
 def test_what_cannot_be_forecast_is_named_and_left_out(app: Flask, services: Services, promoted: FakeRegistry) -> None:
     services.store.remove("demand", ODD)
-    result = result_of(app, services, Asked((KETTLE.key, ODD.key, "gone|gone"), 14, (CUT,)))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key, ODD.key, "gone|gone"), 14, (CUT,)))
 
     assert [line.key for line in result.lines] == [KETTLE.key]
     assert {told.keys for told in result.missing} == {(ODD.key,), ("gone|gone",)}
 
 
 def test_changes_that_touch_nothing_are_refused_with_the_dates_that_would(app: Flask, services: Services) -> None:
-    past = AskedChange("price", "percent", -5.0, date(2026, 6, 1), date(2026, 6, 30))
+    past = ScopedDriverChange("price", "percent", -5.0, date(2026, 6, 1), date(2026, 6, 30))
 
     with pytest.raises(ScenarioError, match="run from 2026-07-01 to 2026-07-07"):
-        result_of(app, services, Asked((KETTLE.key,), 7, (past,)))
+        result_of(app, services, ScenarioRequest((KETTLE.key,), 7, (past,)))
 
 
 def test_a_change_that_has_passed_is_left_out_and_said_so(app: Flask, services: Services,
                                                          promoted: FakeRegistry) -> None:
-    past = AskedChange("price", "percent", 50.0, date(2026, 6, 1), date(2026, 6, 30))
-    result = result_of(app, services, Asked((KETTLE.key,), 7, (past, CUT)))
+    past = ScopedDriverChange("price", "percent", 50.0, date(2026, 6, 1), date(2026, 6, 30))
+    result = result_of(app, services, ScenarioRequest((KETTLE.key,), 7, (past, CUT)))
 
     assert result.lines[0].scenario_prices == (8.0,) * 7
     assert any("no longer counts: price +50 % from 2026-06-01 to 2026-06-30." in notice for notice in result.notices)
@@ -146,28 +147,29 @@ def test_a_change_that_has_passed_is_left_out_and_said_so(app: Flask, services: 
 def test_progress_is_told(app: Flask, services: Services) -> None:
     told: list[int] = []
     with app.app_context():
-        compute(services, Asked(tuple(one.key for one in REGION_ITEMS), 7, (CUT,)), told.append)
+        compute(services, ScenarioRequest(tuple(one.key for one in REGION_ITEMS), 7, (CUT,)), told.append)
 
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, len(REGION_ITEMS))
 
 
 def test_results_and_questions_are_kept_as_they_are(app: Flask, services: Services, promoted: FakeRegistry) -> None:
-    asked = Asked((KETTLE.key, ODD.key), 14, (CUT, AskedChange("promo", "set", True, FIRST, LAST, items=("kettle",)),
-                                             AskedChange("shelf", "set", "front", FIRST, FIRST)),
-                  (PlanRow(KETTLE.key, FIRST, {"price": 9.5, "promo": False, "shelf": "back"}),), 2)
+    changes = (CUT, ScopedDriverChange("promo", "set", True, FIRST, LAST, items=("kettle",)),
+               ScopedDriverChange("shelf", "set", "front", FIRST, FIRST))
+    asked = ScenarioRequest((KETTLE.key, ODD.key), 14, changes,
+                            (PlanRow(KETTLE.key, FIRST, {"price": 9.5, "promo": False, "shelf": "back"}),), 2)
     result = result_of(app, services, asked)
 
-    assert Asked.from_json(asked.to_json()) == asked
+    assert ScenarioRequest.from_json(asked.to_json()) == asked
     assert Result.from_json(result.to_json()) == result
     assert Summary.from_json(result.summary.to_json()) == result.summary
-    assert Asked.from_json(asked.to_json()).changes[1].value is True
+    assert ScenarioRequest.from_json(asked.to_json()).changes[1].value is True
 
 
 @pytest.mark.parametrize(("content"), [{}, {"keys": ["a|b"], "horizon": "many"}, {"keys": "a|b", "horizon": 7}])
 def test_what_is_kept_is_checked_when_it_is_read(content: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        Asked.from_json(content)
+        ScenarioRequest.from_json(content)
 
 
 def part(forecast: list[float], scale: list[float], paths: list[list[float]]) -> Part:
@@ -219,9 +221,9 @@ def test_selections_and_changes_in_words(services: Services) -> None:
     assert selection_words([*keys[:3], ODD.key]) == "4 region-items of 4 items in north, süd/west"
     dataset = services.dataset
     assert asked_words(CUT, dataset) == "price −20 % from 2026-07-01 to 2026-07-14"
-    assert asked_words(AskedChange("promo", "set", False, FIRST, FIRST, ("north",), ("kettle",)), dataset) == (
+    assert asked_words(ScopedDriverChange("promo", "set", False, FIRST, FIRST, ("north",), ("kettle",)), dataset) == (
         "promo = no on 2026-07-01, only of kettle in north")
-    assert asked_words(AskedChange("price", "add", 1.5, FIRST, FIRST), dataset) == "price +1.5 € on 2026-07-01"
+    assert asked_words(ScopedDriverChange("price", "add", 1.5, FIRST, FIRST), dataset) == "price +1.5 € on 2026-07-01"
 
 
 def test_the_price_is_the_driver_of_that_name_or_the_one_in_the_currency(services: Services) -> None:

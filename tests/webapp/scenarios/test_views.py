@@ -35,7 +35,7 @@ def promoted(background: Background, registry: FakeRegistry, model: ForecastMode
     registry.promote(KETTLE, model, {})
     registry.promote(ODD, model, {})
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
     return registry
 
 

@@ -1,4 +1,4 @@
-"""Outlooks: made of what changed, by what serves, and read by the thousand."""
+"""Stored forecasts: made of what changed, by what serves, and read by the thousand."""
 
 import pytest
 from flask import Flask
@@ -10,40 +10,40 @@ from tests.webapp.conftest import KETTLE, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
 from webapp import create_app
 from webapp.db.database import db, writing
-from webapp.region_items.stored_forecast import want_outlook
+from webapp.region_items.forecast_figures import want_forecast
 from webapp.stored_forecasts import computing
-from webapp.stored_forecasts.computing import due_keys, make_due, outlooks_of
+from webapp.stored_forecasts.computing import due_keys, make_due, stored_forecasts_of
 from webapp.tables import RegionItemRow
 
 
 def test_every_region_item_with_demand_gets_one(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
 
     with app.app_context():
-        kept = outlooks_of([one.key for one in REGION_ITEMS])
+        kept = stored_forecasts_of([one.key for one in REGION_ITEMS])
         row = db.session.get_one(RegionItemRow, KETTLE.key)
         assert len(kept) == len(REGION_ITEMS)
         assert due_keys(10) == []
         assert kept[KETTLE.key].served_by == ""
-        assert row.outlook_lower < row.outlook_total < row.outlook_upper
-        assert by_date([kept[KETTLE.key].part])["forecast"].sum() == pytest.approx(row.outlook_total, rel=1e-5)
+        assert row.forecast_lower < row.forecast_total < row.forecast_upper
+        assert by_date([kept[KETTLE.key].part])["forecast"].sum() == pytest.approx(row.forecast_total, rel=1e-5)
 
 
 def test_a_promotion_makes_it_anew_by_the_new_model(app: Flask, background: Background, registry: FakeRegistry,
                                                     model: ForecastModel) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     registry.promote(KETTLE, model, {})
     background.watch()
 
     with app.app_context():
         assert due_keys(10)[:1] == [KETTLE.key]
-    background.outlooks()
+    background.make_stored_forecasts()
     with app.app_context():
-        assert outlooks_of([KETTLE.key])[KETTLE.key].served_by == "1"
+        assert stored_forecasts_of([KETTLE.key])[KETTLE.key].served_by == "1"
 
 
 def test_new_demand_makes_it_anew(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     background.journal(Entry(KETTLE, "validated", numbers={"last_date": "2026-06-30"}))
 
     with app.app_context():
@@ -52,10 +52,10 @@ def test_new_demand_makes_it_anew(app: Flask, background: Background) -> None:
 
 def test_without_demand_there_is_none_and_it_is_not_tried_again(app: Flask, background: Background) -> None:
     background.services.store.remove("demand", KETTLE)
-    background.outlooks()
+    background.make_stored_forecasts()
 
     with app.app_context():
-        assert outlooks_of([KETTLE.key]) == {}
+        assert stored_forecasts_of([KETTLE.key]) == {}
         assert due_keys(10) == []
 
 
@@ -65,11 +65,11 @@ def test_what_changes_while_it_is_made_is_not_missed(app: Flask, background: Bac
 
     def slow(*given: object) -> object:
         with app.app_context(), writing():
-            want_outlook(db.session.get_one(RegionItemRow, KETTLE.key))
+            want_forecast(db.session.get_one(RegionItemRow, KETTLE.key))
         return usual(*given)
 
     monkeypatch.setattr(computing, "line_of", slow)
-    background.outlooks()
+    background.make_stored_forecasts()
 
     with app.app_context():
         assert KETTLE.key in due_keys(10)
@@ -80,4 +80,4 @@ def test_many_are_made_by_another_process(app: Flask, background: Background, mo
     with app.app_context():
         assert make_due(background.services, create_app)
         assert due_keys(10) == []
-        assert len(outlooks_of([one.key for one in REGION_ITEMS])) == len(REGION_ITEMS)
+        assert len(stored_forecasts_of([one.key for one in REGION_ITEMS])) == len(REGION_ITEMS)

@@ -22,17 +22,17 @@ def row_of(app: Flask) -> RegionItemRow:
 
 
 def know(background: Background, *units: float) -> None:
-    """So many more days become known, and the outlook is made anew."""
+    """So many more days become known, and the stored forecast is made anew."""
     demand = demand_of(12.0)
     new = demand.tail(len(units)).assign(date=pd.date_range(LAST_DAY, periods=len(units) + 1)[1:], demand=units)
     table = pd.concat([demand, new], ignore_index=True)
     background.services.store.write("demand", KETTLE, table)
     background.journal(Entry(KETTLE, "validated", numbers={"last_date": str(table["date"].iloc[-1].date())}))
-    background.outlooks()
+    background.make_stored_forecasts()
 
 
-def test_the_first_outlook_has_neither_moved_nor_missed(app: Flask, background: Background) -> None:
-    background.outlooks()
+def test_the_first_stored_forecast_has_neither_moved_nor_missed(app: Flask, background: Background) -> None:
+    background.make_stored_forecasts()
 
     row = row_of(app)
     assert (row.moved, row.missed, row.moved_at) == (None, None, None)
@@ -40,24 +40,24 @@ def test_the_first_outlook_has_neither_moved_nor_missed(app: Flask, background: 
 
 
 def test_demand_is_told_and_last_year_only_where_all_of_it_is_known(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     young = row_of(app)
     long = demand_of(12.0, days=400)
     background.services.store.write("demand", KETTLE, long)
     know_again = Entry(KETTLE, "validated", numbers={"last_date": str(LAST_DAY)})
     background.journal(know_again)
-    background.outlooks()
+    background.make_stored_forecasts()
     old = row_of(app)
 
     assert (young.last_year, young.change_on_last_year) == (None, None)
     assert young.last_demand == pytest.approx(demand_of(12.0)["demand"].iloc[-1])
     assert young.volume == pytest.approx(demand_of(12.0)["demand"].tail(14).sum())
     assert old.last_year == pytest.approx(long["demand"].iloc[400 - 364:400 - 364 + 14].sum())
-    assert old.change_on_last_year == pytest.approx((old.outlook_total or 0) / (old.last_year or 1) - 1)
+    assert old.change_on_last_year == pytest.approx((old.forecast_total or 0) / (old.last_year or 1) - 1)
 
 
 def test_what_became_known_is_compared_with_the_forecast_that_stood(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     with app.app_context():
         (stood,) = past_forecasts(KETTLE.key)
     know(background, 30.0, 10.0)
@@ -69,7 +69,7 @@ def test_what_became_known_is_compared_with_the_forecast_that_stood(app: Flask, 
 
 
 def test_a_move_is_told_over_the_periods_of_both_forecasts(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     know(background, 60.0)
     with app.app_context():
         before, now = past_forecasts(KETTLE.key)
@@ -81,12 +81,12 @@ def test_a_move_is_told_over_the_periods_of_both_forecasts(app: Flask, backgroun
     assert row.moved_at is not None
 
 
-def test_an_outlook_made_again_without_news_keeps_what_was_told(app: Flask, background: Background) -> None:
-    background.outlooks()
+def test_a_stored_forecast_made_again_without_news_keeps_what_was_told(app: Flask, background: Background) -> None:
+    background.make_stored_forecasts()
     know(background, 60.0)
     told = row_of(app)
     background.journal(Entry(KETTLE, "kept", reason="not better"))
-    background.outlooks()
+    background.make_stored_forecasts()
 
     again = row_of(app)
     assert (again.moved, again.missed, again.moved_at) == (told.moved, told.missed, told.moved_at)
@@ -94,14 +94,14 @@ def test_an_outlook_made_again_without_news_keeps_what_was_told(app: Flask, back
 
 def test_a_promotion_alone_moves_the_forecast_that_it_replaces(app: Flask, background: Background,
                                                                registry: FakeRegistry, model: ForecastModel) -> None:
-    background.outlooks()
-    before = row_of(app).outlook_total
+    background.make_stored_forecasts()
+    before = row_of(app).forecast_total
     registry.promote(KETTLE, model, {})
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
 
     row = row_of(app)
-    assert row.moved == pytest.approx((row.outlook_total or 0) - (before or 0), rel=1e-4)
+    assert row.moved == pytest.approx((row.forecast_total or 0) - (before or 0), rel=1e-4)
     assert row.missed is None
 
 
@@ -121,7 +121,7 @@ def test_what_the_monitor_measured_stands_until_forecasts_can_be_judged(
         app: Flask, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
     registry.promote(KETTLE, model, {})
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
     background.journal(monitored(1))
     first = row_of(app)
     know(background, 30.0)
@@ -138,11 +138,11 @@ def test_what_was_measured_of_another_version_does_not_count(app: Flask, backgro
                                                              registry: FakeRegistry, model: ForecastModel) -> None:
     registry.promote(KETTLE, model, {})
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
     background.journal(monitored(1))
     registry.promote(KETTLE, model, {})
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
     replaced = row_of(app)
     background.journal(monitored(1))
 

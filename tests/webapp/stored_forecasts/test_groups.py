@@ -8,16 +8,16 @@ from demand_assets.forecasting.forecast.totals import over_all
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from webapp import create_app
 from webapp.db.database import db, writing
-from webapp.region_items.stored_forecast import want_outlook
+from webapp.region_items.forecast_figures import want_forecast
 from webapp.stored_forecasts import groups as group_forecasts
-from webapp.stored_forecasts.computing import outlooks_of
+from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.stored_forecasts.groups import refresh_due
-from webapp.tables import GroupOutlook, RegionItemRow
+from webapp.tables import GroupForecast, RegionItemRow
 
 
-def groups(app: Flask) -> dict[tuple[str, str], GroupOutlook]:
+def groups(app: Flask) -> dict[tuple[str, str], GroupForecast]:
     with app.app_context():
-        found = {(each.kind, each.name): each for each in db.session.scalars(select(GroupOutlook))}
+        found = {(each.kind, each.name): each for each in db.session.scalars(select(GroupForecast))}
         db.session.expunge_all()
         return found
 
@@ -28,12 +28,12 @@ def refreshed(app: Flask) -> bool:
 
 
 def test_each_total_is_that_of_its_members(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     assert refreshed(app)
 
     found = groups(app)
     with app.app_context():
-        parts = {key: kept.part for key, kept in outlooks_of([one.key for one in REGION_ITEMS]).items()}
+        parts = {key: kept.part for key, kept in stored_forecasts_of([one.key for one in REGION_ITEMS]).items()}
     for name, members in ((("region", "north"), [one for one in REGION_ITEMS if one.region == "north"]),
                           (("item", "kettle"), [one for one in REGION_ITEMS if one.item == "kettle"]),
                           (("all", ""), REGION_ITEMS)):
@@ -45,19 +45,19 @@ def test_each_total_is_that_of_its_members(app: Flask, background: Background) -
 
 
 def test_nothing_is_summed_up_when_nothing_changed(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     refreshed(app)
 
     assert not refreshed(app)
 
 
 def test_only_the_totals_of_what_changed_are_made_anew(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     refreshed(app)
     before = groups(app)
     with app.app_context(), writing():
-        want_outlook(db.session.get_one(RegionItemRow, ODD.key))
-    background.outlooks()
+        want_forecast(db.session.get_one(RegionItemRow, ODD.key))
+    background.make_stored_forecasts()
     refreshed(app)
 
     after = groups(app)
@@ -66,10 +66,10 @@ def test_only_the_totals_of_what_changed_are_made_anew(app: Flask, background: B
 
 
 def test_last_year_is_compared_for_those_that_have_one(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     with app.app_context(), writing():
         kettle = db.session.get_one(RegionItemRow, KETTLE.key)
-        kettle.last_year, kettle.outlook_total = 100.0, 120.0
+        kettle.last_year, kettle.forecast_total = 100.0, 120.0
     refreshed(app)
 
     north = groups(app)["region", "north"]
@@ -79,7 +79,7 @@ def test_last_year_is_compared_for_those_that_have_one(app: Flask, background: B
 
 
 def test_what_left_the_source_leaves_its_totals(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     refreshed(app)
     background.catalogue(KETTLE)
     refreshed(app)
@@ -91,15 +91,15 @@ def test_what_left_the_source_leaves_its_totals(app: Flask, background: Backgrou
 
 def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Background,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
-    background.outlooks()
-    usual = group_forecasts.outlooks_of
+    background.make_stored_forecasts()
+    usual = group_forecasts.stored_forecasts_of
 
     def slow(keys: list[str]) -> object:
         with app.app_context(), writing():
             db.session.get_one(RegionItemRow, KETTLE.key).groups_due += 1
         return usual(keys)
 
-    monkeypatch.setattr(group_forecasts, "outlooks_of", slow)
+    monkeypatch.setattr(group_forecasts, "stored_forecasts_of", slow)
     refreshed(app)
 
     assert refreshed(app)
@@ -107,7 +107,7 @@ def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Ba
 
 def test_many_are_summed_up_by_another_process(app: Flask, background: Background,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     monkeypatch.setattr(group_forecasts, "IN_WORKER_FROM", 10)
     refreshed(app)
 

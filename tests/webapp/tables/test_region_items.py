@@ -10,12 +10,12 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, REGION_ITEMS
 from webapp.db.database import Base, db, writing
 from webapp.region_items.catalogue import new_row
-from webapp.tables import Catalogue, LiveAccuracy, Production, RegionItemRow, StoredForecast
+from webapp.tables import Catalogue, ForecastFigures, LiveAccuracy, Production, RegionItemRow
 
 WEBAPP = Path(__file__).parents[3] / "webapp"
 WRITERS: dict[type[Base], str] = {
     Catalogue: "region_items/catalogue.py", Production: "region_items/production.py",
-    StoredForecast: "region_items/stored_forecast.py", LiveAccuracy: "region_items/live_accuracy.py"}
+    ForecastFigures: "region_items/forecast_figures.py", LiveAccuracy: "region_items/live_accuracy.py"}
 POOLED = "models/pooled_watch.py"
 """What it calls a row is that of the pooled model, which has columns of the same names."""
 
@@ -74,7 +74,7 @@ def test_a_new_row_stands_in_all_four_tables_and_knows_nothing_yet(app: Flask) -
     with app.app_context():
         with writing():
             row = new_row(RegionItem("east", "Pan"))
-            assert (row.step_at, row.live_periods, row.outlook_due, row.wanted, row.search) == (
+            assert (row.step_at, row.live_periods, row.forecast_due, row.wanted, row.search) == (
                 "", 0, True, {}, "east pan")
             new_row(RegionItem("east", "Pot")).wanted["a"] = 1
             assert row.wanted == {}

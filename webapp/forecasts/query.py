@@ -23,7 +23,7 @@ PLAIN_COVERAGE, PLAIN_LAYOUT = 80, LAYOUTS[0]
 
 
 @dataclass(frozen=True)
-class Question:
+class ForecastQuery:
     """Which region-items, how far ahead, and how it is shown."""
 
     keys: list[str]
@@ -52,7 +52,7 @@ class Question:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is read from the outlooks."""
+        """Whether it is read from the stored forecasts."""
         return len(self.keys) > MOST_REGION_ITEMS
 
     @property
@@ -91,8 +91,8 @@ class Question:
                 for value in (given if isinstance(given, list) else [given])]
 
 
-def parse_question(fields: MultiDict[str, str]) -> Question:
-    """A question from a URL or a form; an error page when it cannot be one.
+def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
+    """A forecast_query from a URL or a form; an error page when it cannot be one.
 
     Arguments:
         fields: ``ri``, ``region``, ``item`` (each repeatable), ``all`` and ``selection`` add region-items up;
@@ -109,7 +109,7 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     one_of("layout", layout, LAYOUTS)
     keys, selection, group = parse_selection(fields)
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
-    return Question(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
+    return ForecastQuery(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
                     int(coverage), layout, bool(fields.get("past", "0").strip("0")), page,
                     fields.get("overrides", "1") != "0", fields.get("adjust", "")[:10], longest)
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.db.database import Base
 
 
-class DemandLoad(Base):
+class DataLoad(Base):
     """One look of the pipeline at a region-item's demand: taken in or refused, and which rows were."""
 
     __tablename__ = "demand_load"
@@ -26,7 +26,7 @@ class DemandLoad(Base):
     refused_rows: Mapped[int] = mapped_column(default=0, index=True)
 
 
-class LoadRun(Base):
+class DataLoadRun(Base):
     """What one run of the pipeline took in, summed up over its region-items."""
 
     __tablename__ = "load_run"

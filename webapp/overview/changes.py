@@ -15,7 +15,7 @@ LARGEST = 10
 
 
 @dataclass(frozen=True)
-class News:
+class Changes:
     """What a planner looks at first in the morning."""
 
     since: datetime
@@ -25,10 +25,10 @@ class News:
     """Where most was sold beside the forecast that stood."""
 
 
-def news(view: View) -> News:
+def changes_since(view: View) -> Changes:
     """What happened since the view's moment."""
     since = view.since
-    return News(since, _largest(RegionItemRow.moved.expression, since),
+    return Changes(since, _largest(RegionItemRow.moved.expression, since),
                 _largest(RegionItemRow.missed.expression, since))
 
 

@@ -16,7 +16,7 @@ from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import ask, change, chart_on
 from webapp import create_app
 from webapp.db.database import db, now, writing
-from webapp.forecasts import question, views
+from webapp.forecasts import query, views
 from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
@@ -208,12 +208,12 @@ def test_promos_are_marked_where_half_of_a_selection_has_them(client: FlaskClien
     assert third["marks"] == []
 
 
-def test_a_large_group_is_summed_from_the_outlooks_and_says_what_is_missing(
+def test_a_large_group_is_summed_from_the_stored_forecasts_and_says_what_is_missing(
         client: FlaskClient, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
     small = show(client, region="north", horizon="5")
     background.services.store.remove("demand", NORTH[3])
-    background.outlooks()
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    background.make_stored_forecasts()
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     soup = show(client, region="north", horizon="5")
 
@@ -227,8 +227,8 @@ def test_a_large_group_is_summed_from_the_outlooks_and_says_what_is_missing(
 def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: FlaskClient, background: Background,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     background.services.store.write("demand", ODD, demand_of(90.0))
-    background.outlooks()
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    background.make_stored_forecasts()
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
     monkeypatch.setattr(views, "PAGE_SIZE", 20)
 
     first, second = (show(client, all="1", page=number).select("#by-region-item tbody tr") for number in "12")
@@ -248,9 +248,9 @@ def test_a_large_group_has_the_past_that_a_small_one_has(client: FlaskClient, ba
         registry.promote(one, model)
     background.watch(sweep=True)
     background.services.store.write("demand", NORTH[2], demand_of(40.0).iloc[150:])
-    background.outlooks()
+    background.make_stored_forecasts()
     small = chart_on(show(client, region="north"))
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     soup = show(client, region="north")
     large = chart_on(soup)
@@ -267,9 +267,9 @@ def test_a_large_group_of_which_some_end_sooner_and_most_have_no_backtest(
     registry.promote(KETTLE, model)
     background.watch()
     background.services.store.write("demand", NORTH[2], demand_of(40.0).iloc[:-9])
-    background.outlooks()
+    background.make_stored_forecasts()
     small = chart_on(show(client, all="1"))
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     some_without = show(client, all="1")
 
@@ -281,13 +281,13 @@ def test_a_large_group_of_which_some_end_sooner_and_most_have_no_backtest(
 
 def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: FlaskClient, background: Background,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     with app.app_context(), writing():
         kettle = db.session.get_one(RegionItemRow, KETTLE.key)
-        kettle.last_year, kettle.outlook_total, kettle.change_on_last_year = 100.0, 120.0, 0.2
+        kettle.last_year, kettle.forecast_total, kettle.change_on_last_year = 100.0, 120.0, 0.2
     with app.app_context():
         refresh_due(background.services, create_app)
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     north = show(client, region="north")
 
@@ -297,8 +297,9 @@ def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: Flas
     assert not show(client, region="north", horizon="5").select("#last-year")  # kept of the whole horizon only
 
 
-def test_a_group_without_any_outlook_says_that_they_come(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+def test_a_group_without_any_stored_forecast_says_that_they_come(client: FlaskClient,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     assert "31 region-items of 31 have no forecast here yet" in text_of(show(client, all="1"))
 
@@ -365,8 +366,8 @@ def test_a_large_selection_costs_no_question_for_each_region_item(client: FlaskC
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy import event
 
-    background.outlooks()
-    monkeypatch.setattr(question, "MOST_REGION_ITEMS", 5)
+    background.make_stored_forecasts()
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
     asked: list[str] = []
     with app.app_context():
         engine = db.engine

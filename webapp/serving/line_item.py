@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from demand_assets.forecasting.forecast.forecaster import Asked, Forecast
+from demand_assets.forecasting.forecast.forecaster import Forecast, ForecastRequest
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
@@ -24,7 +24,7 @@ ANALOGUES, ANALOGUE_PERIODS = 3, 3
 
 
 @dataclass(frozen=True)
-class Line:
+class LineItem:
     """One region-item of the answer."""
 
     row: RegionItemRow
@@ -62,38 +62,40 @@ def mark_of(forecast: Forecast) -> str:
     return f"{'p' if forecast.served_by == 'pooled' else ''}{forecast.version or ''}"
 
 
-def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None, horizon: int) -> Line:
+def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
+            horizon: int) -> LineItem:
     """The forecast by what serves; where that was made for other drivers, by the pooled model or the baseline.
 
     Raises: NotInStoreError: no demand is stored for the region-item.
     """
     asked, model, notice = _asked(services, row, serving, pooled, horizon)
-    return Line(row, model, services.forecaster.answer([asked])[0], None, notice)
+    return LineItem(row, model, services.forecaster.answer([asked])[0], None, notice)
 
 
 def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
-             horizon: int) -> list[Line | None]:
+             horizon: int) -> list[LineItem | None]:
     """``line_of`` of each; None where no demand is stored."""
-    found: list[tuple[Asked | Forecast, ServingModel, str] | None] = []
+    found: list[tuple[ForecastRequest | Forecast, ServingModel, str] | None] = []
     for row, serving in zip(rows, servings, strict=True):
-        plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.outlook_wanted)
+        plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.forecast_wanted)
         try:
             found.append((plan, serving.model, serving.notice) if plan else
                          _asked(services, row, serving, pooled, horizon))
         except NotInStoreError:
             found.append(None)
-    answers = iter(services.forecaster.answer([one[0] for one in found if one and isinstance(one[0], Asked)]))
-    return [Line(row, one[1], one[0] if isinstance(one[0], Forecast) else next(answers), None, one[2]) if one else None
+    answers = iter(services.forecaster.answer([one[0] for one in found if one and isinstance(one[0], ForecastRequest)]))
+    return [LineItem(row, one[1], one[0] if isinstance(one[0], Forecast) else next(answers), None, one[2])
+            if one else None
             for row, one in zip(rows, found, strict=True)]
 
 
-def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequence[Scenario]) -> list[Line]:
+def scenario_lines(services: Services, lines: Sequence[LineItem], scenarios: Sequence[Scenario]) -> list[LineItem]:
     """The lines with a scenario beside the plan of each.
 
     Raises: ScenarioError: one cannot be applied.
     """
     asked = [services.forecaster.ask(line.row.region_item, line.model, len(line.plan.part.dates), scenario, line.plan,
-                                     line.row.outlook_wanted) if scenario != PLAN else None
+                                     line.row.forecast_wanted) if scenario != PLAN else None
              for line, scenario in zip(lines, scenarios, strict=True)]
     forecasts = iter(services.forecaster.answer([one for one in asked if one]))
     return [replace(line, scenario=next(forecasts) if one else line.plan, asked=scenario)
@@ -101,7 +103,7 @@ def scenario_lines(services: Services, lines: Sequence[Line], scenarios: Sequenc
 
 
 def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
-           horizon: int) -> tuple[Asked, ServingModel, str]:
+           horizon: int) -> tuple[ForecastRequest, ServingModel, str]:
     """What is asked of what serves, what that is, and why it is not the announced version; empty when it is."""
     models = [serving.model]
     if serving.model.served_by == "production":
@@ -111,7 +113,7 @@ def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: Poo
     notice = serving.notice
     for model, following in zip(models, [*models[1:], BASELINE], strict=True):
         try:
-            return services.forecaster.ask(row.region_item, model, horizon, known_as=row.outlook_wanted), model, notice
+            return services.forecaster.ask(row.region_item, model, horizon, known_as=row.forecast_wanted), model, notice
         except ModelFilesError as error:
             notice = (f"{model_words(model)} is in production but cannot be used: {error}; {model_words(following)} "
                       "forecasts until then.")
@@ -127,7 +129,7 @@ def why_missing(row: RegionItemRow) -> str:
     return "No demand is stored for it yet; it appears once the pipeline has read it."
 
 
-def analogues_of(services: Services, line: Line) -> list[dict[str, Any]]:
+def analogues_of(services: Services, line: LineItem) -> list[dict[str, Any]]:
     """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers."""
     found = services.forecaster.most_like(line.row.region_item, len(line.plan.part.dates), line.asked, ANALOGUES)
     shown = list(dict.fromkeys(found["future_date"]))[:ANALOGUE_PERIODS]

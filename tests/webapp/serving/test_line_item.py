@@ -34,7 +34,7 @@ def promoted(background: Background, registry: FakeRegistry, model: ForecastMode
     """One region-item has a model of its own, which a forecast was made by."""
     registry.promote(KETTLE, model)
     background.watch()
-    background.outlooks()
+    background.make_stored_forecasts()
 
 
 def restarted(settings: Settings, old: str, new: str) -> FlaskClient:

@@ -9,11 +9,11 @@ from webapp.systems.state import note
 
 SECONDS = 1.0
 GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0
-"""How often totals are made anew at most: when no outlook waits, and while many do."""
+"""How often totals are made anew at most: when no stored forecast waits, and while many do."""
 
 
-class OutlookLoop:
-    """Region-items whose demand or model changed -> outlooks, and the totals they are in."""
+class StoredForecastLoop:
+    """Region-items whose demand or model changed -> stored forecasts, and the totals they are in."""
 
     def __init__(self, services: Services, make_app: AppFactory) -> None:
         self._services, self._make_app = services, make_app

@@ -13,7 +13,7 @@ from webapp import create_app
 from webapp.db.database import db, now
 from webapp.pages.numbers_and_dates import units
 from webapp.stored_forecasts.groups import refresh_due
-from webapp.tables import GroupOutlook
+from webapp.tables import GroupForecast
 
 
 def test_what_is_new_is_counted_and_each_count_leads_to_it(app: Flask, client: FlaskClient) -> None:
@@ -21,7 +21,7 @@ def test_what_is_new_is_counted_and_each_count_leads_to_it(app: Flask, client: F
     tell(app, item_00={"demand_at": now()}, item_01={"demand_at": now(), "promoted_at": now()},
          item_02={"decision": "keep", "decided_at": now()}, item_03={"status": "quarantined"})
 
-    told = {text_of(link): str(link["href"]) for link in page(client.get("/")).select("#news .news-count")}
+    told = {text_of(link): str(link["href"]) for link in page(client.get("/")).select("#changes .change-count")}
 
     assert {words: told[words] for words in ("2 new demand", "1 promoted", "1 candidates refused",
                                              "1 in quarantine now", "0 trainings failed")}
@@ -36,23 +36,23 @@ def test_the_largest_moves_and_misses_come_first(app: Flask, client: FlaskClient
          item_20={"moved": 99.0, "moved_at": now() - timedelta(days=2)})
 
     moves, misses = ([text_of(row) for row in table.select("tbody tr")]
-                     for table in page(client.get("/")).select("#news table"))
+                     for table in page(client.get("/")).select("#changes table"))
 
     assert (len(moves), moves[0]) == (10, "north · item 11 −11.0 –")
     assert (len(misses), misses[0]) == (10, "north · item 00 +20.0 –")
-    assert text_of(page(client.get("/?since=3")).select_one("#news tbody tr")) == "north · item 20 +99.0 –"
+    assert text_of(page(client.get("/?since=3")).select_one("#changes tbody tr")) == "north · item 20 +99.0 –"
 
 
 def test_what_is_new_is_folded_where_the_url_asks_for_something_else(app: Flask, client: FlaskClient) -> None:
     judge_all(app)
 
-    assert page(client.get("/")).select_one("#news").has_attr("open")  # type: ignore[union-attr]
-    assert page(client.get("/?since=3")).select_one("#news").has_attr("open")  # type: ignore[union-attr]
-    assert not page(client.get("/?page=2")).select_one("#news").has_attr("open")  # type: ignore[union-attr]
+    assert page(client.get("/")).select_one("#changes").has_attr("open")  # type: ignore[union-attr]
+    assert page(client.get("/?since=3")).select_one("#changes").has_attr("open")  # type: ignore[union-attr]
+    assert not page(client.get("/?page=2")).select_one("#changes").has_attr("open")  # type: ignore[union-attr]
 
 
 def sum_up(app: Flask, background: Background) -> None:
-    background.outlooks()
+    background.make_stored_forecasts()
     with app.app_context():
         refresh_due(background.services, create_app)
 
@@ -62,7 +62,7 @@ def test_totals_tell_region_item_and_all_and_lead_to_their_forecasts(app: Flask,
     assert "No totals yet" in text_of(page(client.get("/totals")))
     sum_up(app, background)
     with app.app_context():
-        north = db.session.get_one(GroupOutlook, ("region", "north"))
+        north = db.session.get_one(GroupForecast, ("region", "north"))
         expected = units(north.total)
 
     table = page(client.get("/totals"))

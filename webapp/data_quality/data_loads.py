@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, tuple_
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.database import db
 from webapp.region_items.catalogue import note_load
-from webapp.tables import DemandLoad, LoadRun, RefusedRule, RegionItemRow
+from webapp.tables import DataLoad, DataLoadRun, RefusedRule, RegionItemRow
 
 LOADS_KEPT = 14
 """Newest loads kept of each region-item: two weeks where demand is loaded daily."""
@@ -18,7 +18,7 @@ RUNS_KEPT = 500
 AT_ONCE = 400
 """Keys that one query names."""
 Load = dict[str, Any]
-"""A row of ``DemandLoad``: tens of thousands come in a night, so none becomes an object."""
+"""A row of ``DataLoad``: tens of thousands come in a night, so none becomes an object."""
 
 
 def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> None:
@@ -45,7 +45,7 @@ def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> N
             newest[key] = load
         its.append(entry.at)
     if new:
-        db.session.execute(insert(DemandLoad), new)
+        db.session.execute(insert(DataLoad), new)
         _sum_up(new)
     _show_newest(newest, rows)
     _forget([(key, at) for key, its in kept.items() for at in sorted(its)[:-LOADS_KEPT]])
@@ -55,7 +55,7 @@ def _kept(keys: Iterable[str]) -> dict[str, list[str]]:
     """When each region-item was loaded, of the loads that are kept."""
     found: dict[str, list[str]] = {}
     for part in _parts(list(dict.fromkeys(keys))):
-        for key, at in db.session.execute(select(DemandLoad.key, DemandLoad.at).where(DemandLoad.key.in_(part))):
+        for key, at in db.session.execute(select(DataLoad.key, DataLoad.at).where(DataLoad.key.in_(part))):
             found.setdefault(key, []).append(at)
     return found
 
@@ -77,9 +77,9 @@ def _sum_up(new: Sequence[Load]) -> None:
     for load in new:
         by_run.setdefault(load["run_id"], []).append(load)
     for run_id, its in by_run.items():
-        run = db.session.get(LoadRun, run_id)
+        run = db.session.get(DataLoadRun, run_id)
         if run is None:
-            run = LoadRun(run_id=run_id, first_at=its[0]["at"], last_at="", region_items=0, kept=0, rows_read=0,
+            run = DataLoadRun(run_id=run_id, first_at=its[0]["at"], last_at="", region_items=0, kept=0, rows_read=0,
                           refused={}, refused_rows=0)
             db.session.add(run)
         run.first_at = min(run.first_at, its[0]["at"])
@@ -92,9 +92,10 @@ def _sum_up(new: Sequence[Load]) -> None:
         for load in its:
             refused.update(load["refused"])
         run.refused = dict(refused)
-    oldest = db.session.scalar(select(LoadRun.last_at).order_by(LoadRun.last_at.desc()).offset(RUNS_KEPT).limit(1))
+    oldest = db.session.scalar(
+        select(DataLoadRun.last_at).order_by(DataLoadRun.last_at.desc()).offset(RUNS_KEPT).limit(1))
     if oldest is not None:
-        db.session.execute(delete(LoadRun).where(LoadRun.last_at <= oldest))
+        db.session.execute(delete(DataLoadRun).where(DataLoadRun.last_at <= oldest))
 
 
 def _show_newest(newest: Mapping[str, Load], rows: Mapping[str, RegionItemRow]) -> None:
@@ -110,7 +111,7 @@ def _show_newest(newest: Mapping[str, Load], rows: Mapping[str, RegionItemRow]) 
 
 def _forget(loads: Sequence[tuple[str, str]]) -> None:
     for part in _parts(loads):
-        db.session.execute(delete(DemandLoad).where(tuple_(DemandLoad.key, DemandLoad.at).in_(part)))
+        db.session.execute(delete(DataLoad).where(tuple_(DataLoad.key, DataLoad.at).in_(part)))
 
 
 def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:

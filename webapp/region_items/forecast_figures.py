@@ -1,4 +1,4 @@
-"""The table of what the overview shows of a region-item's outlook, and whether it is to be made. Written here only.
+"""The table of the overview's figures of stored forecasts, and whether one is to be made. Written here only.
 
 Every function is part of the caller's transaction.
 """
@@ -10,34 +10,34 @@ from sqlalchemy import select, update
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
-from webapp.tables import Catalogue, Production, RegionItemRow, StoredForecast
+from webapp.tables import Catalogue, ForecastFigures, Production, RegionItemRow
 
 
-def want_outlook(row: RegionItemRow) -> None:
-    """Let the row's outlook be made again."""
-    row.outlook_due, row.outlook_wanted = True, row.outlook_wanted + 1
+def want_forecast(row: RegionItemRow) -> None:
+    """Let the row's stored forecast be made again."""
+    row.forecast_due, row.forecast_wanted = True, row.forecast_wanted + 1
 
 
-def want_outlooks_without_model() -> None:
-    """Let the outlooks be made again of all that have no model of their own in production."""
+def want_forecasts_without_model() -> None:
+    """Let the stored forecasts be made again of all that have no model of their own in production."""
     without = select(Production.id).where(Production.production_version.is_(None))
-    db.session.execute(update(StoredForecast).where(StoredForecast.id.in_(without)).values(
-        outlook_due=True, outlook_wanted=StoredForecast.outlook_wanted + 1), execution_options={
+    db.session.execute(update(ForecastFigures).where(ForecastFigures.id.in_(without)).values(
+        forecast_due=True, forecast_wanted=ForecastFigures.forecast_wanted + 1), execution_options={
             "synchronize_session": False})
 
 
 def note_made(row: RegionItemRow, wanted: int) -> None:
-    """Note that the outlook was made; it stays due where it was asked for again meanwhile.
+    """Note that the stored forecast was made; it stays due where it was asked for again meanwhile.
 
     Args:
-        wanted: ``outlook_wanted`` when it began to be made.
+        wanted: ``forecast_wanted`` when it began to be made.
     """
-    row.outlook_due = row.outlook_wanted != wanted
+    row.forecast_due = row.forecast_wanted != wanted
 
 
 def note_total(row: RegionItemRow, total: float | None, lower: float | None, upper: float | None) -> None:
-    """Note the units over the horizon and their 80 % interval; None where there is no outlook."""
-    row.outlook_total, row.outlook_lower, row.outlook_upper = total, lower, upper
+    """Note the units over the horizon and their 80 % interval; None where there is no stored forecast."""
+    row.forecast_total, row.forecast_lower, row.forecast_upper = total, lower, upper
 
 
 def note_demand(row: RegionItemRow, last_year: float | None, change: float | None, last: float | None,
@@ -66,6 +66,6 @@ def note_totals_made(keys: Sequence[str], times: int) -> None:
     for part in chunked(keys):
         lock_in_order(Catalogue.key, Catalogue.key.in_(part))
         of_keys = select(Catalogue.id).where(Catalogue.key.in_(part))
-        db.session.execute(update(StoredForecast).where(
-            StoredForecast.id.in_(of_keys), StoredForecast.groups_due == times).values(groups_due=0),
+        db.session.execute(update(ForecastFigures).where(
+            ForecastFigures.id.in_(of_keys), ForecastFigures.groups_due == times).values(groups_due=0),
             execution_options={"synchronize_session": False})
