@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.panel_forecasts import known_periods
-from demand_assets.forecasting.contract.dataset import Dataset, DatasetFileError, FileSource, load_dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, FileSource, load_dataset
 from demand_assets.forecasting.contract.periods import in_words
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.features.series_features import WARMUP
+from demand_assets.forecasting.model.enough_history import needed_periods
 from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.environment import Environment
@@ -119,7 +119,7 @@ def sample(name: str, limit: int | None = None) -> Sample:
 
 def _too_short(demand: pd.DataFrame, dataset: Dataset) -> str:
     before = known_periods(demand) - WINDOWS * dataset.horizon
-    needed = WARMUP[dataset.frequency] + 2 * dataset.horizon
+    needed = needed_periods(dataset)
     if before >= needed:
         return ""
     return f"too short: {in_words(max(before, 0), dataset.frequency)} before the first origin, {needed} are needed"

@@ -25,12 +25,13 @@ from demand_assets.forecasting.contract.dagster_names import (
     PRODUCTION_MODEL,
     TAKEN_IN_ASSETS,
 )
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.versions import TrainingBatch

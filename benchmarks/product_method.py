@@ -10,11 +10,12 @@ from benchmarks.panel_forecasts import (
     cpu_seconds,
     rolling_origins,
 )
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.backtest import seasonal_naive
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 

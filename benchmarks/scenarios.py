@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import described
-from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.training.own import train

@@ -13,13 +13,13 @@ import pandas as pd
 
 from benchmarks.accuracy_sets import sample
 from benchmarks.machine import described
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import ErrorPaths
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 

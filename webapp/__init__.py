@@ -19,7 +19,7 @@ from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
 from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
-from webapp.http import errors, form_tokens, limits, security_headers
+from webapp.http import errors, form_tokens, rate_limits, security_headers
 from webapp.models import views as models_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
@@ -85,5 +85,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     routes.add_to(app, csrf)
     for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
         shared.add_to(app)
-    limits.add_to(app, settings)
+    rate_limits.add_to(app, settings)
     return app

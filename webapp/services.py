@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -45,5 +45,6 @@ def add_to(app: Flask, made: Services) -> None:
 
     @app.context_processor
     def _dataset() -> dict[str, Any]:
-        return {"dataset": made.dataset, "a_period": WORDS[made.dataset.frequency][0], "settings": made.settings,
+        known = services()
+        return {"dataset": known.dataset, "a_period": WORDS[known.dataset.frequency][0], "settings": known.settings,
                 "started": app.extensions["started"]}

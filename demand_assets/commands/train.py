@@ -30,7 +30,7 @@ from demand_assets.forecasting.contract.dagster_names import (
     TAKEN_IN_ASSETS,
     run_config,
 )
-from demand_assets.forecasting.contract.dataset import DatasetFileError
+from demand_assets.forecasting.contract.dataset_file import DatasetFileError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError

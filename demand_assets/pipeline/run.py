@@ -14,12 +14,13 @@ from time import monotonic
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, OtherDriversError, PooledModel
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore

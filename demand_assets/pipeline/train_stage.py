@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry

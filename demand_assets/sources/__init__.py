@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.source import Source
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue

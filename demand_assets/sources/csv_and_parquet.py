@@ -12,7 +12,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from demand_assets.forecasting.contract.dataset import FileSource
+from demand_assets.forecasting.contract.dataset_file import FileSource
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan

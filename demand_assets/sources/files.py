@@ -13,7 +13,7 @@ import pandas as pd
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from demand_assets.forecasting.contract.dataset import Dataset, FileSource
+from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
 from demand_assets.forecasting.store.uploads import NAME, settled, upload_source

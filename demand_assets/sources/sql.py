@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 
-from demand_assets.forecasting.contract.dataset import Dataset, SqlSource
+from demand_assets.forecasting.contract.dataset_file import Dataset, SqlSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder

@@ -17,7 +17,7 @@ from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.contract.dataset import Dataset, load_dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from webapp.access import PEOPLE, actor
 from webapp.accounts.tokens import actor_of
 from webapp.api.idempotency import answered_once
-from webapp.http.limits import guesses_too_often
 from webapp.http.problems import MIMETYPE, PREFIX, problem
+from webapp.http.rate_limits import guesses_too_often
 from webapp.tables import RoleName
 
 Answer = BaseModel | Response

@@ -15,7 +15,7 @@ from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of
 from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, ResponsePart, Status, Text, finite
 from webapp.data_quality.quarantine import refused_rows
-from webapp.region_items.query import FLAGS, View, conditions
+from webapp.region_items.overview_query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import RegionItemRow

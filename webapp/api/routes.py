@@ -16,8 +16,8 @@ from webapp.api import (
     scenarios,
     uploads,
 )
-from webapp.http.limits import api_limit, limiter, token_or_address
 from webapp.http.problems import Problem, wrong_fields
+from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
              overrides.bp, uploads.bp)

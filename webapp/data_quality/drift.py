@@ -16,8 +16,8 @@ from webapp.pages.numbers_and_dates import period_words, units
 from webapp.services import Services
 from webapp.tables import RegionItemRow
 
-LITTLE = 0.1
-"""Population stability index below which a shift is commonly called small; from ``tables.DRIFT_TOLD`` on, large."""
+LITTLE, LARGE = 0.1, 0.25
+"""Population stability index below which a shift is commonly called small, and from which on large."""
 DRIFT = Kind(
     columns={"region_item": RegionItemRow.position.expression, "drift": RegionItemRow.drift.expression,
              "drifted": RegionItemRow.drifted.expression, "last_date": RegionItemRow.last_date.expression},

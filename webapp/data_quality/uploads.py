@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.uploads import (

@@ -19,7 +19,7 @@ from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view,
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.systems.state import WORDS
-from webapp.tables import DRIFT_TOLD, DataLoad, DataLoadRun, RegionItemRow
+from webapp.tables import DataLoad, DataLoadRun, RegionItemRow
 
 bp = Blueprint("data_quality", __name__, url_prefix="/data")
 
@@ -116,7 +116,7 @@ def drifts() -> ResponseReturnValue:
     return _list(drift.DRIFT, lambda view: drift.monitored(view, over), "drifts", lambda row: (
         row.region, row.item, row.drift, row.drifted, _day(row.last_date)), (
         "Region", "Item", "Largest population stability index", "What drifted most", "Last demand"),
-        over=over, little=drift.LITTLE, large=DRIFT_TOLD, counts=drift.drift_counts(over))
+        over=over, little=drift.LITTLE, large=drift.LARGE, counts=drift.drift_counts(over))
 
 
 @bp.get("/drift/region-item")
@@ -132,7 +132,7 @@ def drifted() -> ResponseReturnValue:
             [(column.name, column.index, one.words, one.before, one.after) for column in columns
              for one in column.bins])
     return render_template("data_quality/drifted.html", row=row, drift=found, why_not=why_not, columns=columns,
-                           over=services().dataset.retraining.drift, little=drift.LITTLE, large=DRIFT_TOLD)
+                           over=services().dataset.retraining.drift, little=drift.LITTLE, large=drift.LARGE)
 
 
 @bp.get("/freshness")

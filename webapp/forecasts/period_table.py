@@ -12,7 +12,7 @@ import pandas as pd
 from flask import Flask
 from markupsafe import Markup
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.numbers_and_dates import NOTHING, signed, units
 from webapp.pages.reader_locale import number

@@ -22,7 +22,7 @@ from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
 from webapp.region_items.best_model import table_of as evidence_of
 from webapp.region_items.groups import find_groups
-from webapp.region_items.query import View, find_page, parse_view
+from webapp.region_items.overview_query import View, find_page, parse_view
 from webapp.region_items.rows import open_retrains
 from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario

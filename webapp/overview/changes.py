@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from webapp.db.database import db
-from webapp.region_items.query import View
+from webapp.region_items.overview_query import View
 from webapp.region_items.rows import rows_by_key
 from webapp.tables import RegionItemRow
 

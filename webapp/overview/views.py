@@ -12,7 +12,7 @@ from webapp.http.choices import one_of
 from webapp.overview.changes import changes_since
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
 from webapp.pages.listing import parse_page
-from webapp.region_items.query import (
+from webapp.region_items.overview_query import (
     COLUMNS,
     FLAGS,
     MOST_SORTS,

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, url_for
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import pooled_row

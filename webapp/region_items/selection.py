@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent
-from webapp.region_items.query import matching_keys, parse_view
+from webapp.region_items.overview_query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, rows_of
 from webapp.tables import RegionItemRow, Selection
 

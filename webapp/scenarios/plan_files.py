@@ -13,7 +13,8 @@ from datetime import date, datetime
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 from webapp.pages.typed_numbers import TypedNumberError, read_number
 
 MOST_ROWS = 20_000

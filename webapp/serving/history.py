@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted import ADJUSTED

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.gapped import Floats

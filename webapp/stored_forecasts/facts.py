@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.accuracy import pooled_accuracy

@@ -6,7 +6,6 @@ from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupForecast,
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.people import Answered, ApiToken, AuditEntry, Role, RoleName, Setting, SignInLink, User
 from webapp.tables.region_items import (
-    DRIFT_TOLD,
     Catalogue,
     ForecastFigures,
     LiveAccuracy,
@@ -20,7 +19,6 @@ from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, 
 from webapp.tables.scenarios import SavedScenario
 
 __all__ = [
-    "DRIFT_TOLD",
     "OPEN_STATES",
     "UNFINISHED",
     "Adjustment",

@@ -11,8 +11,6 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import Base, now
 
 RowStatus = Literal["production", "pooled", "baseline", "quarantined", "untrained"]
-DRIFT_TOLD = 0.25
-"""Population stability index from which drift is commonly called large."""
 LISTED_OF_CATALOGUE = (
     "in_catalogue", "position", "id", "key", "region", "item", "search", "last_date", "demand_at", "quarantined_rows",
     "step", "step_at", "activity")
@@ -175,11 +173,6 @@ class RegionItemRow(_Columns):
     __mapper_args__ = {"primary_key": [_catalogue.c.key]}  # noqa: RUF012  # SQLAlchemy reads it, nothing changes it
     if not TYPE_CHECKING:
         id = column_property(_catalogue.c.id, _production.c.id, _forecast.c.id, _accuracy.c.id)
-
-    @property
-    def is_drifting(self) -> bool:
-        """Whether demand or a driver drifted enough to be told."""
-        return self.drift is not None and self.drift > DRIFT_TOLD
 
     @cached_property
     def region_item(self) -> RegionItem:

@@ -7,7 +7,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.typing import Series
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import Frequency, ordinals
 from demand_assets.forecasting.contract.quarantine import RULES
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset, Kind
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.driver_effects import Effects, has_effect, logarithms, multiplier
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
@@ -23,8 +24,6 @@ from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_fa
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
 
-WARMUP = {"D": 28, "W": 8, "M": 6}
-"""Periods of demand that an origin needs behind it to be trained on."""
 MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24)}
 SMOOTHING = {"D": 7, "W": 3, "M": 1}
 """Periods over which last year's demand around the target is averaged."""

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
-from demand_assets.forecasting.contract.driver_columns import drivers_in
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import DemandFeatures
+from demand_assets.forecasting.contract.stored_drivers import drivers_in
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, OtherDriversError, training_rows
+from demand_assets.forecasting.model.pooled import OtherDriversError, training_rows
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
 from demand_assets.forecasting.series.gapped import Floats

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.contest import other_drivers
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.backtest import judged_origins
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, OtherDriversError, PooledModel
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
 from demand_assets.forecasting.series.metrics import in_percent, wape
 
 COMPARED = 100

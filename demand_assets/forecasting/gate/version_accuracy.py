@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.backtest import seasonal_naive

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Errors
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, mase, pinball, rmsse, wape, width
 

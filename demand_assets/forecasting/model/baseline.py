@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset, Kind
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features

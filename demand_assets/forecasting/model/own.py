@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset, Kind
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.inputs import Categories

@@ -17,21 +17,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset, Kind
-from demand_assets.forecasting.contract.driver_columns import drivers_in
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.recipes import Recipe, Scale
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.stored_drivers import drivers_in
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import (
     EFFECT,
-    WARMUP,
     SeriesFeatures,
     drivers_of,
     is_of_effect,
     is_of_last_year,
     series_features,
 )
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError, first_origin
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration, demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -49,10 +50,6 @@ SMALLEST_RATIO = 1e-3
 """Demand over level below which no pooled forecast falls, so that its logarithm is a margin."""
 TWEEDIE_POWER = 1.5
 DETAILS_FILE = "pooled.json"
-
-
-class NotEnoughHistoryError(ValueError):
-    """Too few periods to train on."""
 
 
 class ModelFilesError(ValueError):
@@ -328,13 +325,8 @@ def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) 
 
     Raises: NotEnoughHistoryError: there is no origin with a warm-up behind it.
     """
-    horizon, warmup = series.dataset.horizon, WARMUP[series.dataset.frequency]
-    known = np.flatnonzero(~np.isnan(series.demand))
-    first = int(known[0]) if len(known) else series.known
-    if series.known - first < warmup + 2 * horizon:
-        raise NotEnoughHistoryError(f"{series.known - first} periods of demand; training needs {warmup + 2 * horizon}: "
-                                    f"{warmup} to warm up and two horizons")
-    origins = np.arange(first + warmup - 1, series.known - 1)
+    horizon = series.dataset.horizon
+    origins = np.arange(first_origin(series.demand, series.known, series.dataset), series.known - 1)
     pairs = len(origins) * horizon
     drawn = np.arange(pairs)
     if pairs > wanted:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, Ordinals, ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver, Pins
+from demand_assets.forecasting.contract.dataset_file import Dataset, Pins
+from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
 from demand_assets.forecasting.forecast.forecaster import Forecaster

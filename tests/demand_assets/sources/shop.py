@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 NORTH_7 = RegionItem("north", "7")

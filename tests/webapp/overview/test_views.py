@@ -1,5 +1,7 @@
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -206,6 +208,21 @@ def test_flags_find_what_they_say(app: Flask, client: FlaskClient, background: B
         assert rows(client, f"/?flag={flag}") == [f"north · item {item:02}"], flag
     assert rows(client, "/?flag=new_demand&since=7") == ["north · item 05", "north · item 10"]
     assert rows(client, "/?flag=new_demand&flag=pinned") == []
+
+
+@pytest.mark.parametrize(("allowed", "drifting"), [
+    (0.25, ["north · item 00"]), (0.1, ["north · item 00", "north · item 01"]), (0.5, [])])
+def test_what_drifts_is_what_the_dataset_file_calls_so(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch,
+                                                       allowed: float, drifting: list[str]) -> None:
+    tell(app, item_00={"drift": 0.3, "drifted": "price"}, item_01={"drift": 0.2, "drifted": "price"})
+    known = app.extensions["services"]
+    retraining = known.dataset.retraining.model_copy(update={"drift": allowed})
+    monkeypatch.setitem(app.extensions, "services", replace(
+        known, dataset=known.dataset.model_copy(update={"retraining": retraining})))
+
+    assert rows(client, "/?flag=drifting") == drifting
+    badges = [each.text for each in page(client.get("/")).select(".badge.text-bg-warning")]
+    assert badges == ["price drifts"] * len(drifting)
 
 
 def test_the_selection_of_all_that_match_keeps_to_the_flags(app: Flask, client: FlaskClient) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from tests.webapp.conftest import KETTLE, ODD
 from webapp.scenarios.plan import DriverPlan, PlanRow, plan_text, read_plan
 from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload, value_of

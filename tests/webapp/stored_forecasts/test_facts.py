@@ -129,7 +129,7 @@ def test_what_the_monitor_measured_stands_until_forecasts_can_be_judged(
     then = row_of(app)
 
     assert (first.live_wape, first.live_bias, first.live_skill, first.live_periods) == (0.25, -0.1, None, 9)
-    assert (first.live_from, first.drift, first.drifted, first.is_drifting) == ("monitor", 0.3, "price", True)
+    assert (first.live_from, first.drift, first.drifted) == ("monitor", 0.3, "price")
     assert (then.live_from, then.live_periods, then.drift) == ("archive", 1, 0.3)
     assert then.live_wape != 0.25
 
@@ -157,4 +157,4 @@ def test_a_measure_that_could_not_be_taken_is_unknown(app: Flask, background: Ba
     background.journal(monitored(1, wape_live=float("nan"), drift=0.1))
 
     row = row_of(app)
-    assert (row.live_wape, row.live_from, row.is_drifting) == (None, "", False)
+    assert (row.live_wape, row.live_from, row.drift) == (None, "", 0.1)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import SeriesFeatures
@@ -19,6 +19,7 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
 from demand_assets.forecasting.model.own import (
     ForecastModel,
@@ -30,7 +31,6 @@ from demand_assets.forecasting.model.own import (
 )
 from demand_assets.forecasting.model.pooled import (
     Fit,
-    NotEnoughHistoryError,
     PooledModel,
     TrainingRows,
     bounded,

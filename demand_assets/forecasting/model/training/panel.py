@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.inputs import SeriesInputs, series_inputs
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
-from demand_assets.forecasting.model.pooled import NotEnoughHistoryError, TrainingRows, training_rows
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.pooled import TrainingRows, training_rows
 
 ROWS_OF_EACH = 2000
 """Training rows drawn of each region-item, fewer where the dataset has many."""

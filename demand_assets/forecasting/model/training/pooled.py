@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset
-from demand_assets.forecasting.contract.driver_columns import drivers_in, with_every_driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.stored_drivers import drivers_in, with_every_driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
     errors_of,
@@ -21,8 +21,9 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
-from demand_assets.forecasting.model.pooled import Fit, NotEnoughHistoryError, PooledModel, fit_boosters, used_columns
+from demand_assets.forecasting.model.pooled import Fit, PooledModel, fit_boosters, used_columns
 from demand_assets.forecasting.model.training.panel import Member, longest_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.series.gapped import Floats, Ints

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.schemas import DemandFeatures
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.table import features_table

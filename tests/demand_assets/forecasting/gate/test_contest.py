@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled

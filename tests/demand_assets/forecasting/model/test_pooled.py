@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Backtesting, Dataset, Pins
+from demand_assets.forecasting.contract.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError, PooledModel
+from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
@@ -29,7 +30,7 @@ NEW = RegionItem("west", "kettle")
 
 @pytest.fixture(scope="module")
 def weekly_module() -> Dataset:
-    from demand_assets.forecasting.contract.dataset import Driver
+    from demand_assets.forecasting.contract.drivers import Driver
     from tests.demand_assets.forecasting.conftest import HERE
 
     return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(

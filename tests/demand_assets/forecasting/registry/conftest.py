@@ -5,7 +5,7 @@ from zlib import crc32
 
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel

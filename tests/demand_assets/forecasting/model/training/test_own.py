@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastError
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError, NotEnoughHistoryError
+from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers

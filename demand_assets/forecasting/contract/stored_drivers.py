@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 
 
 def drivers_in(table: pd.DataFrame, dataset: Dataset) -> frozenset[str]:

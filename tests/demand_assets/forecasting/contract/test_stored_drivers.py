@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset import Dataset, Driver, FileSource
-from demand_assets.forecasting.contract.driver_columns import drivers_in, with_every_driver
+from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.stored_drivers import drivers_in, with_every_driver
 
 
 def dataset(*drivers: tuple[str, str]) -> Dataset:

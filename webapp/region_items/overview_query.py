@@ -14,7 +14,8 @@ from webapp.http.choices import one_of
 from webapp.pages.listing import parse_page, place_of
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
-from webapp.tables import DRIFT_TOLD, OPEN_STATES, RegionItemRow, RetrainItem
+from webapp.services import services
+from webapp.tables import OPEN_STATES, RegionItemRow, RetrainItem
 
 PAGE_SIZES = (25, 50, 100, 250)
 STATUSES = {"production": "in production", "pooled": "pooled model", "baseline": "baseline",
@@ -91,6 +92,11 @@ class Flag:
     """Whether it is about what happened lately."""
 
 
+def _is_drifting() -> ColumnElement[bool]:
+    """Whether it drifted further than the dataset file allows, as for the sensor and on the drift page."""
+    return RegionItemRow.drift > services().dataset.retraining.drift
+
+
 def _is_behind() -> ColumnElement[bool]:
     newest = select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue).scalar_subquery()
     return RegionItemRow.last_date < newest
@@ -110,7 +116,7 @@ def _failed(since: datetime) -> ColumnElement[bool]:
 
 
 FLAGS: dict[str, Flag] = {
-    "drifting": Flag("demand or a driver drifts", lambda _: RegionItemRow.drift > DRIFT_TOLD),
+    "drifting": Flag("demand or a driver drifts", lambda _: _is_drifting()),
     "refused_rows": Flag("rows quarantined", lambda _: RegionItemRow.quarantined_rows > 0),
     "stand_in": Flag("served by the pooled model or the baseline", lambda _: RegionItemRow.production_version.is_(None)
                      & RegionItemRow.forecast_total.is_not(None)),

@@ -5,17 +5,12 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
-                              "upper_80", "calendar", "limits"})
+from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
+
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
 HORIZONS = {"D": 28, "W": 8, "M": 6}
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
-
-
-Kind = Literal["number", "yes_no", "category"]
 
 
 class DatasetFileError(ValueError):
@@ -28,52 +23,7 @@ def _checked_date(value: str | None) -> str | None:
     return value
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Driver(_Strict):
-    """An exogenous variable whose future is known, repeated or given."""
-
-    name: Name
-    kind: Kind
-    effect: Literal["increasing", "decreasing", "none"] = "none"
-    """What demand does when the driver rises; the model is held to it."""
-    future: Literal["known", "repeat_last", "repeat_season", "given"] = "known"
-    """Where values beyond the last demand come from.
-
-    ``known``: rows of the source beyond the last demand; ``repeat_last``: the last value goes on; ``repeat_season``:
-    the value one year (the longest season) earlier; ``given``: ``default`` unless a scenario says otherwise.
-    A future value that ``known`` does not find is the last value for numbers and categories and "no" for yes/no,
-    and the forecast says so.
-    """
-    default: float | bool | str | None = None
-    label: str = ""
-    """Words for the page; the name with spaces unless given."""
-    unit: str = ""
-
-    @model_validator(mode="after")
-    def _check(self) -> "Driver":
-        if self.name in RESERVED_COLUMNS:
-            raise ValueError(f"a driver may not be called {self.name!r}; that name is taken")
-        if self.kind == "category" and self.effect != "none":
-            raise ValueError("a category has no order, so its effect can only be 'none'")
-        if self.future == "given" and self.default is None:
-            raise ValueError("future = 'given' needs a default, the value when no scenario says otherwise")
-        fits = {"number": isinstance(self.default, int | float) and not isinstance(self.default, bool),
-                "yes_no": self.default in (True, False), "category": isinstance(self.default, str)}
-        if self.default is not None and not fits[self.kind]:
-            raise ValueError(f"default = {self.default!r} does not fit kind = {self.kind!r}: a number such as 0.5, "
-                             "true or false, or a category's text is expected")
-        return self
-
-    @property
-    def title(self) -> str:
-        """The driver in words."""
-        return self.label or self.name.replace("_", " ")
-
-
-class Columns(_Strict):
+class Columns(StrictEntry):
     """The source's names for our columns; drivers name their own."""
 
     date: str = "date"
@@ -82,10 +32,10 @@ class Columns(_Strict):
     item: str | None = "item"
     """Empty when the source has one item only, which is then called ``all``."""
     demand: str = "demand"
-    drivers: dict[str, str] = {}
+    drivers: dict[str, str] = Field(default={})
     """Driver name -> column of the source, where they differ. ``{item}`` and ``{region}`` in the column's name stand
     for the row's own, as in ``price = "price{item}"`` for a table with one price column for each item."""
-    expressions: dict[str, str] = {}
+    expressions: dict[str, str] = Field(default={})
     """Column of ours -> an expression over the source's columns, as in ``demand = "exp(logmove)"``."""
     date_start: str | None = None
     """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
@@ -103,7 +53,7 @@ class Columns(_Strict):
         return _checked_date(value)
 
 
-class SimulatedSource(_Strict):
+class SimulatedSource(StrictEntry):
     """Demand with known truth, made on the fly."""
 
     kind: Literal["simulated"]
@@ -124,13 +74,13 @@ class SimulatedSource(_Strict):
         return _checked_date(value)
 
 
-class FileSource(_Strict):
+class FileSource(StrictEntry):
     """CSV or Parquet: a path, a glob, or an object-store URL such as ``s3://bucket/demand/*.parquet``."""
 
     kind: Literal["file"]
     path: str
     format: Literal["auto", "csv", "parquet"] = "auto"
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | int | float | bool] = Field(default={})
     """Passed to fsspec (endpoint, credentials …)."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """Between the columns of a CSV file; found in its header unless given."""
@@ -150,7 +100,7 @@ class FileSource(_Strict):
         return value
 
 
-class SqlSource(_Strict):
+class SqlSource(StrictEntry):
     """A database by URL, with a table or a query."""
 
     kind: Literal["sql"]
@@ -165,7 +115,7 @@ class SqlSource(_Strict):
         return self
 
 
-class Rules(_Strict):
+class Rules(StrictEntry):
     """What the validation allows; each has words for its failure."""
 
     gaps: Literal["unknown", "zero"] = "unknown"
@@ -183,7 +133,7 @@ class Rules(_Strict):
     least one quarter of a year) unless given."""
 
 
-class Retraining(_Strict):
+class Retraining(StrictEntry):
     """When models are retrained without being asked."""
 
     automatic: bool = False
@@ -198,7 +148,7 @@ class Retraining(_Strict):
     """Retrain when so many periods arrived since the training; one horizon unless given."""
 
 
-class Backtesting(_Strict):
+class Backtesting(StrictEntry):
     """The windows on which models are judged, at the end of the history."""
 
     windows: int = Field(default=3, ge=1, le=24)
@@ -207,7 +157,7 @@ class Backtesting(_Strict):
     """Periods between their origins; one horizon unless given."""
 
 
-class Pins(_Strict):
+class Pins(StrictEntry):
     """Training choices that are pinned instead of made by data (see ``forecasting.recipes.Recipe``)."""
 
     scale: Literal["log", "tweedie", "mix"] | None = None
@@ -224,7 +174,7 @@ class Pins(_Strict):
     own_share: float | None = Field(default=None, ge=0, le=1)
 
 
-class Dataset(_Strict):
+class Dataset(StrictEntry):
     """One dataset: its source, its columns, its drivers, its calendar."""
 
     name: Name

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from demand_assets.forecasting.contract import dataset as dataset_module
-from demand_assets.forecasting.contract.dataset import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.contract import dataset_file as dataset_module
+from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.contract.quarantine import RULES
 
 ROOT = Path(__file__).parents[4]

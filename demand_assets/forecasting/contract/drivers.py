@@ -1,0 +1,57 @@
+"""The drivers of a dataset: their kinds, what they do to demand, and where their future comes from."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
+                              "upper_80", "calendar", "limits"})
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
+Kind = Literal["number", "yes_no", "category"]
+
+
+class StrictEntry(BaseModel):
+    """Part of the dataset file: what it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Driver(StrictEntry):
+    """An exogenous variable whose future is known, repeated or given."""
+
+    name: Name
+    kind: Kind
+    effect: Literal["increasing", "decreasing", "none"] = "none"
+    """What demand does when the driver rises; the model is held to it."""
+    future: Literal["known", "repeat_last", "repeat_season", "given"] = "known"
+    """Where values beyond the last demand come from.
+
+    ``known``: rows of the source beyond the last demand; ``repeat_last``: the last value goes on; ``repeat_season``:
+    the value one year (the longest season) earlier; ``given``: ``default`` unless a scenario says otherwise.
+    A future value that ``known`` does not find is the last value for numbers and categories and "no" for yes/no,
+    and the forecast says so.
+    """
+    default: float | bool | str | None = None
+    label: str = ""
+    """Words for the page; the name with spaces unless given."""
+    unit: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Driver":
+        if self.name in RESERVED_COLUMNS:
+            raise ValueError(f"a driver may not be called {self.name!r}; that name is taken")
+        if self.kind == "category" and self.effect != "none":
+            raise ValueError("a category has no order, so its effect can only be 'none'")
+        if self.future == "given" and self.default is None:
+            raise ValueError("future = 'given' needs a default, the value when no scenario says otherwise")
+        fits = {"number": isinstance(self.default, int | float) and not isinstance(self.default, bool),
+                "yes_no": self.default in (True, False), "category": isinstance(self.default, str)}
+        if self.default is not None and not fits[self.kind]:
+            raise ValueError(f"default = {self.default!r} does not fit kind = {self.kind!r}: a number such as 0.5, "
+                             "true or false, or a category's text is expected")
+        return self
+
+    @property
+    def title(self) -> str:
+        """The driver in words."""
+        return self.label or self.name.replace("_", " ")
