@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.contract.retraining_thresholds import Retraining
+from demand_assets.forecasting.contract.validation_thresholds import Rules
 
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
 HORIZONS = {"D": 28, "W": 8, "M": 6}
@@ -115,39 +117,6 @@ class SqlSource(StrictEntry):
         return self
 
 
-class Rules(StrictEntry):
-    """What the validation allows; each has words for its failure."""
-
-    gaps: Literal["unknown", "zero"] = "unknown"
-    """What a missing period means: nothing is known of it, or nothing was sold."""
-    negative: Literal["quarantine", "zero"] = "quarantine"
-    """What becomes of negative demand: refused (the period is then unknown), or counted as zero and reported."""
-    absurd_multiple: float = Field(default=50.0, gt=1)
-    """Demand above so many times the region-item's own 99th percentile of positive demand is refused."""
-    quarantined_share: float = Field(default=0.3, gt=0, le=1)
-    """A region-item with a larger share of its rows refused keeps its last good demand."""
-    unknown_share: float = Field(default=0.6, gt=0, le=1)
-    """A region-item with a larger share of unknown periods keeps its last good demand."""
-    stale_periods: int | None = Field(default=None, ge=1)
-    """A region-item whose demand ends so many periods before the dataset's is no longer forecast; two horizons (but at
-    least one quarter of a year) unless given."""
-
-
-class Retraining(StrictEntry):
-    """When models are retrained without being asked."""
-
-    automatic: bool = False
-    budget_per_tick: int = Field(default=50, ge=1)
-    cool_down_hours: float = Field(default=20, ge=0)
-    max_age_days: float = Field(default=30, gt=0)
-    decay: float = Field(default=1.2, gt=1)
-    """Retrain when WAPE on actuals since the training is so many times the backtest's."""
-    drift: float = Field(default=0.25, gt=0)
-    """Retrain when the population stability index of demand or of a driver exceeds this."""
-    new_periods: int | None = Field(default=None, ge=1)
-    """Retrain when so many periods arrived since the training; one horizon unless given."""
-
-
 class Backtesting(StrictEntry):
     """The windows on which models are judged, at the end of the history."""
 
@@ -158,7 +127,7 @@ class Backtesting(StrictEntry):
 
 
 class Pins(StrictEntry):
-    """Training choices that are pinned instead of made by data (see ``forecasting.recipes.Recipe``)."""
+    """Training choices that are pinned instead of made by data (see ``contract.recipes.Recipe``)."""
 
     scale: Literal["log", "tweedie", "mix"] | None = None
     drivers: Literal["log_linear", "boosted"] | None = None
