@@ -16,7 +16,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset, load_datase
 class Settings(BaseSettings):
     """Where things are. Every field can be set by an environment variable ``DEMAND_<FIELD>``."""
 
-    model_config = SettingsConfigDict(env_prefix="DEMAND_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_prefix="DEMAND_", extra="ignore", frozen=True)
 
     dataset: Path = Path("datasets/simulated.toml")
     state: Path = Path("var")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.forecasting.store.private_folder import keep_private, private_files
 from deploy.settings import PROJECT, RunSettings
 
 WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
@@ -47,10 +48,13 @@ class Folders:
         """Lock, process ids and the process runner's own settings."""
         return self.root / "run"
 
-    def make(self) -> None:
-        """Create the folders that are not there yet."""
+    def make(self) -> bool:
+        """Whether other users could read the state until now; the folders that are missing are made, all private."""
+        private_files()
+        was_open = keep_private(self.root)
         for folder in (self.dagster, self.mlflow / "artifacts", self.logs, self.run):
             folder.mkdir(parents=True, exist_ok=True)
+        return was_open
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ def main() -> int:
         settings = read_settings()
         dataset = load_dataset(settings.dataset_file, settings.horizon)
         folders = Folders(settings.state_folder / dataset.name)
-        folders.make()
+        if folders.make():
+            Console().say(f"{folders.root} was open to other users of this machine; it is closed to them now")
         with state_lock(folders.run):
             serve(settings, dataset, folders, stop)
     except (SettingsError, DatasetFileError, AlreadyRunningError, PortInUseError, CommandFailedError,

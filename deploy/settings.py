@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.machine_settings import masked
+
 PROJECT = Path(__file__).resolve().parent.parent
 """What holds the product's packages: a checkout, or the site-packages of an environment that it is installed in."""
 INSTALLED_DATASETS = PROJECT / "deploy" / "datasets"
@@ -41,7 +43,7 @@ class SettingsError(ValueError):
 class RunSettings(BaseSettings):
     """What ``make run`` can be told."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_ignore_empty=True, frozen=True)
 
     called_from: Path = Field(default_factory=home)
     """Relative paths are taken from here."""
@@ -109,7 +111,7 @@ class RunSettings(BaseSettings):
 class ServicesSettings(BaseSettings):
     """What ``make services`` can be told."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_ignore_empty=True, frozen=True)
 
     called_from: Path = Field(default_factory=home)
     services: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
@@ -170,5 +172,5 @@ def _read(kind: type[Read]) -> Read:
         return kind()
     except ValidationError as error:
         raise SettingsError("\n".join(
-            f"{str(problem['loc'][0]).upper()}={problem['input']} cannot be used: {problem['msg']}"
+            f"{str(problem['loc'][0]).upper()}={masked(str(problem['input']))} cannot be used: {problem['msg']}"
             for problem in error.errors())) from error

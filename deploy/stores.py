@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 class Stores(BaseSettings):
     """Where the product keeps what it must not lose; the names of the variables are the fields' names in capitals."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_ignore_empty=True, extra="ignore", frozen=True)
 
     dagster_database_url: str | None = None
     mlflow_database_url: str | None = None

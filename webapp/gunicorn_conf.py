@@ -17,6 +17,7 @@ timeout = 60
 graceful_timeout = 10
 keepalive = 5
 limit_request_line = 8190
+umask = 0o077
 forwarded_allow_ips = "127.0.0.1"
 control_socket_disable = True
 accesslog = None

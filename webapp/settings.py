@@ -11,12 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.store.private_folder import keep_private
 
 
 class Settings(BaseSettings):
     """What can be set; the names of the environment variables are the fields' names in capitals."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_ignore_empty=True, extra="ignore")
 
     demand_dataset: Path = Path("datasets/simulated.toml")
     """The dataset file."""
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """Everything that the web app writes lies here."""
         folder = (self.demand_state / self.dataset.name / "web").resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        keep_private(folder)
         return folder
 
     @property

@@ -36,6 +36,7 @@ from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import FINAL_STEPS
+from demand_assets.forecasting.store.private_folder import keep_private, private_files
 from demand_assets.pipeline.parallel import warm_up
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.resumable import Unfinished
@@ -79,7 +80,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
 
     Args:
         afresh: begin anew all the same.
-    Raises: DatasetFileError, SourceError: the dataset cannot be used.
+    Raises: DatasetFileError, SourceError: the dataset cannot be used. OSError: the state directory cannot.
     """
     from demand_assets.defs.assets import pooled_model, region_item
     from demand_assets.defs.events import seconds_of
@@ -92,6 +93,8 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         catalogue = pipeline.source.catalogue()
     for region, item, reason, rows in catalogue.refused:
         console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
+    private_files()
+    keep_private(settings.folder)
     home = settings.folder / "dagster"
     prepare_home(home, settings)
     prepare_registry(settings.folder / "mlflow")

@@ -27,6 +27,15 @@ def test_a_value_out_of_range_is_named(monkeypatch, name, value):
         read_settings()
 
 
+def test_a_value_that_cannot_be_used_shows_no_password(monkeypatch):
+    monkeypatch.setenv("WEB_PORT", "http://ada:secret@example.com:80")
+
+    with pytest.raises(SettingsError, match="WEB_PORT") as error:
+        read_settings()
+
+    assert "secret" not in str(error.value)
+
+
 def test_two_servers_cannot_share_a_port(monkeypatch):
     monkeypatch.setenv("MLFLOW_PORT", "8000")
 
