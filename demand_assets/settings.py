@@ -47,6 +47,10 @@ class Settings(BaseSettings):
                                                          validation_alias=AliasChoices("DAGSTER_WORKERS"))
     """Our launcher and workers, which are watched over and can be told to stop, or those of dagster-celery;
     docs/private_parts.md."""
+    dagster_web: Literal["guarded", "stock"] = Field(default="guarded", validation_alias=AliasChoices("DAGSTER_WEB"))
+    """Whether Dagster's webserver refuses what pages of other web sites send it; docs/private_parts.md."""
+    dagster_allowed_hosts: str = Field(default="", validation_alias=AliasChoices("DAGSTER_ALLOWED_HOSTS"))
+    """Names by which Dagster's webserver is reached beside this machine's own, without ports, separated by commas."""
     dagster_url: str = Field(default="http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
     """Dagster's webserver."""
     run_launcher: Literal["local", "celery"] = Field(default="local", validation_alias=AliasChoices("RUN_LAUNCHER"))
@@ -67,7 +71,7 @@ class Settings(BaseSettings):
         return None if value == "" else value
 
     @field_validator("run_launcher", "workers", "registry", "dagster_storage", "dagster_failures", "dagster_workers",
-                     mode="before")
+                     "dagster_web", mode="before")
     @classmethod
     def _empty_is_default(cls, value: object, field: ValidationInfo) -> object:
         return cls.model_fields[str(field.field_name)].default if value == "" else value
@@ -78,6 +82,11 @@ class Settings(BaseSettings):
             raise ValueError("RUN_LAUNCHER=celery needs CELERY_BROKER_URL (redis://…) and DAGSTER_DATABASE_URL "
                              "(postgresql://…), which the workers share with Dagster; docs/scaling.md says how")
         return self
+
+    @property
+    def dagster_hosts(self) -> tuple[str, ...]:
+        """The names by which Dagster's webserver is reached beside this machine's own."""
+        return tuple(filter(None, (name.strip() for name in self.dagster_allowed_hosts.split(","))))
 
     @property
     def runs_at_a_time(self) -> int:

@@ -96,8 +96,8 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
         Process("dagster-daemon", (
             str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("dagster-web", (
-            str(scripts / "dagster-webserver"), "--host", settings.listen_host, "--port", str(settings.dagster_port),
-            "--workspace", workspace), stop_seconds=30, niceness=3),
+            python, "-m", "demand_assets.dagster_instance.webserver", "--host", settings.listen_host,
+            "--port", str(settings.dagster_port), "--workspace", workspace), stop_seconds=30, niceness=3),
         Process("web", (
             python, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 STORAGE, FAILURES, WORKERS = "DAGSTER_STORAGE=stock", "DAGSTER_FAILURES=stock", "DAGSTER_WORKERS=stock"
+WEB = "DAGSTER_WEB=stock"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ PRIVATE_PARTS = (
     PrivatePart(f"{_INSTANCE}.report_engine_event", "celery_launcher", WORKERS,
                 ("message", "dagster_run", "engine_event_data", "cls")),
     PrivatePart(f"{_INSTANCE}.report_run_canceling", "celery_launcher", WORKERS, ("run",)),
+    PrivatePart("dagster_webserver.cli:create_app_from_workspace_process_context", "webserver", WEB,
+                ("workspace_process_context",)),
+    PrivatePart("dagster_webserver.cli:main", "webserver", WEB),
 )
 
 
