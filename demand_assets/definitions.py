@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from demand_assets.defs import checks, jobs, schedules, sensors
+from demand_assets.defs import checks, expiry, jobs, schedules, sensors
 from demand_assets.defs.assets import assets_of
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.settings import Settings
@@ -20,9 +20,9 @@ def _sensors() -> list[dg.SensorDefinition]:
 defs = dg.Definitions(
     assets=assets_of(Settings()),
     asset_checks=checks.ALL,
-    jobs=jobs.ALL,
+    jobs=[*jobs.ALL, expiry.expire],
     sensors=_sensors(),
-    schedules=schedules.ALL,
+    schedules=[*schedules.ALL, expiry.daily_expiry],
     resources={"pipeline": PipelineResource()},
     executor=dg.in_process_executor,
 )

@@ -63,12 +63,29 @@ class Settings(BaseSettings):
     """Runs at a time, on all machines; 2 unless given, and with workers twice what one of them carries out."""
     cores: int = Field(default=os.cpu_count() or 1, ge=1)
     """Models trained at the same time on this machine, one thread each."""
+    keep_journal_days: float = Field(default=90, ge=0)
+    """Days after which what happened to region-items is kept as their newest entries only. Here and below: 0 keeps
+    for ever; docs/expiry.md has what is never removed, whatever these say."""
+    keep_monitoring_days: float = Field(default=30, ge=0)
+    """Days for which measurements of production are kept; the sensor that retrains looks at those of two."""
+    keep_versions: int = Field(default=10, ge=0)
+    """Newest versions of each model that are kept, however old."""
+    keep_versions_days: float = Field(default=30, ge=0)
+    """Days for which a version is kept, however many there are."""
+    keep_runs_days: float = Field(default=90, ge=0)
+    """Days for which Dagster's runs that are over are kept, with their events and logs, and its ticks."""
 
     @field_validator("horizon", "store_url", "mlflow_url", "mlflow_page_url", "mlflow_artifacts_url",
                      "dagster_database_url", "celery_broker_url", "max_concurrent_runs", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("keep_journal_days", "keep_monitoring_days", "keep_versions", "keep_versions_days",
+                     "keep_runs_days", mode="before")
+    @classmethod
+    def _empty_is_for_ever(cls, value: object) -> object:
+        return 0 if value == "" else value
 
     @field_validator("run_launcher", "workers", "registry", "dagster_storage", "dagster_failures", "dagster_workers",
                      "dagster_web", mode="before")

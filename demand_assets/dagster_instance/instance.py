@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from math import ceil
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ QUEUE_SECONDS, WATCH_SECONDS = 1800, 10
 """With workers, a run that counts as starting may wait for a free one, and a lost one is looked for more often."""
 LAUNCH_RETRIES = 1000
 """How often a run is put back into Dagster's queue while Redis does not answer, every ten seconds."""
+FOR_EVER = -1
+"""Dagster's word for it, of ticks."""
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy"
 
 
@@ -69,7 +72,8 @@ def instance_settings(home: Path, settings: Settings) -> str:
     database = with_driver(settings.dagster_database_url or "")
     values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
               "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
-              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": "0"}
+              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": "0",
+              "KEEP_TICKS_DAYS": str(ceil(settings.keep_runs_days) or FOR_EVER)}
     if settings.run_launcher == "celery":
         # Imported here: no other process needs Celery.
         from demand_assets.dagster_instance.celery_queue import launcher_config

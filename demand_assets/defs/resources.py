@@ -22,14 +22,15 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self) -> Pipeline:
         """The stages with their source, store and registry."""
-        return open_pipeline(self._settings)
+        return open_pipeline(self.settings)
 
     def model_page(self, name: str, version: int) -> str | None:
         """The page of a registered model's version in MLflow; None where there are no pages."""
-        return self._settings.model_page(name, version)
+        return self.settings.model_page(name, version)
 
     @property
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
+        """The settings of the environment, with the fields that are given in their place."""
         given = {"dataset": self.dataset, "state": self.state, "horizon": self.horizon}
         return Settings(**{name: value for name, value in given.items() if value is not None})
 

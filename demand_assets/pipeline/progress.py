@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.journal import FINAL_STEPS, Entry, Journal, Step
+from demand_assets.forecasting.store.journal import APART, FINAL_STEPS, Entry, Journal, Step
 
 
 class Progress:
@@ -40,7 +40,7 @@ class Progress:
             for entry in self._journal.read(name):
                 if self._request_ids is not None and entry.request_id not in self._request_ids:
                     continue
-                if entry.step == "monitored":
+                if entry.step in APART:
                     continue
                 self.last[entry.region_item] = entry
                 if entry.step == "trained":

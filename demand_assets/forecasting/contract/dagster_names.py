@@ -20,12 +20,14 @@ FIT_JOB = "fit"
 PROMOTE_JOB = "promote"
 MONITOR_JOB = "monitor"
 POOL_JOB = "pool"
+EXPIRY_JOB = "expire"
 
 REGION_ITEM_OP = "region_item"
 """The op of the graph: of the jobs ``refresh`` and ``retrain``."""
 FIT_OP = "fit_and_judge"
 JUDGE_OP = "judge"
 MEASURE_OP = "measure_production"
+EXPIRE_JOURNAL_OP, EXPIRE_VERSIONS_OP, EXPIRE_RUNS_OP = "expire_journal", "expire_versions", "expire_runs"
 
 RAW_DEMAND = "raw_demand"
 DEMAND = "demand"
@@ -54,8 +56,8 @@ CANDIDATE_VERSION = "candidate_version"
 """In the metadata of a production model: the version that was judged and not promoted."""
 SECONDS = "seconds"
 """In the metadata of a run's observation of its last asset: stage -> wall and processor seconds, over all workers."""
-REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND = (
-    "refresh", "retrain", "promotion", "monitor", "pool")
+REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND, EXPIRY_KIND = (
+    "refresh", "retrain", "promotion", "monitor", "pool", "expiry")
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CANDIDATE, PRODUCTION = "candidate", "production"
 """Aliases."""
+EXPIRING = "expiring"
+"""Tag of a version that is about to be removed, so that nobody puts it in production any more."""
 UNREADABLE = "somebody unknown"
 
 Read = TypeVar("Read")

@@ -24,7 +24,9 @@ from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import (
     CANDIDATE,
+    EXPIRING,
     PRODUCTION,
+    ActRefusedError,
     RegistryEntry,
     checked_act,
     entry_of,
@@ -326,6 +328,9 @@ class Registry:
             words = json.dumps({"by": by, "reason": reason, "at": now, "from": replaced, "to": version},
                                ensure_ascii=False)[:TAG_LENGTH]
             self.session.set_version_tag(entry.name, version, "rolled_back", words)
+            if EXPIRING in self.session.version(entry.name, version).tags:
+                raise ActRefusedError(f"v{version} is being removed, as it is old and nothing stands on it; choose "
+                                      "another version, or retrain")
             self._promoted(entry.name, version, Promotion(at=now, replaced=replaced, by=by, reason=reason))
             if entry.pinned_by:
                 self._write(entry.name, PIN, Pin(at=now))

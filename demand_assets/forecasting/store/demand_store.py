@@ -4,12 +4,14 @@ Readers never see half a file: each is written under a temporary name and then r
 object visible only when it is whole). Beside the tables stand the catalogue and the journal.
 """
 
+import contextlib
 import io
 import json
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal, cast
 from uuid import uuid4
 
@@ -163,6 +165,47 @@ class DemandStore:
         except FileNotFoundError:
             return []
         return sorted(name for path in paths if not (name := posixpath.basename(path)).endswith(".tmp"))
+
+    @object_store_errors()
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Name -> bytes of the files in one folder below the root, sorted; empty when there is no such folder."""
+        self._filesystem.invalidate_cache(self._path(folder))
+        try:
+            found = self._filesystem.ls(self._path(folder), detail=True)
+        except FileNotFoundError:
+            return {}
+        sizes = {posixpath.basename(each["name"]): int(each["size"] or 0) for each in found if each["type"] == "file"}
+        return {name: sizes[name] for name in sorted(sizes) if not name.endswith(".tmp")}
+
+    @object_store_errors()
+    def remove_files(self, folder: str, names: Iterable[str]) -> None:
+        """Remove files of one folder below the root, those that are there; the folder too when nothing is left in it.
+
+        What is written there at the same moment stays.
+        """
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                self._filesystem.rm_file(self._path(posixpath.join(folder, name)))
+        if self._is_local:
+            with contextlib.suppress(OSError):  # something is left in it, or it is gone already
+                Path(self._path(folder)).rmdir()
+
+    def remove_half_written(self, before: float) -> tuple[int, int]:
+        """How many files, and bytes, were removed that a writer which was killed left half written.
+
+        Args:
+            before: seconds since 1970; younger ones may still be written. An object store has none.
+        """
+        if not self._is_local:
+            return 0, 0
+        removed, size = 0, 0
+        for path in Path(self._path("")).rglob("*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                if found.st_mtime < before:
+                    path.unlink()
+                    removed, size = removed + 1, size + found.st_size
+        return removed, size
 
     def _path(self, name: str) -> str:
         return posixpath.join(self._root, name)
