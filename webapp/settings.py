@@ -57,6 +57,17 @@ class Settings(BaseSettings):
     """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
     web_api_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests a minute that one API token may send to one worker."""
+    web_keep_retrains_days: Annotated[float, Field(ge=0)] = 365
+    """Days for which retrains that are over are kept. Here and below: 0 keeps for ever (docs/expiry.md)."""
+    web_keep_selections_days: Annotated[float, Field(ge=0)] = 365
+    """Days for which a stored selection is kept after its link was last followed."""
+    web_keep_actions_days: Annotated[float, Field(ge=0)] = 365
+    """Days for which roll backs, pins and fetches of files are kept after they were carried out or refused; the audit
+    log keeps them for ever."""
+    web_keep_links_days: Annotated[float, Field(ge=0)] = 30
+    """Days for which links to choose a password are kept after they were used or ran out."""
+    web_keep_files_days: Annotated[float, Field(ge=0)] = 7
+    """Days for which files of a version that does not forecast are kept here, as they were fetched to compare it."""
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""

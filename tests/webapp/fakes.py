@@ -12,9 +12,10 @@ from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import RegistryEntry, checked_act
 from demand_assets.forecasting.registry.facts import iso_now
 from demand_assets.forecasting.registry.files import VersionFiles, check, seal
-from demand_assets.forecasting.registry.registry import Page
+from demand_assets.forecasting.registry.registry import Page, RegisteredPage, RegisteredVersion
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
+from webapp.db.database import now
 
 
 @dataclass
@@ -197,6 +198,21 @@ class FakeRegistry:
         times = [at for at, _ in found]
         return Page(found, max(times, default=0), min(times, default=0),
                     str(start + size) if start + size < len(newest_first) else "")
+
+    def registered(self, token: str = "") -> RegisteredPage:
+        self._answer()
+        start = int(token or 0)
+        found = [one for entry in self._entries.values() for one in self._registered(entry[1])]
+        return RegisteredPage(found[start:start + 2], str(start + 2) if start + 2 < len(found) else "")
+
+    def expire(self, region_item: RegionItem, version: int) -> None:
+        """Remove a version, as the pipeline does with old ones that nothing stands on."""
+        shutil.rmtree(self._folder / region_item.model_name(self._dataset) / str(version))
+
+    def _registered(self, entry: RegistryEntry) -> list[RegisteredVersion]:
+        folder = self._folder / entry.name
+        return [RegisteredVersion(entry.region_item, int(path.name), now(), None, "", "", "", "", {})
+                for path in sorted(folder.iterdir(), key=lambda path: int(path.name))]
 
     def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
         self._answer()

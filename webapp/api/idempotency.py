@@ -65,12 +65,18 @@ def once_token() -> str:
     return str(g.once)
 
 
+def forget_old() -> int:
+    """How many answers were forgotten that nobody may ask for any more; part of the caller's transaction."""
+    old = select(Answered.owner, Answered.key).where(Answered.at < now() - KEPT)
+    forgotten = db.session.execute(delete(Answered).where(tuple_(Answered.owner, Answered.key).in_(
+        old.with_for_update(skip_locked=True))).returning(Answered.key))  # what another forgets is left to it
+    return len(forgotten.all())
+
+
 def _claim(owner: str, key: str, asked: str) -> Response | Literal["busy", "other"] | None:
     """The kept answer, or why there can be none; None when it is ours to carry out."""
     with writing():
-        old = select(Answered.owner, Answered.key).where(Answered.at < now() - KEPT)
-        db.session.execute(delete(Answered).where(tuple_(Answered.owner, Answered.key).in_(
-            old.with_for_update(skip_locked=True))))  # what another forgets at this moment is left to it
+        forget_old()
         if insert_absent(Answered, [{"owner": owner, "key": key, "asked": asked, "status": IN_WORK, "headers": {},
                                      "body": ""}]):
             return None

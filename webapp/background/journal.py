@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.journal import Entry, Journal, is_sum
 from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
-from webapp.models.versions import note_versions
+from webapp.models.registered import note_expired, note_gap
+from webapp.models.versions import forget_expired, note_versions
 from webapp.region_items import catalogue, production
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.live_accuracy import note_monitored
@@ -34,10 +35,17 @@ def read_journal(journal: Journal) -> int:
     last = mark.value if mark else ""
     already = frozenset(db.session.scalars(select(JournalFile.name)))
     db.session.rollback()
-    names = journal.files_after(last, already)
+    names, known = journal.files_after(last, already), last
+    if last and any(is_sum(name) and name > last for name in names):
+        log.warning("this app read the journal up to %s, and part of what came after has expired: the newest of each "
+                    "region-item is taken up, and versions of models are read from the registry", last)
     for start in range(0, len(names), FILES_AT_ONCE):
         part = names[start:start + FILES_AT_ONCE]
-        entries = {name: _entries(journal, name) for name in part}
+        try:
+            entries = {name: _entries(journal, name) for name in part}
+        except NotInStoreError:
+            log.info("the journal is being summed up; it is listed again")
+            return done
         with writing():
             meanwhile = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name.in_(part))))
             new = [name for name in part if name not in meanwhile]  # another process may read it too
@@ -45,6 +53,8 @@ def read_journal(journal: Journal) -> int:
             db.session.add_all([JournalFile(name=name) for name in new])
             last = max(last, *part)
             set_watermark("journal", last)
+            if any(is_sum(name) and name > known for name in new):
+                note_gap()
             still_looked_at = journal_overlap(journal, last)
             db.session.flush()
             db.session.execute(delete(JournalFile).where(JournalFile.name < still_looked_at))
@@ -67,10 +77,14 @@ def _entries(journal: Journal, name: str) -> list[Entry]:
 
 def take_up(entries: Sequence[Entry]) -> None:
     """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
+    everything, entries = entries, [entry for entry in entries if entry.step != "expired"]
     rows = catalogue.rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
         _apply_to_row(rows[entry.region_item.key], entry)
     note_versions(entries)
+    if len(everything) > len(entries):
+        forget_expired(everything)
+        note_expired()
     retrains = retrains_of(entries)
     items = items_of(retrains, entries)
     for entry in entries:

@@ -4,6 +4,7 @@ from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.pacing import Paced
 from webapp.models.actions import carry_out
 from webapp.models.pooled_watch import PooledWatch
+from webapp.models.registered import RegisteredVersions
 from webapp.models.watch import Registry, Watch
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -29,6 +30,7 @@ class RegistryLoop:
         self._acts = Paced(ACT_SECONDS)
         self._watch = Watch(registry, services, files)
         self._pooled_watch = PooledWatch(registry, services, files)
+        self._registered = RegisteredVersions(registry)
         self._look = Paced(LOOK_SECONDS)
         self._between = Paced(BETWEEN_SECONDS)
         self._sweep = Paced(SWEEP_SECONDS)
@@ -68,6 +70,9 @@ class RegistryLoop:
             self._sweep.again()
 
     def _ask_something_else(self) -> bool:
+        if not self._watch.is_new_here and self._registered.is_due():
+            self._registered.read_some()
+            return True
         if self._pooled.is_due():
             try:
                 self._pooled_watch.look()

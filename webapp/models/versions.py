@@ -1,16 +1,18 @@
 """The versions of a region-item's model: from the journal, with who asked for each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, func, or_, select, tuple_
 
+from demand_assets.forecasting.registry.registry import RegisteredVersion
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.db.locks import insert_absent
 from webapp.pages.listing import place_of
 from webapp.tables import ModelVersion, RegionItemRow, Retrain
 
@@ -56,6 +58,39 @@ def note_versions(entries: Sequence[Entry]) -> None:
                                         numbers={})
             db.session.add(versions[at])
         _apply(versions[at], entry)
+
+
+def forget_expired(entries: Sequence[Entry]) -> None:
+    """Forget the versions that the entries tell were removed from the registry; part of the caller's transaction."""
+    for entry in entries:
+        if entry.step == "expired":
+            db.session.execute(delete(ModelVersion).where(
+                ModelVersion.key == entry.region_item.key, ModelVersion.version.in_(entry.numbers["versions"])))
+
+
+def note_registered(found: Sequence[RegisteredVersion]) -> None:
+    """Write down versions that the journal did not tell of, as the registry has them; part of the caller's
+    transaction. What the journal told is left as it is."""
+    insert_absent(ModelVersion, [{
+        "key": one.region_item.key, "version": one.version, "trained_at": one.made_at, "decided_at": one.decided_at,
+        "decision": one.decision, "reason": one.reason, "request_id": one.request_id[:64], "run_id": one.run_id[:64],
+        "numbers": {name: value for name, value in one.numbers.items() if name not in LEFT_OUT and _is_told(value)}}
+        for one in found])
+
+
+def forget_unregistered(registered: Mapping[str, Set[int]], before: datetime) -> int:
+    """How many versions were forgotten that the registry does not have; part of the caller's transaction.
+
+    Args:
+        registered: key -> versions, of every region-item.
+        before: when the registry was begun to be asked; what was trained or decided since is left.
+    """
+    gone = [(key, version) for key, version, trained_at, decided_at in db.session.execute(select(
+        ModelVersion.key, ModelVersion.version, ModelVersion.trained_at, ModelVersion.decided_at))
+        if version not in registered.get(key, ()) and all(at is None or at < before for at in (trained_at, decided_at))]
+    for part in chunked(gone):
+        db.session.execute(delete(ModelVersion).where(tuple_(ModelVersion.key, ModelVersion.version).in_(part)))
+    return len(gone)
 
 
 def _apply(version: ModelVersion, entry: Entry) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Select, select
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.files import VersionFiles
-from demand_assets.forecasting.registry.registry import Page
+from demand_assets.forecasting.registry.registry import Page, RegisteredPage
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
@@ -60,6 +60,9 @@ class Registry(ActingRegistry, Protocol):
     def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
         """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
         told."""
+
+    def registered(self, token: str = "") -> RegisteredPage:
+        """Some of all versions, or those behind an earlier page: one query."""
 
     def move_old_entry(self, name: str) -> None:
         """Move facts that are still in a registered model's description to a tag."""

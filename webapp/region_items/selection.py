@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from hashlib import blake2b
 
 from flask import abort
 from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
-from webapp.db.database import db, writing
-from webapp.db.locks import insert_absent
+from webapp.db.database import db, now, writing
+from webapp.db.locks import insert_absent, locked
 from webapp.region_items.overview_query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, rows_of
 from webapp.tables import RegionItemRow, Selection
@@ -18,6 +19,8 @@ MOST_SELECTED = 100_000
 """Region-items that can be asked for at once."""
 MOST_LISTED = 40
 """Region-items that a link lists one by one; more are stored as a selection, which the link names."""
+NOTED_EVERY = timedelta(days=1)
+"""How often it is noted that a stored selection is used."""
 NAMED = 3
 """Regions or items that a title lists."""
 
@@ -43,7 +46,7 @@ def link_arguments(keys: Sequence[str]) -> Arguments:
     if len(keys) <= MOST_LISTED:
         return {"ri": list(keys)}
     token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8).hexdigest()
-    if db.session.get(Selection, token) is None:
+    if not _used(token):
         with writing():
             insert_absent(Selection, [{"token": token, "keys": list(keys)}])
     return {"selection": token}
@@ -91,11 +94,24 @@ def _members(regions: Sequence[str], items: Sequence[str], everything: bool) -> 
 
 def stored_keys(token: str) -> list[str]:
     """The keys of a stored selection that are still known; an error page when there is no such selection."""
+    if not _used(token):
+        abort(404, "There is no such selection; those that nobody uses for long are removed. Select the region-items "
+                   "in the overview again.")
+    keys = db.session.get_one(Selection, token).keys
+    known = known_keys(keys)
+    return [key for key in keys if key in known]
+
+
+def _used(token: str) -> bool:
+    """Whether there is such a selection; that it is used is noted once a day, in a transaction of its own."""
     found = db.session.get(Selection, token)
-    if found is None:
-        abort(404, "There is no such selection. Select the region-items in the overview again.")
-    known = known_keys(found.keys)
-    return [key for key in found.keys if key in known]
+    if found is None or now() - found.used_at < NOTED_EVERY:
+        return found is not None
+    with writing():
+        found = locked(Selection, token)  # it may have expired in this moment
+        if found is not None:
+            found.used_at = now()
+    return found is not None
 
 
 def _listed(names: Sequence[str], word: str) -> str:

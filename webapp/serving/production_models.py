@@ -50,6 +50,11 @@ class ProductionModels:
         self._pooled_used: OrderedDict[int, PooledModel] = OrderedDict()
         self._lock = Lock()
 
+    @property
+    def root(self) -> Path:
+        """Where the folders of all models are."""
+        return self._folder
+
     def folder(self, region_item: RegionItem, version: int) -> Path:
         """Where that version's files lie."""
         return self._folder / region_item.model_name(self._dataset) / str(version)

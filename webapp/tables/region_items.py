@@ -197,7 +197,7 @@ class PooledRow(Base):
 
 
 class Selection(Base):
-    """Region-items that are too many for a link to list; kept for good, since links are."""
+    """Region-items that are too many for a link to list; kept as long as its link is followed now and then."""
 
     __tablename__ = "selection"
     token: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -205,3 +205,5 @@ class Selection(Base):
     keys: Mapped[list[str]] = mapped_column(JSON)
     """Region-major."""
     made_at: Mapped[datetime] = mapped_column(default=now)
+    used_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    """When its link was followed last, to the day."""

@@ -9,8 +9,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,9 @@ from uuid import uuid4
 
 import requests
 
-from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own import ForecastModel, pooled_version
+from demand_assets.forecasting.model.own import ForecastModel, ModelCard, pooled_version
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import (
     CANDIDATE,
@@ -38,12 +39,14 @@ from demand_assets.forecasting.registry.facts import (
     PROMOTION,
     PROMOTIONS_KEPT,
     PROMOTIONS_UP_TO,
+    DecisionFact,
     Fact,
     MovedEntry,
     OldEntry,
     Pin,
     Promotion,
     iso_now,
+    moment,
 )
 from demand_assets.forecasting.registry.files import (
     VersionFiles,
@@ -74,6 +77,33 @@ class Page:
     newest: int = 0
     oldest: int = 0
     """Times of the first and last model of the page, whatever it is of; 0 when there is none."""
+    token: str = ""
+    """Asks for the next page; empty when there is none."""
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One version of a region-item's model, as its tags tell it."""
+
+    region_item: RegionItem
+    version: int
+    made_at: datetime
+    decided_at: datetime | None
+    decision: str
+    """``promote``, ``keep`` or none that is known."""
+    reason: str
+    request_id: str
+    run_id: str
+    """Of Dagster."""
+    numbers: dict[str, Any]
+    """Of its backtest and of the gate's decision."""
+
+
+@dataclass(frozen=True)
+class RegisteredPage:
+    """Some of all versions."""
+
+    versions: list[RegisteredVersion]
     token: str = ""
     """Asks for the next page; empty when there is none."""
 
@@ -162,6 +192,16 @@ class Registry:
         name = region_item.model_name(self.dataset)
         found = self.session.client.search_model_versions(f"name='{name}'", max_results=1000)
         return sorted(found, key=lambda version: -int(version.version))
+
+    def registered(self, token: str = "") -> RegisteredPage:
+        """Some of all versions of region-items' models, in one query; or those behind an earlier page.
+
+        Raises: RegistryDownError: MLflow does not answer.
+        """
+        with self.session.asked_once():
+            found = self.session.client.search_model_versions(max_results=_LARGEST_PAGE, page_token=token or None)
+        return RegisteredPage([one for version in found if (one := registered_version(version, self.dataset))],
+                              found.token or "")
 
     def tags(self, region_item: RegionItem, version: int) -> dict[str, str]:
         """The tags of one version.
@@ -409,6 +449,46 @@ class Registry:
         if found.is_old:
             self.move_old_entry(found.name)
         return found
+
+
+def registered_version(version: "ModelVersion", dataset: str) -> RegisteredVersion | None:
+    """What a version tells of itself; None when it is of no region-item of the dataset.
+
+    Tags that people edited so that they cannot be read are as if they were not there.
+    """
+    try:
+        _, region_item = RegionItem.from_model_name(version.name)
+    except BadNameError:
+        return None
+    if region_item.model_name(dataset) != version.name:
+        return None
+    tags = dict(version.tags)
+    try:
+        told = DecisionFact.of(tags)
+        measured = json.loads(tags.get("decision_numbers") or "{}")
+    except ValueError:
+        told, measured = None, {}
+    numbers = {name: value for name in CARD_FIELDS if (value := _card_value(tags.get(name))) is not None}
+    return RegisteredVersion(
+        region_item, int(version.version), datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        moment(told.at) if told and told.at else None, told.verdict if told else "", told.reason if told else "",
+        tags.get("request_id", ""), tags.get("dagster_run_id", ""),
+        {**numbers, **{name: value for name, value in (measured if isinstance(measured, dict) else {}).items()
+                       if name not in ("decided_at", "request_id")}})
+
+
+CARD_FIELDS = tuple(field.name for field in fields(ModelCard))
+"""Of a model's card, each of which is a tag of its version."""
+
+
+def _card_value(text: str | None) -> float | int | str | None:
+    """What a tag of the card holds: a number, or a text; None for what was not measured, and for tables."""
+    if text is None or text == "None" or text[:1] in "{[(":
+        return None
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _holds(found: "RegisteredModel", moved: MovedEntry) -> bool:

@@ -1,0 +1,137 @@
+"""What the app lets go: rows that nobody looks at any more, and files of models that do not forecast.
+
+The numbers are settings (``WEB_KEEP_…``), told together in docs/expiry.md. Each part is done some rows at a time, each
+time in a transaction of its own, so that nobody waits for it and a crash loses nothing. Never let go: the audit log,
+adjustments, overrides, saved scenarios, users and their tokens, and what is not over.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import and_, delete, exists, or_, select
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.api.idempotency import forget_old
+from webapp.db.database import db, now, writing
+from webapp.db.locks import locked_rows
+from webapp.serving.production_models import ProductionModels
+from webapp.settings import Settings
+from webapp.tables import UNFINISHED, ModelAction, RegionItemRow, Retrain, RetrainItem, Selection, SignInLink
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 100
+"""Rows of one transaction."""
+MOST_AT_ONCE = 50
+"""Transactions of one kind in one turn; the next turn goes on."""
+HALF_FETCHED = timedelta(days=1)
+"""No file of a model takes so long to be fetched: its process was killed."""
+
+
+def expire(settings: Settings, models: ProductionModels) -> dict[str, int]:
+    """What was let go, in words -> how many; nothing that was not."""
+    done = {
+        "retrains": _some(settings.web_keep_retrains_days, _retrains),
+        "stored selections": _some(settings.web_keep_selections_days, _selections),
+        "roll backs, pins and fetches": _some(settings.web_keep_actions_days, _actions),
+        "sign-in links": _some(settings.web_keep_links_days, _links),
+        "answers to repeated requests": _answers(),
+        "copies of models": _copies(settings, models),
+    }
+    found = {words: count for words, count in done.items() if count}
+    if found:
+        log.info("expired: %s", ", ".join(f"{count} {words}" for words, count in found.items()))
+    return found
+
+
+def _some(days: float, forget: Callable[[datetime], int]) -> int:
+    """How many rows were forgotten that are older than so many days; none where they are kept for ever."""
+    count = 0
+    if not days:
+        return count
+    before = now() - timedelta(days=days)
+    for _ in range(MOST_AT_ONCE):
+        with writing():
+            forgotten = forget(before)
+        count += forgotten
+        if forgotten < AT_ONCE:
+            break
+    return count
+
+
+def _retrains(before: datetime) -> int:
+    """Retrains that are over, with their region-items; one of which a region-item is open is not."""
+    is_open = exists().where(RetrainItem.retrain_id == Retrain.id, RetrainItem.open_slot.is_not(None))
+    ended = or_(Retrain.finished_at < before, and_(Retrain.finished_at.is_(None), Retrain.asked_at < before))
+    found = locked_rows(select(Retrain).where(Retrain.state.not_in(UNFINISHED), ended, ~is_open).limit(AT_ONCE),
+                        Retrain.id)
+    ids = [retrain.id for retrain in found]
+    db.session.execute(delete(RetrainItem).where(RetrainItem.retrain_id.in_(ids)))
+    db.session.execute(delete(Retrain).where(Retrain.id.in_(ids)))
+    return len(ids)
+
+
+def _selections(before: datetime) -> int:
+    unused = select(Selection).where(Selection.used_at < before).limit(AT_ONCE)
+    return _forgotten(Selection, Selection.token, [one.token for one in locked_rows(unused, Selection.token)])
+
+
+def _actions(before: datetime) -> int:
+    over = select(ModelAction).where(ModelAction.state != "stored", ModelAction.done_at < before).limit(AT_ONCE)
+    return _forgotten(ModelAction, ModelAction.id, [one.id for one in locked_rows(over, ModelAction.id)])
+
+
+def _links(before: datetime) -> int:
+    over = select(SignInLink).where(or_(SignInLink.used_at < before, SignInLink.expires_at < before)).limit(AT_ONCE)
+    return _forgotten(SignInLink, SignInLink.id, [one.id for one in locked_rows(over, SignInLink.id)])
+
+
+def _answers() -> int:
+    with writing():
+        return forget_old()
+
+
+def _forgotten(kind: type[Any], key: Any, keys: Sequence[Any]) -> int:
+    db.session.execute(delete(kind).where(key.in_(keys)))
+    return len(keys)
+
+
+def _copies(settings: Settings, models: ProductionModels) -> int:
+    """Cached files of versions that neither forecast nor are to, and what a process left that was killed fetching."""
+    moment, count = now(), 0
+    serving = _serving(models)
+    if not models.root.is_dir():
+        return 0
+    for folder in models.root.iterdir():
+        found = [folder] if folder.name.startswith(".") else list(folder.iterdir()) if folder.is_dir() else []
+        for path in found:
+            if path.name.startswith("."):
+                is_old = _is_older(path, moment - HALF_FETCHED)
+            else:
+                days = settings.web_keep_files_days
+                is_old = bool(days) and path.name.isdigit() and folder.name in serving and (
+                    int(path.name) not in serving[folder.name]) and _is_older(path, moment - timedelta(days=days))
+            if is_old:
+                shutil.rmtree(path, ignore_errors=True)
+                count += 1
+    return count
+
+
+def _serving(models: ProductionModels) -> dict[str, set[int | None]]:
+    """Folder -> the versions that forecast a region-item, did before, or are about to."""
+    found = db.session.execute(select(
+        RegionItemRow.key, RegionItemRow.production_version, RegionItemRow.previous_version,
+        RegionItemRow.wanted_version)).all()
+    db.session.rollback()
+    return {models.folder(RegionItem.from_key(key), 0).parent.name: set(versions) for key, *versions in found}
+
+
+def _is_older(path: Path, before: datetime) -> bool:
+    with suppress(OSError):
+        return path.stat().st_mtime < before.timestamp()
+    return False
