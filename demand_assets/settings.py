@@ -81,14 +81,9 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("keep_journal_days", "keep_monitoring_days", "keep_versions", "keep_versions_days",
-                     "keep_runs_days", mode="before")
-    @classmethod
-    def _empty_is_for_ever(cls, value: object) -> object:
-        return 0 if value == "" else value
-
     @field_validator("run_launcher", "workers", "registry", "dagster_storage", "dagster_failures", "dagster_workers",
-                     "dagster_web", mode="before")
+                     "dagster_web", "keep_journal_days", "keep_monitoring_days", "keep_versions", "keep_versions_days",
+                     "keep_runs_days", mode="before")
     @classmethod
     def _empty_is_default(cls, value: object, field: ValidationInfo) -> object:
         return cls.model_fields[str(field.field_name)].default if value == "" else value

@@ -80,6 +80,7 @@ PRIVATE_PARTS = (
                 ("inst_data", "config_value")),
     PrivatePart("dagster_postgres:PostgresEventLogStorage.dispose", "postgres_event_log", STORAGE),
     PrivatePart("dagster._serdes:ConfigurableClassData", "sqlite_event_log", STORAGE),
+    PrivatePart("dagster._core.storage.event_log.schema:AssetCheckExecutionsTable", "expiry", STORAGE),
     PrivatePart("dagster._core.events:AssetMaterializationPlannedData", "failures", FAILURES,
                 ("asset_key", "partition")),
     PrivatePart("dagster:DagsterEvent.build_asset_materialization_planned_event", "failures", FAILURES,

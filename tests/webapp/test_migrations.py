@@ -1,5 +1,6 @@
 """A database of an older version keeps what is in it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from webapp.access import role_of
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import new_row, note_place
 from webapp.systems.state import LoopReport, note_loops
-from webapp.tables import RegionItemRow, SystemState, User
+from webapp.tables import RegionItemRow, Selection, SystemState, User
 
 BEFORE_ROLES_MATTERED = "0008"
 AN_ADMIN = (
@@ -126,3 +127,19 @@ def test_region_items_keep_what_is_known_of_them_on_postgres_too(tmp_path: Path)
         keeps_region_items(app)
         with app.app_context():
             db.engine.dispose()
+
+
+def test_stored_selections_of_before_count_as_used_now_and_are_there_after_the_way_back(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path))
+    with app.app_context():
+        upgrade(revision="0013")
+        with writing():
+            db.session.execute(text("INSERT INTO selection (token, keys, made_at) VALUES "
+                                    "('old', '[\"north|kettle\"]', '2020-11-01 00:00:00')"))
+        upgrade(revision="0014_expiry")
+        old = db.session.get_one(Selection, "old")
+        assert (old.keys, now() - old.used_at < timedelta(hours=1)) == (["north|kettle"], True)
+        db.session.remove()
+        downgrade(revision="0013")
+
+        assert db.session.execute(text("SELECT token, keys FROM selection")).all() == [("old", '["north|kettle"]')]

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
-from demand_assets.forecasting.store.journal import Entry, Journal, is_sum
+from demand_assets.forecasting.store.journal import Entry, Journal, is_missed, is_sum
 from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
 from webapp.models.registered import note_expired, note_gap
@@ -36,24 +36,24 @@ def read_journal(journal: Journal) -> int:
     already = frozenset(db.session.scalars(select(JournalFile.name)))
     db.session.rollback()
     names, known = journal.files_after(last, already), last
-    if last and any(is_sum(name) and name > last for name in names):
+    if last and any(is_missed(name, last) for name in names):
         log.warning("this app read the journal up to %s, and part of what came after has expired: the newest of each "
                     "region-item is taken up, and versions of models are read from the registry", last)
     for start in range(0, len(names), FILES_AT_ONCE):
         part = names[start:start + FILES_AT_ONCE]
         try:
-            entries = {name: _entries(journal, name) for name in part}
+            entries = {name: _entries(journal, name) for name in part if not is_sum(name) or is_missed(name, known)}
         except NotInStoreError:
             log.info("the journal is being summed up; it is listed again")
             return done
         with writing():
             meanwhile = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name.in_(part))))
             new = [name for name in part if name not in meanwhile]  # another process may read it too
-            take_up([entry for name in new for entry in entries[name]])
+            take_up([entry for name in new for entry in entries.get(name, ())])
             db.session.add_all([JournalFile(name=name) for name in new])
             last = max(last, *part)
             set_watermark("journal", last)
-            if any(is_sum(name) and name > known for name in new):
+            if any(is_missed(name, known) for name in new):
                 note_gap()
             still_looked_at = journal_overlap(journal, last)
             db.session.flush()

@@ -8,7 +8,7 @@ that some are passed over: then it is read again, before any is forgotten.
 
 import logging
 from datetime import datetime, timedelta
-from typing import Protocol, cast
+from typing import Protocol
 
 from demand_assets.forecasting.registry.registry import RegisteredPage
 from webapp.db.database import db, now, writing
@@ -37,7 +37,10 @@ class RegisteredVersions:
 
     def __init__(self, registry: ListsVersions) -> None:
         self._registry = registry
-        self._begin("")
+        self._of = self._token = ""
+        self._began: datetime = now()
+        self._ended: datetime | None = None
+        self._found: dict[str, set[int]] = {}
 
     def is_due(self) -> bool:
         """Whether there is something to ask or to forget."""
@@ -73,9 +76,7 @@ class RegisteredVersions:
         self._begin("")
 
     def _begin(self, gap: str) -> None:
-        self._of, self._token = gap, ""
-        self._began, self._ended = now(), cast(datetime | None, None)
-        self._found: dict[str, set[int]] = {}
+        self._of, self._token, self._began, self._ended, self._found = gap, "", now(), None, {}
 
 
 def note_gap() -> None:

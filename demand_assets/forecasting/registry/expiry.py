@@ -110,6 +110,8 @@ def spare(registry: Registry, versions: Mapping[str, Sequence[Found]], kept: Kep
 
 def remove(registry: Registry, one: Found) -> bool:
     """Remove the version from the registry, unless it came to be named meanwhile; whether it is gone."""
+    from mlflow.exceptions import MlflowException
+
     session = registry.session
     try:
         session.set_version_tag(one.name, one.version, EXPIRING, "removed soon: nothing stands on it")
@@ -128,6 +130,9 @@ def remove(registry: Registry, one: Found) -> bool:
         session.client.delete_model_version(one.name, str(one.version))
     except NotRegisteredError:
         pass  # an expiry that was broken off, or a person, removed it before
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
     return True
 
 

@@ -149,6 +149,15 @@ def is_sum(name: str) -> bool:
     return _SUM in name
 
 
+def is_missed(name: str, last: str) -> bool:
+    """Whether the file is a sum in which there may be entries that a reader has not read.
+
+    Args:
+        last: the newest name that was read; empty before the first.
+    """
+    return is_sum(name) and name.split("-")[0] > last.split("-")[0]
+
+
 def _lines(entries: Iterable[Entry]) -> bytes:
     return "\n".join(json.dumps({**asdict(entry), "region_item": entry.region_item.key}, ensure_ascii=False)
                      for entry in entries).encode()
