@@ -136,7 +136,7 @@ def test_stored_selections_of_before_count_as_used_now_and_are_there_after_the_w
         with writing():
             db.session.execute(text("INSERT INTO selection (token, keys, made_at) VALUES "
                                     "('old', '[\"north|kettle\"]', '2020-11-01 00:00:00')"))
-        upgrade(revision="0014_expiry")
+        upgrade(revision="0015")
         old = db.session.get_one(Selection, "old")
         assert (old.keys, now() - old.used_at < timedelta(hours=1)) == (["north|kettle"], True)
         db.session.remove()

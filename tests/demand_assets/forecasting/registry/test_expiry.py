@@ -235,3 +235,29 @@ def test_runs_go_when_all_their_versions_are_gone_and_those_of_others_stay(
     assert (ours[0] in left, {ours[1], by_hand, unfinished} <= left) == (False, True)
     assert not folder.parent.exists()
     assert remove_runs(registry, {ours[1]}, kept()) == 0
+
+
+def test_files_in_an_object_store_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("moto.server", reason="moto is not installed: no local S3 server")
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in (("AWS_ENDPOINT_URL", f"http://{host}:{port}"), ("AWS_ACCESS_KEY_ID", "testing"),
+                            ("AWS_SECRET_ACCESS_KEY", "testing"), ("AWS_DEFAULT_REGION", "us-east-1")):
+            monkeypatch.setenv(name, value)
+        files = s3fs.S3FileSystem(endpoint_url=f"http://{host}:{port}", skip_instance_cache=True)
+        files.mkdir("mlflow")
+        for item in ("kettle", "kettle 2"):
+            files.pipe_file(f"mlflow/models/0123abc/artifacts/models/north/{item}/model.ubj", b"12345")
+
+        freed = [remove_files("s3://mlflow/models/0123abc/artifacts/models/north/kettle", "0123abc") for _ in range(2)]
+
+        files.invalidate_cache()
+        assert freed == [5, 0]
+        assert files.find("mlflow") == ["mlflow/models/0123abc/artifacts/models/north/kettle 2/model.ubj"]
+    finally:
+        server.stop()
