@@ -204,7 +204,7 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         asked=[ScopedDriverChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
         query=query,
-        with_form=alone and (not form.is_valid or any(fields.get(name) for name in ("drop", "mended"))),
+        with_messages=alone and request.method == "POST",
         **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
     is_kept = request.method == "POST" and alone and status == 200
     return text, status, {"HX-Push-Url": url_for("forecasts.show", **query)} if is_kept else {}

@@ -52,6 +52,11 @@ class ScenarioForm:
         return not self.errors and not any(row.errors for row in self.rows)
 
     @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by the name of its field."""
+        return {f"{row.prefix}{name}": words for row in self.rows for name, words in row.errors.items()}
+
+    @property
     def scenario(self) -> Scenario:
         """The scenario; call only when valid."""
         return Scenario(self.changes)

@@ -1,6 +1,8 @@
 """Scenarios: changed drivers of many region-items, saved, computed beside the plan, compared, shared by their link."""
 
 from functools import partial
+from typing import Any
+from uuid import uuid4
 
 from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.access import actor, needs
 from webapp.http.choices import one_of
 from webapp.pages.listing import parse_page
-from webapp.pages.numbers_and_dates import day, plural
+from webapp.pages.numbers_and_dates import day, period, plural
 from webapp.region_items.selection import ticked_keys
 from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
@@ -213,9 +215,21 @@ def _created(editor: Editor) -> ResponseReturnValue:
     token = _form_token()
     if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private):
         compute_or_want(services(), token)
-    else:
+    elif _is_stored(token, editor):
         flash("This was saved already; here it is.", "info")
+    else:  # somebody went back to the form, changed it and saved again
+        token = uuid4().hex
+        create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private)
+        compute_or_want(services(), token)
+        flash("What you changed is saved as another scenario; the one you saved before is as it was.", "info")
     return redirect(url_for("scenarios.detail", token=token), 303)
+
+
+def _is_stored(token: str, editor: Editor) -> bool:
+    """Whether the scenario of that token is what the form says."""
+    scenario = by_token(token)
+    return scenario is not None and (scenario.name, scenario.description, scenario.is_private, scenario.asked) == (
+        editor.name, editor.description, editor.is_private, editor.asked.to_json())
 
 
 def _form_token() -> str:
@@ -235,10 +249,17 @@ def _scenario(token: str) -> SavedScenario:
 def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int = 200,
             conflict: str = "") -> tuple[str, int]:
     seen = request.form.get("seen") or (stamp(scenario) if scenario else "")
+    known = known_categories(services(), editor.keys)
     return render_template(
         "scenarios/edit.html", editor=editor, scenario=scenario, seen=seen, offered=offered(), conflict=conflict,
-        known_values=known_categories(services(), editor.keys), most_errors=MOST_ERRORS, most_rows=MOST_ROWS,
+        known_values=known, offered_to_changes=_offered_to_changes(editor, known), most_errors=MOST_ERRORS, most_rows=MOST_ROWS,
         most_megabytes=MOST_BYTES // 1_000_000, size_words=plural(len(editor.keys), "region-item")), status
+
+
+def _offered_to_changes(editor: Editor, known: dict[str, list[str]]) -> dict[str, Any]:
+    """What the fields of a change offer under the selection: the page fills it in and leaves what is typed."""
+    return {"dates": [[at.isoformat(), period(at)] for at in editor.dates], "regions": editor.selected_regions,
+            "items": editor.selected_items, "values": known}
 
 
 def add_to(app: Flask) -> None:

@@ -13,24 +13,38 @@
     time.title = at.toLocaleString(locale, { dateStyle: "long", timeStyle: "long" });
   });
 
-  // The selection of the overview: kept for this tab, so that it survives paging, sorting and searching.
-  const read = (form) => new Set(JSON.parse(sessionStorage.getItem(form.dataset.store) || "[]"));
-  const write = (form, keys) => sessionStorage.setItem(form.dataset.store, JSON.stringify([...keys]));
+  // The selection of the overview: kept for this tab with its names, so that it survives paging, sorting and searching.
+  const read = (form) => new Map(JSON.parse(sessionStorage.getItem(form.dataset.store) || "[]").map((kept) => (
+    Array.isArray(kept) ? kept : [kept, kept.replace("|", " · ")])));
+  const write = (form, selected) => sessionStorage.setItem(form.dataset.store, JSON.stringify([...selected]));
   const boxes = (form) => [...form.querySelectorAll("input[name=ri][type=checkbox]")];
 
+  // What is selected, each with a button that takes it out: also what another page of the table holds.
+  const listSelection = (list, selected) => list.replaceChildren(...[...selected].map(([key, name]) => {
+    const entry = document.createElement("li"), out = document.createElement("button");
+    Object.assign(entry, { className: "chip", textContent: `${name} ` });
+    Object.assign(out, { type: "button", className: "btn-close btn-close-sm", value: key });
+    out.setAttribute("aria-label", `Unselect ${name}`);
+    out.dataset.unselect = "";
+    entry.append(out);
+    return entry;
+  }));
+
   const showSelection = (form) => {
-    const keys = read(form), all = form.querySelector("#everything"), count = form.querySelector("#selected-count");
+    const selected = read(form), all = form.querySelector("#everything"), count = form.querySelector("#selected-count");
     if (!count) return;
-    const everything = all.checked, size = everything ? Number(form.dataset.matching) : keys.size;
-    boxes(form).forEach((box) => { box.checked = everything || keys.has(box.value); box.disabled = everything; });
+    const everything = all.checked, size = everything ? Number(form.dataset.matching) : selected.size;
+    boxes(form).forEach((box) => { box.checked = everything || selected.has(box.value); box.disabled = everything; });
     const page = form.querySelector("#tick-page"), ticked = boxes(form).filter((box) => box.checked).length;
     page.checked = ticked > 0 && ticked === boxes(form).length;
     page.indeterminate = ticked > 0 && !page.checked;
     page.disabled = everything;
-    count.textContent = size ? `${size} selected` : count.dataset.none;
+    count.textContent = size ? `${size.toLocaleString(locale)} selected` : count.dataset.none;
     form.querySelectorAll("#bulk-bar button:not([type=button])").forEach((button) => { button.disabled = size === 0; });
     form.querySelector("#clear-selection").hidden = size === 0;
     form.querySelector("#bulk-bar").classList.toggle("is-empty", size === 0);
+    form.querySelector("#show-selected").hidden = everything || size === 0;
+    listSelection(form.querySelector("#selected-names"), everything ? new Map() : selected);
   };
 
   const selectionForm = () => document.getElementById("selection");
@@ -38,16 +52,25 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("#selection");
     if (!form) return;
-    const keys = read(form);
+    const selected = read(form);
     const touched = event.target.id === "tick-page" ? boxes(form) : event.target.name === "ri" ? [event.target] : [];
-    touched.forEach((box) => (event.target.checked ? keys.add(box.value) : keys.delete(box.value)));
-    write(form, keys);
+    touched.forEach((box) => (event.target.checked ? selected.set(box.value, box.dataset.name) : selected.delete(box.value)));
+    write(form, selected);
     showSelection(form);
   });
 
   document.addEventListener("click", (event) => {
+    const form = selectionForm(), out = event.target.closest("[data-unselect]");
+    if (form && out) {
+      const selected = read(form), next = out.parentElement.nextElementSibling || out.parentElement.previousElementSibling;
+      const following = next?.querySelector("button").value;
+      selected.delete(out.value);
+      write(form, selected);
+      showSelection(form);
+      if (following) focusUnselect(form, following);
+      else form.querySelector("#everything").focus();
+    }
     if (event.target.id !== "clear-selection") return;
-    const form = selectionForm();
     write(form, []);
     form.querySelector("#everything").checked = false;
     showSelection(form);
@@ -58,7 +81,7 @@
     if (form.id === "selection") {
       const shown = new Set(boxes(form).map((box) => box.value));
       if (!form.querySelector("#everything").checked) {
-        read(form).forEach((key) => {
+        read(form).forEach((_name, key) => {
           if (shown.has(key)) return;
           const field = Object.assign(document.createElement("input"), { type: "hidden", name: "ri", value: key });
           field.dataset.carried = "";
@@ -73,22 +96,25 @@
     }
   });
 
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload();  // an old page holds old tokens
-  });
+  // A page that comes back, by Back, Forward or a reload, shows the selection as it is now and not as browsers remember it.
+  window.addEventListener("pageshow", () => { if (selectionForm()) showSelection(selectionForm()); });
 
-  // Ask again only while the page is seen; and not for the table while somebody is at work in it.
+  // Ask again only while the page is seen; and not for a part while somebody is at work in it.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const asking = event.detail.elt;
     if (asking.dataset.live === undefined) return;
     const busy = asking.id === "table" && asking.querySelector("#bulk-bar :focus, tbody input:focus-visible");
-    if (document.hidden || busy) event.preventDefault();
+    if (document.hidden || busy || keptFields.isTypedIn(event.detail.target)) event.preventDefault();
   });
 
-  // What was ticked as "all that match" stays so when the table is drawn again.
-  let everything = false;
+  // What was ticked as "all that match" stays so when the table is drawn again, and the focus in the list of the selection.
+  let everything = false, taken = null;
+  const focusUnselect = (form, key) => [...form.querySelectorAll("[data-unselect]")].find((one) => one.value === key)?.focus();
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target.id === "table") everything = Boolean(document.querySelector("#everything:checked"));
+    if (event.detail.target?.id === "table") {
+      everything = Boolean(document.querySelector("#everything:checked"));
+      taken = document.activeElement.closest("[data-unselect]")?.value;
+    }
     document.getElementById("no-answer").hidden = true;
   });
 
@@ -102,29 +128,63 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     localTimes(document);
     const form = selectionForm();
-    if (form && event.detail.target.id === "table") {
+    const swapped = event.detail.target?.id;
+    if (form && swapped === "table") {
       const box = form.querySelector("#everything");
       if (box) box.checked = everything;
       showSelection(form);
+      if (taken) focusUnselect(form, taken);
     }
-    if (event.detail.target.id === "why") document.getElementById("why-title")?.focus();
-    if (event.detail.target.id === "changes") {
+    if (swapped === "why") document.getElementById("why-title")?.focus();
+    if (swapped === "changes" && (document.activeElement === document.body || document.activeElement.name === "add")) {  // nobody types elsewhere
       const added = document.querySelector("#changes > :last-child input:not([type=hidden]), #changes > :last-child select");
       if (added) added.focus();
     }
   });
 
-  // After a what-if: a wrong value, or what is next after a removed change, gets the focus; the answer comes into sight,
+  // A change that is removed from a what-if goes at once; no answer brings it back.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, triggeringEvent } = event.detail.requestConfig, drop = triggeringEvent?.submitter;
+    if (elt.id !== "scenario" || drop?.name !== "drop") return;
+    drop.closest("[data-change]").remove();
+    elt.querySelector("[name=add]").focus();
+  });
+
+  // After a what-if: what is wrong is told at its fields, the first of which gets the focus; the answer comes into sight,
   // which it is not on a phone, where the form stands below it.
   document.addEventListener("htmx:afterRequest", (event) => {
-    const { elt, triggeringEvent } = event.detail.requestConfig;
-    if (elt.id !== "scenario") return;
-    const form = document.getElementById("scenario"), wrong = form?.querySelector("[aria-invalid]");
+    const { elt, triggeringEvent } = event.detail.requestConfig, form = document.getElementById("scenario");
+    if (elt.id !== "scenario" || !form || ![200, 422].includes(event.detail.xhr.status)) return;
+    const problems = JSON.parse(document.getElementById("scenario-messages").dataset.problems);
+    form.querySelectorAll("[aria-invalid]").forEach(keptFields.noProblem);
+    const wrong = Object.entries(problems).map(([name, words]) => {
+      const field = form.elements[name];
+      if (field) keptFields.problem(field, words);
+      return field;
+    }).find(Boolean);
+    if (triggeringEvent?.submitter?.name === "drop") return;
     if (wrong) { wrong.focus(); return; }
-    if (triggeringEvent?.submitter?.name === "drop") { form.querySelector("[name=add]").focus(); return; }
-    form?.querySelector(".apply").focus({ preventScroll: true });  // it lost the focus while it was disabled
+    if (document.activeElement === document.body) form.querySelector(".apply").focus({ preventScroll: true });  // it lost the focus while it was disabled
     const totals = document.getElementById("totals"), place = totals?.getBoundingClientRect();
     if (place && (place.bottom < 0 || place.top > window.innerHeight)) totals.scrollIntoView();
+  });
+
+  // Choices that are ticked stay when others are searched: they stand with what is selected.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target?.id !== "choices") return;
+    const picked = document.getElementById("picked");
+    event.detail.target.querySelectorAll("input:checked").forEach((box) => {
+      const chip = box.closest("label");
+      chip.className = "chip";
+      picked.append(chip);
+    });
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target?.id !== "choices") return;
+    const picked = [...document.querySelectorAll("#question .chip input")];
+    document.querySelectorAll("#choices input").forEach((box) => {
+      if (picked.some((one) => one.name === box.name && one.value === box.value)) box.closest("li").remove();
+    });
   });
 
   // A table that is wider than its place can be scrolled by keyboard too.

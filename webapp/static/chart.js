@@ -163,7 +163,7 @@
 
   document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("theme", () => { if (document.readyState !== "loading") draw(); });
-  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "result" || document.querySelector(".chart:not([data-drawn])")) draw(); });
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target?.id === "result" || document.querySelector(".chart:not([data-drawn])")) draw(); });
   document.addEventListener("toggle", (event) => { if (event.target.open) resize(); }, true);
   window.addEventListener("resize", resize);
   window.matchMedia("print").addEventListener("change", resize);

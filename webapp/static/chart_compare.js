@@ -60,7 +60,7 @@
   document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("theme", () => { if (document.readyState !== "loading") draw(); });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target.id !== "before-after") return;
+    if (event.detail.target?.id !== "before-after") return;
     draw();
     event.detail.target.querySelector("summary")?.focus({ preventScroll: true });
   });

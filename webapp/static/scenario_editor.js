@@ -1,4 +1,5 @@
-// The editor's lists can be searched; the link of a scenario can be copied.
+// The editor's lists can be searched; a change is removed at once, and what it offers follows the selection; the link of
+// a scenario can be copied.
 (() => {
   "use strict";
   document.addEventListener("input", (event) => {
@@ -12,6 +13,52 @@
   document.addEventListener("keydown", (event) => {  // Enter in a search of a list does not send the form
     if (event.key === "Enter" && event.target.matches(".list-filter")) event.preventDefault();
   });
+
+  document.addEventListener("click", (event) => {
+    const drop = event.target.closest("#editor [name=drop]");
+    if (!drop) return;
+    event.preventDefault();
+    drop.closest("[data-change]").remove();
+    document.querySelector("#editor [name=add]").focus();
+  });
+
+  // Choices of a list: what is chosen stays one of them.
+  const fill = (list, choices) => {
+    const chosen = new Set([...list.selectedOptions].map((one) => one.value));
+    const values = new Set(choices.map(([value]) => value));
+    const lost = [...list.options].filter((one) => one.selected && one.value && !values.has(one.value)).map((one) => [one.value, one.text]);
+    const wanted = [...choices, ...lost];
+    if (JSON.stringify(wanted.map(([value]) => value)) === JSON.stringify([...list.options].filter((one) => one.value).map((one) => one.value))) return;
+    list.replaceChildren(...[...list.options].filter((one) => !one.value), ...wanted.map(([value, text]) => new Option(text, value, false, chosen.has(value))));
+  };
+  const named = (names) => names.map((name) => [name, name]);
+
+  // The dates, regions, items and values that the selection has; a date that nobody typed moves into the horizon.
+  const offer = () => {
+    const { dates, regions, items, values } = JSON.parse(document.getElementById("offered").dataset.offered);
+    const first = dates[0][0], last = dates.at(-1)[0];
+    document.querySelectorAll("#changes [data-date]").forEach((field) => {
+      const isTyped = field === document.activeElement || (field.localName === "input" ? field.value !== field.defaultValue || field.validity.badInput : false);
+      if (field.localName === "select") fill(field, dates);
+      else Object.assign(field, { min: first, max: last });
+      if (isTyped || !field.value || (field.value >= first && field.value <= last)) return;
+      field.value = field.dataset.date === "last" ? last : first;
+      if (field.localName === "input") field.defaultValue = field.value;
+      else fill(field, dates);
+    });
+    document.querySelectorAll("#changes [data-values]").forEach((field) => fill(field, named(values[field.dataset.values] || [])));
+    document.querySelectorAll("#changes [data-only]").forEach((part) => {
+      part.querySelectorAll("[data-names]").forEach((field) => {
+        fill(field, named({ regions, items }[field.dataset.names]));
+        field.size = Math.max(2, Math.min(field.options.length, 5));
+        field.parentElement.hidden = field.options.length < 2 && !field.selectedOptions.length;
+      });
+      part.hidden = [...part.querySelectorAll("[data-names]")].every((field) => field.parentElement.hidden);
+    });
+  };
+  document.addEventListener("htmx:oobAfterSwap", (event) => { if (event.detail.target?.id === "offered") offer(); });
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "changes" && document.getElementById("offered")) offer(); });
+
   document.addEventListener("click", async (event) => {
     if (event.target.id !== "copy-link") return;
     const link = location.origin + location.pathname;
