@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast, get_args
 
-from flask import Flask, abort, g, has_request_context, request
+from flask import Flask, abort, current_app, g, has_request_context, request
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 from flask_security.decorators import auth_required
@@ -76,14 +76,33 @@ def needs(role: RoleName, why: str = "") -> Callable[[View], View]:
             require(role, why)
             return view(*args, **kwargs)
 
+        guarded.needed_role = role  # type: ignore[attr-defined]  # read by role_needed
         return cast(View, guarded)
 
     return decorate
 
 
-def may(role: RoleName) -> bool:
-    """For templates: whether who looks at the page may do what needs the role; nobody is signed in on some pages."""
-    return bool(current_user.is_authenticated) and actor().may(role)
+def role_needed(endpoint: str) -> RoleName:
+    """The role that a page or an act needs, as its view says by ``needs``: the one table of offers and doors.
+
+    Raises: LookupError: there is no such endpoint, or it says nothing.
+    """
+    view = current_app.view_functions.get(endpoint)
+    role = getattr(view, "needed_role", None)
+    if role is None:
+        raise LookupError(f"{endpoint!r} is no view that says by needs() who may open it")
+    return cast(RoleName, role)
+
+
+def may(what: str) -> bool:
+    """For templates: whether who looks at the page may open that endpoint, as in ``retrains.cancel``, or do what a role
+    may; nobody is signed in on some pages.
+
+    What a page offers is asked for by its endpoint, so that an offer and its door never differ.
+    """
+    if not current_user.is_authenticated:
+        return False
+    return actor().may(cast(RoleName, what) if what in ROLES else role_needed(what))
 
 
 def require(role: RoleName, why: str = "") -> None:

@@ -27,7 +27,8 @@ AT_ONCE = 25
 MOST_LIKENED = 8
 """Region-items, those that change most, whose nearest past periods are kept."""
 MOST_THREADS = 4
-DIGITS = 4
+DIGITS = 7
+"""Significant ones of the numbers that are kept: demand may be counted in grams or in millions."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,8 @@ def _line(one: _Computed) -> LineItemResult:
         units=_compared([(one.plan, one.scenario)]), revenue=_compared([money]) if money else None,
         dates=tuple(at.date() for at in line.plan.table["date"]), plan=_rounded(one.plan.forecast),
         scenario=_rounded(one.scenario.forecast), plan_prices=_rounded(one.plan_prices),
-        scenario_prices=_rounded(one.scenario_prices), why=_summed([one.why] if one.why is not None else []))
+        scenario_prices=_rounded(one.scenario_prices), why=_summed([one.why] if one.why is not None else []),
+        known_as=line.row.forecast_wanted)
 
 
 def _size(one: _Computed) -> float:
@@ -175,7 +177,7 @@ def _size(one: _Computed) -> float:
 
 
 def _rounded(values: Floats | None) -> tuple[float, ...]:
-    return () if values is None else tuple(np.round(values, DIGITS).tolist())
+    return () if values is None else tuple(float(f"{value:.{DIGITS}g}") for value in values)
 
 
 def _summed(tables: Sequence[pd.DataFrame]) -> dict[str, float]:

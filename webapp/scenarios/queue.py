@@ -1,19 +1,22 @@
 """Scenarios that wait to be computed: small ones at once, large ones by the background process, one after the other."""
 
 import logging
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
 from demand_assets.forecasting.forecast.forecaster import ForecastError
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.db.database import db, writing
+from webapp.overrides.overrides import open_overrides
 from webapp.scenarios import states
 from webapp.scenarios.compute import compute
+from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests, plan_of
 from webapp.scenarios.repository import by_token
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import Result
 from webapp.services import Services
-from webapp.tables import SavedScenario
+from webapp.tables import Override, SavedScenario
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +91,26 @@ def _compute(services: Services, token: str, attempt: int | None = None) -> None
                 states.note_done(states.hold(token), attempt, done)
 
     result: Result | str
+    made_of: Fingerprint | None = None
     try:
+        overrides = open_overrides(asked.keys)
         result = compute(services, asked, report)
+        made_of = _fingerprint(services, result, overrides)
     except (ScenarioError, ForecastError) as error:
         result = str(error)
     with writing():
-        states.end(states.hold(token), seen, result, attempt)
+        states.end(states.hold(token), seen, result, attempt, made_of)
+
+
+def _fingerprint(services: Services, result: Result, overrides: Mapping[str, Sequence[Override]]) -> Fingerprint:
+    """What a result was made of.
+
+    Args:
+        overrides: key -> those that held before it was computed.
+    """
+    first, last = result.dates[0], result.dates[-1]
+    held = {key: [one for one in rows if str(first) <= one.date <= str(last)] for key, rows in overrides.items()}
+    return Fingerprint(
+        digest_of_dataset(services.dataset), max(len(line.dates) for line in result.lines), first, last,
+        {line.key: plan_of(line.plan, line.known_as) for line in result.lines},
+        digests({key: rows for key, rows in held.items() if rows}))

@@ -61,6 +61,8 @@ class LineItemResult:
     scenario_prices: tuple[float, ...]
     why: dict[str, float]
     """Driver or group of features -> what it adds to the difference, in units; empty where nothing can be told."""
+    known_as: int = -1
+    """``forecast_wanted`` of its row when it was computed; -1 of older results."""
 
     @property
     def region_item(self) -> RegionItem:

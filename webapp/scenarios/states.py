@@ -16,6 +16,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from webapp.db.database import db, now
+from webapp.scenarios.fingerprint import Fingerprint
 from webapp.scenarios.result import Result
 from webapp.tables import SavedScenario
 
@@ -83,6 +84,7 @@ def note_changed(scenario: SavedScenario) -> None:
     _step(scenario, "changed")
     scenario.wanted_at, scenario.attempts, scenario.done, scenario.problem = None, 0, 0, ""
     scenario.computed, scenario.computed_at, scenario.summary, scenario.made_with = {}, None, {}, {}
+    scenario.made_of = {}
 
 
 def want(scenario: SavedScenario) -> None:
@@ -119,13 +121,15 @@ def put_back(scenario: SavedScenario, attempt: int) -> None:
         scenario.attempts, scenario.done = 0, 0
 
 
-def end(scenario: SavedScenario, seen: str, result: Result | str, attempt: int | None = None) -> bool:
+def end(scenario: SavedScenario, seen: str, result: Result | str, attempt: int | None = None,
+        made_of: Fingerprint | None = None) -> bool:
     """Keep what was computed; whether that still is what the scenario asks. Called by ``queue``.
 
     Args:
         seen: ``stamp`` of the scenario when it was read.
         result: or why there is none; an earlier result stays then.
         attempt: of the background process; None for what was computed while its sender waited.
+        made_of: what the result was made of.
     """
     if attempt is not None and not _is_of(scenario, attempt):
         return False
@@ -141,6 +145,7 @@ def end(scenario: SavedScenario, seen: str, result: Result | str, attempt: int |
         scenario.wanted_at, scenario.problem = None, ""
         scenario.computed, scenario.computed_at = result.to_json(), now()
         scenario.summary, scenario.made_with = result.summary.to_json(), result.made_with
+        scenario.made_of = made_of.to_json() if made_of else {}
     return True
 
 

@@ -1,0 +1,23 @@
+"""What a scenario's result was made of, by which it is found stale
+
+Revision ID: 0014
+Revises: 0013
+Create Date: 2026-11-28
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("scenario", sa.Column("made_of", sa.JSON(), nullable=False, server_default="{}"))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("scenario", schema=None) as batch_op:
+        batch_op.drop_column("made_of")
