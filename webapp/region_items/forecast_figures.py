@@ -4,13 +4,17 @@ Every function is part of the caller's transaction.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
-from webapp.tables import Catalogue, ForecastFigures, Production, RegionItemRow
+from webapp.tables import Catalogue, EarlierMove, ForecastFigures, Production, RegionItemRow
+
+MOVES_KEPT_DAYS = 10
+"""More than the longest of ``query.SINCE_DAYS``."""
 
 
 def want_forecast(row: RegionItemRow) -> None:
@@ -47,7 +51,12 @@ def note_demand(row: RegionItemRow, last_year: float | None, change: float | Non
 
 
 def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:
-    """Note how far the forecast moved, and by how much the one before missed."""
+    """Note how far the forecast moved, and by how much the one before missed. The move before stays told."""
+    if row.moved and row.moved_at is not None and row.moved != moved:
+        db.session.execute(delete(EarlierMove).where(
+            EarlierMove.region_item_id == row.id, EarlierMove.at < now() - timedelta(days=MOVES_KEPT_DAYS)))
+        share = abs(row.moved) / row.forecast_total if row.forecast_total else 0.0
+        db.session.add(EarlierMove(region_item_id=row.id, at=row.moved_at, moved=row.moved, share=share))
     row.moved, row.missed = moved, missed
     row.moved_at = now() if moved is not None or missed is not None else None
 

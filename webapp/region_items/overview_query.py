@@ -15,7 +15,7 @@ from webapp.pages.listing import parse_page, place_of
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
 from webapp.services import services
-from webapp.tables import OPEN_STATES, RegionItemRow, RetrainItem
+from webapp.tables import OPEN_STATES, EarlierMove, RegionItemRow, RetrainItem
 
 PAGE_SIZES = (25, 50, 100, 250)
 STATUSES = {"production": "in production", "pooled": "pooled model", "baseline": "baseline",
@@ -115,6 +115,12 @@ def _failed(since: datetime) -> ColumnElement[bool]:
     return told | RegionItemRow.key.in_(failed)
 
 
+def _has_moved(since: datetime) -> ColumnElement[bool]:
+    """Whether its forecast moved since, though it has moved by less once more after that."""
+    return RegionItemRow.id.in_(select(EarlierMove.region_item_id).where(
+        EarlierMove.at >= since, EarlierMove.share >= MOVED_TOLD))
+
+
 FLAGS: dict[str, Flag] = {
     "drifting": Flag("demand or a driver drifts", lambda _: _is_drifting()),
     "refused_rows": Flag("rows quarantined", lambda _: RegionItemRow.quarantined_rows > 0),
@@ -128,8 +134,8 @@ FLAGS: dict[str, Flag] = {
     "kept": Flag("candidate refused", lambda since: (RegionItemRow.decision == "keep")
                  & (RegionItemRow.decided_at >= since), True),
     "failed": Flag("training failed", _failed, True),
-    "moved": Flag("forecast moved", lambda since: (RegionItemRow.moved_at >= since)
-                  & (func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_total), True),
+    "moved": Flag("forecast moved", lambda since: ((RegionItemRow.moved_at >= since) & (
+        func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_total)) | _has_moved(since), True),
 }
 
 

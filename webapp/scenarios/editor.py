@@ -1,6 +1,6 @@
 """The editor's form: a selection, a horizon, changes and a plan, as typed and as what they mean."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,13 +13,13 @@ from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.db.database import db
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
-from webapp.scenarios.plan import DriverPlan, plan_text, read_plan
+from webapp.scenarios.plan import DriverPlan, named_region_items, plan_text, read_plan
 from webapp.scenarios.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME
-from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
+from webapp.scenarios.request import MOST_REGION_ITEMS, ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
 from webapp.scenarios.selection import selected, ticks_of
 from webapp.services import Services
-from webapp.tables import StoredForecast
+from webapp.tables import RegionItemRow, StoredForecast
 
 MOST_TOLD = 3
 """Changes told in a suggested name."""
@@ -96,12 +96,21 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
         fields: ``name``, ``description``, ``ri`` (keys), ``region``, ``item``, ``everything``, ``horizon``,
             those of ``parse_scenario`` with ``change-<number>-region`` and ``-item``, ``plan``, ``private``
             and ``use``.
-        upload: a file with a plan, in place of the pasted one.
+        upload: a file with a plan, in place of the pasted one. Where nothing is selected, the region-items that a plan
+            names are.
         is_link: what a change leaves out is as it is when a change is added.
     """
     errors: list[str] = []
     horizon = _horizon(services, fields, errors)
     keys, picked = selected(fields, errors)
+    text = fields.get("plan", "")
+    try:
+        if upload is not None and upload.filename:
+            text = text_of_upload(upload.stream.read(MOST_BYTES + 1), upload.filename[:80])
+        if text.strip() and not keys and not errors:
+            keys, picked = _named_by(text, services, errors)
+    except PlanFileError as error:
+        errors.append(f"The plan cannot be read. {error}")
     dates = dates_ahead(services, keys, horizon)
     ahead = sorted({day for days in dates.values() for day in days}) or _any_dates(services, horizon)
     form = parse_scenario(_completed(fields, services, ahead) if is_link else fields, services.dataset, ahead)
@@ -109,16 +118,17 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
             for row in form.rows}
     if fields.get("add") in services.dataset.driver_names:
         form.rows.append(new_row(form.next_number, services.dataset.driver(fields["add"]), ahead))
-    text, plan = fields.get("plan", ""), DriverPlan((), ())
-    try:
-        if upload is not None and upload.filename:
-            text = text_of_upload(upload.stream.read(MOST_BYTES + 1), upload.filename[:80])
-        if text.strip() and dates:
-            plan = read_plan(text, services.dataset, dates)
-    except PlanFileError as error:
-        errors.append(f"The plan cannot be read. {error}")
-    if text.strip() and not plan.rows and not plan.errors and not errors:
-        errors.append("The plan holds no row with a value.")
+    plan = DriverPlan((), ())
+    if text.strip() and not errors:
+        try:
+            plan = read_plan(text, services.dataset, dates, _in_dataset()) if dates else plan
+            if not dates:
+                errors.append("None of the selection can be forecast yet: no demand of it is stored. Select others.")
+            elif not plan.rows and not plan.errors:
+                errors.append(f"The plan holds no row with a value. Fill in a cell under {_any_of(services)} in a line "
+                              "below the first.")
+        except PlanFileError as error:
+            errors.append(f"The plan cannot be read. {error}")
     return Editor(
         _clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked, fields.getlist("region"),
         fields.getlist("item"), bool(fields.get("everything")), horizon, ahead, form, only, text, plan,
@@ -185,6 +195,40 @@ def _completed(fields: MultiDict[str, str], services: Services, dates: Sequence[
                                 ("last", plain.last)):
                 found.setdefault(f"change-{number}-{part}", value)
     return found
+
+
+def _named_by(text: str, services: Services, errors: list[str]) -> tuple[list[str], list[str]]:
+    """The region-items that a plan names, twice: they are the selection where nothing else is, picked one by one."""
+    known = list(db.session.scalars(select(RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(
+        RegionItemRow.position)))
+    named = set(named_region_items(text, services.dataset, known))
+    if not named:
+        example = RegionItem.from_key(known[0]) if known else None
+        errors.append("Nothing is selected, and the plan names no region-item of the dataset. Tick regions, items or "
+                      "single region-items, or name them in columns region and item" + (
+                          f", as in {example.region} and {example.item}." if example else "."))
+    elif len(named) > MOST_REGION_ITEMS:
+        errors.append(f"The plan names {len(named):,} region-items; a scenario holds at most {MOST_REGION_ITEMS}. Make "
+                      "two scenarios of it.")
+        named = set()
+    keys = [key for key in known if key in named]
+    return keys, keys
+
+
+def _in_dataset() -> Callable[[str], bool]:
+    """Whether a key is one of the dataset's; they are read when the first is asked about."""
+    known: set[str] = set()
+
+    def is_in_dataset(key: str) -> bool:
+        if not known:
+            known.update(db.session.scalars(select(RegionItemRow.key).where(RegionItemRow.in_catalogue)))
+        return key in known
+
+    return is_in_dataset
+
+
+def _any_of(services: Services) -> str:
+    return " or ".join(services.dataset.driver_names) or "a driver"
 
 
 def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str]) -> int:

@@ -1,7 +1,7 @@
 """Plans of drivers, pasted or uploaded: a row is a region-item and a date, a column a driver; wrong cells are told."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -53,19 +53,47 @@ class DriverPlan:
     """Rows with an error."""
 
 
-def read_plan(text: str, dataset: Dataset, dates: Mapping[str, Sequence[date]]) -> DriverPlan:
+def read_plan(text: str, dataset: Dataset, dates: Mapping[str, Sequence[date]],
+              is_in_dataset: Callable[[str], bool] = lambda key: True) -> DriverPlan:
     """The rows of a plan.
 
     Args:
         text: columns date, region and item (one of a kind in the selection may be left out), and one for each driver
             that is changed; blank cells change nothing.
         dates: for each region-item of the selection, by key, the periods of its forecast.
+        is_in_dataset: whether a key outside the selection could be added to it, which an error then advises.
     Raises: PlanFileError: it has no columns to go by; the message says which are needed.
     """
     cells = cells_of(text)
     if not cells.rows:
         return DriverPlan((), ())
-    return _Reader(dataset, dates, cells).read()
+    return _Reader(dataset, dates, cells, is_in_dataset).read()
+
+
+def named_region_items(text: str, dataset: Dataset, keys: Sequence[str]) -> list[str]:
+    """The keys of the region-items that a plan names in its columns region and item, each once, in its order.
+
+    Args:
+        keys: those of the dataset; lines that name another are left out.
+    Raises: PlanFileError: the text is no table.
+    """
+    rows = cells_of(text).rows
+    titles = _key_titles(dataset)
+    places = {titles[title]: place for place, cell in enumerate(rows[0][1] if rows else ())
+              if (title := _folded(cell)) in titles}
+    region_items = {key: RegionItem.from_key(key) for key in keys}
+    regions, items = ({getattr(one, kind) for one in region_items.values()} for kind in ("region", "item"))
+    if ("region" not in places and len(regions) > 1) or ("item" not in places and len(items) > 1):
+        return []
+    by_name = {(one.region.casefold(), one.item.casefold()): key for key, one in region_items.items()}
+    exact = {(one.region, one.item): key for key, one in region_items.items()}
+    found: dict[str, None] = {}
+    for _line, cells in rows[1:]:
+        at = {kind: cells[places[kind]] if len(cells) > places[kind] else "" for kind in places}
+        name = (at["region"] if "region" in at else next(iter(regions)), at["item"] if "item" in at else next(iter(items)))
+        if key := exact.get(name) or by_name.get((name[0].casefold(), name[1].casefold())):
+            found[key] = None
+    return list(found)
 
 
 def plan_text(rows: Sequence[PlanRow]) -> str:
@@ -91,8 +119,10 @@ def _written(value: Value | None) -> str:
 class _Reader:
     """Reads one plan."""
 
-    def __init__(self, dataset: Dataset, dates: Mapping[str, Sequence[date]], cells: Cells) -> None:
+    def __init__(self, dataset: Dataset, dates: Mapping[str, Sequence[date]], cells: Cells,
+                 is_in_dataset: Callable[[str], bool]) -> None:
         self._dataset, self._dates, self._cells = dataset, dates, cells
+        self._is_in_dataset = is_in_dataset
         self._periods = {key: frozenset(days) for key, days in dates.items()}
         region_items = [RegionItem.from_key(key) for key in dates]
         self._names = {"region": {one.region for one in region_items}, "item": {one.item for one in region_items}}
@@ -120,9 +150,7 @@ class _Reader:
 
     def _read_header(self, line: int, header: Sequence[str]) -> None:
         columns = self._dataset.columns
-        titles: dict[str, str] = {}
-        for name, other in (("region", columns.region), ("item", columns.item), ("date", columns.date)):
-            titles |= {_folded(name): name, _folded(other or name): name}
+        titles = _key_titles(self._dataset)
         for driver in self._dataset.drivers:
             titles |= {_folded(title): driver.name for title in (
                 columns.drivers.get(driver.name, driver.name), driver.title, driver.name)}
@@ -178,20 +206,29 @@ class _Reader:
                 continue
             name = text if text in self._names[kind] else self._folded[kind].get(text.casefold())
             if name is None:
-                known = sorted(self._names[kind])
+                known = sorted(self._of_selection(kind, names.get("region")))
                 some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
                 self._errors.append(RowError(line, kind, text[:60], f"No {kind} of the selection is called so. It has "
-                                             f"{some}."))
+                                             f"{some}. Write one of them, tick the {kind} above if the dataset has it, "
+                                             "or leave the line out."))
             else:
                 names[kind] = name
         if len(names) < 2:
             return None
         one = RegionItem(**names)
         if one.key not in self._dates:
-            self._errors.append(RowError(line, "item", str(one)[:120], "This region-item is not in the selection. Add "
-                                         "it above, or leave the line out."))
+            self._errors.append(RowError(line, "item", str(one)[:120], (
+                "This region-item is not in the selection. Add it above, or leave the line out."
+                if self._is_in_dataset(one.key) else
+                "The dataset has no such region-item, though it has the region and the item. Leave the line out.")))
             return None
         return one.key
+
+    def _of_selection(self, kind: str, region: str | None) -> set[str]:
+        """The regions of the selection, or its items in that region."""
+        if kind == "region" or region is None:
+            return self._names[kind]
+        return {one.item for one in map(RegionItem.from_key, self._dates) if one.region == region}
 
     def _date(self, line: int, text: str, key: str | None) -> date | None:
         try:
@@ -212,6 +249,13 @@ class _Reader:
             if first != line:
                 self._errors.append(RowError(line, name, "", f"Line {first} sets it already for this region-item and "
                                              "date; leave one of them out."))
+
+
+def _key_titles(dataset: Dataset) -> dict[str, str]:
+    """How the columns region, item and date may be called, folded -> what they are."""
+    columns = dataset.columns
+    return {_folded(title): name for name, other in (("region", columns.region), ("item", columns.item),
+                                                    ("date", columns.date)) for title in (name, other or name)}
 
 
 def _folded(title: str) -> str:

@@ -3,6 +3,7 @@ what can mean two things is not guessed."""
 
 import csv
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -28,6 +29,7 @@ _BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, S
 
 LARGEST_NUMBER = 1e12
 LONGEST_CATEGORY = 200
+_WRITTEN_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?\.\d\d?\.\d{4}|\d{4}/\d\d?/\d\d?")
 _YES, _NO = ("1", "1.0", "yes", "true", "y", "ja"), ("0", "0.0", "no", "false", "n", "nein")
 
 Value = float | bool | str
@@ -52,7 +54,8 @@ def text_of_upload(content: bytes, name: str) -> str:
     Raises: PlanFileError: it is too large, or neither CSV nor Excel.
     """
     if len(content) > MOST_BYTES:
-        raise PlanFileError(f"{name} has {len(content) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:g} MB are read.")
+        raise PlanFileError(f"{name} has {len(content) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:g} MB are read. "
+                            "Leave out columns and rows that change nothing.")
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise PlanFileError(f"{name} is an old or an encrypted Excel file. Save it as .xlsx without a password, or as "
                             "CSV.")
@@ -78,12 +81,14 @@ def cells_of(text: str) -> Cells:
                 continue
             if len(cells) > MOST_COLUMNS:
                 raise PlanFileError(f"Line {reader.line_num} has {len(cells)} columns; at most {MOST_COLUMNS} are "
-                                    "read.")
+                                    "read. Leave out those that name no driver.")
             if len(rows) > MOST_ROWS:
-                raise PlanFileError(f"There are more than {MOST_ROWS:,} rows; at most so many are read.")
+                raise PlanFileError(f"There are more than {MOST_ROWS:,} rows; at most so many are read. Make two "
+                                    "scenarios of it.")
             rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise PlanFileError(f"Line {reader.line_num} cannot be read: {error}.") from error
+        raise PlanFileError(f"Line {reader.line_num} cannot be read: {error}. Shorten its cells, and look for a quote "
+                            "that nothing closes.") from error
     return Cells(tuple(rows), delimiter)
 
 
@@ -114,7 +119,7 @@ def _sheet(content: bytes, name: str) -> list[list[str]]:
             unpacked = sum(part.file_size for part in packed.infolist())
         if unpacked > MOST_UNPACKED:
             raise PlanFileError(f"{name} holds {unpacked / 1e6:.0f} MB once unpacked; at most {MOST_UNPACKED / 1e6:g} "
-                                "MB are read.")
+                                "MB are read. Save its first sheet as CSV.")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         rows = [[_cell(value) for value in row] for row in _rows(book.worksheets[0].iter_rows(
             values_only=True, max_col=MOST_COLUMNS + 1), name)]
@@ -171,7 +176,9 @@ def date_of(text: str, monthly: bool) -> date:
             return datetime.strptime(text, form).date()
         except ValueError:
             continue
-    raise CellError("Write the date as 2026-01-31 or 31.01.2026.")
+    if _WRITTEN_DATE.fullmatch(text):
+        raise CellError("The calendar has no such day. Write one that it has.")
+    raise CellError(f"Write the date as {'2026-01, ' if monthly else ''}2026-01-31 or 31.01.2026.")
 
 
 def value_of(text: str, driver: Driver, dataset: Dataset, delimiter: str) -> Value:

@@ -7,6 +7,7 @@ from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.people import Answered, ApiToken, AuditEntry, Role, RoleName, Setting, SignInLink, User
 from webapp.tables.region_items import (
     Catalogue,
+    EarlierMove,
     ForecastFigures,
     LiveAccuracy,
     PooledRow,
@@ -29,6 +30,7 @@ __all__ = [
     "Catalogue",
     "DataLoad",
     "DataLoadRun",
+    "EarlierMove",
     "ForecastFigures",
     "GroupForecast",
     "ItemState",

@@ -129,6 +129,19 @@ class ForecastFigures(Base):
     """How often the totals that it is in were asked for since they were made; 0 when they are as it is."""
 
 
+class EarlierMove(Base):
+    """A move of a region-item's forecast that another has followed. Only ``region_items.forecast_figures`` writes it."""
+
+    __tablename__ = "earlier_move"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    region_item_id: Mapped[int] = mapped_column(ForeignKey("region_item_catalogue.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    moved: Mapped[float]
+    """As in ``ForecastFigures``."""
+    share: Mapped[float]
+    """Its size relative to the forecast that it led to."""
+
+
 class LiveAccuracy(Base):
     """How right published forecasts were, and drift. Only ``region_items.live_accuracy`` writes it."""
 

@@ -5,15 +5,20 @@ from datetime import timedelta
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from tests.webapp.conftest import Background, page, text_of
+from demand_assets.forecasting.model.own import ForecastModel
+from tests.webapp.adjustments.builders import adjust
+from tests.webapp.conftest import KETTLE, Background, page, text_of
+from tests.webapp.fakes import FakeRegistry
 from tests.webapp.overview.builders import cells, judge_all, rows, tell
 from webapp import create_app
-from webapp.db.database import db, now
+from webapp.db.database import db, now, writing
 from webapp.pages.numbers_and_dates import units
+from webapp.region_items.forecast_figures import note_moves
 from webapp.stored_forecasts.groups import refresh_due
-from webapp.tables import GroupForecast
+from webapp.tables import EarlierMove, GroupForecast, RegionItemRow
 
 
 def test_what_is_new_is_counted_and_each_count_leads_to_it(app: Flask, client: FlaskClient) -> None:
@@ -41,6 +46,62 @@ def test_the_largest_moves_and_misses_come_first(app: Flask, client: FlaskClient
     assert (len(moves), moves[0]) == (10, "north · item 11 −11.0 –")
     assert (len(misses), misses[0]) == (10, "north · item 00 +20.0 –")
     assert text_of(page(client.get("/?since=3")).select_one("#changes tbody tr")) == "north · item 20 +99.0 –"
+
+
+def moves(client: FlaskClient, since: int = 1) -> list[str]:
+    return [text_of(row) for row in page(client.get(f"/?since={since}")).select("#changes table")[0].select("tbody tr")]
+
+
+def note(app: Flask, item: str, moved: float | None, total: float = 100.0) -> None:
+    """As the background process notes that a forecast moved."""
+    with app.app_context(), writing():
+        row = db.session.get_one(RegionItemRow, RegionItem("north", item).key)
+        row.forecast_total = total
+        note_moves(row, moved, None)
+
+
+def test_what_moved_today_stays_told_whatever_moves_it_after_that(app: Flask, client: FlaskClient) -> None:
+    judge_all(app)
+    note(app, "item 00", -2253.0)
+    note(app, "item 01", 40.0)
+    note(app, "item 00", -1.5)
+    note(app, "item 00", 0.0)
+    note(app, "item 00", None)
+    note(app, "item 01", 50.0)
+
+    assert moves(client) == ["north · item 00 −2,253 100", "north · item 01 +50 100"]
+    assert "2 forecasts moved 10 % or more" in text_of(page(client.get("/")).select_one("#changes"))
+    with app.app_context(), writing():
+        for move in db.session.scalars(select(EarlierMove)):
+            move.at -= timedelta(days=2)
+    assert moves(client) == ["north · item 01 +50 100"]
+    assert moves(client, since=3)[0] == "north · item 00 −2,253 100"
+
+
+def test_moves_that_nobody_asks_about_any_more_are_forgotten(app: Flask) -> None:
+    for days in range(30):
+        note(app, "item 00", 10.0 + days)
+        with app.app_context(), writing():
+            for move in db.session.scalars(select(EarlierMove)):
+                move.at -= timedelta(days=1)
+
+    with app.app_context():
+        assert len(db.session.scalars(select(EarlierMove)).all()) <= 11
+
+
+def test_an_adjustment_does_not_hide_the_move_of_a_new_model(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    judge_all(app)
+    background.make_stored_forecasts()
+    registry.promote(KETTLE, model)
+    background.watch(sweep=True)
+    background.make_stored_forecasts()
+    (before,) = moves(client)
+    adjust(client, units="9.2")
+    background.tell_store()
+    background.make_stored_forecasts()
+
+    assert [each.split()[:4] for each in moves(client)] == [before.split()[:4]]
 
 
 def test_what_is_new_is_folded_where_the_url_asks_for_something_else(app: Flask, client: FlaskClient) -> None:

@@ -12,8 +12,9 @@ import pytest
 from openpyxl import Workbook
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD
-from webapp.scenarios.plan import DriverPlan, PlanRow, plan_text, read_plan
+from webapp.scenarios.plan import DriverPlan, PlanRow, named_region_items, plan_text, read_plan
 from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload, value_of
 
 FIRST = date(2026, 7, 1)
@@ -94,7 +95,7 @@ def test_a_plan_written_as_text_is_read_as_it_was(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize(("cells", "column", "words"), [
     ("south,kettle,2026-07-02,9,,", "region", "No region of the selection is called so"),
-    ("north,toaster,2026-07-02,9,,", "item", "It has a|b: 3.5 % <b>, kettle."),
+    ("north,toaster,2026-07-02,9,,", "item", "It has kettle. Write one of them"),
     (f"north,{ODD.item},2026-07-02,9,,", "item", "not in the selection"),
     ("north,kettle,2026-06-30,9,,", "date", "runs from 2026-07-01 to 2026-07-14"),
     ("north,kettle,2026-07-15,9,,", "date", "runs from 2026-07-01 to 2026-07-14"),
@@ -228,3 +229,86 @@ def test_any_text_is_either_read_or_refused(dataset: Dataset) -> None:
         with suppress(PlanFileError):  # any other error fails
             plan = read(dataset, header + text)
             assert all(row.values for row in plan.rows)
+
+HEADER = "region,item,date,price,promo,shelf"
+
+
+@pytest.mark.parametrize(("wrong", "told", "mended"), [
+    ("south,kettle,2026-07-02,9,,", "Write one of them", "north,kettle,2026-07-02,9,,"),
+    ("north,toaster,2026-07-02,9,,", "It has kettle. Write one of them", "north,kettle,2026-07-02,9,,"),
+    (f"north,{ODD.item},2026-07-02,9,,\nnorth,kettle,2026-07-02,9,,", "The dataset has no such region-item",
+     "north,kettle,2026-07-02,9,,"),
+    ("north,kettle,2026-06-30,9,,", "runs from 2026-07-01 to 2026-07-14", "north,kettle,2026-07-01,9,,"),
+    ("north,kettle,2026-07-15,9,,", "runs from 2026-07-01 to 2026-07-14", "north,kettle,2026-07-14,9,,"),
+    ("north,kettle,07/02/2026,9,,", "as 2026-01-31 or 31.01.2026", "north,kettle,02.07.2026,9,,"),
+    ("north,kettle,2026-02-30,9,,", "The calendar has no such day", "north,kettle,2026-07-02,9,,"),
+    ("north,kettle,31.06.2026,9,,", "The calendar has no such day", "north,kettle,02.07.2026,9,,"),
+    ("north,kettle,2026-07-02,cheap,,", "a number such as 9.90 or 9,90", 'north,kettle,2026-07-02,"9,90",,'),
+    ("north,kettle,2026-07-02,-4,,", "Write a price above 0", "north,kettle,2026-07-02,0.01,,"),
+    ("north,kettle,2026-07-02,1e99,,", "at most 1,000,000,000,000", "north,kettle,2026-07-02,1000000000000,,"),
+    ('north,kettle,2026-07-02,"1,234",,', "could mean 1234 or 1.2340", "north,kettle,2026-07-02,1.2340,,"),
+    ('north,kettle,2026-07-02,"1,234",,', "could mean 1234 or 1.2340", "north,kettle,2026-07-02,1234,,"),
+    ("north,kettle,2026-07-02,,maybe,", "Write yes or no (or 1 or 0)", "north,kettle,2026-07-02,,0,"),
+    (f"north,kettle,2026-07-02,,,{'x' * 201}", "at most 200 characters", f"north,kettle,2026-07-02,,,{'x' * 200}"),
+    ("north,kettle,2026-07-02,9,90,front,more", "Put a cell with a delimiter in it between quotes",
+     'north,kettle,2026-07-02,"9,90",,front'),
+    ("north,kettle,2026-07-02,9,,\nnorth,kettle,2026-07-02,8,,", "leave one of them out", "north,kettle,2026-07-02,8,,"),
+])
+def test_what_a_message_about_a_cell_advises_works(dataset: Dataset, wrong: str, told: str, mended: str) -> None:
+    def is_in_dataset(key: str) -> bool:
+        return key != RegionItem("north", ODD.item).key
+
+    first = read_plan(f"{HEADER}\n{wrong}\n", dataset, DATES, is_in_dataset)
+    then = read_plan(f"{HEADER}\n{mended}\n", dataset, DATES, is_in_dataset)
+
+    assert told in first.errors[0].problem
+    assert then.errors == ()
+    assert len(then.rows) == 1
+
+
+@pytest.mark.parametrize(("wrong", "told", "mended"), [
+    ("region,item,price\nnorth,kettle,9", "it lacks the column date", "region,item,date,price\nnorth,kettle,2026-07-02,9"),
+    ("date,price\n2026-07-02,9", "it lacks the columns region and item",
+     "region,item,date,price\nnorth,kettle,2026-07-02,9"),
+    ("region,item,date,colour\nnorth,kettle,2026-07-02,red", "it lacks a column for a driver that is changed",
+     "region,item,date,shelf\nnorth,kettle,2026-07-02,red"),
+    ("region,item,date,price,Price\nnorth,kettle,2026-07-02,9,9", "mean the same; leave one out",
+     "region,item,date,price\nnorth,kettle,2026-07-02,9"),
+    ("north,kettle,2026-07-02,9", "The first line must name the columns",
+     "region,item,date,price\nnorth,kettle,2026-07-02,9"),
+    (",".join(["region,item,date,price", *map(str, range(60))]), "Leave out those that name no driver",
+     "region,item,date,price\nnorth,kettle,2026-07-02,9"),
+    (f"{HEADER}\n" + "north,kettle,2026-07-02,9,,\n" * (MOST_ROWS + 1), "Make two scenarios of it",
+     f"{HEADER}\nnorth,kettle,2026-07-02,9,,\n"),
+    (f"{HEADER}\nnorth,kettle,2026-07-02,9,,\"{'x' * 140_000}", "a quote that nothing closes",
+     f"{HEADER}\nnorth,kettle,2026-07-02,9,,\n"),
+])
+def test_what_a_message_about_a_whole_plan_advises_works(dataset: Dataset, wrong: str, told: str, mended: str) -> None:
+    with pytest.raises(PlanFileError) as error:
+        read(dataset, wrong)
+
+    assert told in str(error.value)
+    assert read(dataset, mended).errors == ()
+    assert len(read(dataset, mended).rows) == 1
+
+
+def test_an_unknown_column_is_told_and_the_plan_works_without_it(dataset: Dataset) -> None:
+    wrong = read(dataset, "region,item,date,price,colour\nnorth,kettle,2026-07-02,9,red\n")
+
+    assert "Without it, the other columns can be used" in wrong.errors[0].problem
+    assert read(dataset, "region,item,date,price\nnorth,kettle,2026-07-02,9\n").errors == ()
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("region,item,date,price\nNorth,KETTLE,2026-07-02,9\n", [KETTLE.key]),
+    (f'Item;Price;Region;Date\n"{ODD.item}";9;{ODD.region};2026-07-02\nkettle;9;north;2026-07-02\n', [ODD.key, KETTLE.key]),
+    ("region,item,date,price\nnorth,toaster,2026-07-02,9\n", []),
+    ("date,price\n2026-07-02,9\n", []),
+    ("region,item\n", []),
+])
+def test_a_plan_names_its_region_items(dataset: Dataset, text: str, expected: list[str]) -> None:
+    assert named_region_items(text, dataset, [KETTLE.key, ODD.key]) == expected
+
+
+def test_where_the_dataset_has_one_region_or_item_a_plan_need_not_name_it(dataset: Dataset) -> None:
+    assert named_region_items("date,price\n2026-07-02,9\n", dataset, [KETTLE.key]) == [KETTLE.key]

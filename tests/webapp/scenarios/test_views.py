@@ -107,7 +107,13 @@ def test_too_many_are_refused_with_the_number_allowed(client: FlaskClient) -> No
     ({"change-0-item": ["item 03"]}, "The change of price counts for none of the selection"),
     ({"name": "x" * 121}, "A name has at most 120 characters"),
     ({"plan": "nonsense\n1\n"}, "The first line must name the columns"),
-    ({"plan": "region,item,date,price\nnorth,kettle,2026-07-02,\n"}, "The plan holds no row with a value."),
+    ({"plan": "region,item,date,price\nnorth,kettle,2026-07-02,\n"},
+     "The plan holds no row with a value. Fill in a cell under price or promo or shelf"),
+    ({"ri": [], "plan": "region,item,date,price\nnorth,toaster,2026-07-02,9\n"},
+     "Nothing is selected, and the plan names no region-item of the dataset."),
+    ({"ri": [], "plan": "date,price\n2026-07-02,9\n"},
+     "or name them in columns region and item, as in north and item 00."),
+    ({"horizon": "15", "plan": "nonsense"}, "A horizon of '15' is not possible"),
 ])
 def test_wrong_input_is_told_and_nothing_is_saved(client: FlaskClient, app: Flask, fields: dict[str, Any],
                                                   words: str) -> None:
@@ -117,6 +123,28 @@ def test_wrong_input_is_told_and_nothing_is_saved(client: FlaskClient, app: Flas
     assert words in text_of(page(response).main)
     with app.app_context():
         assert db.session.query(SavedScenario).count() == 0
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_a_plan_that_names_its_region_items_needs_no_selection(client: FlaskClient, app: Flask, by_file: bool) -> None:
+    text = f"region,item,date,price\nNORTH,kettle,2026-07-02,9\n{ODD.region},{ODD.item},2026-07-03,8\n"
+    plan: dict[str, Any] = {"file": (BytesIO(text.encode()), "plan.csv")} if by_file else {"plan": text}
+
+    response = send(client, ri=[], **{"change-0-driver": []}, **plan)
+
+    assert response.status_code == 303, text_of(page(response).main)
+    asked = scenario_of(app, response.headers["Location"]).asked
+    assert sorted(asked["keys"]) == sorted([KETTLE.key, ODD.key])
+    assert len(asked["plan"]) == 2
+
+
+def test_a_form_that_is_sent_again_after_a_change_is_another_scenario(client: FlaskClient, app: Flask) -> None:
+    soup = page(client.get("/scenarios/new"))
+    again = {"token": hidden(soup, "token")}
+    first, same, changed = (send(client, **again, name=name).headers["Location"] for name in ("One", "One", "Two"))
+
+    assert first == same != changed
+    assert (scenario_of(app, first).name, scenario_of(app, changed).name) == ("One", "Two")
 
 
 def test_a_link_fills_the_editor_in(client: FlaskClient) -> None:

@@ -1,0 +1,32 @@
+"""Moves of a forecast that another has followed
+
+Revision ID: 0015
+Revises: 0014
+Create Date: 2026-11-28
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "earlier_move",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("region_item_id", sa.Integer(), sa.ForeignKey("region_item_catalogue.id", ondelete="CASCADE"),
+                  nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("moved", sa.Float(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+    )
+    op.create_index("ix_earlier_move_region_item_id", "earlier_move", ["region_item_id"])
+    op.create_index("ix_earlier_move_at", "earlier_move", ["at"])
+
+
+def downgrade() -> None:
+    op.drop_table("earlier_move")
