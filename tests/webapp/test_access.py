@@ -35,7 +35,7 @@ LINKS = {"href": "GET", "hx-get": "GET", "hx-post": "POST", "formaction": "POST"
 MOST_OF_A_ROUTE = 4
 """Addresses of one route that are opened."""
 WHOM = {"viewer": VIEWER, "planner": EMAIL, "admin": ADMIN}
-EXAMPLES = ("/forecasts?all=1&horizon=5", "/retrains?show=failed", f"/models/compare?ri={KETTLE.key}&a=1&b=2", "/password")
+EXAMPLES = (f"/forecasts?ri={KETTLE.key}", "/forecasts?all=1&horizon=5", "/retrains?show=failed", f"/models/compare?ri={KETTLE.key}&a=1&b=2", "/password")
 
 
 @pytest.fixture

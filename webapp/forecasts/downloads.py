@@ -15,7 +15,7 @@ from webapp.forecasts.period_table import PeriodTable, table_of
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import answer_to
 from webapp.overrides.applied import Overridden, overridden, override_words
-from webapp.pages.files import Cell, Sheet, book_of, file_of, requested_format
+from webapp.pages.files import Cell, Sheet, book_of, file_of, requested_format, rounded
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.labels import version_words
 from webapp.region_items.rows import rows_by_key
@@ -28,7 +28,6 @@ from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 
 bp = Blueprint("downloads", __name__, url_prefix="/forecasts/download")
 
-DECIMALS = 4
 TABLES = ("periods", "region-items")
 """What a CSV file can hold."""
 
@@ -104,8 +103,14 @@ class _Found:
                          override_words=lambda found: override_words(found, several, _plain),
                          all_bounds=True)
         unit = self.dataset.unit
-        return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else measure.title
-                                             for measure in table.measures)], _cells(table))
+        return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else
+                                             self._driver_title(measure.title) for measure in table.measures)], _cells(table))
+
+    def _driver_title(self, title: str) -> str:
+        """A driver with its unit."""
+        units = {driver.title.casefold(): driver.unit for driver in self.dataset.drivers}
+        unit = units.get(title.casefold(), "")
+        return f"{title}, {unit}" if unit else title
 
     def by_region_item(self) -> Sheet:
         unit, words = self.dataset.unit, f"{self.forecast_query.coverage} %"
@@ -191,14 +196,13 @@ class _Found:
 
 def _plain(value: float) -> str:
     """A number as files have it."""
-    return f"{round(value, DECIMALS):.15g}"
+    return f"{rounded(value):.15g}"
 
 
 def _units(part: Part, coverage: float) -> Iterator[tuple[date, float, float, float]]:
     lower, upper = part.interval(coverage)
     for at, forecast, low, high in zip(part.dates, part.forecast, lower, upper, strict=True):
-        yield at.astype(object), round(float(forecast), DECIMALS), round(float(low), DECIMALS), round(
-            float(high), DECIMALS)
+        yield at.astype(object), rounded(forecast), rounded(low), rounded(high)
 
 
 def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
@@ -210,7 +214,7 @@ def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
 def _cell(value: Any, kind: str) -> Cell:
     if kind == "driver":
         value = value[1] if value else None
-    return value if value is None or isinstance(value, str) else round(float(value), DECIMALS)
+    return value if value is None or isinstance(value, str) else rounded(value)
 
 
 def _words(dataset: Dataset) -> str:

@@ -37,9 +37,15 @@ class Batch:
 
     @property
     def amounts(self) -> tuple[float, float]:
-        """The smallest and the largest."""
-        found = [one.amount for one in self.rows]
-        return min(found), max(found)
+        """The smallest and the largest of its periods: percents, or units of all region-items of it together."""
+        if self.one.way != "value":
+            found = [one.amount for one in self.rows]
+            return min(found), max(found)
+        by_date: dict[str, float] = {}
+        for one in self.rows:
+            by_date[one.date] = by_date.get(one.date, 0.0) + one.amount
+        sums = [round(units, 9) for units in by_date.values()]
+        return min(sums), max(sums)
 
     @property
     def region_items(self) -> list[str]:

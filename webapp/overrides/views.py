@@ -16,6 +16,7 @@ from webapp.overrides.overrides import is_ahead
 from webapp.overrides.scores import GROUPS, MOST_JUDGED, Score, judge, score_of
 from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
+from webapp.pages.numbers_and_dates import amount
 from webapp.services import services
 from webapp.systems.state import WORDS
 from webapp.tables import Override, RegionItemRow
@@ -118,4 +119,4 @@ def _score_cells(one: Score) -> tuple[Cell, ...]:
 def add_to(app: Flask) -> None:
     """Serve the pages of overrides; templates may say what one does."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(override_amount=override_amount)
+    app.jinja_env.globals.update(override_amount=override_amount, amount_words=amount)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import Any, Literal
 
 from flask import Response, abort, send_file
@@ -102,7 +102,14 @@ def _plain(cell: Cell) -> str | int | float:
         return cell.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(cell, date):
         return cell.isoformat()
-    return float(cell) if isinstance(cell, float) else cell
+    return rounded(cell) if isinstance(cell, float) else cell
+
+
+def rounded(value: float) -> float:
+    """A number as files have it: six digits, and at least two decimals; what computing leaves behind them is no news."""
+    if not value or not isfinite(value):
+        return float(value)
+    return round(float(value), max(2, 5 - floor(log10(abs(value)))))
 
 
 def _xlsx(sheets: Sequence[Sheet]) -> bytes:
@@ -141,4 +148,6 @@ def excel_cell(sheet: Any, cell: Cell) -> Any:
         return made
     if isinstance(cell, datetime):
         return WriteOnlyCell(sheet, value=cell.astimezone(UTC).replace(tzinfo=None))
-    return WriteOnlyCell(sheet, value=None if isinstance(cell, float) and not isfinite(cell) else cell)
+    if isinstance(cell, float):
+        return WriteOnlyCell(sheet, value=rounded(cell) if isfinite(cell) else None)
+    return WriteOnlyCell(sheet, value=cell)

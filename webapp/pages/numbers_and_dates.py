@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from math import isfinite
+from math import floor, isfinite, log10
 
 from flask import Flask
 from markupsafe import Markup
@@ -13,15 +13,27 @@ from webapp.pages.reader_locale import clock, number
 from webapp.services import services
 
 NOTHING = "–"
+SMALLEST = 1e-6
+"""A quantity below this is shown as 0: what is left of computing with what is larger."""
 
 
 def units(value: float | None, decimals: int | None = None) -> str:
-    """A quantity; unless told otherwise with one decimal below 100 where it has one, whole from there on."""
+    """A quantity; unless told otherwise whole from 100 on, with one decimal below where it has one, and below 1 with as
+    many as its two first digits need: demand may be counted in grams."""
     if value is None or not isfinite(value):
         return NOTHING
     if decimals is None:
-        decimals = 0 if abs(value) >= 99.95 or round(value, 1).is_integer() else 1
+        decimals = _decimals_of(abs(value))
     return number(value, decimals)
+
+
+def _decimals_of(size: float) -> int:
+    """Decimals that a quantity of that size needs, those at its end that are 0 left out."""
+    if size >= 99.95:
+        return 0
+    most = decimals_for([size])
+    text = f"{size:.{most}f}"
+    return len(text.rstrip("0").partition(".")[2]) if most else 0
 
 
 def signed(value: float | None, decimals: int | None = None) -> str:
@@ -33,8 +45,11 @@ def signed(value: float | None, decimals: int | None = None) -> str:
 
 
 def decimals_for(values: Sequence[float]) -> int:
-    """Decimals that suit a column of quantities."""
-    return 0 if max(values, default=0.0) >= 100 else 1
+    """Decimals that suit a column of quantities, the largest of which gets two digits at least."""
+    largest = max(values, default=0.0)
+    if largest >= 100:
+        return 0
+    return 1 if largest >= 0.95 or largest < SMALLEST else 1 - floor(log10(largest))
 
 
 def share(value: float | None, decimals: int = 1) -> str:
@@ -118,8 +133,9 @@ def period_words(count: int) -> str:
 
 
 def amount(value: float) -> str:
-    """A number with as many decimals as it has, at most two."""
-    plain = f"{value:.2f}".rstrip("0").rstrip(".")
+    """A number with as many decimals as it has, at most two; below 1 at most as many as three digits need."""
+    size = abs(value)
+    plain = f"{value:.{2 if size >= 1 or size < SMALLEST else 2 - floor(log10(size))}f}".rstrip("0").rstrip(".")
     return number(float(plain), len(plain.partition(".")[2]))
 
 

@@ -1,5 +1,7 @@
 """Retrains: asked for, followed region-item by region-item, cancelled, asked for again where they failed."""
 
+import re
+
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -106,6 +108,9 @@ def cancel(retrain_id: int) -> ResponseReturnValue:
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
+_RETRIED = re.compile(r"^(?:retry of [\d,.]+ region-items? of #\d+(?:: |$))+")
+
+
 @bp.post("/<int:retrain_id>/retry")
 @needs("planner")
 def retry(retrain_id: int) -> ResponseReturnValue:
@@ -116,7 +121,8 @@ def retry(retrain_id: int) -> ResponseReturnValue:
         flash("Nothing failed in this retrain, or what failed is not in the catalogue any more.", "info")
         return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
     why = f"retry of {plural(len(keys), 'region-item')} of #{retrain.id}"
-    why = f"{why}: {retrain.reason}" if retrain.reason else why
+    first = _RETRIED.sub("", retrain.reason)  # of a retry of a retry only what was asked for at first
+    why = f"{why}: {first}" if first else why
     return _stored(store(token, keys, actor().email, why, act="retried"))
 
 

@@ -169,6 +169,7 @@ def _line(one: _Computed) -> LineItemResult:
         dates=tuple(at.date() for at in line.plan.table["date"]), plan=_rounded(one.plan.forecast),
         scenario=_rounded(one.scenario.forecast), plan_prices=_rounded(one.plan_prices),
         scenario_prices=_rounded(one.scenario_prices), why=_summed([one.why] if one.why is not None else []),
+        plan_interval=_interval(one.plan), scenario_interval=_interval(one.scenario),
         known_as=line.row.forecast_wanted)
 
 
@@ -178,6 +179,12 @@ def _size(one: _Computed) -> float:
 
 def _rounded(values: Floats | None) -> tuple[float, ...]:
     return () if values is None else tuple(float(f"{value:.{DIGITS}g}") for value in values)
+
+
+def _interval(part: Part) -> tuple[tuple[float, float], ...]:
+    """80 %, of each period."""
+    lower, upper = part.interval()
+    return tuple(zip(_rounded(lower), _rounded(upper), strict=True))
 
 
 def _summed(tables: Sequence[pd.DataFrame]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from webapp.pages.files import excel_cell, is_formula
+from webapp.pages.files import excel_cell, is_formula, rounded
+from webapp.pages.numbers_and_dates import decimals_for
 from webapp.region_items.labels import selection_words, version_words
 from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Compared, Result
@@ -21,19 +22,20 @@ Cell = str | float | date | None
 WIDTH = 18
 
 
-def csv_of(result: Result) -> str:
+def csv_of(scenario: SavedScenario, result: Result, dataset: Dataset) -> str:
     """One line for each region-item and period."""
     written = io.StringIO(newline="")
-    csv.writer(written).writerows([_plain(cell) for cell in row] for row in _each_period(result))
+    csv.writer(written).writerows([_plain(cell) for cell in row] for row in _each_period(scenario, result, dataset))
     return written.getvalue()
 
 
 def excel_of(scenario: SavedScenario, asked: ScenarioRequest, result: Result, dataset: Dataset) -> bytes:
     """A workbook: what was asked, the totals, by period, by region-item, by both, and the plan's rows."""
     book = Workbook(write_only=True)
-    for title, rows in (("Scenario", _about(scenario, asked, result, dataset)), ("By period", _by_period(result)),
-                        ("By region-item", _by_line(result)), ("By both", _each_period(result)),
-                        *([("Plan", _plan(asked))] if asked.plan else [])):
+    for title, rows in (("Scenario", _about(scenario, asked, result, dataset)),
+                        ("By period", _by_period(result, dataset)), ("By region-item", _by_line(result, dataset)),
+                        ("By both", _each_period(scenario, result, dataset)),
+                        *([("Plan", _plan(asked, dataset))] if asked.plan else [])):
         _fill(book.create_sheet(title), rows)
     written = io.BytesIO()
     book.save(written)
@@ -50,7 +52,7 @@ def _fill(sheet: WriteOnlyWorksheet, rows: Iterator[Sequence[Cell]]) -> None:
         for value in row:
             cell = excel_cell(sheet, value)
             if isinstance(value, float):
-                cell.number_format = "#,##0.00"
+                cell.number_format = f"#,##0.{'0' * decimals_for([abs(value)])}" if 0 < abs(value) < 1 else "#,##0.00"
             if number == 0:
                 cell.font = Font(bold=True)
             cells.append(cell)
@@ -61,6 +63,8 @@ def _plain(cell: Cell) -> str | float | date:
     """A cell of a CSV file; text that a spreadsheet would take for a formula gets an apostrophe before it."""
     if cell is None:
         return ""
+    if isinstance(cell, float):
+        return rounded(cell)
     return f"'{cell}" if isinstance(cell, str) and is_formula(cell) else cell
 
 
@@ -95,29 +99,38 @@ def _about(scenario: SavedScenario, asked: ScenarioRequest, result: Result,
         yield ["take care", flag.sentence, f"{len(flag.keys)} region-items"]
 
 
-def _by_period(result: Result) -> Iterator[Sequence[Cell]]:
-    yield ["date", *_titles("units"), *_titles("revenue")]
+def _revenue(dataset: Dataset) -> str:
+    return f"revenue {dataset.currency}".strip()
+
+
+def _by_period(result: Result, dataset: Dataset) -> Iterator[Sequence[Cell]]:
+    yield ["date", *_titles(dataset.unit), *_titles(_revenue(dataset))]
     for period in result.periods:
         yield [period.date, *_compared(period.units), *_compared(period.revenue)]
 
 
-def _by_line(result: Result) -> Iterator[Sequence[Cell]]:
-    yield ["region", "item", "by", "known until", *_titles("units"), *_titles("revenue")]
+def _by_line(result: Result, dataset: Dataset) -> Iterator[Sequence[Cell]]:
+    yield ["region", "item", "by", "known until", *_titles(dataset.unit), *_titles(_revenue(dataset))]
     for line in result.lines:
         yield [line.region_item.region, line.region_item.item, version_words(line.served_by), line.origin,
                *_compared(line.units), *_compared(line.revenue)]
 
 
-def _each_period(result: Result) -> Iterator[Sequence[Cell]]:
-    yield ["region", "item", "date", "plan units", "scenario units", "plan price", "scenario price"]
+def _each_period(scenario: SavedScenario, result: Result, dataset: Dataset) -> Iterator[Sequence[Cell]]:
+    unit, price = dataset.unit, f"price {dataset.currency}".strip()
+    yield ["region", "item", "date", f"plan {unit}", f"scenario {unit}", f"plan {price}", f"scenario {price}",
+           *(f"{side} {unit} 80% {edge}" for side in ("plan", "scenario") for edge in ("from", "to")), "scenario"]
     for line in result.lines:
         prices = zip(line.plan_prices, line.scenario_prices, strict=True)
-        for at, plan, scenario in zip(line.dates, line.plan, line.scenario, strict=True):
-            yield [line.region_item.region, line.region_item.item, at, plan, scenario, *next(prices, (None, None))]
+        bounds = zip(line.plan_interval, line.scenario_interval, strict=True)
+        for at, plan, changed in zip(line.dates, line.plan, line.scenario, strict=True):
+            of_plan, of_scenario = next(bounds, ((None, None), (None, None)))
+            yield [line.region_item.region, line.region_item.item, at, plan, changed, *next(prices, (None, None)),
+                   *of_plan, *of_scenario, scenario.name]
 
 
-def _plan(asked: ScenarioRequest) -> Iterator[Sequence[Cell]]:
-    yield ["region", "item", "date", *asked.plan_drivers]
+def _plan(asked: ScenarioRequest, dataset: Dataset) -> Iterator[Sequence[Cell]]:
+    yield ["region", "item", "date", *(f"{name} {dataset.driver(name).unit}".strip() for name in asked.plan_drivers)]
     for row in asked.plan:
         one = RegionItem.from_key(row.key)
         yield [one.region, one.item, row.date, *(

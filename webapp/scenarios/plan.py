@@ -90,7 +90,8 @@ def named_region_items(text: str, dataset: Dataset, keys: Sequence[str]) -> list
     found: dict[str, None] = {}
     for _line, cells in rows[1:]:
         at = {kind: cells[places[kind]] if len(cells) > places[kind] else "" for kind in places}
-        name = (at["region"] if "region" in at else next(iter(regions)), at["item"] if "item" in at else next(iter(items)))
+        name = (at["region"] if "region" in at else next(iter(regions)),
+                at["item"] if "item" in at else next(iter(items)))
         if key := exact.get(name) or by_name.get((name[0].casefold(), name[1].casefold())):
             found[key] = None
     return list(found)

@@ -61,6 +61,9 @@ class LineItemResult:
     scenario_prices: tuple[float, ...]
     why: dict[str, float]
     """Driver or group of features -> what it adds to the difference, in units; empty where nothing can be told."""
+    plan_interval: tuple[tuple[float, float], ...] = ()
+    """80 %, of each period; empty of older results. The same of the scenario."""
+    scenario_interval: tuple[tuple[float, float], ...] = ()
     known_as: int = -1
     """``forecast_wanted`` of its row when it was computed; -1 of older results."""
 

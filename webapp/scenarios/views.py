@@ -1,5 +1,6 @@
 """Scenarios: changed drivers of many region-items, saved, computed beside the plan, compared, shared by their link."""
 
+import re
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -57,7 +58,7 @@ def show() -> str:
     found = find_page(view, actor().email)
     return render_template(
         "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),
-        any=count_all() > 0,
+        any=count_all() > 0, most_compared=MOST_COMPARED,
         summaries={each.token: Summary.from_json(each.summary) for each in found.scenarios if each.summary})
 
 
@@ -185,7 +186,8 @@ def side_by_side() -> str:
     if len(tokens) > MOST_COMPARED:
         abort(422, f"{len(tokens)} scenarios are ticked; at most {MOST_COMPARED} can be compared. Untick some.")
     if len(tokens) < 2:
-        abort(422, "Tick two to five scenarios in the list to compare them.")
+        abort(422, f"{['No scenario', 'One scenario'][len(tokens)]} is ticked. Go back to the list and tick 2 to "
+                   f"{MOST_COMPARED} to compare them.")
     found = by_tokens(tokens)
     if len(found) < len(tokens):
         abort(404, "There is no scenario at one of these links. The list shows all there are.")
@@ -199,8 +201,10 @@ def download(token: str, form: str) -> Response:
     scenario = _scenario(token)
     if scenario.computed_at is None:
         abort(404, "This scenario is not computed yet, so there is nothing to download.")
-    result, name = Result.from_json(scenario.computed), f"scenario-{scenario.computed_at:%Y-%m-%d}-{token[:6]}.{form}"
-    content = csv_of(result).encode("utf-8-sig") if form == "csv" else excel_of(
+    result = Result.from_json(scenario.computed)
+    words = re.sub(r"[^A-Za-z0-9]+", "-", scenario.name).strip("-")[:60]
+    name = f"scenario-{f'{words}-' if words else ''}{scenario.computed_at:%Y-%m-%d}-{token[:6]}.{form}"
+    content = csv_of(scenario, result, services().dataset).encode("utf-8-sig") if form == "csv" else excel_of(
         scenario, ScenarioRequest.from_json(scenario.asked), result, services().dataset)
     return Response(content, mimetype="text/csv" if form == "csv" else EXCEL,
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})
@@ -252,8 +256,8 @@ def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int =
     known = known_categories(services(), editor.keys)
     return render_template(
         "scenarios/edit.html", editor=editor, scenario=scenario, seen=seen, offered=offered(), conflict=conflict,
-        known_values=known, offered_to_changes=_offered_to_changes(editor, known), most_errors=MOST_ERRORS, most_rows=MOST_ROWS,
-        most_megabytes=MOST_BYTES // 1_000_000, size_words=plural(len(editor.keys), "region-item")), status
+        known_values=known, offered_to_changes=_offered_to_changes(editor, known), most_errors=MOST_ERRORS,
+        most_rows=MOST_ROWS, most_megabytes=MOST_BYTES // 1_000_000, size_words=plural(len(editor.keys), "region-item")), status
 
 
 def _offered_to_changes(editor: Editor, known: dict[str, list[str]]) -> dict[str, Any]:

@@ -187,6 +187,20 @@
     });
   });
 
+  // Scenarios are compared when as many are ticked as can be.
+  const countCompared = () => {
+    const form = document.getElementById("compare");
+    if (!form) return;
+    const ticked = form.querySelectorAll("[name=s]:checked").length, { least, most } = form.dataset;
+    const button = form.querySelector("#compare-ticked");
+    button.disabled = ticked < Number(least) || ticked > Number(most);
+    button.textContent = ticked ? `Compare (${ticked})` : "Compare";
+    form.querySelector("#compare-words").textContent = ticked > Number(most) ? `At most ${most} can be compared`
+      : button.disabled ? `Tick ${least} to ${most} to compare` : "";
+  };
+  document.addEventListener("change", (event) => { if (event.target.closest("#compare")) countCompared(); });
+  window.addEventListener("pageshow", countCompared);
+
   // A table that is wider than its place can be scrolled by keyboard too.
   const reachable = () => document.querySelectorAll(".table-responsive").forEach((box) => {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;

@@ -10,7 +10,8 @@ const inLocale = (() => {
   const short = frequency === "M" ? { month: "short", year: "numeric" } : { dateStyle: "medium" };
   const full = frequency === "D" ? { weekday: "short", day: "numeric", month: "short", year: "numeric" } : short;
   return {
-    number: (value) => known(value) ? value.toLocaleString(locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 }) : "–",
+    // As the server writes quantities: below 1 with two digits, wherever they stand.
+    number: (value) => known(value) ? (Math.abs(value) < 1e-6 ? 0 : value).toLocaleString(locale, Math.abs(value) < 0.95 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 }) : "–",
     // A value in percent; a sign that follows the number stands off it.
     percent: (value, decimals = 0) => known(value) ? (value / 100).toLocaleString(locale, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace(/(?<=\d)(?=[%٪])/, "\u00a0") : "–",
     // The date of a period, given as 2026-06-30: for an axis, and in full.

@@ -42,8 +42,8 @@ class SavedScenario(Base):
     made_with: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Key -> what forecast it and its origin when it was computed, as in ``StoredForecast``."""
     made_of: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """What else it was computed with: ``scenarios.fingerprint.Fingerprint``; empty for what was computed before that was
-    kept."""
+    """What else it was computed with: ``scenarios.fingerprint.Fingerprint``; empty for what was computed before
+    that was kept."""
     wanted_at: Mapped[datetime | None] = mapped_column(index=True)
     """When it was asked to be computed by the background process; null when nothing is to be done."""
     attempts: Mapped[int] = mapped_column(default=0)

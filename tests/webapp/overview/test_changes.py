@@ -74,7 +74,7 @@ def test_what_moved_today_stays_told_whatever_moves_it_after_that(app: Flask, cl
     with app.app_context(), writing():
         for move in db.session.scalars(select(EarlierMove)):
             move.at -= timedelta(days=2)
-    assert moves(client) == ["north · item 01 +50 100"]
+    assert moves(client) == ["north · item 01 +50.0 100"]
     assert moves(client, since=3)[0] == "north · item 00 −2,253 100"
 
 

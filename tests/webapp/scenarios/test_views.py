@@ -128,7 +128,7 @@ def test_wrong_input_is_told_and_nothing_is_saved(client: FlaskClient, app: Flas
 @pytest.mark.parametrize("by_file", [False, True])
 def test_a_plan_that_names_its_region_items_needs_no_selection(client: FlaskClient, app: Flask, by_file: bool) -> None:
     text = f"region,item,date,price\nNORTH,kettle,2026-07-02,9\n{ODD.region},{ODD.item},2026-07-03,8\n"
-    plan: dict[str, Any] = {"file": (BytesIO(text.encode()), "plan.csv")} if by_file else {"plan": text}
+    plan: dict[str, Any] = {"file": (io.BytesIO(text.encode()), "plan.csv")} if by_file else {"plan": text}
 
     response = send(client, ri=[], **{"change-0-driver": []}, **plan)
 
