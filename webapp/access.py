@@ -76,7 +76,7 @@ def needs(role: RoleName, why: str = "") -> Callable[[View], View]:
             require(role, why)
             return view(*args, **kwargs)
 
-        guarded.needed_role = role  # type: ignore[attr-defined]  # read by role_needed
+        guarded.needed_role = role  # read by role_needed
         return cast(View, guarded)
 
     return decorate
@@ -102,7 +102,7 @@ def may(what: str) -> bool:
     """
     if not current_user.is_authenticated:
         return False
-    return actor().may(cast(RoleName, what) if what in ROLES else role_needed(what))
+    return actor().may(what if what in ROLES else role_needed(what))
 
 
 def require(role: RoleName, why: str = "") -> None:

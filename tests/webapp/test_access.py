@@ -35,7 +35,9 @@ LINKS = {"href": "GET", "hx-get": "GET", "hx-post": "POST", "formaction": "POST"
 MOST_OF_A_ROUTE = 4
 """Addresses of one route that are opened."""
 WHOM = {"viewer": VIEWER, "planner": EMAIL, "admin": ADMIN}
-EXAMPLES = (f"/forecasts?ri={KETTLE.key}", "/forecasts?all=1&horizon=5", "/retrains?show=failed", f"/models/compare?ri={KETTLE.key}&a=1&b=2", "/password")
+EXAMPLES = (f"/forecasts?ri={KETTLE.key}",
+            "/forecasts?all=1&horizon=5",
+            "/retrains?show=failed", f"/models/compare?ri={KETTLE.key}&a=1&b=2", "/password")
 
 
 @pytest.fixture
@@ -79,6 +81,7 @@ class Reader:
                 continue
             self._opened[route] += 1
             response = self._client.get(url)
+            assert response.status_code < 500, (url, response.text[:500])
             if response.status_code == 403:
                 self.refused.append(f"GET {url}")
             for method, found in self._offers(page(response), url):
@@ -151,5 +154,5 @@ def test_each_door_says_for_whom_it_is(app: Flask) -> None:
                 needed = NEEDS.get(f"{method} {rule.rule}", "nobody")
                 if needed != "nobody" and not rule.endpoint.startswith("security."):
                     assert role_needed(rule.endpoint) == needed, rule.endpoint
-        with pytest.raises(LookupError, match="'no.such' is no view"):
+        with pytest.raises(LookupError, match=r"'no\.such' is no view"):
             role_needed("no.such")

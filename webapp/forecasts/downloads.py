@@ -103,8 +103,9 @@ class _Found:
                          override_words=lambda found: override_words(found, several, _plain),
                          all_bounds=True)
         unit = self.dataset.unit
-        return Sheet("By period", ["Date", *(f"{measure.title}, {unit}" if measure.kind != "driver" else
-                                             self._driver_title(measure.title) for measure in table.measures)], _cells(table))
+        titles = [self._driver_title(measure.title) if measure.kind == "driver" else f"{measure.title}, {unit}"
+                  for measure in table.measures]
+        return Sheet("By period", ["Date", *titles], _cells(table))
 
     def _driver_title(self, title: str) -> str:
         """A driver with its unit."""

@@ -24,10 +24,12 @@ class Move:
 
     @property
     def key(self) -> str:
+        """Of the region-item."""
         return self.row.key
 
     @property
     def region_item(self) -> RegionItem:
+        """The region-item."""
         return self.row.region_item
 
     @property

@@ -106,7 +106,7 @@ def _plain(cell: Cell) -> str | int | float:
 
 
 def rounded(value: float) -> float:
-    """A number as files have it: six digits, and at least two decimals; what computing leaves behind them is no news."""
+    """A number as files have it: six digits, and at least two decimals; what follows them is noise."""
     if not value or not isfinite(value):
         return float(value)
     return round(float(value), max(2, 5 - floor(log10(abs(value)))))

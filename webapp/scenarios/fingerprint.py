@@ -22,8 +22,10 @@ SAME = 1e-5
 
 @dataclass(frozen=True)
 class PlanOf:
-    """The plan of one region-item: forecasts by the same model from the same origin differ where its past or the planned
-    drivers were changed."""
+    """The plan of one region-item.
+
+    Forecasts by the same model from the same origin differ where its past or the planned drivers were changed.
+    """
 
     known_as: int
     """``forecast_wanted`` of its row when it was computed: while that stays, so does the plan."""

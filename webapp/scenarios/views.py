@@ -257,7 +257,8 @@ def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int =
     return render_template(
         "scenarios/edit.html", editor=editor, scenario=scenario, seen=seen, offered=offered(), conflict=conflict,
         known_values=known, offered_to_changes=_offered_to_changes(editor, known), most_errors=MOST_ERRORS,
-        most_rows=MOST_ROWS, most_megabytes=MOST_BYTES // 1_000_000, size_words=plural(len(editor.keys), "region-item")), status
+        most_rows=MOST_ROWS, most_megabytes=MOST_BYTES // 1_000_000,
+        size_words=plural(len(editor.keys), "region-item")), status
 
 
 def _offered_to_changes(editor: Editor, known: dict[str, list[str]]) -> dict[str, Any]:

@@ -176,6 +176,7 @@
     event.detail.target.querySelectorAll("input:checked").forEach((box) => {
       const chip = box.closest("label");
       chip.className = "chip";
+      box.after(" ");
       picked.append(chip);
     });
   });

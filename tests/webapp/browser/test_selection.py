@@ -91,8 +91,8 @@ def test_nothing_is_selected_in_words_and_a_selection_of_an_older_page_is_named(
     page.goto("/")
     expect(page.locator("#selected-count")).to_have_text("Nothing selected")
     expect(page.locator("#show-selected")).to_be_hidden()
-    page.evaluate("key => sessionStorage.setItem(document.getElementById('selection').dataset.store, JSON.stringify([key]))",
-                  SELECTED[0].key)
+    store = page.locator("#selection").get_attribute("data-store")
+    page.evaluate("([store, key]) => sessionStorage.setItem(store, JSON.stringify([key]))", [store, SELECTED[0].key])
     page.reload()
 
     expect(page.locator("#selected-count")).to_have_text("1 selected")

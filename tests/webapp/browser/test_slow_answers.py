@@ -329,3 +329,61 @@ def test_leaving_the_editor_with_unsaved_changes_is_asked_about(page: Page) -> N
     page.get_by_role("link", name="Retrains").click()
     page.wait_for_url("**/retrains")
     assert asked == ["beforeunload"]
+
+
+def test_what_a_field_allows_stands_beside_it_until_it_is_right(page: Page) -> None:
+    page.goto("/scenarios/new")
+    expect(page.locator("label[for=horizon]")).to_contain_text("1 to 14")
+    page.get_by_label("Horizon").fill("99")
+    page.locator("#editor .apply").click()
+
+    expect(page.locator("#horizon-error")).to_have_text("Allowed is 1 to 14.")
+    expect(page.get_by_label("Horizon")).to_be_focused()
+    page.locator("#name").press_sequentially("x")  # a bubble would be gone
+    expect(page.locator("#horizon-error")).to_be_visible()
+    page.get_by_label("Horizon").fill("7")
+    expect(page.locator("#horizon-error")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("field", "typed", "words"), [
+    ("#override-amount", "", "Fill this in."), ("#override-last", "2020-01-01", "Allowed is "),
+])
+def test_a_wrong_override_is_told_at_its_field(page: Page, field: str, typed: str, words: str) -> None:
+    page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7")
+    page.get_by_text("Override this forecast").click()
+    page.locator("#override-comment").fill("a fair")
+    if field != "#override-amount":
+        page.locator("#override-amount").fill("5")
+    page.locator(field).fill(typed)
+    page.get_by_role("button", name="Override", exact=True).click()
+
+    expect(page.locator(f"{field}-error")).to_contain_text(words)
+    expect(page.locator("#override-comment")).to_have_value("a fair")
+
+
+def test_scenarios_are_compared_when_as_many_are_ticked_as_can_be(page: Page) -> None:
+    page.goto("/scenarios")
+    button = page.locator("#compare-ticked")
+    expect(button).to_be_disabled()
+    boxes = page.locator("#compare [name=s]")
+    boxes.nth(0).check()
+    expect(button).to_be_disabled()
+    expect(page.locator("#compare-words")).to_have_text("Tick 2 to 5 to compare")
+    boxes.nth(1).check()
+    expect(button).to_have_text("Compare (2)")
+    button.click()
+    expect(page.get_by_role("heading", name="2 scenarios side by side")).to_be_visible()
+
+
+@pytest.mark.parametrize("layout", ["measures", "periods"])
+@pytest.mark.parametrize("query", ["&past=1", ""])
+def test_a_forecast_fits_on_the_paper(page: Page, layout: str, query: str) -> None:
+    page.set_viewport_size({"width": 718, "height": 1047})  # A4 upright less its margins
+    page.goto(f"/forecasts?all=1&layout={layout}{query}")
+    page.emulate_media(media="print")
+
+    widest = page.evaluate("""() => Math.max(...[...document.querySelectorAll("main *")]
+        .filter((part) => part.checkVisibility() && !part.closest(".visually-hidden"))
+        .map((part) => part.getBoundingClientRect().right))""")
+    assert widest <= 718
+    assert page.locator("#table tbody tr:visible").count() >= 14

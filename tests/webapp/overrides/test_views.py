@@ -84,6 +84,20 @@ def test_of_a_sum_it_is_told_how_many_are_overridden(client: FlaskClient) -> Non
     assert column(show(client), "Override")[0] == "10 % more"
 
 
+@pytest.mark.parametrize("units", ["500", "0.5", "333.33"])
+def test_units_spread_over_region_items_are_listed_as_they_were_typed(client: FlaskClient, units: str) -> None:
+    both = [KETTLE.key, ODD.key]
+    override(client, ri=both, amount=units)
+
+    row = show(client, ri=both).select_one("#overridden tbody tr")
+
+    assert f"{units} units together" in text_of(row)
+    assert " to " not in text_of(row)
+    alone = text_of(show(client).select_one("#overridden tbody tr"))
+    assert "together" not in alone
+    assert f"{units} units" not in alone
+
+
 def test_the_wide_table_has_the_override_too(client: FlaskClient) -> None:
     override(client)
 

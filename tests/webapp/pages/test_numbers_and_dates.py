@@ -10,7 +10,18 @@ from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.forecasts.period_table import driver_decimals, driver_value
-from webapp.pages.numbers_and_dates import day, moment, period, plural, share, signed, signed_share, units
+from webapp.pages.numbers_and_dates import (
+    amount,
+    day,
+    decimals_for,
+    moment,
+    period,
+    plural,
+    share,
+    signed,
+    signed_share,
+    units,
+)
 from webapp.pages.reader_locale import number, reader_tag
 
 GERMAN = {"Accept-Language": "de"}
@@ -96,3 +107,26 @@ def test_page_and_swapped_part_are_written_the_same(client: FlaskClient, backgro
     assert "12,3 %" in text_of(part.select_one("tbody"))
     assert whole.html is not None
     assert (whole.html["lang"], whole.html["data-locale"]) == ("en", "de")
+
+
+@pytest.mark.parametrize(("value", "words"), [
+    (0.0, "0"), (0.0024, "0.0024"), (0.00249, "0.0025"), (0.005, "0.005"), (-0.0031, "-0.0031"), (0.25, "0.25"),
+    (0.5, "0.5"), (0.96, "1"), (0.999, "1"), (1.04, "1"), (1.25, "1.2"), (12.34, "12.3"), (99.96, "100"),
+    (123.4, "123"), (2253.4, "2,253"), (3e-9, "0"), (-3e-9, "-0"),
+])
+def test_a_quantity_has_the_digits_that_its_size_needs(value: float, words: str) -> None:
+    assert units(value).replace("−", "-").replace("-0", "0") == words.replace("-0", "0")
+
+
+@pytest.mark.parametrize(("values", "decimals"), [
+    ([], 1), ([0.0], 1), ([0.002, 0.004], 4), ([0.04], 3), ([0.5, 0.002], 2), ([1.0], 1), ([99.0, 0.001], 1),
+    ([100.0, 1.0], 0), ([1e-12], 1),
+])
+def test_a_column_has_the_decimals_that_its_largest_needs(values: list[float], decimals: int) -> None:
+    assert decimals_for(values) == decimals
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.004, "0.004"), (0.1234, "0.123"), (259.64, "259.64"), (500.0, "500"),
+                                              (-12.5, "-12.5"), (0.0, "0")])
+def test_an_amount_that_was_typed_is_shown_as_it_was(value: float, words: str) -> None:
+    assert amount(value) == words

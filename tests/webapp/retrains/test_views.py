@@ -519,6 +519,18 @@ def test_what_failed_is_tried_again_by_the_rules_of_any_request(app: Flask, clie
     assert len(requests_stored(app)) == 2
 
 
+@pytest.mark.parametrize(("reason", "told"), [
+    ("stale", ": stale"), ("", ""), ("retry the kettles", ": retry the kettles")])
+def test_a_retry_of_a_retry_tells_the_first_reason_alone(app: Flask, client: FlaskClient, background: Background,
+                                                         reason: str, told: str) -> None:
+    ask_for_retrain(client, [KETTLE.key], reason=reason)
+    for number in (1, 2, 3):
+        background.journal(Entry(KETTLE, "failed", requests_stored(app)[-1], reason="no"))
+        post(client, f"/retrains/{number}/retry", {"token": f"{number}" * 32}, form_on=f"/retrains/{number}")
+
+    assert f"Why: retry of 1 region-item of #3{told} " in text_of(page(client.get("/retrains/4")).main)
+
+
 def test_where_nothing_failed_nothing_is_tried_again(client: FlaskClient) -> None:
     ask_for_retrain(client, [KETTLE.key])
 

@@ -252,7 +252,8 @@ HEADER = "region,item,date,price,promo,shelf"
     (f"north,kettle,2026-07-02,,,{'x' * 201}", "at most 200 characters", f"north,kettle,2026-07-02,,,{'x' * 200}"),
     ("north,kettle,2026-07-02,9,90,front,more", "Put a cell with a delimiter in it between quotes",
      'north,kettle,2026-07-02,"9,90",,front'),
-    ("north,kettle,2026-07-02,9,,\nnorth,kettle,2026-07-02,8,,", "leave one of them out", "north,kettle,2026-07-02,8,,"),
+    ("north,kettle,2026-07-02,9,,\nnorth,kettle,2026-07-02,8,,", "leave one of them out",
+     "north,kettle,2026-07-02,8,,"),
 ])
 def test_what_a_message_about_a_cell_advises_works(dataset: Dataset, wrong: str, told: str, mended: str) -> None:
     def is_in_dataset(key: str) -> bool:
@@ -267,7 +268,8 @@ def test_what_a_message_about_a_cell_advises_works(dataset: Dataset, wrong: str,
 
 
 @pytest.mark.parametrize(("wrong", "told", "mended"), [
-    ("region,item,price\nnorth,kettle,9", "it lacks the column date", "region,item,date,price\nnorth,kettle,2026-07-02,9"),
+    ("region,item,price\nnorth,kettle,9", "it lacks the column date",
+     "region,item,date,price\nnorth,kettle,2026-07-02,9"),
     ("date,price\n2026-07-02,9", "it lacks the columns region and item",
      "region,item,date,price\nnorth,kettle,2026-07-02,9"),
     ("region,item,date,colour\nnorth,kettle,2026-07-02,red", "it lacks a column for a driver that is changed",
@@ -301,7 +303,8 @@ def test_an_unknown_column_is_told_and_the_plan_works_without_it(dataset: Datase
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("region,item,date,price\nNorth,KETTLE,2026-07-02,9\n", [KETTLE.key]),
-    (f'Item;Price;Region;Date\n"{ODD.item}";9;{ODD.region};2026-07-02\nkettle;9;north;2026-07-02\n', [ODD.key, KETTLE.key]),
+    (f'Item;Price;Region;Date\n"{ODD.item}";9;{ODD.region};2026-07-02\nkettle;9;north;2026-07-02\n',
+     [ODD.key, KETTLE.key]),
     ("region,item,date,price\nnorth,toaster,2026-07-02,9\n", []),
     ("date,price\n2026-07-02,9\n", []),
     ("region,item\n", []),

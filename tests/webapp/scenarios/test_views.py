@@ -250,6 +250,30 @@ def test_the_result_is_downloaded_and_holds_no_formulas(client: FlaskClient, pro
         sum(float(line[4]) for line in lines[1:]))
 
 
+def test_a_file_says_whose_it_is_and_in_what_and_has_no_more_digits_than_mean_something(
+        client: FlaskClient, promoted: FakeRegistry, app: Flask) -> None:
+    path = saved(client, name="Summer sale 20 %")
+    response = client.get(f"{path}/result.csv")
+    heading, *lines = list(csv.reader(io.StringIO(response.data.decode("utf-8-sig"))))
+    book = load_workbook(io.BytesIO(client.get(f"{path}/result.xlsx").data))
+
+    assert "scenario-Summer-sale-20-" in response.headers["Content-Disposition"]
+    assert heading[3:] == ["plan units", "scenario units", "plan price €", "scenario price €", "plan units 80% from",
+                           "plan units 80% to", "scenario units 80% from", "scenario units 80% to", "scenario"]
+    for line in lines:
+        plan, scenario, plan_low, plan_high, low, high = (float(line[place]) for place in (3, 4, 7, 8, 9, 10))
+        assert plan_low <= plan <= plan_high
+        assert low <= scenario <= high
+        assert line[11] == "Summer sale 20 %"
+    assert [cell.value for cell in book["By period"][1]][1:5] == [
+        "plan units", "plan units 80% from", "plan units to", "scenario units"]
+    assert "plan revenue €" in [cell.value for cell in book["By region-item"][1]]
+    numbers = [cell for line in lines for cell in line] + [
+        repr(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row
+        if isinstance(cell.value, float)]
+    assert [each for each in numbers if re.fullmatch(r"-?\d+\.\d{7,}", each) and abs(float(each)) > 0.1] == []
+
+
 def test_names_that_look_like_formulas_are_text_in_csv(client: FlaskClient, promoted: FakeRegistry, app: Flask) -> None:
     path = saved(client)
     with app.app_context(), writing():
