@@ -31,6 +31,8 @@ from webapp.access import Actor, role_needed
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.overrides import Wanted, place
 
+pytestmark = pytest.mark.slow
+
 LINKS = {"href": "GET", "hx-get": "GET", "hx-post": "POST", "formaction": "POST"}
 MOST_OF_A_ROUTE = 4
 """Addresses of one route that are opened."""

@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.series.outliers import usual_demand
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
+from webapp.pages.numbers_and_dates import decimals_for
 from webapp.tables import RegionItemRow, StoredForecast
 
 
@@ -56,4 +57,4 @@ def usual_at(text: str, history: pd.DataFrame, dataset: Dataset) -> float | None
         return None
     is_there = history["date"].to_numpy().astype("datetime64[D]").astype(str) == text
     units = usual_demand(history, dataset).units[is_there] if is_there.any() else np.array([np.nan])
-    return None if np.isnan(units[0]) else round(float(units[0]), 1)
+    return None if np.isnan(units[0]) else round(float(units[0]), max(1, decimals_for([abs(float(units[0]))])))

@@ -11,6 +11,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
+from webapp.pages.files import rounded
 from webapp.serving.answer import Period
 from webapp.serving.history import Backtest, History
 
@@ -38,7 +39,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         found: Column = [None] * len(days)
         for at, value in zip(dates, values.tolist(), strict=True):
             if at in place and not isnan(value):
-                found[place[at]] = round(value, 2)
+                found[place[at]] = rounded(value)
         return found
 
     def of(name: str) -> Column:
@@ -66,7 +67,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
 
 
 def _adjusted(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
-    return [(place[at], round(units[at], 2)) for at in sorted(units) if at in place]
+    return [(place[at], rounded(units[at])) for at in sorted(units) if at in place]
 
 
 def _days(dates: Dates) -> list[date]:

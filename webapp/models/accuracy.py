@@ -14,6 +14,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
+from webapp.pages.files import rounded
 from webapp.services import Services
 from webapp.serving.by_version import history_of_chart
 from webapp.tables import ArchivedForecast
@@ -57,7 +58,7 @@ class Compared:
         """What ``chart_compare.js`` draws."""
         dates = [str(date) for date in self.found.dates]
         return {"actual": history_of_chart(dates, self.found.actual.tolist()), "lines": [
-            {"name": f"v{version}", "rows": list(zip(dates, np.round(forecast, 2).tolist(), strict=True))}
+            {"name": f"v{version}", "rows": list(zip(dates, map(rounded, forecast), strict=True))}
             for version, forecast in zip(self.versions, self.found.forecasts, strict=True)]}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.pages.files import rounded
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import Compared, LineItemResult, Result
@@ -83,7 +84,7 @@ def chart_of(result: Result, actual: dict[date, float]) -> dict[str, Any]:
     """What the chart of one scenario draws, as JSON types."""
     return {"plan": plan_points(result), "scenario": [
         _point(period.date, period.units, "scenario") for period in result.periods],
-        "actual": [[str(at), round(units, 2)] for at, units in actual.items()]}
+        "actual": [[str(at), rounded(units)] for at, units in actual.items()]}
 
 
 def plan_points(result: Result) -> list[list[Any]]:
@@ -127,7 +128,7 @@ def sold_by_date(result: Result, actual: dict[str, dict[date, float]]) -> dict[d
 
 def _point(at: date, units: Compared, side: str) -> list[Any]:
     bounds = getattr(units, side)
-    return [str(at), round(bounds.forecast, 2), round(bounds.lower, 2), round(bounds.upper, 2)]
+    return [str(at), rounded(bounds.forecast), rounded(bounds.lower), rounded(bounds.upper)]
 
 
 def _differences(columns: Sequence[Column]) -> list[str]:

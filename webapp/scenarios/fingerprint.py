@@ -10,8 +10,8 @@ import numpy as np
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Part
+from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.stored_json import StoredJson
-from webapp.overrides.overrides import open_overrides
 from webapp.tables import Override
 
 ENTRIES = {"frequency", "season_lengths", "baseline_season", "unit", "currency", "drivers", "rules"}
@@ -55,7 +55,7 @@ class Fingerprint(StoredJson):
     """Key -> a digest of its overrides that held in these periods; region-items without any are left out."""
 
 
-def plan_of(forecast: Sequence[float], known_as: int) -> PlanOf:
+def plan_of(forecast: Sequence[float] | Floats, known_as: int) -> PlanOf:
     """The plan whose units of each period these are."""
     units = np.asarray(forecast, dtype=float)
     return PlanOf(known_as, float(units.sum()), float(units @ np.arange(1, len(units) + 1)))
@@ -66,14 +66,11 @@ def digest_of_dataset(dataset: Dataset) -> str:
     return _digest(dataset.model_dump(mode="json", include=ENTRIES))
 
 
-def digests_of_overrides(keys: Sequence[str], first: date, last: date) -> dict[str, str]:
-    """Key -> digest of the overrides that hold in these periods; region-items without any are left out."""
-    return digests(open_overrides(keys, first, last))
-
-
-def digests(found: Mapping[str, Iterable[Override]]) -> dict[str, str]:
-    """Key -> digest of its overrides."""
-    return {key: _digest([[one.date, one.way, one.amount] for one in rows]) for key, rows in found.items()}
+def digests(overrides: Mapping[str, Iterable[Override]], first: date, last: date) -> dict[str, str]:
+    """Key -> digest of its overrides of these periods; region-items without any are left out."""
+    held = {key: [[one.date, one.way, one.amount] for one in rows if str(first) <= one.date <= str(last)]
+            for key, rows in overrides.items()}
+    return {key: _digest(rows) for key, rows in held.items() if rows}
 
 
 def _digest(content: object) -> str:

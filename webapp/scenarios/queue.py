@@ -109,8 +109,7 @@ def _fingerprint(services: Services, result: Result, overrides: Mapping[str, Seq
         overrides: key -> those that held before it was computed.
     """
     first, last = result.dates[0], result.dates[-1]
-    held = {key: [one for one in rows if str(first) <= one.date <= str(last)] for key, rows in overrides.items()}
     return Fingerprint(
         digest_of_dataset(services.dataset), max(len(line.dates) for line in result.lines), first, last,
         {line.key: plan_of(line.plan, line.known_as) for line in result.lines},
-        digests({key: rows for key, rows in held.items() if rows}))
+        digests(overrides, first, last))

@@ -10,10 +10,11 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.overrides.overrides import open_overrides
 from webapp.scenarios import states
-from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests_of_overrides
+from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests
 from webapp.services import services
-from webapp.tables import RegionItemRow, SavedScenario, StoredForecast
+from webapp.tables import Override, RegionItemRow, SavedScenario, StoredForecast
 
 Word = Literal["fresh", "stale", "waiting", "not computed", "failed"]
 WORD_OF: dict[states.State, Word] = {"draft": "not computed", "wanted": "waiting", "computing": "waiting",
@@ -89,7 +90,8 @@ class State:
 
 
 def states_of(scenarios: Sequence[SavedScenario]) -> dict[str, State]:
-    """Token -> state, by one query for all region-items together, and one for the plans of those that were made again.
+    """Token -> state, by one query for all region-items together, one for their overrides, and one for the plans of
+    those that were made again.
 
     A region-item whose stored forecast is about to be made again counts as unchanged until it is: what it is forecast
     by is known then, some seconds later.
@@ -98,7 +100,11 @@ def states_of(scenarios: Sequence[SavedScenario]) -> dict[str, State]:
     standing = _standing({key for each in scenarios for key in each.made_with})
     stored = _stored({key for one in prints.values() for key, plan in one.plans.items()
                       if (found := standing.get(key)) and found.known_as != plan.known_as})
-    return {each.token: _state(each, prints.get(each.token), standing, stored) for each in scenarios}
+    held: dict[str, list[Override]] = {}
+    if prints:
+        keys = sorted({key for each in scenarios if each.token in prints for key in each.made_with})
+        held = open_overrides(keys, min(one.first for one in prints.values()), max(one.last for one in prints.values()))
+    return {each.token: _state(each, prints.get(each.token), standing, stored, held) for each in scenarios}
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,9 @@ class _Standing:
 
 
 def _state(scenario: SavedScenario, made_of: Fingerprint | None, standing: Mapping[str, _Standing | None],
-           stored: Mapping[str, Part]) -> State:
-    held = digests_of_overrides(list(scenario.made_with), made_of.first, made_of.last) if made_of else {}
+           stored: Mapping[str, Part], overrides: Mapping[str, Sequence[Override]]) -> State:
+    held = digests({key: overrides.get(key, ()) for key in scenario.made_with}, made_of.first,
+                   made_of.last) if made_of else {}
     since = []
     for key, (served_by, origin) in scenario.made_with.items():
         region_item = RegionItem.from_key(key)

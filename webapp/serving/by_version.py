@@ -7,6 +7,7 @@ from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.pages.files import rounded
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
 from webapp.tables import RetrainItem
@@ -79,7 +80,7 @@ def version_name(forecast: Forecast) -> str:
 def line_of_chart(forecast: Forecast) -> list[tuple[str, float, float, float]]:
     """Date, forecast, lower and upper bound of each period."""
     table = forecast.table
-    return [(str(date), round(value, 2), round(low, 2), round(high, 2)) for date, value, low, high in zip(
+    return [(str(date), rounded(value), rounded(low), rounded(high)) for date, value, low, high in zip(
         table["date"].dt.date, table["forecast"], table["lower_80"], table["upper_80"], strict=True)]
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from demand_assets.forecasting.whatif.explanation import LIMITS, USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN
+from webapp.pages.files import rounded
 from webapp.services import Services
 from webapp.serving.answer import Answer
 from webapp.serving.line_item import LineItem
@@ -68,9 +69,9 @@ class Explanation:
         """
         shown = self.change or self.plan
         colours = list(dict.fromkeys([USUAL, *self.plan.groups, *shown.groups]))
-        return {"dates": [str(date) for date in shown.dates], "total": [round(value, 2) for value in shown.totals],
+        return {"dates": [str(date) for date in shown.dates], "total": [rounded(value) for value in shown.totals],
                 "groups": [{"name": titles.get(group, group), "colour": colours.index(group),
-                            "units": [round(row[place], 2) for row in shown.units]}
+                            "units": [rounded(row[place]) for row in shown.units]}
                            for place, group in enumerate(shown.groups)]}
 
 

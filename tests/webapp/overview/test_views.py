@@ -250,3 +250,13 @@ def test_the_address_that_htmx_is_told_leads_to_what_is_shown(client: FlaskClien
 
     assert response.headers["HX-Push-Url"] == "/?q=north&sort=-total&page=2"
     assert "HX-Push-Url" not in polled.headers
+
+
+def test_demand_in_grams_is_not_shown_as_zero(app: Flask, client: FlaskClient) -> None:
+    tell(app, item_00={"forecast_total": 0.0421, "forecast_lower": 0.03, "forecast_upper": 0.0512, "last_demand": 0.003,
+                       "moved": -0.0024, "moved_at": now()})
+
+    shown = cells(page(client.get("/?q=item+00&columns=total,last_demand,moved")))
+
+    assert [words.split(" ")[0] for words in shown.values()] == ["0.042", "0.003", "−0.0024"]
+    assert shown["Forecast"] == "0.042 0.03 – 0.051"
