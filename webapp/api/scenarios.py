@@ -85,7 +85,8 @@ class ScenarioResponse(ResponsePart):
     is_archived: bool
     size: int = Field(description="Region-items in it")
     selection: str = Field(description="They in words")
-    state: Word = Field(description="`stale`: computed with other models or less demand than there is now")
+    state: Word = Field(description="`stale`: models, demand, plan, overrides or the dataset file are others than it "
+                                    "was computed with")
     done: int = Field(description="While it is computed: region-items so far")
     problem: str = Field(description="Why it could not be computed")
     computed_at: datetime | None
