@@ -24,6 +24,7 @@ def units(value: float | None, decimals: int | None = None) -> str:
         return NOTHING
     if decimals is None:
         decimals = _decimals_of(abs(value))
+        value = value if round(value, decimals) else 0.0
     return number(value, decimals)
 
 
