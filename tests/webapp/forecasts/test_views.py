@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 
 import pytest
@@ -162,11 +163,16 @@ def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted
 ])
 def test_what_cannot_be_read_is_told_at_its_field(client: FlaskClient, promoted: FakeRegistry,
                                                   fields: dict[str, str], message: str) -> None:
-    for headers in ({}, {"HX-Request": "true"}):
-        response = post(client, "/forecasts", {"ri": KETTLE.key, "horizon": "14", **fields}, headers=headers)
+    whole, part = (post(client, "/forecasts", {"ri": KETTLE.key, "horizon": "14", **fields}, headers=headers)
+                   for headers in ({}, {"HX-Request": "true"}))
 
+    assert message in text_of(page(whole).select_one("form#scenario"))
+    told = page(part).select_one("#scenario-messages[hx-swap-oob]")
+    assert told is not None
+    assert message in " ".join([text_of(told), *json.loads(str(told["data-problems"])).values()])
+    assert not page(part).select("form#scenario, [name^=change-]")  # what is typed meanwhile is left alone
+    for response in (whole, part):
         assert response.status_code == 422
-        assert message in text_of(page(response).select_one("form#scenario"))
         assert "The scenario was not applied" in text_of(page(response))
 
 
