@@ -159,6 +159,7 @@ def _stored(keys: Iterable[str]) -> dict[str, Part]:
     """Key -> its stored forecast."""
     found: dict[str, Part] = {}
     for part in chunked(sorted(keys)):
-        rows = db.session.execute(select(StoredForecast.key, StoredForecast.content).where(StoredForecast.key.in_(part)))
+        rows = db.session.execute(select(StoredForecast.key, StoredForecast.content).where(
+            StoredForecast.key.in_(part)))
         found |= {key: Part.from_bytes(content) for key, content in rows}
     return found

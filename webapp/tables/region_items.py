@@ -130,7 +130,7 @@ class ForecastFigures(Base):
 
 
 class EarlierMove(Base):
-    """A move of a region-item's forecast that another has followed. Only ``region_items.forecast_figures`` writes it."""
+    """A move of a forecast that another has followed. Only ``region_items.forecast_figures`` writes it."""
 
     __tablename__ = "earlier_move"
     id: Mapped[int] = mapped_column(primary_key=True)

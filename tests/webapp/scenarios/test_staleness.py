@@ -73,7 +73,7 @@ def test_an_adjustment_that_is_removed_again_leaves_it_as_it_was(
     adjusted(client, background_with_model)
     remove(client, 1)
     background_with_model.tell_store()
-    background_with_model.stored forecasts()
+    background_with_model.make_stored_forecasts()
 
     assert stale(client, path) == ""
 
@@ -84,7 +84,7 @@ def test_demand_that_is_corrected_makes_it_stale(client: FlaskClient, background
     corrected.loc[corrected.index[-3:], "demand"] *= 4
     background_with_model.services.store.write("demand", ODD, corrected)
     background_with_model.journal(Entry(ODD, "validated", numbers={"rows": 220, "last_date": "2026-06-30"}))
-    background_with_model.stored forecasts()
+    background_with_model.make_stored_forecasts()
 
     assert str(ODD) in stale(client, path)
 
@@ -94,7 +94,7 @@ def test_forecasts_that_are_made_again_and_are_the_same_leave_it_fresh(
     path = saved(client, horizon="7")
     for each in REGION_ITEMS:
         background_with_model.journal(Entry(each, "validated", numbers={"rows": 220, "last_date": "2026-06-30"}))
-    background_with_model.stored forecasts()
+    background_with_model.make_stored_forecasts()
 
     assert stale(client, path) == ""
 
