@@ -10,12 +10,15 @@ from pathlib import Path
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
+from demand_assets.settings import Settings
 from deploy.settings import PROJECT, RunSettings
 
 WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
 """Where Dagster's webserver and daemon look for the code server."""
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
+STOCK_LAUNCH_SECONDS = "600"
+"""How long Dagster's own launcher waits for the code server's word that a run's process was started."""
 LONGEST_FOLDER = 75
 """Bytes of a folder's name, with which that of a socket in it is sure to fit."""
 DRAIN_SECONDS = 40
@@ -94,7 +97,8 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             "--location-name", LOCATION, "--use-python-environment-entry-point",
             "--inject-env-vars-from-instance"), stop_seconds=40, niceness=3),
         Process("dagster-daemon", (
-            str(scripts / "dagster-daemon"), "run", "--workspace", workspace), stop_seconds=30, niceness=3),
+            python, "-m", "demand_assets.dagster_instance.daemon", "run", "--workspace", workspace),
+            stop_seconds=30, niceness=3),
         Process("dagster-web", (
             python, "-m", "demand_assets.dagster_instance.webserver", "--host", settings.listen_host,
             "--port", str(settings.dagster_port), "--workspace", workspace), stop_seconds=30, niceness=3),
@@ -140,6 +144,9 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
     }
+    if Settings().dagster_workers == "stock":
+        # The code server starts runs then, and to give up on it leaves open whether it did.
+        own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)
     if settings.aws_endpoint_url:
         own["MLFLOW_S3_ENDPOINT_URL"] = settings.aws_endpoint_url
     if settings.horizon:

@@ -1,32 +1,38 @@
 """Runs that Dagster believes are going on although their processes ended with an earlier life of the product.
 
-Nobody reports them failed once both the run's process and the code server are gone, and each would hold one of the
-places for concurrent runs for ever. ``python -m deploy.unfinished_runs`` says how many it closed.
+Each holds one of the places for concurrent runs. ``python -m deploy.unfinished_runs`` says how many it found.
 """
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from demand_assets.dagster_instance.failures import end_run, queue_of_workers
+from demand_assets.dagster_instance.daemon import is_watching
+from demand_assets.dagster_instance.failures import end_run, put_back, queue_of_workers
+from demand_assets.settings import Settings
 
 ENDED = "The product was stopped or the machine went down while this run was going on."
 OUTDATED = "This run waited for a worker of an earlier version of the code."
 
 
 def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
-    """Report runs of an earlier life failed, or cancelled where that was asked for; how many there were.
+    """See to it that runs of an earlier life go on or are over; how many there were.
 
-    Only to be called before the daemon starts: a run that is really going on would be reported failed too. A run
-    reported failed here is started again by Dagster's own retry of crashed runs. With ``DAGSTER_FAILURES=stock``
-    nothing is reported, and Dagster's own monitoring gives them up after hours.
+    Those that had not begun go back into Dagster's queue, those that were to be cancelled are, and Dagster's monitoring
+    goes on with the others. With stock parts it cannot: they are reported failed, and Dagster's retry of crashed runs
+    starts them again. Then this is only to be called before the daemon starts: a run that is really going on would be
+    reported failed too. With ``DAGSTER_FAILURES=stock`` nothing is reported.
     """
+    if is_watching(Settings()):
+        # Imported here: leans on private parts of Dagster, which stock parts do without.
+        from demand_assets.dagster_instance.lost_runs import settle_lost
+
+        return len(settle_lost(instance))
     going_on = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=going_on))]
-    why = ENDED
     if queue := queue_of_workers(instance):
-        runs, why = _outdated(runs, queue), OUTDATED
-    return sum(end_run(instance, run, why) for run in runs)
+        return sum(put_back(instance, run, OUTDATED) for run in _outdated(runs, queue))
+    return sum(end_run(instance, run, ENDED) for run in runs)
 
 
 def _outdated(runs: Sequence[dg.DagsterRun], queue: str) -> list[dg.DagsterRun]:

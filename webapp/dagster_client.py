@@ -28,6 +28,9 @@ QUERY_SECONDS = 15.0
 MUTATION_SECONDS = 60.0
 """A launch checks its configuration in the code server first; to give up on it early leaves its outcome open."""
 
+EVENTS_A_PAGE, MOST_PAGES_OF_EVENTS = 1000, 20
+"""How much of a failed run's log is read to learn why."""
+
 Carrier = Literal["backfill", "run"]
 CarrierState = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
 
@@ -92,6 +95,9 @@ class Dagster(Protocol):
 
     def state(self, sent: Sent, request_id: str) -> CarrierState:
         """Where it stands; of a run that Dagster started again, where the newest stands."""
+
+    def why_failed(self, sent: Sent, request_id: str) -> str:
+        """Why its newest run failed, as Dagster says; empty when it does not say or did not fail."""
 
     def run_state(self, run_id: str) -> CarrierState:
         """Where any one run stands. Raises: DagsterRefusedError: there is no such run."""
@@ -163,6 +169,30 @@ class DagsterClient(Dagster):
             return _BACKFILL_STATES.get(_granted(answer, "PartitionBackfill")["status"], "running")
         runs = self._runs_of(request_id)
         return _RUN_STATES.get(runs[0]["status"], "running") if runs else self.run_state(sent.id)
+
+    @override
+    def why_failed(self, sent: Sent, request_id: str) -> str:
+        failed = [run["runId"] for run in self._runs_of(request_id) if run["status"] == "FAILURE"]
+        return self._failure(failed[0]) if failed else ""
+
+    def _failure(self, run_id: str) -> str:
+        """The last errors in a run's log, the most telling first."""
+        cursor: str | None = None
+        errors: list[str] = []
+        failure = ""
+        for _ in range(MOST_PAGES_OF_EVENTS):
+            answer = self._ask(FAILURE, {"id": run_id, "after": cursor, "limit": EVENTS_A_PAGE})["runOrError"]
+            page = _granted(answer, "Run")["eventConnection"]
+            for event in page["events"]:
+                if error := event.get("error"):
+                    inner = [cause["message"] for cause in error.get("causes", [])]
+                    errors.append(" ".join([*reversed(inner), error["message"]]))
+                if event["__typename"] == "RunFailureEvent":
+                    failure = event["message"]
+            cursor = page["cursor"]
+            if not page["hasMore"]:
+                break
+        return " ".join(filter(None, [*errors[-1:], failure]))
 
     @override
     def run_state(self, run_id: str) -> CarrierState:
@@ -265,6 +295,10 @@ RUNS = """query Runs($tags: [ExecutionTag!]!, $job: String!) {
     ... on InvalidPipelineRunsFilterError { message } } }"""
 RUN_STATE = """query RunState($id: ID!) { runOrError(runId: $id) { __typename
   ... on Run { status } ... on RunNotFoundError { message } ... on PythonError { message } } }"""
+FAILURE = """query Failure($id: ID!, $after: String, $limit: Int!) { runOrError(runId: $id) { __typename
+  ... on RunNotFoundError { message } ... on PythonError { message }
+  ... on Run { eventConnection(afterCursor: $after, limit: $limit) { cursor hasMore events { __typename
+    ... on RunFailureEvent { message } ... on ErrorEvent { error { message causes { message } } } } } } } }"""
 BACKFILL_STATE = """query BackfillState($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
   ... on PartitionBackfill { status } ... on BackfillNotFoundError { message } ... on PythonError { message } } }"""
 CANCEL_BACKFILL = """mutation CancelBackfill($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename
@@ -272,6 +306,6 @@ CANCEL_BACKFILL = """mutation CancelBackfill($id: String!) { cancelPartitionBack
 TERMINATE = """mutation Terminate($id: String!) { terminateRun(runId: $id, terminatePolicy: SAFE_TERMINATE) {
   __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
 
-DOCUMENTS = (LOADED, FIND, KEYS, LAUNCH_BACKFILL, LAUNCH_RUN, RUNS, RUN_STATE, BACKFILL_STATE, CANCEL_BACKFILL,
+DOCUMENTS = (LOADED, FIND, KEYS, LAUNCH_BACKFILL, LAUNCH_RUN, RUNS, RUN_STATE, FAILURE, BACKFILL_STATE, CANCEL_BACKFILL,
              TERMINATE)
 """Every document that is sent; a test holds them against the installed Dagster's schema."""

@@ -1,38 +1,38 @@
 """Runs carried out by warm Celery workers, here or on other machines (docs/decisions/0008-celery-run-launcher.md).
 
 The launcher, in Dagster's daemon, and the workers take their configuration from ``launcher_config``. Workers say every
-few seconds that they live, and which tasks they took; a run whose worker fell silent is reported failed, and Dagster
-starts it again. Dagster's own monitoring looks after runs that have begun, the sensor ``lost_starts`` after those that
-have not. What Dagster has no public name for is listed in ``private_parts``; with ``DAGSTER_WORKERS=stock`` this module
+few seconds that they live, and which tasks they took; a run whose worker fell silent is gone on with by another. Dagster's
+own monitoring looks after runs that have begun, the sensor ``lost_starts`` puts those that have not back into its queue. What Dagster has no public name for is listed in ``private_parts``; with ``DAGSTER_WORKERS=stock`` this module
 is not imported, and dagster-celery's own launcher and worker take its place.
 """
 
 import json
 import logging
-import os
-import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Event, Thread
 
 import dagster as dg
 import redis
 from celery import Celery, signals
 from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, ResumeRunContext, WorkerStatus
+from dagster._grpc.types import ResumeRunArgs
+from dagster._serdes import pack_value
+from dagster_celery.config import TASK_RESUME_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
-from dagster_celery.tasks import create_execute_job_task
-from sqlalchemy.exc import DBAPIError
+from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
 from demand_assets.dagster_instance.celery_queue import QUEUE_TAG, SILENT_SECONDS, Deliveries, Heartbeats, is_empty
+from demand_assets.dagster_instance.failures import put_back
+from demand_assets.dagster_instance.instance import NO_MORE, RESUMES
+from demand_assets.dagster_instance.interruption import interrupt_when_told
 
 log = logging.getLogger("demand_assets.dagster_instance.celery_launcher")
 
-LOOK_SECONDS = 1
-"""How often a worker looks whether its run is to end."""
-TO_BE_ENDED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)
-"""A run in one of these that still goes on: to be cancelled, or reported failed while its worker was cut off."""
+SECOND_LOOK_SECONDS = 1.0
+"""Between the queue and a worker's word a message is nowhere for an instant; what looks lost is looked at again."""
 
 
 class WarmWorkerLauncher(CeleryRunLauncher):
@@ -43,11 +43,27 @@ class WarmWorkerLauncher(CeleryRunLauncher):
 
         Raises: DagsterUserCodeUnreachableError: Redis is down; after this error Dagster tries again.
         """
+        self._send(context.dagster_run, lambda: super(WarmWorkerLauncher, self).launch_run(context))
+
+    def resume_run(self, context: ResumeRunContext) -> None:
+        """Put a run whose worker is gone in the queue, to be gone on with; no new run after the last one.
+
+        Raises: DagsterUserCodeUnreachableError: Redis is down; Dagster's monitoring tries again.
+        """
         run = context.dagster_run
+        arguments = ResumeRunArgs(job_origin=run.job_code_origin, run_id=run.run_id,
+                                  instance_ref=self._instance.get_ref(), set_exit_code_on_failure=True)
+        # Dagster's own method names an argument that the task does not have.
+        task = create_resume_job_task(self.celery).si(resume_job_args_packed=pack_value(arguments))
+        self._send(run, lambda: self._launch_celery_task_run(run, task, TASK_RESUME_JOB_NAME))
+        if (context.resume_attempt_number or 0) >= RESUMES:
+            self._instance.add_run_tags(run.run_id, NO_MORE)
+
+    def _send(self, run: dg.DagsterRun, send: Callable[[], None]) -> None:
         if not self.heartbeats.can_be_asked():
             raise DagsterUserCodeUnreachableError("Redis (CELERY_BROKER_URL) does not answer")
         self._instance.add_run_tags(run.run_id, {QUEUE_TAG: self.default_queue})
-        super().launch_run(context)
+        send()
         try:
             self._note_sent(run.run_id)
             problem = self.problem()
@@ -79,9 +95,22 @@ class WarmWorkerLauncher(CeleryRunLauncher):
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"worker {worker} has not been heard of for "
                                                                 f"{SILENT_SECONDS} seconds")
+        if state == "PENDING":  # it is to be gone on with, by a worker that is free for it
+            why = self._why_lost(run)
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND if why else WorkerStatus.RUNNING, why or None)
         if state == "SUCCESS":  # a run that has ended is asked of no more
             return CheckRunHealthResult(WorkerStatus.FAILED, "its worker could not record the run's end")
         return CheckRunHealthResult(WorkerStatus.FAILED, f"the worker's process is gone (Celery: {state}, {info})")
+
+    def _why_lost(self, run: dg.DagsterRun) -> str:
+        """Why nobody will go on with a run that waits for that; empty when somebody may."""
+        queue = run.tags.get(QUEUE_TAG, self.default_queue)
+        if queue != self.default_queue:
+            return f"it waits for a worker of an earlier version of the code (queue {queue})"
+        if not self.lost_start(run):
+            return ""
+        time.sleep(SECOND_LOOK_SECONDS)
+        return self.lost_start(run)
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
         """What stands in the run's log beside its failure."""
@@ -132,9 +161,9 @@ def _priority(tags: Mapping[str, str]) -> str:
 
 
 @dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
-           description="Reports runs failed that a worker took and lost before they began; Dagster starts them again.")
+           description="Puts runs back into the queue that a worker took and lost before they began.")
 def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Report runs failed that a worker took from the queue and lost before they began; Dagster starts them again.
+    """Put runs back into Dagster's queue that a worker took and lost before they began.
 
     Its cursor holds since when, in seconds, each of them has looked lost.
     """
@@ -149,7 +178,7 @@ def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
             continue
         lost[run.run_id] = before.get(run.run_id, now)
         if now - lost[run.run_id] >= SILENT_SECONDS:
-            context.instance.report_run_failed(run, f"The run did not begin for {SILENT_SECONDS} seconds: {reason}.")
+            put_back(context.instance, run, f"The run did not begin for {SILENT_SECONDS} seconds: {reason}.")
     return dg.SensorResult(skip_reason=f"{len(lost)} runs look lost" if lost else "no run is lost",
                            cursor=json.dumps(lost))
 
@@ -160,6 +189,7 @@ def add_task(celery: Celery) -> None:
     Dagster's own task carries out the run; it does not look whether the run is to be cancelled.
     """
     create_execute_job_task(celery)
+    create_resume_job_task(celery)
     watch = CancellationWatch()
     signals.task_prerun.connect(watch.begin, weak=False)
     signals.task_postrun.connect(watch.end, weak=False)
@@ -174,29 +204,24 @@ class CancellationWatch:
     def begin(self, task_id: str, **_: object) -> None:
         """Look from now on whether the task's run is to end."""
         self._ended = Event()
-        self._thread = Thread(target=_interrupt_when_told, args=(task_id, self._ended), name="interrupt-when-told",
-                              daemon=True)
+        run_id = ""
+
+        def find(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
+            nonlocal run_id
+            run_id = run_id or _run_of(instance, task_id)
+            return instance.get_run_by_id(run_id) if run_id else None
+
+        def is_another_s(run: dg.DagsterRun) -> bool:  # this worker was taken for lost: others go on with its run
+            return bool(run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, task_id) != task_id)
+
+        self._thread = Thread(target=interrupt_when_told, args=(find, self._ended, is_another_s),
+                              name="interrupt-when-told", daemon=True)
         self._thread.start()
 
     def end(self, **_: object) -> None:
         """The task is over."""
         self._ended.set()
         self._thread.join()
-
-
-def _interrupt_when_told(task_id: str, ended: Event) -> None:
-    run_id = ""
-    with dg.DagsterInstance.get() as instance:
-        while not ended.wait(LOOK_SECONDS):
-            try:
-                run_id = run_id or _run_of(instance, task_id)
-                run = instance.get_run_by_id(run_id) if run_id else None
-            except DBAPIError as error:
-                log.warning("whether run %s is to end cannot be looked up now: %s", run_id, error)
-                continue
-            if run is not None and run.status in TO_BE_ENDED:
-                os.kill(os.getpid(), signal.SIGINT)  # Dagster interrupts its run; beside a run a worker ignores it
-                return
 
 
 def _run_of(instance: dg.DagsterInstance, task_id: str) -> str:

@@ -43,12 +43,21 @@ def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> bool:
     return True
 
 
+def put_back(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> bool:
+    """Whether Dagster was told that the run waits in its queue again: it never began."""
+    if not _are_reported():
+        return False
+    instance.report_engine_event(why, run)
+    instance.report_dagster_event(dg.DagsterEvent.job_enqueue(run), run.run_id)
+    return True
+
+
 def queue_of_workers(instance: dg.DagsterInstance) -> str | None:
     """The queue that workers take the instance's runs from; None where runs are processes of this machine."""
     if not _are_reported():
         return None
-    launcher = instance.run_launcher
-    return str(launcher.default_queue) if launcher.supports_check_run_worker_health else None
+    queue = getattr(instance.run_launcher, "default_queue", None)
+    return None if queue is None else str(queue)
 
 
 def _are_reported() -> bool:

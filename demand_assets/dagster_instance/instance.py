@@ -20,11 +20,16 @@ from demand_assets.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-START_SECONDS, POLL_SECONDS = 180, 30
-QUEUE_SECONDS, WATCH_SECONDS = 1800, 10
-"""With workers, a run that counts as starting may wait for a free one, and a lost one is looked for more often."""
+START_SECONDS, POLL_SECONDS = 180, 10
+"""Dagster's own launcher gives a run that does not start up after so long; whether runs live is asked so often."""
+QUEUE_SECONDS = 1800
+"""With workers, a run that counts as starting may wait for a free one; and ours tell which of them are lost."""
 LAUNCH_RETRIES = 1000
-"""How often a run is put back into Dagster's queue while Redis does not answer, every ten seconds."""
+"""How often a run is put back into Dagster's queue while what starts it does not answer, every ten seconds."""
+RESUMES = 4
+"""How often a run whose process died is gone on with; one that ends its process each time is given up then."""
+NO_MORE = {"dagster/max_retries": "0"}
+"""Tag of a run that ended its process so often that a new run would too."""
 FOR_EVER = -1
 """Dagster's word for it, of ticks."""
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy"
@@ -72,8 +77,12 @@ def instance_settings(home: Path, settings: Settings) -> str:
     database = with_driver(settings.dagster_database_url or "")
     values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
               "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
-              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": "0",
+              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": str(LAUNCH_RETRIES), "RESUMES": "0",
               "KEEP_TICKS_DAYS": str(ceil(settings.keep_runs_days) or FOR_EVER)}
+    if settings.dagster_workers != "stock":
+        values |= {"START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "RESUMES": str(RESUMES)}
+    if settings.run_launcher == "local" and settings.dagster_workers != "stock":
+        parts.append("dagster_launcher_local.yaml")
     if settings.run_launcher == "celery":
         # Imported here: no other process needs Celery.
         from demand_assets.dagster_instance.celery_queue import launcher_config
@@ -81,8 +90,7 @@ def instance_settings(home: Path, settings: Settings) -> str:
         stock = "_stock" if settings.dagster_workers == "stock" else ""
         parts.append(f"dagster_launcher_celery{stock}.yaml")
         values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings)),
-                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "POLL_SECONDS": str(WATCH_SECONDS),
-                   "LAUNCH_RETRIES": str(LAUNCH_RETRIES)}
+                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS)}
     return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
 
 

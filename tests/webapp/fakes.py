@@ -27,6 +27,8 @@ class Carried:
     keys: list[str]
     is_range: bool = False
     state: CarrierState = "waiting"
+    failure: str = ""
+    """Why it failed, as the run's log says."""
 
 
 @dataclass
@@ -59,6 +61,12 @@ class FakeDagster:
     def state(self, sent: Sent, request_id: str) -> CarrierState:
         self._answer()
         return self._one(sent.id).state
+
+    def why_failed(self, sent: Sent, request_id: str) -> str:
+        self._answer()
+        failed = [each.failure for each in self.carried if each.request_id == request_id and each.state == "failed"
+                  and each.sent.carrier == "run"]
+        return failed[-1] if failed else ""
 
     def run_state(self, run_id: str) -> CarrierState:
         self._answer()

@@ -72,6 +72,17 @@ class GraphQL:
         self.dagster.run_state(variables["id"])
         return {"runOrError": {"__typename": "Run", "status": "STARTED"}}
 
+    def failure(self, variables: Any) -> Any:
+        """Its log in two pages: the first without an error."""
+        if variables["after"] is None:
+            return {"runOrError": {"__typename": "Run", "eventConnection": {
+                "cursor": "1", "hasMore": True, "events": [{"__typename": "RunStartEvent"}]}}}
+        said = next(each.failure for each in self.dagster.carried if each.sent.id == variables["id"])
+        events = [{"__typename": "EngineEvent", "error": {"message": said, "causes": []} if said else None},
+                  {"__typename": "RunFailureEvent", "message": "", "error": None}]
+        return {"runOrError": {"__typename": "Run", "eventConnection": {
+            "cursor": "2", "hasMore": False, "events": events}}}
+
     def backfillstate(self, variables: Any) -> Any:
         words = {"waiting": "REQUESTED", "running": "REQUESTED", "succeeded": "COMPLETED_SUCCESS",
                  "failed": "COMPLETED_FAILED", "cancelled": "CANCELED"}

@@ -197,6 +197,16 @@ def dagster(request: pytest.FixtureRequest, server: tuple[str, GraphQL]) -> Any:
     return server[1].dagster if request.param == "fake" else DagsterClient(server[0])
 
 
+def test_a_failed_run_says_why(dagster: Any, server: tuple[str, GraphQL]) -> None:
+    run = dagster.launch_run("request 1", ["a|1"])
+    assert dagster.why_failed(run, "request 1") == ""
+
+    (carried,) = server[1].dagster.carried
+    carried.state, carried.failure = "failed", "the code server did not answer"
+
+    assert dagster.why_failed(run, "request 1") == "the code server did not answer"
+
+
 def test_what_was_sent_is_found_by_its_request(dagster: Any) -> None:
     dagster.check()
     assert dagster.partition_keys() == ["a|1", "a|2", "b|1"]

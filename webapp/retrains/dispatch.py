@@ -83,9 +83,13 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
             sent = (dagster.launch_backfill(request_id, keys, title) if goes_as_backfill(keys, order)
                     else dagster.launch_run(request_id, keys, goes_as_range(keys, order)))
     except DagsterRefusedError as error:
-        with writing():
-            states.refuse(states.hold(retrain_id), str(error))
-        return
+        if (down := _is_down(dagster)) is None:
+            with writing():
+                states.refuse(states.hold(retrain_id), str(error))
+            return
+        with writing():  # it knows nothing of our definitions now, and so refuses whatever it is asked
+            states.postpone(states.hold(retrain_id), str(down), LONGEST_WAIT)
+        raise down from error
     except DagsterDownError as error:
         wait = min(timedelta(seconds=2 ** min(attempts, 10)), LONGEST_WAIT)
         with writing():
@@ -97,6 +101,15 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
     log.info("retrain %s sent as %s %s", retrain_id, sent.carrier, sent.id)
 
 
+def _is_down(dagster: Dagster) -> DagsterDownError | None:
+    """Why Dagster cannot do anything for us now; None when it could."""
+    try:
+        dagster.check()
+    except DagsterDownError as error:
+        return error
+    return None
+
+
 def follow_sent(dagster: Dagster) -> None:
     """Learn where sent requests stand, cancel what is to be cancelled, and close what ended without a word.
 
@@ -106,16 +119,18 @@ def follow_sent(dagster: Dagster) -> None:
         retrain = db.session.get_one(Retrain, retrain_id)
         sent = Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id)
         request_id, cancel = retrain.request_id, retrain.cancel_asked_at is not None and not retrain.cancel_sent
+        is_due = states.leaves_open(retrain)
         db.session.rollback()
         state: CarrierState | Literal["gone"]
         try:
             if cancel:
                 dagster.cancel(sent, request_id)
             state = dagster.state(sent, request_id)
+            why = dagster.why_failed(sent, request_id) if is_due and state == "failed" else ""
         except DagsterRefusedError:
-            cancel, state = False, "gone"
+            cancel, state, why = False, "gone", ""
         with writing():
-            states.note_run(states.hold(retrain_id), state, cancel)
+            states.note_run(states.hold(retrain_id), state, cancel, why)
 
 
 def clear_dead_activities(dagster: Dagster) -> None:

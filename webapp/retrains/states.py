@@ -22,6 +22,7 @@ from demand_assets.forecasting.store.journal import Entry, Step
 from webapp.dagster_client import CarrierState, Sent
 from webapp.db.database import db, now
 from webapp.db.locks import locked_one
+from webapp.retrains.causes import why_failed
 from webapp.tables import OPEN_STATES, ItemState, Retrain, RetrainItem, RetrainState
 
 log = logging.getLogger(__name__)
@@ -237,12 +238,13 @@ def cancel_unsent(retrain: Retrain) -> None:
 # Dagster says where its run stands.
 
 
-def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sent: bool) -> None:
+def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sent: bool, why: str = "") -> None:
     """Note where its run or backfill stands, and close what that left open. Called by ``dispatch``.
 
     Args:
         state: ``gone`` when Dagster does not have it any more.
         cancel_sent: whether Dagster was just asked to stop it.
+        why: it failed, as Dagster says.
     """
     retrain.cancel_sent = retrain.cancel_sent or cancel_sent
     retrain.dagster_state = "failed" if state == "gone" else state
@@ -262,8 +264,14 @@ def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sen
             if is_cancelled:
                 _close(item, "stopped", f"cancelled {when}")
             else:
-                _close(item, "given_up", _why_left_open(state, when))
+                _close(item, "given_up", why_failed(why, item.state == "training") if state == "failed" else
+                       _why_left_open(state, when))
     settle(retrain)
+
+
+def leaves_open(retrain: Retrain) -> bool:
+    """Whether its run ended so long ago that what is open is closed now. Called by ``dispatch``."""
+    return retrain.ended_at is not None and now() - retrain.ended_at >= SETTLING
 
 
 def follow_run(retrain: Retrain, run_id: str) -> None:
@@ -275,8 +283,6 @@ def follow_run(retrain: Retrain, run_id: str) -> None:
 def _why_left_open(state: CarrierState | Literal["gone"], when: str) -> str:
     if state == "gone":
         return f"Its run was deleted in Dagster {when}. Retry to train it."
-    if state == "failed":
-        return f"The run failed {when}. Its log in Dagster says why; retry when that is mended."
     return "The run ended without training it. Its log in Dagster says why; retry to train it."
 
 

@@ -18,6 +18,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for
 from tests.webapp.drawings import arrows
 from tests.webapp.fakes import FakeDagster, keys_of
 from webapp.background.journal import read_journal
+from webapp.dagster_client import DagsterDownError
 from webapp.db.database import db, now, writing
 from webapp.retrains import states
 from webapp.retrains.states import DECIDED, ITEM_STEPS, REQUEST_STEPS, IllegalStepError, note_entry, standing
@@ -269,7 +270,61 @@ def test_what_the_page_and_the_api_count_are_the_states(app: Flask, client: Flas
     assert told(client) == ("failed", {str(KETTLE): "failed", str(ODD): "failed"})
     overview = [text_of(link) for link in page(client.get("/")).select("#changes .change-count")]
     assert "2 trainings failed" in overview
-    assert "The run failed before it was started" in text_of(page(client.get("/retrains/1")).select_one(".failures"))
+    shown = page(client.get("/retrains/1"))
+    assert "The training could not start. Nothing has changed: the last model still serves." in text_of(
+        shown.select_one(".failures"))
+    assert "0 of 2 done, 2 failed." in text_of(shown)
+    assert "2 of 2 done" not in text_of(shown)
+
+
+@pytest.mark.parametrize(("begun", "told_as"), [
+    (False, "The training could not start (the code server did not answer for 1 min 00 s). Nothing has changed"),
+    (True, "The training was cut off (the code server did not answer for 1 min 00 s). Nothing has changed")])
+def test_a_failure_says_its_cause_what_it_means_and_what_to_do(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster, begun: bool,
+        told_as: str) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    if begun:
+        with app.app_context():
+            request_id = stored(app).request_id
+        background.journal(Entry(KETTLE, "started", request_id))
+    dagster.carried[0].state = "failed"
+    dagster.carried[0].failure = ("dagster._core.errors.DagsterUserCodeUnreachableError: User code server request "
+                                  "timed out due to taking longer than 60 seconds to complete.")
+    background.follow()
+    let_time_pass(app, 20)
+    background.follow()
+
+    said = text_of(page(client.get("/retrains/1")).select_one(".failures"))
+    assert told_as in said
+    assert "Retry it; if it fails again, tell an engineer: the run's log in Dagster says more." in said
+    assert client.get("/api/v1/retrains/1/region-items").get_json()["region_items"][0]["reason"].startswith(told_as)
+
+
+def test_what_dagster_refuses_while_it_has_not_loaded_the_definitions_is_sent_again(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    keys, dagster.keys = dagster.keys, []
+    asked = dagster.partition_keys
+    dagster.partition_keys = lambda: keys  # type: ignore[method-assign]  # the code server went in between
+
+    def not_loaded() -> None:
+        raise DagsterDownError("Dagster answers, but its code location is not loaded")
+
+    dagster.check = not_loaded  # type: ignore[method-assign]
+    background.send()
+    with app.app_context():
+        assert (stored(app).state, stored(app).problem) == (
+            "stored", "Dagster answers, but its code location is not loaded")
+
+    dagster.keys, dagster.partition_keys = keys, asked  # type: ignore[method-assign]
+    del dagster.check
+    let_time_pass(app, 20)
+    background.send()
+
+    with app.app_context():
+        assert stored(app).state == "sent"
 
 
 def test_a_request_that_dagster_refuses_is_refused_and_says_why(app: Flask, client: FlaskClient, background: Background,

@@ -1,0 +1,49 @@
+"""``python -m demand_assets.dagster_instance.run_process RUN LOCK``: the process of one run.
+
+``RunProcessLauncher`` starts it and hands it the run's lock, an open file, which it has until it ends. With
+``--resume`` it goes on with a run whose earlier process is gone.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from threading import Event, Thread
+
+import dagster as dg
+from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
+from dagster._utils.interrupts import capture_interrupts
+
+from demand_assets.dagster_instance.interruption import interrupt_when_told
+
+log = logging.getLogger("demand_assets.dagster_instance.run_process")
+
+
+def main() -> int:
+    """Carry the run out; the exit status: 0 however the run ends, since Dagster knows that by itself."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run")
+    parser.add_argument("lock", type=int, help="the file descriptor of the run's lock")
+    parser.add_argument("--resume", action="store_true")
+    asked = parser.parse_args()
+    os.set_inheritable(asked.lock, False)  # what this process starts has the run no longer than it
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with capture_interrupts(), dg.DagsterInstance.get() as instance:
+        run = instance.get_run_by_id(asked.run)
+        expected = dg.DagsterRunStatus.STARTED if asked.resume else dg.DagsterRunStatus.STARTING
+        if run is None or run.status is not expected:
+            log.info("run %s is %s and not %s: nothing to do", asked.run, run and run.status.value, expected.value)
+            return 0
+        ended = Event()
+        watch = Thread(target=interrupt_when_told, args=(lambda there: there.get_run_by_id(asked.run), ended),
+                       name="interrupt-when-told", daemon=True)
+        watch.start()
+        carry_out = _resume_run_command_body if asked.resume else _execute_run_command_body
+        carry_out(asked.run, instance, lambda event: None, False)
+        ended.set()
+        watch.join()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""Runs as processes of this machine: started without the code server, never two of one run, and gone on with."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+
+from demand_assets.dagster_instance.instance import RESUMES, open_instance, prepare_home
+from demand_assets.settings import Settings
+from tests.demand_assets.dagster_instance.runs_to_kill import (
+    Daemon,
+    daemon_of,
+    ended,
+    messages,
+    processes_of,
+    status_of,
+)
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.servers]
+STARTED = dg.DagsterRunStatus.STARTED
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, value in {"DAGSTER_WORKERS": "watched", "DAGSTER_FAILURES": "reported", "RUN_LAUNCHER": "local",
+                        "DAGSTER_DATABASE_URL": ""}.items():
+        monkeypatch.setenv(name, value)
+    prepare_home(tmp_path / "home", Settings())
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with open_instance(home) as instance:
+        yield instance
+
+
+@pytest.fixture
+def daemon(home: Path) -> Iterator[Daemon]:
+    with daemon_of(home) as daemon:
+        daemon.start_asking()
+        yield daemon
+
+
+def started(instance: dg.DagsterInstance, run_id: str, notes: Path, daemon: Daemon) -> int:
+    """The process in which the run's work has begun."""
+    eventually(lambda: notes.exists() and status_of(instance, run_id) is STARTED, 90, daemon.said)
+    return int(notes.read_text().split()[-1])
+
+
+def worked(notes: Path) -> list[str]:
+    """What the run's processes noted, without their ids."""
+    return [line.split()[0] for line in notes.read_text().splitlines()]
+
+
+def test_ten_queued_runs_outlive_a_code_server_that_is_killed_and_comes_back(instance, daemon, tmp_path):
+    notes = [tmp_path / f"notes-{number}" for number in range(10)]
+    go_on = tmp_path / "go on"
+    daemon.start("daemon")
+    first = daemon.ask_for(notes[0], until=go_on)
+    started(instance, first, notes[0], daemon)
+    runs = [first, *(daemon.ask_for(one) for one in notes[1:])]
+
+    daemon.kill("code")
+    go_on.touch()
+    half = ended(instance, runs[:5], daemon)
+    daemon.start("code")
+
+    assert half + ended(instance, runs[5:], daemon) == ["SUCCESS"] * 10
+    assert [worked(one) for one in notes] == [["begins", "ends"]] * 10
+
+
+def test_a_killed_worker_and_code_server_cost_the_run_nothing(instance, daemon, tmp_path):
+    notes, go_on = tmp_path / "notes", tmp_path / "go on"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, until=go_on)
+    process = started(instance, run, notes, daemon)
+
+    os.kill(process, signal.SIGKILL)
+    daemon.kill("code")
+    eventually(lambda: worked(notes) == ["begins", "begins"], 60, daemon.said)
+    go_on.touch()
+
+    assert ended(instance, [run], daemon) == ["SUCCESS"]
+    assert worked(notes) == ["begins", "begins", "ends"]
+
+
+def test_a_run_goes_on_while_dagster_is_stopped_and_started(instance, daemon, tmp_path):
+    notes, go_on = tmp_path / "notes", tmp_path / "go on"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, until=go_on)
+    waiting = [daemon.ask_for(tmp_path / f"notes-{number}") for number in range(3)]
+    process = started(instance, run, notes, daemon)
+
+    daemon.kill("daemon")
+    daemon.start("daemon")
+    assert psutil.pid_exists(process)
+    go_on.touch()
+
+    assert ended(instance, [run, *waiting], daemon) == ["SUCCESS"] * 4
+    assert worked(notes) == ["begins", "ends"]
+
+
+def test_a_run_that_kills_every_process_is_given_up(instance, daemon, tmp_path):
+    notes = tmp_path / "notes"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, job="deadly")
+
+    assert ended(instance, [run], daemon, 240) == ["FAILURE"]
+
+    assert worked(notes) == ["begins"] * (1 + RESUMES)
+    found = instance.get_run_by_id(run)
+    assert found.tags["dagster/max_retries"] == "0"
+    assert "the run's process is gone" in "\n".join(messages(instance, run))
+
+
+def test_a_start_that_was_lost_goes_back_into_the_queue(instance, daemon, tmp_path):
+    notes = tmp_path / "notes"
+    run = daemon.ask_for(notes)
+    instance.report_dagster_event(dg.DagsterEvent("PIPELINE_STARTING", "noted"), run)  # the daemon was killed just then
+    daemon.start("daemon")
+
+    assert ended(instance, [run], daemon) == ["SUCCESS"]
+
+    assert worked(notes) == ["begins", "ends"]
+    assert "Its process was gone before the run began; it is started again." in messages(instance, run)
+
+
+def test_a_run_is_cancelled_and_says_so(instance, daemon, tmp_path):
+    notes = tmp_path / "notes"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, until=tmp_path / "never")
+    started(instance, run, notes, daemon)
+
+    instance.run_launcher.terminate(run)
+
+    assert ended(instance, [run], daemon) == ["CANCELED"]
+    assert worked(notes) == ["begins"]
+    eventually(lambda: processes_of(run) == [], 30, daemon.said)
+
+
+def test_a_run_whose_process_died_while_it_was_cancelled_is_cancelled(instance, daemon, tmp_path):
+    notes = tmp_path / "notes"
+    run = daemon.ask_for(notes, until=tmp_path / "never")
+    daemon.start("daemon")
+    process = started(instance, run, notes, daemon)
+
+    os.kill(process, signal.SIGSTOP)
+    instance.run_launcher.terminate(run)
+    os.kill(process, signal.SIGKILL)
+
+    assert ended(instance, [run], daemon, 60) == ["CANCELED"]
