@@ -39,8 +39,9 @@ def first(name: str, outer: Mapping[str, str]) -> list[tuple[str, ...]]:
     """Modules of Python, with arguments, that run to their end before that process starts."""
     if name == "web":
         return [("-m", "deploy.web_database")]
-    if name == "code" and outer.get("RUN_LAUNCHER", "local") == "local":
-        # The runs are children of the code server and ended with its container; nobody else would notice.
+    runs_in = "code" if outer.get("DAGSTER_WORKERS") == "stock" else "daemon"
+    if name == runs_in and outer.get("RUN_LAUNCHER", "local") == "local":
+        # The runs were processes of the same container and ended with it; nobody else would notice.
         return [("-m", "deploy.unfinished_runs")]
     return []
 

@@ -47,7 +47,7 @@ def state_lock(run_folder: Path) -> Iterator[None]:
         yield
 
 
-def processes_of(folder: Path) -> list[psutil.Process]:
+def processes_of(folder: Path | str) -> list[psutil.Process]:
     """Processes that a run of this folder started and that still live, Dagster's run workers included."""
     found = []
     for process in psutil.process_iter():
@@ -85,6 +85,17 @@ def require_free_ports(ports: dict[str, int], host: str) -> None:
              for name, port in ports.items() if not _is_free(port, host if name == "WEB_PORT" else "127.0.0.1")]
     if taken:
         raise PortInUseError("\n".join(taken))
+
+
+def require_free_port(name: str, port: int) -> None:
+    """Return when nothing listens on the port of the server of that name; 0 is no port.
+
+    Raises: PortInUseError: something does; by whom, and what to do.
+    """
+    if port and not _is_free(port, "127.0.0.1"):
+        raise PortInUseError(f"port {port} ({name}) is in use{_by_whom(port)}, which is none of this product's "
+                             f"processes; stop that, and {name} is started by itself, or stop the product and choose "
+                             "another port")
 
 
 def _is_free(port: int, host: str) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
-from demand_assets.settings import Settings
 from deploy.settings import PROJECT, RunSettings
 
 WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
@@ -68,6 +67,8 @@ class Process:
     command: tuple[str, ...]
     stop_seconds: int = 15
     """How long it may take to stop before it is killed."""
+    port: int = 0
+    """Where it listens; 0 when nowhere."""
     niceness: int = 0
     """Above 0 it leaves the processor to others first: pages come before training."""
     alone: bool = False
@@ -90,21 +91,22 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             "--workers", "1", "--uvicorn-opts", "--log-level warning",
             # Clients write artifacts to disk or to the object store themselves: no detour over HTTP.
             "--no-serve-artifacts", "--default-artifact-root",
-            settings.mlflow_artifacts_url or (folders.mlflow / "artifacts").as_uri())),
+            settings.mlflow_artifacts_url or (folders.mlflow / "artifacts").as_uri()), port=settings.mlflow_port),
         Process("dagster-code", (
             python, "-m", "dagster", "api", "grpc", "--host", settings.listen_host, "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
             "--location-name", LOCATION, "--use-python-environment-entry-point",
-            "--inject-env-vars-from-instance"), stop_seconds=40, niceness=3),
+            "--inject-env-vars-from-instance"), stop_seconds=40, port=settings.code_port, niceness=3),
         Process("dagster-daemon", (
             python, "-m", "demand_assets.dagster_instance.daemon", "run", "--workspace", workspace),
             stop_seconds=30, niceness=3),
         Process("dagster-web", (
             python, "-m", "demand_assets.dagster_instance.webserver", "--host", settings.listen_host,
-            "--port", str(settings.dagster_port), "--workspace", workspace), stop_seconds=30, niceness=3),
+            "--port", str(settings.dagster_port), "--workspace", workspace), stop_seconds=30,
+            port=settings.dagster_port, niceness=3),
         Process("web", (
             python, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "--no-control-socket",
-            "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app")),
+            "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app"), port=settings.web_port),
         Process("web-sync", (python, "-m", "webapp.background")),
         *([worker] if settings.has_worker else []),
         Process("first-training", (python, "-m", "demand_assets.commands.first_training"), niceness=3, once=True),
@@ -144,7 +146,7 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
     }
-    if Settings().dagster_workers == "stock":
+    if outer.get("DAGSTER_WORKERS") == "stock":
         # The code server starts runs then, and to give up on it leaves open whether it did.
         own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)
     if settings.aws_endpoint_url:
@@ -191,7 +193,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
     for priority, process in enumerate(processes(settings, folders), start=1):
         sections.append(f"""\
 [program:{process.name}]
-command = {_escaped(shlex.join(("nice", "-n", str(process.niceness), *process.command)))}
+command = {_escaped(shlex.join(("nice", "-n", str(process.niceness), *_as_started(process))))}
 directory = {_escaped(PROJECT)}
 priority = {priority}
 autostart = false
@@ -208,6 +210,13 @@ stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 2
 """)
     return "\n".join(sections)
+
+
+def _as_started(process: Process) -> tuple[str, ...]:
+    """The command of a server, which ends what an earlier life of it left before it becomes it."""
+    if process.once:
+        return process.command
+    return (sys.executable, "-m", "deploy.takeover", process.name, str(process.port), *process.command)
 
 
 def _escaped(value: object) -> str:

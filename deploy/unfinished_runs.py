@@ -27,7 +27,8 @@ def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
         # Imported here: leans on private parts of Dagster, which stock parts do without.
         from demand_assets.dagster_instance.lost_runs import settle_lost
 
-        return len(settle_lost(instance))
+        if (lost := settle_lost(instance)) is not None:
+            return len(lost)
     going_on = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=going_on))]
     if queue := queue_of_workers(instance):

@@ -44,7 +44,12 @@ def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> bool:
 
 
 def put_back(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> bool:
-    """Whether Dagster was told that the run waits in its queue again: it never began."""
+    """Whether Dagster was told that the run waits in its queue again: it never began.
+
+    One that came into Dagster by no queue, as a test's, is reported failed.
+    """
+    if run.remote_job_origin is None:
+        return end_run(instance, run, why)
     if not _are_reported():
         return False
     instance.report_engine_event(why, run)

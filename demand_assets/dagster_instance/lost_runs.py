@@ -57,10 +57,13 @@ class LostRuns:
             return put_back(self._instance, run, "Its process was gone before the run began; it is started again.")
 
 
-def settle_lost(instance: dg.DagsterInstance) -> list[str]:
-    """The ids of runs that have no process at this moment; only to be called while nobody starts runs."""
+def settle_lost(instance: dg.DagsterInstance) -> list[str] | None:
+    """The ids of runs that have no process at this moment; None where runs are no processes of ours.
+
+    Only to be called while nobody starts runs.
+    """
     launcher = instance.run_launcher
-    return LostRuns(instance, launcher).settle(0.0) if isinstance(launcher, RunProcessLauncher) else []
+    return LostRuns(instance, launcher).settle(0.0) if isinstance(launcher, RunProcessLauncher) else None
 
 
 def watch(stop: Event) -> None:

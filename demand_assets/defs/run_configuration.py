@@ -16,11 +16,16 @@ class Selection(dg.Config):
     """Partition keys; they may be scattered, which a range of partitions may not."""
 
 
+RETRY_TAG = "dagster/retry_number"
+"""Dagster's, of a run that it started by itself after one that crashed."""
+
+
 def asked_by(run: dg.DagsterRun) -> RequestedBy:
     """Who asked for the run, by its tags."""
     request_id = run.tags.get(REQUEST_TAG, "")  # without who asked, the web app's
     return RequestedBy(request_id=request_id, run_id=run.run_id,
-                 by=run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer"))
+                 by=run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer"),
+                 goes_on=RETRY_TAG in run.tags)
 
 
 def keys_to_work_on(context: dg.AssetExecutionContext, config: Selection) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from demand_assets.forecasting.contract.clock import Seconds
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.registry.entry import VersionFacts
 from demand_assets.forecasting.store.journal import Entry, Step
 
 Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
@@ -28,6 +29,15 @@ class RequestedBy:
     request_id: str = ""
     run_id: str = ""
     by: str = ""
+    goes_on: bool = False
+    """Whether an earlier run of the same request was cut off, so that some of its work may be done."""
+
+    def made(self, version: VersionFacts | None) -> bool:
+        """Whether this very work made the version before it was cut off."""
+        if version is None:
+            return False
+        is_same_run = bool(self.run_id) and version.run_id == self.run_id
+        return is_same_run or (self.goes_on and bool(self.request_id) and version.request_id == self.request_id)
 
     @property
     def tags(self) -> dict[str, str]:

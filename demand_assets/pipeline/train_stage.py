@@ -1,5 +1,6 @@
 """Trains and judges some region-items at a time, in whichever process: nothing here knows the source or Dagster."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,6 +12,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry
@@ -63,6 +65,13 @@ class TrainStage:
 
     def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
         assert task.batch is not None  # wherever candidates are wanted
+        with clock("register"):
+            before = self.registry.entry(region_item)
+        if before is not None and task.asked.made(before.newest):
+            done = list(self._gone_on_with(before, task, clock))
+            if done:
+                yield from done
+                return
         with clock("read demand"):
             demand = self.store.read("demand", region_item)
             pooled = self.registry.load_pooled(task.pooled_version)
@@ -72,20 +81,13 @@ class TrainStage:
             yield Outcome(region_item, "candidate_model", "quarantined",
                           f"too short for a model of its own: {error}")
             return
-        with clock("register"):
-            before = self.registry.entry(region_item)
         decision = None
         if "production_model" in task.assets:
             with clock("gate"):
                 production = self._production(region_item, before.production if before else None)
                 decision = held_by_pin(before, contest(demand, self.dataset, model, production, region_item))
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
-        unknown = [driver.title for driver in self.dataset.drivers if driver.name not in model.drivers]
-        yield Outcome(
-            region_item, "candidate_model", lines=_backtest_lines(model) if task.plots else {},
-            reason=f"it does not know {', '.join(unknown)}, nor does the pooled model that it stands on; renew that "
-            "one (job “pool”) and retrain" if unknown else "",
-            details={"version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
+        yield self._trained(region_item, version, model, task.plots)
         if decision and self._is_out_of_date(before):
             yield self._judge(region_item, task.asked, clock)
         elif decision:
@@ -96,6 +98,39 @@ class TrainStage:
             yield Outcome(region_item, "production_model", reason=decision.reason, details={
                 "version": version, "replaced": before.production if before else None,
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
+
+    def _trained(self, region_item: RegionItem, version: int, model: ForecastModel, plots: bool) -> Outcome:
+        unknown = [driver.title for driver in self.dataset.drivers if driver.name not in model.drivers]
+        return Outcome(
+            region_item, "candidate_model", lines=_backtest_lines(model) if plots else {},
+            reason=f"it does not know {', '.join(unknown)}, nor does the pooled model that it stands on; renew that "
+            "one (job “pool”) and retrain" if unknown else "",
+            details={"version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
+
+    def _gone_on_with(self, before: RegistryEntry, task: Train, clock: Clock) -> Iterator[Outcome]:
+        """The outcomes of a version that this work made before it was cut off; none when its files are not whole."""
+        assert before.newest is not None
+        region_item, version = before.region_item, before.newest.version
+        with clock("register"):
+            try:
+                model = self.registry.load(region_item, version)
+            except (ModelFilesError, NotRegisteredError, OSError):
+                if version not in (before.candidate, before.production):
+                    self.registry.discard(region_item, version)
+                return
+            if version != before.candidate:
+                self.registry.adopt(region_item, version)
+        yield self._trained(region_item, version, model, task.plots)
+        if "production_model" not in task.assets:
+            return
+        if before.decided == version and before.candidate == version:
+            tags = self.registry.tags(region_item, version)
+            numbers = json.loads(tags.get("decision_numbers") or "{}")
+            yield Outcome(region_item, "production_model", reason=before.reason, details={
+                "version": version, "replaced": before.previous if before.production == version else before.production,
+                **numbers, "request_id": task.asked.request_id, "verdict": before.decision})
+        else:
+            yield self._judge(region_item, task.asked, clock)
 
     def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
         """Whether another model is in production than the candidate was compared with, or a pin came or went."""

@@ -34,9 +34,10 @@ def test_the_others_are_where_the_container_was_told():
     assert ours["DAGSTER_HOME"] == "/srv/state/shop/dagster"
 
 
-def test_runs_that_ended_with_the_code_server_are_closed_unless_workers_have_them():
-    assert first("code", {}) == [("-m", "deploy.unfinished_runs")]
-    assert first("code", {"RUN_LAUNCHER": "celery"}) == []
+def test_runs_that_ended_with_the_container_are_closed_unless_workers_have_them():
+    assert first("daemon", {}) == first("code", {"DAGSTER_WORKERS": "stock"}) == [("-m", "deploy.unfinished_runs")]
+    assert first("code", {}) == first("daemon", {"DAGSTER_WORKERS": "stock"}) == []
+    assert first("code", {"RUN_LAUNCHER": "celery"}) == first("daemon", {"RUN_LAUNCHER": "celery"}) == []
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(capsys, monkeypatch, tmp_path):

@@ -1,23 +1,26 @@
-"""The versions of a region-item's model: from the journal, with who asked for each."""
+"""The versions of a region-item's model: from the journal, with who asked for each, and from the registry."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, tuple_
 
+from demand_assets.forecasting.registry.entry import RegistryEntry, VersionFacts
 from demand_assets.forecasting.registry.registry import RegisteredVersion
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
-from webapp.db.database import db
+from webapp.db.database import db, now
 from webapp.db.locks import insert_absent
 from webapp.pages.listing import place_of
 from webapp.tables import ModelVersion, RegionItemRow, Retrain
 
 DECISIONS = {"promoted": "promote", "kept": "keep"}
 VERSIONS_A_PAGE, DECISIONS_A_PAGE = 20, 25
+LATE = timedelta(minutes=1)
+"""For so long what the journal tells of a version may be newer than what the registry was asked."""
 LEFT_OUT = ("backtest_sums", "version", "request_id", "verdict")
 
 
@@ -91,6 +94,52 @@ def forget_unregistered(registered: Mapping[str, Set[int]], before: datetime) ->
     for part in chunked(gone):
         db.session.execute(delete(ModelVersion).where(tuple_(ModelVersion.key, ModelVersion.version).in_(part)))
     return len(gone)
+
+
+def follow_registry(entries: Sequence[RegistryEntry]) -> None:
+    """Let the versions follow the registry where the journal does not tell: who made or removed them was cut off.
+
+    Part of the caller's transaction, which holds the region-items' rows. What the journal tells, also later, stays.
+    """
+    known: dict[str, dict[int, ModelVersion]] = {entry.region_item.key: {} for entry in entries}
+    for part in chunked(sorted(known)):
+        for version in db.session.scalars(select(ModelVersion).where(ModelVersion.key.in_(part))):
+            known[version.key][version.version] = version
+    for entry in entries:
+        here, named = known[entry.region_item.key], _named(entry)
+        for version in [each for number, each in here.items() if number not in named]:
+            if entry.newest and _is_gone(version, entry.newest):
+                db.session.delete(version)
+        db.session.add_all(_registered(entry.region_item.key, number, entry) for number in named - here.keys())
+
+
+def _is_gone(version: ModelVersion, newest: VersionFacts) -> bool:
+    """Whether a version that nothing in the registry names was removed there: its training was cut off halfway."""
+    if version.decision or version.trained_at is None or now() - version.trained_at < LATE:
+        return False
+    is_same = version.request_id == newest.request_id if newest.request_id else (
+        bool(newest.run_id) and version.run_id == newest.run_id)
+    return version.version > newest.version or is_same
+
+
+def _named(entry: RegistryEntry) -> set[int]:
+    """The versions that an entry tells of."""
+    newest = entry.newest.version if entry.newest else None
+    return {version for version in (entry.production, entry.candidate, entry.previous, newest) if version is not None}
+
+
+def _registered(key: str, number: int, entry: RegistryEntry) -> ModelVersion:
+    version = ModelVersion(key=key, version=number, decision="", reason="", request_id="", run_id="", numbers={})
+    if entry.newest and entry.newest.version == number:
+        newest = entry.newest
+        version.trained_at, version.request_id = datetime.fromisoformat(newest.created_at), newest.request_id[:64]
+        version.run_id, version.numbers = newest.run_id[:64], {**newest.numbers}
+    if entry.decided == number:
+        version.decision, version.reason = entry.decision, entry.reason
+        version.decided_at = datetime.fromisoformat(entry.decided_at) if entry.decided_at else None
+    elif number in (entry.production, entry.previous):
+        version.decision = "promote"
+    return version
 
 
 def _apply(version: ModelVersion, entry: Entry) -> None:

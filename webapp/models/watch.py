@@ -24,6 +24,7 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
+from webapp.models.versions import follow_registry
 from webapp.region_items import production
 from webapp.region_items.catalogue import rows_to_follow
 from webapp.region_items.rows import hold_pooled
@@ -230,6 +231,7 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
         row = rows[entry.region_item.key]
         has_files = entry.production is not None and models.folder(row.region_item, entry.production).exists()
         production.note_entry(row, entry, has_files)
+    follow_registry(entries)
     _close_judged([entry for entry in entries if (decided_at := production.moment_of(entry.decided_at)) is not None
                    and now() - decided_at >= JOURNAL_LAG])
 

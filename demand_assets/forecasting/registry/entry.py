@@ -1,12 +1,14 @@
 """What the registry says of one region-item, and what the gate makes of a pin."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
 from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.registry.facts import (
     OLD_ENTRY,
     PIN,
@@ -22,7 +24,7 @@ from demand_assets.forecasting.registry.facts import (
 from demand_assets.forecasting.registry.files import VersionFiles
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import RegisteredModel
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CANDIDATE, PRODUCTION = "candidate", "production"
 """Aliases."""
@@ -35,6 +37,38 @@ Read = TypeVar("Read")
 
 class ActRefusedError(RuntimeError):
     """What a person asked for cannot be done any more; the message says why."""
+
+
+@dataclass(frozen=True)
+class VersionFacts:
+    """What the newest version tells of itself; it comes with the registered model."""
+
+    version: int
+    created_at: str
+    """ISO."""
+    request_id: str = ""
+    run_id: str = ""
+    """Of Dagster."""
+    numbers: dict[str, float | str] = field(default_factory=dict)
+    """Of its card: what its backtest measured, and of which demand it is."""
+
+    @classmethod
+    def of(cls, version: "ModelVersion") -> "VersionFacts":
+        """What a version tells."""
+        tags = dict(version.tags)
+        numbers = {name: _number(tags[name]) for name in CARD if tags.get(name) not in (None, "", "None", "nan")}
+        return cls(int(version.version), datetime.fromtimestamp(int(version.creation_timestamp) / 1000, UTC).isoformat(),
+                   tags.get("request_id", ""), tags.get("dagster_run_id", ""), numbers)
+
+
+CARD = tuple(each.name for each in fields(ModelCard))
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)
@@ -67,6 +101,8 @@ class RegistryEntry:
     """What is wrong in the registry and should be put right there; nothing else waits for it."""
     files: VersionFiles | None = None
     """Of production, where the version itself came with the answer: it does when it is the newest."""
+    newest: VersionFacts | None = None
+    """The newest version, whether or not anything else names it; None when the model has none."""
     is_old: bool = False
     """Whether its facts are still in the description."""
 
@@ -121,6 +157,7 @@ class _Reading:
                 "production: roll back to the pinned version, or take the pin off")
         told = self._told(candidate, promotions, old)
         version = self._newest.get(production) if production is not None else None
+        newest = self._newest[max(self._newest)] if self._newest else None
         return RegistryEntry(
             region_item=self._region_item, name=found.name, production=production, candidate=candidate,
             previous=promotion.replaced if promotion else None, promoted_at=promotion.at if promotion else None,
@@ -130,7 +167,8 @@ class _Reading:
             pinned_version=pin.version if pin else None,
             rolled_back={"by": promotion.by, "reason": promotion.reason, "at": promotion.at,
                          "from": promotion.replaced} if promotion and promotion.by else {},
-            problem="; ".join(self._problems), files=VersionFiles.of(version) if version else None, is_old=is_old)
+            problem="; ".join(self._problems), files=VersionFiles.of(version) if version else None,
+            newest=VersionFacts.of(newest) if newest else None, is_old=is_old)
 
     def _guarded(self, read: Callable[[], Read]) -> Read | None:
         try:

@@ -221,6 +221,14 @@ class Registry:
             with damage_is_told(name, version):
                 return ForecastModel.load(path, pooled, version)
 
+    def adopt(self, region_item: RegionItem, version: int) -> None:
+        """Call a version the candidate whose training was cut off just before it did."""
+        self.session.set_alias(region_item.model_name(self.dataset), CANDIDATE, version)
+
+    def discard(self, region_item: RegionItem, version: int) -> None:
+        """Remove a version whose training was cut off before its files were whole: nothing can be made of it."""
+        self.session.client.delete_model_version(region_item.model_name(self.dataset), str(version))
+
     def load_pooled(self, version: int) -> PooledModel:
         """One version of the pooled model; kept in memory.
 

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from demand_assets.dagster_instance.celery_launcher import (
     DagsterUserCodeUnreachableError,
     LaunchRunContext,
+    ResumeRunContext,
     WarmWorkerLauncher,
     WorkerStatus,
     lost_starts,
 )
 from demand_assets.dagster_instance.celery_queue import QUEUE_TAG, SILENT_SECONDS, Heartbeats, is_empty, launcher_config
-from demand_assets.dagster_instance.instance import instance_settings, open_instance, prepare_home
+from demand_assets.dagster_instance.instance import RESUMES, instance_settings, open_instance, prepare_home
 from demand_assets.defs.jobs import promote
 from demand_assets.settings import Settings
 from deploy.unfinished_runs import close_unfinished_runs
@@ -110,6 +111,7 @@ def test_a_worker_that_ended_is_not_alive(launcher, settings):
     ("STARTED", {"hostname": "worker-2@lost"}, WorkerStatus.NOT_FOUND),
     ("SUCCESS", 0, WorkerStatus.FAILED),
     ("REVOKED", None, WorkerStatus.FAILED),
+    ("PENDING", None, WorkerStatus.NOT_FOUND),
 ])
 def test_a_run_is_as_well_as_its_worker(launcher, state, said, status):
     launcher.heartbeats.beat("worker-1@here", launcher.default_queue)
@@ -140,7 +142,7 @@ def starting(launcher, instance):
                                               tags={DAGSTER_CELERY_TASK_ID_TAG: task}) for task in tasks}
 
 
-def test_a_run_that_its_worker_lost_before_it_began_is_reported_failed(starting, instance):
+def test_a_run_that_its_worker_lost_before_it_began_and_that_no_queue_had_is_reported_failed(starting, instance):
     first = lost_starts(dg.build_sensor_context(instance=instance))
     assert set(json.loads(first.cursor)) == {starting["taken-there"].run_id, starting["vanished"].run_id}
     assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
@@ -201,6 +203,38 @@ def test_a_run_is_put_in_the_queue_with_what_tells_where_it_is(launcher, instanc
     launcher.deliveries.sent(launcher.default_queue, "0", "the next")
     launcher.deliveries.taken("the next", "worker-1@here")
     assert launcher.deliveries.is_overtaken(launcher.default_queue, "0", task)
+
+
+def test_a_run_whose_worker_is_gone_waits_for_another_and_is_lost_where_nobody_takes_it(launcher, instance):
+    launcher.register_instance(instance)
+    run = instance.create_run_for_job(promote, status=dg.DagsterRunStatus.STARTED,
+                                      tags={DAGSTER_CELERY_TASK_ID_TAG: "the first"},
+                                      job_code_origin=dg.reconstructable(promote).get_python_origin())
+
+    launcher.resume_run(ResumeRunContext(dagster_run=run, workspace=None, resume_attempt_number=1))
+
+    waiting = instance.get_run_by_id(run.run_id)
+    assert waiting.tags[DAGSTER_CELERY_TASK_ID_TAG] != "the first"
+    assert not is_empty(launcher.celery, launcher.default_queue)
+    assert launcher.check_run_worker_health(waiting).status is WorkerStatus.RUNNING
+    assert "dagster/max_retries" not in waiting.tags
+    with launcher.celery.connection_for_write() as connection:
+        connection.default_channel.queue_purge(launcher.default_queue)
+    assert launcher.check_run_worker_health(waiting).status is WorkerStatus.NOT_FOUND
+
+    launcher.resume_run(ResumeRunContext(dagster_run=waiting, workspace=None, resume_attempt_number=RESUMES))
+    assert instance.get_run_by_id(run.run_id).tags["dagster/max_retries"] == "0"
+
+
+def test_a_run_that_waits_for_a_worker_of_an_earlier_version_is_sent_to_those_of_this_one(launcher, instance):
+    launcher.register_instance(instance)
+    run = instance.create_run_for_job(a_job, status=dg.DagsterRunStatus.STARTED, tags={
+        DAGSTER_CELERY_TASK_ID_TAG: "waits", QUEUE_TAG: "demand.tiny.0000000000"})
+
+    health = launcher.check_run_worker_health(run)
+
+    assert health.status is WorkerStatus.NOT_FOUND
+    assert "queue demand.tiny.0000000000" in health.msg
 
 
 def test_a_run_that_looked_lost_for_an_instant_is_left_alone(starting, launcher, instance):

@@ -36,6 +36,16 @@ def test_every_storage_is_the_database_that_is_given(monkeypatch):
         assert settings[storage]["config"] == {"postgres_url": "postgresql+psycopg2://me:p%40ss'\"w@db:5432/dagster"}
 
 
+@pytest.mark.parametrize(("workers", "launcher", "resumes"), [("watched", "RunProcessLauncher", 4), ("stock", None, 0)])
+def test_what_starts_runs_is_tried_for_hours_and_a_run_is_gone_on_with_where_that_is_possible(
+        workers, launcher, resumes):
+    settings = written(Settings(DAGSTER_WORKERS=workers, RUN_LAUNCHER="local", DAGSTER_DATABASE_URL=""))
+
+    assert settings.get("run_launcher", {}).get("class") == launcher
+    assert settings["run_monitoring"]["max_resume_run_attempts"] == resumes
+    assert settings["run_coordinator"]["config"]["max_user_code_failure_retries"] == 1000
+
+
 def test_only_the_owner_may_read_it(tmp_path):
     (tmp_path / "dagster.yaml").write_text("of an earlier version")
 
@@ -79,9 +89,10 @@ def test_what_one_storage_wrote_the_other_reads_and_goes_on_with(tmp_path: Path,
     assert (known, runs) == ([f"of {first}", f"of {second}"], 2)
 
 
-def test_with_stock_storages_no_class_of_ours_is_named(monkeypatch):
+def test_with_stock_parts_no_class_of_ours_is_named(monkeypatch):
     for url in ("", "postgresql://me@db/dagster"):
-        text = instance_settings(Path("/srv/home"), Settings(DAGSTER_STORAGE="stock", DAGSTER_DATABASE_URL=url))
+        text = instance_settings(Path("/srv/home"), Settings(
+            DAGSTER_STORAGE="stock", DAGSTER_WORKERS="stock", DAGSTER_DATABASE_URL=url))
 
         assert "demand_assets." not in "".join(line for line in text.splitlines() if not line.startswith("#"))
         assert "event_log_storage" not in yaml.safe_load(text)

@@ -198,7 +198,7 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
     assert "all rows were refused" in line(client, c)
     assert "ValueError: no" in line(client, d)
     soup = page(client.get("/retrains/1/progress"))
-    assert "4 of 4 done" in text_of(soup)
+    assert "3 of 4 done, 1 failed." in text_of(soup)
     assert text_of(soup.select_one(".badge")) == "partly failed"
     assert "hx-trigger" not in str(soup)
 
@@ -229,7 +229,7 @@ def test_what_a_run_left_open_is_closed_with_a_reason(app: Flask, client: FlaskC
     let_time_pass(app, seconds=20)
     background.follow()
     assert list(items(client).values()) == ["failed", "being judged", "failed", "failed"]
-    assert "The run failed while it was trained. Its log in Dagster says why" in line(client, SCATTERED[0])
+    assert "The training was cut off. Nothing has changed: the last model still serves." in line(client, SCATTERED[0])
 
     background.journal(Entry(SCATTERED[1], "kept", request_id, reason="no"))
     assert state(client) == "partly failed"

@@ -1,0 +1,55 @@
+"""``python -m deploy.takeover NAME PORT COMMAND…``: become a server, once what its earlier life left is gone.
+
+A server that is killed may leave children behind that still listen on its port, as MLflow's does: whatever is started
+in its place ends at once, or shares the port. The process runner starts every server by way of this.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import psutil
+
+from deploy.ownership import PortInUseError, processes_of, require_free_port
+from deploy.processes import RUN_FOLDER_VARIABLE
+
+PROCESS_VARIABLE = "DEMAND_PROCESS"
+"""In the environment of a server and of all that it starts: which it is."""
+RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
+"""In that of a run of Dagster's, which goes on when the server that started it is gone."""
+PATIENCE_SECONDS = 10
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Become the server; an exit status only when its port is a stranger's."""
+    name, port, command = arguments[0], int(arguments[1]), list(arguments[2:])
+    if ended := end_earlier(name, os.environ[RUN_FOLDER_VARIABLE]):
+        print(f"an earlier {name} was killed and left {ended} processes behind; they are ended now", flush=True)
+    try:
+        require_free_port(name, port)
+    except PortInUseError as error:
+        print(error, flush=True)
+        return 1
+    os.execvpe(command[0], command, os.environ | {PROCESS_VARIABLE: name})  # nosec B606  # the runner's own command
+
+
+def end_earlier(name: str, folder: str) -> int:
+    """End what an earlier life of the server left behind, each by its process id; how many there were."""
+    left = [process for process in processes_of(folder) if _is_of(process, name)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=PATIENCE_SECONDS)
+    return len(left)
+
+
+def _is_of(process: psutil.Process, name: str) -> bool:
+    with contextlib.suppress(psutil.Error):
+        surroundings = process.environ()
+        return surroundings.get(PROCESS_VARIABLE) == name and RUN_VARIABLE not in surroundings
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

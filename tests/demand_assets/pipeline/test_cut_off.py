@@ -1,0 +1,76 @@
+"""A run that is cut off anywhere and started again: each region-item gets one version, decided once."""
+
+from dataclasses import replace
+
+import pytest
+
+from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.registry.facts import DecisionFact
+from demand_assets.forecasting.store.journal import FINAL_STEPS, Journal
+from demand_assets.pipeline.outcomes import RequestedBy
+from demand_assets.pipeline.run import Pipeline
+from demand_assets.settings import Settings
+from tests.demand_assets.pipeline.cut_off import is_killed
+
+pytestmark = pytest.mark.slow
+FIRST = RequestedBy("request", "run 1", "a planner")
+
+
+@pytest.fixture
+def one(pipeline: Pipeline) -> RegionItem:
+    """A region-item with a pooled model to stand on, and nothing else."""
+    found = pipeline.source.catalogue().region_items
+    list(pipeline.carry(found, {"raw_demand", "demand"}, RequestedBy()))
+    pipeline.pool(RequestedBy())
+    return found[0]
+
+
+def carry(pipeline: Pipeline, one: RegionItem, asked: RequestedBy) -> None:
+    list(pipeline.carry([one], set(RETRAINED_ASSETS), asked))
+
+
+def decided(pipeline: Pipeline, one: RegionItem) -> list[int]:
+    """The versions that the gate's decision is written on."""
+    return [int(version.version) for version in pipeline.registry.versions(one) if DecisionFact.of(dict(version.tags))]
+
+
+@pytest.mark.parametrize("again", [FIRST, RequestedBy("request", "run 2", "a planner", goes_on=True)],
+                         ids=["the same run", "Dagster's next run"])
+def test_wherever_a_run_is_cut_off_a_region_item_gets_one_decided_version(
+        pipeline: Pipeline, settings: Settings, one: RegionItem, again: RequestedBy) -> None:
+    moment, was_killed = 0, True
+    while was_killed:
+        asked, repeated = (replace(each, request_id=f"{moment}", run_id=f"{moment} {each.run_id}")
+                           for each in (FIRST, again))
+        before = set(decided(pipeline, one))
+        was_killed = is_killed(settings, one, asked, moment)
+        carry(pipeline, one, repeated)
+
+        entry = pipeline.registry.entry(one)
+        made = set(decided(pipeline, one)) - before
+        assert len(made) == 1, f"cut off at commit {moment}: versions {sorted(made)} are decided"
+        assert entry is not None
+        assert entry.decided == entry.candidate == made.pop()
+        ends = [found for name in Journal(pipeline.store).files_after("")
+                for found in Journal(pipeline.store).read(name)
+                if found.request_id == asked.request_id and found.step in FINAL_STEPS]
+        assert {(found.step, found.numbers["version"]) for found in ends} == {
+            ("promoted" if entry.decision == "promote" else "kept", entry.candidate)}
+        moment += 1
+    assert moment > 6
+    assert len(decided(pipeline, one)) == moment
+
+
+def test_another_run_of_the_same_request_trains_anew(pipeline: Pipeline, one: RegionItem) -> None:
+    for run in ("run 1", "run 2"):  # an engineer repeats it in Dagster
+        carry(pipeline, one, replace(FIRST, run_id=run))
+
+    assert sorted(decided(pipeline, one)) == [1, 2]
+
+
+def test_runs_that_nobody_named_are_not_taken_for_one(pipeline: Pipeline, one: RegionItem) -> None:
+    for run in ("run 1", "run 2"):
+        carry(pipeline, one, RequestedBy("", run, "an engineer", goes_on=True))
+
+    assert sorted(decided(pipeline, one)) == [1, 2]
