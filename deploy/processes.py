@@ -80,7 +80,7 @@ class Process:
 
 def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     """All processes, in the order in which they start; they stop in the opposite order."""
-    python, scripts = sys.executable, Path(sys.executable).parent
+    python = sys.executable
     workspace = str(WORKSPACE)
     worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.worker"),
                      stop_seconds=DRAIN_SECONDS, niceness=3,

@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import psutil
 
@@ -31,6 +32,11 @@ def main(arguments: Sequence[str]) -> int:
     except PortInUseError as error:
         print(error, flush=True)
         return 1
+    return become(name, command)
+
+
+def become(name: str, command: list[str]) -> NoReturn:
+    """Go on as that command."""
     os.execvpe(command[0], command, os.environ | {PROCESS_VARIABLE: name})  # nosec B606  # the runner's own command
 
 

@@ -1,8 +1,9 @@
 """Runs carried out by warm Celery workers, here or on other machines (docs/decisions/0008-celery-run-launcher.md).
 
 The launcher, in Dagster's daemon, and the workers take their configuration from ``launcher_config``. Workers say every
-few seconds that they live, and which tasks they took; a run whose worker fell silent is gone on with by another. Dagster's
-own monitoring looks after runs that have begun, the sensor ``lost_starts`` puts those that have not back into its queue. What Dagster has no public name for is listed in ``private_parts``; with ``DAGSTER_WORKERS=stock`` this module
+few seconds that they live, and which tasks they took; a run whose worker fell silent is gone on with by another.
+Dagster's own monitoring looks after runs that have begun, the sensor ``lost_starts`` puts the others back into its
+queue. What Dagster has no public name for is listed in ``private_parts``; with ``DAGSTER_WORKERS=stock`` this module
 is not imported, and dagster-celery's own launcher and worker take its place.
 """
 

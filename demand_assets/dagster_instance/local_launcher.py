@@ -1,4 +1,4 @@
-"""Runs carried out by processes of this machine, which Dagster's daemon starts itself (docs/decisions/0023-run-processes.md).
+"""Runs carried out by processes of this machine, which Dagster's daemon starts (docs/decisions/0023-run-processes.md).
 
 Dagster's own launcher asks the code server to start them: a run cannot start while that is away, and where its answer
 is late nobody knows whether a process was started. Here a run's process has the run's lock (``run_lock``) for as long

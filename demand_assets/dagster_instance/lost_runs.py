@@ -1,7 +1,8 @@
 """Runs on this machine whose process is gone before they began, or while they were cancelled; Dagster watches the rest.
 
-One that never began goes back into Dagster's queue, as often as it takes, and one that was to be cancelled is. Dagster's
-own monitoring looks after runs that have begun: it asks the launcher whether their process lives, and goes on with them.
+One that never began goes back into Dagster's queue, as often as it takes, and one that was to be cancelled is.
+Dagster's own monitoring looks after runs that have begun: it asks the launcher whether their process lives, and goes on
+with them.
 """
 
 import logging
@@ -32,8 +33,7 @@ class LostRuns:
         self._since: dict[str, float] = {}
 
     def settle(self, lost_seconds: float = LOST_SECONDS) -> list[str]:
-        """Look once; the ids of runs that had no process for so long, those that Dagster itself goes on with included.
-        """
+        """Look once; the ids of runs that had no process for so long, also of those that Dagster goes on with."""
         now, lost = self._clock(), []
         records = self._instance.get_run_records(dg.RunsFilter(statuses=list(GOING_ON)))
         free = {run.run_id: run for run in (record.dagster_run for record in records)

@@ -7,6 +7,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from threading import Event, Thread
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("lock", type=int, help="the file descriptor of the run's lock")
     parser.add_argument("--resume", action="store_true")
     asked = parser.parse_args()
+    _end_at_once_when_told()
     os.set_inheritable(asked.lock, False)  # what this process starts has the run no longer than it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with capture_interrupts(), dg.DagsterInstance.get() as instance:
@@ -43,6 +45,21 @@ def main() -> int:
         ended.set()
         watch.join()
     return 0
+
+
+def _end_at_once_when_told() -> None:
+    """Let SIGTERM, as when the product or the machine stops, end this process without a word.
+
+    Dagster would take it for an interruption and report the run failed; so its next process goes on with it.
+    """
+    told = {signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, told)
+
+    def wait_and_end() -> None:
+        signal.sigwait(told)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Thread(target=wait_and_end, name="end-when-told", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -118,17 +118,17 @@ class TrainStage:
                 if version not in (before.candidate, before.production):
                     self.registry.discard(region_item, version)
                 return
-            if version != before.candidate:
-                self.registry.adopt(region_item, version)
+            self.registry.adopt(region_item, version)
+            entry = self.registry.entry(region_item)
         yield self._trained(region_item, version, model, task.plots)
         if "production_model" not in task.assets:
             return
-        if before.decided == version and before.candidate == version:
+        if entry is not None and entry.decided == version:  # told again: the word of it may be lost
             tags = self.registry.tags(region_item, version)
             numbers = json.loads(tags.get("decision_numbers") or "{}")
-            yield Outcome(region_item, "production_model", reason=before.reason, details={
-                "version": version, "replaced": before.previous if before.production == version else before.production,
-                **numbers, "request_id": task.asked.request_id, "verdict": before.decision})
+            yield Outcome(region_item, "production_model", reason=entry.reason, details={
+                "version": version, "replaced": entry.previous if entry.production == version else entry.production,
+                **numbers, "request_id": task.asked.request_id, "verdict": entry.decision})
         else:
             yield self._judge(region_item, task.asked, clock)
 

@@ -37,12 +37,8 @@ def running(product: Product, word: str) -> list[psutil.Process]:
 
 
 def run_workers(product: Product) -> list[psutil.Process]:
-    """The processes in which Dagster carries out runs: the code server's children."""
-    children: list[psutil.Process] = []
-    for server in running(product, "grpc"):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            children += [child for child in server.children() if child in running(product, "spawn_main")]
-    return children
+    """The processes in which Dagster's runs are carried out."""
+    return running(product, "demand_assets.dagster_instance.run_process")
 
 
 def test_ctrl_c_in_the_middle_of_the_first_training_leaves_no_process(product):

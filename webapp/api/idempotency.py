@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, tuple_
 from webapp.access import actor
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
+from webapp.http.holders import is_gone, this_process
 from webapp.http.problems import problem
 from webapp.tables import Answered
 
@@ -20,7 +21,10 @@ HEADER = "Idempotency-Key"
 ALLOWED = r"^[!-~]{8,200}$"
 KEPT = timedelta(days=7)
 GIVEN_UP = timedelta(minutes=2)
-"""After which a request that got no answer was cut off; the same one is then carried out again."""
+"""After which a request that got no answer was cut off; the same one is then carried out again. At once where its
+process is known to be gone."""
+HOLDER = "holder"
+"""Among the headers of a request that is being carried out: the process that does."""
 KEPT_HEADERS = ("Content-Type", "Location")
 IN_WORK = 0
 """Status of a request that is being carried out."""
@@ -77,7 +81,8 @@ def _claim(owner: str, key: str, asked: str) -> Response | Literal["busy", "othe
     """The kept answer, or why there can be none; None when it is ours to carry out."""
     with writing():
         forget_old()
-        if insert_absent(Answered, [{"owner": owner, "key": key, "asked": asked, "status": IN_WORK, "headers": {},
+        if insert_absent(Answered, [{"owner": owner, "key": key, "asked": asked, "status": IN_WORK,
+                                      "headers": {HOLDER: this_process()},
                                      "body": ""}]):
             return None
         known = locked(Answered, (owner, key))
@@ -86,9 +91,9 @@ def _claim(owner: str, key: str, asked: str) -> Response | Literal["busy", "othe
         if known.asked != asked:
             return "other"
         if known.status == IN_WORK:
-            if known.at > now() - GIVEN_UP:
+            if known.at > now() - GIVEN_UP and not is_gone(known.headers.get(HOLDER, "")):
                 return "busy"
-            known.at = now()
+            known.at, known.headers = now(), {HOLDER: this_process()}
             return None
         return Response(known.body, known.status, headers={**known.headers, "Idempotency-Replayed": "true"})
 

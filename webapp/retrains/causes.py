@@ -23,8 +23,7 @@ LONGEST = 200
 
 
 def cause_in_words(said: str) -> str:
-    """The cause in a planner's words where it is a known one; else what Dagster says, in one line. Empty when nothing.
-    """
+    """The cause in a planner's words where it is a known one, else in Dagster's, in one line; empty without one."""
     for pattern, words in WORDS:
         if found := re.search(pattern, said):
             seconds = next((float(group) for group in found.groups() if group), 0.0)

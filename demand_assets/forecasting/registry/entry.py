@@ -57,7 +57,8 @@ class VersionFacts:
         """What a version tells."""
         tags = dict(version.tags)
         numbers = {name: _number(tags[name]) for name in CARD if tags.get(name) not in (None, "", "None", "nan")}
-        return cls(int(version.version), datetime.fromtimestamp(int(version.creation_timestamp) / 1000, UTC).isoformat(),
+        created = datetime.fromtimestamp(int(version.creation_timestamp) / 1000, UTC)
+        return cls(int(version.version), created.isoformat(),
                    tags.get("request_id", ""), tags.get("dagster_run_id", ""), numbers)
 
 

@@ -222,8 +222,11 @@ class Registry:
                 return ForecastModel.load(path, pooled, version)
 
     def adopt(self, region_item: RegionItem, version: int) -> None:
-        """Call a version the candidate whose training was cut off just before it did."""
-        self.session.set_alias(region_item.model_name(self.dataset), CANDIDATE, version)
+        """Take up a version whose training was cut off after its files were whole: call it the candidate, and date the
+        model, so that whoever looks for changes finds it. May be repeated."""
+        name = region_item.model_name(self.dataset)
+        self.session.set_alias(name, CANDIDATE, version)
+        self.session.date(name)
 
     def discard(self, region_item: RegionItem, version: int) -> None:
         """Remove a version whose training was cut off before its files were whole: nothing can be made of it."""

@@ -117,7 +117,8 @@ class Daemon:
         with self._output.open("ab") as output:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *arguments], cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, env=os.environ | {"DAGSTER_HOME": str(self._home), "PYTHONPATH": str(PROJECT)})
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"DAGSTER_HOME": str(self._home), "PYTHONPATH": str(PROJECT)})
 
     def start_asking(self) -> None:
         """Start what a run is asked for at, and wait until it answers."""

@@ -144,6 +144,36 @@ def test_a_run_is_cancelled_and_says_so(instance, daemon, tmp_path):
     eventually(lambda: processes_of(run) == [], 30, daemon.said)
 
 
+def test_a_run_that_is_stopped_with_the_machine_is_gone_on_with(instance, daemon, tmp_path):
+    notes, go_on = tmp_path / "notes", tmp_path / "go on"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, until=go_on)
+    process = started(instance, run, notes, daemon)
+
+    os.kill(process, signal.SIGTERM)
+    eventually(lambda: worked(notes) == ["begins", "begins"], 60, daemon.said)
+    go_on.touch()
+
+    assert ended(instance, [run], daemon) == ["SUCCESS"]
+    assert worked(notes) == ["begins", "begins", "ends"]
+
+
+def test_a_run_is_never_carried_out_by_two_processes(instance, daemon, tmp_path):
+    notes, go_on = tmp_path / "notes", tmp_path / "go on"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, until=go_on)
+    process = started(instance, run, notes, daemon)
+    context = type("RequestedBy", (), {"dagster_run": instance.get_run_by_id(run), "resume_attempt_number": 1})
+
+    instance.run_launcher.launch_run(context)  # as after a start that only seemed to have failed
+    instance.run_launcher.resume_run(context)
+
+    assert [each.pid for each in processes_of(run)] == [process]
+    go_on.touch()
+    assert ended(instance, [run], daemon) == ["SUCCESS"]
+    assert worked(notes) == ["begins", "ends"]
+
+
 def test_a_run_whose_process_died_while_it_was_cancelled_is_cancelled(instance, daemon, tmp_path):
     notes = tmp_path / "notes"
     run = daemon.ask_for(notes, until=tmp_path / "never")

@@ -13,7 +13,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.settings import Settings
 
-PRELOADED = ["mlflow.xgboost", "xgboost", "demand_assets.defs.resources", "demand_assets.pipeline.train_stage", __name__]
+PRELOADED = ["mlflow.xgboost", "xgboost", "demand_assets.defs.resources", "demand_assets.pipeline.train_stage",
+             __name__]
 
 
 def is_killed(settings: Settings, one: RegionItem, asked: RequestedBy, moment: int) -> bool:
@@ -28,8 +29,7 @@ def is_killed(settings: Settings, one: RegionItem, asked: RequestedBy, moment: i
 
 
 def carry_until(settings: Settings, one: RegionItem, asked: RequestedBy, moment: int) -> None:
-    """Carry the region-item; be killed before the so many-th commit to the registry's database, or just before its end.
-    """
+    """Carry the region-item; be killed just before the so many-th commit to the registry's database."""
     passed = count()
 
     def at_commit(_connection: object) -> None:

@@ -13,9 +13,11 @@ from sqlalchemy import select
 from tests.webapp.api.attack import attack, attacked_app
 from tests.webapp.api.conftest import KETTLES, Program, problem_of, token_for
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, settings_in
+from tests.webapp.killed import makes
 from webapp import create_app
 from webapp.accounts.tokens import revoke_token
 from webapp.db.database import db, now, writing
+from webapp.http.holders import this_process
 from webapp.tables import Answered, ApiToken, Retrain
 
 
@@ -207,6 +209,33 @@ class TestIdempotency:
         again = planning.post("/retrains", self.ASKED, Idempotency_Key="cut-off-here")
 
         assert (again.status_code, again.json["id"]) == (202, 1)
+
+    def test_one_that_was_cut_off_by_a_kill_is_answered_at_once_wherever_that_was(self, app: Flask,
+                                                                                  planning: Program) -> None:
+        moment, is_killed = 0, True
+        while is_killed:
+            key = f"cut-off-at-{moment}"
+            with app.app_context():
+                is_killed = makes(lambda key=key: planning.post("/retrains", self.ASKED, Idempotency_Key=key), moment)
+                before = db.session.query(Retrain).count()
+
+            again = planning.post("/retrains", self.ASKED, Idempotency_Key=key)
+
+            assert again.status_code == 202, f"killed at {moment}: {again.text}"
+            with app.app_context():
+                assert db.session.query(Retrain).count() == max(before, again.json["id"])
+            assert planning.post("/retrains", self.ASKED, Idempotency_Key=key).json == again.json
+            assert planning.post(f"/retrains/{again.json['id']}/cancel").status_code == 202
+            moment += 1
+        assert moment > 5
+
+    def test_one_whose_process_lives_is_not_carried_out_a_second_time(self, app: Flask, planning: Program) -> None:
+        planning.post("/retrains", self.ASKED, Idempotency_Key="still-at-work")
+        with app.app_context(), writing():
+            answered = db.session.query(Answered).one()
+            answered.status, answered.headers = 0, {"holder": this_process()}
+
+        problem_of(planning.post("/retrains", self.ASKED, Idempotency_Key="still-at-work"), 409)
 
     def test_what_was_refused_may_be_tried_again(self, planning: Program) -> None:
         planning.post("/retrains", self.ASKED)
