@@ -169,7 +169,7 @@ def daemon_of(home: Path) -> Iterator[Daemon]:
                 continue
 
 
-def ended(instance: dg.DagsterInstance, run_ids: list[str], daemon: Daemon, seconds: float = 150) -> list[str]:
+def ended(instance: dg.DagsterInstance, run_ids: list[str], daemon: Daemon, seconds: float = 400) -> list[str]:
     """How each of the runs ended, waited for."""
     def look() -> bool:
         return all(status_of(instance, run_id) in ENDED for run_id in run_ids)

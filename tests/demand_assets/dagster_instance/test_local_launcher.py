@@ -21,7 +21,7 @@ from tests.demand_assets.dagster_instance.runs_to_kill import (
 )
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.servers]
+pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(900)]  # busy machines are slow
 STARTED = dg.DagsterRunStatus.STARTED
 
 
