@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 from threading import Event, Thread
 
@@ -30,6 +31,7 @@ def main() -> int:
     _end_at_once_when_told()
     os.set_inheritable(asked.lock, False)  # what this process starts has the run no longer than it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # Dagster opens its databases several times
     with capture_interrupts(), dg.DagsterInstance.get() as instance:
         run = instance.get_run_by_id(asked.run)
         expected = dg.DagsterRunStatus.STARTED if asked.resume else dg.DagsterRunStatus.STARTING
@@ -50,16 +52,20 @@ def main() -> int:
 def _end_at_once_when_told() -> None:
     """Let SIGTERM, as when the product or the machine stops, end this process without a word.
 
-    Dagster would take it for an interruption and report the run failed; so its next process goes on with it.
+    Dagster takes it for an interruption and would report the run failed; so its next process goes on with it. Python
+    tells a thread of each signal before Dagster's handler is called. Were the signal blocked in place of that, so it
+    would be in the processes that a run starts, and Dagster's own reader of what a step prints would not end.
     """
-    told = {signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)
+    told, tells = socket.socketpair()
+    tells.setblocking(False)
+    signal.set_wakeup_fd(tells.detach(), warn_on_full_buffer=False)
 
-    def wait_and_end() -> None:
-        signal.sigwait(told)
+    def read_and_end() -> None:
+        while signal.SIGTERM not in told.recv(64):
+            pass
         os.kill(os.getpid(), signal.SIGKILL)
 
-    Thread(target=wait_and_end, name="end-when-told", daemon=True).start()
+    Thread(target=read_and_end, name="end-when-told", daemon=True).start()
 
 
 if __name__ == "__main__":
