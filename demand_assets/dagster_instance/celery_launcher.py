@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from threading import Event, Thread
+from typing import Any
 
 import dagster as dg
 import redis
@@ -202,18 +203,24 @@ class CancellationWatch:
     def __init__(self) -> None:
         self._ended, self._thread = Event(), Thread()
 
-    def begin(self, task_id: str, **_: object) -> None:
-        """Look from now on whether the task's run is to end."""
+    def begin(self, task_id: str, kwargs: Mapping[str, Any] | None = None, **_: object) -> None:
+        """Look from now on whether the task's run is to end, or is another worker's."""
         self._ended = Event()
-        run_id = ""
+        told: dict[str, Any] = next((packed for packed in (kwargs or {}).values() if isinstance(packed, dict)), {})
+        run_id, unnamed_until = str(told.get("run_id", "")), time.monotonic() + SILENT_SECONDS
 
         def find(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
             nonlocal run_id
             run_id = run_id or _run_of(instance, task_id)
             return instance.get_run_by_id(run_id) if run_id else None
 
-        def is_another_s(run: dg.DagsterRun) -> bool:  # this worker was taken for lost: others go on with its run
-            return bool(run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, task_id) != task_id)
+        def is_another_s(run: dg.DagsterRun) -> bool:
+            """This worker was taken for lost. The launcher names a task on its run a moment after it sent it."""
+            nonlocal unnamed_until
+            if run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, task_id) == task_id:
+                unnamed_until = 0.0
+                return False
+            return time.monotonic() >= unnamed_until
 
         self._thread = Thread(target=interrupt_when_told, args=(find, self._ended, is_another_s),
                               name="interrupt-when-told", daemon=True)

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 import redis
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.settings import Settings
@@ -116,3 +118,38 @@ def test_a_cancelled_run_is_interrupted_and_the_next_is_carried_out(start: Start
     over = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
     assert wait_for(instance, run_id, *over) is dg.DagsterRunStatus.CANCELED
     assert wait_for(instance, launch(instance, "quick_job"), *over) is dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_worker_that_was_taken_for_lost_leaves_its_run_to_the_other_and_says_no_more_of_it(start: Start) -> None:
+    instance, worker = start("watched")
+    run_id = launch(instance, "slow_job")
+    wait_for(instance, run_id, dg.DagsterRunStatus.STARTED)
+    at_work = psutil.Process(worker.pid).children(recursive=True)
+
+    instance.add_run_tags(run_id, {DAGSTER_CELERY_TASK_ID_TAG: "another's"})  # as when others go on with it
+
+    eventually(lambda: any(not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in at_work), 60,
+               lambda: f"{at_work} go on")
+    assert instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED
+    assert wait_for(instance, launch(instance, "quick_job"), dg.DagsterRunStatus.SUCCESS)
+
+
+def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(start: Start) -> None:
+    instance, worker = start("watched")
+    run_id = launch(instance, "slow_job")
+    wait_for(instance, run_id, dg.DagsterRunStatus.STARTED)
+    for child in psutil.Process(worker.pid).children(recursive=True):
+        child.kill()
+
+    def is_seen() -> bool:
+        return "gone" in (instance.run_launcher.check_run_worker_health(instance.get_run_by_id(run_id)).msg or "")
+
+    eventually(is_seen, 60, lambda: "nobody noticed")
+    instance.resume_run(run_id, workspace=None, attempt_number=1)
+
+    eventually(lambda: "STEP_START" in [
+        record.event_log_entry.dagster_event.event_type_value
+        for record in instance.get_records_for_run(run_id, limit=500).records[-6:]
+        if record.event_log_entry.dagster_event], 60, lambda: "it is not gone on with")
+    assert instance.run_launcher.terminate(run_id)
+    assert wait_for(instance, run_id, dg.DagsterRunStatus.CANCELED)
