@@ -207,7 +207,8 @@ class CancellationWatch:
         """Look from now on whether the task's run is to end, or is another worker's."""
         self._ended = Event()
         told: dict[str, Any] = next((packed for packed in (kwargs or {}).values() if isinstance(packed, dict)), {})
-        run_id, unnamed_until = str(told.get("run_id", "")), time.monotonic() + SILENT_SECONDS
+        run_id = str(told.get("run_id") or told.get("pipeline_run_id") or "")  # the latter is how Dagster writes it
+        unnamed_until = time.monotonic() + SILENT_SECONDS
 
         def find(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
             nonlocal run_id
