@@ -6,8 +6,7 @@ Both in one process, since importing the app takes most of the time. Prints noth
 from flask_migrate import upgrade
 
 from webapp import create_app
-from webapp.accounts.users import has_users
-from webapp.accounts.views import first_admin_token
+from webapp.accounts.first_admin import make_first_admin_link
 from webapp.services import Services
 
 
@@ -17,8 +16,8 @@ def main() -> None:
     services: Services = app.extensions["services"]
     with app.app_context():
         upgrade()
-        if not has_users():
-            print(f"{services.settings.public_url}/first-admin/{first_admin_token(services.settings)}")
+        if link := make_first_admin_link(services.settings):
+            print(link)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,17 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import access, services
-from webapp.accounts import links, mail, passwords, sessions, single_sign_on, token_views, user_views
+from webapp.accounts import (
+    links,
+    mail,
+    passwords,
+    refusals,
+    session_views,
+    sessions,
+    single_sign_on,
+    token_views,
+    user_views,
+)
 from webapp.accounts import views as accounts_pages
 from webapp.accounts.sign_in import SignInForm
 from webapp.adjustments import views as adjustments_pages
@@ -19,7 +29,7 @@ from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
 from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
-from webapp.http import errors, form_tokens, rate_limits, security_headers
+from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
 from webapp.models import views as models_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
@@ -71,19 +81,26 @@ def create_app(settings: Settings | None = None) -> Flask:
         if db.engine.dialect.name == "sqlite":
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
+    log_lines.add_to(app)
+    rate_limits.add_to(app, settings)
+    bodies.add_to(app)
     csrf = CSRFProtect(app)
     Compress(app)
     mail.add_to(app, settings)
-    Security(app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=mail.LocalMail, login_form=SignInForm)
+    security = Security(
+        app, SQLAlchemyUserDatastore(db, User, Role), mail_util_cls=mail.LocalMail, login_form=SignInForm,
+        password_util_cls=passwords.LocalPasswords, change_password_form=passwords.ChangeForm,
+        reset_password_form=passwords.ResetForm)
+    security.want_json(lambda _request: False)
     passwords.add_to(app)
+    refusals.add_to(app)
     sessions.add_to(app)
     single_sign_on.add_to(app, settings)
     for subject in SUBJECTS:
         subject.add_to(app)
-    for part in (downloads, override_views, links, single_sign_on, user_views, token_views):
+    for part in (downloads, override_views, links, single_sign_on, user_views, token_views, session_views):
         app.register_blueprint(part.bp)
     routes.add_to(app, csrf)
     for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
         shared.add_to(app)
-    rate_limits.add_to(app, settings)
     return app

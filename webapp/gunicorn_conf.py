@@ -19,6 +19,8 @@ keepalive = 5
 limit_request_line = 8190
 umask = 0o077
 forwarded_allow_ips = "127.0.0.1"
+secure_scheme_headers: dict[str, str] = {}  # what a proxy says is believed by ProxyFix, with WEB_HTTPS=true only
+forwarder_headers = ""  # nothing in front of the app says where it is mounted: SCRIPT_NAME is no header of ours
 control_socket_disable = True
 accesslog = None
 errorlog = "-"

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """Whether a proxy in front speaks HTTPS: cookies are then sent over HTTPS only."""
     web_admin_password: str | None = None
     """Read by ``flask create-admin`` only."""
+    web_first_admin_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 24
+    """How long the link works with which the first administrator signs up."""
     web_public_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] = None
     """Where people find the app, as in ``https://demand.example.com``: for links in e-mails, and for single sign-on."""
     web_mail_server: str | None = None

@@ -34,7 +34,7 @@ def with_a_link() -> None:
 
 
 def token() -> None:
-    make_token(found(BOSS), "night job", "viewer")
+    make_token(found(BOSS), "night job", "viewer", now() + timedelta(days=30))
 
 
 def with_a_token() -> None:

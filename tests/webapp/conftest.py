@@ -30,6 +30,7 @@ from webapp import create_app
 from webapp.accounts.views import create_user
 from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
+from webapp.db.database import db, writing
 from webapp.models.actions import carry_out
 from webapp.models.pooled_watch import PooledWatch
 from webapp.models.watch import Watch
@@ -38,6 +39,7 @@ from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
 from webapp.stored_forecasts.computing import due_keys, make
+from webapp.tables import UserSession
 
 DATASET = """\
 title = "Test shop"
@@ -126,7 +128,7 @@ def settings_in(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, template: Path) -> Settings:
+def settings(tmp_path: Path, template: Path, session_cookies: dict[str, str]) -> Settings:
     shutil.copytree(template / "var", tmp_path / "var")
     return settings_in(tmp_path)
 
@@ -138,7 +140,8 @@ def app(settings: Settings) -> Flask:
 
 
 @pytest.fixture(scope="module")
-def template_app(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Flask:
+def template_app(
+        tmp_path_factory: pytest.TempPathFactory, template: Path, session_cookies: dict[str, str]) -> Flask:
     """The app for all tests of a file, which leave nothing behind."""
     folder = tmp_path_factory.mktemp("shared")
     shutil.copytree(template / "var", folder / "var")
@@ -157,15 +160,26 @@ def anonymous(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
-def session_cookies(tmp_path_factory: pytest.TempPathFactory, template: Path) -> dict[str, str]:
+def session_cookies(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """E-mail address -> the cookie of somebody who signed in through the form.
 
-    It is good in every copy of the template: to check a password costs more than most tests do.
+    It is good in every copy of the template that ``settings`` makes: to check a password costs more than most tests do.
+    The template has the sessions, and nothing else that a sign-in leaves.
     """
     folder = tmp_path_factory.mktemp("sessions")
     shutil.copytree(template / "var", folder / "var")
     app = create_app(settings_in(folder))
-    return {email: session_cookie(signed_in(app.test_client(), email)) for email in (EMAIL, VIEWER, ADMIN)}
+    cookies = {email: session_cookie(signed_in(app.test_client(), email)) for email in (EMAIL, VIEWER, ADMIN)}
+    columns = [column for column in UserSession.__table__.columns if column.name != "id"]
+    with app.app_context():
+        rows = [dict(row) for row in db.session.execute(db.select(*columns)).mappings()]
+        db.engine.dispose()
+    kept = create_app(settings_in(template))
+    with kept.app_context():
+        with writing():
+            db.session.execute(db.insert(UserSession), rows)
+        db.engine.dispose()
+    return cookies
 
 
 def session_cookie(client: FlaskClient) -> str:

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -43,7 +43,7 @@ from tests.webapp.overrides.builders import part
 from tests.webapp.scenario_forms import saved
 from webapp.accounts.tokens import make_token
 from webapp.accounts.views import create_user
-from webapp.db.database import db
+from webapp.db.database import db, now
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
 from webapp.settings import Settings
@@ -165,7 +165,7 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     saved(client, ri=[KETTLE.key])
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
-        make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer")
+        make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer", now() + timedelta(days=30))
         create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"
         db.session.commit()
     return app

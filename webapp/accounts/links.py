@@ -9,15 +9,16 @@ from flask_security.utils import hash_password
 from flask_wtf import FlaskForm
 from sqlalchemy import delete, select
 from wtforms import PasswordField, SubmitField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import EqualTo, InputRequired, ValidationError
 
 from webapp.access import Actor, actor, role_of
-from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, normal_password
+from webapp.accounts.passwords import AsksAboutTokens, normal_password, password_is_new, wrong_with
 from webapp.accounts.tokens import digest_of
-from webapp.accounts.users import UserChangeError, end_sessions
+from webapp.accounts.users import UserChangeError
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
+from webapp.http.rate_limits import forgive
 from webapp.tables import SignInLink, User
 
 bp = Blueprint("links", __name__)
@@ -52,10 +53,12 @@ def find_link(secret: str) -> SignInLink | None:
     return link if works else None
 
 
-def choose_password(secret: str, password: str, address: str) -> str | None:
+def choose_password(secret: str, password: str, address: str, tokens: str | None = None) -> str | None:
     """Set the password of the link's user, whose sessions end; their e-mail address, None when the link does not work.
 
-    Raises: ValueError: the password is too short or too long.
+    Args:
+        tokens: what becomes of the user's API tokens, as in ``passwords.TOKENS``; None where they have none.
+    Raises: ValueError: nobody may choose that password.
     """
     hashed = hash_password(normal_password(password))
     with writing():
@@ -68,18 +71,30 @@ def choose_password(secret: str, password: str, address: str) -> str | None:
             return None
         link.used_at, user = now(), link.user
         email, user.password = user.email, hashed
-        end_sessions(user)
+        password_is_new(user, tokens)
         record("password set", "user", email, by=Actor(email, role_of(user), "one-time link", address))
     return email
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]  # the package has no types
-    """A new password, twice."""
+class PasswordForm(AsksAboutTokens, FlaskForm):  # type: ignore[misc]  # the package has no types
+    """A new password, twice, and what becomes of the tokens of whose it is."""
 
-    password = PasswordField("Password", [InputRequired("Choose a password."), Length(
-        SHORTEST_PASSWORD, LONGEST_PASSWORD, f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")])
+    password = PasswordField("Password", [InputRequired("Choose a password.")])
     again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Set the password")
+
+    def __init__(self, user: User) -> None:
+        super().__init__()
+        self.user = user
+
+    def owner(self) -> User:
+        """For whom the link was made."""
+        return self.user
+
+    def validate_password(self, field: PasswordField) -> None:
+        """It is one that may be chosen."""
+        if wrong := wrong_with(field.data or "", self.user.email):
+            raise ValidationError(wrong)
 
 
 @bp.route("/choose-password/<secret>", methods=["GET", "POST"])
@@ -88,11 +103,12 @@ def choose(secret: str) -> ResponseReturnValue:
     link = find_link(secret)
     if link is None:
         abort(404, DEAD)
-    form = PasswordForm()
+    forgive()
+    form = PasswordForm(link.user)
     if not form.validate_on_submit():
         return render_template("accounts/choose_password.html", form=form, email=link.user.email), (
             422 if request.method == "POST" else 200)
-    if choose_password(secret, form.password.data, request.remote_addr or "") is None:
+    if choose_password(secret, form.password.data, request.remote_addr or "", form.tokens.data) is None:
         abort(404, DEAD)
     flash("The password is set. Sign in with it.", "success")
     return redirect(url_for("security.login"))

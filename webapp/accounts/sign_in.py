@@ -20,7 +20,6 @@ class SignInForm(LoginForm):
     def validate(self, **kwargs: Any) -> bool:
         """Whether they may sign in."""
         if not super().validate(**kwargs):
-            log.warning("Refused a sign-in as %.100r from %s", self.email.data, request.remote_addr)
             return False
         user = cast(User, self.user)
         if services().settings.has_single_sign_on and not app_settings().password_sign_in and role_of(user) != "admin":

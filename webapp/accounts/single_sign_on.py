@@ -12,6 +12,7 @@ from flask_security.utils import login_user, validate_redirect_url
 from joserfc.errors import JoseError
 
 from webapp.accounts.identities import Identity, NotLetInError, user_of
+from webapp.accounts.refusals import note_refusal
 from webapp.http.errors import error_page
 from webapp.services import services
 from webapp.settings import Settings
@@ -29,13 +30,16 @@ AGAIN = "Go back to the sign-in page and try again."
 def start() -> ResponseReturnValue:
     """Send the browser to the provider, to come back to the page that was asked for."""
     client = _client()
-    if current_user.is_authenticated:
+    is_again = request.args.get("again") == "yes"
+    if current_user.is_authenticated and not is_again:
         return redirect(url_for("overview.show"))
     target = request.args.get("next", "")
     session[NEXT] = target if validate_redirect_url(target) else url_for("overview.show")
     try:
+        # whoever is to show again who they are is asked by the provider, too, even where it knows the browser
         return cast(ResponseReturnValue, client.authorize_redirect(
-            services().settings.public_url + url_for("single_sign_on.back")))
+            services().settings.public_url + url_for("single_sign_on.back"),
+            **({"prompt": "login", "max_age": 0} if is_again else {})))
     except (OAuthError, OSError, ValueError, RuntimeError):
         log.exception("The provider of single sign-on does not answer")
         return error_page(503, f"{services().settings.web_oidc_name} does not answer. {AGAIN}")
@@ -49,7 +53,7 @@ def back() -> ResponseReturnValue:
         token = client.authorize_access_token()
         identity = Identity.of(_claims(client, token), _issuer())
     except (OAuthError, JoseError) as error:
-        log.warning("Refused a single sign-on from %s: %s", request.remote_addr, error)
+        note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
         return error_page(403, f"{services().settings.web_oidc_name} did not let you in, or the answer does not belong "
                                f"to what was asked here. {AGAIN}")
     except (OSError, ValueError, RuntimeError, KeyError):
@@ -66,7 +70,7 @@ def back() -> ResponseReturnValue:
 
 
 def _refused(error: NotLetInError) -> ResponseReturnValue:
-    log.warning("Refused a single sign-on from %s: %s", request.remote_addr, error)
+    note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
     return render_template("accounts/not_let_in.html", message=str(error)), 403
 
 

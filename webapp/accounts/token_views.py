@@ -8,14 +8,17 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy import or_, select
-from wtforms import SelectField, StringField, SubmitField
+from wtforms import PasswordField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from webapp.access import MAY, ROLES, actor, needs
+from webapp.accounts.passwords import is_password_of
+from webapp.accounts.sessions import sessions_of, this_session
 from webapp.accounts.tokens import ends_at, is_valid, make_token, revoke_token, tokens_of
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, now
+from webapp.http.rate_limits import forgive
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.tables import ApiToken, RoleName, User
 
@@ -27,12 +30,23 @@ TOKENS = Kind({"made": ApiToken.made_at.expression, "owner": User.email.expressi
 DAYS = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
 
 
+PROVEN = timedelta(minutes=10)
+"""Who has no password makes tokens for so long after a single sign-on."""
+
+
 def days_allowed() -> dict[int, str]:
     """How long a new token may last, with words for it; 0 for no end."""
-    longest = app_settings().token_days
-    if not longest:
-        return DAYS
-    return {days: words for days, words in DAYS.items() if 0 < days < longest} | {longest: f"{longest} days"}
+    settings = app_settings()
+    if settings.token_days:
+        longest = settings.token_days
+        return {days: words for days, words in DAYS.items() if 0 < days < longest} | {longest: f"{longest} days"}
+    return {days: words for days, words in DAYS.items() if days or settings.endless_tokens}
+
+
+def has_just_signed_in() -> bool:
+    """Whether the provider of single sign-on has just said who this is, for those who have no password to show."""
+    here = this_session()
+    return here is not None and here.way == "single sign-on" and now() - here.began_at < PROVEN
 
 
 class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
@@ -42,12 +56,24 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
         lambda text: " ".join((text or "").split())])
     role = SelectField("May at most")
     days = SelectField("Lasts", coerce=int)
+    own_password = PasswordField("Your password")
     submit = SubmitField("Make a token")
 
     def __init__(self) -> None:
         super().__init__()
         self.role.choices = [SelectChoice(role, role) for role in ROLES[:ROLES.index(actor().role) + 1]]
         self.days.choices = [SelectChoice(str(days), words) for days, words in days_allowed().items()]
+
+    def validate_own_password(self, field: PasswordField) -> None:
+        """It is theirs; of who has none, that the provider has just let them in."""
+        user = cast(User, current_user)
+        if user.password:
+            if not is_password_of(user, field.data or ""):
+                raise ValidationError("That is not your password.")
+        elif not has_just_signed_in():
+            raise ValidationError(f"Your sign-in is older than {PROVEN.seconds // 60} minutes. Sign in again, then make "
+                                  "the token.")
+        forgive()
 
     def validate_name(self, field: StringField) -> None:
         """It can be read, and no other token of theirs that still works has it."""
@@ -60,7 +86,8 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
 def account_page(form: TokenForm, secret: str = "") -> str:
     """The page of who is signed in, with a token's text just after it was made."""
     return render_template("accounts/account.html", by=actor(), may_do=MAY[actor().role], form=form, secret=secret,
-                           tokens=tokens_of(current_user), is_valid=is_valid, ends_at=ends_at)
+                           tokens=tokens_of(current_user), is_valid=is_valid, ends_at=ends_at, sessions=sessions_of(current_user.id),
+                           here=this_session(), is_proven=bool(current_user.password) or has_just_signed_in())
 
 
 @bp.post("/account/tokens")

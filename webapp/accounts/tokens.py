@@ -12,7 +12,7 @@ from webapp.access import ROLES, Actor, role_of
 from webapp.administration.app_settings import app_settings
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked_one
+from webapp.db.locks import locked_one, locked_rows
 from webapp.tables import ApiToken, RoleName, User
 
 PREFIX = "demand_"
@@ -32,6 +32,8 @@ def make_token(owner: User, name: str, role: RoleName, expires_at: datetime | No
     Raises: ValueError: it would be allowed more than its owner, or last longer than the settings allow.
     """
     longest = app_settings().token_days
+    if expires_at is None and not app_settings().endless_tokens:
+        raise ValueError("a token has an end here: give the day until which it is to work")
     if longest and expires_at and expires_at > now() + timedelta(days=longest):
         raise ValueError(f"a token lasts at most {longest} days here, not until {expires_at:%Y-%m-%d}")
     if ROLES.index(role) > ROLES.index(role_of(owner)):
@@ -57,19 +59,39 @@ def revoke_token(token_id: int) -> None:
             record("token revoked", "token", f"{token.name} of {token.user.email}", before=before)
 
 
+def valid_tokens_of(user: User) -> Sequence[ApiToken]:
+    """A user's tokens that open something; the newest first."""
+    return [token for token in tokens_of(user) if is_valid(token)]
+
+
+def revoke_tokens(owner: User) -> None:
+    """Let no token of a user open anything any more; each recorded. Inside ``writing`` only."""
+    for token in locked_rows(select(ApiToken).where(ApiToken.user_id == owner.id, ApiToken.revoked_at.is_(None)),
+                             ApiToken.id):
+        before, token.revoked_at = _facts(token), now()
+        record("token revoked", "token", f"{token.name} of {owner.email}", before=before, reason="with the password",
+               by=Actor(owner.email, role_of(owner), "browser"))
+
+
 def tokens_of(user: User | None = None) -> Sequence[ApiToken]:
     """A user's tokens, or everybody's; the newest first."""
     query = select(ApiToken).order_by(ApiToken.id.desc())
     return db.session.scalars(query if user is None else query.where(ApiToken.user_id == user.id)).all()
 
 
-def actor_of(secret: str, address: str) -> Actor | None:
-    """Who a token stands for; None when it opens nothing. Its use is noted, once a minute."""
+def found_by(secret: str) -> ApiToken | None:
+    """The token with that text, whether it opens anything or not; None when there never was one."""
     if not secret.startswith(PREFIX) or not secret.isascii():
         return None
     digest = digest_of(secret)
     token = db.session.scalar(select(ApiToken).where(ApiToken.digest == digest))
-    if token is None or not hmac.compare_digest(token.digest, digest) or not is_valid(token):
+    return token if token is not None and hmac.compare_digest(token.digest, digest) else None
+
+
+def actor_of(secret: str, address: str) -> Actor | None:
+    """Who a token stands for; None when it opens nothing. Its use is noted, once a minute."""
+    token = found_by(secret)
+    if token is None or not is_valid(token):
         return None
     role = min(token.role, role_of(token.user), key=ROLES.index)
     found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # both are roles, kept as text

@@ -91,7 +91,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
         users.change_role(user.id, role)
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(f"{user.email} is {role} now. Their sessions have ended.", "success")
+    flash(f"{user.email} is {role} now. Their sessions have ended, and links for a password.", "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
 

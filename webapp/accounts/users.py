@@ -10,7 +10,7 @@ from webapp.accounts.mail import normal_address
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
-from webapp.tables import Role, RoleName, SignInLink, User
+from webapp.tables import Role, RoleName, SignInLink, User, UserSession
 
 
 class UserChangeError(ValueError):
@@ -68,7 +68,7 @@ def decide_administrators() -> None:
 
 @once_more
 def change_role(user_id: int, role: RoleName) -> None:
-    """Give a user another role; their sessions end.
+    """Give a user another role; their sessions end, and links with which they could choose a password.
 
     Raises: UserChangeError: it is oneself, or the last administrator.
     """
@@ -99,7 +99,6 @@ def set_active(user_id: int, active: bool) -> None:
             return
         if not active:
             _keep_an_admin(user)
-            db.session.execute(delete(SignInLink).where(SignInLink.user_id == user.id))
         user.active = active
         end_sessions(user)
         record("reactivated" if active else "deactivated", "user", user.email, before=before, after=facts(user))
@@ -116,8 +115,17 @@ def forget_identity(user_id: int) -> None:
 
 
 def end_sessions(user: User) -> None:
-    """Sign a user out everywhere, once the transaction is committed."""
+    """Sign a user out everywhere, and end every link with which they could choose a password, e-mailed ones too; once
+    the transaction is committed."""
+    forget_sessions(user)
     user.fs_uniquifier = uuid4().hex
+
+
+def forget_sessions(user: User) -> None:
+    """Remove the sessions of a user and their links that were not used; whoever calls it gives them a new
+    ``fs_uniquifier``, which ends links in e-mails."""
+    db.session.execute(delete(SignInLink).where(SignInLink.user_id == user.id, SignInLink.used_at.is_(None)))
+    db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
 
 
 def _somebody_else(user_id: int) -> User:

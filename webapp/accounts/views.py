@@ -1,6 +1,5 @@
 """Who may sign in; the first administrator comes by a link that works once."""
 
-import hmac
 from datetime import timedelta
 from typing import Any, cast
 
@@ -13,19 +12,20 @@ from flask_security.utils import hash_password, login_user
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from wtforms import PasswordField, StringField, SubmitField
-from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+from wtforms.validators import EqualTo, InputRequired, ValidationError
 
 from webapp.access import Actor, needs
+from webapp.accounts import first_admin as first_admin_links
 from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.mail import normal_address
-from webapp.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from webapp.accounts.passwords import SHORTEST_PASSWORD, normal_password, wrong_with
 from webapp.accounts.token_views import TokenForm, account_page
 from webapp.accounts.users import UserChangeError, decide_administrators, has_users
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import once_more
+from webapp.http.rate_limits import forgive
 from webapp.services import services
-from webapp.settings import Settings
 from webapp.tables import RoleName, User
 
 bp = Blueprint("accounts", __name__)
@@ -49,6 +49,8 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
     "SECURITY_DEFAULT_REMEMBER_ME": False,
+    "SECURITY_API_ENABLED_METHODS": ["session"],
+    "SECURITY_FRESHNESS": timedelta(minutes=-1),
     "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
     "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),
     "SECURITY_RESET_URL": "/forgotten-password",
@@ -66,16 +68,16 @@ SECURITY_SETTINGS: dict[str, Any] = {
 }
 
 
-USED = ("This link was used. Sign in; if the password is lost, an administrator of the machine runs `flask --app "
-        "webapp create-admin`.")
+DEAD = ("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs the machine "
+        "makes a new one with `flask --app webapp first-admin-link`, or an administrator with `flask --app webapp "
+        "create-admin`.")
 
 
 class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """E-mail address and password of a new administrator."""
 
     email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
-    password = PasswordField("Password", [InputRequired("Choose a password."), Length(
-        SHORTEST_PASSWORD, LONGEST_PASSWORD, f"A password has at least {SHORTEST_PASSWORD} characters.")])
+    password = PasswordField("Password", [InputRequired("Choose a password.")])
     again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Create the administrator")
 
@@ -86,24 +88,23 @@ class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
         except EmailValidateException as error:
             raise ValidationError("An e-mail address looks like name@example.com.") from error
 
-
-def first_admin_token(settings: Settings) -> str:
-    """The token of the first administrator's link; works while nobody may sign in."""
-    return hmac.new(settings.secret_key.encode(), b"first administrator", "sha256").hexdigest()[:40]
+    def validate_password(self, field: PasswordField) -> None:
+        """It is one that may be chosen."""
+        if wrong := wrong_with(field.data or "", self.email.data or ""):
+            raise ValidationError(wrong)
 
 
 @once_more
 def create_user(email: str, password: str, role: RoleName, by: Actor | None = None, is_first: bool = False) -> User:
     """A new user with that role.
 
-    Raises: EmailValidateException: it is no address. ValueError: the address is taken, the password too short, or
-        somebody was to be the first and is not.
+    Raises: EmailValidateException: it is no address. ValueError: the address is taken, nobody may choose that password,
+        or somebody was to be the first and is not.
     """
     security = current_app.extensions["security"]
     store: SQLAlchemyUserDatastore = security.datastore
-    email, password = normal_address(email), security._password_util.normalize(password)
-    if len(password) < SHORTEST_PASSWORD:
-        raise ValueError(f"a password has at least {SHORTEST_PASSWORD} characters, this one has {len(password)}")
+    email = normal_address(email)
+    password = normal_password(password, email)
     with writing():
         decide_administrators()
         if is_first and has_users():
@@ -111,6 +112,7 @@ def create_user(email: str, password: str, role: RoleName, by: Actor | None = No
         if store.find_user(email=email) is not None:
             raise ValueError(f"{email} may already sign in")
         user = store.create_user(email=email, password=hash_password(password), roles=[role])
+        first_admin_links.use_all()
         record("created", "user", email, after={"role": role}, by=by)
     return cast(User, user)
 
@@ -118,10 +120,9 @@ def create_user(email: str, password: str, role: RoleName, by: Actor | None = No
 @bp.route("/first-admin/<token>", methods=["GET", "POST"])
 def first_admin(token: str) -> ResponseReturnValue:
     """Let the first administrator choose e-mail address and password; once."""
-    if not hmac.compare_digest(token.encode(), first_admin_token(services().settings).encode()):
-        abort(404, "This link is not the one that was printed at the start.")
-    if has_users():
-        abort(404, USED)
+    if not first_admin_links.works(token):
+        abort(404, DEAD)
+    forgive()
     form = AdminForm()
     if not form.validate_on_submit():
         return render_template("accounts/first_admin.html", form=form), 422 if request.method == "POST" else 200
@@ -129,8 +130,8 @@ def first_admin(token: str) -> ResponseReturnValue:
     try:
         user = create_user(form.email.data, form.password.data, "admin", by=first, is_first=True)
     except ValueError:
-        abort(404, USED)
-    login_user(user)
+        abort(404, DEAD)
+    login_user(user, authn_via=["first sign-up"])
     flash(f"Welcome. {user.email} is the administrator.", "success")
     return redirect(url_for("overview.show"))
 
@@ -159,9 +160,8 @@ def add_to(app: Flask) -> None:
     @app.cli.command("first-admin-link")
     def first_admin_link() -> None:
         """Print the link with which the first administrator signs up; nothing when somebody may sign in."""
-        if not has_users():
-            settings = services().settings
-            click.echo(f"{settings.public_url}/first-admin/{first_admin_token(settings)}")
+        if link := first_admin_links.make_first_admin_link(services().settings):
+            click.echo(link)
 
     @app.cli.command("create-admin")
     @click.option("--email", required=True, help="The address to sign in with.")

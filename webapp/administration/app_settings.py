@@ -34,10 +34,18 @@ class AppSettings(BaseModel):
         720, title="Hours until a session ends",
         description="After so many hours people sign in again, at most 2160 (90 days); sessions that are older end at "
                     "once.")
+    idle_hours: Annotated[int, Field(ge=0, le=2160)] = Field(
+        72, title="Hours until an unused session ends",
+        description="Whoever opens no page for so many hours signs in again; a page that stays open is no use. 0 for no "
+                    "such limit.")
     token_days: Annotated[int, Field(ge=0, le=3650)] = Field(
         0, title="Longest life of API tokens, in days",
         description="No token opens anything longer than so many days after it was made, those made before included; 0 "
                     "for no limit.")
+    endless_tokens: bool = Field(
+        False, title="API tokens may be made without an end",
+        description="Without it, a new token lasts a year at most. Tokens without an end that were made before go on, "
+                    "unless the longest life above says otherwise.")
     sso_role: Literal["none", "viewer", "planner"] = Field(
         "none", title="Role of people who come by single sign-on for the first time",
         description="They are added with this role, or turned away.")

@@ -19,6 +19,9 @@ from webapp.administration.app_settings import (
 
 bp = Blueprint("app_settings", __name__, url_prefix="/admin/settings")
 
+YES_OR_NO = [name for name, field in AppSettings.model_fields.items() if field.annotation is bool]
+"""Settings with a box to tick; one that is not ticked is not sent."""
+
 
 @bp.get("")
 @needs("admin")
@@ -33,7 +36,7 @@ def change() -> ResponseReturnValue:
     """Keep what was changed; all of it, or nothing when a value cannot be."""
     wanted = {name: request.form.get(name, "") for name in AppSettings.model_fields}
     try:
-        changed = change_settings(AppSettings(**{**wanted, "password_sign_in": bool(wanted["password_sign_in"])}))  # type: ignore[arg-type]  # parsed there
+        changed = change_settings(AppSettings(**{**wanted, **{name: bool(wanted[name]) for name in YES_OR_NO}}))  # type: ignore[arg-type]  # parsed there
     except ValidationError as error:
         return _page(wanted, {str(each["loc"][0]): _words(each) for each in error.errors()}, 422)
     flash(f"Changed: {', '.join(changed)}." if changed else "Nothing was changed.", "success" if changed else "info")
@@ -54,7 +57,7 @@ def _words(error: ErrorDetails) -> str:
 
 def _page(values: Mapping[str, object], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
     return render_template("administration/show.html", values=values, errors=errors, fields=AppSettings.model_fields,
-                           changes=changes(), SSO_ROLES=SSO_ROLES), status
+                           changes=changes(), SSO_ROLES=SSO_ROLES, YES_OR_NO=YES_OR_NO), status
 
 
 def add_to(app: Flask) -> None:

@@ -13,7 +13,8 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel
 
 from webapp.access import PEOPLE, actor
-from webapp.accounts.tokens import actor_of
+from webapp.accounts.refusals import note_refused_token
+from webapp.accounts.tokens import SHOWN, actor_of, found_by
 from webapp.api.idempotency import answered_once
 from webapp.http.problems import MIMETYPE, PREFIX, problem
 from webapp.http.rate_limits import guesses_too_often
@@ -112,6 +113,8 @@ def _open_door() -> Response | None:
         if secret and guesses_too_often():
             return problem(429, "This address sent too many tokens that are not valid. Wait a minute.",
                            Retry_After="60")
+        if secret:
+            _note_refused(secret.strip())
         return problem(401, "Send a valid token: `Authorization: Bearer demand_…`. Your account page makes one.",
                        WWW_Authenticate='Bearer realm="api"')
     g.actor = found
@@ -122,6 +125,16 @@ def _open_door() -> Response | None:
            for value in values):
         return problem(422, "The address holds a NUL character. Leave it out.")
     return _unreadable() if "body" in view.__annotations__ else None
+
+
+def _note_refused(secret: str) -> None:
+    """Write down which token opened nothing, and why."""
+    token = found_by(secret)
+    if token is None:
+        note_refused_token("", "", "nobody has this token")
+    else:
+        why = "revoked" if token.revoked_at else "its owner is deactivated" if not token.user.active else "expired"
+        note_refused_token(secret[:SHOWN], token.user.email, why)
 
 
 def _unreadable() -> Response | None:

@@ -13,7 +13,7 @@ from webapp.db.database import db
 from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
-          413: "Too much at once", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
+          413: "Too much at once", 415: "Not of that kind", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
           503: "Not now"}
 
 
@@ -73,7 +73,7 @@ def add_to(app: Flask) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
-        most = app.config["MAX_CONTENT_LENGTH"] / 1e6
+        most = (request.max_content_length or app.config["MAX_CONTENT_LENGTH"]) / 1e6
         return error_page(413, f"More was sent than is taken at once: at most {most:g} MB. Nothing was stored. Send a "
                                "smaller file, or fewer rows.")
 

@@ -99,6 +99,10 @@
   // A page that comes back, by Back, Forward or a reload, shows the selection as it is now and not as browsers remember it.
   window.addEventListener("pageshow", () => { if (selectionForm()) showSelection(selectionForm()); });
 
+  // what a page asks without anybody's doing keeps no session alive
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.triggeringEvent) event.detail.headers["X-By-Itself"] = "yes";
+  });
   // Ask again only while the page is seen; and not for a part while somebody is at work in it.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const asking = event.detail.elt;

@@ -4,7 +4,19 @@ from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion
-from webapp.tables.people import Answered, ApiToken, AuditEntry, Role, RoleName, Setting, SignInLink, User
+from webapp.tables.people import (
+    Answered,
+    ApiToken,
+    Attempts,
+    AuditEntry,
+    FirstAdminLink,
+    Role,
+    RoleName,
+    Setting,
+    SignInLink,
+    User,
+    UserSession,
+)
 from webapp.tables.region_items import (
     Catalogue,
     EarlierMove,
@@ -26,11 +38,13 @@ __all__ = [
     "Answered",
     "ApiToken",
     "ArchivedForecast",
+    "Attempts",
     "AuditEntry",
     "Catalogue",
     "DataLoad",
     "DataLoadRun",
     "EarlierMove",
+    "FirstAdminLink",
     "ForecastFigures",
     "GroupForecast",
     "ItemState",
@@ -56,5 +70,6 @@ __all__ = [
     "StoredForecast",
     "SystemState",
     "User",
+    "UserSession",
     "Watermark",
 ]

@@ -62,6 +62,50 @@ class SignInLink(Base):
     user: Mapped[User] = relationship()
 
 
+class FirstAdminLink(Base):
+    """A link that works once, with which the first administrator signs up while nobody may sign in."""
+
+    __tablename__ = "first_admin_link"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of its secret, which is kept nowhere."""
+    made_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class UserSession(Base):
+    """Somebody who is signed in, in one browser: its cookie opens nothing without this row."""
+
+    __tablename__ = "user_session"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of the session's id, which only the cookie has."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    way: Mapped[str] = mapped_column(String(40))
+    """How they signed in: ``password``, ``single sign-on``, ``link``, or ``change`` of the password."""
+    address: Mapped[str] = mapped_column(String(45), default="")
+    browser: Mapped[str] = mapped_column(String(200), default="")
+    """What it said of itself."""
+    began_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    """When they last proved who they are."""
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+    """Last use by the person, to a few minutes; what a page asks by itself is none."""
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
+
+class Attempts(Base):
+    """When somebody lately tried something that is limited, by an address or at an account."""
+
+    __tablename__ = "attempts"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Digest of what is tried, and by whom."""
+    times: Mapped[list[float]] = mapped_column(JSON, default=list)
+    """In seconds since 1970; those that count still, and some that do not any more."""
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    """When none of them counts any more."""
+
+
 class ApiToken(Base):
     """What a program shows in place of a password."""
 

@@ -1,5 +1,6 @@
 """What tests of users, sign-in and tokens share."""
 
+from datetime import timedelta
 from typing import cast
 from urllib.parse import urljoin
 
@@ -8,8 +9,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.webapp.conftest import text_of
-from webapp.db.database import db
-from webapp.tables import User
+from webapp.db.database import db, now, writing
+from webapp.tables import User, UserSession
 
 
 def is_here(location: str) -> bool:
@@ -21,6 +22,14 @@ def is_here(location: str) -> bool:
 def id_of(app: Flask, email: str) -> int:
     with app.app_context():
         return db.session.scalars(select(User.id).where(User.email == email)).one()
+
+
+def age_sessions(app: Flask, email: str, began: timedelta = timedelta(0), seen: timedelta = timedelta(0)) -> None:
+    """Let somebody's sessions have begun, and been used last, so long ago."""
+    user_id = id_of(app, email)
+    with app.app_context(), writing():
+        for row in db.session.scalars(select(UserSession).where(UserSession.user_id == user_id)):
+            row.began_at, row.seen_at = now() - began, now() - seen
 
 
 def secret_on(html: str) -> str:

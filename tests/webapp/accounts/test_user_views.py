@@ -1,5 +1,6 @@
 """Users, as administrators see and change them."""
 
+from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -105,7 +106,7 @@ def test_a_new_role_holds_at_once_and_signs_out(app: Flask, admin: FlaskClient, 
 def test_a_deactivated_user_is_out_at_once_with_links_and_tokens(
         app: Flask, admin: FlaskClient, viewer: FlaskClient, anonymous: FlaskClient) -> None:
     with app.app_context():
-        _, secret = make_token(db.session.get_one(User, id_of(app, VIEWER)), "t", "viewer")
+        _, secret = make_token(db.session.get_one(User, id_of(app, VIEWER)), "t", "viewer", now() + timedelta(days=30))
     link = link_of(admin, app, VIEWER)
 
     act(admin, app, VIEWER, "active", active="no")

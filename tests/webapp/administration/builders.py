@@ -5,7 +5,7 @@ from werkzeug.test import TestResponse
 
 from tests.webapp.conftest import post
 
-AS_THEY_ARE = {"announcement": "", "session_hours": "720", "token_days": "0", "sso_role": "none",
+AS_THEY_ARE = {"announcement": "", "session_hours": "720", "idle_hours": "72", "token_days": "0", "sso_role": "none",
                "password_sign_in": "yes"}
 
 

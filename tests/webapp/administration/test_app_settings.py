@@ -1,6 +1,5 @@
 """Settings that administrators change: checked, recorded, and in effect."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.webapp.accounts.builders import id_of
+from tests.webapp.accounts.builders import age_sessions, id_of
 from tests.webapp.administration.builders import save
 from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, VIEWER, page, text_of
@@ -58,9 +57,9 @@ def test_what_would_be_right_is_said_in_words(admin: FlaskClient) -> None:
     assert "Write a whole number of at least 0." in words
 
 
-def test_sessions_that_are_older_than_the_setting_end(admin: FlaskClient, viewer: FlaskClient) -> None:
-    with viewer.session_transaction() as session:
-        session["fs_paa"] = time.time() - 2 * 3600
+def test_sessions_that_are_older_than_the_setting_end(
+        app: Flask, admin: FlaskClient, viewer: FlaskClient) -> None:
+    age_sessions(app, VIEWER, began=timedelta(hours=2))
     assert viewer.get("/").status_code == 200
 
     save(admin, session_hours="1")
@@ -71,7 +70,7 @@ def test_sessions_that_are_older_than_the_setting_end(admin: FlaskClient, viewer
 def test_no_token_outlives_the_setting_those_made_before_included(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
         owner = db.session.get_one(User, id_of(app, VIEWER))
-        token, secret = make_token(owner, "old", "viewer")
+        token, secret = make_token(owner, "old", "viewer", now() + timedelta(days=365))
         token.made_at = now() - timedelta(days=31)
         db.session.commit()
         assert actor_of(secret, "") is not None

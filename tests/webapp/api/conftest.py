@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.webapp.conftest import ADMIN, EMAIL, VIEWER
 from webapp.accounts.tokens import make_token
-from webapp.db.database import db
+from webapp.db.database import db, now
 from webapp.tables import RoleName, User
 
 OWNERS: dict[RoleName, str] = {"viewer": VIEWER, "planner": EMAIL, "admin": ADMIN}
@@ -22,7 +23,7 @@ def token_for(app: Flask, role: RoleName, owner: str = "") -> str:
     """A token with that role."""
     with app.app_context():
         user = db.session.scalars(select(User).where(User.email == (owner or OWNERS[role]))).one()
-        return make_token(user, f"{role}'s program", role)[1]
+        return make_token(user, f"{role}'s program", role, now() + timedelta(days=30))[1]
 
 
 @dataclass

@@ -12,13 +12,14 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DatabaseError
 
 from tests.webapp.adjustments.builders import adjust, remove
-from tests.webapp.audit.builders import entries
+from tests.webapp.audit.builders import entries, entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, ODD, Background, ask_for_retrain, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.models.builders import ask
 from tests.webapp.scenario_forms import press, saved, send
 from webapp.access import COMMAND, Actor
-from webapp.accounts.views import create_user, first_admin_token
+from webapp.accounts.first_admin import make_first_admin_link
+from webapp.accounts.views import create_user
 from webapp.audit.queries import changes_of
 from webapp.audit.record import OutsideTransactionError, record
 from webapp.db.database import db, writing
@@ -153,11 +154,11 @@ class TestWhatIsRecorded:
             for user in db.session.scalars(select(User)):
                 db.session.delete(user)
             db.session.commit()
-        link = f"/first-admin/{first_admin_token(services.settings)}"
+            link = str(make_first_admin_link(services.settings)).removeprefix(services.settings.public_url)
         post(anonymous, link, {"email": "boss@example.com", "password": "a long password",
                                "again": "a long password"}, form_on=link)
 
-        entry = entries(app, "user")[-1]
+        [*_, entry] = entries_of_act(app, "created")
         assert (entry.by, entry.via, entry.subject) == ("boss@example.com", "first sign-up", "boss@example.com")
 
 

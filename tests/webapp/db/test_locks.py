@@ -31,7 +31,7 @@ from webapp.adjustments import adjustments
 from webapp.administration.app_settings import AppSettings, app_settings, change_settings
 from webapp.background.journal import read_catalogue, take_up
 from webapp.db.conflicts import is_conflict
-from webapp.db.database import Base, db, writing
+from webapp.db.database import Base, db, now, writing
 from webapp.db.locks import insert_absent, locked_one, once_more
 from webapp.models.actions import store_act
 from webapp.overrides import overrides
@@ -152,7 +152,7 @@ def in_the_middle_of(app: Flask, change: Callable[[], object]) -> Iterator[None]
 
 def token(app: Flask) -> tuple[int, str]:
     with app.app_context():
-        made, secret = make_token(db.session.scalars(select(User)).one(), "night job", "viewer")
+        made, secret = make_token(db.session.scalars(select(User)).one(), "night job", "viewer", now() + timedelta(days=30))
         return made.id, secret
 
 
@@ -245,7 +245,7 @@ class TestTheSameAtOnce:
     @pytest.mark.parametrize("_round", range(ROUNDS))
     def test_a_request_with_an_idempotency_key_is_carried_out_once(self, app: Flask, _round: int) -> None:
         with app.app_context():
-            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner")
+            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner", now() + timedelta(days=30))
         client = app.test_client()
         headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k" * 20}
         body = {"keys": [KETTLE.key], "reason": "new prices"}
@@ -399,7 +399,7 @@ class TestConflicts:
     def test_who_waits_too_long_is_told_to_send_it_again(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys.modules[writing.__module__], "LOCK_SECONDS", 1)
         with app.app_context():
-            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner")
+            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner", now() + timedelta(days=30))
         body = {"keys": [KETTLE.key], "reason": "new prices"}
         with in_the_middle_of(app, lambda: locked_one(RegionItemRow, KETTLE.key)):
             answer = app.test_client().post("/api/v1/retrains", json=body,
