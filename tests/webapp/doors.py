@@ -5,6 +5,8 @@ LINK = "0" * 32
 NEEDS = {
     "GET /": "viewer",
     "GET /account": "viewer",
+    "POST /account/sessions/<int:session_id>/end": "viewer",
+    "POST /account/sessions/end": "viewer",
     "POST /account/tokens": "viewer",
     "POST /account/tokens/<int:token_id>/revoke": "viewer",
     "GET /admin": "admin",
@@ -91,11 +93,10 @@ NEEDS = {
     "GET /static/<path:filename>": "nobody",
     "GET /systems": "viewer",
     "GET /totals": "viewer",
-    "POST /verify": "viewer",
-    "GET /verify": "viewer",
 }
 """Method and rule -> the role that it needs at least."""
 VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
+          "<int:session_id>": "999",
           "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
           "<int:override_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}

@@ -5,6 +5,7 @@ import logging
 from flask import Flask, Response, request
 from flask_security import current_user
 from flask_security.mail_util import EmailValidateException
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.access import Actor, actor
 from webapp.accounts.mail import normal_address
@@ -66,7 +67,7 @@ def _said() -> str:
         return request.endpoint or ""
     try:
         return normal_address(request.form.get("email", ""))
-    except EmailValidateException:
+    except (EmailValidateException, RequestEntityTooLarge):
         return "no e-mail address"
 
 

@@ -1,6 +1,7 @@
 """Sessions: rows that a cookie names. They end with the row: at sign-out, with a new password or role, with their age,
 and when nobody uses them."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -23,6 +24,8 @@ from webapp.db.conflicts import is_conflict
 from webapp.db.database import db, now, writing
 from webapp.http.rate_limits import forgive
 from webapp.tables import User, UserSession
+
+log = logging.getLogger(__name__)
 
 SESSION_ID = "sid"
 """Where the cookie keeps the session's id."""
@@ -123,6 +126,7 @@ def _began(_app: Flask, user: User, authn_via: list[str] | None = None, **_about
             db.session.execute(delete(UserSession).where(UserSession.digest == digest_of(before)))
         db.session.add(row)
         record("signed in", "user", by.email, by=by)
+    log.info("%s signed in by %s from %s", by.email, way, by.address)
 
 
 def _ended(_app: Flask, user: Any, **_about: Any) -> None:

@@ -50,6 +50,7 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
     "SECURITY_DEFAULT_REMEMBER_ME": False,
     "SECURITY_API_ENABLED_METHODS": ["session"],
+    "SECURITY_CACHE_CONTROL": None,  # it would write `no-store=True`, which says nothing; we say it of every page
     "SECURITY_FRESHNESS": timedelta(minutes=-1),
     "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
     "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),

@@ -1,5 +1,7 @@
 """What a request may carry: outside of the API a form, and nothing that a form's checks would not see."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask, abort, request
 
 from webapp.http.problems import is_api
@@ -30,10 +32,19 @@ def has_form() -> bool:
 
 def _only_forms() -> None:
     if not is_api() and request.endpoint is not None and not has_form():
-        abort(415, f"The request carries {request.content_type or 'something of no type'!r:.80}. This page takes a form "
+        abort(415, f"The request carries {request.mimetype[:80] or 'something of no type'}. This page takes a form "
                    f"({FORM}, UTF-8). Programs have the API: /api/v1/openapi.json describes it.")
+
+
+def _forget_wrong_referrer() -> None:
+    """A Referer that is no address is none: what compares it with ours would fail."""
+    try:
+        urlsplit(request.referrer or "")
+    except ValueError:
+        request.environ.pop("HTTP_REFERER")
 
 
 def add_to(app: Flask) -> None:
     """Refuse other bodies, before anything reads them; once the limits have counted them."""
+    app.before_request(_forget_wrong_referrer)
     app.before_request(_only_forms)

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
@@ -24,9 +25,21 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     """An error as a page; for htmx, as a part of one; for programs, as a problem."""
     if is_api():
         return problem(status, message)
+    if _has_no_address():
+        return _alone(TITLES[400], message), status
     template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
     return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
                            status=status, back=_came_from()), status
+
+
+def _has_no_address() -> bool:
+    """Whether nobody can say under which address this app is asked, so that no page can be drawn: a wrong Host."""
+    return request_ctx.url_adapter is None
+
+
+def _alone(title: str, message: str) -> str:
+    """A page that asks for nothing else, where nothing else may be asked for."""
+    return current_app.jinja_env.get_template("http/alone.html").render(title=title, message=message)
 
 
 def _came_from() -> str | None:
@@ -44,7 +57,7 @@ def _without_database() -> ResponseReturnValue:
     g.retry_after = 10
     if is_api():
         return problem(503, message)
-    return current_app.jinja_env.get_template("http/no_database.html").render(message=message), 503
+    return _alone(TITLES[503], message), 503
 
 
 def add_to(app: Flask) -> None:

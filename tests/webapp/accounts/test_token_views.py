@@ -1,19 +1,28 @@
 """API tokens on pages."""
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from tests.webapp.accounts.builders import secret_on
+from tests.webapp.accounts.builders import id_of, secret_on
 from tests.webapp.administration.builders import save
 from tests.webapp.audit.builders import entries_of_act
-from tests.webapp.conftest import ADMIN, EMAIL, VIEWER, page, post, text_of
+from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, page, post, text_of
 from webapp.access import Actor
-from webapp.accounts.tokens import actor_of, tokens_of
-from webapp.tables import ApiToken
+from webapp.accounts.tokens import actor_of, make_token, tokens_of
+from webapp.db.database import db
+from webapp.tables import ApiToken, User
+
+
+def ask(client: FlaskClient, name: str = "night job", role: str = "viewer", days: str = "30",
+        own_password: str = PASSWORD) -> TestResponse:
+    return post(client, "/account/tokens", {"name": name, "role": role, "days": days, "own_password": own_password},
+                "/account")
 
 
 def make(client: FlaskClient, name: str = "night job", role: str = "viewer", days: str = "30") -> str:
-    response = post(client, "/account/tokens", {"name": name, "role": role, "days": days}, "/account")
+    response = ask(client, name, role, days)
     assert response.status_code == 200, text_of(page(response).main)
     return secret_on(response.text)
 
@@ -34,7 +43,7 @@ def test_a_token_is_shown_once_and_opens_what_its_role_may(app: Flask, client: F
     assert opened(app, secret) == Actor(EMAIL, "planner", "token night job", "10.0.0.7")
     again = client.get("/account")
     assert secret not in again.text
-    row = text_of(page(again).select_one("tbody tr"))
+    row = text_of(page(again).select("tbody tr")[-1])
     assert secret[:13] in row
     assert "from 10.0.0.7" in row
     [entry] = entries_of_act(app, "token made")
@@ -43,16 +52,14 @@ def test_a_token_is_shown_once_and_opens_what_its_role_may(app: Flask, client: F
 
 
 def test_a_token_is_never_more_than_its_owner(app: Flask, viewer: FlaskClient) -> None:
-    response = post(viewer, "/account/tokens", {"name": "x", "role": "admin", "days": "30"}, "/account")
-
-    assert response.status_code == 422
+    assert ask(viewer, role="admin").status_code == 422
     assert kept(app) == []
 
 
 def test_names_are_needed_and_tell_tokens_that_work_apart(app: Flask, client: FlaskClient) -> None:
     make(client)
     for name in ("", "  ", "night  job", "x" * 81, "a\x01b"):
-        response = post(client, "/account/tokens", {"name": name, "role": "viewer", "days": "0"}, "/account")
+        response = ask(client, name)
         assert response.status_code == 422, name
         assert page(response).select_one(".invalid-feedback")
     [token] = kept(app)
@@ -93,4 +100,27 @@ def test_the_settings_bound_how_long_a_new_token_may_last(admin: FlaskClient, cl
     choices = [option["value"] for option in page(client.get("/account")).select("select[name=days] option")]
 
     assert choices == ["30", "60"]
-    assert post(client, "/account/tokens", {"name": "x", "role": "viewer", "days": "0"}, "/account").status_code == 422
+    assert ask(client, days="0").status_code == 422
+    assert ask(client, days="365").status_code == 422
+
+
+def test_a_token_without_an_end_is_made_only_where_the_settings_say_so(
+        app: Flask, admin: FlaskClient, client: FlaskClient) -> None:
+    with app.app_context(), pytest.raises(ValueError, match="has an end"):
+        make_token(db.session.get_one(User, id_of(app, EMAIL)), "endless", "viewer")
+    assert ask(client, days="0").status_code == 422
+
+    save(admin, endless_tokens="yes")
+
+    make(client, days="0")
+    assert [token.expires_at for token in kept(app)] == [None]
+
+
+@pytest.mark.parametrize("own_password", ["", "wrong wrong", PASSWORD.upper(), "x" * 200])
+def test_whoever_finds_a_browser_open_makes_no_token(app: Flask, client: FlaskClient, own_password: str) -> None:
+    response = ask(client, own_password=own_password)
+
+    assert response.status_code == 422
+    assert kept(app) == []
+    assert "not your password" in text_of(page(response).main)
+    assert [entry.by for entry in entries_of_act(app, "password refused")] == [EMAIL]
