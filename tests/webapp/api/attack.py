@@ -6,6 +6,8 @@ any answer is a 5xx or contradicts the document.
 
 import argparse
 import contextlib
+import json
+import random
 import sys
 import tempfile
 import traceback
@@ -13,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import schemathesis
 from flask import Flask
@@ -39,19 +42,31 @@ from tests.webapp.conftest import (
     REGION_ITEMS,
     VIEWER,
     demand_of,
+    hidden,
+    page,
     settings_in,
+    signed_in,
 )
+from tests.webapp.doors import address
 from webapp import create_app
 from webapp.accounts.views import create_user
 from webapp.api.document import document_of
 from webapp.background.journal import read_catalogue
 from webapp.db.database import db, writing
+from webapp.http.problems import PREFIX
 from webapp.retrains.requests import store
 from webapp.tables import ApiToken, ModelVersion, RegionItemRow, SavedScenario
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
           response_schema_conformance, negative_data_rejection]
 ROLES = ("viewer", "planner", "admin")
+FORM_ROLES = ("nobody", *ROLES)
+LOGINS = {"viewer": VIEWER, "planner": EMAIL, "admin": ADMIN}
+JSON_TYPES = ("application/json", "application/json; charset=utf-8", "application/problem+json", "APPLICATION/JSON",
+              "text/json", "application/x-ndjson", "text/plain", "application/octet-stream", "")
+FORM_FIELDS = {"email": EMAIL, "password": PASSWORD, "new_password": "another long one", "own_password": PASSWORD,
+               "new_password_confirm": "another long one", "again": "another long one", "role": "admin",
+               "active": "no", "name": "x", "days": "30", "ri": "north|kettle", "token": "b" * 32}
 KEYS = [one.key for one in REGION_ITEMS[:4]] + [REGION_ITEMS[-1].key]
 
 
@@ -118,10 +133,46 @@ def attack(app: Flask, cases: int, number: int) -> Report:
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 _attack_one(app, report, operation, role, headers, mode, each, number)
+    attack_forms(app, report, number)
     with app.app_context():
         assert db.session.query(ApiToken).count() == tokens_before + len(ROLES)
     assert document["paths"].keys() == {label.split(" ", 1)[1] for label in report.operations}
     return report
+
+
+def form_routes(app: Flask) -> list[str]:
+    """Rules outside of the API that take more than GET; each with its methods."""
+    return sorted(f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()
+                  if method not in ("GET", "HEAD", "OPTIONS") and not rule.rule.startswith(PREFIX))
+
+
+def attack_forms(app: Flask, report: Report, number: int) -> None:
+    """Send JSON, and forms under other names, to every form route, by everybody, with the token of forms that a page
+    gives: none may be taken, and nobody may be signed out, in or changed by it.
+
+    Args:
+        number: the seed.
+    """
+    draw = random.Random(number)
+    clients = {role: app.test_client() for role in FORM_ROLES}
+    for role, email in LOGINS.items():
+        signed_in(clients[role], email)
+    for role, client in clients.items():
+        token = hidden(page(client.get("/sign-in" if role == "nobody" else "/account")), "csrf_token")
+        for route in form_routes(app):
+            for kind in JSON_TYPES:
+                method, rule = route.split(" ", 1)
+                fields = {name: draw.choice((value, None, [value], {"a": value}, 7, True)) for name, value in
+                          FORM_FIELDS.items()} | draw.choice(({"csrf_token": token}, {}))
+                body = draw.choice((json.dumps(fields), json.dumps([fields]), urlencode(fields), "{", "null"))
+                response = client.open(address(rule), method=method, data=body.encode(), content_type=kind or None,
+                                       headers={"X-CSRFToken": token, "Accept": "application/json"},
+                                       query_string=draw.choice(("", "include_auth_token", "auth_token=x")))
+                report.cases[f"{role}, forms", response.status_code] += 1
+                if response.status_code not in (415, 429):
+                    report.failures.append(f"{role} {route} as {kind or 'no type'}: {response.status_code}")
+        if client.get("/account").status_code != (302 if role == "nobody" else 200):
+            report.failures.append(f"{role}: signed in or out by what is no form")
 
 
 def _attack_one(app: Flask, report: Report, operation: Any, role: str, headers: dict[str, str], mode: GenerationMode,
