@@ -165,7 +165,8 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     saved(client, ri=[KETTLE.key])
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
-        make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer", now() + timedelta(days=30))
+        make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
+                   now() + timedelta(days=30))
         create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"
         db.session.commit()
     return app

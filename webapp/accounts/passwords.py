@@ -32,7 +32,8 @@ LOOKED_AT = 40
 """Characters that are looked at for it: of many more, finding out takes seconds."""
 FIELDS = ("password", "new_password", "new_password_confirm", "password_confirm", "again", "own_password")
 LENGTH = f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
-COMMON = "This password is too easy to guess: it is a common one, or like one. Take a few words that do not belong together."
+COMMON = ("This password is too easy to guess: it is a common one, or like one. Take a few words that do not belong "
+          "together.")
 
 
 def wrong_with(password: str, *known: str) -> str | None:
@@ -190,7 +191,8 @@ def add_to(app: Flask) -> None:
         view = cast(View | None, app.view_functions.get(endpoint))
         if view is not None:
             app.view_functions[endpoint] = _in_one_transaction(view)
-    app.view_functions["security.change_password"] = _with_a_password(app.view_functions["security.change_password"])
+    change = cast(View, app.view_functions["security.change_password"])
+    app.view_functions["security.change_password"] = _with_a_password(change)
     app.before_request(_refuse_endless)
     password_changed.connect(_changed, app)
     password_reset.connect(_reset, app)

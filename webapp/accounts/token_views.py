@@ -71,8 +71,8 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
             if not is_password_of(user, field.data or ""):
                 raise ValidationError("That is not your password.")
         elif not has_just_signed_in():
-            raise ValidationError(f"Your sign-in is older than {PROVEN.seconds // 60} minutes. Sign in again, then make "
-                                  "the token.")
+            raise ValidationError(f"Your sign-in is older than {PROVEN.seconds // 60} minutes. Sign in again, then "
+                                  "make the token.")
         forgive()
 
     def validate_name(self, field: StringField) -> None:
@@ -86,8 +86,9 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
 def account_page(form: TokenForm, secret: str = "") -> str:
     """The page of who is signed in, with a token's text just after it was made."""
     return render_template("accounts/account.html", by=actor(), may_do=MAY[actor().role], form=form, secret=secret,
-                           tokens=tokens_of(current_user), is_valid=is_valid, ends_at=ends_at, sessions=sessions_of(current_user.id),
-                           here=this_session(), is_proven=bool(current_user.password) or has_just_signed_in())
+                           tokens=tokens_of(current_user), is_valid=is_valid, ends_at=ends_at,
+                           sessions=sessions_of(current_user.id), here=this_session(),
+                           is_proven=bool(current_user.password) or has_just_signed_in())
 
 
 @bp.post("/account/tokens")

@@ -36,8 +36,8 @@ class AppSettings(BaseModel):
                     "once.")
     idle_hours: Annotated[int, Field(ge=0, le=2160)] = Field(
         72, title="Hours until an unused session ends",
-        description="Whoever opens no page for so many hours signs in again; a page that stays open is no use. 0 for no "
-                    "such limit.")
+        description="Whoever opens no page for so many hours signs in again; a page that stays open is no use. 0 for "
+                    "no such limit.")
     token_days: Annotated[int, Field(ge=0, le=3650)] = Field(
         0, title="Longest life of API tokens, in days",
         description="No token opens anything longer than so many days after it was made, those made before included; 0 "

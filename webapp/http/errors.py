@@ -14,8 +14,8 @@ from webapp.db.database import db
 from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
-          413: "Too much at once", 415: "Not of that kind", 422: "That cannot be done", 429: "Too often", 500: "Something broke",
-          503: "Not now"}
+          413: "Too much at once", 415: "Not of that kind", 422: "That cannot be done", 429: "Too often",
+          500: "Something broke", 503: "Not now"}
 
 
 BROKEN = ("The error is in the log of the web app. What was stored before is safe; try again, or go on elsewhere.")

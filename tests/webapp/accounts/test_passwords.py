@@ -34,7 +34,8 @@ def test_a_common_password_is_not_chosen(password: str) -> None:
     assert wrong_with(password, EMAIL)
 
 
-@pytest.mark.parametrize("password", [PASSWORD, NEW, "blue kettles sleep in march", "k8#vTq2!wzLp", "hästar äter glass"])
+@pytest.mark.parametrize("password", [PASSWORD, NEW, "blue kettles sleep in march", "k8#vTq2!wzLp",
+                                      "hästar äter glass"])
 def test_one_that_is_hard_to_guess_is(password: str) -> None:
     assert wrong_with(password, EMAIL) is None
 

@@ -293,5 +293,6 @@ def test_no_generated_request_gets_an_answer_that_the_document_does_not_tell(tmp
 
     assert not report.failures, str(report)
     assert report.cases.total() >= 400
-    assert {role for role, _ in report.cases} == {"viewer", "planner", "admin"}
+    roles = {"viewer", "planner", "admin"}
+    assert {role for role, _ in report.cases} == {*roles, *(f"{role}, forms" for role in {*roles, "nobody"})}
     assert {200, 202, 403, 404, 422} <= {status for _, status in report.cases}

@@ -152,7 +152,8 @@ def in_the_middle_of(app: Flask, change: Callable[[], object]) -> Iterator[None]
 
 def token(app: Flask) -> tuple[int, str]:
     with app.app_context():
-        made, secret = make_token(db.session.scalars(select(User)).one(), "night job", "viewer", now() + timedelta(days=30))
+        made, secret = make_token(db.session.scalars(select(User)).one(), "night job", "viewer",
+                                  now() + timedelta(days=30))
         return made.id, secret
 
 
@@ -245,7 +246,8 @@ class TestTheSameAtOnce:
     @pytest.mark.parametrize("_round", range(ROUNDS))
     def test_a_request_with_an_idempotency_key_is_carried_out_once(self, app: Flask, _round: int) -> None:
         with app.app_context():
-            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner", now() + timedelta(days=30))
+            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner",
+                                   now() + timedelta(days=30))
         client = app.test_client()
         headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k" * 20}
         body = {"keys": [KETTLE.key], "reason": "new prices"}
@@ -399,7 +401,8 @@ class TestConflicts:
     def test_who_waits_too_long_is_told_to_send_it_again(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys.modules[writing.__module__], "LOCK_SECONDS", 1)
         with app.app_context():
-            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner", now() + timedelta(days=30))
+            _, secret = make_token(db.session.scalars(select(User)).one(), "program", "planner",
+                                   now() + timedelta(days=30))
         body = {"keys": [KETTLE.key], "reason": "new prices"}
         with in_the_middle_of(app, lambda: locked_one(RegionItemRow, KETTLE.key)):
             answer = app.test_client().post("/api/v1/retrains", json=body,

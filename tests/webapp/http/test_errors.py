@@ -4,7 +4,8 @@ import pytest
 from flask import Flask
 
 from tests.webapp.api.conftest import token_for
-from tests.webapp.conftest import EMAIL, hidden, page, with_sessionfrom webapp import create_app
+from tests.webapp.conftest import EMAIL, hidden, page, with_session
+from webapp import create_app
 from webapp.settings import Settings
 
 NAMES = (
