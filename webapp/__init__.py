@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     log_lines.add_to(app)
-    rate_limits.add_to(app, settings)
+    rate_limits.guard(app)
     bodies.add_to(app)
     csrf = CSRFProtect(app)
     Compress(app)
@@ -103,4 +103,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     routes.add_to(app, csrf)
     for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
         shared.add_to(app)
+    limits.add_to(app, settings)
     return app

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.services import services_or_skip
@@ -16,7 +16,7 @@ from webapp.access import role_of
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import new_row, note_place
 from webapp.systems.state import LoopReport, note_loops
-from webapp.tables import RegionItemRow, Selection, SystemState, User
+from webapp.tables import RegionItemRow, Selection, SignInLink, SystemState, User, UserSession
 
 BEFORE_ROLES_MATTERED = "0008"
 AN_ADMIN = (
@@ -143,3 +143,25 @@ def test_stored_selections_of_before_count_as_used_now_and_are_there_after_the_w
         downgrade(revision="0013")
 
         assert db.session.execute(text("SELECT token, keys FROM selection")).all() == [("old", '["north|kettle"]')]
+
+
+BEFORE_SESSIONS = "0013"
+
+
+def test_people_tokens_and_links_are_kept_there_and_back_and_sessions_are_not(old: Flask) -> None:
+    with old.app_context():
+        upgrade(revision=BEFORE_SESSIONS)
+        with writing():
+            db.session.execute(text("INSERT INTO sign_in_link (digest, user_id, made_by, made_at, expires_at) VALUES "
+                                    "('d', 7, 'a command', '2026-11-01 00:00:00', '2026-11-04 00:00:00')"))
+        upgrade()
+        with writing():
+            db.session.add(UserSession(digest="d", user_id=7, way="password"))
+        assert [each.user.email for each in db.session.scalars(db.select(UserSession))] == ["boss@example.com"]
+        db.session.rollback()
+        downgrade(revision=BEFORE_SESSIONS)
+        assert not set(inspect(db.engine).get_table_names()) & {"user_session", "attempts", "first_admin_link"}
+        upgrade()
+
+        assert db.session.scalars(db.select(UserSession)).all() == []
+        assert [link.digest for link in db.session.scalars(db.select(SignInLink))] == ["d"]

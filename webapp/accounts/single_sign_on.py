@@ -1,6 +1,7 @@
 """Single sign-on by OpenID Connect: authorization code with PKCE, state and nonce, at one provider that is set up."""
 
 import logging
+from time import time
 from typing import Any, cast
 
 from authlib.integrations.base_client import OAuthError
@@ -23,6 +24,11 @@ log = logging.getLogger(__name__)
 SECONDS = 10
 """How long the provider may take to answer."""
 NEXT = "single_sign_on_next"
+ASKED_AGAIN = "single_sign_on_again"
+ONCE_MORE = "single sign-on again"
+"""How somebody signed in whom the provider was told to ask anew, whether it knew the browser or not."""
+FRESH_SECONDS = 600
+"""How old the provider's own sign-in may be then, where it tells."""
 AGAIN = "Go back to the sign-in page and try again."
 
 
@@ -34,6 +40,7 @@ def start() -> ResponseReturnValue:
     if current_user.is_authenticated and not is_again:
         return redirect(url_for("overview.show"))
     target = request.args.get("next", "")
+    session[ASKED_AGAIN] = is_again
     session[NEXT] = target if validate_redirect_url(target) else url_for("overview.show")
     try:
         # whoever is to show again who they are is asked by the provider, too, even where it knows the browser
@@ -49,9 +56,11 @@ def start() -> ResponseReturnValue:
 def back() -> ResponseReturnValue:
     """Let in whom the provider vouches for."""
     client, target = _client(), session.pop(NEXT, url_for("overview.show"))
+    was_asked_again = session.pop(ASKED_AGAIN, False)
     try:
         token = client.authorize_access_token()
-        identity = Identity.of(_claims(client, token), _issuer())
+        claims = _claims(client, token)
+        identity = Identity.of(claims, _issuer())
     except (OAuthError, JoseError) as error:
         note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
         return error_page(403, f"{services().settings.web_oidc_name} did not let you in, or the answer does not belong "
@@ -65,8 +74,14 @@ def back() -> ResponseReturnValue:
         user = user_of(identity, request.remote_addr or "")
     except NotLetInError as error:
         return _refused(error)
-    login_user(user, authn_via=["single sign-on"])
+    login_user(user, authn_via=[ONCE_MORE if was_asked_again and _is_fresh(claims) else "single sign-on"])
     return redirect(target)
+
+
+def _is_fresh(claims: dict[str, Any]) -> bool:
+    """Whether the person signed in at the provider just now; a provider that does not tell when is believed."""
+    when = claims.get("auth_time")
+    return when is None or (isinstance(when, int | float) and time() - when < FRESH_SECONDS)
 
 
 def _refused(error: NotLetInError) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from wtforms.validators import InputRequired, Length, ValidationError
 from webapp.access import MAY, ROLES, actor, needs
 from webapp.accounts.passwords import is_password_of
 from webapp.accounts.sessions import sessions_of, this_session
+from webapp.accounts.single_sign_on import ONCE_MORE
 from webapp.accounts.tokens import ends_at, is_valid, make_token, revoke_token, tokens_of
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, now
@@ -31,7 +32,7 @@ DAYS = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
 
 
 PROVEN = timedelta(minutes=10)
-"""Who has no password makes tokens for so long after a single sign-on."""
+"""Who has no password makes tokens for so long after the provider was told to ask them anew."""
 
 
 def days_allowed() -> dict[int, str]:
@@ -46,7 +47,7 @@ def days_allowed() -> dict[int, str]:
 def has_just_signed_in() -> bool:
     """Whether the provider of single sign-on has just said who this is, for those who have no password to show."""
     here = this_session()
-    return here is not None and here.way == "single sign-on" and now() - here.began_at < PROVEN
+    return here is not None and here.way == ONCE_MORE and now() - here.began_at < PROVEN
 
 
 class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types

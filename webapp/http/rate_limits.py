@@ -168,16 +168,19 @@ def _settle(response: Response) -> Response:
     return response
 
 
-def add_to(app: Flask, settings: Settings) -> None:
-    """Limit the pages that guesses are made at; before whatever else looks at a request.
+def guard(app: Flask) -> None:
+    """Limit the pages that guesses are made at; before whatever else looks at a request."""
+    app.before_request(_count_request)
+    app.after_request(_settle)
 
-    The API's requests are counted in the memory of each worker, or in Redis; in memory too while Redis does not answer.
+
+def add_to(app: Flask, settings: Settings) -> None:
+    """Limit the API's requests, counted in the memory of each worker, or in Redis; in memory too while Redis does not
+    answer. After the headers of every answer, which put right what the limiter says.
     """
     url = settings.web_rate_limit_storage_url
     app.config.update(RATELIMIT_STORAGE_URI=url or "memory://", RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(url))
     limiter.init_app(app)
-    app.before_request(_count_request)
-    app.after_request(_settle)
 
 
 def api_limit() -> str:

@@ -83,7 +83,8 @@ class UserSession(Base):
     """Of the session's id, which only the cookie has."""
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     way: Mapped[str] = mapped_column(String(40))
-    """How they signed in: ``password``, ``single sign-on``, ``link``, or ``change`` of the password."""
+    """How they signed in: ``password``, ``single sign-on`` (or that ``again``), ``first sign-up``; or ``change`` of the
+    password."""
     address: Mapped[str] = mapped_column(String(45), default="")
     browser: Mapped[str] = mapped_column(String(200), default="")
     """What it said of itself."""

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from hashlib import sha256
 from threading import Thread
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from tests.webapp.accounts.builders import id_of, is_here
+from tests.webapp.accounts.builders import age_sessions, id_of, is_here
 from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, VIEWER, page, post, signed_in, text_of
 from webapp import create_app
@@ -26,7 +27,7 @@ from webapp.accounts import users
 from webapp.administration.app_settings import AppSettings, change_settings
 from webapp.db.database import db
 from webapp.settings import Settings
-from webapp.tables import User
+from webapp.tables import User, UserSession
 
 NEW = "new@example.com"
 
@@ -257,6 +258,26 @@ def test_who_has_not_the_password_does_not_learn_whose_it_would_have_been(with_s
                                  "/sign-in")).main) for email in (EMAIL, ADMIN, "nobody@example.com")}
 
     assert len(answers) == 1
+
+
+def test_who_has_no_password_makes_tokens_just_after_signing_in_at_the_provider(with_sso: Flask) -> None:
+    setting(with_sso, sso_role="planner")
+    client = with_sso.test_client()
+    sign_on(client, "new")
+    fields = {"name": "night job", "role": "viewer", "days": "30"}
+    refused = post(client, "/account/tokens", fields, "/account")
+    assert refused.status_code == 422, "the provider may have let an open browser in without a word"
+    [again] = [str(link["href"]) for link in page(refused).select("main a") if "again=yes" in str(link["href"])]
+    there = client.get(again).location
+    query = parse_qs(urlsplit(there).query)
+    assert (query["prompt"], query["max_age"]) == (["login"], ["0"])
+    back = requests.post(there, data={"sub": "new"}, allow_redirects=False, timeout=20).headers["Location"]
+    assert client.get(back.removeprefix("http://localhost")).location == "/account"
+    assert post(client, "/account/tokens", fields, "/account").status_code == 200
+    age_sessions(with_sso, NEW, began=timedelta(minutes=11))
+    assert post(client, "/account/tokens", fields | {"name": "another"}, "/account").status_code == 422
+    with with_sso.app_context():
+        assert len(db.session.scalars(select(UserSession)).all()) == 1 + 3, "the session before has ended"
 
 
 def test_a_provider_that_is_down_leaves_passwords(settings: Settings) -> None:
