@@ -103,5 +103,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     routes.add_to(app, csrf)
     for shared in (access, numbers_and_dates, form_tokens, errors, security_headers):
         shared.add_to(app)
-    limits.add_to(app, settings)
+    rate_limits.add_to(app, settings)
     return app

@@ -1,15 +1,15 @@
 """Sessions on the server, attempts that all workers count together, links of the first administrator
 
-Revision ID: doors_accounts
-Revises: 0013
+Revision ID: 0018
+Revises: 0017
 Create Date: 2026-11-28
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "doors_accounts"
-down_revision = "0013"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
