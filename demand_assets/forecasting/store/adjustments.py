@@ -5,9 +5,9 @@ units in a column of their own. Features and what models learn from use them, in
 what is shown, compared with and judged by stays what was sold.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -24,24 +24,24 @@ def file_of(region_item: RegionItem) -> str:
     return f"adjustments/{region_item.path}.json"
 
 
-def to_bytes(units: Mapping[date, float]) -> bytes:
-    """The file's content.
+def to_json(units: Mapping[date, float]) -> dict[str, float]:
+    """The file's content, as JSON types.
 
     Args:
         units: date of a period -> units that are used in place of what was sold.
     """
-    return json.dumps({str(at): units[at] for at in sorted(units)}).encode()
+    return {str(at): units[at] for at in sorted(units)}
 
 
-def from_bytes(content: bytes) -> dict[date, float]:
-    """What ``to_bytes`` wrote.
+def from_json(content: Any) -> dict[date, float]:
+    """What ``to_json`` gave.
 
     Raises: AdjustmentsError: it is something else.
     """
     try:
-        return {date.fromisoformat(at): float(units) for at, units in json.loads(content).items()}
+        return {date.fromisoformat(at): float(units) for at, units in content.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise AdjustmentsError(f"the adjustments {content[:60]!r} cannot be read: {error}") from error
+        raise AdjustmentsError(f"the adjustments {str(content)[:60]!r} cannot be read: {error}") from error
 
 
 def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
 
     Args:
         demand: columns date and demand, at least.
-        units: as for ``to_bytes``; periods that the demand does not know are left out.
+        units: as for ``to_json``; periods that the demand does not know are left out.
     """
     if not units:
         return demand

@@ -2,15 +2,20 @@
 
 Readers never see half a file: each is written under a temporary name and then renamed (an object store makes an
 object visible only when it is whole). Beside the tables stand the catalogue and the journal.
+
+Disks and people damage files all the same, so each holds a checksum (``checksums``). One that is damaged is as good as
+not there: its readers go on without it, and whoever finds it notes it, so that it is made again from what there is.
 """
 
 import contextlib
+import errno
 import io
 import json
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 from uuid import uuid4
@@ -22,6 +27,7 @@ import pyarrow.parquet as pq
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store import adjustments
+from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
 
 Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
@@ -30,8 +36,53 @@ LISTED_FROM = 100
 """Region-items from which on one listing is quicker than a question for each."""
 
 
+CATALOGUE = "catalogue.json"
+_ASIDE = ".aside"
+"""How what was put aside ends: nobody reads it again, an engineer may."""
+_LONGEST_WHY = 300
+_DAMAGES = "damaged"
+_NEEDED: dict[Stage, set[str]] = {"raw_demand": {"region", "item", "date", "demand"}, "demand": {"date", "demand"},
+                                  "quarantine": {"row", "rule"}, "demand_features": set()}
+"""Columns without which a file of before there were checksums is none of the stage."""
+_OF_ONE_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EACCES, errno.EPERM})
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+               MemoryError, RecursionError)
+"""What reading damaged content raises: its lengths and types are anything."""
+
+
 class NotInStoreError(LookupError):
     """Nothing is stored under that name yet."""
+
+
+class DamagedFileError(NotInStoreError):
+    """A file that is there and cannot be used: as good as not there, until it is made again.
+
+    Args:
+        name: of the file, below the store's root.
+        why: what is wrong with it.
+        region_item: of which it is; None of a file of the whole dataset.
+    """
+
+    def __init__(self, name: str, why: str, region_item: RegionItem | None = None) -> None:
+        super().__init__(f"the file {name} in the demand store is damaged: {why}; it is made again from what there is")
+        self.name, self.why, self.region_item = name, why, region_item
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It comes out of another process as it was."""
+        return DamagedFileError, (self.name, self.why, self.region_item)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A damaged file that somebody met and that is to be made again."""
+
+    name: str
+    """Below the store's root."""
+    why: str
+    key: str
+    """Of the region-item; empty for a file of the whole dataset."""
+    noted_at: str
+    """ISO, UTC."""
 
 
 class DemandStore:
@@ -57,23 +108,35 @@ class DemandStore:
 
     def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
         """Replace the region-item's table of that stage."""
-        buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), buffer, compression="zstd")
-        self.write_bytes(self._table(stage, region_item), buffer.getvalue())
+        buffer, name = io.BytesIO(), self._table(stage, region_item)
+        found = pa.Table.from_pandas(table, preserve_index=False)
+        found = found.replace_schema_metadata({**(found.schema.metadata or {}), b"checksum": BLANK.encode()})
+        pq.write_table(found, buffer, compression="zstd")
+        self.write_bytes(name, sealed(name, buffer.getvalue()))
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
         """The region-item's table of that stage; demand with planners' adjustments beside it, if there are any.
 
-        Raises: NotInStoreError: the stage has not been materialised for it. AdjustmentsError: as ``adjustments``.
+        Raises: NotInStoreError: the stage has not been materialised for it; DamagedFileError: its file, or that of its
+            adjustments, cannot be used.
         """
+        name = self._table(stage, region_item)
         try:
-            content = self._filesystem.cat_file(self._path(self._table(stage, region_item)))
-        except FileNotFoundError:
+            content = self._content(name, region_item)
+        except DamagedFileError:
+            raise
+        except NotInStoreError:
             raise NotInStoreError(f"{region_item} has no stored {stage}. Materialise `{stage}` for partition "
                                   f"{region_item.key!r}.") from None
-        whole = pq.read_table(pa.BufferReader(content), use_threads=False)  # threads cost more than so small a table
-        table = cast(pd.DataFrame, whole.to_pandas(use_threads=False))
+        try:
+            is_whole = is_sealed(name, content)
+            read = pq.read_table(pa.BufferReader(content), use_threads=False)  # threads cost more than so small a table
+            table = cast(pd.DataFrame, read.to_pandas(use_threads=False))
+            if not is_whole:
+                _check_foreign(stage, region_item, table)
+        except _UNREADABLE as error:
+            raise DamagedFileError(name, _first_line(error), region_item) from error
         return adjustments.beside(table, self.adjustments(region_item)) if stage == "demand" else table
 
     @object_store_errors()
@@ -99,61 +162,164 @@ class DemandStore:
     def adjustments(self, region_item: RegionItem) -> dict[date, float]:
         """Date -> units that planners put in place of what was sold; empty where they did not.
 
-        Raises: AdjustmentsError: the file is damaged.
+        Raises: DamagedFileError: the file cannot be used.
         """
+        name = adjustments.file_of(region_item)
         try:
-            return adjustments.from_bytes(self.read_bytes(adjustments.file_of(region_item)))
+            content = self._content(name, region_item)
+        except DamagedFileError:
+            raise
         except NotInStoreError:
             return {}
+        try:
+            return adjustments.from_json(_json_in(name, content))
+        except _UNREADABLE as error:
+            raise DamagedFileError(name, _first_line(error), region_item) from error
 
     def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float]) -> None:
         """Replace the region-item's adjustments; without any, there is no file."""
+        name = adjustments.file_of(region_item)
         if units:
-            self.write_bytes(adjustments.file_of(region_item), adjustments.to_bytes(units))
+            self._write_json(name, adjustments.to_json(units))
         else:
-            self.remove_bytes(adjustments.file_of(region_item))
+            self.remove_bytes(name)
 
     def write_catalogue(self, region_items: Iterable[RegionItem]) -> None:
         """Record which region-items the source has, region-major."""
-        entries = [[entry.region, entry.item] for entry in sorted(region_items)]
-        self.write_bytes("catalogue.json", json.dumps(entries, ensure_ascii=False).encode())
+        self._write_json(CATALOGUE, [[entry.region, entry.item] for entry in sorted(region_items)])
 
     def read_catalogue(self) -> list[RegionItem]:
-        """The region-items of the source, region-major; empty before the first look at the source."""
+        """The region-items of the source, region-major; empty before the first look at the source.
+
+        Raises: DamagedFileError: the file cannot be used.
+        """
         try:
-            content = self.read_bytes("catalogue.json")
+            content = self._content(CATALOGUE)
+        except DamagedFileError:
+            raise
         except NotInStoreError:
             return []
-        return [RegionItem(region, item) for region, item in json.loads(content)]
+        try:
+            return [RegionItem(region, item) for region, item in _json_in(CATALOGUE, content)]
+        except _UNREADABLE as error:
+            raise DamagedFileError(CATALOGUE, _first_line(error)) from error
+
+    def note_damage(self, error: DamagedFileError) -> None:
+        """Note a damaged file, so that the pipeline makes it again; nothing when it is noted already."""
+        note = f"{_DAMAGES}/{error.name}.json"
+        if self._filesystem.exists(self._path(note)):
+            return
+        told = {"name": error.name, "why": error.why[:_LONGEST_WHY], "at": datetime.now(UTC).isoformat(
+            timespec="seconds"), "key": error.region_item.key if error.region_item else ""}
+        self.write_bytes(note, json.dumps(told, ensure_ascii=False).encode())
+
+    @object_store_errors()
+    def damages(self) -> list[Damage]:
+        """The damaged files that were noted and not made again yet, by name; a note that is damaged itself is removed:
+        who meets the file next notes it again."""
+        folder, found = self._path(_DAMAGES), []
+        self._filesystem.invalidate_cache(folder)
+        for path in sorted(self._filesystem.find(folder)):
+            if not path.endswith(".json"):
+                continue
+            note = posixpath.relpath(path, folder)
+            try:
+                told = json.loads(self._content(f"{_DAMAGES}/{note}"))
+                found.append(Damage(str(told["name"]), str(told["why"]), str(told["key"]), str(told["at"])))
+            except (NotInStoreError, ValueError, TypeError, KeyError):
+                self._remove(f"{_DAMAGES}/{note}")
+        return found
+
+    def forget_damage(self, damage: Damage) -> None:
+        """Note that the file was made again."""
+        self.remove_bytes(f"{_DAMAGES}/{damage.name}.json")
+
+    def is_whole(self, damage: Damage) -> bool:
+        """Whether a file that was damaged can be used again."""
+        stage, _, rest = damage.name.partition("/")
+        try:
+            if stage in _NEEDED:
+                self.read(cast(Stage, stage), RegionItem.from_path(rest.removesuffix(".parquet")))
+            elif damage.name == CATALOGUE:
+                self.read_catalogue()
+        except NotInStoreError:
+            return False
+        return True
 
     @object_store_errors()
     def write_bytes(self, name: str, content: bytes) -> None:
-        """Write one file below the store's root, whole or not at all."""
+        """Write one file below the store's root, whole or not at all; whatever else is in its place is put aside."""
         path = self._path(name)
         if not self._is_local:
             self._filesystem.pipe_file(path, content)
             return
-        self._filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
         temporary = f"{path}.{uuid4().hex}.tmp"
-        self._filesystem.pipe_file(temporary, content)
-        self._filesystem.mv(temporary, path)
+        try:
+            try:
+                _write_whole(temporary, content)
+                os.replace(temporary, path)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                self._make_way(path)
+                _write_whole(temporary, content)
+                os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def _make_way(self, path: str) -> None:
+        """Put aside a folder that is in the place of a file, or a file in the place of one of its folders."""
+        wrong = path if os.path.isdir(path) and not os.path.islink(path) else os.path.dirname(path)
+        while wrong != path and wrong != self._root and not os.path.lexists(wrong):
+            wrong = os.path.dirname(wrong)
+        if wrong == path or (wrong != self._root and not os.path.isdir(wrong)):
+            os.rename(wrong, f"{wrong}.{uuid4().hex[:8]}{_ASIDE}")
 
     @object_store_errors()
     def read_bytes(self, name: str) -> bytes:
         """One file below the store's root.
 
-        Raises: NotInStoreError: it is not there.
+        Raises: NotInStoreError: it is not there; DamagedFileError: it is there and cannot be read.
         """
+        return self._content(name)
+
+    def _content(self, name: str, region_item: RegionItem | None = None) -> bytes:
         try:
             return bytes(self._filesystem.cat_file(self._path(name)))
         except FileNotFoundError:
             raise NotInStoreError(f"{name} is not in the demand store") from None
+        except OSError as error:
+            if not self._is_of_one_file(error):
+                raise
+            raise DamagedFileError(name, error.strerror or _first_line(error), region_item) from error
+
+    def _is_of_one_file(self, error: OSError) -> bool:
+        """Whether the error is of the file alone, and not of the whole store."""
+        if error.errno not in _OF_ONE_FILE:
+            return isinstance(error, IsADirectoryError)
+        if not self._is_local and error.errno == errno.EIO:  # what S3's client says of whatever it does not know
+            return False
+        try:
+            self._filesystem.invalidate_cache(self._root)
+            self._filesystem.ls(self._root, detail=False)
+        except OSError:
+            return False
+        return True
+
+    def _write_json(self, name: str, value: Any) -> None:
+        text = json.dumps({"checksum": BLANK, "content": value}, ensure_ascii=False)
+        self.write_bytes(name, sealed(name, text.encode()))
 
     @object_store_errors()
     def remove_bytes(self, name: str) -> None:
-        """Remove one file below the store's root, if it is there."""
+        """Remove one file below the store's root, if it is there; a folder in its place is put aside."""
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
         path = self._path(name)
-        if self._filesystem.exists(path):
+        if self._is_local and os.path.isdir(path) and not os.path.islink(path):
+            self._make_way(path)
+        elif self._filesystem.exists(path):
             self._filesystem.rm_file(path)
 
     @object_store_errors()
@@ -162,9 +328,9 @@ class DemandStore:
         self._filesystem.invalidate_cache(self._path(folder))
         try:
             paths = self._filesystem.ls(self._path(folder), detail=False)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(name for path in paths if not (name := posixpath.basename(path)).endswith(".tmp"))
+        return sorted(name for path in paths if not (name := posixpath.basename(path)).endswith((".tmp", _ASIDE)))
 
     @object_store_errors()
     def sizes(self, folder: str) -> dict[str, int]:
@@ -172,10 +338,10 @@ class DemandStore:
         self._filesystem.invalidate_cache(self._path(folder))
         try:
             found = self._filesystem.ls(self._path(folder), detail=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         sizes = {posixpath.basename(each["name"]): int(each["size"] or 0) for each in found if each["type"] == "file"}
-        return {name: sizes[name] for name in sorted(sizes) if not name.endswith(".tmp")}
+        return {name: sizes[name] for name in sorted(sizes) if not name.endswith((".tmp", _ASIDE))}
 
     @object_store_errors()
     def remove_files(self, folder: str, names: Iterable[str]) -> None:
@@ -213,3 +379,35 @@ class DemandStore:
     @staticmethod
     def _table(stage: Stage, region_item: RegionItem) -> str:
         return f"{stage}/{region_item.path}.parquet"
+
+
+def _write_whole(path: str, content: bytes) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def _json_in(name: str, content: bytes) -> Any:
+    """What ``_write_json`` was given, or what an earlier version wrote bare."""
+    is_whole, read = is_sealed(name, content), json.loads(content)
+    return read["content"] if is_whole else read
+
+
+def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
+    """Nothing, when the table may be of the stage and the region-item; for files without a checksum.
+
+    Raises: ValueError: it is not.
+    """
+    if lacking := _NEEDED[stage] - set(table.columns):
+        raise ValueError(f"it is another table: it has no column {', '.join(sorted(lacking))}")
+    if stage == "demand" and not (pd.api.types.is_datetime64_any_dtype(table["date"])
+                                  and table["date"].is_monotonic_increasing and table["date"].is_unique
+                                  and pd.api.types.is_numeric_dtype(table["demand"])):
+        raise ValueError("its dates or its demand are not as they were checked")
+    if stage == "raw_demand" and not ((table["region"] == region_item.region)
+                                      & (table["item"] == region_item.item)).all():
+        raise ValueError("it is another region-item's")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

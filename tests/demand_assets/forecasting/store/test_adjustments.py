@@ -12,7 +12,7 @@ from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.series.adjusted import ADJUSTED, learned
-from demand_assets.forecasting.store.adjustments import AdjustmentsError, beside, from_bytes, to_bytes
+from demand_assets.forecasting.store.adjustments import AdjustmentsError, beside, from_json, to_json
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import KETTLES, trained, weekly_demand
 
@@ -32,10 +32,10 @@ def replaced() -> pd.DataFrame:
 
 
 def test_a_file_is_read_as_it_was_written_and_a_damaged_one_is_told() -> None:
-    assert from_bytes(to_bytes({DAY: 12.5, date(2025, 1, 1): 0.0})) == {date(2025, 1, 1): 0.0, DAY: 12.5}
-    for damaged in (b"", b"[]", b'{"soon": 1}', b'{"2025-01-01": "many"}'):
+    assert from_json(to_json({DAY: 12.5, date(2025, 1, 1): 0.0})) == {date(2025, 1, 1): 0.0, DAY: 12.5}
+    for damaged in (None, [], {"soon": 1}, {"2025-01-01": "many"}):
         with pytest.raises(AdjustmentsError, match="cannot be read"):
-            from_bytes(damaged)
+            from_json(damaged)
 
 
 def test_demand_itself_stays_as_it_is_and_unknown_periods_are_not_adjusted() -> None:
