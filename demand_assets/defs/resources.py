@@ -64,7 +64,7 @@ def _first_start(store: DemandStore, dataset: Dataset) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(store.read_bytes("first_start").decode())
-    except NotInStoreError:
+    except (NotInStoreError, ValueError):
         now = datetime.now(UTC)
         store.write_bytes("first_start", now.isoformat().encode())
         return now

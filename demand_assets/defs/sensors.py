@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import uuid4
 
 import dagster as dg
@@ -18,6 +19,7 @@ from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.schedules import AUTOMATIC_IS_OFF
 from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_TAG,
+    BY_DAMAGE,
     BY_PROMOTION_SENSOR,
     BY_SENSOR,
     CANDIDATE_MODEL,
@@ -41,7 +43,9 @@ from demand_assets.forecasting.contract.dagster_names import (
 )
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.gate.monitoring import nominate
+from demand_assets.forecasting.store.demand_store import CATALOGUE
 from demand_assets.pipeline.monitor import latest
 
 CANDIDATES_PER_TICK = 500
@@ -105,6 +109,41 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     requests = [*_requests(REFRESH_JOB, known, BY_NEW_DEMAND[REFRESH_JOB], key),
                 *_requests(RETRAIN_JOB, without, BY_NEW_DEMAND[RETRAIN_JOB], key)]
     return dg.SensorResult(requests, cursor=after.text(), dynamic_partitions_requests=partitions)
+
+
+@dg.sensor(job=refresh, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING,
+           description="Has demand taken in again whose files in the demand store are damaged.")
+def mend_damaged(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
+    """Have damaged files made again that somebody met: from the source, or from the raw rows where it does not answer.
+
+    What a run could not mend is asked for again, after a pause that grows.
+    """
+    store = pipeline.open().store
+    damages = []
+    for damage in store.damages():
+        if store.is_whole(damage):
+            store.forget_damage(damage)
+        else:
+            damages.append(damage)
+    if not damages:
+        return dg.SensorResult(skip_reason="no file is damaged", cursor=Cursor.read(context.cursor).finish("").text())
+    if any(damage.name == CATALOGUE for damage in damages):
+        try:
+            store.write_catalogue(pipeline.open().source.catalogue().region_items)
+        except SourceError as error:
+            context.log.warning(f"the catalogue waits to be made again: {error}")
+    keys = sorted({damage.key for damage in damages if damage.key})
+    if not keys:
+        return dg.SensorResult(skip_reason="only the catalogue was damaged")
+    if _unfinished(context.instance, {ASKED_BY_TAG: BY_DAMAGE}) or set(keys) & _being_taken_in(context.instance):
+        return dg.SensorResult(skip_reason="damaged files are being made again")
+    cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
+    wanted = sha256("\n".join(keys).encode()).hexdigest()
+    if cursor.wanted == wanted and (seconds := cursor.waits(now)):
+        return dg.SensorResult(skip_reason=_waiting(len(keys), "region-items", "mended", cursor, seconds))
+    after = cursor.ask(wanted, now)
+    return dg.SensorResult(list(_requests(REFRESH_JOB, keys, BY_DAMAGE, f"{after.asks}-{wanted}")),
+                           cursor=after.text())
 
 
 @dg.sensor(job=promote, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
@@ -363,4 +402,4 @@ def _unfinished(instance: dg.DagsterInstance, tags: Mapping[str, str | list[str]
     return bool(instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED, tags=tags), limit=1))
 
 
-ALL = [new_demand, judge_candidates, watch_production, retrain_when_needed]
+ALL = [new_demand, mend_damaged, judge_candidates, watch_production, retrain_when_needed]

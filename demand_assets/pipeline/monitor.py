@@ -12,7 +12,7 @@ from demand_assets.forecasting.gate.monitoring import Observation, observe
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.facts import moment
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.pipeline.run import Pipeline
 
@@ -35,9 +35,14 @@ def measure(pipeline: Pipeline, region_items: Sequence[RegionItem], now: datetim
         except (ModelFilesError, NotRegisteredError) as error:
             log.warning("%s is not measured: %s", region_item, error)
             continue
+        try:
+            demand = pipeline.store.read("demand", region_item)
+        except DamagedFileError as error:
+            log.warning("%s is not measured: %s", region_item, error)
+            pipeline.store.note_damage(error)
+            continue
         since = moment(entry.promoted_at or model.card.trained_to)  # the former is not known of an alias set by hand
-        observations.append(observe(pipeline.store.read("demand", region_item), pipeline.dataset, model, region_item,
-                                    since, now, bool(entry.pinned_by)))
+        observations.append(observe(demand, pipeline.dataset, model, region_item, since, now, bool(entry.pinned_by)))
     if observations:
         lines = [json.dumps({**asdict(one), "region_item": one.region_item.key}, default=str) for one in observations]
         pipeline.store.write_bytes(f"{FOLDER}/{now:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}.jsonl", "\n".join(lines).encode())
@@ -56,10 +61,23 @@ def latest(store: DemandStore, now: datetime) -> list[Observation]:
     for name in store.names(FOLDER):
         if name < oldest:
             continue
-        for line in store.read_bytes(f"{FOLDER}/{name}").decode().split("\n"):
-            fields = json.loads(line)
-            one = Observation(**{**fields, "region_item": RegionItem.from_key(fields["region_item"]),
-                                 "observed_at": datetime.fromisoformat(fields["observed_at"]),
-                                 "promoted_at": datetime.fromisoformat(fields["promoted_at"])})
-            newest[one.region_item] = one
+        try:
+            lines = store.read_bytes(f"{FOLDER}/{name}").split(b"\n")
+        except NotInStoreError as error:
+            log.warning("what was measured is not known: %s", error)
+            continue
+        for line in lines:
+            try:
+                one = _observation(line)
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                log.warning("a line of %s is damaged, and is left out: %s", name, error)
+            else:
+                newest[one.region_item] = one
     return list(newest.values())
+
+
+def _observation(line: bytes) -> Observation:
+    fields = json.loads(line)
+    return Observation(**{**fields, "region_item": RegionItem.from_key(fields["region_item"]),
+                          "observed_at": datetime.fromisoformat(fields["observed_at"]),
+                          "promoted_at": datetime.fromisoformat(fields["promoted_at"])})

@@ -37,7 +37,7 @@ class Progress:
         """Read what is new; how many region-items stand at each step."""
         for name in self._journal.files_after("", self._read):
             self._read |= {name}
-            for entry in self._journal.read(name):
+            for entry in self._journal.readable(name):
                 if self._request_ids is not None and entry.request_id not in self._request_ids:
                     continue
                 if entry.step in APART:

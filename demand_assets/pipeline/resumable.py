@@ -38,10 +38,11 @@ class Unfinished:
         self._demand = f"{fingerprint} {hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
     def resume(self) -> Training | None:
-        """The training that was stopped, if it was of the same demand and dataset file."""
+        """The training that was stopped, if it was of the same demand and dataset file; None where the note of it is
+        damaged, which costs the time of a new one."""
         try:
             training = Training(**json.loads(self._store.read_bytes(NAME)))
-        except NotInStoreError:
+        except (NotInStoreError, ValueError, TypeError):
             return None
         return training if training.demand == self._demand else None
 

@@ -4,9 +4,10 @@ Every region-item has one outcome for each asset, told as soon as it is known. W
 which the web app follows.
 """
 
+import logging
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
@@ -14,16 +15,17 @@ from time import monotonic
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.source import Source
+from demand_assets.forecasting.contract.source import Source, SourceError
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
-from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.pipeline.outcomes import (
     INSPECTED,
@@ -39,9 +41,13 @@ from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
 
+log = logging.getLogger(__name__)
+
 PROCESSES_FROM = 100
 """Region-items from which on processes pay for their start; fewer are worked on by threads."""
 TAKEN_IN_TOGETHER = 50
+ASKED_FOR_LAST = 50
+"""Region-items whose demand tells where the dataset's ends, when the source does not."""
 TRAINED_TOGETHER = 8
 """Region-items that a worker is given at a time."""
 TABLES_KEPT = 1000
@@ -100,8 +106,9 @@ class Pipeline:
 
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
         """
-        stored = self.store.stored("demand", self.source.catalogue().region_items)
         read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
+        stored = [one for one in self.store.stored("demand", self.source.catalogue().region_items)
+                  if self._is_whole(one, read)]
         model = train_pooled(stored, read, self.dataset, self.cores)
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags) as batch:
@@ -116,9 +123,16 @@ class Pipeline:
         if "raw_demand" in wanted:
             Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
                                       for one in region_items)
-        state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
-        last_date = self.source.catalogue().last_date
         plots = len(region_items) <= PLOTS_UP_TO
+        try:
+            state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
+            last_date = self.source.catalogue().last_date
+        except SourceError as error:
+            if asked.by != BY_DAMAGE:
+                raise
+            log.warning("damaged files are made again from the raw rows: %s", error)
+            state, last_date = "", self._last_known()
+            wanted = [asset for asset in wanted if asset != "raw_demand"]
 
         def tasks() -> Iterator[TakeIn]:
             for some in _parts(region_items, TAKEN_IN_TOGETHER):
@@ -173,6 +187,26 @@ class Pipeline:
             except OtherDriversError:
                 version = None
         return version if version is not None else self.pool(asked).model.version or 0
+
+    def _last_known(self) -> pd.Timestamp | None:
+        """The last period with known demand in what is stored of some region-items; None where nothing is."""
+        found = []
+        for one in self.store.read_catalogue():
+            with suppress(NotInStoreError):
+                found.append(self.store.read("demand", one).dropna(subset=["demand"])["date"].max())
+            if len(found) == ASKED_FOR_LAST:
+                break
+        return max((at for at in found if pd.notna(at)), default=None)
+
+    def _is_whole(self, region_item: RegionItem, read: Callable[[RegionItem], pd.DataFrame]) -> bool:
+        """Whether the stored demand can be learned from; a damaged file is noted, and costs no other region-item."""
+        try:
+            read(region_item)
+        except DamagedFileError as error:
+            log.warning("%s is left out of the pooled model: %s", region_item, error)
+            self.store.note_damage(error)
+            return False
+        return True
 
     def _demand(self, region_item: RegionItem) -> pd.DataFrame:
         return self.store.read("demand", region_item)

@@ -18,7 +18,7 @@ from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
-from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore
 from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed, guarded
 
 
@@ -61,6 +61,8 @@ class TrainStage:
                 yield outcome
                 asset = "production_model"
         except Exception as error:  # noqa: BLE001  as in guarded
+            if isinstance(error, DamagedFileError):
+                self.store.note_damage(error)
             yield failed(region_item, asset, error)
 
     def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:

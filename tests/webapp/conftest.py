@@ -285,9 +285,9 @@ class Background:
         Journal(self.services.store).write(entries)
         self.read()
 
-    def read(self) -> int:
+    def read(self, sweep: bool = False) -> int:
         with self.app.app_context():
-            return read_journal(Journal(self.services.store))
+            return read_journal(Journal(self.services.store), sweep)
 
     def send(self) -> None:
         with self.app.app_context():

@@ -123,6 +123,21 @@ def tell_store(store: DemandStore) -> bool:
     return bool(keys)
 
 
+def tell_again(store: DemandStore, key: str) -> None:
+    """Have the file of a region-item's adjustments written again, which is damaged; for the background process alone.
+
+    Raises: OSError: the demand store does not answer.
+    """
+    with writing():
+        rows = locked_region_items([key])
+        if db.session.scalar(select(func.count()).where(Adjustment.key == key)):
+            db.session.execute(update(Adjustment).where(Adjustment.key == key).values(is_due=True))
+            return
+        store.write_adjustments(RegionItem.from_key(key), {})  # nobody makes the first one meanwhile
+        for row in rows.values():
+            want_forecast(row)
+
+
 def _named(key: str, at: date | str) -> str:
     return f"{RegionItem.from_key(key)} on {at}"
 

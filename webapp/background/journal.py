@@ -1,19 +1,29 @@
 """The journal and the catalogue become rows: what the pages know of the pipeline's work."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
-from demand_assets.forecasting.store.journal import Entry, Journal, is_missed, is_sum
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.journal import (
+    DamagedJournalError,
+    Entry,
+    Journal,
+    day_of_sweep,
+    is_missed,
+    is_sum,
+    not_after_now,
+    start_of_look,
+)
 from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent
 from webapp.models.registered import note_expired, note_gap
 from webapp.models.versions import forget_expired, note_versions
 from webapp.region_items import catalogue, production
-from webapp.region_items.forecast_figures import want_forecast
+from webapp.region_items.forecast_figures import want_every_forecast, want_forecast
 from webapp.region_items.live_accuracy import note_monitored
 from webapp.retrains import states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
@@ -23,56 +33,105 @@ from webapp.tables.watermarks import set_watermark
 log = logging.getLogger(__name__)
 
 FILES_AT_ONCE = 200
+SWEPT = "journal swept"
+"""Under which is noted that this database knows of which days it read all."""
 
 
-def read_journal(journal: Journal) -> int:
+def read_journal(journal: Journal, sweep: bool = False) -> int:
     """Read what is new in the journal; the number of files read.
 
     Rows and the note of what was read are committed together, so a crash anywhere repeats or loses nothing.
+
+    Args:
+        sweep: whether to look for what other looks left out too, as the clock of its writer was wrong.
     """
-    done = 0
     mark = db.session.get(Watermark, "journal")
-    last = mark.value if mark else ""
-    already = frozenset(db.session.scalars(select(JournalFile.name)))
+    last = not_after_now(mark.value) if mark else ""
+    if db.session.get(Watermark, SWEPT) is None:
+        _begin_to_sweep(journal, last)
+    if sweep:
+        noted = set(db.session.scalars(select(JournalFile.name)))
+        known_days = {name for name in noted if "-" not in name}
+    else:
+        noted = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name >= start_of_look(last))))
+        known_days = set()
     db.session.rollback()
-    names, known = journal.files_after(last, already), last
+    names = journal.swept(last, noted, known_days) if sweep else journal.files_after(last, noted)
     if last and any(is_missed(name, last) for name in names):
         log.warning("this app read the journal up to %s, and part of what came after has expired: the newest of each "
                     "region-item is taken up, and versions of models are read from the registry", last)
+    done = 0
     for start in range(0, len(names), FILES_AT_ONCE):
-        part = names[start:start + FILES_AT_ONCE]
-        try:
-            entries = {name: _entries(journal, name) for name in part if not is_sum(name) or is_missed(name, known)}
-        except NotInStoreError:
-            log.info("the journal is being summed up; it is listed again")
+        read, is_whole = _read_some(journal, names[start:start + FILES_AT_ONCE], last)
+        done += read
+        if not is_whole:
             return done
-        with writing():
-            meanwhile = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name.in_(part))))
-            new = [name for name in part if name not in meanwhile]  # another process may read it too
-            take_up([entry for name in new for entry in entries.get(name, ())])
-            db.session.add_all([JournalFile(name=name) for name in new])
-            last = max(last, *part)
-            set_watermark("journal", last)
-            if any(is_missed(name, known) for name in new):
-                note_gap()
-            still_looked_at = journal_overlap(journal, last)
-            db.session.flush()
-            db.session.execute(delete(JournalFile).where(JournalFile.name < still_looked_at))
-        done += len(part)
+    if sweep or not last:
+        _note_days(journal, known_days)
     return done
 
 
-def journal_overlap(journal: Journal, last: str) -> str:
-    """The oldest name that a later look may list again."""
-    return min(journal.files_after(last), default=last)
+def _read_some(journal: Journal, names: Sequence[str], known: str) -> tuple[int, bool]:
+    """Take up these files: how many could be read, and whether none was removed meanwhile, so that its sum is to be
+    found before anything later is read.
+
+    Args:
+        known: the newest name that was read before; what was summed up to there is known.
+    """
+    entries, is_lost, is_whole = dict[str, Sequence[Entry]](), False, True
+    for name in names:
+        try:
+            entries[name] = journal.read(name) if not is_sum(name) or is_missed(name, known) else ()
+        except DamagedJournalError as error:
+            log.error("journal file %s is damaged, %s entries of it can be read; the rest is left out: %s", name,
+                      len(error.whole), error.why)
+            entries[name], is_lost = error.whole, True
+        except DamagedFileError as error:  # out of reach, perhaps for now only
+            if name not in journal.out_of_reach:
+                log.error("journal file %s cannot be read and is left out for now: %s", name, error)
+            journal.out_of_reach.add(name)
+        except NotInStoreError:
+            log.info("the journal is being summed up; it is listed again")
+            is_whole = False
+            break
+    if not entries:
+        return 0, is_whole
+    with writing():
+        meanwhile = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name.in_(entries))))
+        new = [name for name in entries if name not in meanwhile]  # another process may read it too
+        take_up([entry for name in new for entry in entries[name]])
+        if is_lost:  # what the lost entries told is found out anew
+            want_every_forecast()
+        if any(is_missed(name, known) for name in new):
+            note_gap()
+        db.session.add_all([JournalFile(name=name) for name in new])
+        mark = db.session.get(Watermark, "journal")
+        last = not_after_now(max(mark.value if mark else "", *entries))
+        set_watermark("journal", last)
+        db.session.flush()
+        db.session.execute(delete(JournalFile).where(JournalFile.name < day_of_sweep(last),
+                                                     JournalFile.name.contains("-")))
+    return len(entries), is_whole
 
 
-def _entries(journal: Journal, name: str) -> list[Entry]:
-    try:
-        return list(journal.read(name))
-    except (ValueError, TypeError, KeyError) as error:
-        log.error("journal file %s cannot be read and is left out: %s", name, error)
-        return []
+def _begin_to_sweep(journal: Journal, last: str) -> None:
+    """Note of a database that read the journal before it swept, that it read all up to now."""
+    first, start = day_of_sweep(last), start_of_look(last)
+    names = [*(day for day in journal.days() if day < first),
+             *(name for name in journal.swept(last, (), journal.days()) if name < start)] if last else []
+    with writing():
+        insert_absent(JournalFile, [{"name": name} for name in names])
+        set_watermark(SWEPT, "1")
+
+
+def _note_days(journal: Journal, known_days: Collection[str]) -> None:
+    """Note the days that are too old to be swept again."""
+    mark = db.session.get(Watermark, "journal")
+    first = day_of_sweep(mark.value) if mark else ""
+    db.session.rollback()
+    if new := [day for day in journal.days() if day < first and day not in known_days]:
+        with writing():
+            insert_absent(JournalFile, [{"name": day} for day in new])
 
 
 def take_up(entries: Sequence[Entry]) -> None:
@@ -102,10 +161,10 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if entry.step == "monitored":
         note_monitored(row, entry.numbers)
         return
-    if not catalogue.note_step(row, entry):
-        return
     if entry.step in ("validated", "kept"):
         want_forecast(row)
+    if not catalogue.note_step(row, entry):
+        return
     if entry.step == "trained":
         production.note_trained(row, entry.numbers)
     if entry.step in ("promoted", "kept", "failed"):
@@ -114,8 +173,13 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
 
 
 def read_catalogue(store: DemandStore) -> None:
-    """Let the rows follow the store's catalogue."""
-    listed = store.read_catalogue()
+    """Let the rows follow the store's catalogue; they stay as they are while it is damaged."""
+    try:
+        listed = store.read_catalogue()
+    except DamagedFileError as error:
+        log.error("%s", error)
+        store.note_damage(error)
+        return
     places = {region_item.key: place for place, region_item in enumerate(listed)}
     known = {key: (place, is_listed) for key, place, is_listed in db.session.execute(
         select(Catalogue.key, Catalogue.position, Catalogue.in_catalogue))}

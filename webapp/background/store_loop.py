@@ -11,6 +11,8 @@ from webapp.systems.state import note
 SECONDS = 0.5
 """Between two looks; most find that nothing is due."""
 CATALOGUE_SECONDS = 5.0
+SWEEP_SECONDS = 600.0
+"""How soon what a writer with a wrong clock told is found at the latest."""
 
 
 class StoreLoop:
@@ -20,6 +22,7 @@ class StoreLoop:
         self._store, self._dataset = services.store, services.dataset
         self._journal = Journal(services.store)
         self._catalogue = Paced(CATALOGUE_SECONDS)
+        self._sweep = Paced(SWEEP_SECONDS)
 
     def step(self) -> None:
         """Look once."""
@@ -27,6 +30,8 @@ class StoreLoop:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
             read_journal(self._journal)
+            if self._sweep.is_due():
+                read_journal(self._journal, sweep=True)
             tell_store(self._store)
             finish_upload(self._dataset)
         except OSError as error:

@@ -8,7 +8,7 @@ from sqlalchemy import Float, cast, func, or_, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.tables import Catalogue, DataLoad, DataLoadRun, RefusedRule, RegionItemRow
@@ -100,10 +100,13 @@ def refused_rows(store: DemandStore, region_item: RegionItem, rule: str) -> pd.D
 
     Args:
         rule: those that it refused; all when empty.
-    Raises: OSError: the demand store does not answer.
+    Raises: OSError: the demand store does not answer. DamagedFileError: the file cannot be used.
     """
     try:
         found = store.read("quarantine", region_item)
+    except DamagedFileError as error:
+        store.note_damage(error)
+        raise
     except NotInStoreError:
         return pd.DataFrame(columns=["row", "date", "column", "value", "rule", "message"])
     return found[found["rule"] == rule] if rule else found

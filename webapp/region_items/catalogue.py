@@ -13,7 +13,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
-from webapp.db.database import db
+from webapp.db.database import db, now
 from webapp.db.locks import insert_absent, update_locked
 from webapp.region_items.forecast_figures import want_totals
 from webapp.region_items.rows import hold_pooled, known_keys, locked_region_items
@@ -56,10 +56,14 @@ def note_place(row: RegionItemRow, place: int | None) -> None:
 
 
 def note_step(row: RegionItemRow, entry: Entry) -> bool:
-    """Whether the journal's entry is newer than what is known; it is taken up then."""
-    if entry.at < row.step_at:
+    """Whether the journal's entry is newer than what is known; it is taken up then.
+
+    A clock that is ahead makes an entry no newer than its reading is.
+    """
+    read_at = now().isoformat(timespec="milliseconds")
+    if entry.at < (row.step_at if row.step_at <= read_at else ""):
         return False
-    row.step, row.step_at, row.step_reason = entry.step, entry.at, entry.reason
+    row.step, row.step_at, row.step_reason = entry.step, min(entry.at, read_at), entry.reason
     if entry.step == "validated":
         row.quarantine_reason = ""
         last_date = str(entry.numbers["last_date"])[:10] if entry.numbers.get("last_date") else row.last_date

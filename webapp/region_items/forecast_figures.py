@@ -30,6 +30,23 @@ def want_forecasts_without_model() -> None:
             "synchronize_session": False})
 
 
+def look_at_again(keys: Sequence[str]) -> None:
+    """Let the stored forecasts of these be made again, although nothing is known to have changed."""
+    for part in chunked(keys):
+        lock_in_order(Catalogue.key, Catalogue.key.in_(part))
+        of_keys = select(Catalogue.id).where(Catalogue.key.in_(part))
+        db.session.execute(update(ForecastFigures).where(ForecastFigures.id.in_(of_keys)).values(forecast_due=True),
+                           execution_options={"synchronize_session": False})
+
+
+def want_every_forecast() -> None:
+    """Let the stored forecasts of all region-items be made again."""
+    lock_in_order(Catalogue.key)
+    db.session.execute(update(ForecastFigures).values(
+        forecast_due=True, forecast_wanted=ForecastFigures.forecast_wanted + 1), execution_options={
+            "synchronize_session": False})
+
+
 def note_made(row: RegionItemRow, wanted: int) -> None:
     """Note that the stored forecast was made; it stays due where it was asked for again meanwhile.
 

@@ -1,7 +1,7 @@
 """Computing a scenario: each region-item under the plan and under what it asks of it, then the sums."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -11,8 +11,9 @@ import pandas as pd
 
 from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, over_all
 from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.explanation import USUAL
-from demand_assets.forecasting.whatif.scenario import PLAN, ScenarioError
+from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, ScenarioError
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.rows import pooled_row, rows_by_key
@@ -20,7 +21,15 @@ from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Compared, Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, Result
 from webapp.services import Services
 from webapp.serving.explanation import MOST_EXACT, NOTHING, contributions_of
-from webapp.serving.line_item import LineItem, analogues_of, fetch_again, lines_of, scenario_lines, why_missing
+from webapp.serving.line_item import (
+    LineItem,
+    analogues_of,
+    fetch_again,
+    lines_of,
+    note_damaged,
+    scenario_lines,
+    why_missing,
+)
 
 AT_ONCE = 25
 """Region-items between two reports of how far it is."""
@@ -84,11 +93,26 @@ def compute(services: Services, asked: ScenarioRequest, report: Callable[[int], 
     exact = sum(scenario != PLAN for scenario in scenarios.values()) <= MOST_EXACT
     computed: list[_Computed] = []
     for part in chunked(lines, AT_ONCE):
-        part = scenario_lines(services, part, [scenarios[line.row.key] for line in part])
+        part = _changed(services, part, scenarios, missing)
         with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
             computed += pool.map(lambda line: _one(services, line, exact), part)
         report(len(missing) + (len(lines) + len(computed)) // 2)
     return _result(services, asked, computed, missing)
+
+
+def _changed(services: Services, lines: Sequence[LineItem], scenarios: Mapping[str, Scenario],
+             missing: list[tuple[str, str]]) -> list[LineItem]:
+    """The lines under their scenarios; those whose demand cannot be read any more are missing from here on."""
+    try:
+        return scenario_lines(services, lines, [scenarios[line.row.key] for line in lines])
+    except NotInStoreError:
+        found: list[LineItem] = []
+        for line in lines:
+            try:
+                found += scenario_lines(services, [line], [scenarios[line.row.key]])
+            except NotInStoreError as error:
+                missing.append((line.row.key, why_missing(line.row, error)))
+        return found
 
 
 def _planned(services: Services, asked: ScenarioRequest,
@@ -106,8 +130,9 @@ def _planned(services: Services, asked: ScenarioRequest,
         part = rows[start:start + AT_ONCE]
         servings = [services.models.serving(row, pooled) for row in part]
         for row, line in zip(part, lines_of(services, part, servings, pooled, asked.horizon), strict=True):
-            if line is None:
-                missing.append((row.key, why_missing(row)))
+            if isinstance(line, NotInStoreError):
+                missing.append((row.key, why_missing(row, line)))
+                note_damaged([row] if isinstance(line, DamagedFileError) else [])
             else:
                 lines.append(line)
         fetch_again([row.key for row, serving in zip(part, servings, strict=True) if serving.damaged],
@@ -118,7 +143,10 @@ def _planned(services: Services, asked: ScenarioRequest,
 def _one(services: Services, line: LineItem, exact: bool) -> _Computed:
     """One region-item with what explains its difference, and its prices."""
     is_changed = line.asked != PLAN
-    why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
+    try:
+        why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
+    except NotInStoreError:  # damaged since it was forecast
+        why = None
     name = services.dataset.price_driver
     prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
               for table in (line.plan.table, (line.scenario or line.plan).table)]

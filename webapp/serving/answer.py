@@ -11,11 +11,12 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
-from webapp.serving.history import History, history_of
-from webapp.serving.line_item import LineItem, fetch_again, lines_of, scenario_lines, why_missing
+from webapp.serving.history import History, histories_of, history_of
+from webapp.serving.line_item import LineItem, fetch_again, lines_of, note_damaged, scenario_lines, why_missing
 from webapp.tables import Override, RegionItemRow
 
 MOST_REGION_ITEMS = 500
@@ -122,11 +123,19 @@ def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> 
     pooled = pooled_row()
     servings = [services.models.serving(row, pooled) for row in rows]
     found = lines_of(services, rows, servings, pooled, horizon)
-    lines = [line for line in found if line]
-    missing = [(row, why_missing(row)) for row, line in zip(rows, found, strict=True) if line is None]
+    lines = [line for line in found if isinstance(line, LineItem)]
+    histories = histories_of(services, lines)
+    whole = [line for line in lines if not isinstance(histories[line.row.key], NotInStoreError)]
+    errors = [(row, histories[row.key] if isinstance(line, LineItem) else line) for row, line in zip(
+        rows, found, strict=True)]
+    missing = [(row, why_missing(row, error)) for row, error in errors if isinstance(error, NotInStoreError)]
+    note_damaged([row for row, error in errors if isinstance(error, DamagedFileError)])
     fetch_again([row.key for row, serving in zip(rows, servings, strict=True) if serving.damaged],
                  any(serving.pooled_damaged for serving in servings))
-    return _summed(services, lines, missing)
+    if not whole:
+        return Answer([], missing, [], History(pd.DataFrame({"date": [], "demand": []})), [])
+    read = {key: each for key, each in histories.items() if isinstance(each, pd.DataFrame)}
+    return _summed(services, whole, missing, history_of(services, whole, read))
 
 
 def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) -> Answer:

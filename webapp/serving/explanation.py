@@ -101,11 +101,13 @@ def contributions_of(services: Services, line: LineItem, exact: bool) -> tuple[p
         line: not one that the baseline forecasts.
     """
     region_item, horizon = line.plan.region_item, len(line.plan.part.dates)
-    plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact)
+    known_as = line.row.forecast_wanted
+    plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact, known_as=known_as)
     if line.scenario is None:
         return plan, None
     touched = line.asked != PLAN
-    changed = services.forecaster.explain(region_item, line.model, horizon, line.asked, exact) if touched else plan
+    changed = services.forecaster.explain(region_item, line.model, horizon, line.asked, exact, known_as) if (
+        touched) else plan
     return plan, _difference(changed, plan, line)
 
 

@@ -1,6 +1,6 @@
 """The past of a selection, as the forecast page shows it: what was sold, promos, last year, the backtest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -14,6 +14,7 @@ from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.services import Services
 from webapp.serving.line_item import LineItem
@@ -57,12 +58,26 @@ class History:
         return sold_on(self.history, before.to_numpy().astype("datetime64[D]"))
 
 
-def history_of(services: Services, lines: Sequence[LineItem]) -> History:
-    """The past of these region-items; the last years of it."""
+def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, pd.DataFrame | NotInStoreError]:
+    """Key -> date, demand and drivers of the last years; the error where they cannot be read (any more)."""
+    found: dict[str, pd.DataFrame | NotInStoreError] = {}
+    for line in lines:
+        try:
+            found[line.row.key] = services.forecaster.history(
+                line.row.region_item, YEARS * services.dataset.year_length, line.row.forecast_wanted)
+        except NotInStoreError as error:
+            found[line.row.key] = error
+    return found
+
+
+def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str, pd.DataFrame]) -> History:
+    """The past of these region-items.
+
+    Args:
+        read: their histories, as ``histories_of`` gives them.
+    """
     dataset = services.dataset
-    periods = YEARS * dataset.year_length
-    histories = [services.forecaster.history(line.row.region_item, periods, line.row.forecast_wanted)
-                 for line in lines]
+    histories = [read[line.row.key] for line in lines]
     tables: list[Columns] = [*histories, *(line.plan.columns for line in lines)]
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
     marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers

@@ -10,15 +10,18 @@ from demand_assets.forecasting.forecast.forecaster import Forecast, ForecastRequ
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
+from webapp.region_items.forecast_figures import look_at_again
 from webapp.region_items.labels import version_words
 from webapp.region_items.production import want_files
 from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
 from webapp.tables import PooledRow, RegionItemRow
 
+DAMAGED = ("Its file is damaged: the stored demand cannot be read. It is taken in again by itself, in a few minutes when "
+           "the source answers.")
 ANALOGUES, ANALOGUE_PERIODS = 3, 3
 """Past periods shown for each of the first changed ones."""
 
@@ -73,19 +76,20 @@ def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: Po
 
 
 def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
-             horizon: int) -> list[LineItem | None]:
-    """``line_of`` of each; None where no demand is stored."""
-    found: list[tuple[ForecastRequest | Forecast, ServingModel, str] | None] = []
+             horizon: int) -> list[LineItem | NotInStoreError]:
+    """``line_of`` of each; the error where no demand is stored, or its file is damaged."""
+    found: list[tuple[ForecastRequest | Forecast, ServingModel, str] | NotInStoreError] = []
     for row, serving in zip(rows, servings, strict=True):
         plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.forecast_wanted)
         try:
             found.append((plan, serving.model, serving.notice) if plan else
                          _asked(services, row, serving, pooled, horizon))
-        except NotInStoreError:
-            found.append(None)
-    answers = iter(services.forecaster.answer([one[0] for one in found if one and isinstance(one[0], ForecastRequest)]))
-    return [LineItem(row, one[1], one[0] if isinstance(one[0], Forecast) else next(answers), None, one[2])
-            if one else None
+        except NotInStoreError as error:
+            found.append(error)
+    answers = iter(services.forecaster.answer([one[0] for one in found if not isinstance(one, NotInStoreError)
+                                               and isinstance(one[0], ForecastRequest)]))
+    return [one if isinstance(one, NotInStoreError) else
+            LineItem(row, one[1], one[0] if isinstance(one[0], Forecast) else next(answers), None, one[2])
             for row, one in zip(rows, found, strict=True)]
 
 
@@ -120,8 +124,14 @@ def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: Poo
     raise AssertionError("the baseline needs no files")
 
 
-def why_missing(row: RegionItemRow) -> str:
-    """Why a region-item cannot be forecast."""
+def why_missing(row: RegionItemRow, error: NotInStoreError) -> str:
+    """Why a region-item cannot be forecast.
+
+    Args:
+        error: what its demand was not read for.
+    """
+    if isinstance(error, DamagedFileError):
+        return DAMAGED
     if row.quarantine_reason:
         return f"Its demand is quarantined: {row.quarantine_reason}"
     if row.step == "kept":
@@ -130,8 +140,14 @@ def why_missing(row: RegionItemRow) -> str:
 
 
 def analogues_of(services: Services, line: LineItem) -> list[dict[str, Any]]:
-    """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers."""
-    found = services.forecaster.most_like(line.row.region_item, len(line.plan.part.dates), line.asked, ANALOGUES)
+    """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers.
+
+    None where the stored demand cannot be read any more.
+    """
+    try:
+        found = services.forecaster.most_like(line.row.region_item, len(line.plan.part.dates), line.asked, ANALOGUES)
+    except NotInStoreError:
+        return []
     shown = list(dict.fromkeys(found["future_date"]))[:ANALOGUE_PERIODS]
     return [{"date": at.date(), "past": found[found["future_date"] == at].to_dict("records")} for at in shown]
 
@@ -144,6 +160,13 @@ def fetch_again(keys: Sequence[str], pooled: bool) -> None:
         if pooled:  # locked first, wherever both are
             db.session.execute(update(PooledRow).where(PooledRow.fetch_after.is_(None)).values(fetch_after=now()))
         want_files(keys)
+
+
+def note_damaged(rows: Sequence[RegionItemRow]) -> None:
+    """Let the background process look at the files of these, which are damaged: it has them made again."""
+    if keys := [row.key for row in rows if not row.forecast_due]:
+        with writing():
+            look_at_again(keys)
 
 
 def served_by_words(forecast: Forecast) -> str:

@@ -3,6 +3,7 @@
 Only the background process makes them; many at a time in a process of their own, so that nothing else waits.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
+from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
@@ -29,6 +31,8 @@ from webapp.stored_forecasts.facts import tell_accuracy, tell_demand, tell_moves
 from webapp.stored_forecasts.histories import pack
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import RegionItemRow, StoredForecast
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 25
 """Stored forecasts made between two commits."""
@@ -116,12 +120,28 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
         try:
             line = line_of(services, row, services.models.serving(row, pooled), pooled, services.dataset.horizon)
             history = services.forecaster.history(row.region_item)
-        except NotInStoreError:
+        except NotInStoreError as error:
+            if isinstance(error, DamagedFileError):
+                _have_made_again(services, row, error)
             yield row.key, None
             continue
         origin = line.plan.origin.date()
         history = history[history["date"] <= line.plan.origin]
         yield row.key, _Made(line, history, [one for one in past_forecasts(row.key) if one.origin < origin])
+
+
+def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileError) -> None:
+    """Ask for the damaged file once more: adjustments are written from the rows here, the rest by the pipeline."""
+    log.error("%s: %s", row.region_item, error)
+    if error.name.startswith("adjustments/"):
+        key = row.key
+        db.session.rollback()
+        try:
+            tell_again(services.store, key)
+        except OSError as refused:
+            log.error("its adjustments cannot be written again now: %s", refused)
+    elif not services.store.note_damage(error):
+        log.error("the demand store cannot be written, so nobody makes it again now")
 
 
 def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:

@@ -64,6 +64,8 @@ RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster
 PRIORITY_TAG = "dagster/priority"
 
 BY_SENSOR = "sensor"
+BY_DAMAGE = f"{BY_SENSOR}: damaged files"
+"""Asks for files of the demand store to be made again: where the source does not answer, from the raw rows."""
 BY_SCHEDULE = "weekly schedule"
 BY_FIRST_TRAINING = "first training"
 BY_PROMOTION_SENSOR = "promotion sensor"

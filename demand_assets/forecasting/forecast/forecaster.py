@@ -226,16 +226,16 @@ class Forecaster:
                 model.horizon_inflation))
 
     def explain(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
-                scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
+                scenario: Scenario = PLAN, exact: bool = True, known_as: Hashable = None) -> pd.DataFrame:
         """Contributions by driver and group of features to each period's forecast, in units that add up to it.
 
         Under a scenario they add up to what the model says before declared directions are held. The contributions of
         the scenario minus the plan are the difference of two such tables.
 
-        Args: as for ``forecast``; ``exact`` as for ``explanation.explain``.
+        Args: as for ``forecast``; ``exact`` as for ``explanation.explain``, ``known_as`` as for ``ask``.
         Returns: date and a column for each group (``explanation.explain``).
         """
-        asked = self.ask(region_item, model, horizon, scenario)
+        asked = self.ask(region_item, model, horizon, scenario, known_as=known_as)
         told = explain(model, asked.series, asked.origins, asked.leads, exact)
         told.insert(0, "date", asked.drivers["date"].to_numpy())
         return told

@@ -204,14 +204,18 @@ class DemandStore:
         except _UNREADABLE as error:
             raise DamagedFileError(CATALOGUE, _first_line(error)) from error
 
-    def note_damage(self, error: DamagedFileError) -> None:
-        """Note a damaged file, so that the pipeline makes it again; nothing when it is noted already."""
+    def note_damage(self, error: DamagedFileError) -> bool:
+        """Whether a damaged file is noted now, so that the pipeline makes it again; not while the store cannot be
+        written, which costs nobody else anything."""
         note = f"{_DAMAGES}/{error.name}.json"
-        if self._filesystem.exists(self._path(note)):
-            return
         told = {"name": error.name, "why": error.why[:_LONGEST_WHY], "at": datetime.now(UTC).isoformat(
             timespec="seconds"), "key": error.region_item.key if error.region_item else ""}
-        self.write_bytes(note, json.dumps(told, ensure_ascii=False).encode())
+        try:
+            if not self._filesystem.exists(self._path(note)):
+                self.write_bytes(note, json.dumps(told, ensure_ascii=False).encode())
+        except OSError:
+            return False
+        return True
 
     @object_store_errors()
     def damages(self) -> list[Damage]:

@@ -14,11 +14,19 @@ from demand_assets.defs.assets import region_item
 from demand_assets.defs.cursors import Cursor
 from demand_assets.defs.jobs import monitor, promote
 from demand_assets.defs.resources import PipelineResource
-from demand_assets.defs.sensors import MOST_TRIES, judge_candidates, new_demand, retrain_when_needed, watch_production
+from demand_assets.defs.sensors import (
+    MOST_TRIES,
+    judge_candidates,
+    mend_damaged,
+    new_demand,
+    retrain_when_needed,
+    watch_production,
+)
 from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.gate.monitoring import Observation
+from demand_assets.forecasting.store.demand_store import DamagedFileError
 from demand_assets.pipeline.monitor import FOLDER, latest, measure
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
@@ -97,6 +105,44 @@ class TestNewDemand:
         assert (refreshed.job_name, keys_of(refreshed)) == ("refresh", keys[:1])
         assert (trained.job_name, keys_of(trained)) == ("retrain", keys[1:])
         assert result.dynamic_partitions_requests[0].partition_keys == [keys[3]]
+
+
+class TestDamagedFiles:
+    @pytest.fixture
+    def damaged(self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+                keys: list[str]) -> RegionItem:
+        take_in(instance, resource, keys)
+        one = RegionItem.from_key(keys[1])
+        for name in (f"demand/{one.path}.parquet", "catalogue.json"):
+            pipeline.store.write_bytes(name, b"?")
+        for read in (lambda: pipeline.store.read("demand", one), pipeline.store.read_catalogue):
+            with pytest.raises(DamagedFileError) as caught:
+                read()
+            pipeline.store.note_damage(caught.value)
+        return one
+
+    def test_they_are_made_again_and_forgotten(self, instance: dg.DagsterInstance, resource: PipelineResource,
+                                               pipeline: Pipeline, keys: list[str], damaged: RegionItem) -> None:
+        asked = mend_damaged(context(instance, resource))
+        (request,) = asked.run_requests
+        soon = mend_damaged(context(instance, resource, asked.cursor))
+        take_in(instance, resource, keys_of(request))
+        after = mend_damaged(context(instance, resource, asked.cursor))
+
+        assert (request.job_name, keys_of(request)) == ("refresh", [damaged.key])
+        assert "asked for again" in soon.skip_reason.skip_message
+        assert "no file is damaged" in after.skip_reason.skip_message
+        assert pipeline.store.damages() == []
+        assert [one.key for one in pipeline.store.read_catalogue()] == keys
+
+    def test_what_cannot_be_mended_is_asked_for_again(self, instance: dg.DagsterInstance, resource: PipelineResource,
+                                                      damaged: RegionItem) -> None:
+        asked = mend_damaged(context(instance, resource))
+        later = replace(Cursor.read(asked.cursor), asked_at=Cursor.read(asked.cursor).asked_at - 3600).text()
+        again = mend_damaged(context(instance, resource, later))
+
+        assert [keys_of(request) for request in again.run_requests] == [[damaged.key]]
+        assert again.run_requests[0].run_key != asked.run_requests[0].run_key
 
 
 class TestNewDemandIsNeverLost:

@@ -1,9 +1,17 @@
 """How a run carries region-items through its stages."""
 
 import ast
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+import pytest
+
 import demand_assets.pipeline
+from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
@@ -12,15 +20,84 @@ from demand_assets.settings import Settings
 def test_features_that_cannot_be_stored_keep_no_region_item_from_its_training(
         pipeline: Pipeline, settings: Settings) -> None:
     one = pipeline.source.catalogue().region_items[0]
-    in_the_way = settings.folder / "demand" / "demand_features"
-    in_the_way.parent.mkdir(parents=True, exist_ok=True)
-    in_the_way.touch()
+    nowhere = settings.folder / "demand" / "demand_features"
+    nowhere.parent.mkdir(parents=True, exist_ok=True)
+    nowhere.symlink_to("/proc")  # where nobody can make a folder
 
     outcomes = list(pipeline.carry(
         [one], {"raw_demand", "demand", "features_for_inspection", "candidate_model"}, RequestedBy("r1")))
 
     assert {outcome.asset: outcome.status for outcome in outcomes} == {
         "raw_demand": "done", "demand": "done", "features_for_inspection": "failed", "candidate_model": "done"}
+
+
+class Silent:
+    """A source that does not answer."""
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def asked(*_args: object) -> object:
+            raise SourceError("the source is down")
+
+        return (lambda: pd.Timestamp("2026-06-01")) if name == "today" else asked
+
+
+def damage_demand(pipeline: Pipeline, one: RegionItem) -> None:
+    pipeline.store.write_bytes(f"demand/{one.path}.parquet", b"PAR1")
+
+
+def test_damaged_demand_is_made_again_from_the_source(pipeline: Pipeline) -> None:
+    one = pipeline.source.catalogue().region_items[0]
+    list(pipeline.carry([one], {"raw_demand", "demand"}, RequestedBy("r1")))
+    before = pipeline.store.read("demand", one)
+    damage_demand(pipeline, one)
+    pipeline.store.write_bytes(f"raw_demand/{one.path}.parquet", b"")
+
+    outcomes = list(pipeline.carry([one], {"raw_demand", "demand"}, RequestedBy("", "r2", BY_DAMAGE)))
+
+    assert {outcome.status for outcome in outcomes} == {"done"}
+    pd.testing.assert_frame_equal(pipeline.store.read("demand", one), before)
+
+
+def test_without_the_source_damaged_demand_is_made_again_from_the_raw_rows(pipeline: Pipeline) -> None:
+    ones = pipeline.source.catalogue().region_items[:3]
+    list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r1")))
+    pipeline.store.write_catalogue(ones)
+    before = pipeline.store.read("demand", ones[0])
+    damage_demand(pipeline, ones[0])
+    damage_demand(pipeline, ones[1])
+    pipeline.store.write_bytes(f"raw_demand/{ones[1].path}.parquet", b"")
+    silent = replace(pipeline, source=Silent())
+
+    outcomes = list(silent.carry(ones[:2], {"raw_demand", "demand"}, RequestedBy("", "r2", BY_DAMAGE)))
+
+    assert {outcome.region_item: outcome.status for outcome in outcomes} == {ones[0]: "done", ones[1]: "failed"}
+    assert "raw_demand" in outcomes[-1].reason + outcomes[0].reason
+    pd.testing.assert_frame_equal(silent.store.read("demand", ones[0]), before)
+    with pytest.raises(SourceError):
+        list(silent.carry(ones[:1], {"raw_demand", "demand"}, RequestedBy("r3")))
+
+
+def test_the_pooled_model_is_trained_without_a_region_item_whose_demand_is_damaged(pipeline: Pipeline) -> None:
+    ones = pipeline.source.catalogue().region_items
+    list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r1")))
+    damage_demand(pipeline, ones[2])
+
+    made = pipeline.pool(RequestedBy("r2"))
+
+    assert made.version == 1
+    assert [damage.key for damage in pipeline.store.damages()] == [ones[2].key]
+
+
+def test_damaged_demand_fails_its_own_training_only_and_is_noted(pipeline: Pipeline) -> None:
+    ones = pipeline.source.catalogue().region_items[:2]
+    list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r1")))
+    damage_demand(pipeline, ones[0])
+
+    outcomes = {outcome.region_item: outcome for outcome in pipeline.carry(ones, {"candidate_model"}, RequestedBy("r2"))}
+
+    assert (outcomes[ones[0]].status, outcomes[ones[1]].status) == ("failed", "done")
+    assert "is damaged" in outcomes[ones[0]].reason
+    assert [damage.key for damage in pipeline.store.damages()] == [ones[0].key]
 
 
 def test_no_module_of_the_pipeline_knows_dagster() -> None:

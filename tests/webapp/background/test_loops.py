@@ -1,17 +1,18 @@
 """The background process: what it learns, what it announces, and what it survives."""
 
 import fcntl
+import json
 import logging
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
@@ -28,7 +29,8 @@ from webapp.background.registry_loop import RegistryLoop
 from webapp.background.store_loop import StoreLoop
 from webapp.db.database import db, now
 from webapp.systems.state import note
-from webapp.tables import JournalFile, RegionItemRow, SystemState
+from webapp.tables import JournalFile, RegionItemRow, SystemState, Watermark
+from webapp.tables.watermarks import set_watermark
 
 
 def row(app: Flask, region_item: RegionItem = KETTLE) -> RegionItemRow:
@@ -83,16 +85,136 @@ def test_a_damaged_journal_file_is_left_out_and_told(app: Flask, background: Bac
     assert background.read() == 0
 
 
+def test_lines_of_a_damaged_journal_file_that_are_whole_are_taken_up(app: Flask, background: Background,
+                                                                     caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(background.services.store)
+    background.make_stored_forecasts()
+    journal.write([Entry(KETTLE, "kept", reason="no"), Entry(ODD, "failed", reason="why")])
+    name = f"journal/{(file := journal.files_after('')[0])[:8]}/{file}"
+    whole = background.services.store.read_bytes(name)
+    background.services.store.write_bytes(name, whole.replace(b"why", b"wxy"))
+
+    assert background.read() == 1
+
+    assert (row(app).step, row(app, ODD).step) == ("kept", "")
+    assert "is damaged, 1 entries of it can be read" in caplog.text
+    assert row(app, ODD).forecast_due  # what the lost entry told is found out anew
+    assert background.read() == 0
+
+
+def test_a_folder_in_the_place_of_a_journal_file_stops_nobody(app: Flask, background: Background,
+                                                              client: FlaskClient) -> None:
+    journal = Journal(background.services.store)
+    journal.write([Entry(ODD, "kept", reason="lost")])
+    folder = Path(background.services.settings.store_url) / "journal"
+    (path,) = folder.rglob("*.jsonl")
+    path.unlink()
+    path.mkdir()
+    journal.write([Entry(KETTLE, "kept", reason="no")])
+
+    with app.app_context():
+        StoreLoop(background.services).step()
+
+    assert row(app).step == "kept"
+    assert "The demand store answers" in client.get("/").text
+
+
+def write_at(background: Background, moment: datetime, step: str, reason: str = "") -> None:
+    """An entry for the kettles by a writer whose clock shows that moment."""
+    at = moment.isoformat(timespec="milliseconds")
+    name = f"{moment:%Y%m%dT%H%M%S%f}-0000aaaa.jsonl"
+    line = json.dumps({"region_item": KETTLE.key, "step": step, "at": at, "reason": reason, "run_id": "run1"})
+    background.services.store.write_bytes(f"journal/{name[:8]}/{name}", line.encode())
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(hours=13), timedelta(days=3), timedelta(days=500)])
+def test_a_writer_whose_clock_is_ahead_hides_no_entries_of_others(app: Flask, background: Background,
+                                                                  ahead: timedelta) -> None:
+    write_at(background, now() + ahead, "started")
+    background.read(sweep=True)
+    assert row(app).activity == "training"
+    background.journal(Entry(ODD, "started"))
+    background.journal(Entry(KETTLE, "kept", reason="no"))
+
+    assert (row(app).step, row(app, ODD).step) == ("kept", "started")
+    assert background.read() == background.read(sweep=True) == 0
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=2), timedelta(hours=13), timedelta(days=2), timedelta(days=500)])
+def test_what_a_writer_tells_whose_clock_is_behind_is_found_by_a_sweep(app: Flask, background: Background,
+                                                                       behind: timedelta) -> None:
+    background.journal(Entry(ODD, "started"))
+    background.read(sweep=True)
+    write_at(background, now() - behind, "kept", "late")
+
+    background.read(sweep=True)
+
+    assert row(app).reason == "late"
+    assert background.read() == background.read(sweep=True) == 0
+
+
+def test_new_demand_told_by_a_clock_that_is_behind_is_forecast_from(app: Flask, background: Background) -> None:
+    background.journal(Entry(KETTLE, "kept"))
+    background.make_stored_forecasts()
+    write_at(background, now() - timedelta(minutes=5), "validated")
+
+    background.read(sweep=True)
+
+    assert row(app).forecast_due
+
+
+def test_a_readers_clock_that_was_ahead_and_is_set_back_misses_nothing(app: Flask, background: Background) -> None:
+    background.journal(Entry(ODD, "started"))
+    with app.app_context():  # as yesterday's version left it, or as it was before the clock was set
+        set_watermark("journal", f"{now() + timedelta(hours=5):%Y%m%dT%H%M%S%f}-0000aaaa.jsonl")
+        db.session.commit()
+
+    background.journal(Entry(KETTLE, "kept", reason="no"))
+
+    assert row(app).step == "kept"
+
+
+def test_a_database_that_never_swept_reads_nothing_twice(app: Flask, background: Background) -> None:
+    for days in (400, 2, 0):
+        write_at(background, now() - timedelta(days=days, minutes=5), "kept", f"{days} days ago")
+    background.journal(Entry(ODD, "started"))
+    with app.app_context():  # an earlier version kept the names of the last minute only, and no days
+        db.session.execute(delete(JournalFile).where(
+            JournalFile.name < f"{now() - timedelta(minutes=1):%Y%m%dT%H%M%S%f}"))
+        db.session.execute(delete(Watermark).where(Watermark.name == "journal swept"))
+        db.session.commit()
+
+    assert background.read(sweep=True) == 0
+    write_at(background, now() - timedelta(hours=30), "kept", "late")
+    assert background.read(sweep=True) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[[1]]", b"null", b'{"checksum": "", "content": []}'])
+def test_a_damaged_catalogue_leaves_the_region_items_and_is_to_be_made_again(
+        app: Flask, background: Background, client: FlaskClient, content: bytes) -> None:
+    store = background.services.store
+    store.write_bytes("catalogue.json", content)
+
+    with app.app_context():
+        StoreLoop(background.services).step()
+
+    assert row(app).in_catalogue
+    assert [damage.name for damage in store.damages()] == ["catalogue.json"]
+    assert client.get("/").status_code == 200
+
+
 def test_notes_of_read_files_do_not_pile_up(app: Flask, background: Background) -> None:
     store = background.services.store
     line = b'{"region_item": "north|kettle", "step": "started", "at": "2026-01-01T00:00:00+00:00"}'
-    for minute in range(30):
-        store.write_bytes(f"journal/20260101/20260101T00{minute:02}00000000-00000000.jsonl", line)
+    for day in range(1, 31):
+        store.write_bytes(f"journal/202601{day:02}/202601{day:02}T000000000000-00000000.jsonl", line)
     background.read()
 
     with app.app_context():
-        assert (db.session.scalar(select(func.count()).select_from(JournalFile)) or 0) <= 3
+        files = select(func.count()).select_from(JournalFile).where(JournalFile.name.contains("-"))
+        assert db.session.scalar(files) == 4
     assert background.read() == 0
+    assert background.read(sweep=True) == 0
 
 
 def test_region_items_that_only_the_journal_knows_are_no_error(app: Flask, background: Background) -> None:

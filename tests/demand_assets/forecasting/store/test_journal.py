@@ -1,13 +1,14 @@
 """The journal: what is written is read once, in order, by readers that remember where they were."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
-from demand_assets.forecasting.store.journal import Entry, Journal, is_sum
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.journal import DamagedJournalError, Entry, Journal, is_sum, name_at, not_after_now
+from tests.demand_assets.damage import CONTENTS, PLACES, flipped
 
 KETTLE, ODD = RegionItem("north", "kettle"), RegionItem("Süd/West", "a|b:c")
 
@@ -243,3 +244,116 @@ def test_nothing_young_is_touched(tmp_path):
 
     assert Journal(store).expire(datetime(2026, 1, 1, tzinfo=UTC)) == (0, 0)
     assert Journal(store).files_after("") == names
+
+
+# Damage.
+
+
+def only_file(tmp_path):
+    (path,) = tmp_path.rglob("*.jsonl")
+    return path
+
+
+@pytest.mark.parametrize("damage", CONTENTS)
+def test_a_damaged_file_is_told_and_gives_what_is_whole(journal, tmp_path, damage):
+    entries = [Entry(KETTLE, "validated", numbers={"rows": number}) for number in range(9)]
+    journal.write(entries)
+    path = only_file(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(DamagedJournalError, match="is damaged") as caught:
+        journal.read(path.name)
+    assert all(entry in entries for entry in caught.value.whole)
+    assert journal.readable(path.name) == caught.value.whole
+
+
+def test_a_flipped_bit_costs_the_entry_that_it_is_in(journal, tmp_path):
+    entries = [Entry(KETTLE, "validated", numbers={"rows": number}) for number in range(9)]
+    journal.write(entries)
+    path = only_file(tmp_path)
+    whole = path.read_bytes()
+    for bit in range(0, 8 * len(whole), 23):
+        path.write_bytes(flipped(whole, bit))
+        left = journal.readable(path.name)
+        assert 7 <= len(left) <= 8, bit  # a line break is part of two
+        assert all(entry in entries for entry in left)
+
+
+def test_a_file_cut_between_two_lines_is_damaged(journal, tmp_path):
+    journal.write([Entry(KETTLE, "started"), Entry(ODD, "started")])
+    path = only_file(tmp_path)
+    path.write_bytes(path.read_bytes().split(b"\n")[0])
+
+    with pytest.raises(DamagedJournalError) as caught:
+        journal.read(path.name)
+    assert [entry.region_item for entry in caught.value.whole] == [KETTLE]
+
+
+def test_a_file_of_before_there_were_digests_gives_its_readable_lines(tmp_path):
+    store, name = DemandStore(str(tmp_path)), "20260101T120100000000-aaaaaaaa.jsonl"
+    good = b'{"region_item": "north|kettle", "step": "kept", "at": "2026-01-01T00:00:00.000+00:00"}'
+    for bad in (b"", b"{", b"[]", b"null", good.replace(b"kept", b"kfpt"), good.replace(b"2026", b"2O26"),
+                good.replace(b"|", b"!"), good[:-1] + b', "colour": 1}', b"\xff\xfe", b"[" * 5000):
+        store.write_bytes(f"journal/20260101/{name}", b"\n".join([good, bad, good]))
+        with pytest.raises(DamagedJournalError) as caught:
+            Journal(store).read(name)
+        assert [entry.step for entry in caught.value.whole] == ["kept", "kept"]
+
+
+@pytest.mark.parametrize("damage", PLACES)
+def test_what_stands_in_the_place_of_a_file_or_a_day_stops_no_reader_and_no_writer(journal, tmp_path, damage):
+    journal.write([Entry(KETTLE, "started")])
+    path = only_file(tmp_path)
+    damage(path)
+
+    for name in journal.files_after(""):
+        with pytest.raises(DamagedFileError):
+            journal.read(name)
+    journal.write([Entry(KETTLE, "kept")])
+    read = [entry.step for name in journal.files_after("") for entry in journal.readable(name)]
+    assert read == ["kept"]
+
+
+def test_foreign_files_are_no_part_of_the_journal(journal, tmp_path):
+    journal.write([Entry(KETTLE, "started")])
+    day = only_file(tmp_path).parent
+    for place in (day / "notes.txt", day / "zzz.jsonl", day.parent / "readme", day / ".DS_Store"):
+        place.write_text("?")
+    (day.parent / "old").mkdir()
+
+    assert [entry.step for entry in all_entries(journal)] == ["started"]
+
+
+# Clocks.
+
+
+def write_at(store, moment, step="kept"):
+    """An entry by a writer whose clock shows that moment."""
+    name = f"{name_at(moment)}0000aaaa.jsonl"
+    line = f'{{"region_item": "north|kettle", "step": "{step}", "at": "{moment.isoformat(timespec="milliseconds")}"}}'
+    store.write_bytes(f"journal/{name[:8]}/{name}", line.encode())
+    return name
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=61), timedelta(hours=1), timedelta(days=1), timedelta(days=400)])
+def test_a_mark_is_never_after_now(tmp_path, ahead):
+    store, now = DemandStore(str(tmp_path)), datetime.now(UTC)
+    early = write_at(store, now + ahead)
+    late = write_at(store, now)
+
+    assert not_after_now(early) < name_at(datetime.now(UTC) + timedelta(seconds=1))
+    assert late in Journal(store).files_after(early, {early})
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=2), timedelta(hours=30), timedelta(days=2), timedelta(days=9000)])
+def test_what_a_look_leaves_out_a_sweep_finds(tmp_path, behind):
+    store, now = DemandStore(str(tmp_path)), datetime.now(UTC)
+    first = write_at(store, now)
+    journal = Journal(store)
+    known_days = [day for day in journal.days() if day < first[:8]]
+    late = write_at(store, now - behind)
+    ahead = write_at(store, now + behind)
+
+    assert late not in journal.files_after(first, {first})
+    assert set(journal.swept(first, {first}, known_days)) == {late, ahead}
+    assert journal.swept(first, {first, late, ahead}, known_days) == []
