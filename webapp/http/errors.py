@@ -1,21 +1,24 @@
 """What went wrong, as a page: what is wrong, what is allowed, what to do next."""
 
+from contextlib import suppress
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from webapp.db.conflicts import is_conflict, is_out_of_reach
 from webapp.db.database import db
+from webapp.db.scarcity import Scarcity, scarcity_of
 from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           413: "Too much at once", 415: "Not of that kind", 422: "That cannot be done", 429: "Too often",
-          500: "Something broke", 503: "Not now"}
+          500: "Something broke", 503: "Not now", 507: "No room left"}
 
 
 BROKEN = ("The error is in the log of the web app. What was stored before is safe; try again, or go on elsewhere.")
@@ -68,8 +71,34 @@ def add_to(app: Flask) -> None:
         return error_page(400, "This form is too old or was not opened here. Go back, reload the page and send it "
                                "again.")
 
+    def _scarce(scarcity: Scarcity, error: Exception) -> ResponseReturnValue:
+        app.logger.error("%s %s: %s: %s", request.method, request.path, scarcity.why, error)
+        if scarcity.retry_after:
+            g.retry_after = scarcity.retry_after
+        return error_page(scarcity.status, scarcity.message)
+
+    @app.errorhandler(OSError)
+    def _file(error: OSError) -> ResponseReturnValue:
+        if scarcity := scarcity_of(error):
+            return _scarce(scarcity, error)
+        app.logger.error("%s %s: a file or a connection failed", request.method, request.path, exc_info=error)
+        return error_page(500, BROKEN)
+
+    @app.errorhandler(NotInStoreError)
+    def _not_in_store(error: NotInStoreError) -> ResponseReturnValue:
+        if not isinstance(error, DamagedFileError):
+            return error_page(404, "No demand is stored for it yet; it appears once the pipeline has read it.")
+        app.logger.error("%s %s: %s", request.method, request.path, error)
+        g.retry_after = 60
+        return error_page(503, f"The stored demand cannot be read, as the file {error.name} is damaged. It is made "
+                               "again by itself, in a few minutes when the source answers; try again then.")
+
     @app.errorhandler(DBAPIError)
     def _database(error: DBAPIError) -> ResponseReturnValue:
+        if scarcity := scarcity_of(error):
+            with suppress(SQLAlchemyError):
+                db.session.rollback()
+            return _scarce(scarcity, error)
         db.session.rollback()
         if is_conflict(error):
             g.retry_after = 1

@@ -11,7 +11,8 @@ PREFIX = "/api/v1"
 MIMETYPE = "application/problem+json"
 TITLES = {400: "Not readable", 401: "No valid token", 403: "Not allowed", 404: "Not here", 405: "Not that way",
           409: "Not now", 413: "Too large", 415: "Wrong type", 422: "Not valid", 429: "Too many requests",
-          500: "Something broke", 503: "Not available"}
+          500: "Something broke", 503: "Not available",
+          507: "No room left"}
 LONGEST_VALUE = 60
 
 

@@ -18,7 +18,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 """Of every answer: pages, parts, files, errors."""
-MAY_RETRY = (409, 429, 503)
+MAY_RETRY = (409, 429, 503, 507)
 HTTPS_ONLY = "max-age=31536000"
 """A year; subdomains are not ours to speak for."""
 
