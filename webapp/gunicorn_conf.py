@@ -4,6 +4,7 @@ import gc
 import logging
 from typing import Any
 
+from webapp.http.open_files import connections_within, raise_limit
 from webapp.settings import Settings
 
 _settings = Settings()
@@ -28,6 +29,9 @@ loglevel = "info"
 # Who signed in is in the log, beside who was refused; what libraries say below a warning is not.
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 logging.getLogger("webapp").setLevel(logging.INFO)
+# More connections than a worker has files for would end it; what waits beyond these is bounded too.
+worker_connections = connections_within(raise_limit(), threads)
+backlog = 256
 
 
 def pre_fork(server: Any, worker: Any) -> None:

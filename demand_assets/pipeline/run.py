@@ -8,7 +8,7 @@ import logging
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from time import monotonic
 
@@ -22,9 +22,10 @@ from demand_assets.forecasting.contract.source import Source, SourceError
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
+from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.pipeline.outcomes import (
@@ -113,8 +114,11 @@ class Pipeline:
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags) as batch:
             version = batch.register_pooled(model, asked.tags)
-        production = None if in_production is None else self.registry.load_pooled(in_production)
+        production = None if in_production is None else self._pooled_or_none(in_production)
         decision = judge_pooled(model, production, stored, read, self.dataset)
+        if in_production is not None and production is None:
+            decision = replace(decision, reason=f"v{in_production}, which was in production, cannot be read: its files "
+                                                "are damaged or gone")
         self.registry.decide_pooled(version, decision)
         return Pooled(model.with_version(version), decision, version)
 
@@ -184,9 +188,18 @@ class Pipeline:
         if version is not None:
             try:
                 self.registry.load_pooled(version).as_known(self.dataset)
-            except OtherDriversError:
+            except (ModelFilesError, NotRegisteredError) as error:  # made for other drivers, damaged, or gone
+                log.warning("v%s of the pooled model cannot be stood on: %s", version, error)
                 version = None
         return version if version is not None else self.pool(asked).model.version or 0
+
+    def _pooled_or_none(self, version: int) -> PooledModel | None:
+        """That version of the pooled model; None where its files are damaged or gone: a new one takes its place."""
+        try:
+            return self.registry.load_pooled(version)
+        except (ModelFilesError, NotRegisteredError) as error:
+            log.warning("v%s of the pooled model is not compared with: %s", version, error)
+            return None
 
     def _last_known(self) -> pd.Timestamp | None:
         """The last period with known demand in what is stored of some region-items; None where nothing is."""

@@ -1,8 +1,9 @@
 """Trains and judges some region-items at a time, in whichever process: nothing here knows the source or Dagster."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import ModelFilesError
@@ -20,6 +22,8 @@ from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore
 from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed, guarded
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,9 @@ class TrainStage:
         decision = None
         if "production_model" in task.assets:
             with clock("gate"):
-                production = self._production(region_item, before.production if before else None)
-                decision = held_by_pin(before, contest(demand, self.dataset, model, production, region_item))
+                production, lost = self._production(region_item, before.production if before else None)
+                decision = _told(held_by_pin(before, contest(demand, self.dataset, model, production, region_item)),
+                                 lost)
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
         yield self._trained(region_item, version, model, task.plots)
         if decision and self._is_out_of_date(before):
@@ -155,9 +160,9 @@ class TrainStage:
         with clock("gate"):
             candidate = self.registry.load(region_item, entry.candidate)
             in_production = entry.production if entry.production != entry.candidate else None
-            decision = held_by_pin(entry, contest(
-                self.store.read("demand", region_item), self.dataset, candidate,
-                self._production(region_item, in_production), region_item))
+            production, lost = self._production(region_item, in_production)
+            decision = _told(held_by_pin(entry, contest(
+                self.store.read("demand", region_item), self.dataset, candidate, production, region_item)), lost)
         if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
         with clock("promote"):
@@ -166,13 +171,22 @@ class TrainStage:
         return Outcome(region_item, "production_model", reason=decision.reason,
                        details={**details, **decision.numbers, "verdict": decision.verdict})
 
-    def _production(self, region_item: RegionItem, version: int | None) -> ForecastModel | None:
+    def _production(self, region_item: RegionItem, version: int | None) -> tuple[ForecastModel | None, str]:
+        """The model in production, or None and why it cannot be compared with although there is one."""
         if version is None:
-            return None
+            return None, ""
         try:
-            return self.registry.load(region_item, version)
+            return self.registry.load(region_item, version), ""
         except NotRegisteredError:
-            return None
+            return None, f"v{version}, which was in production, was not compared with: its files are gone from MLflow"
+        except ModelFilesError as error:
+            log.warning("%s: %s", region_item, error)
+            return None, f"v{version}, which was in production, was not compared with: its files in MLflow are damaged"
+
+
+def _told(decision: Decision, lost: str) -> Decision:
+    """The decision, with what was lost in its reason."""
+    return replace(decision, reason=f"{decision.reason}; {lost}") if lost else decision
 
 
 def backtest_sums(model: ForecastModel) -> dict[str, float]:

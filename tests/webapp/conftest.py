@@ -32,6 +32,7 @@ from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.db.database import db, writing
 from webapp.models.actions import carry_out
+from webapp.models.cache_watch import CacheWatch
 from webapp.models.pooled_watch import PooledWatch
 from webapp.models.watch import Watch
 from webapp.retrains.dispatch import follow_sent, send_stored
@@ -311,6 +312,11 @@ class Background:
         """Carry out what people asked for of models."""
         with self.app.app_context():
             carry_out(self.registry, self.services, ModelFiles(self.registry, self.services.models))
+
+    def check_cache(self) -> None:
+        """Look whether the files of what is in production are still here."""
+        with self.app.app_context():
+            CacheWatch(self.services).look()
 
     def watch(self, sweep: bool = False) -> None:
         with self.app.app_context():

@@ -11,12 +11,13 @@ from types import FrameType
 
 from flask import Flask
 from sqlalchemy import inspect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from demand_assets.forecasting.model.own import import_boosters
 from webapp.background.loops import run
 from webapp.dagster_client import DagsterClient
 from webapp.db.database import db
+from webapp.http.open_files import raise_limit
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.stored_forecasts.worker_process import AppFactory
@@ -40,6 +41,23 @@ class OnlyOne:
             raise AlreadyRunningError(f"another webapp.background already works in {path.parent}") from error
 
 
+def _only_one(path: Path, stop: Event) -> OnlyOne | None:
+    """The lock, once it can be had: a full disk or a read-only folder is waited for; None when told to stop meanwhile.
+
+    Raises: AlreadyRunningError: another process has it.
+    """
+    told = ""
+    while not stop.is_set():
+        try:
+            return OnlyOne(path)
+        except OSError as error:
+            if told != str(error):
+                told = str(error)
+                log.error("the state directory cannot be written, which is waited for: %s", error)
+            stop.wait(5.0)
+    return None
+
+
 def wait_for_tables(app: Flask, stop: Event) -> None:
     """Wait until the database answers and has its tables: the launcher upgrades it, we only use it."""
     waited = False
@@ -49,7 +67,7 @@ def wait_for_tables(app: Flask, stop: Event) -> None:
                 if _has_tables():
                     return
             missing = "has not all its tables yet; waiting for `flask --app webapp db upgrade`"
-        except OperationalError as error:
+        except DBAPIError as error:  # not there yet, full, read-only or damaged: whatever it is, it may be mended
             missing = f"does not answer yet: {error.orig}"
         if not waited:
             log.warning("the database %s", missing)
@@ -81,11 +99,14 @@ def main(make_app: AppFactory) -> int:
     app = make_app(Settings())
     services: Services = app.extensions["services"]
     settings = services.settings
+    raise_limit()
     try:
-        lock = OnlyOne(settings.folder / "sync.lock")
+        lock = _only_one(settings.folder / "sync.lock", stop)
     except AlreadyRunningError as error:
         log.error("%s", error)
         return 1
+    if lock is None:
+        return 0
     wait_for_tables(app, stop)
     registry = Registry(settings.registry_uri, settings.dataset.name, stock=settings.demand_registry == "stock")
     is_well = run(app, make_app, registry, DagsterClient(settings.dagster_url), stop)

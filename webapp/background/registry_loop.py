@@ -3,6 +3,7 @@
 from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.pacing import Paced
 from webapp.models.actions import carry_out
+from webapp.models.cache_watch import CacheWatch
 from webapp.models.pooled_watch import PooledWatch
 from webapp.models.registered import RegisteredVersions
 from webapp.models.watch import Registry, Watch
@@ -17,6 +18,8 @@ LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
 query a second in all."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
+CACHE_SECONDS = 20.0
+"""How often is looked whether the files of what is in production are still here."""
 ACT_SECONDS = 0.5
 """How often is looked for a roll back or a pin that a person asked for."""
 
@@ -31,6 +34,8 @@ class RegistryLoop:
         self._watch = Watch(registry, services, files)
         self._pooled_watch = PooledWatch(registry, services, files)
         self._registered = RegisteredVersions(registry)
+        self._cache_watch = CacheWatch(services)
+        self._cache = Paced(CACHE_SECONDS)
         self._look = Paced(LOOK_SECONDS)
         self._between = Paced(BETWEEN_SECONDS)
         self._sweep = Paced(SWEEP_SECONDS)
@@ -44,6 +49,9 @@ class RegistryLoop:
         try:
             if self._acts.is_due() and carry_out(self._registry, self._services, self._files):
                 self._look.again()  # what it changed is seen at once
+            if self._cache.is_due():
+                self._cache_watch.look()
+                self._is_announcing = True
             if self._look.is_due():
                 asked = True
                 self._look_or_begin()

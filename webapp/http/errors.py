@@ -7,6 +7,7 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from jinja2 import TemplateError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
@@ -45,6 +46,15 @@ def _alone(title: str, message: str) -> str:
     return current_app.jinja_env.get_template("http/alone.html").render(title=title, message=message)
 
 
+def said_without_files(status: int, message: str) -> ResponseReturnValue:
+    """``error_page``, or the message alone where not even a page can be made: no file or connection can be opened."""
+    try:
+        return error_page(status, message)
+    except (OSError, MemoryError, SQLAlchemyError, TemplateError) as error:
+        current_app.logger.error("%s %s: not even the page of the error: %s", request.method, request.path, error)
+        return Response(f"{TITLES.get(status, 'That did not work')}. {message}\n", status, mimetype="text/plain")
+
+
 def _came_from() -> str | None:
     """The page of ours, another than this one, from which the reader came."""
     found = urlsplit(request.referrer or "")
@@ -75,7 +85,7 @@ def add_to(app: Flask) -> None:
         app.logger.error("%s %s: %s: %s", request.method, request.path, scarcity.why, error)
         if scarcity.retry_after:
             g.retry_after = scarcity.retry_after
-        return error_page(scarcity.status, scarcity.message)
+        return said_without_files(scarcity.status, scarcity.message)
 
     @app.errorhandler(OSError)
     def _file(error: OSError) -> ResponseReturnValue:
@@ -106,12 +116,18 @@ def add_to(app: Flask) -> None:
                                    "it again.")
         app.logger.error("%s %s: the database failed", request.method, request.path, exc_info=error)
         if is_out_of_reach(error):
-            return _without_database()
+            try:
+                return _without_database()
+            except (OSError, TemplateError):
+                return said_without_files(503, "The app's database does not answer. What was stored before is safe.")
         return error_page(500, BROKEN)
 
     @app.errorhandler(InternalServerError)
-    def _broken(_error: InternalServerError) -> ResponseReturnValue:
-        return error_page(500, BROKEN)
+    def _broken(error: InternalServerError) -> ResponseReturnValue:
+        cause = error.original_exception
+        if cause is not None and (scarcity := scarcity_of(cause)):  # met while another error was told
+            return _scarce(scarcity, cause)
+        return said_without_files(500, BROKEN)
 
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:

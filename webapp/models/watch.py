@@ -37,6 +37,8 @@ from webapp.tables.watermarks import set_watermark
 
 log = logging.getLogger(__name__)
 
+LOST = ("v{version} is in production, but its files are gone, here and from MLflow: it forecasts from memory, and only "
+        "until the app is started again. Retrain, or roll back to a version that has files. ({error})")
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
 FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 100
@@ -209,7 +211,9 @@ class Watch:
             with writing():
                 row = locked_one(RegionItemRow, key)
                 is_wrong = isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version
-                production.note_unusable(row, f"v{version} was promoted but cannot forecast here: {error}",
+                is_lost = isinstance(error, NotRegisteredError) and row.production_version == version
+                production.note_unusable(row, LOST.format(version=version, error=error) if is_lost else
+                                         f"v{version} was promoted but cannot forecast here: {error}",
                                          now() + TRY_AGAIN, is_wrong)
             return
         with writing():

@@ -138,7 +138,7 @@ def _stored(stored: Stored) -> ResponseReturnValue:
     if not stored.is_new:
         flash("This was asked already; here it is.", "info")
     elif not is_up("dagster"):
-        flash("Dagster is down. The request is kept and will be sent when it is back.", "warning")
+        flash("Dagster does not answer now.", "warning")
     return redirect(url_for("retrains.detail", retrain_id=stored.retrain.id), 303)
 
 

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -10,8 +11,8 @@ from typing import Protocol
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from demand_assets.forecasting.registry.files import VersionFiles, check
-from webapp.serving.production_models import ProductionModels, read_own, read_pooled
+from demand_assets.forecasting.registry.files import VersionFiles, check, seal_old, verified
+from webapp.serving.production_models import ProductionModels, own_of, read_pooled
 
 log = logging.getLogger(__name__)
 
@@ -49,35 +50,49 @@ class ModelFiles:
         folder = self._models.folder(region_item, version)
         if anew:
             self._fetch_again(folder, told)
+        is_there = folder.exists() and not anew
         try:
-            check(folder, folder.parent.name, version, told)
-            needed = pooled_version(folder)
+            return self._own(folder, told, is_doubted=is_there)
         except ModelFilesError:
-            self._fetch_again(folder, told)
-            needed = pooled_version(folder)
-        pooled = self.whole_pooled(needed)
-        try:
-            return read_own(folder, pooled, told)
-        except ModelFilesError:
-            self._fetch_again(folder, told)
-        return read_own(folder, self.whole_pooled(pooled_version(folder)), told)
+            if not anew:
+                self._fetch_again(folder, told)
+        return self._own(folder, told, is_doubted=is_there)
 
-    def whole_pooled(self, version: int) -> PooledModel:
-        """That version of the pooled model, with its files on disk; read again only when they changed.
+    def whole_pooled(self, version: int, is_doubted: bool = True) -> PooledModel:
+        """That version of the pooled model, with its files on disk; made of them again only when they changed.
 
+        Args:
+            is_doubted: verify files that seem unchanged too: a disk changes them without a word. Hashing them costs as
+                much as trying a small model on top, so it is not done for each new one.
         Raises: as ``whole``.
         """
         folder = self._models.pooled_folder(version)
         held = self._pooled.get(version)
-        if held and held[0] == _stamp(folder):
-            return held[1]
         try:
+            if held and held[0] == _stamp(folder):
+                if is_doubted:
+                    check(folder, folder.parent.name, version)
+                return held[1]
             model = read_pooled(folder)
         except ModelFilesError:
             self._fetch_again(folder)
             model = read_pooled(folder)
+        self._seal(folder)
         self._pooled = {version: (_stamp(folder), model)}
         return model
+
+    def _own(self, folder: Path, told: VersionFiles | None, is_doubted: bool) -> ForecastModel:
+        """The model in the folder, with its pooled one whole; raises ModelFilesError where its own files are not."""
+        contents = verified(folder, folder.parent.name, int(folder.name), told)
+        model = own_of(folder, contents, self.whole_pooled(pooled_version(folder, contents), is_doubted))
+        self._seal(folder)
+        return model
+
+    @staticmethod
+    def _seal(folder: Path) -> None:
+        """Let files of before there were hashes have theirs, once they made a model."""
+        with suppress(OSError):  # a full disk: the next time, then
+            seal_old(folder, folder.parent.name, int(folder.name))
 
     def forget_others(self, region_item: RegionItem, keep: Set[int | None]) -> None:
         """Remove the versions of a region-item's model that nobody serves any more."""
@@ -109,6 +124,8 @@ class ModelFiles:
     def _fetch_again(self, folder: Path, told: VersionFiles | None = None) -> None:
         """Put files from the registry in place of what is there; what is there stays when they cannot be had."""
         name, version, models = folder.parent.name, int(folder.name), folder.parent.parent
+        if folder.parent.exists() and not folder.parent.is_dir():
+            folder.parent.unlink()
         if not folder.exists():
             self._registry.fetch(name, version, models, told)
             return

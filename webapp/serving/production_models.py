@@ -9,9 +9,9 @@ from weakref import WeakValueDictionary
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.pooled import Contents, ModelFilesError, PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.registry.files import VersionFiles, check, damage_is_told
+from demand_assets.forecasting.registry.files import damage_is_told, verified
 from webapp.region_items.rows import stand_in
 from webapp.tables import PooledRow, RegionItemRow
 
@@ -76,7 +76,8 @@ class ProductionModels:
             if held and stamp in (held[0], None):
                 self._held.move_to_end(name)
                 return held[1]
-        model = read_own(folder, self.load_pooled(pooled_version(folder)))
+        contents = verified(folder, *name)
+        model = own_of(folder, contents, self.load_pooled(pooled_version(folder, contents)))
         with self._lock:
             self._held[name] = stamp, model
             while len(self._held) > HELD_IN_MEMORY:
@@ -145,25 +146,25 @@ def _stamp(folder: Path) -> Stamp:
     return found.st_ino, found.st_mtime_ns
 
 
-def read_own(folder: Path, pooled: PooledModel, told: VersionFiles | None = None) -> ForecastModel:
-    """The model in a folder ``name/version``, checked to be that version's.
+def own_of(folder: Path, contents: Contents, pooled: PooledModel) -> ForecastModel:
+    """The model of a folder ``name/version`` whose contents were verified.
 
-    Args:
-        told: what the version itself tells of its files, where that is known.
-    Raises: ModelFilesError: files are missing, damaged or another version's.
+    Raises: ModelFilesError: they hold something unforeseen, or stand on another pooled version.
     """
     name, version = folder.parent.name, int(folder.name)
-    check(folder, name, version, told)
     with damage_is_told(name, version):
-        return ForecastModel.load(folder, pooled, version)
+        return ForecastModel.load(folder, pooled, version, contents)
 
 
 def read_pooled(folder: Path) -> PooledModel:
-    """The pooled model in a folder ``name/version``, checked as ``read_own`` does; without the fits of backtests."""
+    """The pooled model in a folder ``name/version``, checked to be that version's; without the fits of backtests.
+
+    Raises: ModelFilesError: files are missing, damaged or another version's.
+    """
     name, version = folder.parent.name, int(folder.name)
-    check(folder, name, version)
+    contents = verified(folder, name, version)
     with damage_is_told(name, version):
-        return PooledModel.load(folder, version, latest_only=True)
+        return PooledModel.load(folder, version, latest_only=True, contents=contents)
 
 
 def model_words(model: ServingModel) -> str:

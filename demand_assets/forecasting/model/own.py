@@ -23,13 +23,16 @@ from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
 from demand_assets.forecasting.model.pooled import (
     BINS,
     TWEEDIE_POWER,
+    Contents,
     Fit,
     ModelFilesError,
     PooledModel,
     Rows,
     ServedBy,
     TrainingRows,
+    booster_of,
     bounded,
+    content_of,
 )
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -165,21 +168,23 @@ class ForecastModel:
                 "paths": asdict(self.paths)}
 
     @classmethod
-    def load(cls, folder: Path, pooled: PooledModel, version: int | None = None) -> Self:
+    def load(cls, folder: Path, pooled: PooledModel, version: int | None = None,
+             contents: Contents | None = None) -> Self:
         """The model that ``save`` wrote.
 
         Args:
             pooled: the version that ``pooled_version`` names.
+            contents: of the folder's files, where they were read, and verified, already.
         Raises: ModelFilesError: a file is missing or damaged, or it stands on another pooled version.
         """
         import xgboost as xgb
 
-        details, needed = _details(folder)
+        details, needed = _details(folder, contents)
         if needed != pooled.version:
             raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
                                   f"{pooled.version}")
         try:
-            booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / BOOSTER_FILE))
+            booster = booster_of(content_of(folder, BOOSTER_FILE, contents))
             return cls(
                 booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
                 driver_ranges={name: (low, high) for name, (low, high) in details["driver_ranges"].items()},
@@ -200,20 +205,22 @@ def import_boosters() -> None:
     import xgboost  # noqa: F401
 
 
-def pooled_version(folder: Path) -> int:
+def pooled_version(folder: Path, contents: Contents | None = None) -> int:
     """The version of the pooled model that the model in the folder stands on.
 
+    Args:
+        contents: of the folder's files, where they were read, and verified, already.
     Raises: ModelFilesError: a file is missing or damaged.
     """
-    return _details(folder)[1]
+    return _details(folder, contents)[1]
 
 
-def _details(folder: Path) -> tuple[dict[str, Any], int]:
+def _details(folder: Path, contents: Contents | None) -> tuple[dict[str, Any], int]:
     """Everything but the boosters, and the pooled version that it is for."""
     try:
-        found: dict[str, Any] = json.loads((folder / DETAILS_FILE).read_text())
+        found: dict[str, Any] = json.loads(content_of(folder, DETAILS_FILE, contents))
         return found, int(found["pooled_version"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _damaged(folder, error) from error
 
 

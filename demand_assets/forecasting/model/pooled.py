@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     import xgboost as xgb  # seconds of start-up, so it is imported where a booster is made or read
 
 Rows = npt.NDArray[np.float32]
+Contents = dict[str, bytes]
+"""File name -> what a model's file holds, as it was read once."""
 ServedBy = Literal["production", "pooled", "baseline"]
 """What forecasts: the region-item's own model, the pooled one alone, or the seasonal-naive baseline."""
 
@@ -271,20 +273,22 @@ class PooledModel:
             "fits": fits, "card": self.card, "horizon_inflation": self.horizon_inflation}, ensure_ascii=False))
 
     @classmethod
-    def load(cls, folder: Path, version: int | None = None, latest_only: bool = False) -> Self:
+    def load(cls, folder: Path, version: int | None = None, latest_only: bool = False,
+             contents: Contents | None = None) -> Self:
         """The model that ``save`` wrote.
 
         Args:
             latest_only: leave out the fits of the backtest windows, which forecasts do not need.
+            contents: of the folder's files, where they were read, and verified, already.
         Raises: ModelFilesError: a file is missing or damaged.
         """
         import xgboost as xgb
 
         def booster(number: int, scale: str) -> "xgb.Booster":
-            return xgb.Booster(params={"nthread": 1}, model_file=str(folder / f"fit-{number}-{scale}.ubj"))
+            return booster_of(content_of(folder, f"fit-{number}-{scale}.ubj", contents))
 
         try:
-            details = json.loads((folder / DETAILS_FILE).read_text())
+            details = json.loads(content_of(folder, DETAILS_FILE, contents))
             fits = tuple(Fit(np.datetime64(fit["seen"]), {scale: booster(number, scale) for scale in fit["scales"]},
                              PanelCalibration.from_json(fit["calibration"]) if fit["calibration"] else None,
                              fit["correction"])
@@ -305,6 +309,26 @@ class PooledModel:
         """What intervals of a region-item that has no errors of its own need."""
         assert self.latest.calibration is not None  # the last fit is always calibrated
         return Calibration.of(self.latest.calibration, None, demand_class(series.demand[: series.known]))
+
+
+def content_of(folder: Path, file: str, contents: Contents | None) -> bytes:
+    """What a model's file holds: as it was read already, or else as it is on disk.
+
+    Raises: KeyError, OSError: there is no such file.
+    """
+    return (folder / file).read_bytes() if contents is None else contents[file]
+
+
+def booster_of(content: bytes) -> "xgb.Booster":
+    """The booster that a file holds.
+
+    Raises: XGBoostError: the file is damaged, as far as XGBoost can tell; ValueError: it is empty.
+    """
+    import xgboost as xgb
+
+    if not content:
+        raise ValueError("a booster's file is empty")
+    return xgb.Booster(params={"nthread": 1}, model_file=bytearray(content))
 
 
 def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints) -> Floats:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from demand_assets.forecasting.model.own import DETAILS_FILE as OWN_DETAILS
 from demand_assets.forecasting.model.pooled import DETAILS_FILE as POOLED_DETAILS
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.pooled import Contents, ModelFilesError
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -62,7 +62,7 @@ class VersionFiles:
 
 def seal(folder: Path, name: str, version: int, data_hash: str) -> None:
     """Write down in the folder whose files it holds."""
-    identity = Identity(name=name, version=version, data_hash=data_hash, sha256=_hashes(folder))
+    identity = Identity(name=name, version=version, data_hash=data_hash, sha256=_hashes(_contents(folder)))
     (folder / IDENTITY_FILE).write_text(identity.model_dump_json())
 
 
@@ -73,30 +73,45 @@ def check(folder: Path, name: str, version: int, told: VersionFiles | None = Non
         told: what the version itself tells, where that is known.
     Raises: ModelFilesError: they are not.
     """
-    if not any((folder / file).is_file() for file in (OWN_DETAILS, POOLED_DETAILS)):
-        raise ModelFilesError(f"the files of {name} version {version} hold no model of this product, or a part "
-                              f"of it is missing: neither {OWN_DETAILS} nor {POOLED_DETAILS} is in {folder}")
+    verified(folder, name, version, told)
+
+
+def verified(folder: Path, name: str, version: int, told: VersionFiles | None = None) -> Contents:
+    """File name -> content of the folder's files, which are whole and those of that version.
+
+    Whoever makes a model of them uses this, and reads no file again: what was hashed is what is parsed. Files without
+    an identity are of before there were hashes, and are as they are.
+
+    Args:
+        told: what the version itself tells, where that is known.
+    Raises: ModelFilesError: they are not.
+    """
     try:
+        if not any((folder / file).is_file() for file in (OWN_DETAILS, POOLED_DETAILS)):
+            raise ModelFilesError(f"the files of {name} version {version} hold no model of this product, or a part "
+                                  f"of it is missing: neither {OWN_DETAILS} nor {POOLED_DETAILS} is in {folder}")
         found = _identity(folder)
     except (OSError, ValidationError) as error:
         raise ModelFilesError(f"the files of {name} version {version} do not say whose they are: "
                               f"{folder / IDENTITY_FILE} is damaged: {error}") from error
+    contents = _contents(folder)
     wanted_hash = told.data_hash if told else ""
     if found is None:
         if told and told.sealed:
             raise _not_its_own(folder, name, version, "they do not say whose they are")
-        if wanted_hash and (of := _data_hash(folder)) and of != wanted_hash:
+        if wanted_hash and (of := _data_hash(contents.get(OWN_DETAILS, b""))) and of != wanted_hash:
             raise _not_its_own(folder, name, version, f"they are of demand {of}, the version is of {wanted_hash}")
-        return
+        return contents
     if (found.name, found.version) != (name, version):
         raise _not_its_own(folder, name, version, f"they are those of {found.name} version {found.version}")
     if wanted_hash and found.data_hash != wanted_hash:
         raise _not_its_own(folder, name, version, f"they are of demand {found.data_hash}, the version is of "
                                                   f"{wanted_hash}")
-    has = _hashes(folder)
+    has = _hashes(contents)
     if damaged := sorted(file for file, wanted in found.sha256.items() if has.get(file) != wanted):
         raise ModelFilesError(f"files of {name} version {version} cannot be read, as they are damaged, missing or "
                               f"another's: {', '.join(damaged)} in {folder}")
+    return {file: contents[file] for file in found.sha256}
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -111,7 +126,11 @@ def copy(source: Path, target: Path) -> Path:
 def seal_old(folder: Path, name: str, version: int) -> None:
     """Write down whose files these are, where they were made before files said so."""
     if not (folder / IDENTITY_FILE).exists():
-        seal(folder, name, version, _data_hash(folder))
+        try:
+            details = (folder / OWN_DETAILS).read_bytes()
+        except FileNotFoundError:
+            details = b""
+        seal(folder, name, version, _data_hash(details))
 
 
 @contextmanager
@@ -140,20 +159,23 @@ def _identity(folder: Path) -> Identity | None:
         return None
 
 
-def _hashes(folder: Path) -> dict[str, str]:
+def _contents(folder: Path) -> Contents:
     try:
-        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())
+        return {file.name: file.read_bytes() for file in sorted(folder.iterdir())
                 if file.suffix in (".ubj", ".json") and file.name != IDENTITY_FILE}
     except OSError as error:
         raise ModelFilesError(f"the files in {folder} cannot be read: {error}") from error
 
 
-def _data_hash(folder: Path) -> str:
+def _hashes(contents: Contents) -> dict[str, str]:
+    return {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+
+
+def _data_hash(details: bytes) -> str:
     """The fingerprint in a region-item's model itself; empty when there is none, as in the pooled model."""
     try:
-        details: Any = json.loads((folder / OWN_DETAILS).read_text())
-        return str(details["card"]["data_hash"])
-    except (OSError, KeyError, TypeError, ValueError):
+        return str(json.loads(details)["card"]["data_hash"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         return ""
 
 

@@ -22,7 +22,7 @@ import requests
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel, ModelCard, pooled_version
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled import Contents, PooledModel
 from demand_assets.forecasting.registry.entry import (
     CANDIDATE,
     EXPIRING,
@@ -55,6 +55,7 @@ from demand_assets.forecasting.registry.files import (
     damage_is_told,
     local_path,
     seal_old,
+    verified,
 )
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
@@ -216,10 +217,10 @@ class Registry:
         Raises: NotRegisteredError: there is no such version. ModelFilesError: its files are damaged, or not its own.
         """
         name = region_item.model_name(self.dataset)
-        with self._files(name, version) as path:
-            pooled = self.load_pooled(pooled_version(path))
+        with self._files(name, version) as (path, contents):
+            pooled = self.load_pooled(pooled_version(path, contents))
             with damage_is_told(name, version):
-                return ForecastModel.load(path, pooled, version)
+                return ForecastModel.load(path, pooled, version, contents)
 
     def adopt(self, region_item: RegionItem, version: int) -> None:
         """Take up a version whose training was cut off after its files were whole: call it the candidate, and date the
@@ -239,8 +240,8 @@ class Registry:
         """
         if version not in self._pooled:
             name = pooled_name(self.dataset)
-            with self._files(name, version) as path, damage_is_told(name, version):
-                self._pooled[version] = PooledModel.load(path, version)
+            with self._files(name, version) as (path, contents), damage_is_told(name, version):
+                self._pooled[version] = PooledModel.load(path, version, contents=contents)
             while len(self._pooled) > _POOLED_KEPT:
                 self._pooled.pop(next(iter(self._pooled)))
         return self._pooled[version]
@@ -270,16 +271,16 @@ class Registry:
             self.session.set_alias(name, PRODUCTION, version)
 
     @contextmanager
-    def _files(self, name: str, version: int) -> Iterator[Path]:
-        """The folder with a version's files, checked: where they are on this machine, else a copy."""
+    def _files(self, name: str, version: int) -> Iterator[tuple[Path, Contents]]:
+        """The folder with a version's files, where they are on this machine or a copy, and what was verified of them."""
         told = VersionFiles.of(self.session.version(name, version))
         local = local_path(told.source)
         if local and local.is_dir():
-            check(local, name, version, told)
-            yield local
+            yield local, verified(local, name, version, told)
             return
         with tempfile.TemporaryDirectory() as folder:
-            yield self.fetch(name, version, Path(folder), told)
+            fetched = self.fetch(name, version, Path(folder), told)
+            yield fetched, verified(fetched, name, version, told)
 
     def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
         """Copy a version's files to ``folder/name/version`` unless they are there; checked and whole, or not at all.

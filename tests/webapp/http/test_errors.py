@@ -1,69 +1,192 @@
-"""Standard headers in every wrong spelling: no answer is an error of ours."""
+"""A full disk, a read-only folder, no file left to open: said in words, and over as soon as the cause is."""
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
 
-from tests.webapp.api.conftest import token_for
-from tests.webapp.conftest import EMAIL, hidden, page, with_session
+from demand_assets.forecasting.model.own import ForecastModel
+from tests.demand_assets.damage import as_nobody
+from tests.waiting import eventually
+from tests.webapp.conftest import (
+    EMAIL,
+    KETTLE,
+    REGION_ITEMS,
+    Background,
+    hidden,
+    page,
+    settings_in,
+    text_of,
+    with_session,
+)
+from tests.webapp.fakes import FakeDagster, FakeRegistry
 from webapp import create_app
-from webapp.settings import Settings
-
-NAMES = (
-    "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers", "Authorization",
-    "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range", "Content-Type",
-    "Cookie", "Date", "Expect", "Forwarded", "HX-Current-URL", "HX-Request", "HX-Trigger", "Host", "Idempotency-Key",
-    "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Max-Forwards", "Origin",
-    "Pragma", "Proxy-Authorization", "Range", "Referer", "Sec-Fetch-Site", "TE", "Trailer", "Transfer-Encoding",
-    "Upgrade", "User-Agent", "Via", "X-CSRFToken", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix",
-    "X-Forwarded-Proto", "X-HTTP-Method-Override",
-)
-VALUES = (
-    "", ",", "=", ";q=", '"', 'a="', "max-age=x", "max-age=" + "9" * 40, 'no-cache="a', "*/*;q=x", "en;q=inf", "-1",
-    "9" * 5000, "bytes=-", "bytes=5-1,x", "bytes=0-" + "9" * 40, "Bearer", "Basic \xff", "Basic OTk=", "Digest a=",
-    'W/"', "Thu, 99 Foo 99999 99:99:99 GMT", "Sat, 29 Oct 1994 19:43:31 +99999999", "http://[::1", "[", "a:b:c", "..",
-    ":99999999", "text/html; charset=\xff", "multipart/form-data", "multipart/form-data; boundary=", "\xe9\xff", "%zz",
-    "application/x-www-form-urlencoded; charset=nonsense", "a*=utf-8''%ff", 'a*0=b; a*1="', "identity;q=0, *;q=0",
-    "chunked, gzip", "demand_shop=.....", 'demand_shop="', "x" * 8000,
-)
+from webapp.background.loops import run
+from webapp.db.database import db
+from webapp.tables import Retrain
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_no_spelling_of_a_header_is_an_error_of_ours(
-        template_app: Flask, session_cookies: dict[str, str], name: str) -> None:
-    template_app.config["PROPAGATE_EXCEPTIONS"] = False
-    signed_on, token = template_app.test_client(), token_for(template_app, "viewer")
-    if name != "Cookie":
-        with_session(signed_on, session_cookies[EMAIL])
-    for value in VALUES:
-        for client, path in ((signed_on, "/account"), (template_app.test_client(), "/api/v1/me"),
-                             (template_app.test_client(), "/static/app.css"), (signed_on, "/nowhere")):
-            headers = {"Authorization": f"Bearer {token}", name: value}
-            assert client.get(path, headers=headers).status_code < 500, (path, value)
-    if name == "Content-Type":
-        for value in VALUES:
-            posted = signed_on.post("/retrains", headers={name: value}, data=b"a=b")
-            assert posted.status_code in (400, 413, 415), value
+@pytest.fixture
+def small_disk(tmp_path: Path, template: Path) -> Iterator[Path]:
+    """A disk of its own for the state directory, which can be filled."""
+    state = tmp_path / "var"
+    state.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(state)], check=False,
+                             capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no right to mount a disk here")
+    try:
+        shutil.copytree(template / "var", state, dirs_exist_ok=True)
+        yield state
+    finally:
+        subprocess.run(["umount", "-l", str(state)], check=True)
 
 
-@pytest.mark.parametrize("referrer", ["http://[", "https://[::1", "//[x"])
-def test_a_form_that_came_from_no_address_is_refused_over_https(settings: Settings, referrer: str) -> None:
-    client = create_app(settings.model_copy(update={"web_https": True})).test_client()
-    token = hidden(page(client.get("/sign-in", base_url="https://shop.example")), "csrf_token")
-
-    response = client.post("/sign-in", base_url="https://shop.example", headers={"Referer": referrer}, data={
-        "csrf_token": token})
-
-    assert response.status_code == 400
+@pytest.fixture
+def app_on_it(small_disk: Path, tmp_path: Path) -> Flask:
+    return create_app(settings_in(tmp_path))
 
 
-def test_an_address_that_is_none_is_said_in_words(template_app: Flask) -> None:
-    response = template_app.test_client().get("/sign-in", headers={"Host": "9" * 300})
-
-    assert response.status_code == 400
-    assert "That cannot be read" in response.text
+@pytest.fixture
+def planner(app_on_it: Flask, session_cookies: dict[str, str]) -> FlaskClient:
+    return with_session(app_on_it.test_client(), session_cookies[EMAIL])
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/account", "/", "/nowhere", "/choose-password/x", "/health"])
-def test_no_page_is_kept_by_anybody(template_app: Flask, path: str) -> None:
-    assert template_app.test_client().get(path).headers["Cache-Control"] == "no-store"
+def fill(disk: Path) -> Path:
+    """The file that takes all the room there is."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def ask(client: FlaskClient, keys: list[str]) -> tuple[int, str]:
+    """Ask for a retrain as the overview's form does; the status and the words."""
+    soup = page(client.get("/"))
+    answer = client.post("/retrains", data={"csrf_token": hidden(soup, "csrf_token"), "token": hidden(soup, "token"),
+                                            "ri": keys})
+    return answer.status_code, text_of(page(answer))
+
+
+def ask_until_refused(client: FlaskClient) -> tuple[int, str]:
+    """Ask for one region-item after the other, until there is no room for the next."""
+    status, words = 303, ""
+    for one in REGION_ITEMS * 40:
+        status, words = ask(client, [one.key])
+        if status not in (302, 303):
+            break
+    return status, words
+
+
+def test_on_a_full_disk_pages_answer_and_what_would_be_stored_is_refused_in_words(
+        small_disk: Path, planner: FlaskClient) -> None:
+    assert planner.get(f"/forecasts?ri={KETTLE.key}").status_code == 200
+    filler = fill(small_disk)
+
+    status, words = ask_until_refused(planner)
+
+    assert (status, "disk" in words, "is full" in words) == (507, True, True)
+    for url in ("/", f"/forecasts?ri={KETTLE.key}", "/retrains", "/health", "/scenarios", "/data"):
+        assert planner.get(url).status_code == 200, url
+    filler.unlink()
+    assert ask(planner, [REGION_ITEMS[-1].key])[0] in (302, 303)
+
+
+def test_the_loops_wait_for_room_and_go_on(small_disk: Path, app_on_it: Flask, planner: FlaskClient,
+                                           tmp_path: Path) -> None:
+    dagster, stop = FakeDagster(), Event()
+    registry = FakeRegistry(tmp_path / "registry", "shop")
+    filler = fill(small_disk)
+    ended: list[bool] = []
+
+    def never() -> Flask:
+        raise AssertionError("so few stored forecasts are made in this process")
+
+    process = Thread(target=lambda: ended.append(run(app_on_it, lambda *_: never(), registry, dagster, stop)))
+    process.start()
+    try:
+        assert ask_until_refused(planner)[0] == 507
+        assert not ended
+        filler.unlink()
+        status, _ = ask(planner, [REGION_ITEMS[-2].key])
+        assert status in (302, 303)
+        with app_on_it.app_context():
+            def is_sent() -> bool:
+                db.session.rollback()
+                return not db.session.scalars(select(Retrain).where(Retrain.state == "stored")).all()
+
+            eventually(is_sent, 120, lambda: "the requests were never sent")
+    finally:
+        stop.set()
+        process.join(60)
+    assert ended == [True]
+
+
+def test_a_read_only_state_is_said(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        folder = Path(app.extensions["services"].settings.folder)
+        db.engine.dispose()
+    for path in (folder, *folder.parents):
+        if path == Path("/tmp"):
+            break
+        path.chmod(path.stat().st_mode | 0o055)
+    for path in folder.iterdir():
+        if path.is_file():
+            path.chmod(0o444)
+    client.get("/")  # the files of SQLite's log are there
+    for path in folder.glob("app.db*"):
+        path.chmod(0o444)
+    with app.app_context():
+        db.engine.dispose()
+    with as_nobody():
+        soup = page(client.get("/"))
+        answer = client.post("/retrains", data={
+            "csrf_token": hidden(soup, "csrf_token"), "token": hidden(soup, "token"), "ri": [KETTLE.key]})
+        words = text_of(page(answer))
+
+    assert (answer.status_code, "read-only" in words) == (503, True), words
+    assert "Something broke" not in words
+
+
+@contextlib.contextmanager
+def files_left(number: int) -> Iterator[None]:
+    """Only so many more files can be opened in the block."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + number, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("left", range(7))
+def test_without_files_to_open_every_answer_is_right_or_to_be_asked_again(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel,
+        left: int) -> None:
+    registry.promote(KETTLE, model)
+    background.watch()
+    background.start_again()
+    with app.app_context():
+        db.engine.dispose()
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(64)]  # gaps below the highest are filled
+    with files_left(left):
+        answers = [client.get(url) for url in (f"/forecasts?ri={KETTLE.key}", "/", "/retrains",
+                                               f"/api/v1/region-items/{KETTLE.key}/demand")]
+    for one in held:
+        os.close(one)
+
+    for answer in answers:
+        assert answer.status_code in (200, 503), (answer.status_code, answer.text[:200])
+        assert answer.status_code == 200 or "Retry-After" in answer.headers
+    assert client.get(f"/forecasts?ri={KETTLE.key}").status_code == 200
