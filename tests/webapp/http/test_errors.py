@@ -4,6 +4,7 @@ import contextlib
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from demand_assets.forecasting.model.own import ForecastModel
-from tests.demand_assets.damage import as_nobody
 from tests.waiting import eventually
 from tests.webapp.conftest import (
     EMAIL,
@@ -132,30 +132,36 @@ def test_the_loops_wait_for_room_and_go_on(small_disk: Path, app_on_it: Flask, p
     assert ended == [True]
 
 
-def test_a_read_only_state_is_said(app: Flask, client: FlaskClient) -> None:
-    with app.app_context():
-        folder = Path(app.extensions["services"].settings.folder)
-        db.engine.dispose()
-    for path in (folder, *folder.parents):
-        if path == Path("/tmp"):
-            break
-        path.chmod(path.stat().st_mode | 0o055)
-    for path in folder.iterdir():
-        if path.is_file():
-            path.chmod(0o444)
-    client.get("/")  # the files of SQLite's log are there
-    for path in folder.glob("app.db*"):
-        path.chmod(0o444)
+@contextlib.contextmanager
+def read_only(state: Path, app: Flask) -> Iterator[None]:
+    """Nothing below the folder can be written in the block."""
     with app.app_context():
         db.engine.dispose()
-    with as_nobody():
-        soup = page(client.get("/"))
-        answer = client.post("/retrains", data={
-            "csrf_token": hidden(soup, "csrf_token"), "token": hidden(soup, "token"), "ri": [KETTLE.key]})
-        words = text_of(page(answer))
+    subprocess.run(["mount", "--bind", str(state), str(state)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(state)], check=True)
+        yield
+        with app.app_context():
+            db.engine.dispose()
+    finally:
+        subprocess.run(["umount", "-l", str(state)], check=True)
 
-    assert (answer.status_code, "read-only" in words) == (503, True), words
-    assert "Something broke" not in words
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_read_only_state_is_said_and_pages_answer(small_disk: Path, app_on_it: Flask, planner: FlaskClient,
+                                                    is_open: bool) -> None:
+    with contextlib.ExitStack() as held:
+        if is_open:  # as while another process has the database open
+            held.enter_context(contextlib.closing(sqlite3.connect(small_disk / "shop" / "web" / "app.db"))).execute(
+                "SELECT count(*) FROM user")
+        planner.get("/")
+        with read_only(small_disk, app_on_it):
+            status, words = planner.get("/").status_code, ""
+            if status == 200:
+                status, words = ask(planner, [KETTLE.key])
+        assert status == 503
+        assert not is_open or "read-only" in words
+    assert ask(planner, [KETTLE.key])[0] in (302, 303)
 
 
 @contextlib.contextmanager
@@ -180,11 +186,12 @@ def test_without_files_to_open_every_answer_is_right_or_to_be_asked_again(
     with app.app_context():
         db.engine.dispose()
     held = [os.open("/dev/null", os.O_RDONLY) for _ in range(64)]  # gaps below the highest are filled
-    with files_left(left):
-        answers = [client.get(url) for url in (f"/forecasts?ri={KETTLE.key}", "/", "/retrains",
-                                               f"/api/v1/region-items/{KETTLE.key}/demand")]
-    for one in held:
-        os.close(one)
+    try:
+        with files_left(left):
+            answers = [client.get(url) for url in (f"/forecasts?ri={KETTLE.key}", "/", "/retrains", "/data")]
+    finally:
+        for one in held:
+            os.close(one)
 
     for answer in answers:
         assert answer.status_code in (200, 503), (answer.status_code, answer.text[:200])

@@ -81,12 +81,10 @@ def test_every_page_that_reads_demand_answers_while_a_file_is_damaged(client: Fl
         for url in ("/", "/totals", "/heat-map", f"/forecasts?{QUERY}", f"/forecasts?ri={KETTLE.key}",
                     f"/forecasts/why?{QUERY}", f"/forecasts/why?ri={KETTLE.key}", f"/forecasts/download?{QUERY}",
                     f"/models/region-item?ri={KETTLE.key}", f"/data/region-items?ri={KETTLE.key}",
-                    f"/data/drift/region-item?ri={KETTLE.key}", "/data", "/overrides", f"/scenarios/new?{QUERY}",
-                    f"/api/v1/region-items/{KETTLE.key}/demand", f"/api/v1/region-items/{KETTLE.key}/accuracy",
-                    f"/api/v1/region-items/{KETTLE.key}/quarantine"):
+                    f"/data/drift/region-item?ri={KETTLE.key}", "/data", "/overrides", f"/scenarios/new?{QUERY}"):
             answer = client.get(url)
-            assert answer.status_code != 500, url
-            assert answer.status_code != 404 or "damaged" in answer.text or "/api/" in url, (url, answer.text)
+            assert answer.status_code in (200, 503), (url, answer.text)
+            assert answer.status_code == 200 or "damaged" in answer.text, url
 
 
 def test_a_scenario_over_a_damaged_file_answers_for_the_others(client: FlaskClient, background: Background,
