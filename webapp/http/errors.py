@@ -81,7 +81,7 @@ def add_to(app: Flask) -> None:
         return error_page(400, "This form is too old or was not opened here. Go back, reload the page and send it "
                                "again.")
 
-    def _scarce(scarcity: Scarcity, error: Exception) -> ResponseReturnValue:
+    def _scarce(scarcity: Scarcity, error: BaseException) -> ResponseReturnValue:
         app.logger.error("%s %s: %s: %s", request.method, request.path, scarcity.why, error)
         if scarcity.retry_after:
             g.retry_after = scarcity.retry_after
@@ -101,7 +101,7 @@ def add_to(app: Flask) -> None:
         app.logger.error("%s %s: %s", request.method, request.path, error)
         g.retry_after = 60
         return error_page(503, f"The stored demand cannot be read, as the file {error.name} is damaged. It is made "
-                               "again by itself, in a few minutes when the source answers; try again then.")
+                               "again by itself, usually in a few minutes; try again then.")
 
     @app.errorhandler(DBAPIError)
     def _database(error: DBAPIError) -> ResponseReturnValue:

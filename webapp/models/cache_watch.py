@@ -48,7 +48,7 @@ class CacheWatch:
             RegionItemRow.key > after, RegionItemRow.production_version.is_not(None),
             RegionItemRow.fetch_after.is_(None)).order_by(RegionItemRow.key).limit(most)).all()
         db.session.rollback()
-        return [(key, version) for key, version in found]
+        return [(key, version) for key, version in found if version is not None]
 
     def _is_there(self, region_item: RegionItem, version: int) -> bool:
         try:

@@ -150,7 +150,7 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
         if not any(change.first <= period.date <= change.last for period in plan.periods):
             raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period "
                                 f"of the forecast, which runs from {plan.dates[0]} to {plan.dates[-1]}")
-    return _summed(services, lines, plan.missing, plan.past)
+    return _summed(services, lines, plan.missing, plan.past) if lines else plan
 
 
 def _is_touched(line: LineItem, change: Change) -> bool:
@@ -159,17 +159,13 @@ def _is_touched(line: LineItem, change: Change) -> bool:
     return bool(((dates >= np.datetime64(change.first)) & (dates <= np.datetime64(change.last))).any())
 
 
-def _summed(services: Services, lines: list[LineItem], missing: list[tuple[RegionItemRow, str]],
-            past: History | None = None) -> Answer:
-    """The sums of the lines.
+def _summed(services: Services, lines: list[LineItem], missing: list[tuple[RegionItemRow, str]], past: History) -> Answer:
+    """The sums of the lines, at least one.
 
     Args:
-        past: theirs, where it is at hand: a scenario leaves it as it is.
+        past: theirs; a scenario leaves it as it is.
     """
-    if not lines:
-        return Answer([], missing, [], History(pd.DataFrame({"date": [], "demand": []})), [])
-    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past or history_of(services, lines),
-                  _notices(lines))
+    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past, _notices(lines))
 
 
 def _periods(lines: Sequence[LineItem], used: Sequence[dict[str, Any]], coverage: float = 0.8) -> list[Period]:

@@ -20,8 +20,8 @@ from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
 from webapp.tables import PooledRow, RegionItemRow
 
-DAMAGED = ("Its file is damaged: the stored demand cannot be read. It is taken in again by itself, in a few minutes when "
-           "the source answers.")
+DAMAGED = ("Its file is damaged: the stored demand cannot be read. It is taken in again by itself, usually in a few "
+           "minutes.")
 ANALOGUES, ANALOGUE_PERIODS = 3, 3
 """Past periods shown for each of the first changed ones."""
 

@@ -272,7 +272,7 @@ class Registry:
 
     @contextmanager
     def _files(self, name: str, version: int) -> Iterator[tuple[Path, Contents]]:
-        """The folder with a version's files, where they are on this machine or a copy, and what was verified of them."""
+        """The folder with a version's files, where they are on this machine or a copy, and their verified contents."""
         told = VersionFiles.of(self.session.version(name, version))
         local = local_path(told.source)
         if local and local.is_dir():

@@ -25,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
@@ -208,8 +208,7 @@ class DemandStore:
         """Whether a damaged file is noted now, so that the pipeline makes it again; not while the store cannot be
         written, which costs nobody else anything."""
         note = f"{_DAMAGES}/{error.name}.json"
-        told = {"name": error.name, "why": error.why[:_LONGEST_WHY], "at": datetime.now(UTC).isoformat(
-            timespec="seconds"), "key": error.region_item.key if error.region_item else ""}
+        told = {"why": error.why[:_LONGEST_WHY], "at": datetime.now(UTC).isoformat(timespec="seconds")}
         try:
             if not self._filesystem.exists(self._path(note)):
                 self.write_bytes(note, json.dumps(told, ensure_ascii=False).encode())
@@ -228,8 +227,9 @@ class DemandStore:
                 continue
             note = posixpath.relpath(path, folder)
             try:
-                told = json.loads(self._content(f"{_DAMAGES}/{note}"))
-                found.append(Damage(str(told["name"]), str(told["why"]), str(told["key"]), str(told["at"])))
+                told, name = json.loads(self._content(f"{_DAMAGES}/{note}")), note.removesuffix(".json")
+                owner = _owner_of(name)
+                found.append(Damage(name, str(told["why"]), owner.key if owner else "", str(told["at"])))
             except (NotInStoreError, ValueError, TypeError, KeyError):
                 self._remove(f"{_DAMAGES}/{note}")
         return found
@@ -240,12 +240,12 @@ class DemandStore:
 
     def is_whole(self, damage: Damage) -> bool:
         """Whether a file that was damaged can be used again."""
-        stage, _, rest = damage.name.partition("/")
+        owner, stage = _owner_of(damage.name), damage.name.partition("/")[0]
         try:
-            if stage in _NEEDED:
-                self.read(cast(Stage, stage), RegionItem.from_path(rest.removesuffix(".parquet")))
-            elif damage.name == CATALOGUE:
+            if owner is None:
                 self.read_catalogue()
+            elif stage in _NEEDED:
+                self.read(stage, owner)
         except NotInStoreError:
             return False
         return True
@@ -257,27 +257,28 @@ class DemandStore:
         if not self._is_local:
             self._filesystem.pipe_file(path, content)
             return
-        temporary = f"{path}.{uuid4().hex}.tmp"
+        place = Path(path)
+        temporary = place.with_name(f"{place.name}.{uuid4().hex}.tmp")
         try:
             try:
                 _write_whole(temporary, content)
-                os.replace(temporary, path)
+                temporary.replace(place)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
-                self._make_way(path)
+                self._make_way(place)
                 _write_whole(temporary, content)
-                os.replace(temporary, path)
+                temporary.replace(place)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
             raise
 
-    def _make_way(self, path: str) -> None:
+    def _make_way(self, place: Path) -> None:
         """Put aside a folder that is in the place of a file, or a file in the place of one of its folders."""
-        wrong = path if os.path.isdir(path) and not os.path.islink(path) else os.path.dirname(path)
-        while wrong != path and wrong != self._root and not os.path.lexists(wrong):
-            wrong = os.path.dirname(wrong)
-        if wrong == path or (wrong != self._root and not os.path.isdir(wrong)):
-            os.rename(wrong, f"{wrong}.{uuid4().hex[:8]}{_ASIDE}")
+        wrong, root = place if _is_folder(place) else place.parent, Path(self._root)
+        while wrong not in (place, root) and not os.path.lexists(wrong):
+            wrong = wrong.parent
+        if wrong == place or (wrong != root and not wrong.is_dir()):
+            wrong.rename(f"{wrong}.{uuid4().hex[:8]}{_ASIDE}")
 
     @object_store_errors()
     def read_bytes(self, name: str) -> bytes:
@@ -321,8 +322,8 @@ class DemandStore:
 
     def _remove(self, name: str) -> None:
         path = self._path(name)
-        if self._is_local and os.path.isdir(path) and not os.path.islink(path):
-            self._make_way(path)
+        if self._is_local and _is_folder(Path(path)):
+            self._make_way(Path(path))
         elif self._filesystem.exists(path):
             self._filesystem.rm_file(path)
 
@@ -385,10 +386,26 @@ class DemandStore:
         return f"{stage}/{region_item.path}.parquet"
 
 
-def _write_whole(path: str, content: bytes) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(content)
+def _write_whole(place: Path, content: bytes) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+
+
+def _is_folder(place: Path) -> bool:
+    return place.is_dir() and not place.is_symlink()
+
+
+def _owner_of(name: str) -> RegionItem | None:
+    """The region-item that a file is of; None of a file of the whole dataset.
+
+    Raises: BadNameError: there are no files of that name.
+    """
+    if name == CATALOGUE:
+        return None
+    stage, _, rest = name.partition("/")
+    if stage not in _NEEDED or not rest.endswith(".parquet"):
+        raise BadNameError(f"{name!r} is no file of the demand store")
+    return RegionItem.from_path(rest.removesuffix(".parquet"))
 
 
 def _json_in(name: str, content: bytes) -> Any:

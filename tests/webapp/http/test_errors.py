@@ -168,7 +168,7 @@ def test_a_read_only_state_is_said_and_pages_answer(small_disk: Path, app_on_it:
 def files_left(number: int) -> Iterator[None]:
     """Only so many more files can be opened in the block."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + number, before[1]))
     try:
         yield

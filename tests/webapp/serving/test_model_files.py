@@ -36,7 +36,7 @@ def promoted(background: Background, registry: FakeRegistry, model: ForecastMode
 
 def file_in(models: Path, whose: str, name: str) -> Path:
     folder = models / (KETTLE.model_name("shop") if whose == OWN else pooled_name("shop")) / "1"
-    return sorted(folder.glob(name))[-1]
+    return max(folder.glob(name))
 
 
 def rot(path: Path, content: bytes) -> None:
