@@ -204,6 +204,7 @@ class DemandStore:
         except _UNREADABLE as error:
             raise DamagedFileError(CATALOGUE, _first_line(error)) from error
 
+    @object_store_errors()
     def note_damage(self, error: DamagedFileError) -> bool:
         """Whether a damaged file is noted now, so that the pipeline makes it again; not while the store cannot be
         written, which costs nobody else anything."""
@@ -288,6 +289,7 @@ class DemandStore:
         """
         return self._content(name)
 
+    @object_store_errors()
     def _content(self, name: str, region_item: RegionItem | None = None) -> bytes:
         try:
             return bytes(self._filesystem.cat_file(self._path(name)))
@@ -320,6 +322,7 @@ class DemandStore:
         """Remove one file below the store's root, if it is there; a folder in its place is put aside."""
         self._remove(name)
 
+    @object_store_errors()
     def _remove(self, name: str) -> None:
         path = self._path(name)
         if self._is_local and _is_folder(Path(path)):

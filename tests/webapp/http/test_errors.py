@@ -197,3 +197,45 @@ def test_without_files_to_open_every_answer_is_right_or_to_be_asked_again(
         assert answer.status_code in (200, 503), (answer.status_code, answer.text[:200])
         assert answer.status_code == 200 or "Retry-After" in answer.headers
     assert client.get(f"/forecasts?ri={KETTLE.key}").status_code == 200
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_write_ahead_log_that_was_cut_ends_nothing(app: Flask, client: FlaskClient, share: float,
+                                                     is_running: bool) -> None:
+    folder = Path(app.extensions["services"].settings.folder)
+    with contextlib.closing(sqlite3.connect(folder / "app.db")) as other:  # keeps the log from being taken over
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the tables are safe
+        other.execute("SELECT count(*) FROM user").fetchall()
+        for one in REGION_ITEMS[:5]:
+            assert ask(client, [one.key])[0] in (302, 303)
+        if is_running:
+            cut(folder / "app.db-wal", share)
+            statuses = {client.get(url).status_code for url in ("/", "/retrains", f"/forecasts?ri={KETTLE.key}")}
+            assert statuses <= {200, 503}, statuses
+    with app.app_context():
+        db.engine.dispose()
+    if not is_running and (folder / "app.db-wal").exists():
+        cut(folder / "app.db-wal", share)
+
+    assert client.get("/").status_code == 200
+    assert ask(client, [REGION_ITEMS[-1].key])[0] in (302, 303)
+
+
+def cut(path: Path, share: float) -> None:
+    with path.open("r+b") as file:
+        file.truncate(int(path.stat().st_size * share))
+
+
+@pytest.mark.parametrize("content", [b"?" * 8192, b"SQLite format 3\0" + b"\xff" * 8192])
+def test_a_damaged_database_is_said(app: Flask, client: FlaskClient, content: bytes) -> None:
+    folder = Path(app.extensions["services"].settings.folder)
+    with app.app_context():
+        db.engine.dispose()
+    for path in folder.glob("app.db*"):
+        path.unlink()
+    (folder / "app.db").write_bytes(content)
+
+    answers = [client.get("/"), client.get("/health"), client.post("/retrains", data={"ri": [KETTLE.key]})]
+
+    assert [answer.status_code for answer in answers] == [503, 503, 503]

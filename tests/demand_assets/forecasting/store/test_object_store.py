@@ -9,12 +9,13 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError
+from tests.demand_assets.damage import CONTENTS
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
-KETTLE = RegionItem("north", "kettle")
+KETTLE, PAN = RegionItem("north", "kettle"), RegionItem("south", "pan")
 
 
 @pytest.fixture
@@ -46,6 +47,25 @@ def test_another_writer_is_seen_at_once(url):
     read = Journal(reader)
     assert [entry.region_item for name in read.files_after("") for entry in read.read(name)] == [KETTLE]
     assert reader.read_catalogue() == [KETTLE]
+
+
+@pytest.mark.parametrize("damage", CONTENTS)
+def test_a_damaged_object_is_as_good_as_missing_until_it_is_written_again(url, damage):
+    store, demand = DemandStore(url), weekly_demand(20)
+    for one in (KETTLE, PAN):
+        store.write("demand", one, demand)
+    name = f"demand/{KETTLE.path}.parquet"
+    store.write_bytes(name, damage(store.read_bytes(name)))
+
+    with pytest.raises(DamagedFileError) as caught:
+        store.read("demand", KETTLE)
+    assert store.note_damage(caught.value)
+    assert len(store.read("demand", PAN)) == len(demand)
+    (noted,) = store.damages()
+    store.write("demand", KETTLE, demand)
+    assert (noted.key, store.is_whole(noted)) == (KETTLE.key, True)
+    store.forget_damage(noted)
+    assert store.damages() == []
 
 
 def _read(store: DemandStore, answers) -> None:
