@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from time import monotonic
+from typing import TypeVar
 
 import pandas as pd
 
@@ -43,6 +44,7 @@ from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PROCESSES_FROM = 100
 """Region-items from which on processes pay for their start; fewer are worked on by threads."""
@@ -108,14 +110,13 @@ class Pipeline:
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
         """
         read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
-        stored = [one for one in self.store.stored("demand", self.source.catalogue().region_items)
-                  if self._is_whole(one, read)]
-        model = train_pooled(stored, read, self.dataset, self.cores)
+        stored = self.store.stored("demand", self.source.catalogue().region_items)
+        model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores))
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags) as batch:
             version = batch.register_pooled(model, asked.tags)
         production = None if in_production is None else self._pooled_or_none(in_production)
-        decision = judge_pooled(model, production, stored, read, self.dataset)
+        decision = self._past_damage(stored, lambda: judge_pooled(model, production, stored, read, self.dataset))
         if in_production is not None and production is None:
             decision = replace(decision, reason=f"v{in_production}, which was in production, cannot be read: its files "
                                                 "are damaged or gone")
@@ -211,15 +212,18 @@ class Pipeline:
                 break
         return max((at for at in found if pd.notna(at)), default=None)
 
-    def _is_whole(self, region_item: RegionItem, read: Callable[[RegionItem], pd.DataFrame]) -> bool:
-        """Whether the stored demand can be learned from; a damaged file is noted, and costs no other region-item."""
-        try:
-            read(region_item)
-        except DamagedFileError as error:
-            log.warning("%s is left out of the pooled model: %s", region_item, error)
-            self.store.note_damage(error)
-            return False
-        return True
+    def _past_damage(self, stored: list[RegionItem], work: Callable[[], T]) -> T:
+        """What the work comes to without the region-items whose stored demand is damaged: each is noted, taken out of
+        the list, and the work is begun again. Only what is read is looked at, which in a large dataset is little."""
+        while True:
+            try:
+                return work()
+            except DamagedFileError as error:
+                if error.region_item not in stored:
+                    raise
+                log.warning("%s is left out of the pooled model: %s", error.region_item, error)
+                self.store.note_damage(error)
+                stored.remove(error.region_item)
 
     def _demand(self, region_item: RegionItem) -> pd.DataFrame:
         return self.store.read("demand", region_item)

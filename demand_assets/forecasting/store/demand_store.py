@@ -307,8 +307,11 @@ class DemandStore:
         if not self._is_local and error.errno == errno.EIO:  # what S3's client says of whatever it does not know
             return False
         try:
-            self._filesystem.invalidate_cache(self._root)
-            self._filesystem.ls(self._root, detail=False)
+            if self._is_local:
+                next(Path(self._root).iterdir(), None)  # not so where a file is in the store's own place
+            else:
+                self._filesystem.invalidate_cache(self._root)
+                self._filesystem.ls(self._root, detail=False)
         except OSError:
             return False
         return True

@@ -79,7 +79,8 @@ def test_every_page_that_reads_demand_answers_while_a_file_is_damaged(client: Fl
         if again:
             background.start_again()
         for url in ("/", "/totals", "/heat-map", f"/forecasts?{QUERY}", f"/forecasts?ri={KETTLE.key}",
-                    f"/forecasts/why?{QUERY}", f"/forecasts/why?ri={KETTLE.key}", f"/forecasts/download?{QUERY}",
+                    f"/forecasts/why?{QUERY}", f"/forecasts/why?ri={KETTLE.key}",
+                    f"/forecasts/download?{QUERY}&format=csv",
                     f"/models/region-item?ri={KETTLE.key}", f"/data/region-items?ri={KETTLE.key}",
                     f"/data/drift/region-item?ri={KETTLE.key}", "/data", "/overrides", f"/scenarios/new?{QUERY}"):
             answer = client.get(url)
