@@ -106,6 +106,7 @@ def test_the_loops_wait_for_room_and_go_on(small_disk: Path, app_on_it: Flask, p
                                            tmp_path: Path) -> None:
     dagster, stop = FakeDagster(), Event()
     registry = FakeRegistry(tmp_path / "registry", "shop")
+    planner.get("/")  # the database is open, as in whatever fills up while it runs
     filler = fill(small_disk)
     ended: list[bool] = []
 
