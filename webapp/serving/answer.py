@@ -159,7 +159,8 @@ def _is_touched(line: LineItem, change: Change) -> bool:
     return bool(((dates >= np.datetime64(change.first)) & (dates <= np.datetime64(change.last))).any())
 
 
-def _summed(services: Services, lines: list[LineItem], missing: list[tuple[RegionItemRow, str]], past: History) -> Answer:
+def _summed(services: Services, lines: list[LineItem], missing: list[tuple[RegionItemRow, str]],
+            past: History) -> Answer:
     """The sums of the lines, at least one.
 
     Args:

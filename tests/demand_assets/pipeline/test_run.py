@@ -93,7 +93,8 @@ def test_damaged_demand_fails_its_own_training_only_and_is_noted(pipeline: Pipel
     list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r1")))
     damage_demand(pipeline, ones[0])
 
-    outcomes = {outcome.region_item: outcome for outcome in pipeline.carry(ones, {"candidate_model"}, RequestedBy("r2"))}
+    carried = pipeline.carry(ones, {"candidate_model"}, RequestedBy("r2"))
+    outcomes = {outcome.region_item: outcome for outcome in carried}
 
     assert (outcomes[ones[0]].status, outcomes[ones[1]].status) == ("failed", "done")
     assert "is damaged" in outcomes[ones[0]].reason
