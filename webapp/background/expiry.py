@@ -19,6 +19,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.api.idempotency import forget_old
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
+from webapp.retrains import states
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
 from webapp.tables import UNFINISHED, ModelAction, RegionItemRow, Retrain, RetrainItem, Selection, SignInLink
@@ -71,8 +72,7 @@ def _retrains(before: datetime) -> int:
     found = locked_rows(select(Retrain).where(Retrain.state.not_in(UNFINISHED), ended, ~is_open).limit(AT_ONCE),
                         Retrain.id)
     ids = [retrain.id for retrain in found]
-    db.session.execute(delete(RetrainItem).where(RetrainItem.retrain_id.in_(ids)))
-    db.session.execute(delete(Retrain).where(Retrain.id.in_(ids)))
+    states.forget(ids)
     return len(ids)
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, Literal, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry, Step
@@ -367,6 +367,12 @@ def settle(retrain: Retrain) -> None:
 def _any_decided(retrain: Retrain) -> bool:
     return db.session.scalar(select(RetrainItem.key).where(
         RetrainItem.retrain_id == retrain.id, RetrainItem.closed_by_us.is_(False)).limit(1)) is not None
+
+
+def forget(retrain_ids: Sequence[int]) -> None:
+    """Remove retrains that are over, with their region-items; part of the caller's transaction, which holds them."""
+    db.session.execute(delete(RetrainItem).where(RetrainItem.retrain_id.in_(retrain_ids)))
+    db.session.execute(delete(Retrain).where(Retrain.id.in_(retrain_ids)))
 
 
 def _close(item: RetrainItem, event: ItemEvent, reason: str) -> None:

@@ -8,20 +8,20 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.entry import RegistryEntry, VersionResponse
+from demand_assets.forecasting.registry.entry import RegistryEntry, VersionFacts
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, Background, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.db.database import db, now, writing
-from webapp.models.versions import note_registered, version_of
+from webapp.models.versions import follow_registry, version_of
 from webapp.region_items.catalogue import rows_to_follow
 from webapp.tables import ModelVersion
 
 LONG_AGO = (now() - timedelta(hours=1)).isoformat()
 
 
-def told(version: int, request_id: str = "r1", run_id: str = "run1", at: str = LONG_AGO) -> VersionResponse:
-    return VersionResponse(version, at, request_id, run_id, {"wape": 0.2, "trained_to": "2026-06-01"})
+def told(version: int, request_id: str = "r1", run_id: str = "run1", at: str = LONG_AGO) -> VersionFacts:
+    return VersionFacts(version, at, request_id, run_id, {"wape": 0.2, "trained_to": "2026-06-01"})
 
 
 def note(app: Flask, entry: RegistryEntry) -> list[tuple[int, str]]:
@@ -29,12 +29,12 @@ def note(app: Flask, entry: RegistryEntry) -> list[tuple[int, str]]:
     with app.app_context():
         with writing():
             rows_to_follow([entry.region_item])
-            note_registered([entry])
+            follow_registry([entry])
         return [(each.version, each.decision) for each in db.session.query(ModelVersion).filter_by(
             key=entry.region_item.key).order_by(ModelVersion.version)]
 
 
-def entry(newest: VersionResponse | None, **more: object) -> RegistryEntry:
+def entry(newest: VersionFacts | None, **more: object) -> RegistryEntry:
     return replace(RegistryEntry(KETTLE, "shop.north.kettle", None, None, newest=newest), **more)
 
 
@@ -90,7 +90,7 @@ def test_the_journal_s_word_stays_whether_it_comes_before_or_after(app: Flask, b
     (told(3, "r2"), [2, 3]),  # another request's
     (told(3, "", "run2"), [2, 3]),
 ])
-def test_a_version_that_was_cut_off_and_removed_is_not_listed(app: Flask, newest: VersionResponse,
+def test_a_version_that_was_cut_off_and_removed_is_not_listed(app: Flask, newest: VersionFacts,
                                                               left: list[int]) -> None:
     assert note(app, entry(told(2))) == [(2, "")]
 

@@ -83,7 +83,8 @@ BEFORE = datetime(2026, 3, 1, tzinfo=UTC)
 def written(store, stamp, *entries):
     """A file of the journal, written at that moment."""
     name = f"{stamp}T120000000000-0000aaaa.jsonl"
-    lines = [json.dumps({"region_item": one.key, "step": step, "reason": reason, "at": f"{stamp} {reason}"})
+    at = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T12:00:00.000+00:00"
+    lines = [json.dumps({"region_item": one.key, "step": step, "reason": reason, "at": at})
              for one, step, reason in entries]
     store.write_bytes(f"journal/{stamp[:8]}/{name}", "\n".join(lines).encode())
     return name
