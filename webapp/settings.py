@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     """The demand store; a folder in the state directory unless given."""
     web_database_url: str | None = None
     """An SQLAlchemy URL; an SQLite file in the state directory unless given."""
+    web_database_owner_url: str | None = None
+    """The same database on PostgreSQL, signed in as the role that owns the tables: only ``flask db upgrade`` uses it,
+    and gives the role of ``WEB_DATABASE_URL`` what the app needs. Without it that role owns the tables itself."""
     web_secret_key: Annotated[str | None, Field(min_length=16)] = None
     """Signs sessions; made once and kept in the state directory unless given."""
     web_host: str = "127.0.0.1"
@@ -118,6 +121,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's URL, with the driver that is installed for PostgreSQL."""
         return with_driver(self.web_database_url or f"sqlite:///{self.folder / 'app.db'}")
+
+    @property
+    def database_owner_url(self) -> str | None:
+        """The database's URL for the role that owns its tables; None where that is the app's own."""
+        return with_driver(self.web_database_owner_url) if self.web_database_owner_url else None
 
     @property
     def registry_uri(self) -> str:

@@ -1,5 +1,6 @@
 """A database of an older version keeps what is in it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DatabaseError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.services import services_or_skip
 from tests.webapp.conftest import settings_in
 from webapp import create_app
 from webapp.access import role_of
+from webapp.audit.seals import seal_some, verify
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import new_row, note_place
 from webapp.systems.state import LoopReport, note_loops
@@ -71,6 +74,34 @@ def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_
         downgrade(revision="0011")
 
         assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]
+BEFORE_SEALS = "0014"
+ENTRY = ("INSERT INTO audit_entry (at, \"by\", via, address, act, kind, subject, reason) VALUES "
+         "('2026-11-01 00:00:00.000000', 'ada@example.com', 'browser', '', 'asked', 'retrain', 'retrain 1', '')")
+
+
+def keeps_the_audit_log(app: Flask) -> None:
+    """Entries of before are there, are sealed, and stay guarded on the way back."""
+    with app.app_context():
+        upgrade(revision=BEFORE_SEALS)
+        with writing():
+            db.session.execute(text(ENTRY))
+        upgrade(revision="0016")
+        assert seal_some(look_at_all=True) == 1
+        assert verify().problem is None
+        db.session.remove()
+        downgrade(revision=BEFORE_SEALS)
+        with pytest.raises(DatabaseError, match="only added to"), writing():
+            db.session.execute(text("DELETE FROM audit_entry"))
+        upgrade(revision="0016")
+        assert seal_some() == 1
+        assert verify().problem is None
+        db.session.remove()
+
+
+def test_the_audit_log_of_before_is_sealed_and_back(tmp_path: Path) -> None:
+    keeps_the_audit_log(create_app(settings_in(tmp_path)))
+
+
 BEFORE_FOUR_TABLES = "0012"
 KEPT = {"key": "north|kettle", "position": 3, "in_catalogue": True, "region": "north", "item": "kettle",
         "search": "north kettle", "status": "production", "last_date": "2026-06-30", "quarantined_rows": 2,
@@ -119,12 +150,13 @@ def test_region_items_keep_what_is_known_of_them_in_four_tables_and_back(tmp_pat
     keeps_region_items(create_app(settings_in(tmp_path)))
 
 
-def test_region_items_keep_what_is_known_of_them_on_postgres_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("keeps", "prefix"), [(keeps_region_items, "migrated_"), (keeps_the_audit_log, "sealed_")])
+def test_what_is_there_is_kept_on_postgres_too(tmp_path: Path, keeps: Callable[[Flask], None], prefix: str) -> None:
     with services_or_skip() as servers:
-        servers.add_databases("migrated_")
-        url = servers.environment("migrated_")["WEB_DATABASE_URL"]
+        servers.add_databases(prefix)
+        url = servers.environment(prefix)["WEB_DATABASE_URL"]
         app = create_app(settings_in(tmp_path).model_copy(update={"web_database_url": url}))
-        keeps_region_items(app)
+        keeps(app)
         with app.app_context():
             db.engine.dispose()
 

@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
+from webapp.audit import commands
 from webapp.audit.queries import COLUMNS, cells_of, changes_of, entries, parse_filters
 from webapp.audit.record import KINDS
 from webapp.db.database import db
@@ -36,5 +37,6 @@ def show() -> ResponseReturnValue:
 
 
 def add_to(app: Flask) -> None:
-    """Serve the pages of the audit log."""
+    """Serve the pages of the audit log, and add its command."""
     app.register_blueprint(bp)
+    commands.add_to(app)

@@ -3,14 +3,22 @@
 The demand store's journal and catalogue become rows, and planners' adjustments go the other way; the registry's new
 production versions are tried and announced, and roll backs and pins are carried out there; forecasts are stored of what
 changed; large scenarios are computed; stored retrain requests go to Dagster and are followed there; what is too old is
-let go.
+let go, and what was written into the audit log is sealed.
 """
 
 from threading import Event
 
 from flask import Flask
 
-from webapp.background import dagster_loop, expiry_loop, registry_loop, scenario_loop, store_loop, stored_forecast_loop
+from webapp.background import (
+    audit_loop,
+    dagster_loop,
+    expiry_loop,
+    registry_loop,
+    scenario_loop,
+    store_loop,
+    stored_forecast_loop,
+)
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
 from webapp.models.watch import Registry
@@ -28,6 +36,7 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("scenario", lambda: scenario_loop.ScenarioLoop(services).step, scenario_loop.SECONDS),
         Loop("dagster", lambda: dagster_loop.DagsterLoop(dagster).step, dagster_loop.SECONDS),
         Loop("expiry", lambda: expiry_loop.ExpiryLoop(services).step, expiry_loop.SECONDS),
+        Loop("audit", lambda: audit_loop.AuditLoop().step, audit_loop.SECONDS),
     ]
 
 

@@ -21,7 +21,7 @@ from webapp.http.open_files import raise_limit
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.stored_forecasts.worker_process import AppFactory
-from webapp.tables import SystemState
+from webapp.tables import AuditSeal
 
 log = logging.getLogger("webapp.background")
 
@@ -76,9 +76,8 @@ def wait_for_tables(app: Flask, stop: Event) -> None:
 
 
 def _has_tables() -> bool:
-    """Whether the newest column that this process writes is there."""
-    found, name = inspect(db.engine), SystemState.__tablename__
-    return found.has_table(name) and any(column["name"] == "retry_at" for column in found.get_columns(name))
+    """Whether the newest table that this process writes is there."""
+    return inspect(db.engine).has_table(AuditSeal.__tablename__)
 
 
 def main(make_app: AppFactory) -> int:

@@ -6,9 +6,24 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy.engine import Connection
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import Connection, Engine
+
+from webapp.db.roles import check_apart, give_rights
+from webapp.settings import Settings
 
 _migrate = current_app.extensions["migrate"]
+_settings: Settings = current_app.extensions["services"].settings
+_owner_url = _settings.database_owner_url
+
+
+def _engine() -> Engine:
+    """Signs in as the role that owns the tables."""
+    if _owner_url is None:
+        found: Engine = _migrate.db.engine
+        return found
+    check_apart(_owner_url, _settings.database_url)
+    return create_engine(_owner_url, poolclass=NullPool, hide_parameters=True)
 
 
 def _leave_out_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
@@ -33,8 +48,10 @@ def _without_foreign_keys(connection: Connection) -> Iterator[None]:
         raw.cursor().execute("PRAGMA foreign_keys=ON")
 
 
-with _migrate.db.engine.connect() as _connection, _without_foreign_keys(_connection):
+with _engine().connect() as _connection, _without_foreign_keys(_connection):
     context.configure(connection=_connection, target_metadata=_migrate.db.metadatas[None],
                       **{"process_revision_directives": _leave_out_empty, **_migrate.configure_args})
     with context.begin_transaction():
         context.run_migrations()
+        if _owner_url is not None:
+            give_rights(_connection, _settings.database_url)

@@ -36,6 +36,8 @@ LOOP_WORDS = {
     "scenario": ("Computing large scenarios", "They wait; small ones are computed at once as ever."),
     "dagster": ("Sending and following retrains", "Retrain requests are kept, and sent when it works again."),
     "expiry": ("Removing what is too old", "Everything is kept until it works again."),
+    "audit": ("Sealing the audit log", "Entries are written as ever; what is done to them until they are sealed would "
+                                       "not be noticed."),
 }
 """Each loop of the background process: what it does, and what it means that it does not."""
 ASKED_BY = {"dagster": "dagster", "mlflow": "registry", "store": "store"}

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.access import needs
+from webapp.audit.seals import unsealed_since
 from webapp.db.database import db
 from webapp.systems import links, state
 from webapp.tables import User
@@ -19,16 +20,19 @@ bp = Blueprint("health", __name__)
 def health() -> tuple[Response, int]:
     """For launchers and load balancers: 200 when the app and its database answer.
 
-    Nobody has to sign in, so it names the loops of the background process that do not work, but not what they met.
+    Nobody has to sign in, so it names the loops of the background process that do not work, but not what they met, and
+    since when entries of the audit log wait to be sealed.
     """
     try:
         db.session.execute(select(User.id).limit(1))
         outages = state.outages()
+        unsealed = unsealed_since()
     except SQLAlchemyError:
         return jsonify(status="down", db="the database does not answer or has no tables: flask db upgrade"), 503
     loops = [_told(outage) for outage in outages if outage.is_loop]
-    if loops:
-        return jsonify(status="degraded", db="ok", loops_not_working=loops), 200
+    behind = {"audit_log_not_sealed_since": unsealed.isoformat(timespec="seconds")} if unsealed else {}
+    if loops or behind:
+        return jsonify(status="degraded", db="ok", loops_not_working=loops, **behind), 200
     return jsonify(status="ok", db="ok"), 200
 
 

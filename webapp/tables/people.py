@@ -156,6 +156,19 @@ class AuditEntry(Base):
     reason: Mapped[str] = mapped_column(default="")
 
 
+class AuditSeal(Base):
+    """A link of the chain that shows whether the audit log was tampered with: one for each entry, in the order in which
+    the background process saw them."""
+
+    __tablename__ = "audit_seal"
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1 for the first."""
+    entry_id: Mapped[int] = mapped_column(index=True)
+    sealed_at: Mapped[datetime]
+    seal: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the seal before, of the entry and of what else stands here."""
+
+
 class Setting(Base):
     """A setting that administrators change while the app runs; those without a row are as ``app_settings`` says."""
 

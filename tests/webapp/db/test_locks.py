@@ -97,9 +97,15 @@ def app(shop: Flask) -> Flask:
 
 
 def empty(app: Flask) -> None:
+    """Everything goes: as the owner of the tables, who alone can take off what guards the audit log."""
     names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    guarded = ("audit_entry", "audit_seal")
     with app.app_context():
+        for name in guarded:
+            db.session.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER {name}_no_truncate"))
         db.session.execute(text(f"TRUNCATE {names}"))
+        for name in guarded:
+            db.session.execute(text(f"ALTER TABLE {name} ENABLE ALWAYS TRIGGER {name}_no_truncate"))
         db.session.commit()
 
 
