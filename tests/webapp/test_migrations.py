@@ -74,7 +74,7 @@ def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_
         downgrade(revision="0011")
 
         assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]
-BEFORE_SEALS = "0014"
+BEFORE_SEALS = "0018"
 ENTRY = ("INSERT INTO audit_entry (at, \"by\", via, address, act, kind, subject, reason) VALUES "
          "('2026-11-01 00:00:00.000000', 'ada@example.com', 'browser', '', 'asked', 'retrain', 'retrain 1', '')")
 
@@ -85,14 +85,14 @@ def keeps_the_audit_log(app: Flask) -> None:
         upgrade(revision=BEFORE_SEALS)
         with writing():
             db.session.execute(text(ENTRY))
-        upgrade(revision="0016")
+        upgrade(revision="0019")
         assert seal_some(look_at_all=True) == 1
         assert verify().problem is None
         db.session.remove()
         downgrade(revision=BEFORE_SEALS)
         with pytest.raises(DatabaseError, match="only added to"), writing():
             db.session.execute(text("DELETE FROM audit_entry"))
-        upgrade(revision="0016")
+        upgrade(revision="0019")
         assert seal_some() == 1
         assert verify().problem is None
         db.session.remove()
