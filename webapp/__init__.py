@@ -30,6 +30,7 @@ from webapp.db.database import db, migrate, open_sqlite_well
 from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
 from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
+from webapp.http.request_sizes import LARGEST_BODY
 from webapp.models import views as models_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
@@ -58,9 +59,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        MAX_CONTENT_LENGTH=8_000_000,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_PARTS=120_000,
-        MAX_FORM_MEMORY_SIZE=8_000_000,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
         SESSION_COOKIE_NAME=f"demand_{made.dataset.name}",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.web_https,

@@ -1,4 +1,4 @@
-"""Gunicorn: at least two workers with a few threads each, loaded once and forked."""
+"""Gunicorn: at least two workers with a few threads each, loaded once and forked; slow clients hold no thread."""
 
 import gc
 import logging
@@ -11,7 +11,8 @@ _settings = Settings()
 
 bind = f"{_settings.web_host}:{_settings.web_port}"
 workers = _settings.web_workers
-worker_class = "gthread"
+worker_class = "webapp.http.buffered_worker.BufferedWorker"
+worker_connections = 400
 threads = 4
 preload_app = True
 timeout = 60
