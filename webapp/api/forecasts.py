@@ -12,7 +12,7 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
-from webapp.api.operations import answers, needs, resource, unless_known
+from webapp.api.operations import answers, costly, needs, resource, unless_known
 from webapp.api.paging import page_of
 from webapp.api.region_items import name_of
 from webapp.api.shapes import (
@@ -32,6 +32,7 @@ from webapp.api.shapes import (
     Yes,
 )
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
+from webapp.http.costly_reads import costly_reads
 from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
 from webapp.overrides.overrides import open_overrides
@@ -173,6 +174,7 @@ class TotalsResponse(ResponsePart):
 
 @bp.get("/forecasts", responses=answers(ForecastPage, 200, 404))
 @needs("viewer")
+@costly
 def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     """Forecasts of region-items under the plan, by key."""
     if not (query.key or query.region or query.item):
@@ -199,6 +201,7 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
 
 @bp.post("/forecasts", responses=answers(ScenarioAnswer, 200, 404, 413, 415))
 @needs("planner")
+@costly
 def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
     """What-if: plan and scenario beside each other; nothing is stored."""
     rows, horizon = rows_of(body.keys), horizon_of(body.horizon)
@@ -222,8 +225,13 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
 
 @bp.get("/totals", responses=answers(TotalsResponse, 200, 404))
 @needs("viewer")
+@costly
 def get_total(query: TotalsQuery) -> TotalsResponse:
     """The sum of forecasts, by period and over the horizon."""
+    return costly_reads().shared(("totals", query.model_dump_json()), lambda: _total(query))
+
+
+def _total(query: TotalsQuery) -> TotalsResponse:
     fields: MultiDict[str, str] = MultiDict([
         ("horizon", str(horizon_of(query.horizon))), ("coverage", query.coverage),
         ("all", "1" if query.all == "true" else "0"),

@@ -16,8 +16,9 @@ from webapp.access import PEOPLE, actor
 from webapp.accounts.refusals import note_refused_token
 from webapp.accounts.tokens import SHOWN, actor_of, found_by
 from webapp.api.idempotency import answered_once
+from webapp.http.costly_reads import TooManyAtOnceError, costly_reads
 from webapp.http.problems import MIMETYPE, PREFIX, problem
-from webapp.http.rate_limits import guesses_too_often
+from webapp.http.rate_limits import bearer_token, guesses_too_often
 from webapp.tables import RoleName
 
 Answer = BaseModel | Response
@@ -68,6 +69,21 @@ def needs(role: RoleName, *, status: int = 200, starts: bool = False) -> Callabl
     return decorate
 
 
+def costly(view: Callable[..., Answer]) -> View:
+    """For an operation that takes long: a few of a person are carried out at a time, whatever their tokens."""
+    @wraps(view)
+    def answer(**parts: Any) -> Answer:
+        try:
+            with costly_reads().place_for(actor().email):
+                return view(**parts)
+        except TooManyAtOnceError:
+            g.retry_after = 1
+            return problem(429, "Forecasts and totals are being computed for you already. Ask for one after the other, "
+                                "or for more region-items at once.", Retry_After="1")
+
+    return answer
+
+
 def unless_known(*marks: object) -> None:
     """Answer 304 where whoever asks knows the newest state, before it is computed.
 
@@ -107,8 +123,8 @@ def _digest(content: bytes) -> str:
 
 def _open_door() -> Response | None:
     """Let in who shows a token that may do this, with a body that can be read."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    found = actor_of(secret.strip(), request.remote_addr or "") if scheme.lower() == "bearer" else None
+    secret = bearer_token()
+    found = actor_of(secret, request.remote_addr or "") if secret else None
     if found is None:
         if secret and guesses_too_often():
             return problem(429, "This address sent too many tokens that are not valid. Wait a minute.",

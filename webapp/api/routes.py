@@ -16,6 +16,7 @@ from webapp.api import (
     scenarios,
     uploads,
 )
+from webapp.http import costly_reads
 from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
@@ -34,6 +35,7 @@ def new_app(name: str) -> OpenAPI:
 
 def add_to(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. Only tokens open it, never a session, so that no page elsewhere can use somebody's."""
+    costly_reads.add_to(app)
     for blueprint in RESOURCES:
         csrf.exempt(blueprint)
         app.register_api(blueprint)

@@ -189,9 +189,15 @@ def api_limit() -> str:
 
 
 def token_or_address() -> str:
-    """Who asks, for counting: a token's digest, else the address."""
-    given = request.headers.get("Authorization", "")
-    return sha256(given.encode()).hexdigest()[:32] if given else get_remote_address()
+    """Who asks, for counting: a token's digest, however its header is spelled, else the address."""
+    secret = bearer_token()
+    return sha256(secret.encode(errors="replace")).hexdigest()[:32] if secret else get_remote_address()
+
+
+def bearer_token() -> str:
+    """The token that a request shows; empty where it shows none."""
+    scheme, _, secret = request.headers.get("Authorization", "").strip().partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def guesses_too_often() -> bool:

@@ -12,12 +12,14 @@ from sqlalchemy import select
 
 from tests.webapp.api.attack import attack, attacked_app
 from tests.webapp.api.conftest import KETTLES, Program, problem_of, token_for
-from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, settings_in
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, VIEWER, settings_in
 from tests.webapp.killed import makes
 from webapp import create_app
 from webapp.accounts.tokens import revoke_token
 from webapp.db.database import db, now, writing
+from webapp.http.costly_reads import costly_reads
 from webapp.http.holders import this_process
+from webapp.http.rate_limits import token_or_address
 from webapp.tables import Answered, ApiToken, Retrain
 
 
@@ -51,6 +53,37 @@ class TestTokens:
 
         assert answers[:60] == [401] * 60
         assert answers[-1] == 429
+
+
+@pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER  {}", "beArer {}  ", "  Bearer    {} "])
+def test_a_token_is_counted_however_its_header_is_spelled(app: Flask, planning: Program, spelling: str) -> None:
+    with app.test_request_context(headers={"Authorization": f"Bearer {planning.token}"}):
+        plain = token_or_address()
+    headers = {"Authorization": spelling.format(planning.token)}
+    with app.test_request_context(headers=headers):
+        assert token_or_address() == plain
+    assert app.test_client().get("/api/v1/dataset", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["", "x", "Basic {}", "Bearer", "Bearer "])
+def test_a_header_without_a_token_is_counted_by_address(app: Flask, planning: Program, given: str) -> None:
+    with app.test_request_context(headers={"Authorization": given.format(planning.token)},
+                                  environ_base={"REMOTE_ADDR": "10.1.2.3"}):
+        assert token_or_address() == "10.1.2.3"
+
+
+@pytest.mark.parametrize("path", ["/totals?all=true", "/forecasts?region=north"])
+def test_a_person_with_costly_reads_at_work_is_asked_to_wait(app: Flask, viewing: Program, planning: Program,
+                                                             path: str) -> None:
+    with app.app_context():
+        reads = costly_reads()
+    with reads.place_for(VIEWER), reads.place_for(VIEWER):
+        refused = viewing.get(path)
+        assert "being computed for you already" in problem_of(refused, 429)["detail"]
+        assert refused.headers["Retry-After"] == "1"
+        assert viewing.get("/dataset").status_code == 200
+        assert planning.get(path).status_code != 429
+    assert viewing.get(path).status_code != 429
 
 
 class TestProblems:
