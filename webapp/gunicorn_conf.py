@@ -8,8 +8,6 @@ from webapp.http.open_files import connections_within, raise_limit
 from webapp.settings import Settings
 
 _settings = Settings()
-MOST_CONNECTIONS = 400
-"""Of one worker: slow clients that are waited for, and answers that are on their way."""
 
 bind = f"{_settings.web_host}:{_settings.web_port}"
 workers = _settings.web_workers
@@ -32,7 +30,7 @@ loglevel = "info"
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 logging.getLogger("webapp").setLevel(logging.INFO)
 # More connections than a worker has files for would end it; what waits beyond these is bounded too.
-worker_connections = min(MOST_CONNECTIONS, connections_within(raise_limit(), threads))
+worker_connections = connections_within(raise_limit(), threads)
 backlog = 256
 
 

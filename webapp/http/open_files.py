@@ -9,8 +9,8 @@ OF_A_WORKER = 32
 """Files that a worker has open whatever it does: its log, the listener, pipes, libraries."""
 OF_A_THREAD = 6
 """And for each request at work: the database's three, a file of the demand store or a model, a connection or two."""
-MOST_CONNECTIONS = 200
-"""Of one worker; more would only wait in it."""
+MOST_CONNECTIONS = 400
+"""Of one worker: slow clients that are waited for, which hold no thread, and answers on their way."""
 WANTED = 1024
 
 
