@@ -156,14 +156,14 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(fleet, instance, 
 
     fleet.workers[0].kill()
 
-    for request, sent in asked:  # of the run that was lost, the second attempt
+    for request, sent in asked:  # the run that lost its worker is gone on with by the other
         fleet.wait_for(request, sent, "succeeded")
     progress = Progress(store, [request for request, _ in asked])
     eventually(lambda: sum(progress.look()[step] for step in FINAL_STEPS) == len(keys), 120, fleet.report)
     assert {entry.step for entry in progress.last.values()} <= {"promoted", "kept"}
-    lost = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
-    assert len(lost) == 1
-    said = " ".join(event.message for event in instance.all_logs(lost[0].dagster_run.run_id))
+    runs = instance.get_run_records()
+    assert {record.dagster_run.status for record in runs} == {dg.DagsterRunStatus.SUCCESS}  # none failed: one went on
+    said = " ".join(event.message for record in runs for event in instance.all_logs(record.dagster_run.run_id))
     assert "has not been heard of for 30 seconds" in said
 
 

@@ -119,9 +119,9 @@ def bucket():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    store = DemandStore("s3://shop/demand", {"key": "testing", "secret": "testing",
+    store = DemandStore("s3://journal/demand", {"key": "testing", "secret": "testing",
                                              "endpoint_url": f"http://{host}:{port}"})
-    store._filesystem.mkdir("shop")
+    store._filesystem.mkdir("journal")
     yield store
     server.stop()
 
