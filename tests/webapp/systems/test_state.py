@@ -6,7 +6,8 @@ from flask.testing import FlaskClient
 
 from tests.webapp.conftest import page, text_of
 from webapp.db.database import db, now, writing
-from webapp.systems.state import SILENT, note
+from webapp.systems import state
+from webapp.systems.state import note
 from webapp.tables import SystemState
 
 ALL = ("dagster", "mlflow", "store", "sync")
@@ -70,7 +71,7 @@ def test_each_system_is_named_with_its_state_and_since_when(all_up: Flask, clien
 
 def test_without_the_background_process_the_others_are_not_known(all_up: Flask, client: FlaskClient) -> None:
     with all_up.app_context(), writing():
-        db.session.get_one(SystemState, "sync").checked_at = now() - SILENT - timedelta(seconds=5)
+        db.session.get_one(SystemState, "sync").checked_at = now() - state.SILENT - timedelta(seconds=5)
 
     soup = page(client.get("/"))
     lines = [text_of(line).split(" since ")[0] for line in soup.select("#system-state li")]
