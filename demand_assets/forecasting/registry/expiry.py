@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.registry.entry import EXPIRING, entry_of
@@ -246,19 +246,19 @@ def _found(version: "ModelVersion") -> Found:
 
 def _versions(registry: Registry) -> Iterator["ModelVersion"]:
     """All versions of whatever model of the tracking server."""
-    token: str | None = None
-    while True:
-        page = registry.session.client.search_model_versions(max_results=A_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    return _every(registry.session.client.search_model_versions)
 
 
 def _models(registry: Registry) -> Iterator["RegisteredModel"]:
+    """All models of the tracking server."""
+    return _every(registry.session.client.search_registered_models)
+
+
+def _every(search: Callable[..., Any]) -> Iterator[Any]:
+    """All that a search of MLflow finds, page by page."""
     token: str | None = None
     while True:
-        page = registry.session.client.search_registered_models(max_results=A_PAGE, page_token=token)
+        page = search(max_results=A_PAGE, page_token=token)
         yield from page
         token = page.token
         if not token:
