@@ -21,15 +21,15 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, ResumeRunContext, WorkerStatus
 from dagster._grpc.types import ResumeRunArgs
 from dagster._serdes import pack_value
-from dagster_celery.config import TASK_RESUME_JOB_NAME
+from dagster_celery.config import TASK_EXECUTE_JOB_NAME, TASK_RESUME_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
-from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
+from dagster_celery.tasks import create_resume_job_task
 
 from demand_assets.dagster_instance.celery_queue import QUEUE_TAG, SILENT_SECONDS, Deliveries, Heartbeats, is_empty
 from demand_assets.dagster_instance.failures import put_back
 from demand_assets.dagster_instance.instance import NO_MORE, RESUMES
-from demand_assets.dagster_instance.interruption import interrupt_when_told
+from demand_assets.dagster_instance.interruption import carry_out, interrupt_when_told
 
 log = logging.getLogger("demand_assets.dagster_instance.celery_launcher")
 
@@ -188,13 +188,29 @@ def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 def add_task(celery: Celery) -> None:
     """Let a worker's processes carry out runs of the instance that DAGSTER_HOME names, and interrupt them when told.
 
-    Dagster's own task carries out the run; it does not look whether the run is to be cancelled.
+    Under the names of Dagster's own tasks, which do not look whether the run is to be cancelled.
     """
-    create_execute_job_task(celery)
-    create_resume_job_task(celery)
+    celery.task(_begin, name=TASK_EXECUTE_JOB_NAME, track_started=True)
+    celery.task(_go_on, name=TASK_RESUME_JOB_NAME, track_started=True)
     watch = CancellationWatch()
     signals.task_prerun.connect(watch.begin, weak=False)
     signals.task_postrun.connect(watch.end, weak=False)
+
+
+def _begin(**packed: Mapping[str, Any]) -> int:
+    with dg.DagsterInstance.get() as instance:
+        return carry_out(instance, _run_named(packed), resume=False)
+
+
+def _go_on(**packed: Mapping[str, Any]) -> int:
+    with dg.DagsterInstance.get() as instance:
+        return carry_out(instance, _run_named(packed), resume=True)
+
+
+def _run_named(packed: Mapping[str, Any]) -> str:
+    """The run that a task's arguments name, as Dagster writes them; empty where they name none."""
+    told: Mapping[str, Any] = next((value for value in packed.values() if isinstance(value, dict)), {})
+    return str(told.get("run_id") or told.get("pipeline_run_id") or "")
 
 
 class CancellationWatch:
@@ -206,8 +222,7 @@ class CancellationWatch:
     def begin(self, task_id: str, kwargs: Mapping[str, Any] | None = None, **_: object) -> None:
         """Look from now on whether the task's run is to end, or is another worker's."""
         self._ended = Event()
-        told: dict[str, Any] = next((packed for packed in (kwargs or {}).values() if isinstance(packed, dict)), {})
-        run_id = str(told.get("run_id") or told.get("pipeline_run_id") or "")  # the latter is how Dagster writes it
+        run_id = _run_named(kwargs or {})
         unnamed_until = time.monotonic() + SILENT_SECONDS
 
         def find(instance: dg.DagsterInstance) -> dg.DagsterRun | None:

@@ -1,4 +1,4 @@
-"""Interrupts the process of a run that is to end: a thread beside the run looks every second whether that was said."""
+"""Carries a run out in this process, and interrupts it when it is to end: a thread beside it looks every second."""
 
 import logging
 import os
@@ -7,7 +7,10 @@ from collections.abc import Callable
 from threading import Event
 
 import dagster as dg
+from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
 from sqlalchemy.exc import DBAPIError
+
+from demand_assets.dagster_instance.failures import end_run
 
 log = logging.getLogger("demand_assets.dagster_instance.interruption")
 
@@ -38,3 +41,27 @@ def interrupt_when_told(find: Callable[[dg.DagsterInstance], dg.DagsterRun | Non
             if run is not None and run.status in TO_BE_ENDED:
                 os.kill(os.getpid(), signal.SIGINT)  # Dagster interrupts its run
                 return
+
+
+def carry_out(instance: dg.DagsterInstance, run_id: str, *, resume: bool) -> int:
+    """Dagster's own exit status of a run that it carries out here; 0 for one that was cancelled before that.
+
+    Dagster takes a run that was cancelled while it waited to be gone on with for a broken one, and one that is
+    interrupted while its code is loaded stays to be cancelled: both are cancelled here.
+
+    Args:
+        resume: go on with a run whose earlier process is gone.
+    """
+    if _is_cancelled(instance, run_id):
+        return 0
+    body = _resume_run_command_body if resume else _execute_run_command_body
+    status = body(run_id, instance, lambda event: None, True)
+    _is_cancelled(instance, run_id)
+    return int(status)
+
+
+def _is_cancelled(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.status is not dg.DagsterRunStatus.CANCELING:
+        return False
+    return end_run(instance, run, "It was to be cancelled, and nobody is at work on it.")

@@ -13,10 +13,9 @@ import sys
 from threading import Event, Thread
 
 import dagster as dg
-from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
 from dagster._utils.interrupts import capture_interrupts
 
-from demand_assets.dagster_instance.interruption import interrupt_when_told
+from demand_assets.dagster_instance.interruption import carry_out, interrupt_when_told
 
 log = logging.getLogger("demand_assets.dagster_instance.run_process")
 
@@ -42,8 +41,7 @@ def main() -> int:
         watch = Thread(target=interrupt_when_told, args=(lambda there: there.get_run_by_id(asked.run), ended),
                        name="interrupt-when-told", daemon=True)
         watch.start()
-        carry_out = _resume_run_command_body if asked.resume else _execute_run_command_body
-        carry_out(asked.run, instance, lambda event: None, False)
+        carry_out(instance, asked.run, resume=asked.resume)
         ended.set()
         watch.join()
     return 0

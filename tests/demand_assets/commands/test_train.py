@@ -3,8 +3,8 @@
 from io import StringIO
 from typing import Any
 
+import billiard  # Celery's processes
 import pytest
-from billiard.pool import Pool  # Celery's
 from rich.console import Console
 
 from demand_assets.commands.train import train_all
@@ -127,7 +127,7 @@ class TestSideBySide:
 
 
 def test_a_process_that_may_have_no_children_uses_threads() -> None:
-    with Pool(1) as processes:
+    with billiard.get_context("spawn").Pool(1) as processes:  # one that is forked from threads may wait for ever
         assert processes.apply_async(_doubled).get(60) == [0, 2, 4]
 
 

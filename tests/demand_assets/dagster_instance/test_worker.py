@@ -40,6 +40,7 @@ def slow() -> None:
 def slow_job() -> None:
     slow()
 """
+OVER = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 Start = Callable[[str], tuple[dg.DagsterInstance, subprocess.Popen[bytes]]]
 
 
@@ -102,8 +103,7 @@ def test_a_run_is_carried_out_and_the_worker_ends_when_it_is_told(start: Start, 
 
     run_id = launch(instance, "quick_job")
 
-    over = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
-    assert wait_for(instance, run_id, *over) is dg.DagsterRunStatus.SUCCESS
+    assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.SUCCESS
     worker.terminate()
     assert worker.wait(60) == 0
 
@@ -115,9 +115,8 @@ def test_a_cancelled_run_is_interrupted_and_the_next_is_carried_out(start: Start
 
     assert instance.run_launcher.terminate(run_id)
 
-    over = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
-    assert wait_for(instance, run_id, *over) is dg.DagsterRunStatus.CANCELED
-    assert wait_for(instance, launch(instance, "quick_job"), *over) is dg.DagsterRunStatus.SUCCESS
+    assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.CANCELED
+    assert wait_for(instance, launch(instance, "quick_job"), *OVER) is dg.DagsterRunStatus.SUCCESS
 
 
 def test_a_worker_that_was_taken_for_lost_leaves_its_run_to_the_other_and_says_no_more_of_it(start: Start) -> None:
@@ -134,10 +133,11 @@ def test_a_worker_that_was_taken_for_lost_leaves_its_run_to_the_other_and_says_n
     assert wait_for(instance, launch(instance, "quick_job"), dg.DagsterRunStatus.SUCCESS)
 
 
-def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(start: Start) -> None:
-    instance, worker = start("watched")
+def killed_in_the_middle(instance: dg.DagsterInstance, worker: "subprocess.Popen[bytes]") -> str:
+    """A run of which the launcher has noticed that its process was killed; its id."""
     run_id = launch(instance, "slow_job")
     wait_for(instance, run_id, dg.DagsterRunStatus.STARTED)
+    eventually(lambda: starts_of_steps(instance, run_id) == 1, 60, lambda: "its step does not begin")
     for child in psutil.Process(worker.pid).children(recursive=True):
         child.kill()
 
@@ -145,11 +145,34 @@ def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(star
         return "gone" in (instance.run_launcher.check_run_worker_health(instance.get_run_by_id(run_id)).msg or "")
 
     eventually(is_seen, 60, lambda: "nobody noticed")
+    return run_id
+
+
+def starts_of_steps(instance: dg.DagsterInstance, run_id: str) -> int:
+    return len(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_START).records)
+
+
+def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(start: Start) -> None:
+    instance, worker = start("watched")
+    run_id = killed_in_the_middle(instance, worker)
+
     instance.resume_run(run_id, workspace=None, attempt_number=1)
 
-    eventually(lambda: "STEP_START" in [
-        record.event_log_entry.dagster_event.event_type_value
-        for record in instance.get_records_for_run(run_id, limit=500).records[-6:]
-        if record.event_log_entry.dagster_event], 60, lambda: "it is not gone on with")
+    eventually(lambda: starts_of_steps(instance, run_id) == 2, 60, lambda: "it is not gone on with")
     assert instance.run_launcher.terminate(run_id)
-    assert wait_for(instance, run_id, dg.DagsterRunStatus.CANCELED)
+    assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.CANCELED
+
+
+def test_a_run_that_is_cancelled_while_it_waits_to_be_gone_on_with_is_cancelled(start: Start) -> None:
+    instance, worker = start("watched")
+    run_id = killed_in_the_middle(instance, worker)
+    other = launch(instance, "slow_job")  # for the worker's only process, so that the first one waits
+    wait_for(instance, other, dg.DagsterRunStatus.STARTED)
+    instance.resume_run(run_id, workspace=None, attempt_number=1)
+
+    assert instance.run_launcher.terminate(run_id)
+    assert instance.run_launcher.terminate(other)
+
+    assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.CANCELED
+    assert wait_for(instance, other, *OVER) is dg.DagsterRunStatus.CANCELED
+    assert starts_of_steps(instance, run_id) == 1
