@@ -106,7 +106,9 @@ class Daemon:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        """Start ``code``, ``web`` or ``daemon``."""
+        """Start ``code``, ``web`` or ``daemon``, unless it is there."""
+        if name in self._running:
+            return
         arguments = {
             "daemon": ["-m", "demand_assets.dagster_instance.daemon", "run", "--workspace", str(self._workspace)],
             "code": ["-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", str(self._port), "--module-name",
@@ -121,7 +123,9 @@ class Daemon:
                 env=os.environ | {"DAGSTER_HOME": str(self._home), "PYTHONPATH": str(PROJECT)})
 
     def start_asking(self) -> None:
-        """Start what a run is asked for at, and wait until it answers."""
+        """Start what a run is asked for at, where it is not there, and wait until it answers."""
+        if "code" not in self._running:
+            self.kill("web")  # it would learn of another code server after a while
         self.start("code")
         eventually(lambda: listens(self._port), START_SECONDS, self.said)
         self.start("web")
@@ -138,12 +142,12 @@ class Daemon:
         return str(answer.json()["data"]["launchRun"]["run"]["runId"])
 
     def kill(self, name: str) -> None:
-        """Kill it without a warning."""
-        process = self._running.pop(name)
-        process.kill()
-        process.wait(30)
+        """Kill it without a warning; nothing where it is not there."""
+        if process := self._running.pop(name, None):
+            process.kill()
+            process.wait(30)
 
-    def stop(self) -> None:
+    def stop_all(self) -> None:
         """Kill all."""
         for name in list(self._running):
             self.kill(name)
@@ -160,7 +164,7 @@ def daemon_of(home: Path) -> Iterator[Daemon]:
     try:
         yield daemon
     finally:
-        daemon.stop()
+        daemon.stop_all()
         for process in psutil.process_iter():
             try:
                 if process.environ().get("DAGSTER_HOME") == str(home) and process.pid != os.getpid():

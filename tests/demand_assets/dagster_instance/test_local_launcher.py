@@ -26,31 +26,39 @@ RUNS = "demand_assets.dagster_instance.run_process"
 STARTED = dg.DagsterRunStatus.STARTED
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, value in {"DAGSTER_WORKERS": "watched", "DAGSTER_FAILURES": "reported", "RUN_LAUNCHER": "local",
-                        "DAGSTER_DATABASE_URL": ""}.items():
-        monkeypatch.setenv(name, value)
-    prepare_home(tmp_path / "home", Settings())
-    return tmp_path / "home"
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"DAGSTER_WORKERS": "watched", "DAGSTER_FAILURES": "reported", "RUN_LAUNCHER": "local",
+                            "DAGSTER_DATABASE_URL": ""}.items():
+            patch.setenv(name, value)
+        folder = tmp_path_factory.mktemp("launcher") / "home"
+        prepare_home(folder, Settings())
+        yield folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def instance(home: Path) -> Iterator[dg.DagsterInstance]:
     with open_instance(home) as instance:
         yield instance
 
 
-@pytest.fixture
-def daemon(home: Path) -> Iterator[Daemon]:
+@pytest.fixture(scope="module")
+def processes(home: Path) -> Iterator[Daemon]:
     with daemon_of(home) as daemon:
-        daemon.start_asking()
         yield daemon
+
+
+@pytest.fixture
+def daemon(processes: Daemon) -> Daemon:
+    """What runs are asked for at, which answers; the daemon itself is each test's to start."""
+    processes.start_asking()
+    return processes
 
 
 def started(instance: dg.DagsterInstance, run_id: str, notes: Path, daemon: Daemon) -> int:
     """The process in which the run's work has begun."""
-    eventually(lambda: notes.exists() and status_of(instance, run_id) is STARTED, 90, daemon.said)
+    eventually(lambda: notes.exists() and notes.read_text() and status_of(instance, run_id) is STARTED, 90, daemon.said)
     return int(notes.read_text().split()[-1])
 
 
@@ -122,6 +130,7 @@ def test_a_run_that_kills_every_process_is_given_up(instance, daemon, tmp_path):
 
 def test_a_start_that_was_lost_goes_back_into_the_queue(instance, daemon, tmp_path):
     notes = tmp_path / "notes"
+    daemon.kill("daemon")
     run = daemon.ask_for(notes)
     instance.report_dagster_event(dg.DagsterEvent("PIPELINE_STARTING", "noted"), run)  # the daemon was killed just then
     daemon.start("daemon")
