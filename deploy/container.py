@@ -21,7 +21,7 @@ ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
 """Set by `make run` to what is on the same machine; in containers by who starts them."""
 SHORT_NAMES = {"code": "dagster-code", "daemon": "dagster-daemon"}
 EXTRA = {
-    "worker": ("-m", "demand_assets.dagster_instance.worker"),
+    "worker": ("-m", "demand_assets.dagster_instance.runs.worker"),
     "migrate": ("-m", "dagster", "instance", "migrate"),
     "stores": ("-m", "deploy.stores"),
 }

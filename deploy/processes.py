@@ -82,7 +82,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     """All processes, in the order in which they start; they stop in the opposite order."""
     python = sys.executable
     workspace = str(WORKSPACE)
-    worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.worker"),
+    worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.runs.worker"),
                      stop_seconds=DRAIN_SECONDS, niceness=3,
                      alone=True)
     return [

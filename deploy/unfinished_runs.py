@@ -25,7 +25,7 @@ def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
     """
     if is_watching(Settings()):
         # Imported here: leans on private parts of Dagster, which stock parts do without.
-        from demand_assets.dagster_instance.lost_runs import settle_lost
+        from demand_assets.dagster_instance.runs.lost_runs import settle_lost
 
         if (lost := settle_lost(instance)) is not None:
             return len(lost)
@@ -38,7 +38,7 @@ def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
 
 def _outdated(runs: Sequence[dg.DagsterRun], queue: str) -> list[dg.DagsterRun]:
     """Runs in a queue that nobody reads any more; workers go on with the others, and Dagster watches over them."""
-    from demand_assets.dagster_instance.celery_queue import QUEUE_TAG
+    from demand_assets.dagster_instance.runs.celery_queue import QUEUE_TAG
 
     return [run for run in runs
             if run.status is dg.DagsterRunStatus.STARTING and run.tags.get(QUEUE_TAG, queue) != queue]

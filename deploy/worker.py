@@ -29,7 +29,7 @@ def main() -> int:
     folders = Folders(settings.state_folder / dataset.name)
     folders.make()
     # In a session of its own, so that a Ctrl-C in the terminal reaches us only: it would interrupt the runs.
-    worker = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.worker"], cwd=folders.root,
+    worker = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.runs.worker"], cwd=folders.root,
                               start_new_session=True,
                               env=environment(settings, folders) | _own(settings, folders))
     told = 0

@@ -1,1 +1,1 @@
-"""Dagster's instance and its private parts: storages, launcher, worker. Nothing else may name `dagster._*`."""
+"""Dagster's instance and its private parts: storages, web pages, runs. Nothing else may name `dagster._*`."""

@@ -14,7 +14,7 @@ def main() -> int:
     """Run until told to stop; the exit status."""
     if is_watching(Settings()):
         # Imported here: leans on private parts of Dagster, which stock parts do without.
-        from demand_assets.dagster_instance.lost_runs import watch
+        from demand_assets.dagster_instance.runs.lost_runs import watch
 
         Thread(target=watch, args=(Event(),), name="lost-runs", daemon=True).start()
     (daemon,) = entry_points(group="console_scripts", name="dagster-daemon")

@@ -85,7 +85,7 @@ def instance_settings(home: Path, settings: Settings) -> str:
         parts.append("dagster_launcher_local.yaml")
     if settings.run_launcher == "celery":
         # Imported here: no other process needs Celery.
-        from demand_assets.dagster_instance.celery_queue import launcher_config
+        from demand_assets.dagster_instance.runs.celery_queue import launcher_config
 
         stock = "_stock" if settings.dagster_workers == "stock" else ""
         parts.append(f"dagster_launcher_celery{stock}.yaml")

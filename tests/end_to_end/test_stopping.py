@@ -38,7 +38,7 @@ def running(product: Product, word: str) -> list[psutil.Process]:
 
 def run_workers(product: Product) -> list[psutil.Process]:
     """The processes in which Dagster's runs are carried out."""
-    return running(product, "demand_assets.dagster_instance.run_process")
+    return running(product, "demand_assets.dagster_instance.runs.run_process")
 
 
 def test_ctrl_c_in_the_middle_of_the_first_training_leaves_no_process(product):

@@ -84,13 +84,13 @@ def test_unmarked_methods_of_the_instance_are_called_in_one_room_only() -> None:
 def test_every_unmarked_method_that_is_called_is_listed() -> None:
     ours = [part.where for part in PRIVATE_PARTS if part.where.startswith("dagster:DagsterInstance.")]
     listed = {where.rsplit(".", 1)[1] for where in ours}
-    called = {name for file in ROOM.glob("*.py") for name in unmarked(file)}
+    called = {name for file in ROOM.rglob("*.py") for name in unmarked(file)}
 
     assert called == listed
 
 
 def test_every_private_import_is_listed() -> None:
-    imported = {f"{node.module}:{alias.name}" for file in ROOM.glob("*.py")
+    imported = {f"{node.module}:{alias.name}" for file in ROOM.rglob("*.py")
                 for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)
                 for alias in node.names if re.match(r"dagster(\._|_celery|_postgres)", node.module or "")}
 

@@ -9,7 +9,8 @@ import yaml
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from pydantic import ValidationError
 
-from demand_assets.dagster_instance.celery_launcher import (
+from demand_assets.dagster_instance.instance import RESUMES, instance_settings, open_instance, prepare_home
+from demand_assets.dagster_instance.runs.celery_launcher import (
     DagsterUserCodeUnreachableError,
     LaunchRunContext,
     ResumeRunContext,
@@ -17,8 +18,13 @@ from demand_assets.dagster_instance.celery_launcher import (
     WorkerStatus,
     lost_starts,
 )
-from demand_assets.dagster_instance.celery_queue import QUEUE_TAG, SILENT_SECONDS, Heartbeats, is_empty, launcher_config
-from demand_assets.dagster_instance.instance import RESUMES, instance_settings, open_instance, prepare_home
+from demand_assets.dagster_instance.runs.celery_queue import (
+    QUEUE_TAG,
+    SILENT_SECONDS,
+    Heartbeats,
+    is_empty,
+    launcher_config,
+)
 from demand_assets.defs.jobs import promote
 from demand_assets.settings import Settings
 from deploy.unfinished_runs import close_unfinished_runs

@@ -11,7 +11,7 @@ import pytest
 
 from demand_assets.dagster_instance.instance import RESUMES, open_instance, prepare_home
 from demand_assets.settings import Settings
-from tests.demand_assets.dagster_instance.runs_to_kill import (
+from tests.demand_assets.dagster_instance.runs.runs_to_kill import (
     Daemon,
     daemon_of,
     ended,
@@ -22,7 +22,7 @@ from tests.demand_assets.dagster_instance.runs_to_kill import (
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(900)]  # busy machines are slow
-RUNS = "demand_assets.dagster_instance.run_process"
+RUNS = "demand_assets.dagster_instance.runs.run_process"
 STARTED = dg.DagsterRunStatus.STARTED
 
 

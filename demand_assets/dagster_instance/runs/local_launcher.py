@@ -21,7 +21,7 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, Resum
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from demand_assets.dagster_instance.instance import NO_MORE, RESUMES
-from demand_assets.dagster_instance.run_lock import RunLocks
+from demand_assets.dagster_instance.runs.run_lock import RunLocks
 
 RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
 """In the environment of a run's process and of those that it starts: whose they are."""
@@ -124,7 +124,7 @@ class RunProcessLauncher(RunLauncher, ConfigurableClass):
         # the daemon's output may end before the run does.
         with self.locks.printed(run_id).open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "demand_assets.dagster_instance.run_process", *arguments], env=surroundings,
+                [sys.executable, "-m", "demand_assets.dagster_instance.runs.run_process", *arguments], env=surroundings,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(lock,),
                 start_new_session=True)
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from demand_assets.dagster_instance.failures import end_run
 
-log = logging.getLogger("demand_assets.dagster_instance.interruption")
+log = logging.getLogger("demand_assets.dagster_instance.runs.interruption")
 
 LOOK_SECONDS = 1
 """How often is looked whether the run is to end."""

@@ -66,8 +66,8 @@ def start(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
             broker.flushdb()
         prepare_home(tmp_path / "home", Settings())
         with (tmp_path / "output").open("w") as output:
-            process = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.worker"], cwd=PROJECT,
-                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            process = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.runs.worker"],
+                                       cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         started.append((open_instance(tmp_path / "home"), process))
         eventually(lambda: " ready." in (tmp_path / "output").read_text(), 120, (tmp_path / "output").read_text)
         return started[-1]

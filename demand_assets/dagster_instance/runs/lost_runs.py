@@ -14,9 +14,9 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from demand_assets.dagster_instance.failures import end_run, put_back
-from demand_assets.dagster_instance.local_launcher import RunProcessLauncher, end_rest_of
+from demand_assets.dagster_instance.runs.local_launcher import RunProcessLauncher, end_rest_of
 
-log = logging.getLogger("demand_assets.dagster_instance.lost_runs")
+log = logging.getLogger("demand_assets.dagster_instance.runs.lost_runs")
 
 LOOK_SECONDS = 3.0
 LOST_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""``python -m demand_assets.dagster_instance.run_process RUN LOCK``: the process of one run.
+"""``python -m demand_assets.dagster_instance.runs.run_process RUN LOCK``: the process of one run.
 
 ``RunProcessLauncher`` starts it and hands it the run's lock, an open file, which it has until it ends. With
 ``--resume`` it goes on with a run whose earlier process is gone.
@@ -15,9 +15,9 @@ from threading import Event, Thread
 import dagster as dg
 from dagster._utils.interrupts import capture_interrupts
 
-from demand_assets.dagster_instance.interruption import carry_out, interrupt_when_told
+from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
 
-log = logging.getLogger("demand_assets.dagster_instance.run_process")
+log = logging.getLogger("demand_assets.dagster_instance.runs.run_process")
 
 
 def main() -> int:

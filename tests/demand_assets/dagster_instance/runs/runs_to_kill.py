@@ -16,7 +16,7 @@ from deploy.health import answers_http, listens
 from tests import services
 from tests.waiting import eventually
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[4]
 START_SECONDS = 120
 LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
   ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""

@@ -1,4 +1,4 @@
-"""``python -m demand_assets.dagster_instance.worker``: carries out Dagster's runs until told to stop.
+"""``python -m demand_assets.dagster_instance.runs.worker``: carries out Dagster's runs until told to stop.
 
 Needs no port and shares nothing with the machine that launches runs but PostgreSQL, Redis and the object store.
 SIGTERM: it finishes the runs that it has and takes no new ones. ``make worker`` starts it in the foreground. With
@@ -20,12 +20,12 @@ import redis
 from celery import signals
 from pydantic import ValidationError
 
-from demand_assets.dagster_instance.celery_queue import RUNS_PER_PROCESS, Deliveries, Heartbeats, launcher_config
 from demand_assets.dagster_instance.instance import prepare_home
+from demand_assets.dagster_instance.runs.celery_queue import RUNS_PER_PROCESS, Deliveries, Heartbeats, launcher_config
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError
 from demand_assets.settings import Settings
 
-log = logging.getLogger("demand_assets.dagster_instance.worker")
+log = logging.getLogger("demand_assets.dagster_instance.runs.worker")
 
 BEAT_SECONDS = 5
 DRAINING = "draining"
@@ -51,7 +51,7 @@ def main() -> int:
     if settings.dagster_workers == "stock":
         become_stock_worker(config["broker"], config["default_queue"], name, settings.workers)
     # Imported here: leans on private parts of Dagster, which a stock worker does without.
-    from demand_assets.dagster_instance.celery_launcher import WarmWorkerLauncher, add_task
+    from demand_assets.dagster_instance.runs.celery_launcher import WarmWorkerLauncher, add_task
 
     launcher = WarmWorkerLauncher(**config)
     broker = str(launcher.broker)
