@@ -18,6 +18,8 @@ DAGSTER_PORT ?= 3000
 MLFLOW_PORT ?= 5000
 CODE_PORT ?= 4000
 PYTEST_ARGS ?=
+# Of tests: those with servers wait so much that three have two processors busy.
+PROCESSES ?= 3
 CASES ?= 5000
 POSTGRESQL ?=
 SEED ?= 1
@@ -52,7 +54,7 @@ services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE
 	REDIS_PORT="$(REDIS_PORT)" S3_PORT="$(S3_PORT)" $(PY) -m deploy.services
 
 test: setup ## run all tests, those with the real servers beside the others; PYTEST_ARGS="-k name" picks some
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
 
 test-fast: setup ## run the tests that start no server, no browser and no other process, in under two minutes
 	@$(PY) -m pytest -n 2 --dist loadfile --durations 25 -m "not (end_to_end or browser or servers or slow)" $(PYTEST_ARGS)

@@ -30,7 +30,7 @@ from deploy.settings import PROJECT
 USER = 10001
 BUILD_SECONDS = 900
 TRAIN_SECONDS = 300
-START_SECONDS = 120
+START_SECONDS = 300
 LOG_CHARACTERS = 10_000
 OF_THE_MACHINE = (PIP_CONF, str(Path(UV_TOML).parent), NPMRC, NETRC, PLACE)
 """What only the stages that install may see: even empty, it must not be in an image."""
