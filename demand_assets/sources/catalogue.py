@@ -9,6 +9,7 @@ from demand_assets.forecasting.contract.periods import ordinals, period_dates, w
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.validation.readings import read_dates, read_numbers
+from demand_assets.forecasting.validation.row_rules import is_running
 from demand_assets.sources.columns import ColumnPlan
 
 Numbers = npt.NDArray[np.int32]
@@ -62,8 +63,11 @@ class CatalogueBuilder:
             demand: of each date; without it, all dates have demand.
             rows: how many rows each date stands for; one unless given.
         """
-        days = read_dates(dates, self._dataset.frequency, self._dataset.columns.date_format).days
+        columns, rules = self._dataset.columns, self._dataset.rules
+        days = read_dates(dates, self._dataset.frequency, columns.date_format, columns.time_zone).days
         counts = ~np.isnat(days) & (days <= self._today)
+        if rules.unfinished == "set_aside":
+            counts &= ~is_running(days, self._dataset.frequency, self._today)
         if demand is not None:
             counts &= np.isfinite(read_numbers(demand)[0])
         weights = rows.to_numpy(dtype=float)[counts] if rows is not None else None

@@ -172,7 +172,7 @@ def _check(services: Services, rows: Sequence[UploadRow], places: Sequence[Place
         known = raw.loc[raw["demand"].notna(), "date"]
         today = pd.Timestamp.now().normalize()
         outcome = validate_panel(raw, dataset, [at], known.max() if len(known) else None, today)[0]
-        refused = outcome.quarantine[outcome.quarantine["row"] > 0]
+        refused = outcome.quarantine[(outcome.quarantine["row"] > 0) & (outcome.quarantine["rule"] != "unfinished")]
         wrong += [WrongRow(int(one["row"]) - 1, str(one["column"]), str(one["message"]))
                   for one in refused.to_dict("records")]
     if wrong:

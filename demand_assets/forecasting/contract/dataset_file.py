@@ -4,6 +4,7 @@ import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -43,6 +44,20 @@ class Columns(StrictEntry):
     """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
     date_format: str | None = None
     """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
+
+    time_zone: str | None = None
+    """The time zone whose days, weeks and months stamps stand for, as in ``Europe/Berlin``; stamps that name none are
+    taken as UTC then. Unless given, the date of a stamp counts as it is written."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ValueError, OSError, ZoneInfoNotFoundError):
+                raise ValueError(f"{value!r} is no time zone; write one as in 'Europe/Berlin' or 'UTC'") from None
+        return value
 
     @field_validator("region", "item", mode="before")
     @classmethod

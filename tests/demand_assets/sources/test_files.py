@@ -273,7 +273,7 @@ def test_secrets_stay_out_of_messages():
 def test_the_last_date_moves_with_the_day_while_no_file_changes(file, monkeypatch):
     source = open_source(file_dataset(file))
     seen = []
-    for today in ("2024-01-01", "2024-01-02"):
+    for today in ("2024-01-02", "2024-01-03"):
         monkeypatch.setattr(source, "today", lambda today=today: pd.Timestamp(today))
         seen.append(source.catalogue().last_date)
 

@@ -208,7 +208,7 @@ def test_demand_of_text_that_arrives_in_planned_rows_is_noticed(tmp_path: Path) 
 def test_the_last_date_moves_with_the_day_while_nothing_else_changes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(url)
     seen = []
-    for today in ("2024-01-01", "2024-01-02"):
+    for today in ("2024-01-02", "2024-01-03"):
         monkeypatch.setattr(source, "today", lambda today=today: pd.Timestamp(today))
         seen.append(source.catalogue().last_date)
 
