@@ -1,6 +1,7 @@
 """How our columns are made of a source's: plain columns, a column for each item, expressions, counted periods."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ from demand_assets.sources.expressions import Expression
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""
 _WHOLE_AS_FLOAT = re.compile(r"-?\d+\.0+")
+_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
 
@@ -87,6 +90,10 @@ class ColumnPlan:
         """The source's columns that demand is made of."""
         return self._recipes["demand"].columns()
 
+    def period_columns(self) -> frozenset[str]:
+        """The source's columns that date and demand are made of, which a wide table has not."""
+        return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "demand")))
+
     def text_columns(self) -> frozenset[str]:
         """The source's columns that are no numbers even where they look so: dates and categories."""
         categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number"]
@@ -142,7 +149,8 @@ class ColumnPlan:
         ours = {"region": regions.astype(object), "item": items.astype(object), "row": rows,
                 "date": _uniform(self.dates(table)), "demand": _uniform(self.demand(table))}
         for name in self._dataset.driver_names:
-            ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items))
+            ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items),
+                                  is_text=self._dataset.driver(name).kind == "category")
         return pd.DataFrame(ours)
 
     def _driver(self, recipe: Recipe, table: pd.DataFrame, regions: "pd.Series[Any]",
@@ -171,12 +179,19 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str) 
 def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
     categories = column.astype("category")
     values = list(categories.cat.categories)
-    texts = [as_text(value.date() if isinstance(value, pd.Timestamp) else value).strip() for value in values]
+    texts = [one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
+             for value in values]
     if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
     return pd.Series(pd.Categorical.from_codes(list(codes), categories=pd.Index(distinct)), index=column.index)
+
+
+def one_form(name: str) -> str:
+    """A name in the one form in which it is known: composed letters, plain spaces, nothing that cannot be seen."""
+    composed = unicodedata.normalize("NFC", name)
+    return _UNSEEN.sub("", _SPACE.sub(" ", composed)).strip()
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":
@@ -195,8 +210,12 @@ def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Ser
     return text
 
 
-def _uniform(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column with values of one type: text for all where types are mixed, so that it can be stored."""
+def _uniform(column: "pd.Series[Any]", is_text: bool = False) -> "pd.Series[Any]":
+    """The column with values of one type: text for all where types are mixed, so that it can be stored.
+
+    Args:
+        is_text: whether whole numbers are names, which a fraction would round.
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype if len(column.cat.categories) else object)
     if column.dtype != object:
@@ -206,5 +225,5 @@ def _uniform(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty") and not has_zone:
         return column
     if kind in ("decimal", "integer", "floating", "mixed-integer-float"):
-        return column.astype(float)
+        return column.map(as_text, na_action="ignore") if is_text else column.astype(float)
     return column.map(as_text, na_action="ignore")

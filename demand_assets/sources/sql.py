@@ -138,7 +138,13 @@ class Database:
     def _select(self, statement: Callable[[sa.FromClause], sa.Executable]) -> pd.DataFrame:
         with self._connected() as connection:
             result = connection.execute(statement(self._table(connection)))
-            return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+            names = list(result.keys())
+            table = pd.DataFrame(result.fetchall(), columns=names, dtype=object)
+            keys = (self._region, self._item)  # a null beside whole numbers would make them fractions
+            for place, name in enumerate(names):
+                if name not in keys:
+                    table.isetitem(place, pd.Series(table.iloc[:, place].tolist(), index=table.index))
+            return table
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:

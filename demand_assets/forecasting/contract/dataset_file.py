@@ -96,18 +96,34 @@ class FileSource(StrictEntry):
 
     kind: Literal["file"]
     path: str
-    format: Literal["auto", "csv", "parquet"] = "auto"
+    format: Literal["auto", "csv", "parquet", "excel"] = "auto"
     options: dict[str, str | int | float | bool] = Field(default={})
     """Passed to fsspec (endpoint, credentials …)."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """Between the columns of a CSV file; found in its header unless given."""
-    decimal: Literal[".", ","] = "."
-    """The decimal mark of a CSV file's numbers."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of numbers that are text; settled by each column as a whole unless given."""
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    """What groups the thousands of numbers that are text; a space stands for every kind of space. Spaces and
+    apostrophes between groups of three digits are read without it."""
     encoding: str = "utf-8"
-    """Of a CSV file."""
+    """Of a CSV file; UTF-16 is found by its byte order mark."""
+    skip_lines: int = Field(default=0, ge=0)
+    """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
+    holds the wanted names."""
+    sheet: str | None = None
+    """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
+    layout: Literal["auto", "long", "wide"] = "auto"
+    """A row a period, or a column for each date with demand in it."""
     uploads: str | None = Field(default=None, min_length=1)
     """A folder on this machine in which the web app keeps what programs upload, read beside ``path``; uploads are
     refused unless it is given. A relative one is taken from the dataset file's folder."""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> "FileSource":
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; only one of them can be")
+        return self
 
     @field_validator("uploads")
     @classmethod

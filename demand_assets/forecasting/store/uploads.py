@@ -24,7 +24,8 @@ from demand_assets.forecasting.validation.readings import read_dates
 
 NAME = "uploaded.csv"
 STAGED = ".uploaded.{}.staged"
-FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "encoding": "utf-8"}
+FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "thousands": None, "encoding": "utf-8", "skip_lines": 0,
+        "layout": "long"}
 """How it is written, whatever the source's own files are."""
 Value = float | bool | str
 Place = tuple[RegionItem, date]

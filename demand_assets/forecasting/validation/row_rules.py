@@ -160,7 +160,9 @@ def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, is_taken: Ma
     column = refusals.panel["demand"]
     demand, unreadable = read_numbers(column)
     refusals.add(unreadable & is_taken, "demand", "not_a_number",
-                 lambda n, value: f"Demand {value!r} is no number; write it as 1234.5, without separators of "
+                 lambda n, value: f"The line is broken: {value!r}. Write as many values as the header has names, and "
+                           "quote those that hold the delimiter." if value.startswith("broken line") else
+                           f"Demand {value!r} is no number; write it as 1234.5, without separators of "
                            "thousands, or leave it empty if it is unknown.")
     is_infinite = np.isinf(demand)
     refusals.add(is_infinite & is_taken, "demand", "infinite",
