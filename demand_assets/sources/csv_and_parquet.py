@@ -221,14 +221,14 @@ class CsvTable:
         with self._filesystem.open(self._path, "rb", compression="infer") as file:
             begin = file.read(_HEAD_BYTES)
         self._encoding = self._encoding_of(begin)
-        mark = codecs.BOM_UTF8 if self._encoding == "utf-8" and begin.startswith(codecs.BOM_UTF8) else b""
-        written = codecs.getincrementaldecoder(self._encoding)().decode(begin[len(mark):])
-        written = written.removeprefix("\ufeff")
-        if "\0" in written:
+        if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
             kind = ("an Excel workbook: set source.format to 'excel'" if begin.startswith(b"PK") else
                     "no CSV file, or UTF-16 without a byte order mark: set source.format to what it is, or "
                     "source.encoding to 'utf-16-le'")
             raise SourceError(f"{self._path} holds bytes that are no text; it is {kind}.")
+        mark = codecs.BOM_UTF8 if self._encoding == "utf-8" and begin.startswith(codecs.BOM_UTF8) else b""
+        written = codecs.getincrementaldecoder(self._encoding)().decode(begin[len(mark):])
+        written = written.removeprefix("\ufeff")
         lines = StringIO(written, newline="").readlines()
         skipped = self._source.skip_lines
         delimiter = self._source.delimiter

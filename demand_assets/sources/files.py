@@ -178,8 +178,8 @@ class Files:
             if any(part.startswith(_HIDDEN) for part in within.parts) or self._is_upload(name):
                 continue
             if any("=" not in folder for folder in within.parts[:-1]):
-                self._skipped.append((name, "it stands in a folder of its own; of those only folders named column=value "
-                                            "are read, as in region=north"))
+                self._skipped.append((name, "it stands in a folder of its own; of those only folders named "
+                                            "column=value are read, as in region=north"))
             elif self._source.format == "auto" and not _format_of(name):
                 self._skipped.append((name, _NOT_READ.get(within.suffix.lower(), _UNREAD)))
             else:
@@ -258,7 +258,8 @@ class Files:
                 raise
             raise SourceError(f"{path} is no zip that can be read: {error}. Pack it without a password.") from error
         if not tables:
-            raise SourceError(f"{path} holds no file that can be read. Pack CSV or Parquet files, or workbooks (.xlsx).")
+            raise SourceError(f"{path} holds no file that can be read. Pack CSV or Parquet files, or workbooks "
+                              "(.xlsx).")
         return tables
 
     @property

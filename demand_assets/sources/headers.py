@@ -1,5 +1,5 @@
-"""Where the header of a table is, and which of its names are dates: reports have titles above it, and wide tables a column
-for each period."""
+"""Where the header of a table is, and which of its names are dates: reports have titles above it, and wide tables a
+column for each period."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
         return Layout(names, tuple(plan.wanted(names)))
     if (found := _wide(names, available, plan, dataset)) is None:
         plan.check([*available, *plan.period_columns()], where)
-        raise SourceError(f"{where} has no {_ENOUGH_DATES} columns whose names are dates, as source.layout = 'wide' says; "
-                          f"it has {', '.join(map(repr, names[:40]))}. Give columns.date_format, or leave "
+        raise SourceError(f"{where} has no {_ENOUGH_DATES} columns whose names are dates, as source.layout = 'wide' "
+                          f"says; it has {', '.join(map(repr, names[:40]))}. Give columns.date_format, or leave "
                           "source.layout out.")
     return found
 
@@ -86,8 +86,9 @@ def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
     twice = [name for name in plan.wanted(dict.fromkeys(names)) if names.count(name) > 1]
     if twice:
         each = " and ".join(repr(_numbered(twice[0], count + 1)) for count in range(names.count(twice[0])))
-        raise TwoColumnsError(f"{where} has {names.count(twice[0])} columns {twice[0]!r}. Name the one that is meant under "
-                              f"columns in the dataset file; they are called {each} there, from left to right.")
+        raise TwoColumnsError(f"{where} has {names.count(twice[0])} columns {twice[0]!r}. Name the one that is "
+                              f"meant under columns in the dataset file; they are called {each} there, from left to "
+                              "right.")
 
 
 def _unique(header: Sequence[str]) -> tuple[str, ...]:

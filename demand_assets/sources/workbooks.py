@@ -44,7 +44,8 @@ class SheetTable:
         if layout.dates:
             size = len(layout.dates)
             columns = {name: pd.Series(np.tile(column.to_numpy(), size)) for name, column in columns.items()}
-            columns[plan.plain("date") or "date"] = pd.Series(np.repeat(np.array(layout.dates, dtype=object), len(table)))
+            each = np.repeat(np.array(layout.dates, dtype=object), len(table))
+            columns[plan.plain("date") or "date"] = pd.Series(each)
             columns[plan.plain("demand") or "demand"] = pd.concat(
                 [table[places[name]] for name in layout.dates], ignore_index=True)
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
@@ -94,8 +95,9 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
     if source.sheet not in (None, ALL_SHEETS):
         chosen = [str(source.sheet)]
     elif len(found) > 1 and source.sheet is None:
-        raise SourceError(f"{path} has the wanted columns on {len(found)} sheets: {', '.join(map(repr, found))}. Name one, "
-                          f"as in source.sheet = {next(iter(found))!r}, or source.sheet = '{ALL_SHEETS}' to read all.")
+        raise SourceError(f"{path} has the wanted columns on {len(found)} sheets: {', '.join(map(repr, found))}. Name "
+                          f"one, as in source.sheet = {next(iter(found))!r}, or source.sheet = '{ALL_SHEETS}' to read "
+                          "all.")
     else:
         chosen = list(found) or [next((name for name, cells in sheets.items() if cells), next(iter(sheets), ""))]
     tables = []
@@ -116,8 +118,8 @@ def _cells(filesystem: AbstractFileSystem, path: str) -> dict[str, list[tuple[An
     try:
         with filesystem.open(path, "rb") as file:
             if file.read(4) == b"\xd0\xcf\x11\xe0":
-                raise SourceError(f"{path} is an old or an encrypted Excel workbook. Save it as .xlsx without a password, "
-                                  "or as CSV (UTF-8).")
+                raise SourceError(f"{path} is an old or an encrypted Excel workbook. Save it as .xlsx without a "
+                                  "password, or as CSV (UTF-8).")
             file.seek(0)
             book = load_workbook(file, read_only=True, data_only=True)
             return {sheet.title: _filled([tuple(row) for row in sheet.iter_rows(values_only=True)])

@@ -86,10 +86,10 @@ def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
         return Marks(decimal, _OTHER[decimal])
     if example := evidence.point or evidence.comma:
         mark = "." if evidence.point else ","
-        raise SourceError(f"{where}: {example!r} may be {example.replace(mark, '')} or {example.replace(mark, '.')}, and "
-                          f"nothing in the column settles it. Set source.thousands = {mark!r} in the dataset file if "
-                          f"the {'point' if mark == '.' else 'comma'} groups thousands, or source.decimal = {mark!r} if "
-                          "it is the decimal mark.")
+        raise SourceError(f"{where}: {example!r} may be {example.replace(mark, '')} or {example.replace(mark, '.')}, "
+                          f"and nothing in the column settles it. Set source.thousands = {mark!r} in the dataset file "
+                          f"if the {'point' if mark == '.' else 'comma'} groups thousands, or source.decimal = "
+                          f"{mark!r} if it is the decimal mark.")
     return Marks()
 
 
@@ -136,8 +136,8 @@ def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
 
 
 def _without_spaces(written: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers whose thousands are grouped by spaces or apostrophes without them. So four digits stand before the mark of
-    1 234,567, which shows that it is the decimal one."""
+    """Numbers whose thousands are grouped by spaces or apostrophes without them. So four digits stand before the mark
+    of 1 234,567, which shows that it is the decimal one."""
     grouped = pc.match_substring_regex(written, _SPACED)
     return pc.if_else(grouped, pc.replace_substring_regex(written, _SPACES, ""), written)
 

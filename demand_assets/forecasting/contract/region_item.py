@@ -107,8 +107,8 @@ def name_problem(name: str) -> str | None:
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         return "holds control characters"
     if any(128 <= ord(character) < 160 for character in name):
-        return ("holds control characters (0x80 to 0x9F), as Windows-1252 read as latin-1 has them; set source.encoding = "
-                "'cp1252'")
+        return ("holds control characters (0x80 to 0x9F), as Windows-1252 read as latin-1 has them; set "
+                "source.encoding = 'cp1252'")
     try:
         size = len(escape(name).encode())
     except UnicodeEncodeError:

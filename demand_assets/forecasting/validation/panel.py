@@ -198,7 +198,8 @@ def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
     dates = period_dates(periods, dataset.frequency, weekday)
     between = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     return _Newest(len(periods), f"Its newest demand ({in_words(len(periods), dataset.frequency)}: {between}) is "
-                                 f"refused, as in: {newest['message'].iloc[-1]} Its forecast begins after {ended.date()}.")
+                                 f"refused, as in: {newest['message'].iloc[-1]} Its forecast begins after "
+                                 f"{ended.date()}.")
 
 
 _SURELY = "Its dates are the UTC"
@@ -238,8 +239,8 @@ def _look_like_placeholders(dataset: Dataset, table: pd.DataFrame) -> list[str]:
         if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
                 is_zero[sold].mean() <= 0.01):
             found.append(f"{driver.title} is 0 in the {in_words(int(unsold.sum()), dataset.frequency)} in which "
-                         f"nothing was sold, and in hardly any other: it looks like \"not known\". Set placeholders = [0] for "
-                         f"the driver {driver.name}, or placeholders = [] if it was really so.")
+                         f"nothing was sold, and in hardly any other: it looks like \"not known\". Set placeholders = "
+                         f"[0] for the driver {driver.name}, or placeholders = [] if it was really so.")
     return found
 
 

@@ -211,8 +211,8 @@ def _accept_sizes(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordi
     is_absurd &= ~_recurs(np.flatnonzero(is_absurd), days, owner, is_taken, demand)
     refusals.add(is_absurd, "demand", "absurd",
                  lambda n, value: f"Demand {demand[n]:g} is more than {rules.absurd_multiple:g} times the "
-                           f"region-item's 99th percentile ({limit[n] / rules.absurd_multiple:g}). Correct it, or raise "
-                           "rules.absurd_multiple.")
+                           f"region-item's 99th percentile ({limit[n] / rules.absurd_multiple:g}). Correct it, or "
+                           "raise rules.absurd_multiple.")
     demand[is_absurd] = np.nan
     return is_negative & (rules.negative == "zero")
 
