@@ -106,6 +106,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
     with open_instance(home) as instance:
         pipeline.store.write_catalogue(region_items)
+        pipeline.store.write_source_notes(catalogue)
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
         options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,

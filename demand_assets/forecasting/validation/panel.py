@@ -41,7 +41,8 @@ class Validated:
     problem: str
     """Why its last good demand must be kept, in words with the cure; empty when ``demand`` may be trusted."""
     counts: dict[str, int]
-    """``rows`` read; ``quarantined`` rows, and values by rule (``quarantined:negative`` …); rows not taken for other
+    """``rows`` read; ``quarantined`` rows but for those of periods that are not over, and values by rule
+    (``quarantined:negative`` …); rows not taken for other
     reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
     the last known demand, of them ``unknown_periods`` and ``filled_zero``; ``negative_as_zero``; and periods without a
     driver's value (``unknown:price`` …)."""
@@ -98,7 +99,8 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
 
 def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
              quarantine: pd.DataFrame, last_date: pd.Timestamp | None) -> Validated:
-    counts = {"rows": len(rows), "quarantined": int(quarantine["row"].nunique())}
+    counts = {"rows": len(rows),
+              "quarantined": int(quarantine.loc[quarantine["rule"] != "unfinished", "row"].nunique())}
     counts |= {f"quarantined:{rule}": int(count) for rule, count in quarantine["rule"].value_counts().items()}
     counts["repeated"] = int(panel.is_repeated[rows].sum())
     counts["combined"] = int(panel.is_combined[rows].sum())
