@@ -40,6 +40,8 @@ Positions = npt.NDArray[np.int64]
 _DELIMITERS = ",;\t|"
 _HEAD_BYTES = 1 << 18
 """In which the header is looked for."""
+_ENOUGH_TO_TELL = 50_000
+"""Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
@@ -160,6 +162,8 @@ class CsvTable:
                  source: FileSource, constant: Mapping[str, str | None] | None = None) -> None:
         self._filesystem, self._path, self._source = filesystem, path, source
         self._constant = dict(constant or {})
+        self._plain: dict[str, pa.ChunkedArray] = {}
+        """Columns that are numbers as they stand, from when they were looked at until they are settled."""
         try:
             head = self._head(plan, dataset)
             layout = self._layout = layout_of(head.names, plan, dataset, path, list(self._constant))
@@ -193,17 +197,32 @@ class CsvTable:
 
     def evidence(self) -> dict[str, Evidence]:
         """What the columns that may hold numbers say about how these are written."""
-        return {name: evidence_of(self._table[name]) for name in self._number_columns()
-                if as_numbers(pc.utf8_trim_whitespace(self._table[name])) is None
-                or not pa.types.is_integer(as_numbers(pc.utf8_trim_whitespace(self._table[name])).type)}
+        found = {}
+        for name in self._number_columns():
+            numbers = as_numbers(pc.utf8_trim_whitespace(self._table[name]))
+            if numbers is None:
+                found[name] = evidence_of(self._table[name])
+                continue
+            self._plain[name] = numbers
+            if not pa.types.is_integer(numbers.type):  # only points then, of which the first rows mostly tell enough
+                some = evidence_of(self._table[name].slice(0, _ENOUGH_TO_TELL))
+                found[name] = some if some.point_decimal else evidence_of(self._table[name])
+        return found
 
     def settle(self, marks: Mapping[str, Marks]) -> None:
         """Read the numbers, now that it is known how they are written."""
         numbers = set(self._number_columns())
         columns = [self._table[name].dictionary_encode() if name in self._names
-                   else numbers_or_text(self._table[name], marks.get(name, Marks())) if name in numbers
+                   else self._numbers(name, marks.get(name, Marks())) if name in numbers
                    else text(self._table[name]) for name in self._table.column_names]
         self._table = pa.table(dict(zip(self._table.column_names, columns, strict=True)))
+        self._plain.clear()
+
+    def _numbers(self, name: str, marks: Marks) -> pa.ChunkedArray:
+        plain = self._plain.get(name)
+        if plain is not None and (pa.types.is_integer(plain.type) or marks == Marks(".", marks.thousands)):
+            return plain
+        return numbers_or_text(self._table[name], marks)
 
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""

@@ -301,6 +301,9 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
 
 def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
     if weeks := panel.retail_periods_seen(rows):
+        if "week" not in weeks:
+            return (f"Its periods are {weeks}; only days, weeks and months can be forecast. Deliver demand by month, "
+                    "week or day at the source, and set frequency = 'M', 'W' or 'D'.")
         return (f"Its periods are {weeks}: neither calendar months nor weeks, so frequency = 'M' would put them under "
                 "wrong months. Deliver demand by week or by day at the source, and set frequency = 'W' or 'D'.")
     words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly"}

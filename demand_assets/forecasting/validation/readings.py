@@ -28,6 +28,7 @@ _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII
 _MONTH = re.compile(r"(\d{4})[-/.]?(\d{1,2})", re.ASCII)
 _WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
 _WEEK_FIRST = re.compile(r"(?:W|KW|CW)?[ ]?(\d{1,2})[-/. ](\d{4})", re.ASCII | re.IGNORECASE)
+_QUARTER = re.compile(r"\d{4}[-/ ]?Q[1-4]|Q[1-4][-/ ]?\d{4}", re.ASCII | re.IGNORECASE)
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
 _DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
 _UTC = ("UTC", "+00:00", "Etc/UTC", "UTC+00:00")
@@ -172,6 +173,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         if text.lower() in _MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
+    if moment is None and _QUARTER.fullmatch(str(value).strip()):
+        return "is a quarter; only days, weeks and months can be forecast. Deliver demand by month, week or day"
     if moment is None:
         expected = date_format or {"D": "2024-01-31", "W": "2024-01-31 or 2024-W05", "M": "2024-01-31 or 2024-01"}[
             frequency]

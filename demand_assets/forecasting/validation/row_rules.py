@@ -19,6 +19,7 @@ from demand_assets.forecasting.validation.readings import read_categories, read_
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
+_QUARTERS_SEEN = 5
 _YEAR_DAYS = 365.25
 _FEAST_DAYS = 35
 """By how many days a feast such as Easter moves from one year to another."""
@@ -71,10 +72,15 @@ class ReadPanel:
         return int(ordinals(day, self.frequency, weekday)[0])
 
     def retail_periods_seen(self, rows: npt.NDArray[np.intp]) -> str:
-        """What the dates are where they look like periods of four or five weeks; empty where they do not."""
+        """What the dates are where they look like periods of four or five weeks, or longer than a month; empty where
+        they do not."""
         days = self.days[rows]
         distinct = np.unique(days[~np.isnat(days)])
         gaps = np.diff(distinct).astype(np.int64)
+        if len(gaps) >= _QUARTERS_SEEN and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.9:
+            return "quarters"
+        if len(gaps) >= _QUARTERS_SEEN and np.mean(gaps >= 180) >= 0.9:
+            return "half a year long or longer"
         if len(gaps) < 8 or np.mean(np.isin(gaps, (28, 35))) < 0.9 or len(np.unique(weekdays(distinct))) > 2:
             return ""
         return "four weeks long" if np.mean(gaps == 28) >= 0.9 else "four and five weeks long (4-4-5)"

@@ -73,7 +73,7 @@ def test_what_was_not_used_is_told(client: FlaskClient, background: Background, 
     assert lines == [
         "Newest demand rejected: 1 region-item. Forecasts begin where demand is known.", "A total.",
         "Units rejected: 25.0 % of all.", "Periods without known demand: 7 of 90.",
-        'Identical rows left out: 3. If each is a sale, set several_rows = "sum" under [rules].',
+        'Identical rows left out: 3. If each is a sale, set several_rows = "sum" under [rules] .',
         "Name left out: region “north”, item “” (4 rows): item '' is empty", "Not read: south.xls: save it as .xlsx"]
 
 

@@ -245,6 +245,19 @@ def test_retail_months_are_named_and_no_advice_leads_into_another_error(gaps, wo
     assert "frequency = 'W' or 'D'" in problem
 
 
+@pytest.mark.parametrize(("dates", "words"), [
+    ([str(day.date()) for day in pd.date_range("2019-01-01", periods=20, freq="QS")], "Its periods are quarters"),
+    ([f"{year}-Q{quarter}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter"),
+    ([f"Q{quarter} {year}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter"),
+    ([f"{year}-01-01" for year in range(2010, 2024)], "half a year long or longer")])
+@pytest.mark.parametrize("gaps", ["unknown", "zero"])
+def test_quarters_and_years_are_named_with_what_can_be_done(dates, words, gaps):
+    problem = validate(raw(dates), dataset("M", gaps=gaps)).problem
+
+    assert words in problem
+    assert "by month, week or day" in problem
+
+
 class TestDemandThatRecursEachYear:
     def test_is_not_absurd(self):
         demand = [2.0] * 120
