@@ -1,7 +1,6 @@
 """How our columns are made of a source's: plain columns, a column for each item, expressions, counted periods."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_numbers
 from demand_assets.sources.expressions import Expression
@@ -20,8 +20,6 @@ from demand_assets.sources.expressions import Expression
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""
 _WHOLE_AS_FLOAT = re.compile(r"-?\d+\.0+")
-_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
 
@@ -186,12 +184,6 @@ def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
     return pd.Series(pd.Categorical.from_codes(list(codes), categories=pd.Index(distinct)), index=column.index)
-
-
-def one_form(name: str) -> str:
-    """A name in the one form in which it is known: composed letters, plain spaces, nothing that cannot be seen."""
-    composed = unicodedata.normalize("NFC", name)
-    return _UNSEEN.sub("", _SPACE.sub(" ", composed)).strip()
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":

@@ -40,6 +40,7 @@ Positions = npt.NDArray[np.int64]
 _DELIMITERS = ",;\t|"
 _HEAD_BYTES = 1 << 18
 """In which the header is looked for."""
+_EXACT_UP_TO = 2.0 ** 53
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -161,7 +162,7 @@ class CsvTable:
     def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, dataset: Dataset,
                  source: FileSource, constant: Mapping[str, str | None] | None = None) -> None:
         self._filesystem, self._path, self._source = filesystem, path, source
-        self._constant = dict(constant or {})
+        self._constant, self._encoding = dict(constant or {}), source.encoding
         self._plain: dict[str, pa.ChunkedArray] = {}
         """Columns that are numbers as they stand, from when they were looked at until they are settled."""
         try:
@@ -179,7 +180,7 @@ class CsvTable:
             if broken:
                 broken.clear()
                 table = self._read(head, broken, in_order=True)
-        except (UnicodeDecodeError, LookupError) as error:
+        except (UnicodeError, LookupError) as error:
             raise self._wrong_encoding(error) from error
         except (zlib.error, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise SourceError(f"{path} is damaged: {error}. Write it again.") from error
@@ -355,6 +356,11 @@ class CsvTable:
         return pa.table(columns)
 
     def _wrong_encoding(self, error: Exception) -> SourceError:
+        if self._encoding == "utf-16" and "BOM" not in str(error):
+            return SourceError(f"{self._path} begins as utf-16 text and is damaged: {error}. Write it again.")
+        if "BOM" in str(error):
+            return SourceError(f"{self._path} has no byte order mark. Set source.encoding to 'utf-16-le' or "
+                               "'utf-16-be'.")
         advice = "utf-8" if self._source.encoding not in ("utf-8", "utf-8-sig") else "cp1252"
         return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
                            f"{advice!r}.")
@@ -423,6 +429,12 @@ def _records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]
 def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
     """The table; whole numbers that are names are text, for a null beside them would make them fractions."""
     for place, field in enumerate(table.schema):
+        if field.name in names and pa.types.is_floating(field.type):
+            largest = pc.max(pc.abs(table[field.name])).as_py()
+            if largest is not None and largest > _EXACT_UP_TO:
+                raise SourceError(f"The column {field.name!r} holds names as numbers with a fraction as large as "
+                                  f"{largest:g}, which no longer have all their digits. Write it as text or as whole "
+                                  "numbers.")
         if field.name in names and (pa.types.is_integer(field.type) or pa.types.is_decimal(field.type)):
             table = table.set_column(place, field.name, pc.cast(table[field.name], pa.string()))
     return cast(pd.DataFrame, table.to_pandas(date_as_object=False, ignore_metadata=True))

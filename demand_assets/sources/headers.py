@@ -44,10 +44,12 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
             plan.check(available, where)
         except SourceError as error:
             _explain_twice(header, plan, where)
-            if wide == "long" or (found := _wide(names, available, plan, dataset)) is None:
+            if wide == "long":
                 raise
-            del error
-            return found
+            if (found := _wide(names, available, plan, dataset)) is not None:
+                return found
+            _explain_wide(header, names, available, plan, dataset, where)
+            raise error
         return Layout(names, tuple(plan.wanted(names)))
     if (found := _wide(names, available, plan, dataset)) is None:
         plan.check([*available, *plan.period_columns()], where)
@@ -89,6 +91,19 @@ def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
         raise TwoColumnsError(f"{where} has {names.count(twice[0])} columns {twice[0]!r}. Name the one that is "
                               f"meant under columns in the dataset file; they are called {each} there, from left to "
                               "right.")
+
+
+def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequence[str], plan: ColumnPlan,
+                  dataset: Dataset, where: str) -> None:
+    """Say what keeps a table with columns that are dates from being read as a wide one. Raises: SourceError."""
+    titles = [name.strip() for name in header]
+    twice = [title for title in dict.fromkeys(titles) if titles.count(title) > 1]
+    if twice and _wide(list(dict.fromkeys(titles)), available, plan, dataset) is not None:
+        raise SourceError(f"{where} has {titles.count(twice[0])} columns {twice[0]!r}; a period has one column. "
+                          "Remove or rename the others.")
+    days = read_dates(pd.Series(list(names), dtype=object), dataset.frequency, dataset.columns.date_format).days
+    if sum(day == day for day in days) >= _ENOUGH_DATES:
+        plan.check([*available, *plan.period_columns()], where)
 
 
 def _unique(header: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ treats specially is written as ``~`` and the two hex digits of each of its UTF-8
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 LONGEST_NAME_BYTES = 100
@@ -14,8 +15,18 @@ _SPECIAL = re.compile(r"[^\w\- &()+=@!;]|^\s|\s$", re.UNICODE)
 _ESCAPED = re.compile(r"(?:~[0-9A-F]{2})+")
 
 
+_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
+
+
 class BadNameError(ValueError):
     """A region, an item, a partition key or a model name that cannot be used."""
+
+
+def one_form(name: str) -> str:
+    """A name in the one form in which it is known: composed letters, plain spaces, nothing that cannot be seen."""
+    composed = unicodedata.normalize("NFC", name)
+    return _UNSEEN.sub("", _SPACE.sub(" ", composed)).strip()
 
 
 def escape(name: str) -> str:

@@ -54,6 +54,16 @@ def test_without_one_the_advice_works(tmp_path):
     assert sold(tmp_path / "a.csv", encoding="utf-16-le") == SOLD
 
 
+@pytest.mark.parametrize(("content", "declared", "words"), [
+    (text().encode("utf-16")[:-1], "utf-8", "is damaged"), (text().encode("utf-16-le"), "utf-16", "utf-16-le"),
+    (text().encode(), "klingon", "klingon"), (b"\x00\x01\x02" * 100, "utf-8", "no text")])
+def test_what_cannot_be_decoded_is_one_line(tmp_path, content, declared, words):
+    (tmp_path / "a.csv").write_bytes(content)
+
+    with pytest.raises(SourceError, match=words):
+        sold(tmp_path / "a.csv", encoding=declared)
+
+
 def test_windows_1252_is_advised_and_read(tmp_path):
     rows = "shop;article;day;sold\nKöln;Käse €;2024-01-01;5\n"
     (tmp_path / "a.csv").write_bytes(rows.encode("cp1252"))
@@ -262,6 +272,15 @@ class TestWideTables:
 
         assert sold(tmp_path / "a.csv", {"date_format": "%m.%Y"}, frequency="M") == [1.5, 2, 3]
 
+    @pytest.mark.parametrize(("header", "words"), [
+        ("shop;article;2024-01-01;2024-01-01;2024-01-02", "2 columns '2024-01-01'"),
+        ("article;2024-01-01;2024-01-02;2024-01-03", "no column 'shop' for region")])
+    def test_what_keeps_one_from_being_read_is_told(self, tmp_path, header, words):
+        (tmp_path / "a.csv").write_text(f"{header}\nŁódź;świeca;1;2;3\n")
+
+        with pytest.raises(SourceError, match=words):
+            sold(tmp_path / "a.csv")
+
     def test_a_long_table_that_is_called_wide_is_refused(self, tmp_path):
         (tmp_path / "a.csv").write_text(text())
 
@@ -279,6 +298,13 @@ class TestNames:
 
         assert [one.item for one in found.region_items] == ["100200300400500601", "100200300400500602"]
         assert [rows for *_, rows in found.refused] == [1]
+
+    def test_long_numbers_that_have_lost_digits_are_told(self, tmp_path):
+        table = pd.DataFrame({"shop": "EU", "article": [1.0e17, 2.0e17], "day": "2024-01-01", "sold": 1})
+        table.to_parquet(tmp_path / "a.parquet")
+
+        with pytest.raises(SourceError, match="no longer have all their digits"):
+            source(tmp_path / "a.parquet").catalogue()
 
     @pytest.mark.parametrize("other", ["Cafe\u0301 noir", "Caf\u00e9\u00a0noir", " Caf\u00e9\u202fnoir",
                                        "Caf\u00e9 noir\u200b"])
