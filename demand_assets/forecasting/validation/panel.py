@@ -125,7 +125,7 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     end = last_known
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
-    table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows))
+    table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
     units_known = table["demand"].to_numpy()[:int(end - first) + 1]
     counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
     counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units_known)].isna().sum())
@@ -162,9 +162,9 @@ def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFram
         largest=tuple((dates[at], values[at], str(rules[at])) for at in order.tolist() if is_offence[at])[:LARGEST])
 
 
-def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
     """Numbers of the periods of which something was refused, or may have been: where a row's date could not be read,
-    those from the row before it to the row after it."""
+    those from the row before it to the row after it, or to the end where it is newer than any."""
     by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
     is_lost = panel.refusals.of_demand[by_row]
     if not is_lost.any():
@@ -173,11 +173,30 @@ def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp]) -> npt.NDArray[n
     has_place = (numbers != NO_PERIOD) & ~panel.is_stray[by_row]
     found = [numbers[is_lost & has_place]]
     placed = np.flatnonzero(has_place & panel.is_taken[by_row])
-    for at in np.flatnonzero(is_lost & ~has_place):
+    newest = set(_undated_and_newest(panel, by_row).tolist())
+    for at in np.flatnonzero(is_lost & ~has_place).tolist():
         place = int(np.searchsorted(placed, at))
         around = numbers[placed[max(place - 1, 0):place + 1]]
-        found.append(np.arange(around.min(), around.max() + 1) if len(around) else around)
+        if len(around):
+            found.append(np.arange(around.min(), (end if by_row[at] in newest else around.max()) + 1))
     return np.unique(np.concatenate(found))
+
+
+def _undated_and_newest(panel: ReadPanel, by_row: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The rows whose date could not be read, or lies far from all others, and that stand beyond the newest row which
+    is taken: after all in a source that goes forward in time, before all in one that goes back.
+
+    Args:
+        by_row: a region-item's rows in the source's order.
+    """
+    has_place = (panel.period[by_row] != NO_PERIOD) & ~panel.is_stray[by_row]
+    placed = np.flatnonzero(has_place & panel.is_taken[by_row])
+    if not len(placed):
+        return by_row[:0]
+    at, first, last = np.arange(len(by_row)), placed[0], placed[-1]
+    is_forward = panel.period[by_row[last]] >= panel.period[by_row[first]]
+    is_beyond = at > last if is_forward else at < first
+    return np.asarray(by_row[is_beyond & ~has_place & panel.refusals.of_demand[by_row]])
 
 
 @dataclass(frozen=True)
@@ -194,6 +213,13 @@ def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
     shown = set(panel.refusals.panel["row"].to_numpy()[lost].tolist())
     newest = quarantine[quarantine["row"].isin(shown) & ~quarantine["rule"].isin(("future",))
                         & quarantine["column"].isin(("date", "demand"))]
+    by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
+    undated = _undated_and_newest(panel, by_row)
+    if newest.empty and len(undated):
+        numbers = panel.refusals.panel["row"].to_numpy()[undated]
+        message = quarantine.loc[quarantine["row"] == int(numbers[-1]), "message"].iloc[0]
+        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers.max())}) is refused, "
+                                     f"as in: {message} Its forecast begins after {ended.date()}.")
     if newest.empty:
         return _Newest()
     periods = np.unique(panel.period[lost])

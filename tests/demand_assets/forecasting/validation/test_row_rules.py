@@ -50,6 +50,19 @@ class TestARefusedPeriodIsUnknownWhereGapsAreZero:
         assert np.isnan(units(validated)[10:]).all()
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_newest_rows_whose_dates_cannot_be_read_are_told_and_never_zero(order):
+    dates = [*days(40), *(f"{day}/02/2024" for day in range(10, 20))]
+
+    validated = validate(raw(dates[::order]), dataset(gaps="zero"), last_date="2024-02-25")
+
+    known = validated.demand["demand"]
+    assert known.notna().sum() == 40
+    assert known.iloc[40:].isna().all()
+    assert "newest demand (10 rows" in validated.notices[0]
+    assert validated.counts["newest_refused"] == 10
+
+
 def test_refused_newest_periods_are_told_first_and_the_forecast_begins_where_demand_is_known():
     validated = validate(raw(days(30), [*[5.0] * 27, "1 000 x", "y", "z"]))
 
