@@ -218,8 +218,8 @@ def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
     if newest.empty and len(undated):
         numbers = panel.refusals.panel["row"].to_numpy()[undated]
         message = quarantine.loc[quarantine["row"] == int(numbers[-1]), "message"].iloc[0]
-        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers.max())}) is refused, "
-                                     f"as in: {message} Its forecast begins after {ended.date()}.")
+        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers.max())}) is "
+                                     f"refused, as in: {message} Its forecast begins after {ended.date()}.")
     if newest.empty:
         return _Newest()
     periods = np.unique(panel.period[lost])
