@@ -49,12 +49,14 @@ def main() -> int:
     settings = Settings()
     try:
         pipeline = open_pipeline(settings)
-        wanted = pipeline.source.catalogue().region_items
+        catalogue = pipeline.source.catalogue()
+        wanted = catalogue.region_items
     except (DatasetFileError, SourceError) as error:
         print(error, flush=True)
         return 2
     with open_instance(settings.folder / "dagster") as instance:
         pipeline.store.write_catalogue(wanted)
+        pipeline.store.write_source_notes(catalogue)
         sync_partitions(instance, wanted)
         missing = _missing(pipeline, instance, wanted)
         if not missing:

@@ -41,6 +41,7 @@ from demand_assets.pipeline.parallel import warm_up
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.resumable import Unfinished
 from demand_assets.pipeline.run import PROCESSES_FROM
+from demand_assets.pipeline.unused import unused, unused_in_words
 from demand_assets.settings import Settings
 
 LINE_SECONDS = 15
@@ -52,7 +53,7 @@ STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and promote every region-item of a dataset; 0 only when none failed."""
+    """Train and promote every region-item of a dataset; 0 only when none failed and something could be used."""
     given = _parser().parse_args(arguments)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     started = perf_counter()
@@ -70,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps(summary, indent=2) + "\n")
-    return 1 if summary["failed"] else 0
+    for problem in (problems := _problems(summary, settings.described.rules.refused_units_share)):
+        print(problem, file=sys.stderr)
+    return 1 if summary["failed"] or problems else 0
 
 
 def train_all(settings: Settings, console: Console, afresh: bool = False) -> dict[str, Any]:
@@ -103,6 +106,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
     with open_instance(home) as instance:
         pipeline.store.write_catalogue(region_items)
+        pipeline.store.write_source_notes(catalogue)
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
         options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
@@ -146,7 +150,11 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     progress.look()
     if all(map(progress.is_final, region_items)):
         unfinished.end()  # where a run broke, the same command goes on with what it left
-    return _summary(pipeline.store, training.request_id, region_items, clock)
+    return _summary(pipeline.store, training.request_id, region_items, clock) | {
+        "names_left_out": [{"region": region, "item": item, "reason": reason, "rows": rows}
+                           for region, item, reason, rows in catalogue.refused],
+        "files_skipped": [{"name": name, "reason": reason} for name, reason in catalogue.skipped],
+        "source_notices": list(catalogue.notices)}
 
 
 def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
@@ -188,7 +196,22 @@ def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionI
         "worker_seconds": {stage: {"wall": round(wall, 2), "cpu": round(processor, 2)}
                            for stage, (wall, processor) in clock.seconds.items() if ": " in stage},
         "reasons": _reasons(progress),
+        "unused": unused(progress.taken_in),
+        "notices": {one.key: entry.numbers["notices"] for one, entry in sorted(progress.taken_in.items())
+                    if entry.numbers.get("notices")},
     }
+
+
+def _problems(summary: dict[str, Any], allowed: float) -> list[str]:
+    """Why a training that ended is no good one, in words; empty where it is."""
+    found = []
+    if summary["region_items"] and summary["quarantined"] == summary["region_items"]:
+        found.append(f"nothing was trained: the demand of none of the {summary['region_items']} region-items could be "
+                     "used")
+    share = summary["unused"]["units_refused_share"]
+    if share is not None and share > allowed:
+        found.append(f"{share:.1%} of all units were refused, more than rules.refused_units_share = {allowed:g} allows")
+    return found
 
 
 def _reasons(progress: Progress) -> dict[str, str]:
@@ -240,13 +263,16 @@ def _shown(console: Console, store: DemandStore, request_id: str, total: int) ->
 def _print(summary: dict[str, Any], settings: Settings) -> None:
     table = Table(title=f"{settings.described.title}: {summary['region_items']} region-items", show_header=False)
     for name, value in summary.items():
-        if name in ("reasons", "cpu_seconds", "worker_seconds"):
+        if name in ("reasons", "cpu_seconds", "worker_seconds", "unused", "notices", "names_left_out", "files_skipped",
+                    "source_notices"):
             continue
         if name == "seconds":
             value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())
         table.add_row(name, "unknown" if value is None else str(value))
     console = Console()
     console.print(table)
+    for line in unused_in_words(summary):
+        console.print(line, markup=False)
     for reason, count in Counter(summary["reasons"].values()).most_common(8):
         console.print(f"{count} × {reason}", markup=False)
     console.print(f"state: {settings.folder}", markup=False)

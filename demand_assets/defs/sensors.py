@@ -79,8 +79,10 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
         return dg.SensorResult(skip_reason="the source has not changed")
     if _unfinished(context.instance, {ASKED_BY_TAG: list(BY_NEW_DEMAND.values())}):
         return dg.SensorResult(skip_reason="new demand is being taken in")
-    found = stages.source.catalogue().region_items
+    catalogue = stages.source.catalogue()
+    found = catalogue.region_items
     stages.store.write_catalogue(found)
+    stages.store.write_source_notes(catalogue)
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
     partitions = [region_items.build_add_request(new)] if new else []
     newest = _newest(context.instance, RAW_DEMAND)

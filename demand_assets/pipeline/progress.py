@@ -24,6 +24,8 @@ class Progress:
         """The last entry of each region-item."""
         self.trained: dict[RegionItem, Entry] = {}
         """The entry of each candidate, with its metrics."""
+        self.taken_in: dict[RegionItem, Entry] = {}
+        """What the validation said of each region-item's rows."""
 
     def is_final(self, region_item: RegionItem) -> bool:
         """Whether the work on the region-item is over."""
@@ -43,6 +45,8 @@ class Progress:
                 if entry.step in APART:
                     continue
                 self.last[entry.region_item] = entry
+                if entry.step in ("validated", "quarantined"):
+                    self.taken_in[entry.region_item] = entry
                 if entry.step == "trained":
                     self.trained[entry.region_item] = entry
         return Counter(entry.step for entry in self.last.values())

@@ -89,6 +89,7 @@ class TakeInStage:
         rules = validated.quarantine["rule"].value_counts()
         details: dict[str, Any] = {name: count for name, count in validated.counts.items() if ":" not in name}
         details["quarantined_by_rule"] = {str(rule): int(count) for rule, count in rules.items()}
+        details |= _told(validated)
         if validated.demand is None:
             return Outcome(region_item, "demand", "quarantined", validated.problem, details)
         self.store.write("demand", region_item, validated.demand)
@@ -103,6 +104,19 @@ class TakeInStage:
         table = features_table(demand, self.dataset, region_item)
         self.store.write(FEATURES_FOLDER, region_item, table)
         return Outcome(region_item, INSPECTED, details={"rows": len(table), "columns": len(table.columns)})
+
+
+def _told(validated: Validated) -> dict[str, Any]:
+    """What of the source's units and rows was not used, for whoever has to know."""
+    units = validated.units
+    told: dict[str, Any] = {"units_read": units.read, "units_refused": units.refused}
+    if units.by_rule:
+        told |= {"units_refused_by_rule": units.by_rule, "largest_refused": [list(one) for one in units.largest]}
+    if units.repeated:
+        told["units_repeated"] = units.repeated
+    if validated.notices:
+        told["notices"] = list(validated.notices)
+    return told
 
 
 def _timed(clock: Clock, stage: str, work: Callable[[RegionItem], Outcome], region_item: RegionItem) -> Outcome:

@@ -1,5 +1,8 @@
 """The catalogue of a table that is looked through piece by piece."""
 
+import re
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,12 +12,53 @@ from demand_assets.forecasting.contract.periods import ordinals, period_dates, w
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.validation.readings import read_dates, read_numbers
+from demand_assets.forecasting.validation.row_rules import is_running
 from demand_assets.sources.columns import ColumnPlan
 
 Numbers = npt.NDArray[np.int32]
 
 _FEW_SHARE = 0.05
 """Of the region-items; so many rows at least tell when demand ends."""
+
+
+_TOTAL = re.compile(r"\b(grand ?total|total|totals|totale|overall|all|sum|summe|gesamt|gesamtsumme|insgesamt|somme|"
+                    r"suma|subtotal|zwischensumme)\b", re.IGNORECASE)
+_NEARLY = 0.02
+"""How far a row that is called a total may be from the sum of the others."""
+_EXACTLY = 1e-9
+_ENOUGH_OTHERS = 4
+"""Others whose sum a row hits exactly by no chance, whatever it is called."""
+
+
+def totals_among(units: Mapping[tuple[str, str], float | None]) -> list[str]:
+    """Words for each region or item that looks like a total over the others.
+
+    Args:
+        units: demand of each region and item; None where it is not known, so that only names can tell.
+    """
+    found = []
+    for place, kind in enumerate(("region", "item")):
+        sums: dict[str, dict[str, float]] = {}
+        for names, size in units.items():
+            sums.setdefault(names[1 - place], {})[names[place]] = 0.0 if size is None else size
+        whole = {other: sum(its.values()) for other, its in sums.items()}
+        where: dict[str, list[str]] = {}
+        for names in units:
+            if len(sums[names[1 - place]]) > 2:
+                where.setdefault(names[place], []).append(names[1 - place])
+        is_known = all(size is not None for size in units.values())
+        for name, within in sorted(where.items()):
+            own = sum(sums[other][name] for other in within)
+            others = sum(whole[other] for other in within) - own
+            count = max(len(sums[other]) - 1 for other in within)
+            is_named = bool(_TOTAL.search(name))
+            is_sum = is_known and own > 0 and abs(own - others) <= own * (
+                _NEARLY if is_named else _EXACTLY) and (is_named or count >= _ENOUGH_OTHERS)
+            if is_sum or (not is_known and bool(_TOTAL.fullmatch(name)) and count):
+                says = "is the sum of the others" if is_sum else "is called a total"
+                found.append(f"The {kind} {name!r} {says}, so its demand counts twice in totals. Set "
+                             f"rules.leave_out_{kind}s = [{name!r}] in the dataset file to leave it out.")
+    return found
 
 
 class CatalogueBuilder:
@@ -30,6 +74,7 @@ class CatalogueBuilder:
         self._places: dict[tuple[str, str], int] = {}
         self._rows_on: dict[np.datetime64, int] = {}
         self._rows: list[int] = []
+        self._units: list[float] = []
 
     def add(self, table: pd.DataFrame) -> Numbers:
         """Look through a piece of the source.
@@ -46,6 +91,11 @@ class CatalogueBuilder:
         self._rows.extend([0] * (len(self._places) - len(self._rows)))
         for place, count in zip(places, counts, strict=True):
             self._rows[place] += int(count)
+        self._units.extend([0.0] * (len(self._places) - len(self._units)))
+        demand = read_numbers(self._plan.demand(table))[0]
+        sums = np.bincount(codes, np.where(np.isfinite(demand), demand, 0.0), minlength=len(distinct))
+        for place, units in zip(places, sums, strict=True):
+            self._units[place] += float(units)
         self.see_dates(self._plan.dates(table), self._plan.demand(table))
         return places[codes] if len(places) else np.zeros(0, dtype=np.int32)
 
@@ -62,8 +112,11 @@ class CatalogueBuilder:
             demand: of each date; without it, all dates have demand.
             rows: how many rows each date stands for; one unless given.
         """
-        days = read_dates(dates, self._dataset.frequency, self._dataset.columns.date_format).days
+        columns, rules = self._dataset.columns, self._dataset.rules
+        days = read_dates(dates, self._dataset.frequency, columns.date_format, columns.time_zone).days
         counts = ~np.isnat(days) & (days <= self._today)
+        if rules.unfinished == "set_aside":
+            counts &= ~is_running(days, self._dataset.frequency, self._today)
         if demand is not None:
             counts &= np.isfinite(read_numbers(demand)[0])
         weights = rows.to_numpy(dtype=float)[counts] if rows is not None else None
@@ -74,12 +127,18 @@ class CatalogueBuilder:
     def catalogue(self) -> tuple[Catalogue, dict[RegionItem, int]]:
         """What was seen, and the number of each region-item that can be used."""
         numbers, refused = {}, []
-        for ((region, item), number), rows in zip(self._places.items(), self._rows, strict=True):
+        rules = self._dataset.rules
+        kept = {name: number for name, number in self._places.items()
+                if name[0] not in rules.leave_out_regions and name[1] not in rules.leave_out_items}
+        for (region, item), number in kept.items():
+            rows = self._rows[number]
             try:
                 numbers[RegionItem(region, item)] = number
             except BadNameError as error:
                 refused.append((region, item, str(error), rows))
-        return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused))), numbers
+        notices = tuple(totals_among({name: self._units[number] if self._units else None
+                                      for name, number in kept.items()}))
+        return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices), numbers
 
     def _last_date(self) -> pd.Timestamp | None:
         """The last date of demand; a few rows dated later than the rest, which typing errors may be, do not move it."""

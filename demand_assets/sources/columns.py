@@ -12,6 +12,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_numbers
 from demand_assets.sources.expressions import Expression
@@ -87,6 +88,10 @@ class ColumnPlan:
         """The source's columns that demand is made of."""
         return self._recipes["demand"].columns()
 
+    def period_columns(self) -> frozenset[str]:
+        """The source's columns that date and demand are made of, which a wide table has not."""
+        return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "demand")))
+
     def text_columns(self) -> frozenset[str]:
         """The source's columns that are no numbers even where they look so: dates and categories."""
         categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number"]
@@ -142,7 +147,8 @@ class ColumnPlan:
         ours = {"region": regions.astype(object), "item": items.astype(object), "row": rows,
                 "date": _uniform(self.dates(table)), "demand": _uniform(self.demand(table))}
         for name in self._dataset.driver_names:
-            ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items))
+            ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items),
+                                  is_text=self._dataset.driver(name).kind == "category")
         return pd.DataFrame(ours)
 
     def _driver(self, recipe: Recipe, table: pd.DataFrame, regions: "pd.Series[Any]",
@@ -171,7 +177,8 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str) 
 def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
     categories = column.astype("category")
     values = list(categories.cat.categories)
-    texts = [as_text(value.date() if isinstance(value, pd.Timestamp) else value).strip() for value in values]
+    texts = [one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
+             for value in values]
     if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
@@ -195,8 +202,12 @@ def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Ser
     return text
 
 
-def _uniform(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column with values of one type: text for all where types are mixed, so that it can be stored."""
+def _uniform(column: "pd.Series[Any]", is_text: bool = False) -> "pd.Series[Any]":
+    """The column with values of one type: text for all where types are mixed, so that it can be stored.
+
+    Args:
+        is_text: whether whole numbers are names, which a fraction would round.
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype if len(column.cat.categories) else object)
     if column.dtype != object:
@@ -206,5 +217,5 @@ def _uniform(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty") and not has_zone:
         return column
     if kind in ("decimal", "integer", "floating", "mixed-integer-float"):
-        return column.astype(float)
+        return column.map(as_text, na_action="ignore") if is_text else column.astype(float)
     return column.map(as_text, na_action="ignore")

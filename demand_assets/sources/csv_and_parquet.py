@@ -1,6 +1,14 @@
 """CSV and Parquet files as tables whose rows are fetched by their numbers."""
 
+import codecs
 import csv
+import gzip
+import lzma
+import re
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -12,20 +20,40 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from demand_assets.forecasting.contract.dataset_file import FileSource
+from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.headers import LOOKED_THROUGH, fits, header_line, layout_of
+from demand_assets.sources.written_numbers import (
+    Evidence,
+    Marks,
+    as_numbers,
+    evidence_of,
+    numbers_or_text,
+    read_objects,
+    text,
+)
 
 Positions = npt.NDArray[np.int64]
 
-_MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _DELIMITERS = ",;\t|"
-_WITH_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"
+_HEAD_BYTES = 1 << 18
+"""In which the header is looked for."""
+_EXACT_UP_TO = 2.0 ** 53
+_ENOUGH_TO_TELL = 50_000
+"""Rows that mostly show which mark stands before decimals."""
+_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
 class Table(Protocol):
     """One file."""
+
+    def evidence(self) -> dict[str, Evidence]:
+        """What the columns that may hold numbers say about how these are written."""
+
+    def settle(self, marks: Mapping[str, Marks]) -> None:
+        """Take note of how the numbers of each column are written; before anything is scanned."""
 
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item.
@@ -40,8 +68,11 @@ class Table(Protocol):
 class ParquetTable:
     """A Parquet file; only the columns and row groups that are needed are read."""
 
-    def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan) -> None:
+    def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan,
+                 constant: Mapping[str, str | None] | None = None) -> None:
         self._filesystem, self._path, self._plan = filesystem, path, plan
+        self._constant, self._marks = dict(constant or {}), dict[str, Marks]()
+        self._names = {plan.plain("region"), plan.plain("item")}
         self._metadata: pq.FileMetaData | None = None
         try:
             with filesystem.open(path, "rb") as file:
@@ -51,20 +82,42 @@ class ParquetTable:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(f"{path} is no readable Parquet file: {error}. Write it again, or set source.format to "
                               "what it is.") from error
-        plan.check(schema.names, path)
+        available = [*schema.names, *(name for name in self._constant if name not in schema.names)]
+        twice = [name for name in plan.wanted(dict.fromkeys(schema.names)) if schema.names.count(name) > 1]
+        if twice:
+            raise SourceError(f"{path} has {schema.names.count(twice[0])} columns {twice[0]!r}. Rename all but one of "
+                              "them where the file is written.")
+        plan.check(available, path)
         self._columns = plan.wanted(schema.names)
+        self._constant = {name: value for name, value in self._constant.items()
+                          if name not in schema.names and name in plan.wanted(available)}
+        texts = plan.text_columns() | self._names
+        self._written = [field.name for field in schema if field.name in self._columns and field.name not in texts
+                         and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
         ends = np.cumsum([0, *(self._metadata.row_group(group).num_rows
                                for group in range(self._metadata.num_row_groups))])
         self._starts: Positions = ends.astype(np.int64)
 
+    def evidence(self) -> dict[str, Evidence]:
+        """What the columns of text that may hold numbers say about how these are written."""
+        if not self._written:
+            return {}
+        with self._filesystem.open(self._path, "rb") as file:
+            table = self._open(file).read(columns=self._written)
+        return {name: evidence_of(pc.cast(table[name], pa.string())) for name in self._written}
+
+    def settle(self, marks: Mapping[str, Marks]) -> None:
+        """Take note of how the numbers in columns of text are written."""
+        self._marks = {name: marks.get(name, Marks()) for name in self._written}
+
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
         keys = [name for name in self._columns if name in self._plan.key_columns()]
         with self._filesystem.open(self._path, "rb") as file:
             parquet = self._open(file)
-            parts = [builder.add(_as_pandas(parquet.read_row_group(group, columns=keys)))
+            parts = [builder.add(self._made(parquet.read_row_group(group, columns=keys)))
                      for group in range(parquet.num_row_groups)]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
@@ -78,8 +131,18 @@ class ParquetTable:
                 start, stop = self._starts[group], self._starts[group + 1]
                 inside = positions[(positions >= start) & (positions < stop)] - start
                 parts.append(parquet.read_row_group(int(group), columns=self._columns).take(pa.array(inside)))
-        return _as_pandas(pa.concat_tables(parts, promote_options="permissive")) if parts else pd.DataFrame(
-            columns=self._columns)
+        return self._made(pa.concat_tables(parts, promote_options="permissive")) if parts else pd.DataFrame(
+            columns=[*self._columns, *self._constant])
+
+    def _made(self, table: pa.Table) -> pd.DataFrame:
+        """Rows with the numbers of columns of text read, and with what the path says."""
+        made = _as_pandas(table, self._names)
+        for name in self._written:
+            if name in made:
+                made[name] = pd.Series(read_objects(made[name].astype(object), self._marks.get(name, Marks())),
+                                       index=made.index, dtype=object)
+        return made.assign(**{name: pd.Series([value] * len(made), index=made.index, dtype=object)
+                              for name, value in self._constant.items()})
 
     def _open(self, file: Any) -> pq.ParquetFile:
         return pq.ParquetFile(file, metadata=self._metadata, read_dictionary=self._dictionaries)
@@ -88,53 +151,142 @@ class ParquetTable:
 class CsvTable:
     """A CSV file, read whole: a column is numbers if every value is one, else text as it stands.
 
-    A line with too many or too few values is a row whose demand is the whole line, for the validation to refuse.
+    A line with too many or too few values is a row whose demand is the whole line, for the validation to refuse; values
+    beyond the header that are all empty are none.
+
+    Args:
+        constant: columns with one value in all rows: the names in the file's path.
+    Raises: SourceError: the file cannot be read or lacks a column.
     """
 
-    def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, source: FileSource) -> None:
+    def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, dataset: Dataset,
+                 source: FileSource, constant: Mapping[str, str | None] | None = None) -> None:
         self._filesystem, self._path, self._source = filesystem, path, source
+        self._constant, self._encoding = dict(constant or {}), source.encoding
+        self._plain: dict[str, pa.ChunkedArray] = {}
+        """Columns that are numbers as they stand, from when they were looked at until they are settled."""
         try:
-            self._header, self._delimiter = self._first_line()
-            plan.check(self._header, path)
-            self._wanted = plan.wanted(self._header)
-            self._places = {name: str(self._header.index(name)) for name in self._wanted}
+            head = self._head(plan, dataset)
+            layout = self._layout = layout_of(head.names, plan, dataset, path, list(self._constant))
+            self._delimiter, self._width, self._skipped = head.delimiter, len(layout.names), head.skipped
+            self._extra = head.extra
+            self._wanted = [*layout.wanted, *layout.dates]
+            self._places = {name: str(layout.names.index(name)) for name in self._wanted}
             self._names = {plan.plain("region"), plan.plain("item")}
             self._texts = plan.text_columns()
             self._demand = plan.plain("demand")
-            self._keys = [name for name in self._wanted if name in plan.key_columns()]
             broken: list[pv.InvalidRow] = []
-            table = self._read(broken, in_order=False)
+            table = self._read(head, broken, in_order=False)
             if broken:
                 broken.clear()
-                table = self._read(broken, in_order=True)
-        except (UnicodeDecodeError, LookupError) as error:
+                table = self._read(head, broken, in_order=True)
+        except (UnicodeError, LookupError) as error:
             raise self._wrong_encoding(error) from error
-        except pa.ArrowInvalid as error:
+        except (zlib.error, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+            raise SourceError(f"{path} is damaged: {error}. Write it again.") from error
+        except (pa.ArrowInvalid, csv.Error) as error:
             if "UTF8" in str(error):
                 raise self._wrong_encoding(error) from error
             raise SourceError(f"{path} is no readable CSV file: {error}. Correct the file, or set source.delimiter."
                               ) from error
-        self._table = self._with_broken(table, broken)
+        self._table = self._with_dates(self._with_broken(table, broken), plan)
+        for name, value in self._constant.items():
+            if name not in self._table.column_names:
+                self._table = self._table.append_column(name, pa.chunked_array([pa.repeat(
+                    pa.scalar(value, pa.string()), len(self._table))]))
+        self._keys = [name for name in self._table.column_names if name in plan.key_columns()]
+
+    def evidence(self) -> dict[str, Evidence]:
+        """What the columns that may hold numbers say about how these are written."""
+        found = {}
+        for name in self._number_columns():
+            numbers = as_numbers(pc.utf8_trim_whitespace(self._table[name]))
+            if numbers is None:
+                found[name] = evidence_of(self._table[name])
+                continue
+            self._plain[name] = numbers
+            if not pa.types.is_integer(numbers.type):  # only points then, of which the first rows mostly tell enough
+                some = evidence_of(self._table[name].slice(0, _ENOUGH_TO_TELL))
+                found[name] = some if some.point_decimal else evidence_of(self._table[name])
+        return found
+
+    def settle(self, marks: Mapping[str, Marks]) -> None:
+        """Read the numbers, now that it is known how they are written."""
+        numbers = set(self._number_columns())
+        columns = [self._table[name].dictionary_encode() if name in self._names
+                   else self._numbers(name, marks.get(name, Marks())) if name in numbers
+                   else text(self._table[name]) for name in self._table.column_names]
+        self._table = pa.table(dict(zip(self._table.column_names, columns, strict=True)))
+        self._plain.clear()
+
+    def _numbers(self, name: str, marks: Marks) -> pa.ChunkedArray:
+        plain = self._plain.get(name)
+        if plain is not None and (pa.types.is_integer(plain.type) or marks == Marks(".", marks.thousands)):
+            return plain
+        return numbers_or_text(self._table[name], marks)
 
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
-        return builder.add(_as_pandas(self._table.select(self._keys)))
+        return builder.add(_as_pandas(self._table.select(self._keys), self._names))
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
-        return _as_pandas(self._table.take(pa.array(positions)))
+        return _as_pandas(self._table.take(pa.array(positions)), self._names)
 
-    def _first_line(self) -> tuple[list[str], str]:
-        """The names in the first line, and what stands between them."""
+    def _number_columns(self) -> list[str]:
+        return [name for name in self._table.column_names if name not in self._names and name not in self._texts]
+
+    def _head(self, plan: ColumnPlan, dataset: Dataset) -> "_Head":
+        """Where the header is, what stands between its names, and where the rows begin."""
         with self._filesystem.open(self._path, "rb", compression="infer") as file:
-            line = file.readline().decode(self._source.encoding).removeprefix("\ufeff")
-        if "\0" in line:
-            raise SourceError(f"{self._path} is no CSV file: its first line holds bytes that are no text. Set "
-                              "source.format to what it is.")
-        delimiter = self._source.delimiter or max(_DELIMITERS, key=line.count)
-        return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])], delimiter
+            begin = file.read(_HEAD_BYTES)
+        self._encoding = self._encoding_of(begin)
+        if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
+            kind = ("an Excel workbook: set source.format to 'excel'" if begin.startswith(b"PK") else
+                    "no CSV file, or UTF-16 without a byte order mark: set source.format to what it is, or "
+                    "source.encoding to 'utf-16-le'")
+            raise SourceError(f"{self._path} holds bytes that are no text; it is {kind}.")
+        mark = codecs.BOM_UTF8 if self._encoding == "utf-8" and begin.startswith(codecs.BOM_UTF8) else b""
+        written = codecs.getincrementaldecoder(self._encoding)().decode(begin[len(mark):])
+        written = written.removeprefix("\ufeff")
+        lines = StringIO(written, newline="").readlines()
+        skipped = self._source.skip_lines
+        delimiter = self._source.delimiter
+        if skipped < len(lines) and (declared := _SEPARATOR_LINE.fullmatch(lines[skipped].strip('\r\n"'))):
+            delimiter = delimiter or declared[1]
+            skipped += 1
+        found: _Head | None = None
+        for mark_between in [delimiter] if delimiter else _DELIMITERS:
+            records = _records(lines[skipped:], mark_between)
+            names = [[name.strip() for name in record] for record, _ in records]
+            is_header = fits(plan, dataset, list(self._constant))
+            number = header_line(names, is_header) if not self._source.skip_lines else header_line(names, any)
+            head = _Head(names[number] if names else [], mark_between, 0, len(mark), 0)
+            if names:
+                below = [record for record, _ in records[number + 1:number + 20] if any(record)]
+                while head.names and not head.names[-1] and len(head.names) > 1:
+                    head.names.pop()
+                extra = max((len(record) - len(head.names) for record in below), default=0)
+                is_trailing = below and all(not any(record[len(head.names):]) for record in below)
+                taken = sum(count for _, count in records[:number + 1])
+                offset = sum(len(line) for line in lines[:skipped + taken])
+                head = _Head(head.names, mark_between, max(extra, 0) if is_trailing else 0, len(mark), offset,
+                             written[:offset], skipped + taken - 1)
+            if is_header(head.names):
+                return head
+            if found is None or len(head.names) > len(found.names):
+                found = head
+        return found or _Head([], ",", 0, 0, 0)
 
-    def _read(self, broken: list[pv.InvalidRow], in_order: bool) -> pa.Table:
+    def _encoding_of(self, begin: bytes) -> str:
+        """How the file is written; UTF-16 shows itself by its byte order mark."""
+        if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
+            return "utf-16"
+        codecs.lookup(self._source.encoding)
+        is_utf8 = codecs.lookup(self._source.encoding).name in ("utf-8", "utf-8-sig")
+        return "utf-8" if is_utf8 else self._source.encoding
+
+    def _read(self, head: "_Head", broken: list[pv.InvalidRow], in_order: bool) -> pa.Table:
         """The wanted columns as text; lines with too many or too few values are left out and collected.
 
         Args:
@@ -144,65 +296,145 @@ class CsvTable:
             broken.append(row)
             return "skip"
 
-        columns = list(self._places.values())
+        columns = [*self._places.values(), *(str(self._width + number) for number in range(self._extra))]
         with self._filesystem.open(self._path, "rb", compression="infer") as file:
+            content: Any = file
+            if self._encoding == "utf-8":
+                file.read(head.mark + len(head.above.encode()))
+                first = file.read(1)
+                content = pa.PythonFile(_Joined(first, file), mode="r")
+            else:
+                whole = file.read().decode(self._encoding).removeprefix("\ufeff")[head.offset:]
+                first, content = whole[:1].encode(), pa.BufferReader(whole.encode())
+            if not first:
+                return pa.table({name: pa.array([], pa.string()) for name in columns})
             return pv.read_csv(
-                file, pv.ReadOptions(column_names=[str(place) for place in range(len(self._header))], skip_rows=1,
-                                     use_threads=not in_order, encoding=self._source.encoding),
+                content, pv.ReadOptions(column_names=[str(place) for place in range(self._width + self._extra)],
+                                        use_threads=not in_order),
                 pv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=collect),
                 pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()),
                                   strings_can_be_null=False))
 
     def _with_broken(self, table: pa.Table, broken: list[pv.InvalidRow]) -> pa.Table:
-        """All rows in the file's order, under the file's names, numbers as numbers."""
-        table = table.rename_columns(self._wanted)
+        """All rows in the file's order, under the file's names."""
+        beyond = [table[str(self._width + number)] for number in range(self._extra)]
+        table = table.select(list(self._places.values())).rename_columns(self._wanted)
+        if beyond and self._demand in table.column_names:
+            has_more = pa.chunked_array([pa.array(np.logical_or.reduce([
+                pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy() for column in beyond]))])
+            words = f"broken line: more values than the {self._width} columns of the header"
+            demand = pc.if_else(has_more, pa.scalar(words), table[self._demand])
+            table = table.set_column(table.column_names.index(self._demand), self._demand, demand)
         if broken:
             rows = [self._repaired(line) for line in broken]
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=table.schema)])
-            at = np.array([line.number - 2 for line in broken])  # the header is row 1
+            at = np.array([line.number - 1 for line in broken])
             whole = np.setdiff1d(np.arange(len(table)), at)
             table = table.take(pa.array(np.argsort(np.concatenate([whole, at]), kind="stable")))
-        columns = [table[name].dictionary_encode() if name in self._names
-                   else _text(table[name]) if name in self._texts
-                   else _numbers_or_text(table[name], self._source.decimal) for name in self._wanted]
-        return pa.table(dict(zip(self._wanted, columns, strict=True)))
+        return table
 
     def _repaired(self, line: pv.InvalidRow) -> dict[str, str]:
         values = next(csv.reader([line.text], delimiter=self._delimiter), [])
         row = {name: values[int(place)] if int(place) < len(values) else "" for name, place in self._places.items()}
-        return row | ({self._demand: f"broken line: {line.text}"} if self._demand else {})
+        if len(values) >= self._width and not any(values[self._width:]):
+            return row
+        said = f"broken line ({len(values)} values, {self._width} columns): {line.text}"
+        return row | ({self._demand: said} if self._demand else {})
+
+    def _with_dates(self, table: pa.Table, plan: ColumnPlan) -> pa.Table:
+        """A row a period, of a table that has a column for each; rows of one date stand together."""
+        dates = self._layout.dates
+        if not dates:
+            return table
+        names = [name for name in table.column_names if name not in dates]
+        columns = {name: pa.chunked_array([chunk for _ in dates for chunk in table[name].chunks], pa.string())
+                   for name in names}
+        columns[plan.plain("date") or "date"] = pa.array(np.repeat(np.array(dates, dtype=object), len(table)),
+                                                         pa.string())
+        columns[self._demand or "demand"] = pa.chunked_array(
+            [chunk for name in dates for chunk in table[name].chunks], pa.string())
+        return pa.table(columns)
 
     def _wrong_encoding(self, error: Exception) -> SourceError:
+        if self._encoding == "utf-16" and "BOM" not in str(error):
+            return SourceError(f"{self._path} begins as utf-16 text and is damaged: {error}. Write it again.")
+        if "BOM" in str(error):
+            return SourceError(f"{self._path} has no byte order mark. Set source.encoding to 'utf-16-le' or "
+                               "'utf-16-be'.")
+        advice = "utf-8" if self._source.encoding not in ("utf-8", "utf-8-sig") else "cp1252"
         return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
-                           "'latin-1'.")
+                           f"{advice!r}.")
 
 
-def _numbers_or_text(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
-    """Numbers if every value is one or missing; else text, null where nothing stands."""
-    written = pc.utf8_trim_whitespace(column)
-    if decimal == ",":
-        written = _with_point(written)
-    numbers = pc.if_else(pc.is_in(written, pa.array(_MISSING)), pa.scalar(None, pa.string()), written)
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            return pc.cast(numbers, kind)
-        except pa.ArrowInvalid:
-            continue
-    return _text(written)
+@dataclass(frozen=True)
+class _Head:
+    """The beginning of a CSV file."""
+
+    names: list[str]
+    delimiter: str
+    extra: int
+    """Values of each row beyond the header, all of them empty."""
+    mark: int
+    """Bytes of the byte order mark."""
+    offset: int
+    """Characters up to the first row."""
+    above: str = ""
+    """The text up to the first row."""
+    skipped: int = 0
+    """Lines above the header."""
 
 
-def _with_point(written: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers written as 1.234,5 rewritten as 1234.5; other values with a point are marked, to be read as no number."""
-    plain = pc.replace_substring(pc.replace_substring(written, ".", ""), ",", ".")
-    marked = pc.binary_join_element_wise(written, "(the decimal mark is ,)", " ")
-    others = pc.if_else(pc.match_substring(written, "."), marked, written)
-    return pc.if_else(pc.match_substring_regex(written, _WITH_COMMA), plain, others)
+class _Joined:
+    """A stream of which the first byte was read already."""
+
+    closed = False
+
+    def __init__(self, first: bytes, rest: Any) -> None:
+        self._first, self._rest = first, rest
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, all that are left unless told."""
+        first, self._first = self._first, b""
+        if not first:
+            return bytes(self._rest.read(size))
+        return first + (self._rest.read(size - 1 if size > 0 else size) if size != 1 else b"")
+
+    def close(self) -> None:
+        """Nothing: the file is closed by who opened it."""
 
 
-def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values as they stand; null where nothing stands."""
-    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), pa.scalar(None, pa.string()), column)
+def _records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]]:
+    """The first records of a CSV file with the number of lines that each takes; one that does not end, or that is too
+    long, is left out with all that follow."""
+    taken = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal taken
+        for line in lines:
+            taken += 1
+            yield line
+
+    reader, found, before = csv.reader(counted(), delimiter=delimiter), list[tuple[list[str], int]](), 0
+    try:
+        for record in reader:
+            found.append((record, taken - before))
+            before = taken
+            if len(found) > 2 * LOOKED_THROUGH:
+                break
+    except csv.Error:
+        pass
+    return found
 
 
-def _as_pandas(table: pa.Table) -> pd.DataFrame:
+def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
+    """The table; whole numbers that are names are text, for a null beside them would make them fractions."""
+    for place, field in enumerate(table.schema):
+        if field.name in names and pa.types.is_floating(field.type):
+            largest = pc.max(pc.abs(table[field.name])).as_py()
+            if largest is not None and largest > _EXACT_UP_TO:
+                raise SourceError(f"The column {field.name!r} holds names as numbers with a fraction as large as "
+                                  f"{largest:g}, which no longer have all their digits. Write it as text or as whole "
+                                  "numbers.")
+        if field.name in names and (pa.types.is_integer(field.type) or pa.types.is_decimal(field.type)):
+            table = table.set_column(place, field.name, pc.cast(table[field.name], pa.string()))
     return cast(pd.DataFrame, table.to_pandas(date_as_object=False, ignore_metadata=True))

@@ -1,10 +1,14 @@
-"""Demand in CSV or Parquet files: a path, a folder, a glob, or an object store's URL."""
+"""Demand in CSV or Parquet files or Excel workbooks: a path, a folder, a glob, a zip, or an object store's URL."""
 
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import unquote
+from zipfile import BadZipFile
 
 import fsspec
 import numpy as np
@@ -12,20 +16,32 @@ import numpy.typing as npt
 import pandas as pd
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
-from demand_assets.forecasting.store.uploads import NAME, settled, upload_source
+from demand_assets.forecasting.store.uploads import NAME, upload_source
+from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.csv_and_parquet import CsvTable, ParquetTable, Table
 from demand_assets.sources.environment import Environment
+from demand_assets.sources.workbooks import sheets_of
+from demand_assets.sources.written_numbers import Evidence, settled
 
 T = TypeVar("T")
 
 _SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".csv.bz2", ".csv.xz",
-                                                    ".csv.zip", ".tsv.gz", ".txt.gz")}
+                                                    ".tsv.gz", ".txt.gz"),
+             "excel": (".xlsx", ".xlsm"), "zip": (".zip",)}
+_NOT_READ = {".xls": "it is an old Excel workbook; save it as .xlsx or CSV", ".xlsb": "save it as .xlsx or CSV",
+             ".ods": "save it as .xlsx or CSV", ".numbers": "save it as .xlsx or CSV"}
+_UNREAD = "it is neither a CSV nor a Parquet file, a workbook (.xlsx) or a zip of them by its name"
+_HIDDEN = ("_", ".", "~$")
+"""What names of files begin with that no one means to be read: _SUCCESS, .crc, the lock of an open workbook."""
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""In a path that gives columns, as Spark writes it."""
 _CHANGE_MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "created", "md5Hash")
 
 
@@ -67,6 +83,7 @@ class Files:
         self._options = self._environment.expand_options(dataset.source.options)
         self._path = self._environment.expand(dataset.source.path)
         self._loaded: _Loaded | None = None
+        self._skipped: list[tuple[str, str]] = []
 
     def today(self) -> pd.Timestamp:
         """The real local date."""
@@ -99,7 +116,7 @@ class Files:
             names = ["region", "item", "row", "date", "demand", *self._dataset.driver_names]
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in names})
         joined, is_uploaded = _joined(parts), positions >= loaded.uploads_from
-        return settled(joined, is_uploaded, self._dataset) if is_uploaded.any() else joined
+        return with_uploads(joined, is_uploaded, self._dataset) if is_uploaded.any() else joined
 
     def _load(self) -> _Loaded:
         filesystem, files = self._files()
@@ -108,17 +125,25 @@ class Files:
         today = self.today()
         if self._loaded is not None and (self._loaded.fingerprint, self._loaded.today) == (fingerprint, today):
             return self._loaded
-        tables = [self._open(filesystem, path) for path, info in files.items() if info["size"] != 0]
-        if not tables:
+        skipped = list(self._skipped)
+        if all(info["size"] == 0 for info in files.values()):
             raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
+        tables = [table for path, info in files.items() if info["size"] != 0
+                  for table in self._open(filesystem, path, skipped, self._constant(path))]
+        skipped += [(path, "it is empty: 0 bytes") for path, info in files.items() if info["size"] == 0]
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
-        tables += [CsvTable(LocalFileSystem(), path, self._plan, upload_source(self._source)) for path in uploaded]
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source))
+                   for path in uploaded]
+        self._settle(tables[:count], self._source)
+        self._settle(tables[count:], upload_source(self._source))
         scanned = [table.scan(builder) for table in tables]
         owner = np.concatenate(scanned)
         if not len(owner):
             raise SourceError(f"{self._shown} has a header and no rows. Write the file again.")
         catalogue, numbers = builder.catalogue()
+        catalogue = replace(catalogue, skipped=tuple((self._environment.without_secrets(name), reason)
+                                                     for name, reason in skipped))
         if not numbers:
             region, item, reason, _ = catalogue.refused[0]
             raise SourceError(f"{self._shown} has no region-item that can be used; the first is region {region!r}, "
@@ -136,16 +161,32 @@ class Files:
             raise SourceError(f"{self._shown} cannot be opened: {error}. Correct source.path, or install the package "
                               "that its protocol needs.") from error
         filesystem.invalidate_cache()
-        pattern = path
+        self._skipped = []
+        root = ""
         if filesystem.exists(path):
             info = filesystem.info(path)
             if info["type"] != "directory":
                 return filesystem, {path: info}
-            pattern = f"{path.rstrip('/')}/*"
-        found = filesystem.glob(pattern, detail=True) if any(mark in pattern for mark in "*?[") else {}
-        files = {name: info for name, info in sorted(found.items()) if info["type"] == "file"}
-        if pattern != path and self._source.format == "auto":
-            files = {name: info for name, info in files.items() if _format_of(name)}
+            root = path.rstrip("/")
+        found = (filesystem.find(root, detail=True) if root else
+                 filesystem.glob(path, detail=True) if any(mark in path for mark in "*?[") else {})
+        files = {}
+        for name, info in sorted(found.items()):
+            if info["type"] != "file":
+                continue
+            within = PurePosixPath(name.removeprefix(root).lstrip("/") if root else PurePosixPath(name).name)
+            if any(part.startswith(_HIDDEN) for part in within.parts) or self._is_upload(name):
+                continue
+            if any("=" not in folder for folder in within.parts[:-1]):
+                self._skipped.append((name, "it stands in a folder of its own; of those only folders named "
+                                            "column=value are read, as in region=north"))
+            elif self._source.format == "auto" and not _format_of(name):
+                self._skipped.append((name, _NOT_READ.get(within.suffix.lower(), _UNREAD)))
+            else:
+                files[name] = info
+        if not files and self._skipped:
+            name, reason = self._skipped[0]
+            raise SourceError(f"{self._shown} has no file that can be read; of {name}: {reason}.")
         if not files:
             raise SourceError(f"no file matches {self._shown}. Correct source.path in the dataset file; a relative "
                               "path is taken from the dataset file's folder.")
@@ -156,14 +197,70 @@ class Files:
         path = self._dataset.uploads / NAME if self._dataset.uploads else None
         return {str(path): LocalFileSystem().info(str(path))} if path and path.exists() else {}
 
-    def _open(self, filesystem: AbstractFileSystem, path: str) -> Table:
-        kind = self._source.format if self._source.format != "auto" else _format_of(path)
+    def _is_upload(self, name: str) -> bool:
+        return self._dataset.uploads is not None and Path(name).is_relative_to(self._dataset.uploads)
+
+    def _constant(self, path: str) -> dict[str, str | None]:
+        """The columns that the folders of a path give, as in region=north."""
+        pairs = (folder.partition("=") for folder in PurePosixPath(path).parts[:-1])
+        return {name: None if value == _NO_VALUE else unquote(value) for name, mark, value in pairs if mark and name}
+
+    def _settle(self, tables: Sequence[Table], source: FileSource) -> None:
+        """Settle by all files together how the numbers of each column are written. Raises: SourceError."""
+        found: dict[str, Evidence] = {}
+        for table in tables:
+            for name, evidence in table.evidence().items():
+                found[name] = found[name].with_more(evidence) if name in found else evidence
+        marks = {name: settled(evidence, source, f"{self._shown}, column {name!r}") for name, evidence in found.items()}
+        for table in tables:
+            table.settle(marks)
+
+    def _open(self, filesystem: AbstractFileSystem, path: str, skipped: list[tuple[str, str]],
+              constant: dict[str, str | None]) -> list[Table]:
+        """The tables in a file; what of it is not read is noted."""
+        is_by_name = self._source.format == "auto" or path.lower().endswith(".zip")
+        kind = _format_of(path) if is_by_name else self._source.format
         if kind == "parquet":
-            return ParquetTable(filesystem, path, self._plan)
+            return [ParquetTable(filesystem, path, self._plan, constant)]
         if kind == "csv":
-            return CsvTable(filesystem, path, self._plan, self._source)
-        raise SourceError(f"{path} is neither a CSV nor a Parquet file by its name. Set source.format to 'csv' or "
-                          "'parquet'.")
+            return [CsvTable(filesystem, path, self._plan, self._dataset, self._source, constant)]
+        if kind == "excel":
+            sheets, others = sheets_of(filesystem, path, self._plan, self._dataset, self._source, constant)
+            skipped += others
+            return list(sheets)
+        if kind == "zip":
+            return self._unpacked(filesystem, path, skipped, constant)
+        suffix = PurePosixPath(path).suffix.lower()
+        if suffix in _NOT_READ:
+            raise SourceError(f"{path} is not read: {_NOT_READ[suffix]}.")
+        raise SourceError(f"{path} is neither a CSV nor a Parquet file, nor an Excel workbook by its name. Set "
+                          "source.format to 'csv', 'parquet' or 'excel'.")
+
+    def _unpacked(self, filesystem: AbstractFileSystem, path: str, skipped: list[tuple[str, str]],
+                  constant: dict[str, str | None]) -> list[Table]:
+        """The tables in the files of a zip."""
+        tables: list[Table] = []
+        try:
+            with filesystem.open(path, "rb") as file:
+                packed = ZipFileSystem(BytesIO(file.read()))
+            for name in sorted(packed.find("")):
+                parts = PurePosixPath(name).parts
+                if any(part.startswith(_HIDDEN) for part in parts):
+                    continue
+                if _format_of(name) in (None, "zip"):
+                    skipped.append((f"{path}, {name}", _NOT_READ.get(PurePosixPath(name).suffix.lower(), _UNREAD)))
+                    continue
+                tables += self._open(packed, name, skipped, {**constant, **self._constant(name)})
+        except (BadZipFile, NotImplementedError) as error:
+            raise SourceError(f"{path} is no zip that can be read: {error}. Pack it again.") from error
+        except RuntimeError as error:
+            if isinstance(error, SourceError):
+                raise
+            raise SourceError(f"{path} is no zip that can be read: {error}. Pack it without a password.") from error
+        if not tables:
+            raise SourceError(f"{path} holds no file that can be read. Pack CSV or Parquet files, or workbooks "
+                              "(.xlsx).")
+        return tables
 
     @property
     def _shown(self) -> str:

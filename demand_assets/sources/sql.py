@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 
@@ -16,6 +17,7 @@ from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
+from demand_assets.sources.written_numbers import evidence_of
 
 T = TypeVar("T")
 
@@ -125,7 +127,22 @@ class Database:
         parts = [self._select(partial(self._where, batch)) for batch in _batches(pairs)]
         rows = (pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0] if parts
                 else self._select(lambda table: sa.select(table).where(sa.false())))
+        self._check_numbers(rows)
         return self._plan.canonical(rows, np.arange(1, len(rows) + 1))
+
+    def _check_numbers(self, rows: pd.DataFrame) -> None:
+        """Nothing, where texts that are numbers can be read in one way only. Raises: SourceError."""
+        texts = self._plan.text_columns() | {self._region, self._item}
+        for name in rows.columns:
+            if name in texts or rows[name].dtype != object:
+                continue
+            values = [value for value in rows[name] if isinstance(value, str)]
+            seen = evidence_of(pa.chunked_array([pa.array(values, pa.string())]))
+            if (example := seen.point or seen.comma) and not (seen.point_decimal or seen.comma_decimal):
+                mark = "." if seen.point else ","
+                raise self._error(f"has text in column {name!r}: {example!r} may be {example.replace(mark, '')} or "
+                                  f"{example.replace(mark, '.')}. Make it a number in source.query, as in "
+                                  f"CAST(REPLACE({name}, '{mark}', '') AS NUMERIC)")
 
     def _where(self, pairs: dict[Any, list[Any]], table: sa.FromClause) -> sa.Executable:
         columns = [table.c[name] for name in self._plan.wanted(table.c.keys())]
@@ -138,7 +155,13 @@ class Database:
     def _select(self, statement: Callable[[sa.FromClause], sa.Executable]) -> pd.DataFrame:
         with self._connected() as connection:
             result = connection.execute(statement(self._table(connection)))
-            return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+            names = list(result.keys())
+            table = pd.DataFrame(result.fetchall(), columns=names, dtype=object)
+            keys = (self._region, self._item)  # a null beside whole numbers would make them fractions
+            for place, name in enumerate(names):
+                if name not in keys:
+                    table.isetitem(place, pd.Series(table.iloc[:, place].tolist(), index=table.index))
+            return table
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:

@@ -68,7 +68,10 @@ def _load_of(entry: Entry) -> Load:
         "run_id": entry.run_id or entry.at[:10],
         "last_date": str(numbers["last_date"])[:10] if "last_date" in numbers else None,
         "rows_read": int(numbers.get("rows", 0)), "refused": refused,
-        "refused_rows": int(numbers.get("quarantined", sum(refused.values())))}
+        "refused_rows": int(numbers.get("quarantined", sum(refused.values()))),
+        "units_read": float(numbers.get("units_read", 0.0)), "units_refused": float(numbers.get("units_refused", 0.0)),
+        "periods": int(numbers.get("periods", 0)), "unknown_periods": int(numbers.get("unknown_periods", 0)),
+        "repeated_rows": int(numbers.get("repeated", 0)), "newest_refused": int(numbers.get("newest_refused", 0))}
 
 
 def _sum_up(new: Sequence[Load]) -> None:

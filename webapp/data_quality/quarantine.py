@@ -64,6 +64,30 @@ def refused_counts() -> dict[str, int]:
     return {"rows": rows or 0, "region_items": region_items, "kept": kept, "loads": loads}
 
 
+@dataclass(frozen=True)
+class Unused:
+    """What of the newest load of every region-item was not used."""
+
+    units_share: float | None
+    """Of all units that were read, those refused; None where none were read."""
+    periods: int
+    unknown_periods: int
+    repeated_rows: int
+    newest_refused: int
+    """Region-items of which the newest demand was refused."""
+
+
+def unused() -> Unused:
+    """The newest loads of all region-items together."""
+    read, refused, periods, unknown, repeated, newest = db.session.execute(
+        select(func.sum(DataLoad.units_read), func.sum(DataLoad.units_refused), func.sum(DataLoad.periods),
+               func.sum(DataLoad.unknown_periods), func.sum(DataLoad.repeated_rows),
+               func.count().filter(DataLoad.newest_refused > 0))
+        .join(RegionItemRow, (RegionItemRow.key == DataLoad.key) & (RegionItemRow.loaded_at == DataLoad.at))
+        .where(RegionItemRow.in_catalogue)).one()
+    return Unused(refused / read if read else None, periods or 0, unknown or 0, repeated or 0, newest)
+
+
 def region_items(view: View) -> Query:
     """The region-items of which something was refused in the newest load."""
     query = select(RegionItemRow).where(RegionItemRow.in_catalogue, or_(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.uploads import (
     Place,
@@ -149,7 +149,7 @@ def _known(rows: Sequence[UploadRow]) -> dict[str, str | None]:
 
 def _named(row: UploadRow) -> RegionItem | None:
     try:
-        return RegionItem(row.region, row.item)
+        return RegionItem(one_form(row.region), one_form(row.item))
     except BadNameError:
         return None
 
@@ -172,7 +172,7 @@ def _check(services: Services, rows: Sequence[UploadRow], places: Sequence[Place
         known = raw.loc[raw["demand"].notna(), "date"]
         today = pd.Timestamp.now().normalize()
         outcome = validate_panel(raw, dataset, [at], known.max() if len(known) else None, today)[0]
-        refused = outcome.quarantine[outcome.quarantine["row"] > 0]
+        refused = outcome.quarantine[(outcome.quarantine["row"] > 0) & (outcome.quarantine["rule"] != "unfinished")]
         wrong += [WrongRow(int(one["row"]) - 1, str(one["column"]), str(one["message"]))
                   for one in refused.to_dict("records")]
     if wrong:

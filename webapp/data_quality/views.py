@@ -43,7 +43,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
         drifted=drift.drift_counts(dataset.retraining.drift), fresh=freshness.counts(dataset, date.today()),
-        states=freshness.STATES)
+        states=freshness.STATES, unused=quarantine.unused(), notes=services().store.read_source_notes())
 
 
 @bp.get("/region-items")

@@ -16,6 +16,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.region_item import one_form
 from webapp.pages.typed_numbers import TypedNumberError, read_number
 
 MOST_ROWS = 20_000
@@ -76,7 +77,7 @@ def cells_of(text: str) -> Cells:
     reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
     try:
         for row in reader:
-            cells = tuple(cell.replace("\xa0", " ").strip() for cell in row)
+            cells = tuple(one_form(cell) for cell in row)
             if not any(cells):
                 continue
             if len(cells) > MOST_COLUMNS:

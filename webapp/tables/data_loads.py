@@ -24,6 +24,14 @@ class DataLoad(Base):
     refused: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Values by rule; a row may hold several."""
     refused_rows: Mapped[int] = mapped_column(default=0, index=True)
+    units_read: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    units_refused: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    periods: Mapped[int] = mapped_column(default=0, server_default="0")
+    unknown_periods: Mapped[int] = mapped_column(default=0, server_default="0")
+    repeated_rows: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Left out because they are identical to another."""
+    newest_refused: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Periods after the last known demand of which something was refused."""
 
 
 class DataLoadRun(Base):

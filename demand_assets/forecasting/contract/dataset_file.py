@@ -4,6 +4,7 @@ import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -44,6 +45,20 @@ class Columns(StrictEntry):
     date_format: str | None = None
     """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
 
+    time_zone: str | None = None
+    """The time zone whose days, weeks and months stamps stand for, as in ``Europe/Berlin``; stamps that name none are
+    taken as UTC then. Unless given, the date of a stamp counts as it is written."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ValueError, OSError, ZoneInfoNotFoundError):
+                raise ValueError(f"{value!r} is no time zone; write one as in 'Europe/Berlin' or 'UTC'") from None
+        return value
+
     @field_validator("region", "item", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
@@ -81,18 +96,34 @@ class FileSource(StrictEntry):
 
     kind: Literal["file"]
     path: str
-    format: Literal["auto", "csv", "parquet"] = "auto"
+    format: Literal["auto", "csv", "parquet", "excel"] = "auto"
     options: dict[str, str | int | float | bool] = Field(default={})
     """Passed to fsspec (endpoint, credentials …)."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """Between the columns of a CSV file; found in its header unless given."""
-    decimal: Literal[".", ","] = "."
-    """The decimal mark of a CSV file's numbers."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of numbers that are text; settled by each column as a whole unless given."""
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    """What groups the thousands of numbers that are text; a space stands for every kind of space. Spaces and
+    apostrophes between groups of three digits are read without it."""
     encoding: str = "utf-8"
-    """Of a CSV file."""
+    """Of a CSV file; UTF-16 is found by its byte order mark."""
+    skip_lines: int = Field(default=0, ge=0)
+    """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
+    holds the wanted names."""
+    sheet: str | None = None
+    """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
+    layout: Literal["auto", "long", "wide"] = "auto"
+    """A row a period, or a column for each date with demand in it."""
     uploads: str | None = Field(default=None, min_length=1)
     """A folder on this machine in which the web app keeps what programs upload, read beside ``path``; uploads are
     refused unless it is given. A relative one is taken from the dataset file's folder."""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> "FileSource":
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; only one of them can be")
+        return self
 
     @field_validator("uploads")
     @classmethod

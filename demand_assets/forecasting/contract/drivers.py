@@ -32,6 +32,8 @@ class Driver(StrictEntry):
     and the forecast says so.
     """
     default: float | bool | str | None = None
+    placeholders: tuple[float | str, ...] | None = None
+    """Values that mean "not known", as in ``[0]``; of a price 0 and less do, unless given."""
     label: str = ""
     """Words for the page; the name with spaces unless given."""
     unit: str = ""

@@ -24,14 +24,16 @@ RULES = {
     "infinite": "demand is infinite",
     "negative": "demand is negative",
     "absurd": "demand is many times anything seen before",
-    "future": "demand of a date that is not over yet",
+    "future": "demand of a date that lies ahead",
+    "unfinished": "demand of a period that is not over yet",
+    "price_not_above_0": "a price that is not above 0",
     "driver_not_a_number": "a driver is no number",
     "driver_infinite": "a driver is infinite",
     "driver_not_yes_no": "a driver is neither yes nor no",
 }
 """Every rule, in words."""
 
-HARMLESS = frozenset({"beyond_horizon"})
+HARMLESS = frozenset({"beyond_horizon", "unfinished", "price_not_above_0"})
 """Rules that say nothing against the source: they do not count towards the share that is refused."""
 
 
@@ -43,10 +45,13 @@ class Refusals:
     """As read, with columns row and date; positions in masks are positions here."""
     any: Mask = field(init=False)
     """Rows of which something was refused, but for the harmless rules."""
+    of_demand: Mask = field(init=False)
+    """Of these rows, those whose demand was refused, or the whole row."""
     _parts: list[pd.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.any = np.zeros(len(self.panel), dtype=bool)
+        self.of_demand = np.zeros(len(self.panel), dtype=bool)
 
     def add(self, mask: Mask, column: str, rule: str, message: Callable[[int, str], str]) -> None:
         """Refuse the values of one column in the rows of the mask.
@@ -64,6 +69,8 @@ class Refusals:
             "message": [message(position, value) for position, value in zip(positions.tolist(), values, strict=True)]}))
         if rule not in HARMLESS:
             self.any |= mask
+            if column in ("date", "demand"):
+                self.of_demand |= mask
 
     def texts(self, column: str, positions: npt.NDArray[np.intp]) -> list[str]:
         """The source's values at these positions, as a quarantine shows them."""

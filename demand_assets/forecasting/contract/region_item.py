@@ -5,6 +5,7 @@ treats specially is written as ``~`` and the two hex digits of each of its UTF-8
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 LONGEST_NAME_BYTES = 100
@@ -14,8 +15,18 @@ _SPECIAL = re.compile(r"[^\w\- &()+=@!;]|^\s|\s$", re.UNICODE)
 _ESCAPED = re.compile(r"(?:~[0-9A-F]{2})+")
 
 
+_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
+
+
 class BadNameError(ValueError):
     """A region, an item, a partition key or a model name that cannot be used."""
+
+
+def one_form(name: str) -> str:
+    """A name in the one form in which it is known: composed letters, plain spaces, nothing that cannot be seen."""
+    composed = unicodedata.normalize("NFC", name)
+    return _UNSEEN.sub("", _SPACE.sub(" ", composed)).strip()
 
 
 def escape(name: str) -> str:
@@ -106,6 +117,9 @@ def name_problem(name: str) -> str | None:
         return "is empty"
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         return "holds control characters"
+    if any(128 <= ord(character) < 160 for character in name):
+        return ("holds control characters (0x80 to 0x9F), as Windows-1252 read as latin-1 has them; set "
+                "source.encoding = 'cp1252'")
     try:
         size = len(escape(name).encode())
     except UnicodeEncodeError:

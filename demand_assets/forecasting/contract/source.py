@@ -24,6 +24,10 @@ class Catalogue:
     """The last period with demand anywhere in the source; None when it has none."""
     refused: tuple[tuple[str, str, str, int], ...] = ()
     """Names that cannot be used: region, item, reason, rows."""
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Files and sheets beside those that are read: name, and why it is not."""
+    notices: tuple[str, ...] = ()
+    """What somebody has to know of the source as a whole, as sentences."""
 
 
 class Source(Protocol):
@@ -57,10 +61,10 @@ class Source(Protocol):
         """
 
 
-def as_text(value: Any) -> str:
-    """A value of the source as a quarantine shows it; at most 200 characters."""
+def as_text(value: Any, longest: int | None = 200) -> str:
+    """A value of the source as a quarantine shows it; at most 200 characters unless told otherwise."""
     text = str(int(value)) if is_whole(value) else str(value)
-    return text if len(text) <= 200 else f"{text[:199]}…"
+    return text if longest is None or len(text) <= longest else f"{text[:199]}…"
 
 
 def is_whole(value: Any) -> bool:

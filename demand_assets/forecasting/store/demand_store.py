@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
@@ -37,6 +38,7 @@ LISTED_FROM = 100
 
 
 CATALOGUE = "catalogue.json"
+SOURCE_NOTES = "source_notes.json"
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
@@ -48,6 +50,15 @@ _OF_ONE_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, e
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
                MemoryError, RecursionError)
 """What reading damaged content raises: its lengths and types are anything."""
+
+
+@dataclass(frozen=True)
+class SourceNotes:
+    """What a source has that is not read, as in ``Catalogue``."""
+
+    refused: tuple[tuple[str, str, str, int], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class NotInStoreError(LookupError):
@@ -187,6 +198,23 @@ class DemandStore:
     def write_catalogue(self, region_items: Iterable[RegionItem]) -> None:
         """Record which region-items the source has, region-major."""
         self._write_json(CATALOGUE, [[entry.region, entry.item] for entry in sorted(region_items)])
+
+    def write_source_notes(self, catalogue: Catalogue) -> None:
+        """Record what the source has that is not read."""
+        self._write_json(SOURCE_NOTES, {"refused": catalogue.refused, "skipped": catalogue.skipped,
+                                        "notices": catalogue.notices})
+
+    def read_source_notes(self) -> SourceNotes:
+        """What the source has that is not read; nothing before the first look at it, where the store does not answer,
+        and where the file is damaged, which the next look makes again."""
+        try:
+            told = _json_in(SOURCE_NOTES, self._content(SOURCE_NOTES))
+            return SourceNotes(tuple((str(region), str(item), str(reason), int(rows))
+                                     for region, item, reason, rows in told["refused"]),
+                               tuple((str(name), str(reason)) for name, reason in told["skipped"]),
+                               tuple(map(str, told["notices"])))
+        except (NotInStoreError, *_UNREADABLE):
+            return SourceNotes()
 
     def read_catalogue(self) -> list[RegionItem]:
         """The region-items of the source, region-major; empty before the first look at the source.

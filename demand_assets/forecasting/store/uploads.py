@@ -24,7 +24,8 @@ from demand_assets.forecasting.validation.readings import read_dates
 
 NAME = "uploaded.csv"
 STAGED = ".uploaded.{}.staged"
-FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "encoding": "utf-8"}
+FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "thousands": None, "encoding": "utf-8", "skip_lines": 0,
+        "layout": "long"}
 """How it is written, whatever the source's own files are."""
 Value = float | bool | str
 Place = tuple[RegionItem, date]
@@ -133,7 +134,8 @@ def settled(rows: pd.DataFrame, is_uploaded: npt.NDArray[np.bool_], dataset: Dat
     Args:
         rows: as ``Source.read`` gives them, those of the source and those uploaded.
     """
-    days = read_dates(rows["date"], dataset.frequency, dataset.columns.date_format).days
+    columns = dataset.columns
+    days = read_dates(rows["date"], dataset.frequency, columns.date_format, columns.time_zone).days
     place = pd.DataFrame({"region": rows["region"].to_numpy(), "item": rows["item"].to_numpy(), "day": days})
     own = np.flatnonzero(~is_uploaded).tolist()
     at = list(place.itertuples(index=False, name=None))

@@ -1,7 +1,7 @@
 """Raw rows become demand that downstream may trust; what fails a rule goes to quarantine with the reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,15 @@ from demand_assets.forecasting.contract.periods import Ordinals, in_words, perio
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
-from demand_assets.forecasting.validation.row_rules import ReadPanel, read_panel
+from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
 Floats = npt.NDArray[np.float64]
+
+
+LARGEST = 3
+"""How many refused values are told."""
+_ENOUGH_TO_TELL = 5
+"""Periods without demand from which on a driver's value in them may be told to be a placeholder."""
 
 
 class RawDemandError(ValueError):
@@ -35,10 +41,28 @@ class Validated:
     problem: str
     """Why its last good demand must be kept, in words with the cure; empty when ``demand`` may be trusted."""
     counts: dict[str, int]
-    """``rows`` read; ``quarantined`` rows, and values by rule (``quarantined:negative`` …); rows not taken for other
+    """``rows`` read; ``quarantined`` rows but for those of periods that are not over, and values by rule
+    (``quarantined:negative`` …); rows not taken for other
     reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
     the last known demand, of them ``unknown_periods`` and ``filled_zero``; ``negative_as_zero``; and periods without a
     driver's value (``unknown:price`` …)."""
+    units: "Units"
+    notices: tuple[str, ...] = ()
+    """What somebody has to know of it though it may be trusted, the gravest first."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Of one region-item, the units that were read, and those of them that were refused."""
+
+    read: float = 0.0
+    refused: float = 0.0
+    """Without those set aside as unfinished."""
+    by_rule: dict[str, float] = field(default_factory=dict)
+    repeated: float = 0.0
+    """Of rows left out because they are identical to another."""
+    largest: tuple[tuple[str, str, str], ...] = ()
+    """Date, value and rule of the largest that were refused, at most ``LARGEST``; what is no number comes first."""
 
 
 def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[RegionItem],
@@ -75,17 +99,22 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
 
 def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
              quarantine: pd.DataFrame, last_date: pd.Timestamp | None) -> Validated:
-    counts = {"rows": len(rows), "quarantined": int(quarantine["row"].nunique())}
+    counts = {"rows": len(rows),
+              "quarantined": int(quarantine.loc[quarantine["rule"] != "unfinished", "row"].nunique())}
     counts |= {f"quarantined:{rule}": int(count) for rule, count in quarantine["rule"].value_counts().items()}
     counts["repeated"] = int(panel.is_repeated[rows].sum())
+    counts["combined"] = int(panel.is_combined[rows].sum())
+    counts |= {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items() if mask.any()}
+    units = _units(panel, rows, quarantine)
+    stamped = _stamped_before_midnight(dataset, panel, rows)
     taken = rows[panel.is_taken[rows]]
     known = taken[~np.isnan(panel.demand[taken])]
     if not len(known):
         if len(taken) and quarantine.empty and last_date is not None and (
                 table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
-            return Validated(region_item, table, quarantine, "", {**counts, "periods": 0})
+            return Validated(region_item, table, quarantine, "", {**counts, "periods": 0}, units)
         problem = _nothing_known(dataset, panel, rows, quarantine)
-        return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0})
+        return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
     first, last_known = panel.number[known[0]], panel.number[known[-1]]
     counts["leading_unknown"] = int((panel.number[taken] < first).sum())
     counts["negative_as_zero"] = int(panel.is_negative_as_zero[taken].sum())
@@ -96,22 +125,158 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     end = last_known
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
-    table, filled = _consecutive(dataset, panel, taken, int(end), weekday)
-    units = table["demand"].to_numpy()[:int(end - first) + 1]
-    counts |= {"periods": len(units), "unknown_periods": int(np.isnan(units).sum()), "filled_zero": filled}
-    counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units)].isna().sum())
+    table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
+    units_known = table["demand"].to_numpy()[:int(end - first) + 1]
+    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
+    counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units_known)].isna().sum())
                for driver in dataset.drivers}
     refused = int(panel.refusals.any[rows].sum())
-    problem = (_wrong_frequency(dataset, panel, rows) or _much_refused(dataset, refused, len(rows), quarantine)
-               or _much_unknown(dataset, counts)
-               or _ended(dataset, behind, table["date"].iloc[int(last_known - first)], last_date))
-    return Validated(region_item, None if problem else table, quarantine, problem, counts)
+    ended = table["date"].iloc[int(last_known - first)]
+    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, quarantine)
+    counts["newest_refused"] = newest.periods
+    problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
+               or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts)
+               or _ended(dataset, behind, ended, last_date, newest.words))
+    notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]))
+    return Validated(region_item, None if problem else table, quarantine, problem, counts, units,
+                     tuple(filter(None, notices)))
+
+
+def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> Units:
+    read = panel.read[rows]
+    of_demand = quarantine[quarantine["column"].isin(("date", "demand")) & (quarantine["rule"] != "beyond_horizon")]
+    by_row = dict(zip(panel.refusals.panel["row"].to_numpy()[rows].tolist(), read.tolist(), strict=True))
+    sizes = of_demand["row"].map(by_row).to_numpy(dtype=np.float64)
+    texts = np.where(of_demand["column"] == "demand", of_demand["value"], "")
+    values = [text or (f"{size:.12g}" if size == size else "") for text, size in zip(texts, sizes, strict=True)]
+    counted = np.where(np.isfinite(sizes) & (sizes > 0), sizes, 0.0)
+    rules = of_demand["rule"].to_numpy()
+    is_offence = rules != "unfinished"
+    order = np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
+    dates = of_demand["date"].tolist()
+    return Units(
+        read=float(np.nansum(np.where(read > 0, read, 0.0)) + counted[rules == "unfinished"].sum()),
+        refused=float(counted[is_offence].sum()),
+        by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules)},
+        repeated=float(np.nansum(np.where(panel.is_repeated[rows] & (read > 0), read, 0.0))),
+        largest=tuple((dates[at], values[at], str(rules[at])) for at in order.tolist() if is_offence[at])[:LARGEST])
+
+
+def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
+    """Numbers of the periods of which something was refused, or may have been: where a row's date could not be read,
+    those from the row before it to the row after it, or to the end where it is newer than any."""
+    by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
+    is_lost = panel.refusals.of_demand[by_row]
+    if not is_lost.any():
+        return np.zeros(0, dtype=np.int64)
+    numbers = panel.period[by_row]
+    has_place = (numbers != NO_PERIOD) & ~panel.is_stray[by_row]
+    found = [numbers[is_lost & has_place]]
+    placed = np.flatnonzero(has_place & panel.is_taken[by_row])
+    newest = set(_undated_and_newest(panel, by_row).tolist())
+    for at in np.flatnonzero(is_lost & ~has_place).tolist():
+        place = int(np.searchsorted(placed, at))
+        around = numbers[placed[max(place - 1, 0):place + 1]]
+        if len(around):
+            found.append(np.arange(around.min(), (end if by_row[at] in newest else around.max()) + 1))
+    return np.unique(np.concatenate(found))
+
+
+def _undated_and_newest(panel: ReadPanel, by_row: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The rows whose date could not be read, or lies far from all others, and that stand beyond the newest row which
+    is taken: after all in a source that goes forward in time, before all in one that goes back.
+
+    Args:
+        by_row: a region-item's rows in the source's order.
+    """
+    has_place = (panel.period[by_row] != NO_PERIOD) & ~panel.is_stray[by_row]
+    placed = np.flatnonzero(has_place & panel.is_taken[by_row])
+    if not len(placed):
+        return by_row[:0]
+    at, first, last = np.arange(len(by_row)), placed[0], placed[-1]
+    is_forward = panel.period[by_row[last]] >= panel.period[by_row[first]]
+    is_beyond = at > last if is_forward else at < first
+    return np.asarray(by_row[is_beyond & ~has_place & panel.refusals.of_demand[by_row]])
+
+
+@dataclass(frozen=True)
+class _Newest:
+    periods: int = 0
+    words: str = ""
+
+
+def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_known: int, weekday: int,
+                    ended: pd.Timestamp, quarantine: pd.DataFrame) -> _Newest:
+    """The periods after the last known demand of which something was refused."""
+    lost = rows[panel.refusals.of_demand[rows]]
+    lost = lost[(panel.period[lost] > last_known) & ~panel.is_stray[lost]]
+    shown = set(panel.refusals.panel["row"].to_numpy()[lost].tolist())
+    newest = quarantine[quarantine["row"].isin(shown) & ~quarantine["rule"].isin(("future",))
+                        & quarantine["column"].isin(("date", "demand"))]
+    by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
+    undated = _undated_and_newest(panel, by_row)
+    if newest.empty and len(undated):
+        numbers = panel.refusals.panel["row"].to_numpy()[undated]
+        message = quarantine.loc[quarantine["row"] == int(numbers[-1]), "message"].iloc[0]
+        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers.max())}) is "
+                                     f"refused, as in: {message} Its forecast begins after {ended.date()}.")
+    if newest.empty:
+        return _Newest()
+    periods = np.unique(panel.period[lost])
+    dates = period_dates(periods, dataset.frequency, weekday)
+    between = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return _Newest(len(periods), f"Its newest demand ({in_words(len(periods), dataset.frequency)}: {between}) is "
+                                 f"refused, as in: {newest['message'].iloc[-1]} Its forecast begins after "
+                                 f"{ended.date()}.")
+
+
+_SURELY = "Its dates are the UTC"
+
+
+def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
+    """Words where all stamps look like midnight of another time zone, told in UTC; begins with ``_SURELY`` where they
+    hardly can be anything else."""
+    minutes = panel.minute[rows]
+    if dataset.columns.time_zone is not None or len(rows) < _ENOUGH_TO_TELL:
+        return ""
+    times = np.unique(minutes[~np.isnat(panel.days[rows])])
+    if not 1 <= len(times) <= 2 or times[0] < 10 * 60 or (times % 30).any():
+        return ""
+    days = panel.days[rows][~np.isnat(panel.days[rows])]
+    is_month_end = dataset.frequency == "M" and np.all(
+        (days + np.timedelta64(1, "D")).astype("datetime64[M]") != days.astype("datetime64[M]"))
+    if len(times) == 2 and times[1] - times[0] != 60:
+        return ""
+    at = " and ".join(f"{time // 60:02}:{time % 60:02}" for time in times.tolist())
+    cure = ("Name the time zone, as in columns.time_zone = 'Europe/Berlin'; with columns.time_zone = 'UTC' the dates "
+            "count as they are written.")
+    if panel.has_zone[rows].any() or is_month_end or len(times) == 2:
+        return f"{_SURELY} moments at which local days begin: all are stamped {at}, hours before midnight. {cure}"
+    return f"Its dates are all stamped {at}, which may be local midnight told in UTC. {cure}"
+
+
+def _look_like_placeholders(dataset: Dataset, table: pd.DataFrame) -> list[str]:
+    """Words for each driver that is 0 where nothing was sold and nowhere else."""
+    units = table["demand"].to_numpy()
+    found = []
+    for driver in dataset.drivers:
+        if driver.kind != "number" or driver.placeholders is not None:
+            continue
+        is_zero = table[driver.name].to_numpy(dtype=np.float64) == 0
+        unsold, sold = units == 0, units > 0
+        if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
+                is_zero[sold].mean() <= 0.01):
+            found.append(f"{driver.title} is 0 in the {in_words(int(unsold.sum()), dataset.frequency)} in which "
+                         f"nothing was sold, and in hardly any other: it looks like \"not known\". Set placeholders = "
+                         f"[0] for the driver {driver.name}, or placeholders = [] if it was really so.")
+    return found
 
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
-                 weekday: int, begin: int | None = None) -> tuple[pd.DataFrame, int]:
+                 weekday: int, begin: int | None = None,
+                 lost: npt.NDArray[np.int64] | None = None) -> tuple[pd.DataFrame, int]:
     """One row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
-    gaps, which holds up to ``end``."""
+    gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
     numbers: Ordinals = np.arange(first, last + 1)
@@ -121,6 +286,8 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     if dataset.rules.gaps == "zero":
         is_gap = np.ones(end - first + 1, dtype=bool)
         is_gap[places[places < len(is_gap)]] = False
+        if lost is not None:
+            is_gap[lost[(lost >= first) & (lost <= end)] - first] = False
         demand[:len(is_gap)][is_gap] = 0.0
         filled = int(is_gap.sum())
     demand[places] = panel.demand[rows]
@@ -159,6 +326,12 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
 
 
 def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
+    if weeks := panel.retail_periods_seen(rows):
+        if "week" not in weeks:
+            return (f"Its periods are {weeks}; only days, weeks and months can be forecast. Deliver demand by month, "
+                    "week or day at the source, and set frequency = 'M', 'W' or 'D'.")
+        return (f"Its periods are {weeks}: neither calendar months nor weeks, so frequency = 'M' would put them under "
+                "wrong months. Deliver demand by week or by day at the source, and set frequency = 'W' or 'D'.")
     words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly"}
     seen = panel.frequency_seen(rows)
     if seen is None or seen == dataset.frequency:
@@ -189,9 +362,11 @@ def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
             "the source, or raise rules.unknown_share.")
 
 
-def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None) -> str:
+def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None, newest: str) -> str:
     if behind <= dataset.stale_periods or last_date is None:
         return ""
+    if newest:
+        return newest
     return (f"Its demand ends on {ended.date()}, {in_words(behind, dataset.frequency)} before the dataset's "
             f"({last_date.date()}); at most {dataset.stale_periods} are allowed. It is no longer sold, or its feed has "
             "stopped: restore the feed, or raise rules.stale_periods.")

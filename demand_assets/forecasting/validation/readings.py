@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from numbers import Number
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,12 @@ _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "0.0", "false", "f", "no", "n", "off"})
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/.]?(\d{1,2})", re.ASCII)
-_ISO_WEEK = re.compile(r"\d{4}-?W\d{2}(-?\d)?", re.ASCII)
+_WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
+_WEEK_FIRST = re.compile(r"(?:W|KW|CW)?[ ]?(\d{1,2})[-/. ](\d{4})", re.ASCII | re.IGNORECASE)
+_QUARTER = re.compile(r"\d{4}[-/ ]?Q[1-4]|Q[1-4][-/ ]?\d{4}", re.ASCII | re.IGNORECASE)
+_WEEK_OF_FORMAT = re.compile(r"%[VWU]")
+_DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
+_UTC = ("UTC", "+00:00", "Etc/UTC", "UTC+00:00")
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,32 @@ class ReadDates:
     has_zone: Mask
     has_time: Mask
     """Whether the time of the day is other than midnight."""
+    minute: npt.NDArray[np.int64]
+    """Minutes since midnight of a stamp in UTC or without a zone; -1 of others, and where there are seconds too."""
     problem: npt.NDArray[np.object_]
     """Why it could not be read, in words; empty where it could."""
 
 
-def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str | None = None) -> ReadDates:
+def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str | None = None,
+               time_zone: str | None = None) -> ReadDates:
     """The dates of a column; of a stamp with a time zone, the date on the wall clock it was written from.
 
     Args:
         column: dates, stamps, ISO 8601 text, or numbers written as 20240131 (for months also 202401).
         frequency: weeks may be written 2024-W05, months 2024-01.
         date_format: how text is written, if not as ISO 8601.
+        time_zone: on whose wall clock the date of a stamp counts instead; stamps without a zone are UTC then.
     """
     size = len(column)
+    zone = ZoneInfo(time_zone) if time_zone else None
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        has_zone = np.full(size, getattr(column.dtype, "tz", None) is not None)
+        own_zone = getattr(column.dtype, "tz", None)
+        has_zone = np.full(size, own_zone is not None)
+        is_utc = own_zone is None or str(own_zone) in _UTC
+        if zone is not None and (own_zone is not None or (column.dropna() != column.dropna().dt.normalize()).any()):
+            column = (column if own_zone is not None else column.dt.tz_localize("UTC")).dt.tz_convert(zone)
         stamps = column.dt.tz_localize(None).to_numpy()
+        minute = _minutes(stamps) if is_utc else np.full(size, -1)
         days = stamps.astype("datetime64[D]")
         years = days.astype("datetime64[Y]").astype(np.int64) + 1970
         impossible = ~np.isnat(days) & ((years < FIRST_YEAR) | (years > LAST_YEAR))
@@ -60,22 +76,37 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         problem[np.isnat(days)] = "is missing"
         problem[impossible] = _IMPOSSIBLE
         days[impossible] = np.datetime64("NaT")
-        return ReadDates(days, has_zone, ~np.isnat(days) & (stamps != stamps.astype("datetime64[D]")), problem)
+        return ReadDates(days, has_zone, ~np.isnat(days) & (stamps != stamps.astype("datetime64[D]")), minute, problem)
 
-    def read(value: Any) -> tuple[np.datetime64, bool, bool, str]:
+    def read(value: Any) -> tuple[np.datetime64, bool, bool, int, str]:
         read_or_problem = _date_of(value, frequency, date_format)
         if isinstance(read_or_problem, str):
-            return np.datetime64("NaT", "D"), False, False, read_or_problem
-        moment = read_or_problem
-        return (np.datetime64(moment.date(), "D"), moment.tzinfo is not None, moment.time() != _MIDNIGHT, "")
+            return np.datetime64("NaT", "D"), False, False, -1, read_or_problem
+        moment, has_zone = read_or_problem, read_or_problem.tzinfo is not None
+        if zone is not None and (has_zone or moment.time() != _MIDNIGHT):
+            moment = (moment if has_zone else moment.replace(tzinfo=UTC)).astimezone(zone)
+        is_plain = not moment.utcoffset() and not moment.second and not moment.microsecond
+        return (np.datetime64(moment.date(), "D"), has_zone, moment.time() != _MIDNIGHT,
+                60 * moment.hour + moment.minute if is_plain else -1, "")
 
-    missing = (np.datetime64("NaT", "D"), False, False, "is missing")
+    missing = (np.datetime64("NaT", "D"), False, False, -1, "is missing")
     parts = _by_value(column, read, missing)
     days = np.array([part[0] for part in parts.read], dtype="datetime64[D]")
     has_zone = np.array([part[1] for part in parts.read], dtype=bool)
     has_time = np.array([part[2] for part in parts.read], dtype=bool)
-    problem = np.array([part[3] for part in parts.read], dtype=object)
-    return ReadDates(days[parts.codes], has_zone[parts.codes], has_time[parts.codes], problem[parts.codes])
+    minute = np.array([part[3] for part in parts.read], dtype=np.int64)
+    problem = np.array([part[4] for part in parts.read], dtype=object)
+    return ReadDates(days[parts.codes], has_zone[parts.codes], has_time[parts.codes], minute[parts.codes],
+                     problem[parts.codes])
+
+
+def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+    """Minutes since midnight of each stamp; -1 where there are seconds too, or no stamp."""
+    since = stamps - stamps.astype("datetime64[D]")
+    minutes = since.astype("timedelta64[m]")
+    found = minutes.astype(np.int64)
+    found[np.isnat(stamps) | (minutes != since)] = -1
+    return np.asarray(found)
 
 
 def read_numbers(column: "pd.Series[Any]") -> tuple[Floats, Mask]:
@@ -134,7 +165,7 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         if not is_whole(value):
             return "is no date"
         text = str(int(value))  # type: ignore[call-overload]
-        if len(text) != 8 and not (frequency == "M" and len(text) == 6):
+        if len(text) != 8 and not (frequency in ("M", "W") and len(text) == 6) and not date_format:
             return "is a number and no date; if it counts periods, give columns.date_start, the date of period 0"
         moment = _moment_of(text, frequency, date_format)
     else:
@@ -142,6 +173,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         if text.lower() in _MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
+    if moment is None and _QUARTER.fullmatch(str(value).strip()):
+        return "is a quarter; only days, weeks and months can be forecast. Deliver demand by month, week or day"
     if moment is None:
         expected = date_format or {"D": "2024-01-31", "W": "2024-01-31 or 2024-W05", "M": "2024-01-31 or 2024-01"}[
             frequency]
@@ -154,18 +187,42 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
 def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> datetime | None:
     try:
         if date_format:
-            return datetime.strptime(text, date_format)
+            return _written_as(text, date_format)
         if match := _DATE.fullmatch(text):
             year, separator, month, day, time = match.groups()
             if not separator and len(text.split("T")[0].split(" ")[0]) != 8:
-                return _month_of(text) if frequency == "M" else None
+                return _month_of(text) if frequency == "M" else _week_of(text) if frequency == "W" else None
             time = (time or "00:00").removesuffix("UTC").strip() + ("+00:00" if (time or "").endswith("UTC") else "")
             return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{time}")
-        if frequency == "W" and _ISO_WEEK.fullmatch(text):
-            return datetime.fromisoformat(text)
+        if frequency == "W" and (week := _week_of(text)) is not None:
+            return week
         return _month_of(text) if frequency == "M" else None
     except (ValueError, OverflowError):
         return None
+
+
+def _written_as(text: str, date_format: str) -> datetime:
+    """The moment that the format reads; of a year and a week without a weekday the week's first day.
+
+    Raises: ValueError.
+    """
+    if _WEEK_OF_FORMAT.search(date_format) and not _DAY_OF_FORMAT.search(date_format):
+        if "%V" in date_format:
+            date_format = date_format.replace("%Y", "%G")
+        return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
+    return datetime.strptime(text, date_format)
+
+
+def _week_of(text: str) -> datetime | None:
+    """A week of the ISO calendar: 2024-W05, 2024-W5, 2024W05, 202405, 2024-05, 05.2024; with a weekday 2024-W05-3."""
+    if match := _WEEK.fullmatch(text):
+        year, week, day = match.groups()
+        if day and "w" not in text.lower():
+            return None
+        return datetime.fromisocalendar(int(year), int(week), int(day or 1))
+    if match := _WEEK_FIRST.fullmatch(text):
+        return datetime.fromisocalendar(int(match[2]), int(match[1]), 1)
+    return None
 
 
 def _month_of(text: str) -> datetime | None:

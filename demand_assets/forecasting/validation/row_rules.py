@@ -10,7 +10,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, Ordinals, ordinals
+from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, Ordinals, ordinals, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.validation.date_rules import accept_dates, accept_strays, accept_weekdays
@@ -19,6 +19,12 @@ from demand_assets.forecasting.validation.readings import read_categories, read_
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
+_QUARTERS_SEEN = 5
+_YEAR_DAYS = 365.25
+_FEAST_DAYS = 35
+"""By how many days a feast such as Easter moves from one year to another."""
+_AS_LARGE = 0.2
+NO_PERIOD = np.iinfo(np.int64).min
 FURTHEST_AHEAD = 400
 """Known future drivers further ahead than the longest horizon are not kept."""
 
@@ -45,12 +51,39 @@ class ReadPanel:
     """Whether it is left out because an identical row is taken."""
     is_negative_as_zero: Mask
     has_time: Mask
+    minute: Ordinals
+    """Of the day, of stamps in UTC or without a zone; -1 of others."""
+    period: Ordinals
+    """The number of the period that the row's date lies in, taken or not; ``NO_PERIOD`` where it could not be read."""
+    read: Floats
+    """Demand as it was read, before any rule; NaN where it is no number."""
+    is_combined: Mask
+    """Whether the row was added to, or completed, another row of its period."""
+    is_stray: Mask
+    """Whether the row's date is refused as lying far from all others."""
+    has_zone: Mask
+    placeholders: dict[str, Mask]
+    """Driver -> where a declared placeholder stood."""
     refusals: Refusals
 
     def number_of(self, date: pd.Timestamp, weekday: int) -> int:
         """The number of the period of a date."""
         day = np.array([date.to_datetime64()]).astype("datetime64[D]")
         return int(ordinals(day, self.frequency, weekday)[0])
+
+    def retail_periods_seen(self, rows: npt.NDArray[np.intp]) -> str:
+        """What the dates are where they look like periods of four or five weeks, or longer than a month; empty where
+        they do not."""
+        days = self.days[rows]
+        distinct = np.unique(days[~np.isnat(days)])
+        gaps = np.diff(distinct).astype(np.int64)
+        if len(gaps) >= _QUARTERS_SEEN and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.9:
+            return "quarters"
+        if len(gaps) >= _QUARTERS_SEEN and np.mean(gaps >= 180) >= 0.9:
+            return "half a year long or longer"
+        if len(gaps) < 8 or np.mean(np.isin(gaps, (28, 35))) < 0.9 or len(np.unique(weekdays(distinct))) > 2:
+            return ""
+        return "four weeks long" if np.mean(gaps == 28) >= 0.9 else "four and five weeks long (4-4-5)"
 
     def frequency_seen(self, rows: npt.NDArray[np.intp]) -> str | None:
         """The frequency that the dates of these rows look like: hour, D, W or M; None when they look like none."""
@@ -74,23 +107,45 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     panel = raw.loc[owner >= 0].reset_index(drop=True)
     owner = owner[owner >= 0]
     refusals = Refusals(panel)
-    dates = read_dates(panel["date"], dataset.frequency, dataset.columns.date_format)
+    dates = read_dates(panel["date"], dataset.frequency, dataset.columns.date_format, dataset.columns.time_zone)
+    days = dates.days
     is_taken = accept_dates(refusals, dates, owner, len(owners))
-    is_taken &= accept_strays(refusals, dates.days, owner, is_taken)
+    is_near = accept_strays(refusals, days, owner, is_taken)
+    is_taken &= is_near
     weekday = np.zeros(len(panel), dtype=np.int64)
     if dataset.frequency == "W":
-        weekday, fits = accept_weekdays(refusals, dates.days, owner, is_taken, len(owners))
+        weekday, days, fits = accept_weekdays(refusals, dates.days, owner, is_taken, len(owners))
         is_taken &= fits
-    number = np.zeros(len(panel), dtype=np.int64)
-    number[is_taken] = ordinals(dates.days[is_taken], dataset.frequency, weekday[is_taken])
-    demand, as_zero = _read_demand(refusals, dataset, dates.days, owner, is_taken, today)
+    number = np.full(len(panel), NO_PERIOD)
+    is_dated = ~np.isnat(days)
+    number[is_dated] = ordinals(days[is_dated], dataset.frequency, weekday[is_dated])
+    period = number.copy()
+    demand = _read_demand(refusals, dataset, days, is_taken, today)
+    read = demand.copy()
     drivers = _read_drivers(refusals, dataset, is_taken)
-    is_repeated, conflicts = _duplicates(refusals, dataset, number, owner, is_taken, demand, drivers)
-    is_taken &= ~is_repeated & ~conflicts
+    placeholders = {driver.name: _placeholders(driver, drivers[driver.name]) for driver in dataset.drivers}
+    for name, mask in placeholders.items():
+        drivers[name][mask] = None if drivers[name].dtype == object else np.nan
+    _accept_prices(refusals, dataset, drivers, is_taken)
+    rows = _Rows(owner, number, demand, drivers)
+    is_repeated, is_combined, conflicts = _several(refusals, dataset, rows, is_taken)
+    is_taken &= ~is_repeated & ~is_combined & ~conflicts
+    as_zero = _accept_sizes(refusals, dataset, days, owner, is_taken, demand)
     is_taken &= _accept_future(refusals, number, owner, is_taken, demand, len(owners))
-    number[~is_taken] = np.iinfo(np.int64).min
+    number[~is_taken] = NO_PERIOD
     return ReadPanel(dataset.frequency, owner, dates.days, number, weekday, demand, drivers, is_taken, is_repeated,
-                     as_zero & is_taken, dates.has_time, refusals)
+                     as_zero & is_taken, dates.has_time, dates.minute, period, read, is_combined, ~is_near,
+                     dates.has_zone, placeholders, refusals)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What several rows of a period are put together of; parallel, changed in place."""
+
+    owner: Ordinals
+    number: Ordinals
+    demand: Floats
+    drivers: dict[str, npt.NDArray[Any]]
 
 
 def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
@@ -106,40 +161,77 @@ def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
     return np.asarray(places[regions, items])  # -1, missing, looks at the last row and column
 
 
-def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordinals, is_taken: Mask,
-                 today: pd.Timestamp) -> tuple[Floats, Mask]:
-    """Demand, NaN where unknown or refused, and where it was negative and counts as zero."""
-    rules = dataset.rules
+def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, is_taken: Mask, today: pd.Timestamp) -> Floats:
+    """Demand, NaN where unknown, no number, or of a period that is not over."""
     column = refusals.panel["demand"]
     demand, unreadable = read_numbers(column)
     refusals.add(unreadable & is_taken, "demand", "not_a_number",
-                 lambda n, value: f"Demand {value!r} is no number; write it as 1234.5, without separators of "
+                 lambda n, value: f"The line is broken: {value!r}. Write as many values as the header has names, and "
+                           "quote those that hold the delimiter." if value.startswith("broken line") else
+                           f"Demand {value!r} is no number; write it as 1234.5, without separators of "
                            "thousands, or leave it empty if it is unknown.")
     is_infinite = np.isinf(demand)
     refusals.add(is_infinite & is_taken, "demand", "infinite",
                  lambda n, value: "Demand is infinite; leave it empty if it is unknown.")
     demand[is_infinite] = np.nan
-    is_future = ~np.isnan(demand) & is_taken & (days > today.to_datetime64().astype("datetime64[D]"))
+    is_known, this_day = ~np.isnan(demand) & is_taken, today.to_datetime64().astype("datetime64[D]")
+    if dataset.rules.unfinished == "set_aside":
+        is_unfinished = is_known & is_running(days, dataset.frequency, this_day)
+        period = WORDS[dataset.frequency][0]
+        refusals.add(is_unfinished, "demand", "unfinished",
+                     lambda n, value: f"Demand {value} is of the {period} of {days[n]}, which is not over on "
+                               f"{today.date()}; it is set aside until then. Set rules.unfinished = 'final' if the "
+                               "source's last period is whole.")
+        demand[is_unfinished] = np.nan
+        is_known &= ~is_unfinished
+    is_future = is_known & (days > this_day)
     refusals.add(is_future, "demand", "future",
                  lambda n, value: f"Demand {value} is dated {days[n]}, after today ({today.date()}); only drivers "
                            "can be known ahead. Correct the date, or leave demand empty.")
     demand[is_future] = np.nan
+    return demand
+
+
+def is_running(days: Dates, frequency: Frequency, today: np.datetime64) -> Mask:
+    """Whether each date's period has begun and is not over on that day; a week begins on its date."""
+    if frequency == "M":
+        return np.asarray(days.astype("datetime64[M]") == today.astype("datetime64[M]"))
+    length = np.timedelta64(1 if frequency == "D" else 7, "D")
+    return np.asarray((days <= today) & (today < days + length))
+
+
+def _accept_sizes(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordinals, is_taken: Mask,
+                  demand: Floats) -> Mask:
+    """Refuse negative and absurd demand, which becomes NaN; where it was negative and counts as zero."""
+    rules = dataset.rules
     is_negative = demand < 0
     if rules.negative == "zero":
         demand[is_negative] = 0.0
     else:
         refusals.add(is_negative & is_taken, "demand", "negative",
-                     lambda n, value: f"Demand {value} is negative; sales without returns are expected. Set "
+                     lambda n, value: f"Demand {demand[n]:g} is negative; sales without returns are expected. Set "
                                "rules.negative = 'zero' to count such periods as zero.")
         demand[is_negative] = np.nan
     limit = rules.absurd_multiple * _usual_largest(demand, owner, is_taken)
     is_absurd = is_taken & (demand > limit)
+    is_absurd &= ~_recurs(np.flatnonzero(is_absurd), days, owner, is_taken, demand)
     refusals.add(is_absurd, "demand", "absurd",
-                 lambda n, value: f"Demand {value} is more than {rules.absurd_multiple:g} times the region-item's "
-                           f"99th percentile ({limit[n] / rules.absurd_multiple:g}). Correct it, or raise "
-                           "rules.absurd_multiple.")
+                 lambda n, value: f"Demand {demand[n]:g} is more than {rules.absurd_multiple:g} times the "
+                           f"region-item's 99th percentile ({limit[n] / rules.absurd_multiple:g}). Correct it, or "
+                           "raise rules.absurd_multiple.")
     demand[is_absurd] = np.nan
-    return demand, is_negative & (rules.negative == "zero")
+    return is_negative & (rules.negative == "zero")
+
+
+def _recurs(rows: npt.NDArray[np.intp], days: Dates, owner: Ordinals, is_taken: Mask, demand: Floats) -> Mask:
+    """Of these rows, those with demand of their size about a year before or after: Halloween, a feast that moves."""
+    found = np.zeros(len(days), dtype=bool)
+    for row in rows.tolist():
+        mine = is_taken & (owner == owner[row]) & (demand >= _AS_LARGE * demand[row])
+        apart = np.abs((days[mine] - days[row]).astype(np.int64))
+        years = np.rint(apart / _YEAR_DAYS)
+        found[row] = bool(((years >= 1) & (np.abs(apart - years * _YEAR_DAYS) <= _FEAST_DAYS)).any())
+    return found
 
 
 def _usual_largest(demand: Floats, owner: Ordinals, is_taken: Mask) -> Floats:
@@ -181,28 +273,89 @@ def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask) -> Floats:
     return values
 
 
-def _duplicates(refusals: Refusals, dataset: Dataset, number: Ordinals, owner: Ordinals, is_taken: Mask,
-                demand: Floats, drivers: dict[str, npt.NDArray[Any]]) -> tuple[Mask, Mask]:
-    """Rows identical to an earlier one of their period, and rows that contradict another of their period."""
-    keys = pd.DataFrame({"owner": owner, "number": number})
-    rows = np.flatnonzero(is_taken)
-    rows = rows[keys.iloc[rows].duplicated(keep=False).to_numpy()]
-    repeated, conflicting = np.zeros(len(owner), dtype=bool), np.zeros(len(owner), dtype=bool)
-    if not len(rows):
-        return repeated, conflicting
-    is_refused = refusals.any[rows]
-    refused_text = np.full(len(rows), "", dtype=object)
-    refused_text[is_refused] = refusals.texts("demand", rows[is_refused])
-    values = keys.iloc[rows].assign(demand=demand[rows], refused=refused_text,
-                                    **{f"driver {name}": column[rows] for name, column in drivers.items()})
-    repeated[rows] = values.duplicated().to_numpy()
-    left = rows[~repeated[rows]]
-    conflicting[left] = keys.iloc[left].duplicated(keep=False).to_numpy()
+def _placeholders(driver: Driver, values: npt.NDArray[Any]) -> Mask:
+    """Where a value stands that the dataset file declares to mean "not known"."""
+    if not driver.placeholders:
+        return np.zeros(len(values), dtype=bool)
+    if driver.kind == "category":
+        return np.asarray(pd.Series(values, dtype=object).isin([str(value) for value in driver.placeholders]))
+    return np.asarray(np.isin(values, [float(value) for value in driver.placeholders]))
+
+
+def _accept_prices(refusals: Refusals, dataset: Dataset, drivers: dict[str, npt.NDArray[Any]], is_taken: Mask) -> None:
+    """Refuse prices that are not above 0, unless the dataset file says what they mean."""
+    name = dataset.price_driver
+    if name is None or dataset.driver(name).placeholders is not None:
+        return
+    values = drivers[name]
+    is_low = values <= 0
+    refusals.add(is_low & is_taken, name, "price_not_above_0",
+                 lambda n, value: f"{dataset.driver(name).title} {value} is no price, so it is unknown. Set "
+                           f"placeholders = [{values[n]:g}] for the driver {name} to declare that, or "
+                           "placeholders = [] if it was really so.")
+    values[is_low & is_taken] = np.nan
+
+
+def _several(refusals: Refusals, dataset: Dataset, rows: _Rows, is_taken: Mask) -> tuple[Mask, Mask, Mask]:
+    """Rows left out because they are identical to another of their period, because they were put together with another,
+    and because they contradict another; the values of what stands for its period are changed in place."""
+    nothing = np.zeros(len(rows.owner), dtype=bool)
+    is_repeated, is_combined, is_refused = nothing.copy(), nothing.copy(), nothing.copy()
+    at = np.flatnonzero(is_taken)
+    keys = pd.DataFrame({"owner": rows.owner[at], "number": rows.number[at]})
+    is_one_of_several = keys.duplicated(keep=False).to_numpy()
+    at = at[is_one_of_several]
+    if not len(at):
+        return is_repeated, is_combined, is_refused
+    at = at[np.argsort(refusals.panel["row"].to_numpy()[at], kind="stable")]
+    group = pd.DataFrame({"owner": rows.owner[at], "number": rows.number[at]}).groupby(
+        ["owner", "number"], sort=False).ngroup().to_numpy(dtype=np.intp)
+    values = pd.DataFrame({"demand": rows.demand[at],
+                           **{f"driver {name}": column[at] for name, column in rows.drivers.items()}})
+    refused = np.full(len(at), "", dtype=object)
+    is_marked = refusals.of_demand[at]
+    refused[is_marked] = refusals.texts("demand", at[is_marked])
+    first = ~pd.Series(group).duplicated().to_numpy()
+    rule = dataset.rules.several_rows
+    if rule is None:
+        is_repeated[at] = values.assign(refused=refused, group=group).duplicated().to_numpy()
+        by_group = values.assign(refused=refused).groupby(group)
+        is_clear = (by_group.nunique() <= 1).all(axis=1).to_numpy()[group]
+        combined = values.groupby(group).first()
+    elif rule == "refuse":
+        is_clear, combined = np.zeros(len(at), dtype=bool), values.groupby(group).first()
+    else:
+        is_clear, combined = np.ones(len(at), dtype=bool), _combined(values, group, rule, dataset)
+        marked = pd.Series(is_marked).groupby(group)
+        combined.loc[marked.any().to_numpy() if rule != "last" else marked.last().to_numpy(), "demand"] = np.nan
+    stands = at[first & is_clear]
+    rows.demand[stands] = combined["demand"].to_numpy()[group[first & is_clear]]
+    for name, column in rows.drivers.items():
+        column[stands] = combined[f"driver {name}"].to_numpy(dtype=column.dtype)[group[first & is_clear]]
+        if column.dtype == object:
+            column[stands] = np.where(pd.isna(column[stands]), None, column[stands])
+    is_combined[at] = ~first & is_clear & ~is_repeated[at]
+    is_refused[at] = ~is_clear & ~is_repeated[at]
     period = WORDS[dataset.frequency][0]
-    refusals.add(conflicting, "date", "conflicting",
-                 lambda n, value: f"Several rows with different values for the {period} of {value}; which one "
-                           f"holds is not known, so none is taken. Keep one row a {period}, or sum them at the source.")
-    return repeated, conflicting
+    refusals.add(is_refused, "date", "conflicting",
+                 lambda n, value: f"Several rows{'' if rule == 'refuse' else ' with different values'} for the "
+                           f"{period} of {value}; which holds is not known, so none is taken. Say what several rows "
+                           f"mean with rules.several_rows = 'sum', 'mean' or 'last', or keep one row a {period}.")
+    return is_repeated, is_combined, is_refused
+
+
+def _combined(values: pd.DataFrame, group: npt.NDArray[np.integer[Any]], rule: str, dataset: Dataset) -> pd.DataFrame:
+    """The values of each group's rows put together: unknown ones do not count."""
+    grouped = values.groupby(group)
+    if rule == "last":
+        return grouped.last()
+    combined = grouped.last()
+    combined["demand"] = grouped["demand"].sum(min_count=1) if rule == "sum" else grouped["demand"].mean()
+    for driver in dataset.drivers:
+        column = f"driver {driver.name}"
+        if driver.kind != "category":
+            combined[column] = grouped[column].mean() if driver.kind == "number" else grouped[column].max()
+    return combined
 
 
 def _accept_future(refusals: Refusals, number: Ordinals, owner: Ordinals, is_taken: Mask, demand: Floats,

@@ -1,13 +1,16 @@
 """``make train``: a whole dataset without servers; stopped at any moment, it is gone on with."""
 
+import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import billiard  # Celery's processes
+import pandas as pd
 import pytest
 from rich.console import Console
 
-from demand_assets.commands.train import train_all
+from demand_assets.commands.train import main, train_all
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.pipeline import train_stage
@@ -133,3 +136,35 @@ def test_a_process_that_may_have_no_children_uses_threads() -> None:
 
 def _doubled() -> list[int]:
     return sorted(side_by_side(double, range(3), 2, in_processes=True))
+
+
+def written_dataset(folder: Path, demand: str, count: int, rules: str) -> Path:
+    """A dataset file of one region-item of 60 days, the last of which are as given."""
+    days = pd.date_range("2024-01-01", periods=60)
+    rows = [f"{day.date()},north,kettle,{5 + place % 7}" for place, day in enumerate(days[:-count])]
+    rows += [f"{day.date()},north,kettle,{demand}" for day in days[-count:]]
+    (folder / "sales.csv").write_text("\n".join(["date,region,item,demand", *rows]))
+    file = folder / "written.toml"
+    file.write_text(f'frequency = "D"\nhorizon = 7\n[source]\nkind = "file"\npath = "sales.csv"\n[rules]\n{rules}\n'
+                    "[backtest]\nwindows = 1\n[training]\nrounds = 5\nown_rounds = 2\n"
+                    'scale = "log"\ndrivers = "boosted"\nyear_features = false\nown_share = 0.5\n')
+    return file
+
+
+@pytest.mark.parametrize(("demand", "count", "rules", "status", "words"), [
+    ("x", 20, "", 1, "nothing was trained"), ("900", 3, "refused_units_share = 0.5", 1, "of all units were refused"),
+    ("900", 3, "", 0, "newest demand (3 days")])
+def test_what_was_not_used_is_told_and_the_status_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str],
+                                                          demand: str, count: int, rules: str, status: int,
+                                                          words: str) -> None:
+    file = written_dataset(tmp_path, demand, count, rules)
+
+    found = main(["--dataset", str(file), "--state", str(tmp_path / "var"), "--json", str(tmp_path / "out.json")])
+
+    told = json.loads((tmp_path / "out.json").read_text())
+    said = " ".join("".join(capfd.readouterr()).split())
+    assert found == status
+    assert words in said
+    assert told["unused"]["rows"] == 60
+    assert sum(told["unused"]["values_refused_by_rule"].values()) == count
+    assert told["unused"]["largest_refused"][0]["value"] == demand

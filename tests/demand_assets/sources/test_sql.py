@@ -208,8 +208,32 @@ def test_demand_of_text_that_arrives_in_planned_rows_is_noticed(tmp_path: Path) 
 def test_the_last_date_moves_with_the_day_while_nothing_else_changes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(url)
     seen = []
-    for today in ("2024-01-01", "2024-01-02"):
+    for today in ("2024-01-02", "2024-01-03"):
         monkeypatch.setattr(source, "today", lambda today=today: pd.Timestamp(today))
         seen.append(source.catalogue().last_date)
 
     assert seen == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")]
+
+
+def test_long_numbers_keep_their_digits_beside_a_null(tmp_path):
+    url = f"sqlite:///{tmp_path}/numbers.db"
+    fill(url, pd.DataFrame({"shop": "EU", "article": pd.array([100200300400500601, 100200300400500602, None], "Int64"),
+                            "day": "2024-01-01", "sold": 1, "price": 1.0, "offer": "no"}))
+
+    source = source_of(url)
+    found = source.catalogue()
+
+    assert [one.item for one in found.region_items] == ["100200300400500601", "100200300400500602"]
+    assert [rows for *_, rows in found.refused] == [1]
+    assert len(source.read(found.region_items)) == 2
+
+
+def test_text_that_may_be_two_numbers_is_refused_and_the_advice_works(tmp_path):
+    url = f"sqlite:///{tmp_path}/texts.db"
+    fill(url, sales().assign(sold=["1.365", "503", "12", None] * 4))
+
+    with pytest.raises(SourceError, match=r"'1\.365' may be 1365 or 1\.365") as refused:
+        source_of(url).read([NORTH_7])
+    number = str(refused.value).split("as in ")[1].removesuffix(".")
+    query = f"SELECT shop, article, day, {number} AS sold, price, offer FROM sales"
+    assert source_of(url, query=query).read([NORTH_7])["demand"].tolist()[:3] == [1365, 503, 12]

@@ -10,6 +10,7 @@ from openpyxl import load_workbook
 from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
@@ -18,7 +19,7 @@ from webapp.background.journal import take_up
 from webapp.data_quality import data_loads
 from webapp.data_quality.freshness import oldest_behind, periods_behind
 from webapp.db.database import db, writing
-from webapp.services import Services
+from webapp.services import Services, services
 from webapp.tables import DataLoad, DataLoadRun, RefusedRule, RegionItemRow
 
 REFUSED = pd.DataFrame({
@@ -54,6 +55,26 @@ def test_refused_values_are_counted_by_rule_in_words(client: FlaskClient, backgr
     assert told["demand is many times anything seen before"] == ["2", "1"]
     assert told["demand is infinite"] == ["0", "0"]
     assert "6 rows refused in the newest loads, of 2 region-items" in text_of(soup)
+
+
+def test_what_was_not_used_is_told(client: FlaskClient, background: Background, app: Flask) -> None:
+    told = look(0, absurd=2)
+    told.numbers.update(units_read=1000.0, units_refused=250.0, periods=90, unknown_periods=7, repeated=3,
+                        newest_refused=2)
+    older = look(0, at="2026-06-30T02:00:00.000+00:00", absurd=1)
+    older.numbers.update(units_read=10.0, units_refused=10.0, periods=1, unknown_periods=1)
+    background.journal(older, told, look(1))
+    with app.app_context():
+        services().store.write_source_notes(Catalogue(
+            (), None, (("north", "", "item '' is empty", 4),), (("south.xls", "save it as .xlsx"),), ("A total.",)))
+
+    lines = [text_of(line) for line in page(client.get("/data")).select("#not-used li")]
+
+    assert lines == [
+        "Newest demand rejected: 1 region-item. Forecasts begin where demand is known.", "A total.",
+        "Units rejected: 25.0 % of all.", "Periods without known demand: 7 of 90.",
+        'Identical rows left out: 3. If each is a sale, set several_rows = "sum" under [rules] .',
+        "Name left out: region “north”, item “” (4 rows): item '' is empty", "Not read: south.xls: save it as .xlsx"]
 
 
 def test_before_any_load_every_part_says_what_to_do(client: FlaskClient) -> None:
@@ -199,7 +220,7 @@ def test_each_list_is_downloaded_as_it_is_filtered(client: FlaskClient, backgrou
     assert len(csv_of(client, "/data/loads?format=csv")) == 2
     assert len(csv_of(client, "/data/loads/run-one-of-dagster?refused=yes&format=csv")) == 32
     assert len(csv_of(client, "/data/freshness?q=kettle&format=csv")) == 3
-    assert len(csv_of(client, "/data?format=csv")) == 15
+    assert len(csv_of(client, "/data?format=csv")) == 17
 
 
 def set_drift(app: Flask, **drift: float) -> None:

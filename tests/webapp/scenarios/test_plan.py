@@ -307,6 +307,7 @@ def test_an_unknown_column_is_told_and_the_plan_works_without_it(dataset: Datase
      [ODD.key, KETTLE.key]),
     ("region,item,date,price\nnorth,toaster,2026-07-02,9\n", []),
     ("date,price\n2026-07-02,9\n", []),
+    ("region,item,date\n\u00a0north\u200b,kettle\u202f,2026-07-02\n", [KETTLE.key]),
     ("region,item\n", []),
 ])
 def test_a_plan_names_its_region_items(dataset: Dataset, text: str, expected: list[str]) -> None:

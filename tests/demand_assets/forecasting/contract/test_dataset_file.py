@@ -34,6 +34,15 @@ def test_what_is_not_said_is_taken_for_granted(tmp_path):
     assert shop.stale_periods == 91
 
 
+@pytest.mark.parametrize(("entry", "words"), [
+    ('[columns]\ntime_zone = "Berlin"', "no time zone; write one as in 'Europe/Berlin'"),
+    ('[rules]\nseveral_rows = "add"', "'sum', 'mean', 'last' or 'refuse'"),
+    ('[rules]\nunfinished = "yes"', "'set_aside' or 'final'"), ('[rules]\nrefused_units_share = 2', "less than")])
+def test_a_wrong_entry_says_what_is_allowed(tmp_path, entry, words):
+    with pytest.raises(DatasetFileError, match=re.escape(words)):
+        load_dataset(written(tmp_path, f"{SHOP}{entry}\n"))
+
+
 def test_a_relative_path_is_taken_from_the_files_folder(tmp_path):
     assert load_dataset(written(tmp_path, SHOP)).source.path == str(tmp_path / "demand.csv")
 

@@ -1,12 +1,20 @@
 """A region-item's written forms: any names, three forms, always back again."""
 
 import string
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape, name_problem, unescape
+from demand_assets.forecasting.contract.region_item import (
+    BadNameError,
+    RegionItem,
+    escape,
+    name_problem,
+    one_form,
+    unescape,
+)
 
 NAMES = st.text(min_size=1, max_size=30).filter(lambda name: name_problem(name) is None)
 
@@ -30,6 +38,15 @@ def test_forms_hold_no_character_that_means_something_else(region, item):
     assert not set(region_item.model_name("shop")) & set("/:%\"'|\\#?*<>")
     assert all(part not in ("", ".", "..") for part in region_item.path.split("/"))
     assert "..." not in region_item.key
+
+
+@given(NAMES)
+def test_a_name_has_one_form_whatever_its_letters_and_spaces_are_made_of(name):
+    form = one_form(name)
+
+    assert one_form(unicodedata.normalize("NFD", name)) == form
+    assert one_form(f"\u00a0{name.replace(' ', chr(0x202f))}\u200b") == form
+    assert one_form(form) == form
 
 
 @given(st.lists(NAMES, min_size=2, max_size=2, unique=True), NAMES)

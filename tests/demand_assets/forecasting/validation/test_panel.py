@@ -117,14 +117,14 @@ def test_all_zero_is_demand():
 
 
 def test_demand_after_today_is_refused_and_its_drivers_are_the_known_future():
-    rows = raw(days(62, "2024-05-01"), demand=5.0, price=[*[9.0] * 61, 7.0])  # ends on 1 July, a day after today
+    rows = raw(days(62, "2024-05-01"), demand=[*[5.0] * 60, None, 5.0], price=[*[9.0] * 61, 7.0])  # a day after today
 
     validated = validate(rows, dataset(drivers=(PRICE,)))
 
     assert only_refusal(validated)["rule"] == "future"
     assert np.isnan(demand_on(validated, "2024-07-01"))
     assert validated.demand["price"].iloc[-1] == 7.0
-    assert validated.counts["periods"] == 61
+    assert validated.counts["periods"] == 60
 
 
 def test_rows_beyond_the_last_demand_carry_known_future_drivers():

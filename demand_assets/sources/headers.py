@@ -1,0 +1,138 @@
+"""Where the header of a table is, and which of its names are dates: reports have titles above it, and wide tables a
+column for each period."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.validation.readings import read_dates
+from demand_assets.sources.columns import ColumnPlan
+
+LOOKED_THROUGH = 50
+"""Lines in which the header is looked for."""
+_ENOUGH_DATES = 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the columns of a table are to be read."""
+
+    names: tuple[str, ...]
+    """Of the columns, each once."""
+    wanted: tuple[str, ...]
+    """Those of ours, without dates."""
+    dates: tuple[str, ...] = ()
+    """The columns of a wide table that are dates, with demand in them."""
+
+
+def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: str,
+              constant: Sequence[str] = ()) -> Layout:
+    """How a table with this header is read.
+
+    Args:
+        constant: columns that it has from elsewhere: the names in its path.
+    Raises: SourceError: a column is missing; the message names those that are there.
+    """
+    names = _unique(header)
+    available = [*names, *(name for name in constant if name not in names)]
+    wide = isinstance(dataset.source, FileSource) and dataset.source.layout
+    if wide != "wide":
+        try:
+            plan.check(available, where)
+        except SourceError as error:
+            _explain_twice(header, plan, where)
+            if wide == "long":
+                raise
+            if (found := _wide(names, available, plan, dataset)) is not None:
+                return found
+            _explain_wide(header, names, available, plan, dataset, where)
+            raise error
+        return Layout(names, tuple(plan.wanted(names)))
+    if (found := _wide(names, available, plan, dataset)) is None:
+        plan.check([*available, *plan.period_columns()], where)
+        raise SourceError(f"{where} has no {_ENOUGH_DATES} columns whose names are dates, as source.layout = 'wide' "
+                          f"says; it has {', '.join(map(repr, names[:40]))}. Give columns.date_format, or leave "
+                          "source.layout out.")
+    return found
+
+
+def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], bool]) -> int:
+    """The number of the first line that fits; of the first that is not blank where none does."""
+    for number, names in enumerate(lines[:LOOKED_THROUGH]):
+        if fits(names):
+            return number
+    return next((number for number, names in enumerate(lines) if any(names)), 0)
+
+
+def fits(plan: ColumnPlan, dataset: Dataset, constant: Sequence[str]) -> Callable[[Sequence[str]], bool]:
+    """Whether a line is a header that can be read."""
+    def is_header(names: Sequence[str]) -> bool:
+        try:
+            layout_of(names, plan, dataset, "", constant)
+        except SourceError as error:
+            return isinstance(error, TwoColumnsError)
+        return True
+
+    return is_header
+
+
+class TwoColumnsError(SourceError):
+    """Two columns of the name that is wanted."""
+
+
+def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
+    names = [name.strip() for name in header]
+    twice = [name for name in plan.wanted(dict.fromkeys(names)) if names.count(name) > 1]
+    if twice:
+        each = " and ".join(repr(_numbered(twice[0], count + 1)) for count in range(names.count(twice[0])))
+        raise TwoColumnsError(f"{where} has {names.count(twice[0])} columns {twice[0]!r}. Name the one that is "
+                              f"meant under columns in the dataset file; they are called {each} there, from left to "
+                              "right.")
+
+
+def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequence[str], plan: ColumnPlan,
+                  dataset: Dataset, where: str) -> None:
+    """Say what keeps a table with columns that are dates from being read as a wide one. Raises: SourceError."""
+    titles = [name.strip() for name in header]
+    twice = [title for title in dict.fromkeys(titles) if titles.count(title) > 1]
+    if twice and _wide(list(dict.fromkeys(titles)), available, plan, dataset) is not None:
+        raise SourceError(f"{where} has {titles.count(twice[0])} columns {twice[0]!r}; a period has one column. "
+                          "Remove or rename the others.")
+    days = read_dates(pd.Series(list(names), dtype=object), dataset.frequency, dataset.columns.date_format).days
+    if sum(day == day for day in days) >= _ENOUGH_DATES:
+        plan.check([*available, *plan.period_columns()], where)
+
+
+def _unique(header: Sequence[str]) -> tuple[str, ...]:
+    """The names without white space around them; columns of one name are numbered."""
+    names = [name.strip() for name in header]
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(_numbered(name, seen[name]) if name and names.count(name) > 1 else name)
+    return tuple(found)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name} ({number})"
+
+
+def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, dataset: Dataset) -> Layout | None:
+    others = [name for name in available if name not in plan.period_columns()]
+    wanted = tuple(plan.wanted(others))
+    left = [name for name in names if name and name not in wanted]
+    if not left or dataset.columns.date_start:
+        return None
+    days = read_dates(pd.Series(left, dtype=object), dataset.frequency, dataset.columns.date_format).days
+    dates = tuple(name for name, day in zip(left, days, strict=True) if day == day)
+    if len(dates) < _ENOUGH_DATES:
+        return None
+    try:
+        plan.check([*others, *plan.period_columns()], "")
+    except SourceError:
+        return None
+    return Layout(tuple(names), tuple(name for name in wanted if name in names), dates)

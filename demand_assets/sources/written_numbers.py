@@ -1,0 +1,160 @@
+"""Numbers as text: which mark stands before decimals and which groups thousands is settled by a whole column."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from demand_assets.forecasting.contract.dataset_file import FileSource
+from demand_assets.forecasting.contract.source import SourceError
+
+MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
+_SIGN = "^[+-]?"
+_SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
+_SPACES = r"[\p{Zs}'’]"
+_OTHER = {".": ",", ",": "."}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the values of a column say about its marks."""
+
+    point_decimal: bool = False
+    comma_decimal: bool = False
+    point: str = ""
+    """A value in which a point may be either, as in 1.234; empty where there is none."""
+    comma: str = ""
+    """A value in which a comma may be either."""
+
+    def with_more(self, other: "Evidence") -> "Evidence":
+        """What both say together."""
+        return Evidence(self.point_decimal or other.point_decimal, self.comma_decimal or other.comma_decimal,
+                        self.point or other.point, self.comma or other.comma)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How the numbers of a column are written."""
+
+    decimal: str = "."
+    thousands: str = ""
+    """A point or a comma that groups thousands; empty where it is not known that one does. Spaces and apostrophes
+    always do."""
+    is_mixed: bool = False
+    """Whether both marks stand before decimals, so that what may be either is no number."""
+
+
+def evidence_of(column: pa.ChunkedArray) -> Evidence:
+    """What the values of a column of text say; nothing where all are whole numbers."""
+    values = pc.utf8_trim_whitespace(column)
+    values = pc.unique(values.filter(pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)))
+    if not len(values):
+        return Evidence()
+    values = _without_spaces(values)
+
+    def any_of(*patterns: str) -> bool:
+        return any(pc.any(pc.match_substring_regex(values, _SIGN + pattern + "$")).as_py() for pattern in patterns)
+
+    def first_of(pattern: str) -> str:
+        found = values.filter(pc.match_substring_regex(values, _SIGN + pattern + "$"))
+        return str(found[0]) if len(found) else ""
+
+    def is_decimal(mark: str, other: str) -> bool:
+        return any_of(rf"(\d*{mark}(\d{{1,2}}|\d{{4,}})|0*{mark}\d*|0\d*{mark}\d*|\d{{4,}}{mark}\d*)([eE][+-]?\d+)?",
+                      rf"\d+{mark}\d*[eE][+-]?\d+", rf"\d{{1,3}}({other}\d{{3}})+{mark}\d*",
+                      rf"\d{{1,3}}({other}\d{{3}}){{2,}}", rf"\d+{mark}")
+
+    return Evidence(is_decimal(r"\.", ","), is_decimal(",", r"\."), first_of(r"[1-9]\d{0,2}\.\d{3}"),
+                    first_of(r"[1-9]\d{0,2},\d{3}"))
+
+
+def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
+    """The marks of a column.
+
+    Raises: SourceError: its values leave it open; the message names the entries that settle it.
+    """
+    decimal = source.decimal or (_OTHER[source.thousands] if source.thousands in (".", ",") else None)
+    if decimal is not None:
+        return Marks(decimal, _OTHER[decimal])
+    if source.thousands is not None:  # a space or an apostrophe, so a point or a comma is the decimal mark
+        evidence = evidence.with_more(Evidence(bool(evidence.point), bool(evidence.comma)))
+    if evidence.point_decimal and evidence.comma_decimal:
+        return Marks(is_mixed=True)
+    if evidence.point_decimal or evidence.comma_decimal:
+        decimal = "." if evidence.point_decimal else ","
+        return Marks(decimal, _OTHER[decimal])
+    if example := evidence.point or evidence.comma:
+        mark = "." if evidence.point else ","
+        raise SourceError(f"{where}: {example!r} may be {example.replace(mark, '')} or {example.replace(mark, '.')}, "
+                          f"and nothing in the column settles it. Set source.thousands = {mark!r} in the dataset file "
+                          f"if the {'point' if mark == '.' else 'comma'} groups thousands, or source.decimal = "
+                          f"{mark!r} if it is the decimal mark.")
+    return Marks()
+
+
+def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
+    """Numbers if every value is one or missing; else text, null where nothing stands."""
+    written = pc.utf8_trim_whitespace(column)
+    numbers = as_numbers(written)
+    if numbers is not None and not (marks.decimal == "," or marks.thousands == "." or marks.is_mixed):
+        return numbers
+    if numbers is not None and pa.types.is_integer(numbers.type):
+        return numbers
+    written = _without_spaces(pc.replace_substring_regex(written, "^[−–]", "-"))
+    written = _with_point(written, marks)
+    numbers = as_numbers(written)
+    return numbers if numbers is not None else text(written)
+
+
+def as_numbers(written: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The numbers that trimmed text holds; None where something else stands."""
+    values = pc.if_else(pc.is_in(written, pa.array(MISSING)), pa.scalar(None, pa.string()), written)
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return pc.cast(values, kind)
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as they stand; null where nothing stands."""
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), pa.scalar(None, pa.string()), column)
+
+
+def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
+    """Values of which the texts are read as numbers where they are some."""
+    listed = list(values)
+    places = [place for place, value in enumerate(listed) if isinstance(value, str)]
+    if places:
+        written = pa.chunked_array([pa.array([str(listed[place]) for place in places], pa.string())])
+        one_by_one = _with_point(_without_spaces(pc.utf8_trim_whitespace(written)), marks)
+        for place, value in zip(places, one_by_one.to_pylist(), strict=True):
+            listed[place] = value
+    return listed
+
+
+def _without_spaces(written: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers whose thousands are grouped by spaces or apostrophes without them. So four digits stand before the mark
+    of 1 234,567, which shows that it is the decimal one."""
+    grouped = pc.match_substring_regex(written, _SPACED)
+    return pc.if_else(grouped, pc.replace_substring_regex(written, _SPACES, ""), written)
+
+
+def _with_point(written: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
+    """Numbers rewritten as 1234.5; values with the marks of another country are marked, to be read as no number."""
+    decimal, other = marks.decimal, _OTHER[marks.decimal]
+    if marks.is_mixed:
+        unclear = pc.match_substring_regex(written, _SIGN + r"[1-9]\d{0,2}[.,]\d{3}$")
+        said = pc.binary_join_element_wise(written, "(point and comma are both decimal marks here)", " ")
+        return pc.if_else(unclear, said, written)
+    plain = pc.replace_substring(pc.replace_substring(written, other, ""), decimal, ".")
+    shape = (rf"(\d+|\d{{1,3}}({'[.]' if other == '.' else ','}\d{{3}})+)?({'[.]' if decimal == '.' else ','}\d*)?"
+             r"([eE][+-]?\d+)?$")
+    if decimal == ".":
+        return pc.if_else(pc.match_substring_regex(written, _SIGN + r"\d{1,3}(,\d{3})+([.]\d*)?$"), plain, written
+                          ) if marks.thousands else written
+    marked = pc.binary_join_element_wise(written, "(the decimal mark is ,)", " ")
+    others = pc.if_else(pc.match_substring(written, "."), marked, written)
+    return pc.if_else(pc.match_substring_regex(written, _SIGN + shape), plain, others)

@@ -1,0 +1,337 @@
+"""What rows come to: several of a period, periods that are not over, weeks that change, values that are refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.demand_assets.forecasting.raw_demand import EVENT, PRICE, PROMO, dataset, days, raw, validate
+
+VISITS = {"name": "visits", "kind": "number"}
+
+
+def weeks(count, start):
+    return [str(day.date()) for day in pd.date_range(start, periods=count, freq="7D")]
+
+
+def units(validated):
+    return validated.demand["demand"].tolist()
+
+
+class TestARefusedPeriodIsUnknownWhereGapsAreZero:
+    @pytest.mark.parametrize(("twice", "demand"), [("2024-01-03", [5.0, 9.0]), ("2024-01-03", ["5", "1 2x"])])
+    def test_where_rows_contradict_each_other(self, twice, demand):
+        dates = [*days(10), twice, twice]
+
+        validated = validate(raw(dates[:2] + dates[3:], [*["5"] * 9, *map(str, demand)]), dataset(gaps="zero"))
+
+        assert np.isnan(units(validated)[2])
+        assert validated.counts["filled_zero"] == 0
+        assert validated.counts["unknown_periods"] == 1
+
+    def test_where_a_week_is_dated_on_another_weekday(self):
+        dates = weeks(20, "2024-01-01")
+        dates[7] = "2024-02-21"
+
+        validated = validate(raw(dates), dataset("W", gaps="zero"))
+
+        assert np.isnan(units(validated)[7])
+
+    def test_where_the_date_cannot_be_read_the_gaps_beside_the_row_are(self):
+        dates = [*days(3), "13/01/2024", *days(5, "2024-01-05"), *days(3, "2024-01-11")]
+
+        found = units(validate(raw(dates), dataset(gaps="zero")))
+
+        assert np.isnan(found[3])
+        assert found[9] == 0
+
+    def test_no_period_before_the_newest_refused_one_is_filled(self):
+        validated = validate(raw(days(12), [*[5.0] * 10, "x", "y"]), dataset(gaps="zero"), last_date="2024-01-12")
+
+        assert np.isnan(units(validated)[10:]).all()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_newest_rows_whose_dates_cannot_be_read_are_told_and_never_zero(order):
+    dates = [*days(40), *(f"{day}/02/2024" for day in range(10, 20))]
+
+    validated = validate(raw(dates[::order]), dataset(gaps="zero"), last_date="2024-02-25")
+
+    known = validated.demand["demand"]
+    assert known.notna().sum() == 40
+    assert known.iloc[40:].isna().all()
+    assert "newest demand (10 rows" in validated.notices[0]
+    assert validated.counts["newest_refused"] == 10
+
+
+def test_refused_newest_periods_are_told_first_and_the_forecast_begins_where_demand_is_known():
+    validated = validate(raw(days(30), [*[5.0] * 27, "1 000 x", "y", "z"]))
+
+    assert validated.counts["newest_refused"] == 3
+    assert "3 days: 2024-01-28 to 2024-01-30" in validated.notices[0]
+    assert "begins after 2024-01-27" in validated.notices[0]
+
+
+def test_that_the_newest_are_refused_is_the_reason_where_demand_ended_long_before():
+    validated = validate(raw(days(170), [*[5.0] * 120, *["x"] * 50]), dataset(stale_periods=20), last_date="2024-06-18")
+
+    assert "no longer sold" not in validated.problem
+    assert "newest demand (50 days" in validated.problem
+
+
+class TestSeveralRows:
+    ROWS = pd.DataFrame({"date": [*days(6), "2024-01-03", "2024-01-03", "2024-01-05"],
+                         "demand": [1.0, 1, 1, 1, 1, 1, 1, 4, 3], "price": [2.0, 2, 2, 2, 2, 2, 2, 4, 2]})
+
+    def made(self, rule, **more):
+        table = raw(self.ROWS["date"].tolist(), self.ROWS["demand"].tolist(), price=self.ROWS["price"].tolist())
+        return validate(table, dataset(drivers=(PRICE,), several_rows=rule, **more))
+
+    def test_are_added_up(self):
+        validated = self.made("sum")
+
+        assert units(validated) == [1, 1, 6, 1, 4, 1]
+        assert validated.demand["price"].iloc[2] == pytest.approx(8 / 3)
+        assert validated.counts["combined"] == 3
+
+    def test_their_mean_counts(self):
+        assert units(self.made("mean")) == [1, 1, 2, 1, 2, 1]
+
+    def test_the_last_holds(self):
+        assert units(self.made("last")) == [1, 1, 4, 1, 3, 1]
+
+    def test_or_all_are_refused(self):
+        validated = self.made("refuse", quarantined_share=1)
+
+        assert np.isnan(np.array(units(validated)))[[2, 4]].all()
+        assert validated.quarantine["rule"].tolist() == ["conflicting"] * 5
+
+    def test_identical_ones_are_told_with_their_units(self):
+        validated = validate(raw([*days(6), "2024-01-03"], [1.0, 1, 7, 1, 1, 1, 7]))
+
+        assert units(validated)[2] == 7
+        assert validated.counts["repeated"] == 1
+        assert validated.units.repeated == 7
+
+    def test_a_sum_of_which_a_part_is_refused_is_unknown(self):
+        table = raw([*days(6), "2024-01-03"], ["1", "1", "1", "1", "1", "1", "12x"])
+
+        assert np.isnan(units(validate(table, dataset(several_rows="sum")))[2])
+
+    def test_returns_are_taken_off_before_negative_demand_is_refused(self):
+        table = raw([*days(6), "2024-01-03"], [1.0, 1, 5, 1, 1, 1, -2])
+
+        validated = validate(table, dataset(several_rows="sum"))
+
+        assert units(validated)[2] == 3
+        assert validated.quarantine.empty
+
+    @pytest.mark.parametrize("several_rows", [None, "sum", "last"])
+    def test_a_plan_and_a_sale_of_one_day_are_one_row(self, several_rows):
+        table = raw([*days(6), *days(6)], [*[1.0] * 6, *[None] * 6], price=[*[None] * 6, *[3.0] * 6],
+                    promo=[*[None] * 6, *["yes"] * 6], event=[*[None] * 6, *["fair"] * 6])
+
+        validated = validate(table, dataset(drivers=(PRICE, PROMO, EVENT), several_rows=several_rows))
+
+        assert units(validated) == [1] * 6
+        assert validated.demand["price"].tolist() == [3] * 6
+        assert validated.demand["promo"].tolist() == [1] * 6
+        assert validated.demand["event"].tolist() == ["fair"] * 6
+        assert validated.quarantine.empty
+
+
+class TestAPeriodThatIsNotOver:
+    """Today is Sunday, 30 June 2024."""
+
+    @pytest.mark.parametrize(("frequency", "dates"), [
+        ("D", days(20, "2024-06-11")), ("W", weeks(20, "2024-02-12")), ("W", weeks(20, "2024-02-18")),
+        ("M", [f"{month:%Y-%m}" for month in pd.date_range("2022-11-01", periods=20, freq="MS")])])
+    def test_is_not_known_demand_and_its_drivers_stay(self, frequency, dates):
+        table = raw(dates, [*[100.0] * 19, 20.0], price=[*[2.0] * 19, 3.0])
+
+        validated = validate(table, dataset(frequency, drivers=(PRICE,)))
+
+        assert units(validated)[:19] == [100.0] * 19
+        assert np.isnan(units(validated)[19])
+        assert validated.demand["price"].iloc[19] == 3.0
+        assert validated.quarantine["rule"].tolist() == ["unfinished"]
+        assert validated.counts["periods"] == 19
+        final = validate(table, dataset(frequency, drivers=(PRICE,), unfinished="final"))
+        assert units(final)[19] == 20.0
+
+    def test_one_that_ended_yesterday_is_over(self):
+        for frequency, dates in (("D", days(20, "2024-06-10")), ("W", weeks(20, "2024-02-11"))):
+            assert validate(raw(dates), dataset(frequency)).quarantine.empty
+
+
+class TestWeeksThatChangeTheirFirstDay:
+    @pytest.mark.parametrize(("before", "after"), [
+        (weeks(40, "2023-07-02"), weeks(8, "2024-04-08")), (weeks(40, "2023-07-03"), weeks(8, "2024-04-07")),
+        (weeks(10, "2023-11-25"), weeks(18, "2024-02-05"))])
+    def test_go_on_one_after_the_other_dated_as_the_newest(self, before, after):
+        rows = raw([*before, *after], [*[100.0] * len(before), *[200.0] * len(after)])
+
+        validated = validate(rows, dataset("W", gaps="zero"))
+
+        assert units(validated) == [100.0] * len(before) + [200.0] * len(after)
+        assert validated.demand["date"].iloc[-1] == pd.Timestamp(after[-1])
+        assert validated.quarantine.empty
+
+    def test_a_slip_of_the_pen_is_none(self):
+        dates = weeks(20, "2024-01-01")
+        dates[7] = "2024-02-21"
+
+        assert validate(raw(dates), dataset("W")).quarantine["rule"].tolist() == ["off_weekday"]
+
+
+@pytest.mark.parametrize("spelling", ["{0}-W{1}", "{0}W{1:02}", "{0}{1:02}", "{0}-{1:02}", "{1:02}.{0}", "{1}/{0}",
+                                      "KW {1} 2024", "{0} W{1}"])
+def test_weeks_are_read_in_all_their_spellings(spelling):
+    dates = [spelling.format(2024, week).replace("KW 9 2024", "KW 9/2024").replace(" 2024", "/2024")
+             if spelling.startswith("KW") else spelling.format(2024, week) for week in range(1, 21)]
+
+    validated = validate(raw(dates), dataset("W"))
+
+    assert validated.demand["date"].tolist() == list(pd.date_range("2024-01-01", periods=20, freq="7D"))
+
+
+def test_weeks_as_numbers_are_read():
+    validated = validate(raw([202401 + week for week in range(20)]), dataset("W"))
+
+    assert validated.demand["date"].iloc[4] == pd.Timestamp("2024-01-29")
+
+
+@pytest.mark.parametrize(("date_format", "first"), [("%Y-%W", "2024-01-01"), ("%Y-%V", "2024-01-01"),
+                                                    ("%G-%V", "2024-01-01"), ("%Y-%U", "2024-01-07")])
+def test_a_format_of_year_and_week_gives_the_weeks_first_day(date_format, first):
+    validated = validate(raw([f"2024-{week:02}" for week in range(1, 21)]),
+                         dataset("W", columns={"date_format": date_format}))
+
+    assert validated.demand["date"].tolist() == list(pd.date_range(first, periods=20, freq="7D"))
+
+
+class TestStampsInUtc:
+    LOCAL = pd.date_range("2022-11-01", periods=18, freq="MS", tz="Europe/Berlin")
+
+    @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"])
+    def test_of_local_months_are_refused_until_the_zone_is_named(self, form):
+        rows = raw([f"{at.tz_convert('UTC'):{form}}" for at in self.LOCAL])
+
+        refused = validate(rows, dataset("M"))
+        named = validate(rows, dataset("M", columns={"time_zone": "Europe/Berlin"}))
+
+        assert "columns.time_zone = 'Europe/Berlin'" in refused.problem
+        assert named.demand["date"].tolist() == list(self.LOCAL.tz_localize(None))
+
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney", "UTC"])
+    def test_of_local_days_too(self, zone):
+        local = pd.date_range("2024-01-01", periods=160, tz=zone)
+        stamps = [f"{at.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}" for at in local]
+        for rows in (raw(stamps), raw(list(pd.to_datetime(stamps)))):
+            assert bool(validate(rows).problem) == (zone != "UTC")
+            named = validate(rows, dataset(columns={"time_zone": zone}))
+            assert named.demand["date"].tolist() == list(local.tz_localize(None))
+
+    def test_days_west_of_greenwich_are_right_as_they_are(self):
+        local = pd.date_range("2024-01-01", periods=160, tz="America/New_York")
+
+        validated = validate(raw([f"{at.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}" for at in local]))
+
+        assert validated.demand["date"].tolist() == list(local.tz_localize(None))
+
+    def test_dates_without_a_time_stay_what_they_are(self):
+        validated = validate(raw(days(20)), dataset(columns={"time_zone": "America/New_York"}))
+
+        assert validated.demand["date"].iloc[0] == pd.Timestamp("2024-01-01")
+
+
+@pytest.mark.parametrize(("gaps", "words"), [((28, 28, 35), "4-4-5"), ((28, 35, 28), "4-4-5"), ((28,), "four weeks")])
+@pytest.mark.parametrize("frequency", ["W", "M"])
+def test_retail_months_are_named_and_no_advice_leads_into_another_error(gaps, words, frequency):
+    dates, at = [], pd.Timestamp("2021-01-31")
+    for number in range(36):
+        dates.append(str(at.date()))
+        at += pd.Timedelta(days=gaps[number % len(gaps)])
+
+    problem = validate(raw(dates), dataset(frequency)).problem
+
+    assert words in problem
+    assert "frequency = 'W' or 'D'" in problem
+
+
+@pytest.mark.parametrize(("dates", "words"), [
+    ([str(day.date()) for day in pd.date_range("2019-01-01", periods=20, freq="QS")], "Its periods are quarters"),
+    ([f"{year}-Q{quarter}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter"),
+    ([f"Q{quarter} {year}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter"),
+    ([f"{year}-01-01" for year in range(2010, 2024)], "half a year long or longer")])
+@pytest.mark.parametrize("gaps", ["unknown", "zero"])
+def test_quarters_and_years_are_named_with_what_can_be_done(dates, words, gaps):
+    problem = validate(raw(dates), dataset("M", gaps=gaps)).problem
+
+    assert words in problem
+    assert "by month, week or day" in problem
+
+
+class TestDemandThatRecursEachYear:
+    def test_is_not_absurd(self):
+        demand = [2.0] * 120
+        for peak, size in ((40, 500.0), (92, 420.0)):
+            demand[peak] = size
+
+        validated = validate(raw(weeks(120, "2021-12-05"), demand), dataset("W"))
+
+        assert validated.quarantine.empty
+        assert units(validated)[40] == 500.0
+
+    def test_one_that_stands_alone_is(self):
+        demand = [2.0] * 120
+        demand[40] = 500.0
+
+        assert validate(raw(weeks(120, "2021-12-05"), demand), dataset("W")).quarantine["rule"].tolist() == ["absurd"]
+
+
+class TestPlaceholders:
+    DEMAND = [0.0, 3.0] * 20
+
+    def test_a_price_of_0_is_unknown_and_told_and_takes_nothing_else_away(self):
+        validated = validate(raw(days(40), self.DEMAND, price=[0.0, 9.0] * 20), dataset(drivers=(PRICE,)))
+
+        assert validated.problem == ""
+        assert np.isnan(validated.demand["price"].iloc[::2]).all()
+        assert set(validated.quarantine["rule"]) == {"price_not_above_0"}
+        assert "placeholders = [0]" in validated.quarantine["message"].iloc[0]
+
+    @pytest.mark.parametrize(("declared", "unknown"), [([0], 20), ([], 0)])
+    def test_the_advice_works(self, declared, unknown):
+        of = dataset(drivers=({**PRICE, "placeholders": declared},))
+
+        validated = validate(raw(days(40), self.DEMAND, price=[0.0, 9.0] * 20), of)
+
+        assert validated.quarantine.empty
+        assert validated.counts["unknown:price"] == unknown
+
+    def test_of_other_drivers_are_proposed(self):
+        table = raw(days(40), self.DEMAND, visits=[0.0, 90.0] * 20)
+
+        validated = validate(table, dataset(drivers=(VISITS,)))
+        declared = validate(table, dataset(drivers=({**VISITS, "placeholders": [0]},)))
+
+        assert "placeholders = [0] for the driver visits" in validated.notices[0]
+        assert declared.counts["unknown:visits"] == 20
+        assert declared.notices == ()
+
+    def test_of_categories(self):
+        table = raw(days(4), event=["none", "?", "fair", None])
+
+        validated = validate(table, dataset(drivers=({**EVENT, "placeholders": ["?"]},)))
+
+        assert validated.demand["event"].tolist() == ["none", None, "fair", None]
+
+
+def test_units_are_told_by_rule_with_the_largest():
+    demand = [*["5"] * 20, "-3", "700", "1 x"]
+    validated = validate(raw(days(23), demand))
+
+    assert validated.units.refused == 700
+    assert validated.units.by_rule == {"negative": 0, "absurd": 700, "not_a_number": 0}
+    assert validated.units.read == 800
+    assert [value for _, value, _ in validated.units.largest] == ["1 x", "700", "-3"]

@@ -1,0 +1,318 @@
+"""Files as the world writes them: encodings, lines above the header, empty values, zips, folders, wide tables."""
+
+import codecs
+import gzip
+import re
+import zipfile
+
+import pandas as pd
+import pytest
+from openpyxl import Workbook
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.sources import open_source
+from tests.demand_assets.sources.shop import file_dataset
+
+HEADER = ["shop", "article", "day", "sold"]
+ROWS = [["Łódź", "świeca", f"2024-01-0{day}", 10 + day] for day in range(1, 10)]
+SOLD = [row[3] for row in ROWS]
+CANDLE = RegionItem("Łódź", "świeca")
+
+
+def text(delimiter=";", end="\n", above=(), tail="", header_tail="", header=HEADER):
+    lines = [*above, delimiter.join(header) + header_tail, *(delimiter.join(map(str, row)) + tail for row in ROWS)]
+    return end.join(lines) + end
+
+
+def source(path, columns=None, **more):
+    return open_source(file_dataset(path, columns, drivers=False, **more))
+
+
+def sold(path, columns=None, of=CANDLE, **more):
+    table = source(path, columns, **more).read([of])
+    return pd.to_numeric(table.sort_values("row")["demand"]).tolist()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("declared", [None, "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding, declared, end):
+    if declared and "16" not in encoding:
+        return
+    marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+    (tmp_path / "a.txt").write_bytes(marks.get(encoding, b"") + text("\t", end).encode(encoding))
+
+    assert sold(tmp_path / "a.txt", **({"encoding": declared} if declared else {})) == SOLD
+
+
+def test_without_one_the_advice_works(tmp_path):
+    (tmp_path / "a.csv").write_bytes(text().encode("utf-16-le"))
+
+    with pytest.raises(SourceError, match=r"source\.encoding to 'utf-16-le'"):
+        sold(tmp_path / "a.csv")
+    assert sold(tmp_path / "a.csv", encoding="utf-16-le") == SOLD
+
+
+@pytest.mark.parametrize(("content", "declared", "words"), [
+    (text().encode("utf-16")[:-1], "utf-8", "is damaged"), (text().encode("utf-16-le"), "utf-16", "utf-16-le"),
+    (text().encode(), "klingon", "klingon"), (b"\x00\x01\x02" * 100, "utf-8", "no text")])
+def test_what_cannot_be_decoded_is_one_line(tmp_path, content, declared, words):
+    (tmp_path / "a.csv").write_bytes(content)
+
+    with pytest.raises(SourceError, match=words):
+        sold(tmp_path / "a.csv", encoding=declared)
+
+
+def test_windows_1252_is_advised_and_read(tmp_path):
+    rows = "shop;article;day;sold\nKöln;Käse €;2024-01-01;5\n"
+    (tmp_path / "a.csv").write_bytes(rows.encode("cp1252"))
+
+    with pytest.raises(SourceError) as refused:
+        source(tmp_path / "a.csv").catalogue()
+    encoding = re.search(r"as in '(\S+)'", str(refused.value)).group(1)
+    assert source(tmp_path / "a.csv", encoding=encoding).catalogue().region_items == (RegionItem("Köln", "Käse €"),)
+    with pytest.raises(SourceError, match=r"0x80 to 0x9F.*'cp1252'"):
+        source(tmp_path / "a.csv", encoding="latin-1").catalogue()
+
+
+@pytest.mark.parametrize("above", [
+    ["Sales report;;;", "Printed 2026-11-27;;;", ";;;"], ["Sales report", ""], ["sep=;"],
+    ["Title, with commas, and more"], ['"a title\nof two lines";;;']])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_above_the_header_are_left_out(tmp_path, above, end):
+    (tmp_path / "a.csv").write_bytes(text(above=above, end=end).encode())
+
+    assert sold(tmp_path / "a.csv") == SOLD
+
+
+def test_so_many_lines_can_be_declared(tmp_path):
+    (tmp_path / "a.csv").write_text(text(above=["shop;article;day;sold", ""]))
+
+    assert sold(tmp_path / "a.csv", skip_lines=2) == SOLD
+
+
+def test_a_line_names_the_delimiter(tmp_path):
+    (tmp_path / "a.csv").write_text(text("^", above=["sep=^"]))
+
+    assert sold(tmp_path / "a.csv") == SOLD
+
+
+@pytest.mark.parametrize(("header_tail", "tail"), [("", ";"), (";", ";"), (";", ""), (";;;", ";"), ("", ";;;")])
+def test_empty_values_beyond_the_header_are_none(tmp_path, header_tail, tail):
+    (tmp_path / "a.csv").write_text(text(tail=tail, header_tail=header_tail))
+
+    assert sold(tmp_path / "a.csv") == SOLD
+
+
+def test_a_delimiter_at_the_end_of_some_lines_only(tmp_path):
+    lines = text().splitlines()
+    (tmp_path / "a.csv").write_text("\n".join(line + ";" * (place % 2) for place, line in enumerate(lines)))
+
+    assert sold(tmp_path / "a.csv") == SOLD
+
+
+def test_a_value_beyond_the_header_makes_the_line_a_broken_one(tmp_path):
+    (tmp_path / "a.csv").write_text(text(tail=";").replace(";14;", ";14;5"))
+
+    table = source(tmp_path / "a.csv").read([CANDLE])
+
+    assert [value for value in table["demand"] if str(value).startswith("broken line")]
+    assert "14" not in table["demand"].tolist()
+
+
+def test_line_breaks_in_the_header(tmp_path):
+    (tmp_path / "a.csv").write_text(text(header=["shop", "article", "day", '"Units\nsold"']))
+
+    assert sold(tmp_path / "a.csv", {"demand": "Units\nsold"}) == SOLD
+
+
+def test_two_columns_of_one_name_are_told_and_the_advice_works(tmp_path):
+    rows = "\n".join(";".join(map(str, [*row, 99])) for row in ROWS)
+    (tmp_path / "a.csv").write_text(f"shop;article;day;sold;sold\n{rows}\n")
+
+    with pytest.raises(SourceError, match=r"2 columns 'sold'") as refused:
+        sold(tmp_path / "a.csv")
+    first, second = re.findall(r"'(sold \(\d\))'", str(refused.value))
+    assert sold(tmp_path / "a.csv", {"demand": first}) == SOLD
+    assert sold(tmp_path / "a.csv", {"demand": second}) == [99] * 9
+
+
+def test_a_compressed_file_with_lines_above_the_header(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text(above=["Report"]).encode()))
+
+    assert sold(tmp_path / "a.csv.gz") == SOLD
+
+
+def test_a_damaged_compressed_file_is_one_line(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text().encode() * 50)[:-20])
+
+    with pytest.raises(SourceError):
+        sold(tmp_path / "a.csv.gz")
+
+
+class TestFolders:
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    @pytest.mark.parametrize("pattern", ["", "*/*"])
+    def test_names_in_the_path_are_columns(self, tmp_path, kind, pattern):
+        for shop in ("north", "sout h"):
+            folder = tmp_path / "sales" / f"shop={shop.replace(' ', '%20')}"
+            folder.mkdir(parents=True)
+            table = pd.DataFrame(ROWS, columns=HEADER).drop(columns="shop")
+            if kind == "csv":
+                table.to_csv(folder / "part-0.csv", index=False)
+            else:
+                table.to_parquet(folder / "part-0.parquet")
+            (folder / "_SUCCESS").touch()
+
+        path = tmp_path / "sales" / pattern if pattern else tmp_path / "sales"
+        found = source(path).catalogue()
+
+        assert [one.region for one in found.region_items] == ["north", "sout h"]
+        assert found.skipped == ()
+        assert sold(path, of=RegionItem("sout h", "świeca")) == SOLD
+
+    def test_what_is_not_read_is_named(self, tmp_path):
+        folder = tmp_path / "exports"
+        (folder / "old").mkdir(parents=True)
+        (folder / "a.csv").write_text(text())
+        (folder / "b.xls").write_bytes(b"\xd0\xcf\x11\xe0")
+        (folder / "notes.docx").write_bytes(b"PK")
+        (folder / "old" / "c.csv").write_text(text())
+        (folder / "empty.csv").touch()
+
+        skipped = {name.rsplit("/", 1)[1]: reason for name, reason in source(folder).catalogue().skipped}
+
+        assert set(skipped) == {"b.xls", "notes.docx", "c.csv", "empty.csv"}
+        assert "save it as .xlsx" in skipped["b.xls"]
+
+    def test_a_zip_of_several_files(self, tmp_path):
+        rows = text().splitlines()
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+            packed.writestr("1.csv", "\n".join(rows[:5]))
+            packed.writestr("folder/2.csv", "\n".join([rows[0], *rows[5:]]))
+            packed.writestr("readme.pdf", "hello")
+
+        found = source(tmp_path / "a.zip").catalogue()
+
+        assert sold(tmp_path / "a.zip") == SOLD
+        assert [name.split(", ")[1] for name, _ in found.skipped] == ["readme.pdf"]
+
+    def test_a_broken_zip_is_one_line(self, tmp_path):
+        (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no zip")
+
+        with pytest.raises(SourceError, match="no zip that can be read"):
+            sold(tmp_path / "a.zip")
+
+
+def workbook(path, sheets):
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+CELLS = [HEADER, *[[shop, item, pd.Timestamp(day).to_pydatetime(), units] for shop, item, day, units in ROWS]]
+
+
+class TestWorkbooks:
+    def test_the_sheet_with_the_columns_is_read_and_the_others_are_named(self, tmp_path):
+        path = workbook(tmp_path / "a.xlsx", {"Notes": [["hello"]], "Sales": [["Report"], [], *CELLS, [], [None]]})
+
+        found = source(path).catalogue()
+
+        assert sold(path) == SOLD
+        assert ["sheet 'Notes'" in name for name, _ in found.skipped] == [True]
+
+    def test_several_sheets_with_them_are_told_and_the_advice_works(self, tmp_path):
+        path = workbook(tmp_path / "a.xlsx", {"2023": CELLS[:4], "2024": [HEADER, *CELLS[4:]]})
+
+        with pytest.raises(SourceError, match="'2023', '2024'"):
+            sold(path)
+        assert sold(path, sheet="2023") == SOLD[:3]
+        assert sold(path, sheet="*") == SOLD
+        with pytest.raises(SourceError, match="no sheet '2022'"):
+            sold(path, sheet="2022")
+
+    def test_text_that_is_numbers_is_read_as_in_csv(self, tmp_path):
+        cells = [HEADER, ["Łódź", "świeca", "2024-01-01", "1.234,5"], ["Łódź", "świeca", "2024-01-02", 7]]
+
+        assert sold(workbook(tmp_path / "a.xlsx", {"a": cells})) == [1234.5, 7]
+
+    @pytest.mark.parametrize("content", [b"PK\x03\x04 broken", b"\xd0\xcf\x11\xe0 old", b"text"])
+    def test_what_is_none_is_one_line(self, tmp_path, content):
+        (tmp_path / "a.xlsx").write_bytes(content)
+
+        with pytest.raises(SourceError, match="CSV"):
+            sold(tmp_path / "a.xlsx")
+
+
+class TestWideTables:
+    @pytest.mark.parametrize("kind", ["csv", "xlsx"])
+    def test_each_date_is_a_period(self, tmp_path, kind):
+        rows = [["shop", "article", "note", *(row[2] for row in ROWS)], ["Łódź", "świeca", "x", *SOLD],
+                ["Łódź", "lampa", "y", *[1] * 9]]
+        path = tmp_path / f"a.{kind}"
+        if kind == "csv":
+            path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+        else:
+            workbook(path, {"a": rows})
+
+        table = source(path).read([CANDLE])
+
+        assert sold(path) == SOLD
+        assert pd.to_datetime(table["date"]).dt.strftime("%Y-%m-%d").tolist() == [row[2] for row in ROWS]
+
+    def test_months_are_read_as_their_format_says(self, tmp_path):
+        (tmp_path / "a.csv").write_text("shop;article;01.2024;02.2024;03.2024\nŁódź;świeca;1,5;2;3\n")
+
+        assert sold(tmp_path / "a.csv", {"date_format": "%m.%Y"}, frequency="M") == [1.5, 2, 3]
+
+    @pytest.mark.parametrize(("header", "words"), [
+        ("shop;article;2024-01-01;2024-01-01;2024-01-02", "2 columns '2024-01-01'"),
+        ("article;2024-01-01;2024-01-02;2024-01-03", "no column 'shop' for region")])
+    def test_what_keeps_one_from_being_read_is_told(self, tmp_path, header, words):
+        (tmp_path / "a.csv").write_text(f"{header}\nŁódź;świeca;1;2;3\n")
+
+        with pytest.raises(SourceError, match=words):
+            sold(tmp_path / "a.csv")
+
+    def test_a_long_table_that_is_called_wide_is_refused(self, tmp_path):
+        (tmp_path / "a.csv").write_text(text())
+
+        with pytest.raises(SourceError, match="columns whose names are dates"):
+            sold(tmp_path / "a.csv", layout="wide")
+
+
+class TestNames:
+    def test_long_numbers_keep_their_digits_beside_a_null(self, tmp_path):
+        ids = [100200300400500601, 100200300400500602, None]
+        table = pd.DataFrame({"shop": "EU", "article": pd.array(ids, dtype="Int64"), "day": "2024-01-01", "sold": 1})
+        table.to_parquet(tmp_path / "a.parquet", row_group_size=2)
+
+        found = source(tmp_path / "a.parquet").catalogue()
+
+        assert [one.item for one in found.region_items] == ["100200300400500601", "100200300400500602"]
+        assert [rows for *_, rows in found.refused] == [1]
+
+    def test_long_numbers_that_have_lost_digits_are_told(self, tmp_path):
+        table = pd.DataFrame({"shop": "EU", "article": [1.0e17, 2.0e17], "day": "2024-01-01", "sold": 1})
+        table.to_parquet(tmp_path / "a.parquet")
+
+        with pytest.raises(SourceError, match="no longer have all their digits"):
+            source(tmp_path / "a.parquet").catalogue()
+
+    @pytest.mark.parametrize("other", ["Cafe\u0301 noir", "Caf\u00e9\u00a0noir", " Caf\u00e9\u202fnoir",
+                                       "Caf\u00e9 noir\u200b"])
+    def test_have_one_form(self, tmp_path, other):
+        (tmp_path / "a.csv").write_text("shop,article,day,sold\nn,Caf\u00e9 noir,2024-01-01,1\n"
+                                        f"n,{other},2024-01-02,2\n")
+
+        found = source(tmp_path / "a.csv").catalogue()
+
+        assert found.region_items == (RegionItem("n", "Caf\u00e9 noir"),)
+        assert sold(tmp_path / "a.csv", of=found.region_items[0]) == [1, 2]

@@ -1,0 +1,84 @@
+"""Numbers as text: the whole column settles which mark is which, or it is refused, and the advice works."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.sources import open_source
+from tests.demand_assets.sources.shop import NORTH_7, dataset, file_dataset
+
+
+def written(folder, values, name="a.csv"):
+    lines = [f"north;7;2024-01-{day:02};{value}" for day, value in enumerate(values, start=1)]
+    (folder / name).write_text("\n".join(["shop;article;day;sold", *lines]), encoding="utf-8")
+    return folder / name
+
+
+def read(path, **source):
+    return open_source(file_dataset(path, drivers=False, **source)).read([NORTH_7])["demand"].tolist()
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009", "'", "\u2019"])
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("thousands", [None, " ", "'"])
+def test_spaces_and_apostrophes_between_groups_of_three_digits_are_read(tmp_path, space, mark, thousands):
+    path = written(tmp_path, [f"1{space}234{mark}5", f"12{space}345{space}678", "9", f"-2{space}000{mark}25"])
+
+    assert read(path, thousands=thousands) == [1234.5, 12345678, 9, -2000.25]
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    (["1,234.5", "1,000"], [1234.5, 1000]), (["1.234,5", "1.000"], [1234.5, 1000]), (["12,5", "1.000"], [12.5, 1000]),
+    (["1,234,567", "1,000"], [1234567, 1000]), (["0,250", "1,250"], [0.25, 1.25]), (["0.250", "1.250"], [0.25, 1.25]),
+    (["1.5", "1,234"], [1.5, 1234]), (["12345,678", "1,234"], [12345.678, 1.234]), (["1.25", "1.375"], [1.25, 1.375])])
+def test_one_value_settles_the_column(tmp_path, values, expected):
+    assert read(written(tmp_path, values)) == expected
+
+
+def test_one_file_settles_the_column_of_all(tmp_path):
+    written(tmp_path, ["1.000", "2.000"], "1.csv")
+    written(tmp_path, ["1.234,5"], "2.csv")
+
+    assert read(tmp_path) == [1000, 2000, 1234.5]
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("others", [["503"], ["503", "abc"], []])
+def test_what_may_be_either_is_refused_and_each_piece_of_advice_works(tmp_path, mark, others):
+    path = written(tmp_path, [f"1{mark}365", *others])
+
+    with pytest.raises(SourceError, match=re.escape(f"'1{mark}365' may be 1365 or 1.365")) as refused:
+        read(path)
+    advice = dict(re.findall(r"source\.(thousands|decimal) = '(.)'", str(refused.value)))
+
+    assert float(read(path, thousands=advice["thousands"])[0]) == 1365
+    assert float(read(path, decimal=advice["decimal"])[0]) == 1.365
+
+
+def test_drivers_are_held_to_it_too(tmp_path):
+    (tmp_path / "a.csv").write_text("shop,article,day,sold,price,offer\nnorth,7,2024-01-01,1,1.365,no\n"
+                                    "north,7,2024-01-02,1,503,no\n")
+
+    with pytest.raises(SourceError, match="column 'price'"):
+        open_source(file_dataset(tmp_path / "a.csv")).catalogue()
+
+
+def test_parquet_with_numbers_as_text_is_held_to_it(tmp_path):
+    table = pd.DataFrame({"shop": "north", "article": "7", "day": ["2024-01-01", "2024-01-02"], "sold": ["1.365", "5"]})
+    table.to_parquet(tmp_path / "a.parquet")
+
+    with pytest.raises(SourceError, match="column 'sold'"):
+        read(tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", thousands=".") == ["1365", "5"]
+
+
+def test_a_mark_cannot_be_both():
+    with pytest.raises(ValueError, match="only one of them"):
+        dataset({"kind": "file", "path": "a.csv", "decimal": ",", "thousands": ","})
+
+
+def test_where_both_are_decimal_marks_what_may_be_either_is_no_number(tmp_path):
+    assert read(written(tmp_path, ["1.5", "2,5", "1.234"])) == [
+        "1.5", "2,5", "1.234 (point and comma are both decimal marks here)"]
