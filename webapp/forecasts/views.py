@@ -198,7 +198,8 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
                        [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
         table=table_of(periods, result.past, dataset, result.coverage,
                        forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
-                       partial(override_words, of_sum=len(lines) > 1)) if lines else None,
+                       partial(override_words, of_sum=len(lines) > 1),
+                       without_overrides=bool(found.count and not included)) if lines else None,
         explanation=explain(services(), result) if forecast_query.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
@@ -228,7 +229,8 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
         table=table_of(periods, answer.past, dataset, answer.coverage,
                        forecast_query.horizon if forecast_query.past else 0,
-                       override_words=partial(override_words, of_sum=True)) if answer.kept else None,
+                       override_words=partial(override_words, of_sum=True),
+                       without_overrides=bool(found.count and not included)) if answer.kept else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 
