@@ -8,6 +8,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from demand_assets.forecasting.contract.periods import in_words
+from demand_assets.forecasting.series.metrics import recorded
 from webapp.pages import reader_locale
 from webapp.pages.reader_locale import clock, number
 from webapp.services import services
@@ -54,8 +55,8 @@ def decimals_for(values: Sequence[float]) -> int:
 
 
 def share(value: float | None, decimals: int = 1) -> str:
-    """A share as percent."""
-    return NOTHING if value is None or not isfinite(value) else reader_locale.percent(value, decimals)
+    """A share as percent, rounded from what is recorded of shares, as the reasons of decisions are."""
+    return NOTHING if value is None or not isfinite(value) else reader_locale.percent(recorded(value), decimals)
 
 
 def signed_share(value: float | None) -> str:

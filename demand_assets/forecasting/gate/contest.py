@@ -29,6 +29,7 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
     mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
                       upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
                       data_hash=candidate.card.data_hash, recipe=_identity(candidate),
+                      sold_hash=candidate.card.sold_hash, adjustments=candidate.card.adjustments,
                       origins=tuple(candidate.backtest["origins"]),
                       seen_to=tuple(candidate.backtest.get("seen_to", ())),
                       unusable=_unusable(candidate, demand, dataset, region_item))
@@ -50,14 +51,44 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
                            production: ForecastModel, region_item: RegionItem) -> Contestant:
     dates = candidate.backtest["origins"]
     forecast = np.full(_table(candidate, "forecast").shape, np.nan)
+    is_same = False
     problem = (other_drivers(candidate, production) or _unusable(production, demand, dataset, region_item)
                or _unusable(candidate, demand, dataset, region_item))
     if not problem:
         forecast = _by_production(demand, dataset, candidate, production, region_item)
+        is_same = same_forecasts(demand, dataset, candidate, production, region_item)
     return Contestant(forecast=forecast, lower_80=np.full_like(forecast, np.nan),
                       upper_80=np.full_like(forecast, np.nan), trained_to=production.card.trained_to,
                       data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
-                      incomparable=problem)
+                      sold_hash=production.card.sold_hash, adjustments=production.card.adjustments, is_same=is_same,
+                      has_same_interval=is_same and _same_intervals(candidate, production), incomparable=problem)
+
+
+def same_forecasts(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,
+                   region_item: RegionItem) -> bool:
+    """Whether two models forecast exactly the same of the same demand: what lies ahead, and the candidate's windows.
+
+    Args:
+        demand: schema Demand; of periods ahead it need not know the drivers, and those are not forecast then.
+    """
+    each = [model.series_of(demand, dataset, region_item) for model in (candidate, production)]
+    series = each[0]
+    windows = series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))
+    for origin in (series.known - 1, *windows):
+        leads = np.arange(1, min(dataset.horizon, len(series.dates) - 1 - origin) + 1)
+        starts = np.full(len(leads), origin, dtype=np.int64)
+        if origin < 0 or not len(leads):
+            continue
+        mine, theirs = (model.predict(own, starts, leads)
+                        for model, own in zip((candidate, production), each, strict=True))
+        if not np.array_equal(mine, theirs, equal_nan=True):
+            return False
+    return True
+
+
+def _same_intervals(candidate: ForecastModel, production: ForecastModel) -> bool:
+    return (candidate.calibration == production.calibration and candidate.paths == production.paths
+            and candidate.horizon_inflation == production.horizon_inflation)
 
 
 def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, wape
+from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, recorded, wape
 
 SALES_IN_TOTAL = 5
 """Slow demand is judged by totals of as many periods as usually hold so many with a sale."""
@@ -55,6 +55,14 @@ class Contestant:
     """The last date of the demand that the fit behind each window's forecasts has seen, ISO; none if not kept."""
     unusable: str = ""
     """Why it cannot forecast the dataset as it is now; empty where it can."""
+    sold_hash: str = ""
+    """Of demand as it was sold, without planners' adjustments, and its drivers; empty where it was not recorded."""
+    adjustments: int = 0
+    """Periods of its demand that planners adjusted."""
+    is_same: bool = False
+    """Of production: whether it forecasts exactly what the candidate does, in the windows and ahead."""
+    has_same_interval: bool = False
+    """Whether the intervals are exactly the same as well."""
     incomparable: str = ""
     """Why it has no score in any window that another model can be compared with; empty where it has."""
 
@@ -94,7 +102,7 @@ def judge(actual: Floats, candidate: Contestant, production: Contestant | None, 
     """
     gate = gate or Gate()
     contest = _Contest(actual, candidate, production, seasonal_naive, gate)
-    numbers = {name: round(value, 4) if isfinite(value) else None for name, value in contest.measured.items()}
+    numbers = {name: recorded(value) if isfinite(value) else None for name, value in contest.measured.items()}
     if problem := contest.problem():
         return Decision("keep", problem, numbers)
     verdict, reason = contest.comparison()
@@ -148,6 +156,9 @@ class _Contest:
         if candidate.data_hash == production.data_hash and candidate.recipe == production.recipe:
             return "keep", ("nothing new: same demand and same recipe as the model in production "
                             f"(trained to {production.trained_to})")
+        if production.is_same and production.has_same_interval:
+            return "keep", ("the same forecasts: the candidate forecasts exactly what the model in production does, in "
+                            "the backtest and ahead")
         if not isfinite(self._theirs):
             return self._on_its_own(production)
         against = f"{self._wape(self._mine_shared)} against {in_percent(self._theirs)} of the model in production"
@@ -163,10 +174,22 @@ class _Contest:
                                 f"{in_percent(chance)}")
             return "promote", against
         if self._mine_shared <= self._theirs and candidate.trained_to >= production.trained_to:
-            return "promote", f"{against}, and trained on newer demand (to {candidate.trained_to})"
+            return "promote", f"{against}, and {self._trained_on(production)}"
         if self._mine_shared <= self._theirs * (1 - gate.margin):
             return "promote", against
         return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
+
+    def _trained_on(self, production: Contestant) -> str:
+        """What is new in the demand of the candidate, which is not older than production's."""
+        candidate = self._candidate
+        if production.is_same:
+            return "the same forecasts, with an interval from errors known since"
+        if candidate.trained_to > production.trained_to:
+            return f"trained on newer demand (to {candidate.trained_to})"
+        known = bool(candidate.sold_hash and production.sold_hash)
+        if (candidate.sold_hash == production.sold_hash) if known else candidate.adjustments != production.adjustments:
+            return "trained on adjusted demand"
+        return f"trained on demand that was corrected since (to {candidate.trained_to})"
 
     def _on_its_own(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
         """The verdict where production has no score: the candidate beats the baseline and is not the older one."""
@@ -188,6 +211,7 @@ class _Contest:
         if production is not None and isfinite(self._theirs):
             found |= {"wape_production": wape(actual[shared], production.forecast[shared]),
                       "bias_production": bias(actual[shared], production.forecast[shared]),
+                      "wape_compared": wape(actual[shared], self._candidate.forecast[shared]),
                       "wape_difference_error": self._difference_error(production)}
         if self._periods > 1:
             found |= {"total_periods": self._periods, "wape_totals": self._mine,

@@ -9,7 +9,7 @@ import pytest
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.gate.contest import contest, same_forecasts
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own import ForecastModel
@@ -173,3 +173,25 @@ def test_a_pooled_model_that_can_forecast_replaces_one_that_cannot(weekly: Datas
 
     assert decision.verdict == "promote"
     assert "cannot be used: it was trained with the driver promo" in decision.reason
+
+
+def test_a_retrain_that_forecasts_exactly_the_same_is_kept(weekly: Dataset) -> None:
+    """An adjustment that the model does not learn from: its own share is 0, and the pooled model is the same."""
+    table = demand()
+    production = on(weekly, table)
+    without_own = replace(production, recipe=replace(production.recipe, own_share=0.0))
+    candidate = replace(without_own, card=replace(without_own.card, data_hash="adjusted"))
+
+    assert same_forecasts(table, weekly, candidate, without_own, KETTLES)
+    decision = contest(table, weekly, candidate, without_own, KETTLES)
+
+    assert (decision.verdict, decision.reason.split(":")[0]) == ("keep", "the same forecasts")
+
+
+def test_forecasts_with_an_own_share_are_not_those_without(weekly: Dataset) -> None:
+    table = demand()
+    production = on(weekly, table)
+    share = 0.0 if production.recipe.own_share else 1.0
+    other = replace(production, recipe=replace(production.recipe, own_share=share))
+
+    assert not same_forecasts(table, weekly, other, production, KETTLES)
