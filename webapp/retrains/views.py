@@ -13,6 +13,7 @@ from webapp.pages.listing import parse_page
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.rows import rows_by_key
 from webapp.region_items.selection import ticked_keys
+from webapp.retrains.nothing_new import nothing_new
 from webapp.retrains.progress import (
     SHOWN,
     SOURCES,
@@ -50,7 +51,8 @@ def show() -> ResponseReturnValue:
 @bp.post("")
 @needs("planner")
 def ask() -> ResponseReturnValue:
-    """Store a request; the background process sends it. What a pin means for it is said first."""
+    """Store a request; the background process sends it. What a pin means for it is said first, and
+    for which region-items there is nothing new to learn."""
     keys = ticked_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
@@ -66,6 +68,17 @@ def ask() -> ResponseReturnValue:
         keys = [key for key in keys if key not in held]
         if not keys:
             abort(422, "All of the selection is pinned, so nothing is left to retrain.")
+    unchanged = one_of("unchanged", request.form.get("unchanged", ""), ("", "include", "leave"))
+    known = nothing_new(services(), keys) if unchanged != "include" else {}
+    if known and not unchanged:
+        rows = rows_by_key(list(known))
+        return render_template("retrains/unchanged.html", unchanged=[rows[key] for key in known], versions=known,
+                               size=len(keys), fields=[
+                                   (name, value) for name, value in request.form.items(multi=True)
+                                   if name not in ("csrf_token", "unchanged")])
+    keys = [key for key in keys if key not in known]
+    if not keys:
+        abort(422, "There is nothing new to learn for any of the selection, so nothing is left to retrain.")
     return _stored(store(token, keys, actor().email, _reason()))
 
 

@@ -29,7 +29,8 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
     mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
                       upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
                       data_hash=candidate.card.data_hash, recipe=_identity(candidate),
-                      sold_hash=candidate.card.sold_hash, adjustments=candidate.card.adjustments,
+                      code_version=candidate.card.code_version, sold_hash=candidate.card.sold_hash,
+                      adjustments=candidate.card.adjustments,
                       origins=tuple(candidate.backtest["origins"]),
                       seen_to=tuple(candidate.backtest.get("seen_to", ())),
                       unusable=_unusable(candidate, demand, dataset, region_item))
@@ -60,7 +61,8 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
     return Contestant(forecast=forecast, lower_80=np.full_like(forecast, np.nan),
                       upper_80=np.full_like(forecast, np.nan), trained_to=production.card.trained_to,
                       data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
-                      sold_hash=production.card.sold_hash, adjustments=production.card.adjustments, is_same=is_same,
+                      code_version=production.card.code_version, sold_hash=production.card.sold_hash,
+                      adjustments=production.card.adjustments, is_same=is_same,
                       has_same_interval=is_same and _same_intervals(candidate, production), incomparable=problem)
 
 

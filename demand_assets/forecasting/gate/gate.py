@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, recorded, wape
@@ -55,6 +57,8 @@ class Contestant:
     """The last date of the demand that the fit behind each window's forecasts has seen, ISO; none if not kept."""
     unusable: str = ""
     """Why it cannot forecast the dataset as it is now; empty where it can."""
+    code_version: str = CODE_VERSION
+    """Of its training."""
     sold_hash: str = ""
     """Of demand as it was sold, without planners' adjustments, and its drivers; empty where it was not recorded."""
     adjustments: int = 0
@@ -65,6 +69,11 @@ class Contestant:
     """Whether the intervals are exactly the same as well."""
     incomparable: str = ""
     """Why it has no score in any window that another model can be compared with; empty where it has."""
+
+    @property
+    def learned_from(self) -> LearnedFrom:
+        """What it was made of."""
+        return LearnedFrom(self.data_hash, self.recipe.get("pooled_version"), self.code_version)
 
     def leaks(self) -> list[tuple[str, str]]:
         """Origin and last date seen of each window whose forecasts come from a fit that has seen beyond the origin."""
@@ -153,7 +162,7 @@ class _Contest:
         if production is None:
             floor = in_percent(self._floor)
             return "promote", f"first model: {self._wape(self._mine)} against {floor} of seasonal naive"
-        if candidate.data_hash == production.data_hash and candidate.recipe == production.recipe:
+        if is_nothing_new(candidate.learned_from, production.learned_from) and candidate.recipe == production.recipe:
             return "keep", ("nothing new: same demand and same recipe as the model in production "
                             f"(trained to {production.trained_to})")
         if production.is_same and production.has_same_interval:
