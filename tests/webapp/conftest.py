@@ -350,7 +350,7 @@ def three(background: Background, registry: FakeRegistry, model: ForecastModel) 
 
 
 def page(response: TestResponse) -> BeautifulSoup:
-    return BeautifulSoup(response.data, "html.parser")
+    return BeautifulSoup(response.text, "html.parser")  # by the charset of its header: a part of a page names none
 
 
 def text_of(found: Tag | BeautifulSoup | None) -> str:

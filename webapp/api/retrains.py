@@ -16,7 +16,7 @@ from webapp.api.shapes import IdPath, Named, PageQuery, ResponsePart
 from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
 from webapp.region_items.rows import rows_by_key
-from webapp.retrains.nothing_new import nothing_new
+from webapp.retrains.nothing_new import MOST_READ, nothing_new
 from webapp.retrains.progress import Outcome, Progress, progress_of
 from webapp.retrains.requests import ask_to_cancel, store
 from webapp.retrains.views import LONGEST_REASON
@@ -33,10 +33,11 @@ class RetrainRequest(Selected):
     pinned: Literal["include", "leave", "refuse"] = Field(
         "refuse", description="What becomes of region-items whose version is pinned: retrained all the same (their "
                               "version in production stays), left out, or the whole request is refused")
-    unchanged: Literal["include", "leave"] = Field(
+    unchanged: Literal["include", "leave", "refuse"] = Field(
         "include", description="What becomes of region-items for which there is nothing new to learn: their demand, "
                                "adjustments, pooled model and code are those of their newest version. Retrained all "
-                               "the same, or left out; the answer names them in `nothing_new`")
+                               "the same, left out, or the whole request is refused; the answer names them in "
+                               f"`nothing_new`. Of at most {MOST_READ:,} the demand is compared")
 
 
 class RetrainsQuery(PageQuery):
@@ -127,7 +128,10 @@ def start_retrain(body: RetrainRequest) -> Response:
     keys = [key for key in keys if key not in held]
     if not keys:
         abort(problem(409, "All of the selection is pinned, so nothing is left to retrain."))
-    unchanged = nothing_new(services(), keys)
+    unchanged = nothing_new(services(), keys).versions
+    if unchanged and body.unchanged == "refuse":
+        abort(problem(409, f"There is nothing new to learn for {len(unchanged)} of them, as for {next(iter(unchanged))}"
+                           ". Send `unchanged`: `include` to retrain them all the same, `leave` to leave them out."))
     if body.unchanged == "leave":
         keys = [key for key in keys if key not in unchanged]
         if not keys:

@@ -67,6 +67,8 @@ class Contestant:
     """Of production: whether it forecasts exactly what the candidate does, in the windows and ahead."""
     has_same_interval: bool = False
     """Whether the intervals are exactly the same as well."""
+    interval_growth: float = 0.0
+    """Of production that is the same: by how much the candidate's 80 % interval is wider, relative; below 0 narrower."""
     incomparable: str = ""
     """Why it has no score in any window that another model can be compared with; empty where it has."""
 
@@ -165,9 +167,8 @@ class _Contest:
         if is_nothing_new(candidate.learned_from, production.learned_from) and candidate.recipe == production.recipe:
             return "keep", ("nothing new: same demand and same recipe as the model in production "
                             f"(trained to {production.trained_to})")
-        if production.is_same and production.has_same_interval:
-            return "keep", ("the same forecasts: the candidate forecasts exactly what the model in production does, in "
-                            "the backtest and ahead")
+        if production.is_same:
+            return self._of_the_same(production)
         if not isfinite(self._theirs):
             return self._on_its_own(production)
         against = f"{self._wape(self._mine_shared)} against {in_percent(self._theirs)} of the model in production"
@@ -183,22 +184,33 @@ class _Contest:
                                 f"{in_percent(chance)}")
             return "promote", against
         if self._mine_shared <= self._theirs and candidate.trained_to >= production.trained_to:
-            return "promote", f"{against}, and {self._trained_on(production)}"
+            return "promote", f"{against}, and trained on {self._new_in(production)}"
         if self._mine_shared <= self._theirs * (1 - gate.margin):
             return "promote", against
         return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
 
-    def _trained_on(self, production: Contestant) -> str:
+    def _of_the_same(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
+        """The verdict where no forecast would move: only an interval that newer demand has measured is promoted."""
+        candidate = self._candidate
+        same = "the same forecasts: the candidate forecasts exactly what the model in production does"
+        if production.has_same_interval:
+            return "keep", f"{same}, in the backtest and ahead"
+        if candidate.data_hash == production.data_hash or candidate.trained_to < production.trained_to:
+            return "keep", f"{same}, and its other interval comes from no newer demand"
+        width = in_percent(abs(production.interval_growth))
+        change = ("is as wide, in another place" if width == in_percent(0.0) else
+                  f"becomes {width} {'wider' if production.interval_growth > 0 else 'narrower'}")
+        return "promote", f"{same}; only the 80 % interval {change}, measured on {self._new_in(production)}"
+
+    def _new_in(self, production: Contestant) -> str:
         """What is new in the demand of the candidate, which is not older than production's."""
         candidate = self._candidate
-        if production.is_same:
-            return "the same forecasts, with an interval from errors known since"
         if candidate.trained_to > production.trained_to:
-            return f"trained on newer demand (to {candidate.trained_to})"
+            return f"newer demand (to {candidate.trained_to})"
         known = bool(candidate.sold_hash and production.sold_hash)
         if (candidate.sold_hash == production.sold_hash) if known else candidate.adjustments != production.adjustments:
-            return "trained on adjusted demand"
-        return f"trained on demand that was corrected since (to {candidate.trained_to})"
+            return "adjusted demand"
+        return f"demand or drivers that were corrected since (to {candidate.trained_to})"
 
     def _on_its_own(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
         """The verdict where production has no score: the candidate beats the baseline and is not the older one."""

@@ -480,7 +480,7 @@ def registered_version(version: "ModelVersion", dataset: str) -> RegisteredVersi
         measured = json.loads(tags.get("decision_numbers") or "{}")
     except ValueError:
         told, measured = None, {}
-    numbers = {name: value for name in CARD_FIELDS if (value := _card_value(tags.get(name))) is not None}
+    numbers = {name: value for name in CARD_FIELDS if (value := _card_value(name, tags.get(name))) is not None}
     return RegisteredVersion(
         region_item, int(version.version), datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         moment(told.at) if told and told.at else None, told.verdict if told else "", told.reason if told else "",
@@ -493,10 +493,16 @@ CARD_FIELDS = tuple(field.name for field in fields(ModelCard))
 """Of a model's card, each of which is a tag of its version."""
 
 
-def _card_value(text: str | None) -> float | int | str | None:
+TEXTS = frozenset(field.name for field in fields(ModelCard) if field.type is str)
+"""Of them those that are no numbers, also where they look like one, as a hash may."""
+
+
+def _card_value(name: str, text: str | None) -> float | int | str | None:
     """What a tag of the card holds: a number, or a text; None for what was not measured, and for tables."""
     if text is None or text == "None" or text[:1] in "{[(":
         return None
+    if name in TEXTS:
+        return text
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text)

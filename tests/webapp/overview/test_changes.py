@@ -56,7 +56,7 @@ def note(app: Flask, item: str, moved: float | None, total: float = 100.0) -> No
     """As the background process notes that a forecast moved."""
     with app.app_context(), writing():
         row = db.session.get_one(RegionItemRow, RegionItem("north", item).key)
-        row.forecast_total = total
+        row.forecast_model = total
         note_moves(row, moved, None)
 
 

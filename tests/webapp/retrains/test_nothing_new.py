@@ -38,7 +38,7 @@ def trained(background: Background, registry: FakeRegistry, model: ForecastModel
 
 def told(background: Background) -> dict[str, int]:
     with background.app.app_context():
-        return nothing_new(background.services, [KETTLE.key, ODD.key])
+        return nothing_new(background.services, [KETTLE.key, ODD.key]).versions
 
 
 def test_the_same_of_everything_is_nothing_new(background: Background, trained: Callable[..., None]) -> None:
@@ -102,7 +102,7 @@ def test_the_form_says_so_first_and_offers_to_leave_them_out(app: Flask, client:
     trained()
 
     asked = page(ask_for_retrain(client, [KETTLE.key, ODD.key], reason="why not"))
-    assert "Nothing new to learn for 1 of the 2 selected" in text_of(asked.h1)
+    assert text_of(asked.h1) == "Nothing new to learn for 1 of the 2 region-items"
     assert "same demand as v1" in text_of(asked.main)
     assert sizes(app) == []
     first, *_ = asked.select("main form button")

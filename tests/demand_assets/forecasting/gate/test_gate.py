@@ -124,9 +124,9 @@ def test_unknown_actuals_are_left_out() -> None:
     ({"sold_hash": "a", "adjustments": 1}, {"sold_hash": "a"}, "trained on adjusted demand"),
     ({"sold_hash": "a", "adjustments": 2}, {"sold_hash": "a", "adjustments": 2}, "trained on adjusted demand"),
     ({"sold_hash": "a"}, {"sold_hash": "a", "adjustments": 1}, "trained on adjusted demand"),
-    ({"sold_hash": "b"}, {"sold_hash": "a"}, "trained on demand that was corrected since (to 2026-01-01)"),
+    ({"sold_hash": "b"}, {"sold_hash": "a"}, "trained on demand or drivers that were corrected since (to 2026-01-01)"),
     ({"sold_hash": "b", "adjustments": 1}, {"sold_hash": "a"},
-     "trained on demand that was corrected since (to 2026-01-01)"),
+     "trained on demand or drivers that were corrected since (to 2026-01-01)"),
     ({"sold_hash": "b", "adjustments": 1}, {}, "trained on adjusted demand"),
 ])
 def test_the_reason_names_what_is_new_in_the_demand(candidate: dict[str, object], production: dict[str, object],
@@ -148,12 +148,32 @@ def test_the_same_forecasts_are_no_promotion(production: Contestant) -> None:
     assert decision.reason.startswith("the same forecasts: ")
 
 
-def test_the_same_forecasts_with_another_interval_are_told_to_be_that() -> None:
-    decision = judge(ACTUAL, contestant(data="new", trained_to="2026-02-01"), replace(contestant(), is_same=True),
-                     NAIVE)
+@pytest.mark.parametrize(("candidate", "growth", "words"), [
+    ({"trained_to": "2026-02-01"}, 0.1234, "becomes 12.3 % wider, measured on newer demand (to 2026-02-01)"),
+    ({"trained_to": "2026-02-01"}, -0.05, "becomes 5.0 % narrower, measured on newer demand (to 2026-02-01)"),
+    ({"trained_to": "2026-02-01"}, 0.00004, "is as wide, in another place, measured on newer demand (to 2026-02-01)"),
+    ({"adjustments": 1}, 0.01, "becomes 1.0 % wider, measured on adjusted demand"),
+])
+@pytest.mark.parametrize("errors", [HONEST_ERRORS, np.nan])
+def test_the_same_forecasts_with_another_interval_say_what_changes(candidate: dict[str, object], growth: float,
+                                                                   words: str, errors: object) -> None:
+    serves = replace(contestant(errors), is_same=True, interval_growth=growth)
+
+    decision = judge(ACTUAL, replace(contestant(data="new"), **candidate), serves, NAIVE)  # type: ignore[arg-type]
 
     assert decision.verdict == "promote"
-    assert decision.reason.endswith(", and the same forecasts, with an interval from errors known since")
+    assert decision.reason.startswith("the same forecasts: ")
+    assert decision.reason.endswith(f"; only the 80 % interval {words}")
+
+
+@pytest.mark.parametrize("candidate", [{"data_hash": "same", "recipe": {"pooled_version": 2}},
+                                       {"data_hash": "new", "trained_to": "2025-12-01"}])
+def test_another_interval_of_no_newer_demand_is_no_promotion(candidate: dict[str, object]) -> None:
+    serves = replace(contestant(data="same"), is_same=True, interval_growth=0.5)
+
+    decision = judge(ACTUAL, replace(contestant(), **candidate), serves, NAIVE)  # type: ignore[arg-type]
+
+    assert (decision.verdict, decision.reason[:18]) == ("keep", "the same forecasts")
 
 
 def test_words_and_numbers_round_alike() -> None:
