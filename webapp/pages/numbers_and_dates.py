@@ -63,7 +63,8 @@ def signed_share(value: float | None) -> str:
     """A relative difference as percent, with its sign."""
     if value is None or not isfinite(value):
         return NOTHING
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{reader_locale.percent(abs(value), 1)}"
+    text = share(abs(value))
+    return f"{'+' if value > 0 else '−'}{text}" if any(digit in text for digit in "123456789") else text
 
 
 def percent(value: float | None) -> str:

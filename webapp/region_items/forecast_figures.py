@@ -78,13 +78,21 @@ def note_demand(row: RegionItemRow, last_year: float | None, last: float | None,
 
 def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:
     """Note how far the forecast moved, and by how much the one before missed. The move before stays told."""
-    if row.moved and row.moved_at is not None and row.moved != moved:
-        db.session.execute(delete(EarlierMove).where(
-            EarlierMove.region_item_id == row.id, EarlierMove.at < now() - timedelta(days=MOVES_KEPT_DAYS)))
-        share = abs(row.moved) / row.forecast_model if row.forecast_model else 0.0
-        db.session.add(EarlierMove(region_item_id=row.id, at=row.moved_at, moved=row.moved, share=share))
+    if row.moved != moved:
+        keep_move(row)
     row.moved, row.missed = moved, missed
     row.moved_at = now() if moved is not None or missed is not None else None
+
+
+def keep_move(row: RegionItemRow) -> None:
+    """Let the last move stay told, whatever becomes of the forecast; to be called before its total is another."""
+    if not row.moved or row.moved_at is None:
+        return
+    db.session.execute(delete(EarlierMove).where(
+        EarlierMove.region_item_id == row.id, EarlierMove.at < now() - timedelta(days=MOVES_KEPT_DAYS)))
+    share = abs(row.moved) / row.forecast_model if row.forecast_model else 0.0
+    db.session.add(EarlierMove(region_item_id=row.id, at=row.moved_at, moved=row.moved, share=share))
+    row.moved = None
 
 
 def want_totals(row: RegionItemRow) -> None:

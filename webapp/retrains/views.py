@@ -133,7 +133,8 @@ def cancel(retrain_id: int) -> ResponseReturnValue:
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
-_RETRIED = re.compile(r"^(?:retry of [\d,.]+ region-items? of #\d+(?:: |$))+")
+_RETRIED = re.compile(r"^(?:retry of \d[^#:]* region-items? of #\d+(?:: |$))+")
+"""Whatever separates thousands: reasons of before were written as their reader writes numbers."""
 
 
 @bp.post("/<int:retrain_id>/retry")
@@ -148,7 +149,7 @@ def retry(retrain_id: int) -> ResponseReturnValue:
     wanted = _with_something_new(keys, url_for("retrains.detail", retrain_id=retrain_id))
     if isinstance(wanted, str):
         return wanted
-    why = f"retry of {plural(len(wanted), 'region-item')} of #{retrain.id}"
+    why = f"retry of {len(wanted)} region-item{'s' if len(wanted) > 1 else ''} of #{retrain.id}"
     first = _RETRIED.sub("", retrain.reason)  # of a retry of a retry only what was asked for at first
     why = f"{why}: {first}" if first else why
     return _stored(store(token, wanted, actor().email, why, act="retried"))

@@ -21,7 +21,7 @@ from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.forecast_figures import note_made, note_total, want_totals
+from webapp.region_items.forecast_figures import keep_move, note_made, note_total, want_totals
 from webapp.region_items.live_accuracy import forget_monitored
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
@@ -152,6 +152,7 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         if replaced is not None:
             db.session.delete(replaced)
             want_totals(row)
+        keep_move(row)
         note_total(row, None, None)
         return
     part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark

@@ -110,7 +110,7 @@ def _interval_growth(demand: pd.DataFrame, dataset: Dataset, candidate: Forecast
     lies ahead, or of the last window where its drivers are not known."""
     series = candidate.series_of(demand, dataset, region_item)
     last = int(series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))[-1])
-    starts, leads = next((pairs for origin in (series.known - 1, last) if len((pairs := _pairs(series, origin))[1])))
+    starts, leads = next(pairs for origin in (series.known - 1, last) if len((pairs := _pairs(series, origin))[1]))
     units = candidate.predict(series, starts, leads)
     mine, theirs = (float(np.sum(upper - lower)) for lower, upper in (
         model.calibration.interval(units, series.level[starts], leads) for model in (candidate, production)))

@@ -68,7 +68,7 @@ class Contestant:
     has_same_interval: bool = False
     """Whether the intervals are exactly the same as well."""
     interval_growth: float = 0.0
-    """Of production that is the same: by how much the candidate's 80 % interval is wider, relative; below 0 narrower."""
+    """By how much wider the candidate's 80 % interval is where production is the same; relative, negative: narrower."""
     incomparable: str = ""
     """Why it has no score in any window that another model can be compared with; empty where it has."""
 

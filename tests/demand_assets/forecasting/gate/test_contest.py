@@ -214,8 +214,8 @@ def test_a_week_more_that_moves_only_the_interval_says_by_how_much(weekly: Datas
     decision = contest(table, weekly, candidate, production, KETTLES)
 
     assert decision.verdict == "promote"
-    said = re.fullmatch(r"the same forecasts: .*; only the 80 % interval becomes (\d+\.\d) % (wider|narrower), measured "
-                        r"on newer demand \(to 2025-06-23\)", decision.reason)
+    said = re.fullmatch(r"the same forecasts: .*; only the 80 % interval becomes (\d+\.\d) % (wider|narrower), "
+                        r"measured on newer demand \(to 2025-06-23\)", decision.reason)
     assert said is not None, decision.reason
     widths = [np.subtract(*model.calibration.interval(np.full(4, 50.0), np.full(4, 50.0), np.arange(1, 5))[::-1]).sum()
               for model in (candidate, production)]
