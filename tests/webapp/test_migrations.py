@@ -178,7 +178,7 @@ def makes_overridden_totals_again(app: Flask) -> None:
                 note_made(row, 0)
             at = now()
             for key, removed in (("north|kettle", None), ("north|pan", at)):
-                db.session.add(Override(batch="b", key=key, date="2026-07-01", way="value", amount=3.0, comment="a fair",
+                db.session.add(Override(batch="b", key=key, date="2026-07-01", way="value", amount=3.0, comment="fair",
                                         made_by="ada@example.com", made_at=at, removed_at=removed))
             db.session.add(GroupForecast(kind="region", name="north", made_at=at, size=3, total=300.0, lower=1.0,
                                          upper=2.0, model=240.0))

@@ -27,11 +27,13 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.forecasts.builders import ask, change, chart_on
 from tests.webapp.overrides.builders import rows_of
-from webapp.db.database import db
+from webapp import create_app
+from webapp.db.database import db, writing
 from webapp.forecasts import query
 from webapp.overrides import applied
 from webapp.region_items.open_overrides import open_overrides
-from webapp.tables import AuditEntry, Override
+from webapp.stored_forecasts.groups import refresh_due
+from webapp.tables import AuditEntry, Override, RegionItemRow
 
 PAGE = f"/forecasts?ri={KETTLE.key}"
 LAST_WEEK = demand_of(12.0)["demand"].tail(7).tolist()
@@ -159,6 +161,36 @@ def test_a_group_read_from_the_stored_forecasts_includes_overrides(client: Flask
     assert total(show(client, **args)) == pytest.approx(model + 29 * sum(LAST_WEEK[:2]), rel=0.001)
     assert "Includes 58 overrides" in text_of(show(client, **args).select_one("#with-overrides"))
     assert total(show(client, overrides="0", **args)) == model
+
+
+def test_a_group_puts_the_largest_first_as_shown_and_compares_each_number_with_its_own_last_year(
+        app: Flask, client: FlaskClient, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+    background.make_stored_forecasts()
+    small = REGION_ITEMS[7]
+    with app.app_context(), writing():
+        row = db.session.get_one(RegionItemRow, small.key)
+        row.last_year = row.forecast_model
+    override(client, ri=[small.key], way="value", amount="5000", form_on=f"/forecasts?ri={small.key}")
+    with app.app_context():
+        refresh_due(background.services, create_app)
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
+
+    def listed(**args: str) -> list[list[str]]:
+        soup = show(client, ri=[], region="north", horizon="14", **args)
+        heads = [text_of(head) for head in soup.select("#by-region-item thead th")]
+        assert ("Model" in heads, "Forecast" in heads) == (True, "overrides" not in args)
+        return [[text_of(cell) for cell in row.find_all(["th", "td"])]
+                for row in soup.select("#by-region-item tbody tr")]
+
+    first = listed()[0]
+    assert first[0] == str(small)
+    assert float(first[2].replace(",", "")) > 10_000
+    assert first[-1].startswith("+")
+    model = {row[0]: row for row in listed(overrides="0")}[str(small)]
+    assert (model[2], model[-1]) == (first[3], "0.0\N{NO-BREAK SPACE}%")
+    north: dict[str, Any] = {"ri": [], "region": "north", "horizon": "14"}
+    assert "since then" in text_of(show(client, **north).select_one("#last-year"))
+    assert "since then" not in text_of(show(client, overrides="0", **north).select_one("#last-year"))
 
 
 def test_a_scenario_is_compared_with_the_models_plan_and_says_so(client: FlaskClient) -> None:
