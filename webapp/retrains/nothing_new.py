@@ -74,8 +74,9 @@ def _likely(keys: Sequence[str], pooled: PooledModel) -> list[tuple[RegionItemRo
 
 def _learned_from(version: ModelVersion) -> LearnedFrom:
     numbers = version.numbers
-    return LearnedFrom(str(numbers.get("data_hash", "")), numbers.get("pooled_version"),
-                       str(numbers.get("code_version", "")))
+    code = numbers.get("code_version", "")
+    code = str(int(code) if isinstance(code, float) else code)  # an older app took the text for a number
+    return LearnedFrom(str(numbers.get("data_hash", "")), numbers.get("pooled_version"), code)
 
 
 def _is_likely(version: ModelVersion, row: RegionItemRow, pooled: PooledModel) -> bool:

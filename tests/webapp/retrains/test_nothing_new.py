@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.api.conftest import Program, problem_of, token_for
@@ -69,6 +70,14 @@ def test_anything_else_in_the_newest_version_is_new(background: Background, trai
     trained(2, "kept", **card)
 
     assert told(background) == {}
+
+
+def test_what_an_older_app_noted_of_a_version_is_understood(background: Background,
+                                                            trained: Callable[..., None]) -> None:
+    """It took every text that looks like a number for one."""
+    trained(code_version=float(CODE_VERSION), pooled_version=1.0)
+
+    assert told(background) == {KETTLE.key: 1}
 
 
 def test_a_version_that_is_not_judged_yet_is_new(background: Background, trained: Callable[..., None]) -> None:
