@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 MOST_READ = 200
 """Region-items whose demand is read to be compared (about 5 ms each); of more it is not known, so that nobody waits."""
+MOST_LOOKED_AT = 2000
+"""Region-items that are looked at at all, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def nothing_new(services: Services, keys: Sequence[str]) -> NothingNew:
     pooled = services.models.without_own(pooled_row()).model
     if not isinstance(pooled, PooledModel):
         return NothingNew({}, 0)
-    likely = _likely(keys, pooled)
+    likely = _likely(keys[:MOST_LOOKED_AT], pooled)
     found: dict[str, int] = {}
     compared = 0
     for row, version in likely[:MOST_READ]:
@@ -59,7 +61,7 @@ def nothing_new(services: Services, keys: Sequence[str]) -> NothingNew:
         compared += 1
         if is_nothing_new(LearnedFrom(data_hash(series), pooled.version, CODE_VERSION), _learned_from(version)):
             found[version.key] = version.version
-    return NothingNew(found, len(likely) - compared)
+    return NothingNew(found, len(likely) - compared + len(keys[MOST_LOOKED_AT:]))
 
 
 def _likely(keys: Sequence[str], pooled: PooledModel) -> list[tuple[RegionItemRow, ModelVersion]]:

@@ -181,15 +181,16 @@ def test_a_retry_says_so_too(app: Flask, client: FlaskClient, background: Backgr
     assert reason == f"retry of 1 region-item of #{number}: spring"
 
 
+@pytest.mark.parametrize("limit", ["MOST_READ", "MOST_LOOKED_AT"])
 def test_what_was_not_compared_is_said_and_not_claimed(background: Background, client: FlaskClient,
-                                                       trained: Callable[..., None],
+                                                       trained: Callable[..., None], limit: str,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     trained()
     card = {**asdict(background.services.models.serving(row_of(background), None).model.card)}  # type: ignore[union-attr]
     for one in (ODD, REGION_ITEMS[1]):
         background.journal(Entry(one, "trained", numbers={"version": 1, **card}),
                            Entry(one, "kept", reason="worse", numbers={"version": 1}))
-    monkeypatch.setattr(module, "MOST_READ", 1)
+    monkeypatch.setattr(module, limit, 1)
 
     with background.app.app_context():
         found = nothing_new(background.services, [KETTLE.key, ODD.key, REGION_ITEMS[1].key])
