@@ -105,7 +105,8 @@ def _retrain(product: Running, store: DemandStore, keys: list[str]) -> dict[str,
     session = product.planner()
     form = page(session, f"{product.url}/").select_one("form:has([name=token])")
     hidden = form_fields(form)
-    fields = [*((name, hidden[name]) for name in ("csrf_token", "token")), *(("ri", key) for key in keys)]
+    fields = [*((name, hidden[name]) for name in ("csrf_token", "token")), *(("ri", key) for key in keys),
+              ("unchanged", "include")]
     clicked = time.time()
     answer = session.post(f"{product.url}/retrains", data=fields, timeout=30)
     answer.raise_for_status()

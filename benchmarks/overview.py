@@ -154,6 +154,7 @@ def _region_item(region: str, item: str, position: int, rng: np.random.Generator
         "promoted_at": at, "decided_at": at, "decision": str(rng.choice(["promote", "keep"])), "wape": 0.3,
         "wape_seasonal_naive": 0.4, "coverage_80": 0.8, "numbers": numbers, "wanted": {"summary": numbers},
         "candidate_numbers": {}, "best": "own", "forecast_due": False, "forecast_total": bounds.forecast,
+        "forecast_model": bounds.forecast,
         "forecast_lower": bounds.lower, "forecast_upper": bounds.upper, "last_year": last_year,
         "change_on_last_year": bounds.forecast / last_year - 1, "last_demand": level, "volume": level * 28,
         "live_wape": float(rng.uniform(0.1, 0.6)), "live_skill": float(rng.normal(0.2, 0.2)),

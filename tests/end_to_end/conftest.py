@@ -32,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
+def retrain_all_the_same(page: Page) -> None:
+    """Press Retrain for what is ticked, read that there is nothing new to learn, and go on."""
+    page.get_by_role("button", name="Retrain").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Nothing new to learn")
+    page.get_by_role("button", name="all the same").click()
+
+
 def free_ports() -> dict[str, str]:
     """A free port for each server, as the launcher's settings name them."""
     ports = services.free_ports(("WEB_PORT", "DAGSTER_PORT", "MLFLOW_PORT", "CODE_PORT"))

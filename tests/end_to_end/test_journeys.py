@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import write_tiny_dataset
-from tests.end_to_end.conftest import DECISION_SECONDS, PASSWORD, Product
+from tests.end_to_end.conftest import DECISION_SECONDS, PASSWORD, Product, retrain_all_the_same
 
 embedded = pytest.mark.parametrize("product", ["embedded"], indirect=True)
 
@@ -108,7 +108,7 @@ class TestModels:
         page.goto(f"/?q={in_production.replace(' · ', ' ')}")
         page.locator("#table tbody [name=ri]").first.check()
         page.get_by_label("Why a retrain? (optional)").fill("looks stale")
-        page.get_by_role("button", name="Retrain").click()
+        retrain_all_the_same(page)
         expect(page.locator("main")).to_contain_text("looks stale")
         expect(page.get_by_text("1 of 1 done")).to_be_visible(timeout=DECISION_SECONDS * 1000)
         expect(page.locator("main tbody td[data-label='WAPE of candidate']")).to_contain_text("%")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.end_to_end.conftest import DECISION_SECONDS
+from tests.end_to_end.conftest import DECISION_SECONDS, retrain_all_the_same
 
 FINAL = re.compile("promoted|kept")
 pytestmark = pytest.mark.parametrize("product", ["embedded", "stores"], indirect=True)
@@ -90,7 +90,7 @@ def test_a_retrain_of_scattered_region_items_ends_in_decisions(page):
     for position in (0, 2, 4):
         boxes.nth(position).check()
     expect(page.locator("#selected-count")).to_have_text("3 selected")
-    page.get_by_role("button", name="Retrain").click()
+    retrain_all_the_same(page)
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Retrain of 3 region-items")
     expect(page.get_by_text("3 of 3 done")).to_be_visible(timeout=DECISION_SECONDS * 1000)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from deploy.health import answers_http
-from tests.end_to_end.conftest import DECISION_SECONDS, Product
+from tests.end_to_end.conftest import DECISION_SECONDS, Product, retrain_all_the_same
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("product", ["embedded"], indirect=True)
@@ -57,7 +57,7 @@ def test_promoted_models_go_on_forecasting_without_the_registry(outage, page):
 def test_a_retrain_asked_for_meanwhile_is_kept_and_carried_out_later(outage, page):
     page.goto("/")
     page.locator("#table tbody [name=ri]").first.check()
-    page.get_by_role("button", name="Retrain").click()
+    retrain_all_the_same(page)
     expect(page.get_by_text("Dagster is down: the request is kept")).to_be_visible(timeout=60_000)
 
     control(outage, "start", *reversed(SYSTEMS))

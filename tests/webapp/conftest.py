@@ -350,7 +350,7 @@ def three(background: Background, registry: FakeRegistry, model: ForecastModel) 
 
 
 def page(response: TestResponse) -> BeautifulSoup:
-    return BeautifulSoup(response.data, "html.parser")
+    return BeautifulSoup(response.data, "html.parser", from_encoding="utf-8")  # a part of a page names no charset
 
 
 def text_of(found: Tag | BeautifulSoup | None) -> str:

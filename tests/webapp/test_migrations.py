@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.totals import Bounds
 from tests.services import services_or_skip
 from tests.webapp.conftest import settings_in
 from webapp import create_app
@@ -18,8 +19,18 @@ from webapp.access import role_of
 from webapp.audit.seals import seal_some, verify
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import new_row, note_place
+from webapp.region_items.forecast_figures import note_made, note_total
 from webapp.systems.state import LoopReport, note_loops
-from webapp.tables import RegionItemRow, Selection, SignInLink, SystemState, User, UserSession
+from webapp.tables import (
+    GroupForecast,
+    Override,
+    RegionItemRow,
+    Selection,
+    SignInLink,
+    SystemState,
+    User,
+    UserSession,
+)
 
 BEFORE_ROLES_MATTERED = "0008"
 AN_ADMIN = (
@@ -150,7 +161,48 @@ def test_region_items_keep_what_is_known_of_them_in_four_tables_and_back(tmp_pat
     keeps_region_items(create_app(settings_in(tmp_path)))
 
 
-@pytest.mark.parametrize(("keeps", "prefix"), [(keeps_region_items, "migrated_"), (keeps_the_audit_log, "sealed_")])
+BEFORE_ONE_NUMBER = "0019"
+FIGURES = ("SELECT key, forecast_total, forecast_due, forecast_wanted FROM region_item_forecast JOIN "
+           "region_item_catalogue ON region_item_catalogue.id = region_item_forecast.id ORDER BY key")
+
+
+def makes_overridden_totals_again(app: Flask) -> None:
+    """Totals are kept both ways, and those of region-items with open overrides are made again."""
+    with app.app_context():
+        upgrade()
+        with writing():
+            for place, item in enumerate(("kettle", "pan", "pot")):
+                row = new_row(RegionItem("north", item))
+                note_place(row, place)
+                note_total(row, Bounds(100.0, 90.0, 120.0), 80.0)
+                note_made(row, 0)
+            at = now()
+            for key, removed in (("north|kettle", None), ("north|pan", at)):
+                db.session.add(Override(batch="b", key=key, date="2026-07-01", way="value", amount=3.0, comment="fair",
+                                        made_by="ada@example.com", made_at=at, removed_at=removed))
+            db.session.add(GroupForecast(kind="region", name="north", made_at=at, size=3, total=300.0, lower=1.0,
+                                         upper=2.0, model=240.0))
+        db.session.remove()
+        downgrade(revision=BEFORE_ONE_NUMBER)
+        with writing():
+            assert [tuple(row) for row in db.session.execute(text(FIGURES))] == [
+                ("north|kettle", 100.0, True, 1), ("north|pan", 100.0, False, 0), ("north|pot", 100.0, False, 0)]
+            assert db.session.execute(text("SELECT total FROM group_forecast")).scalar() == 300.0
+        db.session.remove()
+        upgrade()
+        rows = db.session.scalars(db.select(RegionItemRow).order_by(RegionItemRow.key)).all()
+        assert [(row.forecast_total, row.forecast_model, row.forecast_due, row.forecast_wanted) for row in rows] == [
+            (100.0, 100.0, True, 2), (100.0, 100.0, False, 0), (100.0, 100.0, False, 0)]
+        assert db.session.get_one(GroupForecast, ("region", "north")).model == 300.0
+        db.session.remove()
+
+
+def test_totals_of_before_are_kept_and_overridden_ones_made_again(tmp_path: Path) -> None:
+    makes_overridden_totals_again(create_app(settings_in(tmp_path)))
+
+
+@pytest.mark.parametrize(("keeps", "prefix"), [
+    (keeps_region_items, "migrated_"), (keeps_the_audit_log, "sealed_"), (makes_overridden_totals_again, "totals_")])
 def test_what_is_there_is_kept_on_postgres_too(tmp_path: Path, keeps: Callable[[Flask], None], prefix: str) -> None:
     with services_or_skip() as servers:
         servers.add_databases(prefix)

@@ -35,7 +35,7 @@ from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.http.costly_reads import costly_reads
 from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
-from webapp.overrides.overrides import open_overrides
+from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
@@ -102,6 +102,7 @@ class ForecastResponse(Named):
     version: int | None
     notice: str = Field(description="Why it is not the announced version that forecasts; empty when it is")
     total: float = Field(description="Units over the horizon")
+    model: float = Field(description="The model's own total; another than `total` where it is overridden")
     overrides: int = Field(description="Periods whose forecast a planner overrode, in these numbers")
     assumed: list[str] = Field(description="What was assumed of drivers")
     flags: list[str] = Field(description="Where drivers leave what the model has seen")
@@ -141,7 +142,7 @@ class ScenarioAnswer(ResponsePart):
 
     unit: str
     coverage: int
-    plan: TotalResponse
+    plan: TotalResponse = Field(description="The models' own, without planners' overrides")
     scenario: TotalResponse
     region_items: list[ScenarioForecast]
     missing: list[MissingResponse]
@@ -169,6 +170,7 @@ class TotalsResponse(ResponsePart):
     includes_overrides: bool = Field(description="Whether planners' overrides are in the numbers")
     overrides: int = Field(description="Periods of region-items that are overridden, in these numbers")
     total: TotalResponse
+    model: float = Field(description="The models' own total; another than `total` where there are overrides")
     periods: list[ForecastPeriod]
 
 
@@ -246,7 +248,7 @@ def _total(query: TotalsQuery) -> TotalsResponse:
         unit=services().dataset.unit, coverage=forecast_query.coverage, region_items=len(forecast_query.keys),
         missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing),
         includes_overrides=final is not None, overrides=final.count if final else 0,
-        total=_bounds(final.total if final else total),
+        total=_bounds(final.total if final else total), model=total.forecast,
         periods=[_period(period) for period in (final or answer).periods])
 
 
@@ -305,7 +307,8 @@ def forecast_told(line: LineItem, forecast: Forecast, coverage: int,
     lower, upper = part.interval(coverage / 100)
     return ForecastResponse(
         **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, version=forecast.version,
-        notice=line.notice, total=float(part.forecast.sum()), assumed=list(forecast.assumed),
+        notice=line.notice, total=float(part.forecast.sum()), model=float(forecast.part.forecast.sum()),
+        assumed=list(forecast.assumed),
         flags=list(forecast.flags), overrides=len(final.open.get(line.row.key, ())) if final else 0,
         periods=[ForecastPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high),
                                 model=float(own))

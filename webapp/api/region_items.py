@@ -54,9 +54,10 @@ class RegionItemResponse(Named):
     production_version: int | None = Field(description="Version of its own model that forecasts; null: a stand-in does")
     promoted_at: datetime | None
     pinned_by: str = Field(description="Who pinned the version; empty when it is not pinned")
-    forecast: float | None = Field(description="Units over the next horizon, as last computed")
+    forecast: float | None = Field(description="Units over the next horizon, with overrides, as last computed")
     lower: float | None = Field(description="Of its 80 % interval")
     upper: float | None
+    model: float | None = Field(description="The model's own forecast; another than `forecast` where it is overridden")
     live_wape: float | None = Field(description="Error of the forecasts as they stood, on periods known since")
     live_skill: float | None = Field(description="1 - WAPE / WAPE of seasonal naive; above 0 is better than naive")
     live_bias: float | None
@@ -143,6 +144,7 @@ def told(row: RegionItemRow) -> RegionItemResponse:
         **name_of(row), status=cast(Status, row.status), last_date=row.last_date, last_demand=finite(row.last_demand),
         production_version=row.production_version, promoted_at=row.promoted_at, pinned_by=row.pinned_by,
         forecast=finite(row.forecast_total), lower=finite(row.forecast_lower), upper=finite(row.forecast_upper),
+        model=finite(row.forecast_model),
         live_wape=finite(row.live_wape), live_skill=finite(row.live_skill), live_bias=finite(row.live_bias),
         live_periods=row.live_periods, backtest_wape=finite(row.wape),
         backtest_wape_seasonal_naive=finite(row.wape_seasonal_naive), drift=finite(row.drift),

@@ -16,9 +16,11 @@ from webapp.api.shapes import IdPath, Named, PageQuery, ResponsePart
 from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
 from webapp.region_items.rows import rows_by_key
+from webapp.retrains.nothing_new import MOST_READ, nothing_new
 from webapp.retrains.progress import Outcome, Progress, progress_of
 from webapp.retrains.requests import ask_to_cancel, store
 from webapp.retrains.views import LONGEST_REASON
+from webapp.services import services
 from webapp.tables import ItemState, Retrain, RetrainItem, RetrainState
 
 bp = resource("retrains", "Training models anew: asked for here, carried out by the pipeline.")
@@ -31,6 +33,11 @@ class RetrainRequest(Selected):
     pinned: Literal["include", "leave", "refuse"] = Field(
         "refuse", description="What becomes of region-items whose version is pinned: retrained all the same (their "
                               "version in production stays), left out, or the whole request is refused")
+    unchanged: Literal["include", "leave", "refuse"] = Field(
+        "include", description="What becomes of region-items for which there is nothing new to learn: their demand, "
+                               "adjustments, pooled model and code are those of their newest version. Retrained all "
+                               "the same, left out, or the whole request is refused; the answer names them in "
+                               f"`nothing_new`. Of at most {MOST_READ:,} the demand is compared")
 
 
 class RetrainsQuery(PageQuery):
@@ -59,6 +66,8 @@ class RetrainResponse(ResponsePart):
     cancel_asked_at: datetime | None
     finished_at: datetime | None
     problem: str = Field(description="Why it could not be sent yet, or was refused")
+    nothing_new: list[str] = Field(description="Of an answer to a start: keys of the request for which there is "
+                                               "nothing new to learn")
     left_out: list[str] = Field(description="Of an answer to a start: keys that an unfinished retrain holds already")
 
 
@@ -119,12 +128,21 @@ def start_retrain(body: RetrainRequest) -> Response:
     keys = [key for key in keys if key not in held]
     if not keys:
         abort(problem(409, "All of the selection is pinned, so nothing is left to retrain."))
+    unchanged = nothing_new(services(), keys).versions
+    if unchanged and body.unchanged == "refuse":
+        abort(problem(409, f"There is nothing new to learn for {len(unchanged)} of them, as for {next(iter(unchanged))}"
+                           ". Send `unchanged`: `include` to retrain them all the same, `leave` to leave them out."))
+    if body.unchanged == "leave":
+        keys = [key for key in keys if key not in unchanged]
+        if not keys:
+            abort(problem(409, "There is nothing new to learn for any of these region-items. Send `unchanged`: "
+                               "`include` to retrain them all the same."))
     stored = store(once_token(), keys, actor().email, body.reason)
     if stored.retrain is None:
         first = next(iter(stored.already_running.values()))
         abort(problem(409, "Unfinished retrains hold all of these region-items already; one of them is retrain "
                            f"{first}."))
-    told = _told(progress_of(stored.retrain), list(stored.already_running))
+    told = _told(progress_of(stored.retrain), list(stored.already_running), list(unchanged))
     return Response(told.model_dump_json(), 202, mimetype="application/json",
                     headers={"Location": f"{PREFIX}/retrains/{told.id}"})
 
@@ -169,13 +187,15 @@ def _retrain(retrain_id: int) -> Retrain:
     return found
 
 
-def _told(progress: Progress, left_out: list[str] | None = None) -> RetrainResponse:
+def _told(progress: Progress, left_out: list[str] | None = None,
+          unchanged: list[str] | None = None) -> RetrainResponse:
     retrain = progress.retrain
     return RetrainResponse(
         id=retrain.id, state=cast(RetrainState, retrain.state), outcome=progress.outcome, source=retrain.source,
         asked_by=retrain.asked_by,
         asked_at=retrain.asked_at, reason=retrain.reason, size=progress.total, done=progress.done,
         counts=cast(dict[ItemState, int], progress.counts), cancel_asked_at=retrain.cancel_asked_at,
-        finished_at=retrain.finished_at, problem=retrain.problem, left_out=left_out or [])
+        finished_at=retrain.finished_at, problem=retrain.problem, left_out=left_out or [],
+        nothing_new=unchanged or [])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request, url_for
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.forecast.totals import Part
+from demand_assets.forecasting.forecast.totals import Bounds, Part
 from webapp.access import needs
 from webapp.db.database import now
 from webapp.forecasts.period_table import PeriodTable, table_of
@@ -101,7 +101,7 @@ class _Found:
         table = table_of(periods, past, self.dataset, self.forecast_query.coverage / 100,
                          self.forecast_query.horizon if self.forecast_query.past else 0,
                          override_words=lambda found: override_words(found, several, _plain),
-                         all_bounds=True)
+                         all_bounds=True, without_overrides=not self.included)
         unit = self.dataset.unit
         titles = [self._driver_title(measure.title) if measure.kind == "driver" else f"{measure.title}, {unit}"
                   for measure in table.measures]
@@ -115,13 +115,15 @@ class _Found:
 
     def by_region_item(self) -> Sheet:
         unit, words = self.dataset.unit, f"{self.forecast_query.coverage} %"
-        columns = ["Region", "Item", "Date", f"Forecast, {unit}", f"{words} from, {unit}", f"{words} to, {unit}",
+        has_scenario = isinstance(self.answer, Answer) and self.answer.has_scenario
+        name = "Forecast" if self.included else "Plan" if has_scenario else "Model"
+        columns = ["Region", "Item", "Date", f"{name}, {unit}", f"{words} from, {unit}", f"{words} to, {unit}",
                    "Forecast by"]
-        if isinstance(self.answer, Answer) and self.answer.has_scenario:
+        if has_scenario:
             columns[6:6] = [f"Scenario, {unit}", f"Scenario {words} from, {unit}", f"Scenario {words} to, {unit}"]
         if self.included:
-            columns += [f"Override, {unit}", "Override, %", f"With overrides, {unit}",
-                        f"With overrides {words} from, {unit}", f"With overrides {words} to, {unit}"]
+            columns += [f"Override, {unit}", "Override, %", f"Model, {unit}", f"Model {words} from, {unit}",
+                        f"Model {words} to, {unit}"]
         return Sheet("By region-item and period", columns, self._each())
 
     def _each(self) -> Iterator[Sequence[Cell]]:
@@ -129,24 +131,28 @@ class _Found:
         if isinstance(self.answer, GroupAnswer):
             rows = rows_by_key(list(self.answer.kept))
             for key, kept in self.answer.kept.items():
-                more = self._overrides_of(key)
-                for place, (at, *units) in enumerate(_units(kept.part, coverage)):
+                more = self._overrides_of(key, kept.part)
+                for place, (at, *units) in enumerate(_units(self._final(key, kept.part), coverage)):
                     yield rows[key].region, rows[key].item, at, *units, version_words(kept.served_by), *more[place]
             return
         for line in self.answer.lines:
             changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
-            more = self._overrides_of(line.row.key)
-            for place, (at, *units) in enumerate(_units(line.plan.part, coverage)):
+            more = self._overrides_of(line.row.key, line.plan.part)
+            for place, (at, *units) in enumerate(_units(self._final(line.row.key, line.plan.part), coverage)):
                 yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
                        version_words(mark_of(line.plan)), *more[place])
 
-    def _overrides_of(self, key: str) -> list[Sequence[Cell]]:
-        """Of each period of a region-item, the cells of its override and of what that makes of the forecast."""
+    def _final(self, key: str, model: Part) -> Part:
+        """The region-item's forecast as the file has it."""
+        return self.included.parts[key] if self.included else model
+
+    def _overrides_of(self, key: str, model: Part) -> list[Sequence[Cell]]:
+        """Of each period of a region-item, the cells of its override and of the model's forecast."""
         if self.included is None:
             return [()] * len(self.dates)
         held = {one.date: one for one in self.included.open.get(key, ())}
         found: list[Sequence[Cell]] = []
-        for at, *units in _units(self.included.parts[key], self.forecast_query.coverage / 100):
+        for at, *units in _units(model, self.forecast_query.coverage / 100):
             one = held.get(str(at))
             found.append((*(one.amount if one and one.way == way else None for way in ("value", "percent")), *units))
         return found
@@ -154,15 +160,21 @@ class _Found:
     def _about_overrides(self) -> list[tuple[str, Cell]]:
         if self.included is None:
             return [("Overrides", "not included; every forecast is the model's")]
-        return [("Overrides", f"{plural(self.included.count, 'override')} included in what is named With overrides; "
-                              "what is named Forecast is the model's"),
-                (f"Total with overrides, {self.dataset.unit}", self.included.total.forecast),
-                ("Total with overrides from", self.included.total.lower),
-                ("Total with overrides to", self.included.total.upper)]
+        return [("Overrides", f"{plural(self.included.count, 'override')} included in what is named Forecast; what is "
+                              "named Model is without them"), *self._total("Model total", self._model_total)]
+
+    @property
+    def _model_total(self) -> Bounds:
+        return self.answer.total if isinstance(self.answer, GroupAnswer) else self.answer.plan_total
+
+    def _total(self, name: str, total: Bounds) -> list[tuple[str, Cell]]:
+        return [(f"{name}, {self.dataset.unit}", total.forecast), (f"{name} from", total.lower),
+                (f"{name} to", total.upper)]
 
     def about(self) -> Sheet:
         """What the file is: a row for each fact."""
         forecast_query, answer = self.forecast_query, self.answer
+        total = self.included.total if self.included else self._model_total
         query: dict[str, Any] = {**forecast_query.query(), **self.form.query()}
         facts: list[tuple[str, Cell]] = [
             ("Dataset", self.dataset.title), ("Selection", forecast_query.title),
@@ -171,14 +183,11 @@ class _Found:
             (f"Horizon, {_words(self.dataset)}", forecast_query.horizon), ("First date", self.dates[0]),
             ("Last date", self.dates[-1]), ("Units", self.dataset.unit), ("Interval, %", forecast_query.coverage)]
         if isinstance(answer, GroupAnswer):
-            facts += [("Without a forecast yet", answer.missing),
-                      (f"Total, {self.dataset.unit}", answer.total.forecast),
+            facts += [("Without a forecast yet", answer.missing), *self._total("Total", total),
                       ("Forecasts", "as each region-item was last forecast in the background")]
             served = [version_words(kept.served_by) for kept in answer.kept.values()]
         else:
-            facts += [("Known demand until", answer.known_until),
-                      (f"Total, {self.dataset.unit}", answer.plan_total.forecast),
-                      ("Total from", answer.plan_total.lower), ("Total to", answer.plan_total.upper)]
+            facts += [("Known demand until", answer.known_until), *self._total("Total", total)]
             facts += [("Cannot be forecast", f"{row.region_item}: {reason}") for row, reason in answer.missing]
             if answer.scenario_total:
                 facts += [("Scenario", f"{change.driver} {change.action} {change.value} from {change.first} to "

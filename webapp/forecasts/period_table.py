@@ -52,7 +52,7 @@ class PeriodTable:
 def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, back: int = 0,
              stood: pd.Series | None = None,
              override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found)),
-             all_bounds: bool = False) -> PeriodTable:
+             all_bounds: bool = False, without_overrides: bool = False) -> PeriodTable:
     """The table of a forecast.
 
     Args:
@@ -60,6 +60,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         stood: units by date of past periods, as they were forecast when each began; None where nothing is known.
         override_words: what overrides of one period do.
         all_bounds: whether the model's interval stands beside that with overrides.
+        without_overrides: whether there are some that are left out: what is shown is called the model's then.
     """
     history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
     dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
@@ -77,11 +78,11 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     if back and stood is not None:
         measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
     bounds = [Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
-    measures.append(Measure("Plan" if has_scenario else "Forecast", "units", ahead("plan")))
     if any(period.final is not None for period in periods):
-        measures += _overridden(periods, len(history), override_words, words, bounds if all_bounds else [])
+        measures += _overridden(periods, len(history), override_words, words, all_bounds)
     else:
-        measures += bounds
+        measures += [Measure("Plan" if has_scenario else "Model" if without_overrides else "Forecast", "units",
+                             ahead("plan")), *bounds]
     if has_scenario:
         difference = [None] * len(history) + [
             None if period.scenario is None else period.scenario - period.plan for period in periods]
@@ -97,21 +98,25 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
 
 
 def _overridden(periods: Sequence[Period], back: int, override_words: Callable[[Sequence[Override]], str], words: str,
-                bounds: list[Measure]) -> list[Measure]:
-    """The measures of a forecast with overrides.
+                all_bounds: bool) -> list[Measure]:
+    """The measures of a forecast with overrides, and of the model's beside it.
 
     Args:
-        bounds: of the model's interval, where it is shown too.
+        all_bounds: whether the model's interval is shown too.
     """
     def ahead(name: str) -> list[Any]:
         return [None] * back + [getattr(period, name) for period in periods]
 
     said = [override_words(period.overrides) if period.overrides else "" for period in periods]
-    before = "With overrides " if bounds else ""
-    return [*bounds, Measure("Override", "driver", [None] * back + [(text, text) for text in said], "text"),
-            Measure("With overrides", "units", ahead("final")),
-            Measure(f"{before}{words} from", "bound", ahead("final_lower")),
-            Measure(f"{before}{words} to", "bound", ahead("final_upper"))]
+    found = [Measure("Forecast", "units", ahead("final")),
+             Measure(f"{words} from", "bound", ahead("final_lower")),
+             Measure(f"{words} to", "bound", ahead("final_upper")),
+             Measure("Override", "driver", [None] * back + [(text, text) for text in said], "text"),
+             Measure("Model", "units", ahead("plan"))]
+    if all_bounds:
+        found += [Measure(f"Model {words} from", "bound", ahead("lower")),
+                  Measure(f"Model {words} to", "bound", ahead("upper"))]
+    return found
 
 
 def _drivers_then(past: History, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:

@@ -1,6 +1,7 @@
 """The forecast page: a selection, its horizon, a scenario; the URL says it all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -198,7 +199,8 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
                        [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
         table=table_of(periods, result.past, dataset, result.coverage,
                        forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
-                       partial(override_words, of_sum=len(lines) > 1)) if lines else None,
+                       partial(override_words, of_sum=len(lines) > 1),
+                       without_overrides=bool(found.count and not included)) if lines else None,
         explanation=explain(services(), result) if forecast_query.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
@@ -218,17 +220,21 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
     found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
                        answer.coverage)
     included = found if found.count and forecast_query.overrides else None
+    is_model = bool(found.count and not included)
+    last_year = last_year_of(forecast_query.fields) if is_whole else None
+    if last_year and is_model:
+        last_year = replace(last_year, change=None)  # what is kept of the change is of the forecast with overrides
     periods = included.periods if included else answer.periods if answer.kept else []
     return render_template(
         "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
-        last_year=last_year_of(forecast_query.fields) if is_whole else None, query=forecast_query.query(),
-        page_size=PAGE_SIZE,
-        found=found, included=included,
-        most=MOST_REGION_ITEMS, lines=answer.lines(forecast_query.page, PAGE_SIZE),
+        last_year=last_year, is_model=is_model, query=forecast_query.query(),
+        page_size=PAGE_SIZE, found=found, included=included, most=MOST_REGION_ITEMS,
+        lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
         table=table_of(periods, answer.past, dataset, answer.coverage,
                        forecast_query.horizon if forecast_query.past else 0,
-                       override_words=partial(override_words, of_sum=True)) if answer.kept else None,
+                       override_words=partial(override_words, of_sum=True),
+                       without_overrides=is_model) if answer.kept else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.totals import Part
-from webapp.overrides.overrides import apply, open_in, open_overrides, period_override
+from webapp.overrides.overrides import open_in
 from webapp.pages.numbers_and_dates import amount
+from webapp.region_items.open_overrides import apply, open_overrides, period_override
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.serving.answer import MOST_REGION_ITEMS, Period, plan_of

@@ -1,21 +1,21 @@
 """Planners' overrides of forecasts: made for many region-items and periods at once, replaced, removed, undone.
 
 A row is never deleted nor changed but for who removed it and when, so that it can be told what stood at any moment.
-Each act and its entry in the audit log are one transaction.
+Each act, its entry in the audit log and the totals of the region-items' forecasts are one transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import isfinite
-from typing import Any, cast, get_args
+from typing import Any, get_args
 from unicodedata import category
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import ColumnElement, func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.forecast.overrides import PeriodOverride, Way, shares, with_overrides
+from demand_assets.forecasting.forecast.overrides import Way, shares
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.access import Actor, actor
 from webapp.audit.record import record
@@ -23,7 +23,9 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
 from webapp.region_items.labels import selection_words
+from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import locked_region_items
+from webapp.stored_forecasts.computing import tell_totals
 from webapp.tables import Catalogue, Override, StoredForecast
 
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -82,41 +84,11 @@ def known_until() -> ColumnElement[str]:
     return func.coalesce(from_forecast, row, "")
 
 
-def open_overrides(keys: Sequence[str], first: date | None = None,
-                   last: date | None = None) -> dict[str, list[Override]]:
-    """Key -> the overrides that hold, by date; region-items without any are left out.
-
-    Args:
-        first: only those of periods from then on.
-        last: only those of periods until then.
-    """
-    found: dict[str, list[Override]] = {}
-    for part in chunked(keys):
-        query = select(Override).where(Override.key.in_(part), Override.removed_at.is_(None))
-        if first is not None:
-            query = query.where(Override.date >= str(first))
-        if last is not None:
-            query = query.where(Override.date <= str(last))
-        for one in db.session.scalars(query.order_by(Override.date)):
-            found.setdefault(one.key, []).append(one)
-    return found
-
-
 def open_in(batches: Iterable[str]) -> dict[str, int]:
     """Batch -> how many of its overrides hold and lie ahead; of any region-item."""
     query = select(Override.batch, func.count()).where(
         Override.batch.in_(list(batches)), Override.removed_at.is_(None), is_ahead()).group_by(Override.batch)
     return {row[0]: row[1] for row in db.session.execute(query)}
-
-
-def apply(part: Part, overrides: Iterable[Override]) -> Part:
-    """The region-item's forecast with its overrides in place."""
-    return with_overrides(part, [period_override(one) for one in overrides])
-
-
-def period_override(one: Override) -> PeriodOverride:
-    """A row as the rules of forecasting know it."""
-    return PeriodOverride(date.fromisoformat(one.date), cast(Way, one.way), one.amount)
 
 
 def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) -> OverrideResult:
@@ -133,7 +105,8 @@ def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) ->
     rows = [Override(batch=batch, key=key, date=str(at), way=wanted.way, amount=amount, comment=wanted.comment,
                      made_by=who.email) for key, at, amount in _spread(wanted, parts)]
     with writing():
-        locked_region_items({one.key for one in rows})  # overrides of a region-item are changed one after the other
+        # overrides of a region-item are changed one after the other
+        region_items = locked_region_items({one.key for one in rows})
         if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
             return OverrideResult(batch, before, 0, is_new=False)
         replaced = _open_among({(one.key, one.date) for one in rows}, wanted.first, wanted.last)
@@ -142,6 +115,7 @@ def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) ->
         for one in rows:
             one.made_at = at
         db.session.add_all(rows)
+        tell_totals(region_items.values())
         record("overridden", "override", _subject(rows), by=who, reason=wanted.comment,
                      before={"replaced": _told(replaced)} if replaced else None, after={
                          "batch": batch, "first": str(wanted.first), "last": str(wanted.last), "way": wanted.way,
@@ -163,6 +137,7 @@ def remove(override_id: int, by: Actor | None = None) -> Override | None:
             raise OverrideError(f"What was sold on {found.date} is known by now, so its override stays on record. Only "
                                 "overrides of periods ahead can be removed.")
         _close([found], who, now())
+        tell_totals(locked_region_items([found.key]).values())
         record("override removed", "override", _subject([found]), before={"overrides": _told([found])}, by=who)
     return found
 
@@ -174,7 +149,8 @@ def undo(batch: str, by: Actor | None = None) -> int:
     """
     who = by or actor()
     with writing():
-        locked_region_items(db.session.scalars(select(Override.key).where(Override.batch == batch).distinct()))
+        region_items = locked_region_items(
+            db.session.scalars(select(Override.key).where(Override.batch == batch).distinct()))
         rows = list(db.session.scalars(select(Override).where(
             Override.batch == batch, Override.removed_at.is_(None), is_ahead())))
         if not rows:
@@ -187,6 +163,7 @@ def undo(batch: str, by: Actor | None = None) -> int:
                          made_at=at + timedelta(microseconds=1))  # it comes after what it takes the place of
                 for one in replaced]
         db.session.add_all(back)
+        tell_totals(region_items.values())
         record("overrides undone", "override", _subject(rows), by=who,
                      before={"batch": batch, "overrides": _told(rows)},
                      after={"brought back": _told(back)} if back else None)

@@ -17,7 +17,8 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast, past_forecasts_of
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.overrides.overrides import is_ahead, period_override
+from webapp.overrides.overrides import is_ahead
+from webapp.region_items.open_overrides import period_override
 from webapp.region_items.rows import rows_by_key
 from webapp.services import Services
 from webapp.serving.history import sold_on

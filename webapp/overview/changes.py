@@ -33,9 +33,9 @@ class Move:
         return self.row.region_item
 
     @property
-    def forecast_total(self) -> float | None:
-        """The forecast as it stands now."""
-        return self.row.forecast_total
+    def forecast_model(self) -> float | None:
+        """The model's forecast as it stands now, without overrides."""
+        return self.row.forecast_model
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from demand_assets.forecasting.contract.periods import in_words
+from demand_assets.forecasting.series.metrics import recorded
 from webapp.pages import reader_locale
 from webapp.pages.reader_locale import clock, number
 from webapp.services import services
@@ -54,15 +55,16 @@ def decimals_for(values: Sequence[float]) -> int:
 
 
 def share(value: float | None, decimals: int = 1) -> str:
-    """A share as percent."""
-    return NOTHING if value is None or not isfinite(value) else reader_locale.percent(value, decimals)
+    """A share as percent, rounded from what is recorded of shares, as the reasons of decisions are."""
+    return NOTHING if value is None or not isfinite(value) else reader_locale.percent(recorded(value), decimals)
 
 
 def signed_share(value: float | None) -> str:
     """A relative difference as percent, with its sign."""
     if value is None or not isfinite(value):
         return NOTHING
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{reader_locale.percent(abs(value), 1)}"
+    text = share(abs(value))
+    return f"{'+' if value > 0 else '−'}{text}" if any(digit in text for digit in "123456789") else text
 
 
 def percent(value: float | None) -> str:

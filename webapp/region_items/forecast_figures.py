@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select, update
 
+from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
@@ -56,26 +57,42 @@ def note_made(row: RegionItemRow, wanted: int) -> None:
     row.forecast_due = row.forecast_wanted != wanted
 
 
-def note_total(row: RegionItemRow, total: float | None, lower: float | None, upper: float | None) -> None:
-    """Note the units over the horizon and their 80 % interval; None where there is no stored forecast."""
-    row.forecast_total, row.forecast_lower, row.forecast_upper = total, lower, upper
+def note_total(row: RegionItemRow, total: Bounds | None, model: float | None) -> None:
+    """Note the units over the horizon and their 80 % interval, and how they differ from last year's; None where there
+    is no stored forecast.
+
+    Args:
+        total: with planners' overrides.
+        model: units by the model alone.
+    """
+    row.forecast_total, row.forecast_lower, row.forecast_upper = (
+        (total.forecast, total.lower, total.upper) if total else (None, None, None))
+    row.forecast_model = model
+    row.change_on_last_year = total.forecast / row.last_year - 1 if total and row.last_year else None
 
 
-def note_demand(row: RegionItemRow, last_year: float | None, change: float | None, last: float | None,
-                volume: float | None) -> None:
-    """Note last year's demand in the periods of the forecast, how the forecast differs, and what was sold lately."""
-    row.last_year, row.change_on_last_year, row.last_demand, row.volume = last_year, change, last, volume
+def note_demand(row: RegionItemRow, last_year: float | None, last: float | None, volume: float | None) -> None:
+    """Note last year's demand in the periods of the forecast, and what was sold lately."""
+    row.last_year, row.last_demand, row.volume = last_year, last, volume
 
 
 def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:
     """Note how far the forecast moved, and by how much the one before missed. The move before stays told."""
-    if row.moved and row.moved_at is not None and row.moved != moved:
-        db.session.execute(delete(EarlierMove).where(
-            EarlierMove.region_item_id == row.id, EarlierMove.at < now() - timedelta(days=MOVES_KEPT_DAYS)))
-        share = abs(row.moved) / row.forecast_total if row.forecast_total else 0.0
-        db.session.add(EarlierMove(region_item_id=row.id, at=row.moved_at, moved=row.moved, share=share))
+    if row.moved != moved:
+        keep_move(row)
     row.moved, row.missed = moved, missed
     row.moved_at = now() if moved is not None or missed is not None else None
+
+
+def keep_move(row: RegionItemRow) -> None:
+    """Let the last move stay told, whatever becomes of the forecast; to be called before its total is another."""
+    if not row.moved or row.moved_at is None:
+        return
+    db.session.execute(delete(EarlierMove).where(
+        EarlierMove.region_item_id == row.id, EarlierMove.at < now() - timedelta(days=MOVES_KEPT_DAYS)))
+    share = abs(row.moved) / row.forecast_model if row.forecast_model else 0.0
+    db.session.add(EarlierMove(region_item_id=row.id, at=row.moved_at, moved=row.moved, share=share))
+    row.moved = None
 
 
 def want_totals(row: RegionItemRow) -> None:

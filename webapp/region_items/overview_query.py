@@ -45,8 +45,7 @@ COLUMNS: dict[str, Column] = {
                         False),
     "last_demand": Column("Sold last", "units sold in the last period", RegionItemRow.last_demand.expression),
     "volume": Column("Sold lately", "units sold over the last horizon", RegionItemRow.volume.expression),
-    "total": Column("Forecast", "units forecast by the model, without overrides, over the next horizon, with the 80 %"
-                    " interval",
+    "total": Column("Forecast", "units forecast over the next horizon, with overrides, and the 80 % interval",
                     RegionItemRow.forecast_total.expression, True),
     "last_year": Column("Last year", "units sold in the same periods a year earlier",
                         RegionItemRow.last_year.expression),
@@ -67,7 +66,7 @@ COLUMNS: dict[str, Column] = {
     "version": Column("Version", "version in production and its age", RegionItemRow.production_version.expression,
                       True),
     "promoted": Column("Promoted", "when it was promoted", RegionItemRow.promoted_at.expression, False, False),
-    "moved": Column("Moved", "units by which the forecast changed since the period before; sorted by size",
+    "moved": Column("Moved", "units by which the model's forecast changed since the period before; sorted by size",
                     func.abs(RegionItemRow.moved.expression)),
     "missed": Column("Missed", "units sold minus forecast, newest periods; sorted by size",
                      func.abs(RegionItemRow.missed.expression)),
@@ -135,7 +134,7 @@ FLAGS: dict[str, Flag] = {
                  & (RegionItemRow.decided_at >= since), True),
     "failed": Flag("training failed", _failed, True),
     "moved": Flag("forecast moved", lambda since: ((RegionItemRow.moved_at >= since) & (
-        func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_total)) | _has_moved(since), True),
+        func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_model)) | _has_moved(since), True),
 }
 
 

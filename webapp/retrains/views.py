@@ -13,6 +13,7 @@ from webapp.pages.listing import parse_page
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.rows import rows_by_key
 from webapp.region_items.selection import ticked_keys
+from webapp.retrains.nothing_new import nothing_new
 from webapp.retrains.progress import (
     SHOWN,
     SOURCES,
@@ -50,7 +51,8 @@ def show() -> ResponseReturnValue:
 @bp.post("")
 @needs("planner")
 def ask() -> ResponseReturnValue:
-    """Store a request; the background process sends it. What a pin means for it is said first."""
+    """Store a request; the background process sends it. What a pin means for it is said first, and
+    for which region-items there is nothing new to learn."""
     keys = ticked_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
@@ -66,7 +68,30 @@ def ask() -> ResponseReturnValue:
         keys = [key for key in keys if key not in held]
         if not keys:
             abort(422, "All of the selection is pinned, so nothing is left to retrain.")
-    return _stored(store(token, keys, actor().email, _reason()))
+    wanted = _with_something_new(keys, url_for("overview.show"))
+    return wanted if isinstance(wanted, str) else _stored(store(token, wanted, actor().email, _reason()))
+
+
+def _with_something_new(keys: list[str], back: str) -> list[str] | str:
+    """The keys that are retrained; a page to choose by where there is nothing new to learn for some.
+
+    Args:
+        back: URL of the page to go back to.
+    """
+    choice = one_of("unchanged", request.form.get("unchanged", ""), ("", "include", "leave"))
+    if choice == "include":
+        return keys
+    found = nothing_new(services(), keys)
+    if found.versions and not choice:
+        rows = rows_by_key(list(found.versions))
+        return render_template(
+            "retrains/unchanged.html", unchanged=[rows[key] for key in found.versions], found=found, size=len(keys),
+            back=back, fields=[(name, value) for name, value in request.form.items(multi=True)
+                               if name not in ("csrf_token", "unchanged")])
+    left = [key for key in keys if key not in found.versions]
+    if not left:
+        abort(422, "There is nothing new to learn for any of the selection, so nothing is left to retrain.")
+    return left
 
 
 @bp.get("/<int:retrain_id>")
@@ -108,22 +133,26 @@ def cancel(retrain_id: int) -> ResponseReturnValue:
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
-_RETRIED = re.compile(r"^(?:retry of [\d,.]+ region-items? of #\d+(?:: |$))+")
+_RETRIED = re.compile(r"^(?:retry of \d[^#:]* region-items? of #\d+(?:: |$))+")
+"""Whatever separates thousands: reasons of before were written as their reader writes numbers."""
 
 
 @bp.post("/<int:retrain_id>/retry")
 @needs("planner")
 def retry(retrain_id: int) -> ResponseReturnValue:
-    """Ask again for what failed or was cancelled, by the rules of any request."""
+    """Ask again for what failed or was cancelled; for which of them there is nothing new to learn is said first."""
     retrain, token = _retrain(retrain_id), _token()
     keys = retry_keys(retrain)
     if not keys:
         flash("Nothing failed in this retrain, or what failed is not in the catalogue any more.", "info")
         return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
-    why = f"retry of {plural(len(keys), 'region-item')} of #{retrain.id}"
+    wanted = _with_something_new(keys, url_for("retrains.detail", retrain_id=retrain_id))
+    if isinstance(wanted, str):
+        return wanted
+    why = f"retry of {len(wanted)} region-item{'s' if len(wanted) > 1 else ''} of #{retrain.id}"
     first = _RETRIED.sub("", retrain.reason)  # of a retry of a retry only what was asked for at first
     why = f"{why}: {first}" if first else why
-    return _stored(store(token, keys, actor().email, why, act="retried"))
+    return _stored(store(token, wanted, actor().email, why, act="retried"))
 
 
 def _stored(stored: Stored) -> ResponseReturnValue:

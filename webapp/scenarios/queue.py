@@ -8,7 +8,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.forecast.forecaster import ForecastError
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.db.database import db, writing
-from webapp.overrides.overrides import open_overrides
+from webapp.region_items.open_overrides import open_overrides
 from webapp.scenarios import states
 from webapp.scenarios.compute import compute
 from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests, plan_of

@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.overrides.overrides import open_overrides
+from webapp.region_items.open_overrides import open_overrides
 from webapp.scenarios import states
 from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests
 from webapp.services import services

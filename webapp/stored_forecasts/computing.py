@@ -4,7 +4,7 @@ Only the background process makes them; many at a time in a process of their own
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,9 @@ from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.forecast_figures import note_made, note_total, want_totals
+from webapp.region_items.forecast_figures import keep_move, note_made, note_total, want_totals
 from webapp.region_items.live_accuracy import forget_monitored
+from webapp.region_items.open_overrides import with_open_overrides
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.serving.history import windows_of
@@ -146,12 +147,13 @@ def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileE
 
 def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     """Write the stored forecast down, in the caller's transaction."""
-    want_totals(row)
     replaced = db.session.get(StoredForecast, row.key)
     if made is None:
         if replaced is not None:
             db.session.delete(replaced)
-        note_total(row, None, None, None)
+            want_totals(row)
+        keep_move(row)
+        note_total(row, None, None)
         return
     part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark
     content = part.to_bytes()
@@ -166,8 +168,23 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
                              past=pack(made.history, windows_of(made.line.model, dataset), made.line.plan.origin,
                                        dataset)))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
-    total = over_all([part])
-    note_total(row, total.forecast, total.lower, total.upper)
+    db.session.flush()
+    tell_totals([row])
+
+
+def tell_totals(rows: Iterable[RegionItemRow]) -> None:
+    """Note the totals of the stored forecasts with the overrides that hold, and let the sums that they are in be made
+    again; part of the caller's transaction, which made or removed overrides.
+
+    Region-items without a stored forecast have no total yet.
+    """
+    for some in chunked(list(rows)):
+        models = {key: kept.part for key, kept in stored_forecasts_of([row.key for row in some]).items()}
+        final = with_open_overrides(models)
+        for row in some:
+            if row.key in final:
+                want_totals(row)
+                note_total(row, over_all([final[row.key]]), float(models[row.key].forecast.sum()))
 
 
 def _naive(part: Part, history: pd.DataFrame, dataset: Dataset) -> Floats:

@@ -27,9 +27,7 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
     within = len(places) and places[0] >= 0 and places[-1] < len(units)
     last_year = float(units[places].sum()) if within else float("nan")
     recent = units[-dataset.horizon:]
-    is_comparable = bool(last_year) and not np.isnan(last_year)
     note_demand(row, last_year=None if np.isnan(last_year) else last_year,
-                change=float(part.forecast.sum()) / last_year - 1 if is_comparable else None,
                 last=float(units[-1]) if len(units) else None,
                 volume=float(np.nansum(recent)) if (~np.isnan(recent)).any() else None)
 

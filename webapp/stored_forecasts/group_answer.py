@@ -1,6 +1,6 @@
 """A selection of more region-items than are forecast on a page: summed from the stored forecasts that are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,7 +22,9 @@ class GroupLineItem:
 
     row: RegionItemRow
     units: float
-    """Over the horizon."""
+    """Over the horizon, as shown."""
+    model: float
+    """By its model alone."""
     served_by: str
     """As in ``tables.StoredForecast``."""
 
@@ -68,17 +70,17 @@ class GroupAnswer:
         """Over all region-items and periods."""
         return totals.over_all([each.part for each in self.kept.values()], self.coverage)
 
-    @cached_property
-    def largest_first(self) -> list[tuple[str, float]]:
-        """Keys and their units over the horizon."""
-        units = {key: float(each.part.forecast.sum()) for key, each in self.kept.items()}
-        return sorted(units.items(), key=lambda found: -found[1])
+    def lines(self, page: int, size: int, shown: Mapping[str, totals.Part] | None = None) -> list[GroupLineItem]:
+        """One page of the region-items, the largest first.
 
-    def lines(self, page: int, size: int) -> list[GroupLineItem]:
-        """One page of the region-items, the largest first."""
-        found = self.largest_first[(page - 1) * size: page * size]
-        rows = rows_by_key([key for key, _ in found])
-        return [GroupLineItem(rows[key], units, self.kept[key].served_by) for key, units in found]
+        Args:
+            shown: key -> forecast that is shown, where it is not the model's.
+        """
+        units = {key: float((shown[key] if shown else each.part).forecast.sum()) for key, each in self.kept.items()}
+        found = sorted(units, key=lambda key: -units[key])[(page - 1) * size: page * size]
+        rows = rows_by_key(found)
+        return [GroupLineItem(rows[key], units[key], float(self.kept[key].part.forecast.sum()),
+                              self.kept[key].served_by) for key in found]
 
 
 def group_of(keys: Sequence[str], dataset: Dataset, horizon: int, coverage: float) -> GroupAnswer:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, case, func, select
 
 from webapp.db.database import db
 from webapp.pages.listing import place_of
-from webapp.tables import GroupForecast
+from webapp.tables import GroupForecast, RegionItemRow
 
 Kind = Literal["region", "item"]
 KINDS: dict[Kind, str] = {"region": "By region", "item": "By item"}
@@ -52,6 +52,12 @@ class GroupPage:
     pages: int
     all: GroupForecast | None
     """Of everything; None before the first was made."""
+    due: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name of those whose region-items changed since they were summed up."""
+
+    def is_due(self, group: GroupForecast) -> bool:
+        """Whether a region-item of it changed, so that it is about to be summed up again."""
+        return (group.kind, group.name) in self.due
 
 
 @dataclass(frozen=True)
@@ -95,4 +101,12 @@ def group_page(view: GroupView) -> GroupPage:
         select(GroupForecast).where(*where).order_by(
             case((column.is_(None), 1), else_=0), column.desc() if view.sort.startswith("-") else column.asc(),
             GroupForecast.name).limit(GROUPS_AT_ONCE).offset(place.before)).all()
-    return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupForecast, ("all", "")))
+    return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupForecast, ("all", "")),
+                     _due())
+
+
+def _due() -> frozenset[tuple[str, str]]:
+    changed = db.session.execute(select(RegionItemRow.region, RegionItemRow.item).where(
+        RegionItemRow.groups_due > 0).distinct()).all()
+    found = {("region", row[0]) for row in changed} | {("item", row[1]) for row in changed}
+    return frozenset(found | ({("all", "")} if changed else set()))

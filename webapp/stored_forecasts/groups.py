@@ -9,6 +9,7 @@ from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.region_items.forecast_figures import note_totals_made
+from webapp.region_items.open_overrides import with_open_overrides
 from webapp.services import Services
 from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
@@ -62,6 +63,8 @@ class _Sum:
     """A group, summed up so far."""
 
     running: RunningTotal
+    """With planners' overrides."""
+    model: float = 0.0
     last_year: float = 0.0
     compared: float = 0.0
     compared_size: int = 0
@@ -86,11 +89,13 @@ def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
 
 
 def _take_in(found: _Sum, members: Sequence[Member]) -> None:
-    kept = stored_forecasts_of([key for key, _, _ in members])
+    models = {key: kept.part for key, kept in stored_forecasts_of([key for key, _, _ in members]).items()}
+    final = with_open_overrides(models)
     for key, total, last_year in members:
-        if key not in kept:
+        if key not in models:
             continue
-        found.running.add(kept[key].part)
+        found.running.add(final[key])
+        found.model += float(models[key].forecast.sum())
         if last_year is not None:
             found.last_year += last_year
             found.compared += total
@@ -102,6 +107,7 @@ def _sum_up_all() -> None:
     found = _Sum(RunningTotal())
     for row in _regions():
         found.running.merge(RunningTotal.from_json(row.running))
+        found.model += row.total if row.model is None else row.model
         found.last_year += row.last_year or 0.0
         found.compared += row.compared or 0.0
         found.compared_size += row.compared_size
@@ -123,7 +129,7 @@ def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
     total, is_compared = found.running.bounds(), found.compared_size > 0
     db.session.merge(GroupForecast(
         kind=kind, name=name, made_at=now(), size=found.running.size, total=total.forecast, lower=total.lower,
-        upper=total.upper, last_year=found.last_year if is_compared else None,
+        upper=total.upper, model=found.model, last_year=found.last_year if is_compared else None,
         compared=found.compared if is_compared else None, compared_size=found.compared_size,
         running=found.running.to_json() if with_running else {}))
 

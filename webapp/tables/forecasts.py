@@ -42,8 +42,11 @@ class GroupForecast(Base):
     size: Mapped[int]
     """Region-items in it."""
     total: Mapped[float]
+    """Units, with planners' overrides."""
     lower: Mapped[float]
     upper: Mapped[float]
+    model: Mapped[float | None]
+    """Units by the models alone; None where it was not summed up yet."""
     last_year: Mapped[float | None]
     """Of those region-items of which it is known; None where it is of none."""
     compared: Mapped[float | None]

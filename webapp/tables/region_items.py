@@ -109,9 +109,11 @@ class ForecastFigures(Base):
     forecast_wanted: Mapped[int] = mapped_column(default=0)
     """How often the stored forecast was asked for, so that what changes while it is made is not missed."""
     forecast_total: Mapped[float | None]
-    """Units over the next horizon under the plan; the 80 % interval beside it."""
+    """Units over the next horizon, with planners' overrides; the 80 % interval beside it."""
     forecast_lower: Mapped[float | None]
     forecast_upper: Mapped[float | None]
+    forecast_model: Mapped[float | None]
+    """Units over the next horizon by the model alone."""
     last_year: Mapped[float | None]
     """Units sold in the same periods a year (the longest season) earlier; None where not all is known."""
     change_on_last_year: Mapped[float | None]

@@ -5,13 +5,14 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError, training_rows
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
-from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.series.gapped import Floats, Ints
 
 
 def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
@@ -29,6 +30,8 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
     mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
                       upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
                       data_hash=candidate.card.data_hash, recipe=_identity(candidate),
+                      code_version=candidate.card.code_version, sold_hash=candidate.card.sold_hash,
+                      adjustments=candidate.card.adjustments,
                       origins=tuple(candidate.backtest["origins"]),
                       seen_to=tuple(candidate.backtest.get("seen_to", ())),
                       unusable=_unusable(candidate, demand, dataset, region_item))
@@ -50,14 +53,68 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
                            production: ForecastModel, region_item: RegionItem) -> Contestant:
     dates = candidate.backtest["origins"]
     forecast = np.full(_table(candidate, "forecast").shape, np.nan)
+    is_same = has_same_interval = False
+    interval_growth = 0.0
     problem = (other_drivers(candidate, production) or _unusable(production, demand, dataset, region_item)
                or _unusable(candidate, demand, dataset, region_item))
     if not problem:
         forecast = _by_production(demand, dataset, candidate, production, region_item)
+        is_same = same_forecasts(demand, dataset, candidate, production, region_item)
+        has_same_interval = is_same and _same_intervals(candidate, production)
+    if is_same and not has_same_interval:
+        interval_growth = _interval_growth(demand, dataset, candidate, production, region_item)
     return Contestant(forecast=forecast, lower_80=np.full_like(forecast, np.nan),
                       upper_80=np.full_like(forecast, np.nan), trained_to=production.card.trained_to,
                       data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
-                      incomparable=problem)
+                      code_version=production.card.code_version, sold_hash=production.card.sold_hash,
+                      adjustments=production.card.adjustments, is_same=is_same,
+                      has_same_interval=has_same_interval, interval_growth=interval_growth, incomparable=problem)
+
+
+def same_forecasts(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,
+                   region_item: RegionItem) -> bool:
+    """Whether two models forecast exactly the same of the same demand: what lies ahead, and the candidate's windows.
+
+    Args:
+        demand: schema Demand; of periods ahead it need not know the drivers, and those are not forecast then.
+    """
+    each = [model.series_of(demand, dataset, region_item) for model in (candidate, production)]
+    series = each[0]
+    windows = series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))
+    for origin in (series.known - 1, *windows):
+        starts, leads = _pairs(series, int(origin))
+        if not len(leads):
+            continue
+        mine, theirs = (model.predict(own, starts, leads)
+                        for model, own in zip((candidate, production), each, strict=True))
+        if not np.array_equal(mine, theirs, equal_nan=True):
+            return False
+    return True
+
+
+def _pairs(series: SeriesFeatures, origin: int) -> tuple[Ints, Ints]:
+    """Origin and lead of each period after the origin within the horizon whose drivers are known."""
+    ahead = len(series.dates) - 1 - origin if origin >= 0 else 0
+    leads = np.arange(1, min(series.dataset.horizon, ahead) + 1)
+    return np.full(len(leads), origin, dtype=np.int64), leads
+
+
+def _same_intervals(candidate: ForecastModel, production: ForecastModel) -> bool:
+    return (candidate.calibration == production.calibration and candidate.paths == production.paths
+            and candidate.horizon_inflation == production.horizon_inflation)
+
+
+def _interval_growth(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,
+                     region_item: RegionItem) -> float:
+    """By how much the candidate's 80 % interval is wider than production's around the same forecasts, relative: of what
+    lies ahead, or of the last window where its drivers are not known."""
+    series = candidate.series_of(demand, dataset, region_item)
+    last = int(series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))[-1])
+    starts, leads = next(pairs for origin in (series.known - 1, last) if len((pairs := _pairs(series, origin))[1]))
+    units = candidate.predict(series, starts, leads)
+    mine, theirs = (float(np.sum(upper - lower)) for lower, upper in (
+        model.calibration.interval(units, series.level[starts], leads) for model in (candidate, production)))
+    return mine / theirs - 1 if theirs else 0.0
 
 
 def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,

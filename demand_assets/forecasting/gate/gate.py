@@ -7,9 +7,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, wape
+from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, recorded, wape
 
 SALES_IN_TOTAL = 5
 """Slow demand is judged by totals of as many periods as usually hold so many with a sale."""
@@ -55,8 +57,25 @@ class Contestant:
     """The last date of the demand that the fit behind each window's forecasts has seen, ISO; none if not kept."""
     unusable: str = ""
     """Why it cannot forecast the dataset as it is now; empty where it can."""
+    code_version: str = CODE_VERSION
+    """Of its training."""
+    sold_hash: str = ""
+    """Of demand as it was sold, without planners' adjustments, and its drivers; empty where it was not recorded."""
+    adjustments: int = 0
+    """Periods of its demand that planners adjusted."""
+    is_same: bool = False
+    """Of production: whether it forecasts exactly what the candidate does, in the windows and ahead."""
+    has_same_interval: bool = False
+    """Whether the intervals are exactly the same as well."""
+    interval_growth: float = 0.0
+    """By how much wider the candidate's 80 % interval is where production is the same; relative, negative: narrower."""
     incomparable: str = ""
     """Why it has no score in any window that another model can be compared with; empty where it has."""
+
+    @property
+    def learned_from(self) -> LearnedFrom:
+        """What it was made of."""
+        return LearnedFrom(self.data_hash, self.recipe.get("pooled_version"), self.code_version)
 
     def leaks(self) -> list[tuple[str, str]]:
         """Origin and last date seen of each window whose forecasts come from a fit that has seen beyond the origin."""
@@ -94,7 +113,7 @@ def judge(actual: Floats, candidate: Contestant, production: Contestant | None, 
     """
     gate = gate or Gate()
     contest = _Contest(actual, candidate, production, seasonal_naive, gate)
-    numbers = {name: round(value, 4) if isfinite(value) else None for name, value in contest.measured.items()}
+    numbers = {name: recorded(value) if isfinite(value) else None for name, value in contest.measured.items()}
     if problem := contest.problem():
         return Decision("keep", problem, numbers)
     verdict, reason = contest.comparison()
@@ -145,9 +164,11 @@ class _Contest:
         if production is None:
             floor = in_percent(self._floor)
             return "promote", f"first model: {self._wape(self._mine)} against {floor} of seasonal naive"
-        if candidate.data_hash == production.data_hash and candidate.recipe == production.recipe:
+        if is_nothing_new(candidate.learned_from, production.learned_from) and candidate.recipe == production.recipe:
             return "keep", ("nothing new: same demand and same recipe as the model in production "
                             f"(trained to {production.trained_to})")
+        if production.is_same:
+            return self._of_the_same(production)
         if not isfinite(self._theirs):
             return self._on_its_own(production)
         against = f"{self._wape(self._mine_shared)} against {in_percent(self._theirs)} of the model in production"
@@ -163,10 +184,33 @@ class _Contest:
                                 f"{in_percent(chance)}")
             return "promote", against
         if self._mine_shared <= self._theirs and candidate.trained_to >= production.trained_to:
-            return "promote", f"{against}, and trained on newer demand (to {candidate.trained_to})"
+            return "promote", f"{against}, and trained on {self._new_in(production)}"
         if self._mine_shared <= self._theirs * (1 - gate.margin):
             return "promote", against
         return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
+
+    def _of_the_same(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
+        """The verdict where no forecast would move: only an interval that newer demand has measured is promoted."""
+        candidate = self._candidate
+        same = "the same forecasts: the candidate forecasts exactly what the model in production does"
+        if production.has_same_interval:
+            return "keep", f"{same}, in the backtest and ahead"
+        if candidate.data_hash == production.data_hash or candidate.trained_to < production.trained_to:
+            return "keep", f"{same}, and its other interval comes from no newer demand"
+        width = in_percent(abs(production.interval_growth))
+        change = ("is as wide, in another place" if width == in_percent(0.0) else
+                  f"becomes {width} {'wider' if production.interval_growth > 0 else 'narrower'}")
+        return "promote", f"{same}; only the 80 % interval {change}, measured on {self._new_in(production)}"
+
+    def _new_in(self, production: Contestant) -> str:
+        """What is new in the demand of the candidate, which is not older than production's."""
+        candidate = self._candidate
+        if candidate.trained_to > production.trained_to:
+            return f"newer demand (to {candidate.trained_to})"
+        known = bool(candidate.sold_hash and production.sold_hash)
+        if (candidate.sold_hash == production.sold_hash) if known else candidate.adjustments != production.adjustments:
+            return "adjusted demand"
+        return f"demand or drivers that were corrected since (to {candidate.trained_to})"
 
     def _on_its_own(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
         """The verdict where production has no score: the candidate beats the baseline and is not the older one."""
@@ -188,6 +232,7 @@ class _Contest:
         if production is not None and isfinite(self._theirs):
             found |= {"wape_production": wape(actual[shared], production.forecast[shared]),
                       "bias_production": bias(actual[shared], production.forecast[shared]),
+                      "wape_compared": wape(actual[shared], self._candidate.forecast[shared]),
                       "wape_difference_error": self._difference_error(production)}
         if self._periods > 1:
             found |= {"total_periods": self._periods, "wape_totals": self._mine,

@@ -12,7 +12,7 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
-from demand_assets.forecasting.series.metrics import in_percent, wape
+from demand_assets.forecasting.series.metrics import in_percent, recorded, wape
 
 COMPARED = 100
 """Region-items whose windows both models forecast, evenly chosen."""
@@ -41,11 +41,12 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
     if not len(actual) or not np.isfinite(wape(actual, theirs)):
         return _on_its_own("there is no demand in windows that neither has seen", numbers)
     new, old = wape(actual, mine), wape(actual, theirs)
-    numbers = {"wape": round(new, 4), "wape_production": round(old, 4)}
+    numbers = {"wape": recorded(new), "wape_production": recorded(old)}
     words = f"WAPE {in_percent(new)} against {in_percent(old)} of the pooled model in production"
     if not np.isfinite(new) or new > old * (1 + MARGIN):
         return Decision("keep", f"{words}, on windows that neither has seen", numbers)
-    return Decision("promote", f"{words}, and trained on newer demand", numbers)
+    is_newer = candidate.latest.seen > production.latest.seen
+    return Decision("promote", f"{words}{', and trained on newer demand' if is_newer else ''}", numbers)
 
 
 def _on_its_own(problem: str, numbers: dict[str, float | None]) -> Decision:

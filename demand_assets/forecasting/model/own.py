@@ -68,6 +68,8 @@ class ModelCard:
     pooled_version: int = 0
     adjustments: int = 0
     """Periods of its demand that planners adjusted."""
+    sold_hash: str = ""
+    """As ``data_hash``, without planners' adjustments; empty where it was not recorded."""
     code_version: str = CODE_VERSION
     seconds: float = 0.0
 
@@ -257,7 +259,16 @@ def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], sha
 
 def data_hash(series: SeriesFeatures) -> str:
     """A fingerprint of the demand, with its adjustments, and the drivers that a model was trained on."""
-    digest = hashlib.sha256(series.demand[: series.known].tobytes())
+    return _hash_of(series.demand, series)
+
+
+def sold_hash(series: SeriesFeatures) -> str:
+    """The same of the demand as it was sold, without its adjustments."""
+    return _hash_of(series.sold, series)
+
+
+def _hash_of(units: Floats, series: SeriesFeatures) -> str:
+    digest = hashlib.sha256(units[: series.known].tobytes())
     for name in sorted(series.drivers):
         digest.update(name.encode() + series.drivers[name][: series.known].tobytes())
     digest.update(str(series.dates[0]).encode())

@@ -1,6 +1,7 @@
 """What the registry says of one region-item, and what the gate makes of a pin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
@@ -56,20 +57,30 @@ class VersionFacts:
     def of(cls, version: "ModelVersion") -> "VersionFacts":
         """What a version tells."""
         tags = dict(version.tags)
-        numbers = {name: _number(tags[name]) for name in CARD if tags.get(name) not in (None, "", "None", "nan")}
+        numbers = card_of(tags)
         created = datetime.fromtimestamp(int(version.creation_timestamp) / 1000, UTC)
         return cls(int(version.version), created.isoformat(),
                    tags.get("request_id", ""), tags.get("dagster_run_id", ""), numbers)
 
 
-CARD = tuple(each.name for each in fields(ModelCard))
+TEXTS = {each.name: each.type is str for each in fields(ModelCard)}
+"""Of a model's card, each field of which is a tag of its version: whether it is a text, also where that looks like a
+number, as a hash may."""
 
 
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def card_of(tags: Mapping[str, str]) -> dict[str, float | str]:
+    """What a version's tags hold of its card; what was not measured, and tables, are left out."""
+    found = {name: _card_value(tags.get(name, ""), is_text) for name, is_text in TEXTS.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _card_value(text: str, is_text: bool) -> float | str | None:
+    if text in ("", "None", "nan") or text[0] in "{[(":
+        return None
+    for kind in () if is_text else (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 @dataclass(frozen=True)

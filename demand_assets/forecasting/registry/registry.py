@@ -9,8 +9,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ import requests
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own import ForecastModel, ModelCard, pooled_version
+from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import Contents, PooledModel
 from demand_assets.forecasting.registry.entry import (
     CANDIDATE,
@@ -29,6 +29,7 @@ from demand_assets.forecasting.registry.entry import (
     PRODUCTION,
     ActRefusedError,
     RegistryEntry,
+    card_of,
     checked_act,
     entry_of,
     held_by_pin,
@@ -480,27 +481,13 @@ def registered_version(version: "ModelVersion", dataset: str) -> RegisteredVersi
         measured = json.loads(tags.get("decision_numbers") or "{}")
     except ValueError:
         told, measured = None, {}
-    numbers = {name: value for name in CARD_FIELDS if (value := _card_value(tags.get(name))) is not None}
+    numbers = card_of(tags)
     return RegisteredVersion(
         region_item, int(version.version), datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         moment(told.at) if told and told.at else None, told.verdict if told else "", told.reason if told else "",
         tags.get("request_id", ""), tags.get("dagster_run_id", ""),
         {**numbers, **{name: value for name, value in (measured if isinstance(measured, dict) else {}).items()
                        if name not in ("decided_at", "request_id")}})
-
-
-CARD_FIELDS = tuple(field.name for field in fields(ModelCard))
-"""Of a model's card, each of which is a tag of its version."""
-
-
-def _card_value(text: str | None) -> float | int | str | None:
-    """What a tag of the card holds: a number, or a text; None for what was not measured, and for tables."""
-    if text is None or text == "None" or text[:1] in "{[(":
-        return None
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def _holds(found: "RegisteredModel", moved: MovedEntry) -> bool:

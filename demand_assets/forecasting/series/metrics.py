@@ -3,6 +3,9 @@
 Written in numpy, since a backtest asks for them thousands of times; held to ``utilsforecast.losses`` by tests.
 """
 
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import isfinite
+
 import numpy as np
 
 from demand_assets.forecasting.series.gapped import Floats
@@ -78,6 +81,14 @@ def width(actual: Floats, lower: Floats, upper: Floats) -> float:
     return float((upper[known] - lower[known]).sum()) / sold if sold else float("nan")
 
 
+def recorded(share: float) -> float:
+    """A share as it is recorded and shown: whoever rounds it further begins from here, so that all say the same."""
+    return round(share, 4)
+
+
 def in_percent(share: float) -> str:
-    """A share as reasons tell it: ``22.1 %``."""
-    return f"{100 * share:.1f} %"
+    """A share as reasons tell it: ``22.1 %``; as a page shows what is recorded of it, ties to even."""
+    if not isfinite(share):
+        return f"{share} %"
+    percent = 100 * Decimal(repr(float(recorded(share))))
+    return f"{percent.quantize(Decimal('0.1'), ROUND_HALF_EVEN)} %"

@@ -214,6 +214,20 @@ def test_the_newest_decisions_are_listed_searched_filtered_and_paged(client: Fla
     assert client.get("/models?page=0").status_code == 422
 
 
+def test_the_number_that_decided_is_among_the_decisions(client: FlaskClient, background: Background) -> None:
+    background.journal(
+        Entry(KETTLE, "trained", numbers={"version": 1, "wape": 0.2}),
+        Entry(KETTLE, "promoted", reason="WAPE 15.2 % against 16.1 % of the model in production, in the 2 of 3 windows "
+              "that it had not seen", numbers={"version": 1, "wape": 0.2, "wape_compared": 0.152, "windows_compared": 2,
+                                               "wape_production": 0.161}))
+
+    row = page(client.get("/models")).select_one("#decisions tbody tr")
+
+    assert row is not None
+    assert text_of(row.select_one("[data-label=WAPE]")) == "20.0 % 15.2 % in the 2 windows compared"
+    assert text_of(row.select_one("[data-label=Production]")) == "16.1 %"
+
+
 def test_a_region_item_without_versions_and_one_that_is_not_there(client: FlaskClient) -> None:
     assert versions(client, ODD.key) == []
     assert "No version yet" in client.get("/models/region-item", query_string={"ri": ODD.key}).text

@@ -18,13 +18,12 @@ from webapp.overrides.overrides import (
     MOST_AT_ONCE,
     OverrideError,
     Wanted,
-    apply,
     open_in,
-    open_overrides,
     place,
     remove,
     undo,
 )
+from webapp.region_items.open_overrides import apply, open_overrides
 from webapp.tables import AuditEntry, Override, StoredForecast
 
 ANNA, BEN = Actor("anna@example.com", "planner", "browser"), Actor("ben@example.com", "planner", "token shop")
@@ -190,7 +189,7 @@ def test_a_period_that_became_known_keeps_its_override(background: Background) -
     batch = place(TEN_MORE, {KETTLE.key: part(30.0)}, ANNA).batch
     with writing():
         db.session.add(StoredForecast(key=KETTLE.key, made_at=db.func.now(), origin="2026-07-01", served_by="",
-                                      content=b""))
+                                      content=part(30.0).to_bytes()))
     known, ahead = open_overrides([KETTLE.key])[KETTLE.key]
 
     with pytest.raises(OverrideError, match="What was sold on 2026-07-01 is known by now"):

@@ -27,11 +27,13 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.forecasts.builders import ask, change, chart_on
 from tests.webapp.overrides.builders import rows_of
-from webapp.db.database import db
+from webapp import create_app
+from webapp.db.database import db, writing
 from webapp.forecasts import query
 from webapp.overrides import applied
-from webapp.overrides.overrides import open_overrides
-from webapp.tables import AuditEntry, Override
+from webapp.region_items.open_overrides import open_overrides
+from webapp.stored_forecasts.groups import refresh_due
+from webapp.tables import AuditEntry, Override, RegionItemRow
 
 PAGE = f"/forecasts?ri={KETTLE.key}"
 LAST_WEEK = demand_of(12.0)["demand"].tail(7).tolist()
@@ -73,8 +75,8 @@ def test_an_override_is_in_the_total_and_the_models_forecast_stays_beside_it(cli
     assert words.startswith("Includes 2 overrides; the model alone:")
     assert float(words.split("alone: ")[1].split(" ")[0]) == pytest.approx(sum(LAST_WEEK), abs=0.1)
     assert column(soup, "Override")[:3] == ["20 units", "20 units", ""]
-    assert column(soup, "With overrides")[:3] == ["20.0", "20.0", column(soup, "Forecast")[2]]
-    assert [float(units) for units in column(soup, "Forecast")] == pytest.approx(LAST_WEEK, abs=0.05)
+    assert column(soup, "Forecast")[:3] == ["20.0", "20.0", column(soup, "Model")[2]]
+    assert [float(units) for units in column(soup, "Model")] == pytest.approx(LAST_WEEK, abs=0.05)
 
 
 def test_of_a_sum_it_is_told_how_many_are_overridden(client: FlaskClient) -> None:
@@ -105,7 +107,7 @@ def test_the_wide_table_has_the_override_too(client: FlaskClient) -> None:
             for row in show(client, layout="measures").select("#by-measure tbody tr")}
 
     assert rows["Override"][:3] == ["20 units", "20 units", ""]
-    assert rows["With overrides"][:2] == ["20.0", "20.0"]
+    assert rows["Forecast"][:2] == ["20.0", "20.0"]
 
 
 def test_the_chart_marks_what_is_overridden(client: FlaskClient) -> None:
@@ -126,7 +128,8 @@ def test_the_switch_shows_the_forecast_without_overrides(client: FlaskClient) ->
 
     assert total(soup) == pytest.approx(sum(LAST_WEEK), abs=0.1)
     assert "Without its 2 overrides. With overrides" in text_of(soup.select_one("#with-overrides"))
-    assert "With overrides" not in text_of(soup.select_one("#by-period"))
+    assert [float(units) for units in column(soup, "Model")] == pytest.approx(LAST_WEEK, abs=0.05)
+    assert "Forecast" not in text_of(soup.select_one("#by-period thead"))
     assert "overrides=0" in str(soup.select_one("[data-copy-link]")["data-copy-link"])  # type: ignore[index]
 
 
@@ -137,7 +140,7 @@ def test_a_value_for_a_region_is_spread_and_its_total_is_the_sum_of_its_parts(cl
     both = show(client, ri=[KETTLE.key, ODD.key])
 
     assert total(both) == pytest.approx(sum(each), abs=0.2) == pytest.approx(200 + 2 * sum(LAST_WEEK[2:]), abs=0.2)
-    assert [float(text_of(row.find_all("td")[3])) for row in both.select("#by-region-item tbody tr")] == pytest.approx(
+    assert [float(text_of(row.find_all("td")[2])) for row in both.select("#by-region-item tbody tr")] == pytest.approx(
         each, abs=0.1)
     assert column(both, "Override")[0] == "2 overrides"
     assert "spread over the region-items in proportion to their forecasts" in text_of(both.select_one("#override"))
@@ -158,6 +161,36 @@ def test_a_group_read_from_the_stored_forecasts_includes_overrides(client: Flask
     assert total(show(client, **args)) == pytest.approx(model + 29 * sum(LAST_WEEK[:2]), rel=0.001)
     assert "Includes 58 overrides" in text_of(show(client, **args).select_one("#with-overrides"))
     assert total(show(client, overrides="0", **args)) == model
+
+
+def test_a_group_puts_the_largest_first_as_shown_and_compares_each_number_with_its_own_last_year(
+        app: Flask, client: FlaskClient, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+    background.make_stored_forecasts()
+    small = REGION_ITEMS[7]
+    with app.app_context(), writing():
+        row = db.session.get_one(RegionItemRow, small.key)
+        row.last_year = row.forecast_model
+    override(client, ri=[small.key], way="value", amount="5000", form_on=f"/forecasts?ri={small.key}")
+    with app.app_context():
+        refresh_due(background.services, create_app)
+    monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
+
+    def listed(**args: str) -> list[list[str]]:
+        soup = show(client, ri=[], region="north", horizon="14", **args)
+        heads = [text_of(head) for head in soup.select("#by-region-item thead th")]
+        assert ("Model" in heads, "Forecast" in heads) == (True, "overrides" not in args)
+        return [[text_of(cell) for cell in row.find_all(["th", "td"])]
+                for row in soup.select("#by-region-item tbody tr")]
+
+    first = listed()[0]
+    assert first[0] == str(small)
+    assert float(first[2].replace(",", "")) > 10_000
+    assert first[-1].startswith("+")
+    model = {row[0]: row for row in listed(overrides="0")}[str(small)]
+    assert (model[2], model[-1]) == (first[3], "0.0 %")
+    north: dict[str, Any] = {"ri": [], "region": "north", "horizon": "14"}
+    assert "since then" in text_of(show(client, **north).select_one("#last-year"))
+    assert "since then" not in text_of(show(client, overrides="0", **north).select_one("#last-year"))
 
 
 def test_a_scenario_is_compared_with_the_models_plan_and_says_so(client: FlaskClient) -> None:
@@ -280,11 +313,11 @@ def test_files_have_model_override_and_final_and_their_names_say_so(client: Flas
     assert "_with-overrides_by_region-item.csv" in response.headers["Content-Disposition"]
     assert [row["Override, units"] for row in rows] == ["20.0", "20.0", "", "", "", ""]
     assert [row["Override, %"] for row in rows] == ["", "", "10.0", "", "", ""]
-    assert [float(row["Forecast, units"]) for row in rows] == pytest.approx(LAST_WEEK[:3] * 2)
-    assert [float(row["With overrides, units"]) for row in rows] == pytest.approx(
+    assert [float(row["Model, units"]) for row in rows] == pytest.approx(LAST_WEEK[:3] * 2)
+    assert [float(row["Forecast, units"]) for row in rows] == pytest.approx(
         [20, 20, 1.1 * LAST_WEEK[2], *LAST_WEEK[:3]])
     for row in sums:
-        for title in ("Forecast, units", "With overrides, units"):
+        for title in ("Forecast, units", "Model, units"):
             parts = [float(each[title]) for each in rows if each["Date"] == row["Date"]]
             assert sum(parts) == pytest.approx(float(row[title]), abs=1e-3)
     assert [row["Override"] for row in sums] == ["1 override"] * 3
@@ -305,8 +338,8 @@ def test_the_excel_file_tells_both_totals(client: FlaskClient) -> None:
     response = client.get(f"/forecasts/download?ri={KETTLE.key}&horizon=7&format=xlsx")
     told = {row[0].value: row[1].value for row in load_workbook(io.BytesIO(response.data))["About"].iter_rows()}
 
-    assert told["Total, units"] == pytest.approx(sum(LAST_WEEK))
-    assert told["Total with overrides, units"] == pytest.approx(40 + sum(LAST_WEEK[2:]))
+    assert told["Total, units"] == pytest.approx(40 + sum(LAST_WEEK[2:]))
+    assert told["Model total, units"] == pytest.approx(sum(LAST_WEEK))
     assert str(told["Overrides"]).startswith("2 overrides included")
 
 

@@ -16,7 +16,7 @@ from tests.webapp.overview.builders import cells, judge_all, rows, tell
 from webapp import create_app
 from webapp.db.database import db, now, writing
 from webapp.pages.numbers_and_dates import units
-from webapp.region_items.forecast_figures import note_moves
+from webapp.region_items.forecast_figures import keep_move, note_moves, note_total
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import EarlierMove, GroupForecast, RegionItemRow
 
@@ -56,7 +56,7 @@ def note(app: Flask, item: str, moved: float | None, total: float = 100.0) -> No
     """As the background process notes that a forecast moved."""
     with app.app_context(), writing():
         row = db.session.get_one(RegionItemRow, RegionItem("north", item).key)
-        row.forecast_total = total
+        row.forecast_model = total
         note_moves(row, moved, None)
 
 
@@ -76,6 +76,22 @@ def test_what_moved_today_stays_told_whatever_moves_it_after_that(app: Flask, cl
             move.at -= timedelta(days=2)
     assert moves(client) == ["north · item 01 +50.0 100"]
     assert moves(client, since=3)[0] == "north · item 00 −2,253 100"
+
+
+def test_what_moved_stays_told_where_the_forecast_is_gone_and_made_again(app: Flask, client: FlaskClient) -> None:
+    """Its demand was damaged for a while."""
+    judge_all(app)
+    note(app, "item 00", -2253.0)
+    with app.app_context(), writing():
+        row = db.session.get_one(RegionItemRow, RegionItem("north", "item 00").key)
+        keep_move(row)
+        note_total(row, None, None)
+    assert moves(client)[0] == "north · item 00 −2,253 –"
+
+    note(app, "item 00", 0.3)
+
+    assert moves(client)[0] == "north · item 00 −2,253 100"
+    assert "1 forecasts moved 10 % or more" in text_of(page(client.get("/")).select_one("#changes"))
 
 
 def test_moves_that_nobody_asks_about_any_more_are_forgotten(app: Flask) -> None:

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.series.metrics import in_percent
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.forecasts.period_table import driver_decimals, driver_value
@@ -130,3 +131,11 @@ def test_a_column_has_the_decimals_that_its_largest_needs(values: list[float], d
                                               (-12.5, "-12.5"), (0.0, "0")])
 def test_an_amount_that_was_typed_is_shown_as_it_was(value: float, words: str) -> None:
     assert amount(value) == words
+
+
+def test_shares_round_as_the_reasons_of_decisions_do() -> None:
+    """Recorded shares, those between them, and those at the edges between two decimals of a percent."""
+    for value in (place / 20_000 for place in range(30_001)):
+        words = in_percent(value).replace(" ", "\u00a0")
+        assert share(value) == words
+        assert signed_share(-value) == (words if words.startswith("0.0") else f"−{words}")

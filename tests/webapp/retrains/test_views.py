@@ -12,7 +12,7 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, hidden, page, post, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
-from webapp.db.database import db
+from webapp.db.database import db, writing
 from webapp.tables import Retrain
 
 SCATTERED = [REGION_ITEMS[0], REGION_ITEMS[4], REGION_ITEMS[9], ODD]
@@ -529,6 +529,20 @@ def test_a_retry_of_a_retry_tells_the_first_reason_alone(app: Flask, client: Fla
         post(client, f"/retrains/{number}/retry", {"token": f"{number}" * 32}, form_on=f"/retrains/{number}")
 
     assert f"Why: retry of 1 region-item of #3{told} " in text_of(page(client.get("/retrains/4")).main)
+
+
+def test_a_reason_that_an_older_version_wrote_with_its_readers_thousands_is_read(
+        app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key], reason="stale")
+    background.journal(Entry(KETTLE, "failed", requests_stored(app)[-1], reason="no"))
+    for number, separator in enumerate((",", ".", "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}", "’", ""), 1):
+        with app.app_context(), writing():
+            retrain = db.session.get_one(Retrain, number)
+            retrain.reason = f"retry of 1{separator}234 region-items of #7: stale"
+        post(client, f"/retrains/{number}/retry", {"token": f"{number}" * 32}, form_on=f"/retrains/{number}")
+        background.journal(Entry(KETTLE, "failed", requests_stored(app)[-1], reason="no"))
+        with app.app_context():
+            assert db.session.get_one(Retrain, number + 1).reason == f"retry of 1 region-item of #{number}: stale"
 
 
 def test_where_nothing_failed_nothing_is_tried_again(client: FlaskClient) -> None:

@@ -28,6 +28,7 @@ from demand_assets.forecasting.model.own import (
     driver_ranges,
     fit_own,
     own_factor,
+    sold_hash,
 )
 from demand_assets.forecasting.model.pooled import (
     Fit,
@@ -199,4 +200,5 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         coverage_80=coverage(judged.actual, judged.lower[0.8], judged.upper[0.8]),
         trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
         rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
-        pooled_version=pooled.version or 0, adjustments=series.adjustments, seconds=round(seconds, 3))
+        pooled_version=pooled.version or 0, adjustments=series.adjustments, sold_hash=sold_hash(series),
+        seconds=round(seconds, 3))

@@ -1,7 +1,9 @@
 """Contests in which production has no honest score: it knows other drivers, or has seen the windows."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.gate.contest import contest, same_forecasts
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own import ForecastModel
@@ -173,3 +175,63 @@ def test_a_pooled_model_that_can_forecast_replaces_one_that_cannot(weekly: Datas
 
     assert decision.verdict == "promote"
     assert "cannot be used: it was trained with the driver promo" in decision.reason
+
+
+def test_a_retrain_that_forecasts_exactly_the_same_is_kept(weekly: Dataset) -> None:
+    """An adjustment that the model does not learn from: its own share is 0, and the pooled model is the same."""
+    table = demand()
+    production = on(weekly, table)
+    without_own = replace(production, recipe=replace(production.recipe, own_share=0.0))
+    candidate = replace(without_own, card=replace(without_own.card, data_hash="adjusted"))
+
+    assert same_forecasts(table, weekly, candidate, without_own, KETTLES)
+    decision = contest(table, weekly, candidate, without_own, KETTLES)
+
+    assert (decision.verdict, decision.reason.split(":")[0]) == ("keep", "the same forecasts")
+
+
+def test_forecasts_with_an_own_share_are_not_those_without(weekly: Dataset) -> None:
+    table = demand()
+    production = on(weekly, table)
+    share = 0.0 if production.recipe.own_share else 1.0
+    other = replace(production, recipe=replace(production.recipe, own_share=share))
+
+    assert not same_forecasts(table, weekly, other, production, KETTLES)
+
+
+def without_own_share(table: pd.DataFrame, dataset: Dataset, pooled: PooledModel) -> ForecastModel:
+    """A candidate that forecasts as its pooled model does."""
+    return train(table, dataset, replace(pooled, recipe=replace(pooled.recipe, own_share=0.0)), KETTLES)
+
+
+def test_a_week_more_that_moves_only_the_interval_says_by_how_much(weekly: Dataset) -> None:
+    """The pooled model alone forecasts, so weeks more of demand move no forecast, but the errors that are known."""
+    table = demand()
+    pooled = pooled_over({KETTLES: table.iloc[:120]}, weekly).with_version(1)
+    production = without_own_share(table.iloc[:126], weekly, pooled)
+    candidate = without_own_share(table, weekly, pooled)
+
+    decision = contest(table, weekly, candidate, production, KETTLES)
+
+    assert decision.verdict == "promote"
+    said = re.fullmatch(r"the same forecasts: .*; only the 80 % interval becomes (\d+\.\d) % (wider|narrower), "
+                        r"measured on newer demand \(to 2025-06-23\)", decision.reason)
+    assert said is not None, decision.reason
+    widths = [np.subtract(*model.calibration.interval(np.full(4, 50.0), np.full(4, 50.0), np.arange(1, 5))[::-1]).sum()
+              for model in (candidate, production)]
+    assert (widths[0] > widths[1]) == (said[2] == "wider")
+
+
+def test_the_same_model_from_its_files_is_the_same(weekly: Dataset, tmp_path: Path) -> None:
+    """What is in production comes from files, a candidate from its training."""
+    table = demand()
+    pooled = pooled_over({KETTLES: table}, weekly).with_version(1)
+    candidate = without_own_share(table, weekly, pooled)
+    candidate.save(tmp_path)
+    production = ForecastModel.load(tmp_path, pooled, 1)
+    adjusted = replace(candidate, card=replace(candidate.card, data_hash="adjusted"))
+
+    decision = contest(table, weekly, adjusted, production, KETTLES)
+
+    assert (decision.verdict, decision.reason.split(":")[0]) == ("keep", "the same forecasts")
+    assert "ahead" in decision.reason

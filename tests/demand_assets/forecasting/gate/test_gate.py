@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from demand_assets.forecasting.gate.gate import Contestant, judge
+from demand_assets.forecasting.series.metrics import in_percent
 
 ACTUAL = np.full((3, 4), 100.0)
 NAIVE = np.full((3, 4), 130.0)
@@ -54,7 +55,7 @@ def test_an_advantage_no_larger_than_its_standard_error_is_chance_on_the_same_de
     newer = judge(ACTUAL, contestant(errors, data="new", trained_to="2026-02-01"), contestant(), NAIVE)
 
     assert (same.verdict, same.numbers["wape"], same.numbers["wape_difference_error"]) == ("keep", 0.0475, 0.0046)
-    assert same.reason.endswith("on the same demand: a difference of 0.3 % may be chance, up to 0.5 %")
+    assert same.reason.endswith("on the same demand: a difference of 0.2 % may be chance, up to 0.5 %")
     assert newer.verdict == "promote"
 
 
@@ -116,3 +117,68 @@ def test_unknown_actuals_are_left_out() -> None:
     actual[0, 0] = np.nan
 
     assert judge(actual, contestant(), None, NAIVE).numbers["wape"] == 0.05
+
+
+@pytest.mark.parametrize(("candidate", "production", "words"), [
+    ({"trained_to": "2026-02-01", "sold_hash": "b"}, {"sold_hash": "a"}, "trained on newer demand (to 2026-02-01)"),
+    ({"sold_hash": "a", "adjustments": 1}, {"sold_hash": "a"}, "trained on adjusted demand"),
+    ({"sold_hash": "a", "adjustments": 2}, {"sold_hash": "a", "adjustments": 2}, "trained on adjusted demand"),
+    ({"sold_hash": "a"}, {"sold_hash": "a", "adjustments": 1}, "trained on adjusted demand"),
+    ({"sold_hash": "b"}, {"sold_hash": "a"}, "trained on demand or drivers that were corrected since (to 2026-01-01)"),
+    ({"sold_hash": "b", "adjustments": 1}, {"sold_hash": "a"},
+     "trained on demand or drivers that were corrected since (to 2026-01-01)"),
+    ({"sold_hash": "b", "adjustments": 1}, {}, "trained on adjusted demand"),
+])
+def test_the_reason_names_what_is_new_in_the_demand(candidate: dict[str, object], production: dict[str, object],
+                                                    words: str) -> None:
+    decision = judge(ACTUAL, replace(contestant(data="new"), **candidate),  # type: ignore[arg-type]
+                     replace(contestant(), **production), NAIVE)  # type: ignore[arg-type]
+
+    assert decision.verdict == "promote"
+    assert decision.reason == f"WAPE 5.0 % against 5.0 % of the model in production, and {words}"
+
+
+@pytest.mark.parametrize("production", [contestant(), contestant(np.nan)])
+def test_the_same_forecasts_are_no_promotion(production: Contestant) -> None:
+    newer = contestant(data="new", trained_to="2026-02-01")
+
+    decision = judge(ACTUAL, newer, replace(production, is_same=True, has_same_interval=True), NAIVE)
+
+    assert decision.verdict == "keep"
+    assert decision.reason.startswith("the same forecasts: ")
+
+
+@pytest.mark.parametrize(("candidate", "growth", "words"), [
+    ({"trained_to": "2026-02-01"}, 0.1234, "becomes 12.3 % wider, measured on newer demand (to 2026-02-01)"),
+    ({"trained_to": "2026-02-01"}, -0.05, "becomes 5.0 % narrower, measured on newer demand (to 2026-02-01)"),
+    ({"trained_to": "2026-02-01"}, 0.00004, "is as wide, in another place, measured on newer demand (to 2026-02-01)"),
+    ({"adjustments": 1}, 0.01, "becomes 1.0 % wider, measured on adjusted demand"),
+])
+@pytest.mark.parametrize("errors", [HONEST_ERRORS, np.nan])
+def test_the_same_forecasts_with_another_interval_say_what_changes(candidate: dict[str, object], growth: float,
+                                                                   words: str, errors: object) -> None:
+    serves = replace(contestant(errors), is_same=True, interval_growth=growth)
+
+    decision = judge(ACTUAL, replace(contestant(data="new"), **candidate), serves, NAIVE)  # type: ignore[arg-type]
+
+    assert decision.verdict == "promote"
+    assert decision.reason.startswith("the same forecasts: ")
+    assert decision.reason.endswith(f"; only the 80 % interval {words}")
+
+
+@pytest.mark.parametrize("candidate", [{"data_hash": "same", "recipe": {"pooled_version": 2}},
+                                       {"data_hash": "new", "trained_to": "2025-12-01"}])
+def test_another_interval_of_no_newer_demand_is_no_promotion(candidate: dict[str, object]) -> None:
+    serves = replace(contestant(data="same"), is_same=True, interval_growth=0.5)
+
+    decision = judge(ACTUAL, replace(contestant(), **candidate), serves, NAIVE)  # type: ignore[arg-type]
+
+    assert (decision.verdict, decision.reason[:18]) == ("keep", "the same forecasts")
+
+
+def test_words_and_numbers_round_alike() -> None:
+    """Errors whose WAPE lies at and beside the edges between two decimals of a percent."""
+    for error in (5.549, 5.5499, 5.55, 5.5501, 5.551, 6.45, 6.35, 2.025, 2.0249, 20.25, 20.35):
+        errors = error * np.sign(HONEST_ERRORS)
+        decision = judge(ACTUAL, contestant(errors, half_width=error + 1), None, NAIVE)
+        assert in_percent(decision.numbers["wape"]) in decision.reason

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,19 @@ class TestOldEntries:
 
         assert told(registry)[KETTLES].promoted_at is None
         assert "set in MLflow" in told(registry)[KETTLES].problem
+
+
+@pytest.mark.parametrize("digest", ["123e4567", "00120034", "inf", "1" * 40])
+def test_texts_of_a_card_stay_texts_also_where_they_look_like_numbers(registry: Registry, model: ForecastModel,
+                                                                      digest: str) -> None:
+    """By them it is told whether there is anything new to learn."""
+    told = replace(model, card=replace(model.card, data_hash=digest, sold_hash=digest))
+    version = register(registry, KETTLES, told)
+
+    entry = registry.entry(KETTLES)
+    assert entry is not None
+    assert entry.newest is not None
+    (listed,) = registry.registered().versions
+    known = {name: value for name, value in asdict(told.card).items() if value == value and value != ""}
+    assert (entry.newest.version, entry.newest.numbers, listed.numbers) == (version, known, known)
+    assert {type(entry.newest.numbers[name]) for name in ("data_hash", "code_version", "trained_to")} == {str}

@@ -1,0 +1,35 @@
+"""On paper: all of a page is there, also of one that still changes, and nothing runs off."""
+
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.webapp.browser.screens import LONG_SALE, SALE, WHAT_IF
+from tests.webapp.conftest import KETTLE
+from webapp.region_items.overview_query import COLUMNS
+
+PAPER = {"width": 718, "height": 1047}
+"""A4 upright less its margins."""
+ONE = f"/forecasts?ri={quote(KETTLE.key)}"
+WIDEST = """() => Math.max(...[...document.querySelectorAll("main *")]
+    .filter((part) => part.checkVisibility() && !part.closest(".visually-hidden"))
+    .map((part) => part.getBoundingClientRect().right))"""
+
+
+@pytest.mark.parametrize("url", [
+    f"/?columns={','.join(COLUMNS)}&size=50", "/totals", "/retrains", "/retrains/1", "/overrides", "/models",
+    f"/models/region-item?ri={quote(KETTLE.key)}", f"/scenarios/{SALE}", f"/scenarios/compare?s={SALE}&s={LONG_SALE}",
+    f"{ONE}&layout=measures", f"{ONE}&layout=measures{WHAT_IF}&why=1", f"{ONE}&coverage=95&past=1{WHAT_IF}",
+    "/forecasts?region=north&layout=measures&past=1", "/data/region-items"])
+def test_a_page_is_whole_on_paper(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 1400, "height": 1047})
+    page.goto(url)
+    rows = page.locator("main tbody tr:visible").count()
+    assert rows
+
+    page.set_viewport_size(PAPER)
+    page.emulate_media(media="print")
+
+    assert page.evaluate(WIDEST) <= PAPER["width"]
+    assert page.locator("main tbody tr:visible").count() >= rows
