@@ -21,6 +21,11 @@ Positions = npt.NDArray[np.int64]
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _DELIMITERS = ",;\t|"
+MOST_COLUMNS = 10_000
+LONGEST_HEADER = 2_000_000
+"""Bytes of a CSV file's first line."""
+LARGEST_FOOTER = 100_000_000
+"""Bytes of what a Parquet file tells of its columns and row groups."""
 _WITH_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"
 
 
@@ -45,8 +50,10 @@ class ParquetTable:
         self._metadata: pq.FileMetaData | None = None
         try:
             with filesystem.open(path, "rb") as file:
+                _check_footer(file, path)
                 parquet = pq.ParquetFile(file)
                 self._metadata = parquet.metadata
+                _check_columns(parquet.metadata.num_columns, path)
                 schema = parquet.schema_arrow
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(f"{path} is no readable Parquet file: {error}. Write it again, or set source.format to "
@@ -127,11 +134,15 @@ class CsvTable:
     def _first_line(self) -> tuple[list[str], str]:
         """The names in the first line, and what stands between them."""
         with self._filesystem.open(self._path, "rb", compression="infer") as file:
-            line = file.readline().decode(self._source.encoding).removeprefix("\ufeff")
+            line = file.readline(LONGEST_HEADER + 1).decode(self._source.encoding).removeprefix("\ufeff")
         if "\0" in line:
             raise SourceError(f"{self._path} is no CSV file: its first line holds bytes that are no text. Set "
                               "source.format to what it is.")
+        if len(line) > LONGEST_HEADER:
+            raise SourceError(f"The first line of {self._path} has more than {LONGEST_HEADER:,} bytes; at most so many "
+                              "are read. Check that its lines end, and leave out columns that are not needed.")
         delimiter = self._source.delimiter or max(_DELIMITERS, key=line.count)
+        _check_columns(line.count(delimiter) + 1, self._path)
         return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])], delimiter
 
     def _read(self, broken: list[pv.InvalidRow], in_order: bool) -> pa.Table:
@@ -175,6 +186,25 @@ class CsvTable:
     def _wrong_encoding(self, error: Exception) -> SourceError:
         return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
                            "'latin-1'.")
+
+
+def _check_footer(file: Any, path: str) -> None:
+    """Look at how much a Parquet file tells of itself, before that is read. Raises: SourceError."""
+    size = file.seek(0, 2)
+    if size < 8:
+        return  # no Parquet file, as its reader says
+    file.seek(size - 8)
+    footer = int.from_bytes(file.read(4), "little")
+    file.seek(0)
+    if LARGEST_FOOTER < footer < size:
+        raise SourceError(f"What {path} tells of its columns has {footer:,} bytes; at most {LARGEST_FOOTER:,} are "
+                          "read. Leave out columns that are not needed, and write larger row groups.")
+
+
+def _check_columns(count: int, path: str) -> None:
+    if count > MOST_COLUMNS:
+        raise SourceError(f"{path} has {count:,} columns; at most {MOST_COLUMNS:,} are read. Leave out those that are "
+                          "not needed.")
 
 
 def _numbers_or_text(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
