@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from demand_assets.dagster_instance.instance import BROKER_VARIABLE, DATABASE_VARIABLE
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
@@ -149,6 +150,11 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
     if outer.get("DAGSTER_WORKERS") == "stock":
         # The code server starts runs then, and to give up on it leaves open whether it did.
         own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)
+    if settings.dagster_database_url:
+        # Dagster's settings file refers to it, so it is spelt as Dagster's libraries need it.
+        own[DATABASE_VARIABLE] = with_driver(settings.dagster_database_url)
+    if settings.celery_broker_url:
+        own[BROKER_VARIABLE] = settings.celery_broker_url
     if settings.aws_endpoint_url:
         own["MLFLOW_S3_ENDPOINT_URL"] = settings.aws_endpoint_url
     if settings.horizon:
