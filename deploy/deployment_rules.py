@@ -1,5 +1,6 @@
-"""What is wanted of the Compose file and the manifests beyond their schemas: who has which secret, who is reached by whom,
-how each process is probed, and which images can change unnoticed."""
+"""What is wanted of the Compose file and the manifests beyond their schemas.
+
+Who has which secret, who is reached by whom, how each process is probed, and which images can change unnoticed."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +22,8 @@ SECRETS_OF_SERVICES: Mapping[str, frozenset[str]] = {
 }
 """Variable -> the services of the Compose file that need it."""
 SECRETS_OF_CONTAINERS: Mapping[str, frozenset[str]] = {
-    "stores": frozenset({"demand-database-admin", "demand-object-store", "demand-mlflow-database", "demand-web-database",
-                         "demand-web-owner"}),
+    "stores": frozenset({"demand-database-admin", "demand-object-store", "demand-mlflow-database",
+                         "demand-web-database", "demand-web-owner"}),
     "mlflow": frozenset({"demand-object-store", "demand-mlflow-database"}),
     "migrate": frozenset({"demand-web-database", "demand-web-owner"}),
     "web": frozenset({"demand-object-store", "demand-web-database", "demand-web"}),
@@ -42,9 +43,9 @@ def compose_rules(text: str) -> list[str]:
             is_secret = variable in SECRETS_OF_SERVICES or _SECRET.search(str(value))
             if is_secret and name not in SECRETS_OF_SERVICES.get(variable, frozenset()):
                 problems.append(f"{name} is given {variable}, which it does not need")
-        for part in ("command", "entrypoint", "healthcheck", "labels"):
-            if _SECRET.search(str(service.get(part, ""))):
-                problems.append(f"{name} has a secret in its {part}, which everybody on the host can read")
+        problems += [f"{name} has a secret in its {part}, which everybody on the host can read"
+                     for part in ("command", "entrypoint", "healthcheck", "labels")
+                     if _SECRET.search(str(service.get(part, "")))]
         ends = service.get("restart") in ("no", "on-failure")
         if not ends and "test" not in service.get("healthcheck", {}):
             problems.append(f"{name} goes on for ever and nothing probes it")

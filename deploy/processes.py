@@ -137,6 +137,9 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "DEMAND_MLFLOW_URL": registry,
         **{name: str(settings.of_the_pipeline[name]) for name in ("RUN_LAUNCHER", "WORKERS")},
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Left to itself MLflow trusts names such as 10.evil.example, which may be pointed at this address.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": outer.get("MLFLOW_SERVER_ALLOWED_HOSTS") or ",".join(
+            f"{host}:{settings.mlflow_port}" for host in ("127.0.0.1", "localhost", "[::1]")),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
