@@ -1,6 +1,7 @@
 """The files that deploy the product, held to rules beyond their schemas; and that the rules notice what breaks them."""
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,3 +77,13 @@ def test_images_without_a_digest_are_told() -> None:
     compose = "services: {a: {image: 'x/a:1'}, b: {image: '${B:-x/b:1" + digest + "}'}, c: {image: 'ours:1', build: .}}"
 
     assert unpinned(f"ARG PYTHON_IMAGE=x/python:3.11{digest}\n", compose, [{"image": "x/d"}]) == ["x/a:1", "x/d"]
+
+
+def test_images_take_named_folders_only() -> None:
+    text = (PROJECT / "Dockerfile").read_text()
+    lines = re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE)
+    taken = {source for line in lines for source in line.split()[:-1]}
+
+    assert taken <= {"demand_assets/", "webapp/", "datasets/", "deploy/", "webapp/package.json",
+                     "webapp/package-lock.json", "webapp/vendored_files.py", *(
+                         f"requirements/{name}" for name in ("uv.txt", "install.sh", "base.txt", "assets.txt"))}
