@@ -43,7 +43,8 @@ def provided(sub: str, email: str, verified: object = True) -> ProviderUser:
 PEOPLE = (
     provided("planner", EMAIL), provided("another", EMAIL.upper()), provided("admin", ADMIN), provided("new", NEW),
     provided("unverified", VIEWER, False), provided("unverified in words", VIEWER, "true"),
-    provided("forged", VIEWER), ProviderUser(sub="silent", claims={}), provided("x" * 600, VIEWER), provided("odd", "no address"),
+    provided("forged", VIEWER),
+    ProviderUser(sub="silent", claims={}), provided("x" * 600, VIEWER), provided("odd", "no address"),
 )
 
 
