@@ -25,6 +25,7 @@ POSTGRESQL ?=
 SEED ?= 1
 SETS ?=
 AFRESH ?=
+PINNED ?=
 
 # With `make -C project …`, relative paths are still those of the caller.
 CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
@@ -84,9 +85,9 @@ lint: setup ## check style, types, import rules, templates and what is risky
 audit: setup ## ask what is known against the locked packages (needs the network; says so where it cannot)
 	@$(PY) -m deploy.audit_dependencies
 
-lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests against their schemas
+lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests; PINNED=yes: images by digest
 	@sh deploy/separate_environment.sh deploy
-	@.venv-deploy/bin/python deploy/lint_deploy.py
+	@.venv-deploy/bin/python -m deploy.lint_deploy $(if $(PINNED),--pinned)
 
 check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)
 	@$(PY) -m deploy.check_image

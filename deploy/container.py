@@ -24,8 +24,13 @@ EXTRA = {
     "worker": ("-m", "demand_assets.dagster_instance.runs.worker"),
     "migrate": ("-m", "dagster", "instance", "migrate"),
     "stores": ("-m", "deploy.stores"),
+    "web-migrate": ("-m", "flask", "--app", "webapp", "db", "upgrade"),
 }
 """What containers need and `make run` does not, as arguments of Python."""
+
+
+OPENING_DAGSTER = ("code", "daemon", "dagster-web", "worker", "first-training", "migrate")
+"""They have the secrets that Dagster's settings file refers to, and write it; the others know nothing of Dagster's."""
 
 
 def commands(settings: RunSettings, folders: Folders) -> dict[str, tuple[str, ...]]:
@@ -70,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     folders.make()
     ours = container_environment(settings, folders, os.environ)
-    if not name.startswith("web"):
+    if name in OPENING_DAGSTER:
         prepare_home(Path(ours["DAGSTER_HOME"]))
     for before in first(name, os.environ):
         subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)

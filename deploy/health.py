@@ -1,11 +1,20 @@
-"""Whether a server answers; ``python -m deploy.health URL`` says so with its exit status (http://… or grpc://…)."""
+"""Whether a process works; ``python -m deploy.health WHAT`` says so with its exit status.
 
+WHAT is the address of a server (http://… or grpc://…), or one of the processes that have no port, asked where it runs:
+``daemon``, ``worker`` or ``web-sync``.
+"""
+
+import os
 import socket
+import subprocess  # nosec B404  # runs Dagster's own command
 import sys
 from http.client import HTTPException
+from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+PATIENCE_SECONDS = 300
+"""Of Dagster's daemon: it may be at one sensor for minutes."""
 _WITHOUT_PROXY = build_opener(ProxyHandler({}))
 
 
@@ -41,8 +50,55 @@ def answers_grpc(address: str, timeout_seconds: float = 10) -> bool:
     return bool(answer.status == HealthCheckResponse.SERVING)
 
 
+def daemon_lives() -> bool:
+    """Whether Dagster's daemon told the instance lately that each part of it works."""
+    from demand_assets.dagster_instance.instance import referred_to
+    from demand_assets.settings import Settings
+
+    settings = Settings()
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "liveness-check",
+               "--heartbeat-tolerance-seconds", str(PATIENCE_SECONDS)]
+    done = subprocess.run(command, check=False, capture_output=True,  # nosec B603  # a fixed command, no shell
+                          env=os.environ | referred_to(settings) | {"DAGSTER_HOME": str(settings.folder / "dagster")})
+    return done.returncode == 0
+
+
+def worker_lives(timeout_seconds: float = 10) -> bool:
+    """Whether a worker of this machine says that it lives: through Redis, or as Celery asks with stock parts."""
+    from celery import Celery
+    from celery.exceptions import OperationalError
+    from redis import RedisError
+
+    from demand_assets.dagster_instance.runs.celery_queue import Heartbeats
+    from demand_assets.settings import Settings
+
+    settings = Settings()
+    broker = str(settings.celery_broker_url)
+    try:
+        if settings.dagster_workers == "stock":
+            alive = Celery(broker=broker).control.inspect(timeout=timeout_seconds).ping() or {}
+        else:
+            alive = Heartbeats(broker).alive()
+    except (RedisError, OperationalError, OSError):
+        return False
+    return any(name.endswith(f"@{socket.gethostname()}") for name in alive)
+
+
+def background_lives() -> bool:
+    """Whether the background process of the web app looked after its loops lately; which of them fail, /health says."""
+    from webapp.background.beat import is_beating
+    from webapp.settings import Settings
+
+    return is_beating(Settings().folder)
+
+
+WITHOUT_PORT = {"daemon": daemon_lives, "worker": worker_lives, "web-sync": background_lives}
+
+
 def main(url: str) -> int:
-    """0 when it answers, 1 when it does not."""
+    """0 when it works, 1 when it does not."""
+    if url in WITHOUT_PORT:
+        return 0 if WITHOUT_PORT[url]() else 1
     if url.startswith("grpc://"):
         return 0 if answers_grpc(url.removeprefix("grpc://")) else 1
     return 0 if answers_http(url) else 1

@@ -1,7 +1,7 @@
 """``make lint-deploy``: Dockerfile, Compose file and Kubernetes manifests against their schemas. Run in .venv-deploy.
 
 Of the values for Dagster's chart, whose schema is in no package, the parts that become Kubernetes objects are checked
-as such, and that they name what the manifests define.
+as such, and that they name what the manifests define. With ``--pinned`` every image must be named by its digest.
 """
 
 import re
@@ -13,6 +13,8 @@ from typing import Any
 import kubernetes_validate
 import yaml
 from compose_spec import PyCompose
+
+from deploy.deployment_rules import compose_rules, manifest_rules, unpinned, values_rules
 
 FOLDER = Path(__file__).resolve().parent
 KUBERNETES = "1.31"
@@ -33,6 +35,15 @@ def main() -> int:
     for one in objects_of_values(yaml.safe_load(values.read_text())):
         problems += object_problems(values.name, one)
     problems += name_problems([one for _, one in objects])
+    compose, documents = (FOLDER / "compose.yaml").read_text(), [one for _, one in objects]
+    problems += compose_rules(compose) + manifest_rules(documents)
+    problems += values_rules(yaml.safe_load(values.read_text()), documents)
+    moving = unpinned((FOLDER.parent / "Dockerfile").read_text(), compose, documents)
+    if "--pinned" in sys.argv[1:]:
+        problems += [f"{image} has no digest; `docker buildx imagetools inspect {image}` tells it" for image in moving]
+    elif moving:
+        print(f"deploy: {len(moving)} images are named by a tag that can be moved, and not by their digest: "
+              f"{', '.join(moving)}")
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:

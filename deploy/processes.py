@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from demand_assets.dagster_instance.instance import BROKER_VARIABLE, DATABASE_VARIABLE
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
@@ -136,6 +137,9 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "DEMAND_MLFLOW_URL": registry,
         **{name: str(settings.of_the_pipeline[name]) for name in ("RUN_LAUNCHER", "WORKERS")},
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Left to itself MLflow trusts names such as 10.evil.example, which may be pointed at this address.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": outer.get("MLFLOW_SERVER_ALLOWED_HOSTS") or ",".join(
+            f"{host}:{settings.mlflow_port}" for host in ("127.0.0.1", "localhost", "[::1]")),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
@@ -149,6 +153,11 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
     if outer.get("DAGSTER_WORKERS") == "stock":
         # The code server starts runs then, and to give up on it leaves open whether it did.
         own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)
+    if settings.dagster_database_url:
+        # Dagster's settings file refers to it, so it is spelt as Dagster's libraries need it.
+        own[DATABASE_VARIABLE] = with_driver(settings.dagster_database_url)
+    if settings.celery_broker_url:
+        own[BROKER_VARIABLE] = settings.celery_broker_url
     if settings.aws_endpoint_url:
         own["MLFLOW_S3_ENDPOINT_URL"] = settings.aws_endpoint_url
     if settings.horizon:

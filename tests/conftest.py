@@ -63,6 +63,13 @@ def pytest_configure() -> None:
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
+@pytest.fixture(autouse=True)
+def own_instance_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is prepared for opening a Dagster instance in one test is not there in the next."""
+    for name in ("DAGSTER_DATABASE_URL", "CELERY_BROKER_URL"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+
+
 class ServersTogether(LoadFileScheduling):
     """One process takes all tests with the real servers, others the rest file by file."""
 

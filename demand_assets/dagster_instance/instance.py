@@ -1,14 +1,16 @@
 """What must be there before the servers: Dagster's home with its settings, and MLflow's database in a mode for many
 writers.
 
-Dagster's settings file is written anew at each start from the templates in ``deploy/``; ``python -m
+Dagster's settings file is written anew at each start from the templates in ``deploy/``, without passwords: what holds
+one is named there as a variable of the environment, which every process that opens the instance has; ``python -m
 demand_assets.dagster_instance.instance`` writes the one of the dataset that the environment's settings name.
 """
 
 import json
 import os
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from math import ceil
 from pathlib import Path
 from string import Template
@@ -32,21 +34,43 @@ NO_MORE = {"dagster/max_retries": "0"}
 """Tag of a run that ended its process so often that a new run would too."""
 FOR_EVER = -1
 """Dagster's word for it, of ticks."""
+DATABASE_VARIABLE, BROKER_VARIABLE = "DAGSTER_DATABASE_URL", "CELERY_BROKER_URL"
+"""What Dagster's settings file names instead of holding it."""
+LEFT_BEHIND_SECONDS = 600
+"""A settings file that was being written is one of a process that was killed after so long."""
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy"
 
 
 def prepare_home(home: Path, settings: Settings | None = None) -> None:
-    """Make the home directory and write its settings, readable by its owner only: they may hold a password.
+    """Make the home directory, write its settings, and let this process and those that it starts open the instance.
 
     Args:
-        settings: those of the environment unless given.
+        settings: those of the environment unless given. Their URLs are set in the environment, which the settings file
+            refers to.
     """
+    settings = settings or Settings()
     home.mkdir(parents=True, exist_ok=True)
-    content = instance_settings(home, settings or Settings())
+    content = instance_settings(home, settings)
+    os.environ.update(referred_to(settings))
+    for left in home.glob("dagster.yaml.*.tmp"):  # of earlier versions, which wrote passwords into it
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND_SECONDS:
+                left.unlink()
     new = home / f"dagster.yaml.{os.getpid()}.tmp"
     new.touch(mode=0o600)
     new.write_text(content)
     new.replace(home / "dagster.yaml")  # other processes may be reading it
+
+
+def referred_to(settings: Settings) -> dict[str, str]:
+    """The variables that Dagster's settings file refers to, as its libraries need them.
+
+    Every process that opens the instance has them in its environment; ``deploy.processes.environment`` sees to it for
+    those that are started by a command of Dagster's.
+    """
+    urls = {DATABASE_VARIABLE: with_driver(settings.dagster_database_url or ""),
+            BROKER_VARIABLE: settings.celery_broker_url or ""}
+    return {name: url for name, url in urls.items() if url}
 
 
 def open_instance(home: Path) -> "dg.DagsterInstance":
@@ -70,13 +94,12 @@ def open_instance(home: Path) -> "dg.DagsterInstance":
 
 
 def instance_settings(home: Path, settings: Settings) -> str:
-    """The content of ``dagster.yaml``."""
+    """The content of ``dagster.yaml``; no URL of a database or a broker is in it, only the variable's name."""
     storage = "postgresql" if settings.dagster_database_url else "sqlite"
     stock = "_stock" if settings.dagster_storage == "stock" else ""
     parts = ["dagster.yaml", f"dagster_storage_{storage}{stock}.yaml"]
-    database = with_driver(settings.dagster_database_url or "")
-    values = {"DAGSTER_HOME": str(home), "DAGSTER_DATABASE_URL": json.dumps(database),
-              "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time), "START_TIMEOUT_SECONDS": str(START_SECONDS),
+    values = {"DAGSTER_HOME": str(home), "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time),
+              "START_TIMEOUT_SECONDS": str(START_SECONDS),
               "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": str(LAUNCH_RETRIES), "RESUMES": "0",
               "KEEP_TICKS_DAYS": str(ceil(settings.keep_runs_days) or FOR_EVER)}
     if settings.dagster_workers != "stock":
@@ -89,7 +112,8 @@ def instance_settings(home: Path, settings: Settings) -> str:
 
         stock = "_stock" if settings.dagster_workers == "stock" else ""
         parts.append(f"dagster_launcher_celery{stock}.yaml")
-        values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings)),
+        urls = {name: {"env": BROKER_VARIABLE} for name in ("broker", "backend")}
+        values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings) | urls),
                    "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS)}
     return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
 

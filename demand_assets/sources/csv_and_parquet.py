@@ -38,6 +38,11 @@ from demand_assets.sources.written_numbers import (
 Positions = npt.NDArray[np.int64]
 
 _DELIMITERS = ",;\t|"
+MOST_COLUMNS = 10_000
+LONGEST_HEADER = 2_000_000
+"""Bytes of a CSV file's first line."""
+LARGEST_FOOTER = 100_000_000
+"""Bytes of what a Parquet file tells of its columns and row groups."""
 _HEAD_BYTES = 1 << 18
 """In which the header is looked for."""
 _EXACT_UP_TO = 2.0 ** 53
@@ -76,8 +81,10 @@ class ParquetTable:
         self._metadata: pq.FileMetaData | None = None
         try:
             with filesystem.open(path, "rb") as file:
+                _check_footer(file, path)
                 parquet = pq.ParquetFile(file)
                 self._metadata = parquet.metadata
+                _check_columns(parquet.metadata.num_columns, path)
                 schema = parquet.schema_arrow
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(f"{path} is no readable Parquet file: {error}. Write it again, or set source.format to "
@@ -240,6 +247,11 @@ class CsvTable:
         """Where the header is, what stands between its names, and where the rows begin."""
         with self._filesystem.open(self._path, "rb", compression="infer") as file:
             begin = file.read(_HEAD_BYTES)
+            if b"\n" not in begin and b"\r" not in begin:
+                begin += file.read(LONGEST_HEADER + 1 - len(begin))
+        if len(begin) > LONGEST_HEADER:
+            raise SourceError(f"The first line of {self._path} has more than {LONGEST_HEADER:,} bytes; at most so many "
+                              "are read. Check that its lines end, and leave out columns that are not needed.")
         self._encoding = self._encoding_of(begin)
         if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
             kind = ("an Excel workbook: set source.format to 'excel'" if begin.startswith(b"PK") else
@@ -256,9 +268,13 @@ class CsvTable:
             delimiter = delimiter or declared[1]
             skipped += 1
         found: _Head | None = None
+        widest = 0
         for mark_between in [delimiter] if delimiter else _DELIMITERS:
             records = _records(lines[skipped:], mark_between)
             names = [[name.strip() for name in record] for record, _ in records]
+            widest = max(map(len, names), default=0)
+            if widest > MOST_COLUMNS:
+                continue
             is_header = fits(plan, dataset, list(self._constant))
             number = header_line(names, is_header) if not self._source.skip_lines else header_line(names, any)
             head = _Head(names[number] if names else [], mark_between, 0, len(mark), 0)
@@ -276,6 +292,8 @@ class CsvTable:
                 return head
             if found is None or len(head.names) > len(found.names):
                 found = head
+        if found is None:
+            _check_columns(widest, self._path)
         return found or _Head([], ",", 0, 0, 0)
 
     def _encoding_of(self, begin: bytes) -> str:
@@ -382,6 +400,25 @@ class _Head:
     """The text up to the first row."""
     skipped: int = 0
     """Lines above the header."""
+
+
+def _check_footer(file: Any, path: str) -> None:
+    """Look at how much a Parquet file tells of itself, before that is read. Raises: SourceError."""
+    size = file.seek(0, 2)
+    if size < 8:
+        return  # no Parquet file, as its reader says
+    file.seek(size - 8)
+    footer = int.from_bytes(file.read(4), "little")
+    file.seek(0)
+    if LARGEST_FOOTER < footer < size:
+        raise SourceError(f"What {path} tells of its columns has {footer:,} bytes; at most {LARGEST_FOOTER:,} are "
+                          "read. Leave out columns that are not needed, and write larger row groups.")
+
+
+def _check_columns(count: int, path: str) -> None:
+    if count > MOST_COLUMNS:
+        raise SourceError(f"{path} has {count:,} columns; at most {MOST_COLUMNS:,} are read. Leave out those that are "
+                          "not needed.")
 
 
 class _Joined:

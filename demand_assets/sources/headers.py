@@ -1,6 +1,7 @@
 """Where the header of a table is, and which of its names are dates: reports have titles above it, and wide tables a
 column for each period."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequen
                   dataset: Dataset, where: str) -> None:
     """Say what keeps a table with columns that are dates from being read as a wide one. Raises: SourceError."""
     titles = [name.strip() for name in header]
-    twice = [title for title in dict.fromkeys(titles) if titles.count(title) > 1]
+    twice = [title for title, often in Counter(titles).items() if often > 1]
     if twice and _wide(list(dict.fromkeys(titles)), available, plan, dataset) is not None:
         raise SourceError(f"{where} has {titles.count(twice[0])} columns {twice[0]!r}; a period has one column. "
                           "Remove or rename the others.")
@@ -109,11 +110,11 @@ def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequen
 def _unique(header: Sequence[str]) -> tuple[str, ...]:
     """The names without white space around them; columns of one name are numbered."""
     names = [name.strip() for name in header]
-    seen: dict[str, int] = {}
+    often, seen = Counter(names), Counter[str]()
     found = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(_numbered(name, seen[name]) if name and names.count(name) > 1 else name)
+        seen[name] += 1
+        found.append(_numbered(name, seen[name]) if name and often[name] > 1 else name)
     return tuple(found)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from deploy.container import EXTRA, commands, container_environment, first, main
-from deploy.processes import Folders, processes
+from deploy.processes import Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
 from deploy.stores import Stores, create_buckets
 
@@ -32,6 +32,19 @@ def test_the_others_are_where_the_container_was_told():
     assert ours["MLFLOW_TRACKING_URI"] == ours["MLFLOW_URL"] == "http://mlflow:5000"
     assert ours["CODE_HOST"] == "code"
     assert ours["DAGSTER_HOME"] == "/srv/state/shop/dagster"
+
+
+@pytest.mark.parametrize("given", ["postgres://a:b@host/dagster", "postgresql://a:b@host/dagster",
+                                   "postgresql+psycopg2://a:b@host/dagster"])
+def test_every_process_has_what_dagsters_settings_refer_to_as_its_libraries_need_it(
+        given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    outer = {"DAGSTER_DATABASE_URL": given, "CELERY_BROKER_URL": "redis://:c@host/0"}
+    for name, value in outer.items():
+        monkeypatch.setenv(name, value)
+
+    for ours in (container_environment(RunSettings(), FOLDERS, outer), environment(RunSettings(), FOLDERS, outer)):
+        assert ours["DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://a:b@host/dagster"
+        assert ours["CELERY_BROKER_URL"] == "redis://:c@host/0"
 
 
 def test_runs_that_ended_with_the_container_are_closed_unless_workers_have_them():

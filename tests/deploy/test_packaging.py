@@ -21,7 +21,7 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 NEEDED = {canonicalize_name(need.name): need
           for need in map(Requirement, PYPROJECT["project"]["dependencies"])}
 PACKAGES = ("demand_assets", "webapp", "deploy")
-NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "lint_deploy.py", "services.py")
+NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "deployment_rules.py", "lint_deploy.py", "services.py")
 """In ``deploy``, for a checkout only."""
 
 

@@ -14,10 +14,11 @@ import dagster as dg
 import psutil
 import pytest
 
-from demand_assets.dagster_instance.instance import open_instance
+from demand_assets.dagster_instance.instance import open_instance, referred_to
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.pipeline.progress import Progress
+from demand_assets.settings import Settings
 from deploy.ownership import end_leftovers
 from deploy.services import Services
 from deploy.settings import PROJECT
@@ -136,7 +137,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, products: list[Product],
 
 
 @pytest.fixture
-def instance(fleet: Fleet) -> Iterator[dg.DagsterInstance]:
+def instance(fleet: Fleet, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    urls = {name: settings[name] for name in ("DAGSTER_DATABASE_URL", "CELERY_BROKER_URL")}
+    for name, value in referred_to(Settings(**urls)).items():
+        monkeypatch.setenv(name, value)
     with open_instance(fleet.product.folder / "dagster") as instance:
         yield instance
 

@@ -83,10 +83,8 @@ def seal_some(look_at_all: bool = False) -> int:
 def unsealed_since() -> datetime | None:
     """When the oldest entry was made that should have been sealed by now; None when there is none.
 
-    None too before the first seal ever: the background process has not run yet since the app could seal.
+    Before the first seal ever, that is the first entry: nothing seals as long as the background process does not run.
     """
-    if db.session.scalar(select(AuditSeal.position).limit(1)) is None:
-        return None
     return db.session.scalar(select(func.min(AuditEntry.at)).where(
         AuditEntry.id > _floor(), AuditEntry.at < now() - SOON, _is_unsealed()))
 

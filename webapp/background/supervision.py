@@ -14,6 +14,7 @@ from time import monotonic
 from flask import Flask
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from webapp.background.beat import beat
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import now
 from webapp.systems.state import LoopReport, note, note_loops
@@ -173,6 +174,7 @@ def supervise(app: Flask, loops: Sequence[Loop], stop: Event) -> bool:
         for one in watched:
             one.keep_running()
         teller.tell([one.report() for one in watched])
+        beat(app.extensions["services"].settings.folder)
         if lost := [one.name for one in watched if one.is_lost]:
             log.error("the %s loop does not come back; the process ends, so that it is started again", lost[0])
             stop.set()

@@ -14,6 +14,8 @@ TITLES = {400: "Not readable", 401: "No valid token", 403: "Not allowed", 404: "
           500: "Something broke", 503: "Not available",
           507: "No room left"}
 LONGEST_VALUE = 60
+MOST_TOLD = 200
+"""Wrong parts of a request that an answer tells of."""
 
 
 class WrongField(BaseModel):
@@ -51,9 +53,11 @@ def wrong_fields(error: ValidationError) -> Response:
     """The answer to a request that does not fit the document, with the path of each wrong part."""
     where = PLACES.get(error.title, "body")
     found = [WrongField(path=".".join([where, *(str(part) for part in one["loc"])]), problem=_words(one))
-             for one in error.errors(include_url=False, include_context=False)]
-    return problem(422, f"{len(found)} part{'s' if len(found) != 1 else ''} of the request cannot be used; `errors` "
-                        "names each.", found)
+             for one in error.errors(include_url=False, include_context=False)[:MOST_TOLD]]
+    count = error.error_count()
+    more = f" The first {MOST_TOLD} are told." if count > MOST_TOLD else ""
+    return problem(422, f"{count} part{'s' if count != 1 else ''} of the request cannot be used; `errors` names "
+                        f"each.{more}", found)
 
 
 PLACES: dict[str, str] = {}
@@ -62,6 +66,7 @@ PLACES: dict[str, str] = {}
 
 def _words(one: Any) -> str:
     value = one.get("input")
-    shown = json.dumps(value, default=str, ensure_ascii=True)[:LONGEST_VALUE] if not isinstance(value, dict) else ""
+    shown = ("" if isinstance(value, dict | list) else
+             json.dumps(value[:LONGEST_VALUE] if isinstance(value, str) else value, default=str)[:LONGEST_VALUE])
     message = str(one["msg"]).removeprefix("Value error, ")
     return f"{message}; given is {shown}" if shown and one["type"] not in ("missing", "extra_forbidden") else message

@@ -8,7 +8,8 @@ from webapp.services import Services
 
 POLICY = "; ".join((
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
-    "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "manifest-src 'self'",
+    "connect-src 'self'", "object-src 'none'", "form-action 'self'",
+    "base-uri 'none'", "frame-ancestors 'none'", "manifest-src 'self'",
 ))
 
 HEADERS = {

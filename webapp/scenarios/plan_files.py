@@ -4,33 +4,24 @@ what can mean two things is not guessed."""
 import csv
 import io
 import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import one_form
 from webapp.pages.typed_numbers import TypedNumberError, read_number
+from webapp.scenarios.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
 
-MOST_ROWS = 20_000
-MOST_COLUMNS = 60
 MOST_BYTES = 5_000_000
-MOST_UNPACKED = 100_000_000
-"""Bytes that an Excel file may hold once unpacked."""
-_BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
-           AttributeError, LookupError, ArithmeticError, AssertionError, EOFError, OSError, RuntimeError)
-"""What openpyxl raises on files that are damaged, locked or made by hand; it has no error of its own for them."""
-
 LARGEST_NUMBER = 1e12
 LONGEST_CATEGORY = 200
 _WRITTEN_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?\.\d\d?\.\d{4}|\d{4}/\d\d?/\d\d?")
+MOST_LINES = 10 * MOST_ROWS
+"""With the blank ones between the rows."""
+_BLANK = " \t\r\n\f;,\xa0"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 _YES, _NO = ("1", "1.0", "yes", "true", "y", "ja"), ("0", "0.0", "no", "false", "n", "nein")
 
 Value = float | bool | str
@@ -61,28 +52,40 @@ def text_of_upload(content: bytes, name: str) -> str:
         raise PlanFileError(f"{name} is an old or an encrypted Excel file. Save it as .xlsx without a password, or as "
                             "CSV.")
     if content[:2] == b"PK":
-        return text_of_rows(_sheet(content, name))
+        try:
+            return text_of_rows(read_workbook(content, name))
+        except WorkbookError as error:
+            raise PlanFileError(str(error)) from error
+    if content[:4] == b"PAR1":
+        raise PlanFileError(f"{name} is a Parquet file; plans are read as CSV or Excel. Save it as CSV (UTF-8) or as "
+                            ".xlsx.")
     return _decoded(content, name)
 
 
 def cells_of(text: str) -> Cells:
     """The cells of pasted text: tabs, semicolons or commas between them, whichever its first line has most.
 
-    Raises: PlanFileError: it has too many rows or columns, or a cell without end.
+    Raises: PlanFileError: it is too long, has too many rows or columns, or a cell without end.
     """
-    lines = text.removeprefix("\ufeff")
+    if len(text) > MOST_CHARACTERS:
+        raise PlanFileError(f"The plan has {len(text):,} characters; at most {MOST_CHARACTERS:,} are read. Leave out "
+                            "rows and columns that change nothing, or make several scenarios.")
+    lines = _without_blank_end(text.removeprefix("\ufeff"))
     header = next((line for line in lines.splitlines() if line.strip()), "")
     delimiter = max("\t;,", key=header.count)
     rows: list[tuple[int, tuple[str, ...]]] = []
     reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
     try:
-        for row in reader:
+        for count, row in enumerate(reader, 1):
+            if count > MOST_LINES:
+                raise PlanFileError(f"There are more than {MOST_LINES:,} lines, blank ones among them; at most so many "
+                                    "are read. Take out the blank ones.")
+            if len(row) > MOST_COLUMNS and any(map(str.strip, row)):
+                raise PlanFileError(f"Line {reader.line_num} has {len(row):,} columns; at most {MOST_COLUMNS} are "
+                                    "read. Leave out those that name no driver.")
             cells = tuple(one_form(cell) for cell in row)
             if not any(cells):
                 continue
-            if len(cells) > MOST_COLUMNS:
-                raise PlanFileError(f"Line {reader.line_num} has {len(cells)} columns; at most {MOST_COLUMNS} are "
-                                    "read. Leave out those that name no driver.")
             if len(rows) > MOST_ROWS:
                 raise PlanFileError(f"There are more than {MOST_ROWS:,} rows; at most so many are read. Make two "
                                     "scenarios of it.")
@@ -91,6 +94,12 @@ def cells_of(text: str) -> Cells:
         raise PlanFileError(f"Line {reader.line_num} cannot be read: {error}. Shorten its cells, and look for a quote "
                             "that nothing closes.") from error
     return Cells(tuple(rows), delimiter)
+
+
+def _without_blank_end(text: str) -> str:
+    """The text up to the end of its last line with a cell: spreadsheets write many lines of delimiters alone."""
+    end = text.find("\n", len(text.rstrip(_BLANK)))
+    return text if end < 0 else text[:end + 1]
 
 
 def text_of_rows(rows: Sequence[Sequence[str]]) -> str:
@@ -107,62 +116,10 @@ def _decoded(content: bytes, name: str) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if not any(ord(character) < 32 and character not in "\t\r\n\f" for character in text):
+        if not _CONTROLS.search(text):
             return text
         break
     raise PlanFileError(f"{name} is neither text nor an Excel file (.xlsx). Save it as CSV (UTF-8) or as .xlsx.")
-
-
-def _sheet(content: bytes, name: str) -> list[list[str]]:
-    """The cells of the first sheet, as text."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            unpacked = sum(part.file_size for part in packed.infolist())
-        if unpacked > MOST_UNPACKED:
-            raise PlanFileError(f"{name} holds {unpacked / 1e6:.0f} MB once unpacked; at most {MOST_UNPACKED / 1e6:g} "
-                                "MB are read. Save its first sheet as CSV.")
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        rows = [[_cell(value) for value in row] for row in _rows(book.worksheets[0].iter_rows(
-            values_only=True, max_col=MOST_COLUMNS + 1), name)]
-        width = max((place for row in rows for place, cell in enumerate(row, 1) if cell), default=0)
-        return [row[:width] for row in rows]  # each was filled up to the last column that is read
-    except PlanFileError:
-        raise
-    except _BROKEN as error:
-        raise PlanFileError(f"{name} is no Excel file that can be read (.xlsx): {type(error).__name__}. Open it in "
-                            "Excel and save it again, or save it as CSV.") from error
-
-
-def _rows(rows: Iterator[tuple[object, ...]], name: str) -> Iterator[tuple[object, ...]]:
-    """Not more rows and columns than are read; blank ones at the end are cut off, as Excel keeps many."""
-    blank: list[tuple[object, ...]] = []
-    count = 0
-    for row in rows:
-        count += 1
-        if count > 10 * MOST_ROWS:
-            return
-        if all(value is None or value == "" for value in row):
-            blank.append(())
-            continue
-        if count > MOST_ROWS + 1:
-            raise PlanFileError(f"{name} has more than {MOST_ROWS:,} rows; at most so many are read.")
-        yield from blank
-        blank.clear()
-        yield row[:MOST_COLUMNS + 1]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(sep=" ")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float):
-        return repr(value).removesuffix(".0")
-    return " ".join(str(value).split())
 
 
 class CellError(ValueError):

@@ -20,8 +20,8 @@ bp = Blueprint("health", __name__)
 def health() -> tuple[Response, int]:
     """For launchers and load balancers: 200 when the app and its database answer.
 
-    Nobody has to sign in, so it names the loops of the background process that do not work, but not what they met, and
-    since when entries of the audit log wait to be sealed.
+    Nobody has to sign in, so it names the loops of the background process that do not work, but not what they met,
+    since when that process is silent as a whole, and since when entries of the audit log wait to be sealed.
     """
     try:
         db.session.execute(select(User.id).limit(1))
@@ -31,6 +31,8 @@ def health() -> tuple[Response, int]:
         return jsonify(status="down", db="the database does not answer or has no tables: flask db upgrade"), 503
     loops = [_told(outage) for outage in outages if outage.is_loop]
     behind = {"audit_log_not_sealed_since": unsealed.isoformat(timespec="seconds")} if unsealed else {}
+    if silent := next((outage.since for outage in outages if outage.name == "sync"), None):
+        behind["background_process_silent_since"] = silent.isoformat(timespec="seconds")
     if loops or behind:
         return jsonify(status="degraded", db="ok", loops_not_working=loops, **behind), 200
     return jsonify(status="ok", db="ok"), 200

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -33,7 +34,39 @@ def test_every_storage_is_the_database_that_is_given(monkeypatch):
     settings = written(Settings(DAGSTER_STORAGE="pooled"))
 
     for storage in ("run_storage", "event_log_storage", "schedule_storage"):
-        assert settings[storage]["config"] == {"postgres_url": "postgresql+psycopg2://me:p%40ss'\"w@db:5432/dagster"}
+        assert settings[storage]["config"] == {"postgres_url": {"env": "DAGSTER_DATABASE_URL"}}
+
+
+@pytest.mark.parametrize("spelling", ["postgresql", "postgres", "postgresql+psycopg2"])
+@pytest.mark.parametrize("kind", ["stock", "ours"])
+@pytest.mark.parametrize("launcher", ["local", "celery"])
+def test_no_password_is_in_the_settings_file_and_processes_have_what_it_refers_to(
+        spelling: str, kind: str, launcher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        tiny_dataset: Path) -> None:
+    url = f"{spelling}://me:p%40ss'\"w@db:5432/dagster"
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(f"run_storage: {{config: {{postgres_url: '{url}'}}}}")  # as before
+    for name, age in (("1.tmp", 7200), ("2.tmp", 0)):
+        (home / f"dagster.yaml.{name}").write_text("of a process that was killed, and of one that writes now")
+        os.utime(home / f"dagster.yaml.{name}", times=(time.time() - age,) * 2)
+    for name, value in {"DAGSTER_DATABASE_URL": url, "CELERY_BROKER_URL": "redis://:of-redis@h:1/0",
+                        "DAGSTER_STORAGE": kind if kind == "stock" else "", "RUN_LAUNCHER": launcher,
+                        "DAGSTER_WORKERS": kind if kind == "stock" else ""}.items():
+        monkeypatch.setenv(name, value)
+
+    prepare_home(home, Settings(dataset=tiny_dataset))
+
+    assert {file.name for file in home.iterdir()} == {"dagster.yaml", "dagster.yaml.2.tmp"}
+    text = (home / "dagster.yaml").read_text()
+    assert "p%40ss" not in text
+    assert "of-redis" not in text
+    assert "{env: DAGSTER_DATABASE_URL}" in text
+    assert os.environ["DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://me:p%40ss'\"w@db:5432/dagster"
+    assert os.environ["CELERY_BROKER_URL"] == "redis://:of-redis@h:1/0"
+    if launcher == "celery":
+        config = yaml.safe_load(text)["run_launcher"]["config"]
+        assert config["broker"] == config["backend"] == {"env": "CELERY_BROKER_URL"}
 
 
 @pytest.mark.parametrize(("workers", "launcher", "resumes"), [("watched", "RunProcessLauncher", 4), ("stock", None, 0)])

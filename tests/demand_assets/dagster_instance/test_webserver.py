@@ -1,11 +1,13 @@
 """What pages of other web sites try on Dagster's own webserver, which runs here as the product runs it."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -15,7 +17,10 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.dagster_instance.own_pages_only import OwnPagesOnly
+from demand_assets.settings import Settings
+from deploy.services import Services
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
@@ -29,17 +34,14 @@ def port() -> int:
         return int(listening.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Dagster's webserver without any code, reached by ``dagster.example`` too."""
-    home = tmp_path_factory.mktemp("dagster")
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+@contextlib.contextmanager
+def webserver(home: Path, **environment: str) -> Iterator[str]:
+    """Dagster's webserver on that home, without any code; its address."""
     (home / "workspace.yaml").write_text("load_from: []\n")
     number = port()
     process = subprocess.Popen(
         [sys.executable, "-m", "demand_assets.dagster_instance.webserver", "--host", "127.0.0.1", "--port", str(number),
-         "--workspace", str(home / "workspace.yaml")],
-        env=os.environ | {"DAGSTER_HOME": str(home), "DAGSTER_ALLOWED_HOSTS": "dagster.example, Other.example"})
+         "--workspace", str(home / "workspace.yaml")], env=os.environ | {"DAGSTER_HOME": str(home)} | environment)
     address = f"http://127.0.0.1:{number}"
     try:
         eventually(lambda: answers(address), 120, lambda: "the webserver does not answer")
@@ -47,6 +49,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Dagster's webserver without any code, reached by ``dagster.example`` too."""
+    home = tmp_path_factory.mktemp("dagster")
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with webserver(home, DAGSTER_ALLOWED_HOSTS="dagster.example, Other.example") as address:
+        yield address
 
 
 def answers(url: str) -> bool:
@@ -131,6 +142,29 @@ def test_a_foreign_page_gets_no_websocket(url: str) -> None:
     foreign = requests.get(f"{url}/graphql", headers=upgrade | {"Origin": "https://evil.example"}, timeout=20)
     assert (ours.status_code, foreign.status_code) == (101, 403)
     ours.close()
+
+
+@pytest.mark.parametrize("kind", ["ours", "stock"])
+def test_what_the_instance_tells_of_itself_holds_no_password(kind: str, services: Services, tiny_dataset: Path,
+                                                              monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    services.add_databases("told_")
+    stock = kind if kind == "stock" else ""
+    given = services.environment("told_")  # its servers ask for no password, and take any
+    given |= {"DAGSTER_DATABASE_URL": given["DAGSTER_DATABASE_URL"].replace("@", ":of-the-database@"),
+              "CELERY_BROKER_URL": given["CELERY_BROKER_URL"].replace("//", "//:of-the-broker@")}
+    given |= {
+        "RUN_LAUNCHER": "celery", "DAGSTER_STORAGE": stock, "DAGSTER_WORKERS": stock, "DAGSTER_WEB": stock}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    prepare_home(tmp_path / "home", Settings(dataset=tiny_dataset))
+
+    with webserver(tmp_path / "home") as address:
+        told = asked(address, "{ instance { info } }").json()["data"]["instance"]["info"]
+
+    assert ("DAGSTER_DATABASE_URL" in told) is (kind == "ours")  # Dagster's own storage is told without its settings
+    assert "CELERY_BROKER_URL" in told
+    assert "of-the-database" not in told
+    assert "of-the-broker" not in told
 
 
 def test_a_prefix_changes_nothing() -> None:

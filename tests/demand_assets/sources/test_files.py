@@ -3,6 +3,8 @@
 import os
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -279,3 +281,33 @@ def test_the_last_date_moves_with_the_day_while_no_file_changes(file, monkeypatc
         seen.append(source.catalogue().last_date)
 
     assert seen == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_of_very_many_columns_is_refused_before_it_is_read(tmp_path, suffix):
+    path = tmp_path / f"sales.{suffix}"
+    if suffix == "csv":
+        path.write_text(",".join(f"c{number}" for number in range(200_000)) + "\n")
+    else:
+        pq.write_table(pa.table({f"c{number}": [1] for number in range(10_001)}), path)
+
+    with pytest.raises(SourceError, match=r"columns; at most 10,000 are read"):
+        read(path)
+
+
+def test_a_first_line_without_end_is_refused(tmp_path):
+    (tmp_path / "sales.csv").write_text("x" * 3_000_000)
+
+    with pytest.raises(SourceError, match=r"first line of .* more than 2,000,000 bytes"):
+        read(tmp_path / "sales.csv")
+
+
+def test_a_footer_that_tells_very_much_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "sales.parquet"
+    with path.open("wb") as file:
+        file.truncate(300_000_000)  # takes no room on disk
+        file.seek(300_000_000 - 8)
+        file.write((250_000_000).to_bytes(4, "little") + b"PAR1")
+
+    with pytest.raises(SourceError, match=r"250,000,000 bytes; at most 100,000,000"):
+        read(path)

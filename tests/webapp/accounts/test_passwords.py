@@ -194,3 +194,25 @@ def test_who_signs_in_without_a_password_sets_none_from_an_open_browser(app: Fla
     assert response.status_code == 403
     assert re.search("An administrator can make a link", response.text)
     assert post(client, "/account/tokens", {"name": "x", "role": "viewer", "days": "30"}, "/account").status_code == 422
+
+
+@pytest.mark.parametrize(("path", "names"), [
+    ("/sign-in", {"password": "current-password"}),
+    ("/password", {"password": "current-password", "new_password": "new-password",
+                   "new_password_confirm": "new-password"}),
+])
+def test_what_is_typed_is_masked_and_password_managers_may_fill_it_in(
+        app: Flask, client: FlaskClient, path: str, names: dict[str, str]) -> None:
+    form = page((app.test_client() if path == "/sign-in" else client).get(path))
+
+    for name, kind in names.items():
+        field = form.select_one(f"input[name={name}]")
+        assert field is not None
+        assert (field["type"], field["autocomplete"]) == ("password", kind)
+        assert not {"onpaste", "readonly", "oncopy"} & set(field.attrs)
+
+
+def test_a_password_is_kept_as_argon2(app: Flask) -> None:
+    with app.app_context():
+        user = db.session.get_one(User, id_of(app, EMAIL))
+        assert (user.password or "").startswith("$argon2id$")

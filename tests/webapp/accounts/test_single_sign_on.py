@@ -1,6 +1,8 @@
 """Single sign-on, against a real provider on loopback: who is let in as whom, and who is not."""
 
-from base64 import urlsafe_b64encode
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from hashlib import sha256
@@ -10,8 +12,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import pytest
 import requests
-from flask import Flask, request
+from flask import Flask, Response, g, request
 from flask.testing import FlaskClient
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 from oidc_provider_mock import User as ProviderUser
 from oidc_provider_mock import init_app
 from sqlalchemy import select
@@ -39,8 +43,36 @@ def provided(sub: str, email: str, verified: object = True) -> ProviderUser:
 PEOPLE = (
     provided("planner", EMAIL), provided("another", EMAIL.upper()), provided("admin", ADMIN), provided("new", NEW),
     provided("unverified", VIEWER, False), provided("unverified in words", VIEWER, "true"),
+    provided("forged", VIEWER),
     ProviderUser(sub="silent", claims={}), provided("x" * 600, VIEWER), provided("odd", "no address"),
 )
+
+
+Forge = Callable[[str, RSAKey], str]
+FORGERY: list[Forge] = []
+"""What the provider does with the id token that it gives next."""
+
+
+def said(token: str) -> dict[str, Any]:
+    part = token.split(".")[1]
+    return dict(json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+
+
+def part_of(value: object) -> str:
+    return urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def header_of(token: str) -> dict[str, Any]:
+    return said(f".{token.partition('.')[0]}")
+
+
+def signed(token: str, key: RSAKey, **claims: object) -> str:
+    return jwt.encode(header_of(token), said(token) | claims, key)
+
+
+def with_secret(token: str, secret: bytes) -> str:
+    content = f"{part_of(header_of(token) | {'alg': 'HS256'})}.{token.split('.')[1]}"
+    return f"{content}.{urlsafe_b64encode(hmac.digest(secret, content.encode(), 'sha256')).rstrip(b'=').decode()}"
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +90,14 @@ def provider() -> Iterator[str]:
             if urlsafe_b64encode(digest).rstrip(b"=").decode() not in challenges:
                 return {"error": "invalid_grant"}, 400
         return None
+
+    @app.after_request
+    def forge(response: Response) -> Response:
+        if request.path == "/oauth2/token" and FORGERY and response.status_code == 200:
+            answer = response.get_json()
+            key = RSAKey.import_key(g.oidc_provider_mock_storage.jwk.as_dict(is_private=True))
+            response.set_data(json.dumps(answer | {"id_token": FORGERY[0](answer["id_token"], key)}))
+        return response
 
     app.add_url_rule("/elsewhere/.well-known/openid-configuration", "elsewhere",
                      lambda: requests.get(f"{request.host_url}.well-known/openid-configuration", timeout=20).json())
@@ -307,3 +347,44 @@ def test_without_a_provider_there_is_no_such_door(anonymous: FlaskClient) -> Non
     assert anonymous.get("/sign-in/sso").status_code == 404
     assert anonymous.get("/sign-in/sso/back?code=x&state=y").status_code == 404
     assert "Sign in with single" not in anonymous.get("/sign-in").text
+
+
+@pytest.fixture
+def forged() -> Iterator[list[Forge]]:
+    yield FORGERY
+    FORGERY.clear()
+
+
+def test_a_token_that_is_signed_anew_as_it_was_is_believed(with_sso: Flask, forged: list[Forge]) -> None:
+    forged.append(lambda token, key: signed(token, key))
+    assert sign_on(with_sso.test_client(), "forged").location == "/retrains?show=open"
+
+
+@pytest.mark.parametrize("forge", [
+    lambda token, key: ".".join([token.split(".")[0], part_of(said(token) | {"email": ADMIN}), token.split(".")[2]]),
+    lambda token, key: token[:-8] + "AAAAAAAA",
+    lambda token, key: f"{part_of({'alg': 'none'})}.{token.split('.')[1]}.",
+    lambda token, key: f"{part_of(header_of(token) | {'alg': 'None'})}.{token.split('.')[1]}.",
+    lambda token, key: signed(token, RSAKey.generate_key()),
+    lambda token, key: jwt.encode(
+        header_of(token) | {"jwk": (other := RSAKey.generate_key()).as_dict(private=False)}, said(token), other),
+    lambda token, key: with_secret(token, b"a secret"),
+    lambda token, key: with_secret(token, key.as_pem(private=False)),
+    lambda token, key: signed(token, key, aud="another client"),
+    lambda token, key: signed(token, key, iss="https://evil.example"),
+    lambda token, key: signed(token, key, exp=1),
+    lambda token, key: signed(token, key, nonce="another"),
+    lambda token, key: "no token",
+    lambda token, key: "a.b.c",
+    lambda token, key: "",
+], ids=["claims", "signature", "none", "None", "another key", "its own key", "secret", "public key as secret",
+        "audience", "issuer", "expired", "nonce", "words", "parts", "empty"])
+def test_a_token_that_is_not_the_providers_for_this_question_is_refused(with_sso: Flask, forged: list[Forge],
+                                                                      forge: Forge) -> None:
+    forged.append(forge)
+    client = with_sso.test_client()
+
+    response = sign_on(client, "forged")
+
+    assert response.status_code == 403, text_of(page(response).main)
+    assert client.get("/").location.startswith("/sign-in")

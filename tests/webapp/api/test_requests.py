@@ -122,6 +122,32 @@ class TestProblems:
 
         problem_of(response, status)
 
+    @pytest.mark.parametrize(("body", "status", "words"), [
+        (b'{"keys": ' + b"[" * 30 + b"]" * 30 + b"}", 422, "more than 20 deep"),
+        (b'{"keys": ' + b'{"a": ' * 900 + b"1" + b"}" * 900 + b"}", 422, "more than 20 deep"),
+        (b'{"keys": ' + b"[" * 90_000 + b"]" * 90_000 + b"}", 400, "more than 20 deep"),
+        (b'{"horizon": ' + b"9" * 4_000 + b"}", 422, "a number of 4,000 characters"),
+        (b'{"horizon": ' + b"9" * 400_000 + b"}", 422, "a number of 400,000 characters"),
+        (b'{"horizon": 1e400}', 422, "larger than any"),
+        (b'{"horizon": -1e400}', 422, "larger than any"),
+        (b"{" + b",".join(b'"a%d":1' % number for number in range(500_000)) + b"}", 422, "500,000 names"),
+        (b'{"keys": [' + b"1," * 1_300_000 + b"1]}", 413, "more than 1,200,000 values"),
+    ], ids=["lists", "objects", "very deep", "long", "very long", "infinite", "below all", "names", "values"])
+    def test_a_body_that_only_costs_time_is_refused(self, app: Flask, planning: Program, body: bytes, status: int,
+                                                    words: str) -> None:
+        response = app.test_client().post("/api/v1/forecasts", data=body, content_type="application/json", headers={
+            "Authorization": f"Bearer {planning.token}"})
+
+        assert words in problem_of(response, status)["detail"]
+
+    @pytest.mark.parametrize("value", [10**39, -10**38, 1e300, [[[]]] * 1000, "x" * 10_000, {"a": {}}, True, None])
+    def test_a_value_of_the_wrong_kind_is_refused_in_a_short_answer(self, planning: Program, value: object) -> None:
+        response = planning.post("/forecasts", {"keys": value, "horizon": value, "coverage": value, "changes": [
+            {"driver": value, "action": value, "value": value, "first": value, "last": value}] * 20})
+
+        assert problem_of(response, 422)["errors"]
+        assert len(response.data) < 100_000
+
     def test_too_much_is_refused(self, app: Flask, planning: Program) -> None:
         response = app.test_client().post(
             "/api/v1/retrains", data=b" " * 8_000_001, content_type="application/json",

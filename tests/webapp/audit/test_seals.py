@@ -251,6 +251,18 @@ def test_a_long_log_of_yesterday_is_sealed_in_parts(app: Flask, monkeypatch: pyt
     assert app.test_client().get("/health").get_json() == {"status": "ok", "db": "ok"}
 
 
+def test_that_nothing_was_ever_sealed_is_told_too(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path))
+    with app.app_context():
+        upgrade()
+    assert app.test_client().get("/health").get_json() == {"status": "ok", "db": "ok"}  # there is nothing to seal
+    write(app, 1)
+    assert app.test_client().get("/health").get_json() == {"status": "ok", "db": "ok"}  # not yet
+    age(app)
+    told = app.test_client().get("/health").get_json()
+    assert (told["status"], "audit_log_not_sealed_since" in told) == ("degraded", True)
+
+
 def test_a_seal_is_of_every_column(app: Flask) -> None:
     with app.app_context():
         assert {column["name"] for column in inspect(db.engine).get_columns("audit_entry")} == set(COLUMNS)

@@ -44,6 +44,11 @@ class TestHeaders:
         carries_all(anonymous.put("/sign-in"), 405)
         carries_all(anonymous.get("/"), 302)
 
+    @pytest.mark.parametrize("path", ["/", "/sign-in", "/static/app.css", "/api/v1/dataset"])
+    def test_nothing_is_traced_and_no_folder_is_listed(self, client: FlaskClient, path: str) -> None:
+        assert client.open(path, method="TRACE", headers={"X-Secret": "told"}).status_code == 405
+        assert client.get("/static/").status_code == 404
+
     def test_scripts_and_styles_come_from_here_alone(self, client: FlaskClient) -> None:
         policy = dict(part.split(" ", 1) for part in client.get("/").headers["Content-Security-Policy"].split("; "))
 
@@ -83,7 +88,8 @@ def sign_in_cookies(client: FlaskClient, **more: str) -> list[str]:
                                              "csrf_token": token}, headers={"Referer": "https://shop.example/sign-in"},
                            **more)  # type: ignore[arg-type]
     cookies = response.headers.getlist("Set-Cookie")
-    assert "demand_shop" in {cookie.split("=")[0] for cookie in cookies}
+    names = {cookie.split("=")[0] for cookie in cookies}
+    assert names == {"__Host-demand_shop" if "base_url" in more else "demand_shop"}
     return cookies
 
 

@@ -15,7 +15,8 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD
 from webapp.scenarios.plan import DriverPlan, PlanRow, named_region_items, plan_text, read_plan
-from webapp.scenarios.plan_files import MOST_BYTES, MOST_ROWS, PlanFileError, text_of_upload, value_of
+from webapp.scenarios.plan_files import MOST_BYTES, PlanFileError, text_of_rows, text_of_upload, value_of
+from webapp.scenarios.workbook import MOST_ROWS, cells_or_words
 
 FIRST = date(2026, 7, 1)
 DAYS = [FIRST + timedelta(days) for days in range(14)]
@@ -46,6 +47,8 @@ def excel(rows: Sequence[Sequence[Any]]) -> bytes:
     "region\titem\tdate\tprice\tpromo\nNorth\tKETTLE\t2026-07-02\t9.90 €\tTRUE",
     '"region","item","date","price","promo"\n"north","kettle","2026-07-02","9,90","yes"\n',
     "\n\npromo,price,date,item,region,\n1,9.9,2026-07-02 00:00:00, kettle ,north,\n,,,,,\n",
+    "region,item,date,price,promo\nnorth,kettle,2026-07-02,9.90,yes" + "\n,,,," * 500_000,
+    "region,item,date,price,promo\nnorth,kettle,2026-07-02,9.90,yes" + "\n" + "," * 1_000_000,
 ])
 def test_the_usual_spellings_mean_the_same(dataset: Dataset, text: str) -> None:
     plan = read(dataset, text)
@@ -170,6 +173,10 @@ def test_an_unknown_column_is_told_and_the_others_can_be_used(dataset: Dataset) 
     ("region,item,date,price\n" + "north,kettle,2026-07-02,9\n" * (MOST_ROWS + 1), "more than 20,000 rows"),
     ("region," * 61 + "\n", "at most 60 are read"),
     ('region,item,date,price\n"' + "x" * 200_000, "cannot be read"),
+    ("region,item,date,price\n" + '""\n' * 1_000_000, "more than 200,000 lines"),
+    ("region,item,date,price\n" + "\n" * 1_000_000 + "north,kettle,2026-07-02,9\n", "more than 200,000 lines"),
+    ("region,item,date,price\n" + "," * 1_000_000 + "9\n", "1,000,001 columns"),
+    ("region" + ",region" * 1_000_000 + "\n", "at most 60 are read"),
 ])
 def test_a_plan_without_columns_to_go_by_is_refused(dataset: Dataset, text: str, words: str) -> None:
     with pytest.raises(PlanFileError, match=words):
@@ -181,6 +188,7 @@ def test_a_plan_without_columns_to_go_by_is_refused(dataset: Dataset, text: str,
     (b"\x89PNG\r\n\x1a\n\x00\x00", "neither text nor an Excel file"),
     (b"\xd0\xcf\x11\xe0" + b"\x00" * 600, "old or an encrypted Excel file"),
     (b"PK\x03\x04broken", "no Excel file that can be read"),
+    (b"PAR1" + b"\x00" * 20 + b"PAR1", "a Parquet file; plans are read as CSV or Excel"),
     (b"x" * (MOST_BYTES + 1), "at most 5 MB are read"),
 ])
 def test_a_file_of_another_kind_is_refused_in_words(content: bytes, words: str) -> None:
@@ -213,8 +221,11 @@ def test_damaged_files_are_never_more_than_refused(dataset: Dataset) -> None:
         for _ in range(chance.choice((1, 3, 30))):
             damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
         size = chance.choice((len(damaged), len(damaged) // 2))
-        with suppress(PlanFileError):  # any other error fails
-            plan = read(dataset, text_of_upload(bytes(damaged[:size]), "x"))
+        found = cells_or_words(bytes(damaged[:size]))  # any error fails
+        if isinstance(found, str):
+            continue
+        with suppress(PlanFileError):
+            plan = read(dataset, text_of_rows(found))
             assert len(plan.rows) + plan.refused <= len(DAYS)
 
 

@@ -37,6 +37,18 @@ def test_nothing_is_sent_again_while_nothing_changes(all_up: Flask, client: Flas
     assert client.get(url).status_code == 204
 
 
+def test_health_says_since_when_the_background_process_is_silent(all_up: Flask, client: FlaskClient) -> None:
+    assert client.get("/health").json == {"status": "ok", "db": "ok"}
+    last = now() - timedelta(minutes=5)
+    with all_up.app_context(), writing():
+        db.session.get_one(SystemState, "sync").checked_at = last
+
+    told = client.get("/health")
+
+    assert (told.status_code, told.json["status"]) == (200, "degraded")  # type: ignore[index]
+    assert told.json["background_process_silent_since"] == last.isoformat(timespec="seconds")  # type: ignore[index]
+
+
 def test_an_outage_appears_by_itself_and_goes_away_by_itself(all_up: Flask, client: FlaskClient) -> None:
     url = polled(client)
     with all_up.app_context():

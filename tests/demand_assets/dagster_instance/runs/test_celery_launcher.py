@@ -72,7 +72,8 @@ def test_launcher_and_workers_have_one_configuration(settings, tmp_path):
     written = yaml.safe_load(instance_settings(tmp_path, settings))
 
     assert written["run_launcher"]["class"] == "WarmWorkerLauncher"
-    assert written["run_launcher"]["config"] == launcher_config(settings)
+    by_name = {name: {"env": "CELERY_BROKER_URL"} for name in ("broker", "backend")}
+    assert written["run_launcher"]["config"] == launcher_config(settings) | by_name
     assert written["run_launcher"]["config"]["default_queue"].startswith("demand.tiny.")
     assert written["concurrency"]["runs"]["max_concurrent_runs"] == 6
 
