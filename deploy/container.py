@@ -15,6 +15,7 @@ from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError
 from demand_assets.settings import Settings
 from deploy.processes import Folders, environment, processes
+from deploy.run import prepare_models
 from deploy.settings import PROJECT, RunSettings
 
 ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
@@ -72,6 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     ours = container_environment(settings, folders, os.environ)
     if not name.startswith("web"):
         prepare_home(Path(ours["DAGSTER_HOME"]))
+    if name == "mlflow" and (moved := prepare_models(settings, folders)):
+        print(f"{moved} locations of models' files named another folder; they name {folders.mlflow} now", flush=True)
     for before in first(name, os.environ):
         subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)
     return become(known[name], ours)

@@ -8,6 +8,7 @@ from types import FrameType
 
 from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
 from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.registry.moved import bring_home
 from demand_assets.settings import Settings
 from deploy.commands import CommandFailedError
 from deploy.console import Console
@@ -60,6 +61,18 @@ def main() -> int:
     return 0
 
 
+def prepare_models(settings: RunSettings, folders: Folders) -> int:
+    """How many locations MLflow's database had of another state directory; they are of this one now.
+
+    With an object store there are none: what lies in it is where it was.
+    """
+    if settings.mlflow_database_url is None:
+        return prepare_registry(folders.mlflow)
+    if settings.mlflow_artifacts_url is None:
+        return bring_home(settings.mlflow_database_url, str(folders.mlflow / "artifacts"))
+    return 0
+
+
 def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopSignals) -> None:
     """Prepare the state directory, start all processes, report, and stop them when told to.
 
@@ -75,8 +88,9 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)
     prepare_home(folders.dagster, Settings(**settings.of_the_pipeline))
-    if not settings.mlflow_database_url:
-        prepare_registry(folders.mlflow)
+    if moved := prepare_models(settings, folders):
+        console.say(f"the state was moved or copied here: {moved} locations of models' files in MLflow, which named "
+                    "the folder it comes from, name this one now")
     os.chdir(folders.run)
     launch = Launch(settings, folders, environment(settings, folders), console)
     try:

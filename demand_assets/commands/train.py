@@ -97,7 +97,9 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     keep_private(settings.folder)
     home = settings.folder / "dagster"
     prepare_home(home, settings)
-    prepare_registry(settings.folder / "mlflow")
+    if moved := prepare_registry(settings.folder / "mlflow"):
+        console.print(f"the state was moved or copied here: {moved} locations of models' files name this folder now",
+                      markup=False)
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
