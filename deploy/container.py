@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError
+from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.processes import Folders, environment, processes
 from deploy.run import prepare_models
@@ -69,7 +70,11 @@ def main(arguments: Sequence[str]) -> int:
     if name not in known:
         print(f"{name!r} is no process of the product; say one of {', '.join(sorted(known))}", file=sys.stderr)
         return 2
-    folders.make()
+    try:
+        folders.make()
+    except HalfRestoredError as error:
+        print(error, file=sys.stderr)
+        return 2
     ours = container_environment(settings, folders, os.environ)
     if not name.startswith("web"):
         prepare_home(Path(ours["DAGSTER_HOME"]))

@@ -9,6 +9,7 @@ from types import FrameType
 from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
 from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.registry.moved import bring_home
+from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.commands import CommandFailedError
 from deploy.console import Console
@@ -51,8 +52,8 @@ def main() -> int:
             Console().say(f"{folders.root} was open to other users of this machine; it is closed to them now")
         with state_lock(folders.run):
             serve(settings, dataset, folders, stop)
-    except (SettingsError, DatasetFileError, AlreadyRunningError, PortInUseError, CommandFailedError,
-            RunnerError) as error:
+    except (SettingsError, DatasetFileError, HalfRestoredError, AlreadyRunningError, PortInUseError,
+            CommandFailedError, RunnerError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
