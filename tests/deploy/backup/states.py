@@ -13,8 +13,9 @@ NAME = "shop"
 RUN = "0123456789abcdef0123456789abcdef"
 FILES = {
     "web/secret_key": "of sessions", "web/models/shop.north.kettle/1/model.ubj": "cached",
-    "demand/catalogue.json": "{}", "demand/demand/north/kettle.parquet": "demand", "demand/journal/20261128/1.jsonl": "",
-    "demand/adjustments/north/kettle.json": "{}", "demand/monitoring/1.json": "[]",
+    "demand/catalogue.json": "{}", "demand/demand/north/kettle.parquet": "demand",
+    "demand/journal/20261128/1.jsonl": "", "demand/adjustments/north/kettle.json": "{}",
+    "demand/monitoring/1.json": "[]",
     f"mlflow/artifacts/{RUN}/artifacts/models/north/kettle/model.ubj": "model",
     "dagster/storage/1/compute_logs/step.out": "said",
 }
@@ -69,3 +70,8 @@ def hashes(folder: Path) -> dict[str, str]:
     """Name -> hash of every file below the folder, but for that which says who holds a state."""
     return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*")) if path.is_file() and path.parts[-2:] != ("run", "lock")}
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of what is in the folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
