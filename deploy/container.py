@@ -15,8 +15,8 @@ from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
+from deploy.moved_state import prepare_models
 from deploy.processes import Folders, environment, processes
-from deploy.run import prepare_models
 from deploy.settings import PROJECT, RunSettings
 
 ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")

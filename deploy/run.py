@@ -6,14 +6,14 @@ import signal
 import sys
 from types import FrameType
 
-from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, load_dataset
-from demand_assets.forecasting.registry.moved import bring_home
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.commands import CommandFailedError
 from deploy.console import Console
 from deploy.launch import Launch
+from deploy.moved_state import prepare_models
 from deploy.ownership import AlreadyRunningError, PortInUseError, end_leftovers, require_free_ports, state_lock
 from deploy.processes import Folders, environment
 from deploy.runner import RunnerError
@@ -59,18 +59,6 @@ def main() -> int:
     except OSError as error:
         print(f"the state directory cannot be used: {error}; choose another: make run STATE=./other", file=sys.stderr)
         return 1
-    return 0
-
-
-def prepare_models(settings: RunSettings, folders: Folders) -> int:
-    """How many locations MLflow's database had of another state directory; they are of this one now.
-
-    With an object store there are none: what lies in it is where it was.
-    """
-    if settings.mlflow_database_url is None:
-        return prepare_registry(folders.mlflow)
-    if settings.mlflow_artifacts_url is None:
-        return bring_home(settings.mlflow_database_url, str(folders.mlflow / "artifacts"))
     return 0
 
 

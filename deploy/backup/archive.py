@@ -26,6 +26,8 @@ TRAILER_BYTES = len(TRAILER) + 64 + 1
 PART = ".part"
 """How the name of an archive ends while it is written."""
 CHUNK = 1 << 20
+READ_AT_ONCE = 64 << 20
+"""Bytes up to which a file is read before it is added."""
 
 
 class BackupError(Exception):
@@ -150,7 +152,11 @@ class ArchiveWriter:
         """Whether the file was still there to be added."""
         try:
             with path.open("rb") as file:
-                self.add(name, file, os.fstat(file.fileno()).st_size)
+                if os.fstat(file.fileno()).st_size > READ_AT_ONCE:
+                    self.add(name, file, os.fstat(file.fileno()).st_size)
+                else:  # a log may become shorter while it is read
+                    content = file.read()
+                    self.add(name, io.BytesIO(content), len(content))
         except FileNotFoundError:
             return False
         return True

@@ -30,9 +30,10 @@ REVISIONS = {"web": ("", "webapp/migrations/versions"), "mlflow": ("mlflow", "st
 
 
 def is_sqlite(path: Path) -> bool:
-    """Whether the file is an SQLite database."""
+    """Whether the file is an SQLite database, or one that is just being made."""
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+        begin = file.read(len(SQLITE_MAGIC))
+        return begin == SQLITE_MAGIC or (not begin and path.suffix == ".db")
     return False
 
 
@@ -47,7 +48,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
                 contextlib.closing(sqlite3.connect(target))) as here:
             there.backup(here)
             here.execute("PRAGMA journal_mode=DELETE")
-            found = here.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            found = here.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
         if "disk is full" in str(error) or "disk I/O" in str(error):
             raise OSError(f"no room for a copy of {source.name}: {error}") from error

@@ -14,7 +14,7 @@ import fsspec
 
 from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.store.object_store import object_store_errors
-from deploy.backup.archive import CHUNK, ArchiveWriter
+from deploy.backup.archive import CHUNK, ArchiveWriter, BackupError
 from deploy.backup.databases import copy_sqlite, is_sqlite
 
 NOT_KEPT = (".tmp", ".db-wal", ".db-shm", ".db-journal", ".lock", ".aside")
@@ -38,7 +38,7 @@ class Place(Protocol):
         ...
 
     def write(self, name: str, content: IO[bytes]) -> None:
-        """Write a file, whole and on the disk when this returns."""
+        """Write a file; one of this machine is on the disk once that was synchronised."""
         ...
 
 
@@ -55,7 +55,7 @@ class Folder:
             for name in sorted(files):
                 path = Path(folder) / name
                 if not name.endswith(NOT_KEPT) and path.is_file() and not path.is_symlink():
-                    yield path.relative_to(self.root).as_posix()
+                    yield _text(path.relative_to(self.root).as_posix())
 
     def add_to(self, archive: ArchiveWriter, name: str, kept_as: str) -> bool:
         """Whether the file was still there to be added; a database as it is at one moment."""
@@ -77,8 +77,6 @@ class Folder:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             shutil.copyfileobj(content, file, CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 class Objects:
@@ -130,6 +128,14 @@ class Objects:
             with contextlib.suppress(FileNotFoundError):
                 self._files.rm_file(posixpath.join(self._root, name))
         return len(others)
+
+
+def _text(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise BackupError(f"the file {name!a} has a name that is no text; none of ours has: remove it") from error
+    return name
 
 
 def place_of(url: str) -> Folder | Objects:

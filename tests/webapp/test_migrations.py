@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
@@ -252,3 +253,31 @@ def test_people_of_a_provider_do_not_break_the_way_back(old: Flask) -> None:
         downgrade(revision="0008", x_arg=LOSE)
 
         assert db.session.execute(text("SELECT email FROM \"user\"")).all() == [("boss@example.com",)]
+
+
+def schema() -> dict[str, object]:
+    """Table -> its columns and indexes, and the triggers, as the database has them."""
+    found = inspect(db.engine)
+    tables: dict[str, object] = {
+        name: (sorted((column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(name)),
+               sorted(str(index["name"]) for index in found.get_indexes(name)))
+        for name in found.get_table_names()}
+    with db.engine.connect() as connection:
+        return tables | {"triggers": sorted(connection.scalars(text(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'")))}
+
+
+def test_every_version_is_reached_from_the_next_as_from_the_one_before(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path))
+    with app.app_context():
+        config = app.extensions["migrate"].migrate.get_config()
+        revisions = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+        there = {}
+        for each in revisions:
+            upgrade(revision=each)
+            there[each] = schema()
+        for each in reversed(revisions[:-1]):
+            downgrade(revision=each, x_arg=LOSE)
+            assert schema() == there[each], each
+        upgrade()
+        assert schema() == there[revisions[-1]]

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from flask_migrate import upgrade
+from sqlalchemy import text
 
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark_of, refuse_half_restored
 from deploy.backup.archive import Archive, ArchiveWriter, BackupError, Manifest
@@ -19,6 +21,10 @@ from deploy.ownership import AlreadyRunningError, state_lock
 from deploy.processes import Folders
 from tests.deploy.backup.kills import exit_status_with, killed_at_each_step
 from tests.deploy.backup.states import FILES, NAME, NOT_KEPT, RUN, contents, hashes, make_state, names_in, rows
+from webapp import create_app
+from webapp.db.database import db, writing
+from webapp.settings import Settings as WebSettings
+from webapp.tables import Selection
 
 NOW = datetime(2026, 11, 28, 10, tzinfo=UTC)
 
@@ -173,7 +179,7 @@ def test_killed_at_any_step_the_state_is_whole_or_said_to_be_half_restored(
         (target / NAME / "web" / "secret_key").write_text("before")
     whole = hashes_of_restored(backup, tmp_path / "whole")
     is_half, count = 0, 0
-    for _ in killed_at_each_step(lambda: restored(backup, target, overwrite), tmp_path, every=5):
+    for _ in killed_at_each_step(lambda: restored(backup, target, overwrite), tmp_path):
         count += 1
         if mark_of(target / NAME).exists():
             is_half += 1
@@ -232,6 +238,30 @@ def test_the_command_says_what_it_does_and_what_comes_next(backup: Path, tmp_pat
     monkeypatch.setenv("FROM", "")
     assert main() == 1
     assert "FROM is not set" in capsys.readouterr().err
+
+
+def test_a_backup_of_an_older_version_is_upgraded_when_the_restored_state_starts(tmp_path: Path) -> None:
+    make_state(tmp_path / "var")
+    web = tmp_path / "var" / NAME / "web"
+    (web / "app.db").unlink()
+    app = create_app(WebSettings(demand_state=web, web_database_url=f"sqlite:///{web / 'app.db'}"))
+    with app.app_context():
+        upgrade(revision="0012")
+        with writing():
+            db.session.execute(text("INSERT INTO selection (token, keys, made_at) VALUES ('old', '[]', '2026-11-01')"))
+        db.engine.dispose()
+    archive = take(contents(tmp_path / "var"), NAME, tmp_path / "old.tar", NOW)[0]
+    assert Archive(archive).manifest.revisions["web"] == "0012"
+
+    restored(archive, tmp_path / "other")
+
+    file = tmp_path / "other" / NAME / "web" / "app.db"
+    assert rows(file, "SELECT version_num FROM alembic_version") == [("0012",)]
+    app = create_app(WebSettings(demand_state=file.parent, web_database_url=f"sqlite:///{file}"))
+    with app.app_context():
+        upgrade()
+        assert [each.token for each in db.session.scalars(db.select(Selection))] == ["old"]
+        db.engine.dispose()
 
 
 def test_what_was_written_after_the_backup_is_gone_and_nothing_from_a_log_beside_a_database_comes_back(
