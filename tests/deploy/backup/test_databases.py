@@ -9,13 +9,16 @@ import psycopg2
 import pytest
 from sqlalchemy import text
 
+from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark_of
 from deploy.backup.archive import Archive, BackupError
 from deploy.backup.contents import Contents
 from deploy.backup.databases import Postgres, copy_sqlite, known_revisions, opened
 from deploy.backup.files import Objects
 from deploy.backup.restore import restore
 from deploy.backup.take import take
+from deploy.processes import Folders
 from deploy.services import Services
+from tests.deploy.backup.kills import killed_at_each_step
 from tests.deploy.backup.states import FILES, NAME, RUN, contents, database, make_state, rows
 
 NOW = datetime(2026, 11, 28, 10, tzinfo=UTC)
@@ -132,6 +135,22 @@ def test_servers_that_are_not_empty_are_refused_unless_told(full: Contents, tmp_
     assert any("in its schema before_" in line for line in said)
     again = list(restore(archive, full, overwrite=True))
     assert any("in its schema before_" in line for line in again)
+
+
+def test_killed_at_any_step_the_servers_are_filled_by_the_next_restore(full: Contents, other: Contents,
+                                                                        tmp_path: Path) -> None:
+    archive = Archive(take(full, NAME, tmp_path / "a.tar", NOW)[0])
+    is_half = 0
+    for _ in killed_at_each_step(lambda: list(restore(archive, other)), tmp_path, every=8):
+        if mark_of(other.folders.root).exists():
+            is_half += 1
+            with pytest.raises(HalfRestoredError):
+                Folders(other.folders.root).make()
+    assert is_half > 1
+    assert not mark_of(other.folders.root).exists()
+    assert asked(other, "dagster", "SELECT * FROM runs") == [(7,)]
+    assert asked(other, "web", "SELECT * FROM adjustment") == [("a", True)]
+    assert (other.folders.root / "web" / "secret_key").read_text() == "of sessions"
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -1,5 +1,6 @@
 """``make backup``: what is in it, taken while everything goes on."""
 
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -115,6 +116,19 @@ def test_a_file_that_comes_or_goes_meanwhile_does_not_break_it(state: Path) -> N
     finally:
         stop.set()
         writer.join()
+
+
+def test_a_database_that_is_just_being_made_is_no_hindrance(state: Path) -> None:
+    (state / NAME / "dagster" / "history" / "runs" / "new.db").touch()
+
+    assert "dagster/history/runs/new.db" in taken(contents(state), state.parent / "a.tar").manifest.files
+
+
+def test_a_file_whose_name_is_no_text_is_named(state: Path) -> None:
+    (Path(os.fsdecode(bytes(state / NAME / "demand") + b"/\xff.json"))).touch()
+
+    with pytest.raises(BackupError, match=r"udcff\.json.*no text"):
+        take(contents(state), NAME, state.parent / "a.tar", NOW)
 
 
 def test_links_are_not_followed(state: Path) -> None:
