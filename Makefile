@@ -26,6 +26,9 @@ SEED ?= 1
 SETS ?=
 AFRESH ?=
 PINNED ?=
+TO ?=
+FROM ?=
+OVERWRITE ?=
 
 # With `make -C project …`, relative paths are still those of the caller.
 CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
@@ -69,6 +72,14 @@ train: setup ## batch, no servers: train and promote all of DATASET=file.toml [S
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)") \
 	$(if $(AFRESH),--afresh)
 
+backup: setup ## put all that the product keeps into one file, also while it runs [TO=folder or file.tar, ./backups unless given]
+	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" PROFILE="$(PROFILE)" \
+	TO="$(TO)" $(PY) -m deploy.backup.take
+
+restore: setup ## put the backup FROM=file.tar back into STATE, or refuse without changing anything [OVERWRITE=yes]
+	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" PROFILE="$(PROFILE)" \
+	FROM="$(FROM)" OVERWRITE="$(OVERWRITE)" $(PY) -m deploy.backup.restore
+
 accuracy: setup ## compare accuracy with peers on real data; quick unless SETS=a,b names the sets [JSON=file]
 	@sh deploy/separate_environment.sh benchmarks
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$$root" \
@@ -100,4 +111,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run worker services test test-fast attack train accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: help setup run worker services test test-fast attack train backup restore accuracy lint audit lint-deploy check-image screenshot clean

@@ -13,7 +13,9 @@ from typing import NoReturn
 
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError
+from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
+from deploy.moved_state import prepare_models
 from deploy.processes import Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
 
@@ -73,10 +75,16 @@ def main(arguments: Sequence[str]) -> int:
     if name not in known:
         print(f"{name!r} is no process of the product; say one of {', '.join(sorted(known))}", file=sys.stderr)
         return 2
-    folders.make()
+    try:
+        folders.make()
+    except HalfRestoredError as error:
+        print(error, file=sys.stderr)
+        return 2
     ours = container_environment(settings, folders, os.environ)
     if name in OPENING_DAGSTER:
         prepare_home(Path(ours["DAGSTER_HOME"]))
+    if name == "mlflow" and (moved := prepare_models(settings, folders)):
+        print(f"{moved} locations of models' files named another folder; they name {folders.mlflow} now", flush=True)
     for before in first(name, os.environ):
         subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)
     return become(known[name], ours)

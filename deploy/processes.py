@@ -10,6 +10,7 @@ from pathlib import Path
 from demand_assets.dagster_instance.instance import BROKER_VARIABLE, DATABASE_VARIABLE
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.forecasting.store.half_restored import refuse_half_restored
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
 from deploy.settings import PROJECT, RunSettings
 
@@ -52,7 +53,11 @@ class Folders:
         return self.root / "run"
 
     def make(self) -> bool:
-        """Whether other users could read the state until now; the folders that are missing are made, all private."""
+        """Whether other users could read the state until now; the folders that are missing are made, all private.
+
+        Raises: HalfRestoredError: a restore of the state was cut off.
+        """
+        refuse_half_restored(self.root)
         private_files()
         was_open = keep_private(self.root)
         for folder in (self.dagster, self.mlflow / "artifacts", self.logs, self.run):

@@ -6,12 +6,14 @@ import signal
 import sys
 from types import FrameType
 
-from demand_assets.dagster_instance.instance import prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.commands import CommandFailedError
 from deploy.console import Console
 from deploy.launch import Launch
+from deploy.moved_state import prepare_models
 from deploy.ownership import AlreadyRunningError, PortInUseError, end_leftovers, require_free_ports, state_lock
 from deploy.processes import Folders, environment
 from deploy.runner import RunnerError
@@ -50,8 +52,8 @@ def main() -> int:
             Console().say(f"{folders.root} was open to other users of this machine; it is closed to them now")
         with state_lock(folders.run):
             serve(settings, dataset, folders, stop)
-    except (SettingsError, DatasetFileError, AlreadyRunningError, PortInUseError, CommandFailedError,
-            RunnerError) as error:
+    except (SettingsError, DatasetFileError, HalfRestoredError, AlreadyRunningError, PortInUseError,
+            CommandFailedError, RunnerError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
@@ -75,8 +77,9 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)
     prepare_home(folders.dagster, Settings(**settings.of_the_pipeline))
-    if not settings.mlflow_database_url:
-        prepare_registry(folders.mlflow)
+    if moved := prepare_models(settings, folders):
+        console.say(f"the state was moved or copied here: {moved} locations of models' files in MLflow, which named "
+                    "the folder it comes from, name this one now")
     os.chdir(folders.run)
     launch = Launch(settings, folders, environment(settings, folders), console)
     try:

@@ -16,6 +16,7 @@ INSTALLED_DATASETS = PROJECT / "deploy" / "datasets"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Read = TypeVar("Read", bound=BaseSettings)
+Kept = TypeVar("Kept", bound="BackupSettings")
 Profile = Literal["embedded", "stores", "celery"]
 
 STORES = ("DAGSTER_DATABASE_URL", "MLFLOW_DATABASE_URL", "WEB_DATABASE_URL", "DEMAND_STORE_URL", "MLFLOW_ARTIFACTS_URL")
@@ -108,6 +109,35 @@ class RunSettings(BaseSettings):
                 "CODE_PORT": self.code_port}
 
 
+class BackupSettings(RunSettings):
+    """What ``make backup`` can be told, beside what ``make run`` can."""
+
+    web_database_owner_url: str | None = None
+    """The web app's database, signed in as the role that owns the tables, where it is another than the app's."""
+    to: Annotated[Path, AfterValidator(Path.expanduser)] = Path("backups")
+    """The file to be written, whose name ends in .tar, or the folder in which one gets a name by itself."""
+
+    @property
+    def target(self) -> Path:
+        """Where the backup is written, absolute."""
+        return (self.called_from / self.to).resolve()
+
+
+class RestoreSettings(BackupSettings):
+    """What ``make restore`` can be told, beside what ``make run`` can."""
+
+    backup_file: Annotated[Path | None, AfterValidator(lambda path: path and path.expanduser())] = Field(
+        default=None, validation_alias="FROM")
+    """The backup that is put back."""
+    overwrite: bool = False
+    """Whether what is there may go."""
+
+    @property
+    def backup(self) -> Path:
+        """The backup, absolute."""
+        return (self.called_from / (self.backup_file or "")).resolve()
+
+
 class ServicesSettings(BaseSettings):
     """What ``make services`` can be told."""
 
@@ -149,6 +179,35 @@ def read_worker_settings() -> RunSettings:
     settings = _read(RunSettings)
     _require(settings, "make worker", WORKER)
     return settings.model_copy(update={"profile": "celery", "workers": max(settings.workers, 1)})
+
+
+def read_backup_settings() -> BackupSettings:
+    """The settings of ``make backup``.
+
+    Raises: SettingsError: a value cannot be used, or the profile needs more.
+    """
+    return _of_what_is_kept(_read(BackupSettings))
+
+
+def read_restore_settings() -> RestoreSettings:
+    """The settings of ``make restore``.
+
+    Raises: SettingsError: a value cannot be used, the profile needs more, or no backup is named.
+    """
+    settings = _of_what_is_kept(_read(RestoreSettings))
+    if settings.backup_file is None:
+        raise SettingsError("FROM is not set; name the backup that is to be put back: make restore FROM=file.tar")
+    return settings
+
+
+def _of_what_is_kept(settings: Kept) -> Kept:
+    _require(settings, f"PROFILE={settings.profile}", NEEDED[settings.profile])
+    for name in ("DAGSTER_DATABASE_URL", "MLFLOW_DATABASE_URL", "WEB_DATABASE_URL"):
+        url = getattr(settings, name.lower())
+        if url and not url.startswith("postgres"):
+            raise SettingsError(f"{name}={masked(url)} cannot be backed up or restored: only databases on PostgreSQL "
+                                "and those in the state directory can, which are used when the setting is not set")
+    return settings
 
 
 def _require(settings: RunSettings, who: str, names: tuple[str, ...]) -> None:

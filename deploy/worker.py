@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
+from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from deploy.processes import RUN_FOLDER_VARIABLE, Folders, environment
 from deploy.run import StopSignals, no_arguments
 from deploy.settings import RunSettings, SettingsError, read_worker_settings
@@ -23,11 +24,11 @@ def main() -> int:
     try:
         settings = read_worker_settings()
         dataset = load_dataset(settings.dataset_file, settings.horizon)
-    except (SettingsError, DatasetFileError) as error:
+        folders = Folders(settings.state_folder / dataset.name)
+        folders.make()
+    except (SettingsError, DatasetFileError, HalfRestoredError) as error:
         print(error, file=sys.stderr)
         return 1
-    folders = Folders(settings.state_folder / dataset.name)
-    folders.make()
     # In a session of its own, so that a Ctrl-C in the terminal reaches us only: it would interrupt the runs.
     worker = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.runs.worker"], cwd=folders.root,
                               start_new_session=True,

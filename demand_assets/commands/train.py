@@ -35,6 +35,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
 from demand_assets.pipeline.parallel import warm_up
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings(dataset=given.dataset, state=given.state, horizon=given.horizon)
         summary = train_all(settings, Console(stderr=True), given.afresh)
-    except (DatasetFileError, SourceError) as error:
+    except (DatasetFileError, SourceError, HalfRestoredError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
@@ -83,13 +84,15 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
 
     Args:
         afresh: begin anew all the same.
-    Raises: DatasetFileError, SourceError: the dataset cannot be used. OSError: the state directory cannot.
+    Raises: DatasetFileError, SourceError: the dataset cannot be used. HalfRestoredError, OSError: the state directory
+        cannot.
     """
     from demand_assets.defs.assets import pooled_model, region_item
     from demand_assets.defs.events import seconds_of
     from demand_assets.defs.jobs import fit
     from demand_assets.defs.resources import PipelineResource, open_pipeline
 
+    refuse_half_restored(settings.folder)
     pipeline = open_pipeline(settings)
     clock = Clock()
     with clock("catalogue"):
@@ -100,7 +103,9 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     keep_private(settings.folder)
     home = settings.folder / "dagster"
     prepare_home(home, settings)
-    prepare_registry(settings.folder / "mlflow")
+    if moved := prepare_registry(settings.folder / "mlflow"):
+        console.print(f"the state was moved or copied here: {moved} locations of models' files name this folder now",
+                      markup=False)
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()

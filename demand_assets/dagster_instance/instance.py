@@ -17,6 +17,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.forecasting.registry.moved import bring_home
 from demand_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,12 +119,17 @@ def instance_settings(home: Path, settings: Settings) -> str:
     return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
 
 
-def prepare_registry(folder: Path) -> None:
-    """Let MLflow's SQLite database be written ahead: a commit is cheaper, and readers and writers do not wait for each
-    other. The file keeps the mode for whoever opens it."""
+def prepare_registry(folder: Path) -> int:
+    """How many locations MLflow's SQLite database had of another state directory, from which this one was moved or
+    copied; they are of this one now.
+
+    The database is written ahead from now on: a commit is cheaper, and readers and writers do not wait for each other.
+    The file keeps the mode for whoever opens it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
+    return bring_home(f"sqlite:///{folder / 'mlflow.db'}", str(folder.resolve() / "artifacts"))
 
 
 if __name__ == "__main__":

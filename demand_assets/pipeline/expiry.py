@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from demand_assets.forecasting.registry import expiry as registry_expiry
 from demand_assets.forecasting.registry.expiry import Found, Kept
+from demand_assets.forecasting.registry.moved import at_home
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
@@ -116,7 +117,9 @@ def _finish(store: DemandStore, registry: Registry, folders: Mapping[str, int]) 
     except NotInStoreError:
         return 0
     gone = [one for one in noted if not registry_expiry.is_there(registry, one[0], one[1])]
-    size = sum(_free(source, run_id, folders) for _, _, source, run_id in gone)
+    # Noted before the state was moved or copied here, perhaps: never of the folder that it comes from.
+    at = registry.session.artifacts
+    size = sum(_free(at_home(source, at) if at else source, run_id, folders) for _, _, source, run_id in gone)
     _tell(store, registry, {(name, version) for name, version, *_ in gone})
     store.remove_bytes(NOTED)
     return size

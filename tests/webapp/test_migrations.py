@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
@@ -33,6 +34,8 @@ from webapp.tables import (
 )
 
 BEFORE_ROLES_MATTERED = "0008"
+LOSE = ["lose=yes"]
+"""Says that what an older version has no place for may be lost."""
 AN_ADMIN = (
     "INSERT INTO role (id, name, description) VALUES (1, 'planner', ''), (2, 'admin', '')",
     "INSERT INTO \"user\" (id, email, password, active, fs_uniquifier, created_at) "
@@ -56,7 +59,7 @@ def old(tmp_path: Path) -> Flask:
 def test_people_keep_their_roles_there_and_back(old: Flask) -> None:
     with old.app_context():
         upgrade()
-        downgrade(revision=BEFORE_ROLES_MATTERED)
+        downgrade(revision=BEFORE_ROLES_MATTERED, x_arg=LOSE)
         upgrade()
 
         user = db.session.scalars(db.select(User)).one()
@@ -82,7 +85,7 @@ def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_
         assert {state.name: state.message for state in db.session.scalars(db.select(SystemState))} == {
             "mlflow": "no answer", "loop:store": "it broke"}
         db.session.rollback()
-        downgrade(revision="0011")
+        downgrade(revision="0011", x_arg=LOSE)
 
         assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]
 BEFORE_SEALS = "0018"
@@ -100,7 +103,7 @@ def keeps_the_audit_log(app: Flask) -> None:
         assert seal_some(look_at_all=True) == 1
         assert verify().problem is None
         db.session.remove()
-        downgrade(revision=BEFORE_SEALS)
+        downgrade(revision=BEFORE_SEALS, x_arg=LOSE)
         with pytest.raises(DatabaseError, match="only added to"), writing():
             db.session.execute(text("DELETE FROM audit_entry"))
         upgrade(revision="0019")
@@ -142,7 +145,7 @@ def keeps_region_items(app: Flask) -> None:
         with writing():
             note_place(new_row(RegionItem("north", "pan")), 5)
         db.session.remove()
-        downgrade(revision=BEFORE_FOUR_TABLES)
+        downgrade(revision=BEFORE_FOUR_TABLES, x_arg=LOSE)
         assert [each for each in everything() if each["key"] != "north|pan"] == before
         assert len(everything()) == 3
         upgrade()
@@ -224,7 +227,7 @@ def test_stored_selections_of_before_count_as_used_now_and_are_there_after_the_w
         old = db.session.get_one(Selection, "old")
         assert (old.keys, now() - old.used_at < timedelta(hours=1)) == (["north|kettle"], True)
         db.session.remove()
-        downgrade(revision="0013")
+        downgrade(revision="0013", x_arg=LOSE)
 
         assert db.session.execute(text("SELECT token, keys FROM selection")).all() == [("old", '["north|kettle"]')]
 
@@ -243,9 +246,90 @@ def test_people_tokens_and_links_are_kept_there_and_back_and_sessions_are_not(ol
             db.session.add(UserSession(digest="d", user_id=7, way="password"))
         assert [each.user.email for each in db.session.scalars(db.select(UserSession))] == ["boss@example.com"]
         db.session.rollback()
-        downgrade(revision=BEFORE_SESSIONS)
+        downgrade(revision=BEFORE_SESSIONS, x_arg=LOSE)
         assert not set(inspect(db.engine).get_table_names()) & {"user_session", "attempts", "first_admin_link"}
         upgrade()
 
         assert db.session.scalars(db.select(UserSession)).all() == []
         assert [link.digest for link in db.session.scalars(db.select(SignInLink))] == ["d"]
+
+
+def revision() -> str:
+    """Of the database, with the transaction ended."""
+    found = db.session.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    db.session.rollback()
+    return str(found)
+
+
+@pytest.mark.parametrize("back_to", ["0017", "0009", "base", "-1"])
+def test_a_way_back_that_loses_something_says_so_before_it_starts(
+        old: Flask, back_to: str, caplog: pytest.LogCaptureFixture) -> None:
+    with old.app_context():
+        upgrade(revision="0019")
+        with pytest.raises(SystemExit):
+            downgrade(revision=back_to)
+        assert revision() == "0019"
+        said = caplog.text
+        assert "nothing was changed" in said
+        assert "0019: the seals of the audit log" in said
+        assert ("0018: sessions" in said) == (back_to != "-1")
+        assert ("0009: the audit log, overrides" in said) == (back_to == "base")
+        assert f"downgrade -x lose=yes {back_to}" in said
+        with pytest.raises(SystemExit):
+            downgrade(revision=back_to, x_arg=["lose=no", "other=yes"])
+
+        downgrade(revision=back_to, x_arg=LOSE)
+
+        assert back_to == "base" or revision() == {"-1": "0018"}.get(back_to, back_to)
+
+
+def test_a_way_back_that_loses_nothing_needs_no_word(old: Flask) -> None:
+    with old.app_context():
+        upgrade(revision="0014")
+        downgrade(revision="0009")
+        assert revision() == "0009"
+        upgrade()
+
+
+def test_every_migration_says_what_its_way_back_loses() -> None:
+    files = sorted((Path(create_app.__code__.co_filename).parent / "migrations" / "versions").glob("*.py"))
+
+    assert [file.name for file in files if "\nLOSES = " not in file.read_text()] == []
+
+
+def test_people_of_a_provider_do_not_break_the_way_back(old: Flask) -> None:
+    with old.app_context():
+        upgrade(revision="0009")
+        with writing():
+            db.session.execute(text("UPDATE \"user\" SET password = NULL, identity = 'issuer|1'"))
+        downgrade(revision="0008", x_arg=LOSE)
+
+        assert db.session.execute(text("SELECT email FROM \"user\"")).all() == [("boss@example.com",)]
+
+
+def schema() -> dict[str, object]:
+    """Table -> its columns and indexes, and the triggers, as the database has them."""
+    found = inspect(db.engine)
+    tables: dict[str, object] = {
+        name: (sorted((column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(name)),
+               sorted(str(index["name"]) for index in found.get_indexes(name)))
+        for name in found.get_table_names()}
+    with db.engine.connect() as connection:
+        return tables | {"triggers": sorted(connection.scalars(text(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'")))}
+
+
+def test_every_version_is_reached_from_the_next_as_from_the_one_before(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path))
+    with app.app_context():
+        config = app.extensions["migrate"].migrate.get_config()
+        revisions = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+        there = {}
+        for each in revisions:
+            upgrade(revision=each)
+            there[each] = schema()
+        for each in reversed(revisions[:-1]):
+            downgrade(revision=each, x_arg=LOSE)
+            assert schema() == there[each], each
+        upgrade()
+        assert schema() == there[revisions[-1]]

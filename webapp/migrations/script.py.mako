@@ -12,6 +12,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+LOSES = "…"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

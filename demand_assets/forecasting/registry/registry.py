@@ -303,6 +303,10 @@ class Registry:
         local = local_path(told.source)
         if local is None:
             self.session.check_up()
+        elif not local.is_dir():  # told before the state was moved, perhaps
+            with self.session.asked_once():
+                told = VersionFiles.of(self.session.version(name, version))
+            local = local_path(told.source)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{version}-{uuid4().hex[:8]}"
         temporary.mkdir()

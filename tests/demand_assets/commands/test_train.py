@@ -1,6 +1,10 @@
 """``make train``: a whole dataset without servers; stopped at any moment, it is gone on with."""
 
 import json
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,10 @@ import pytest
 from rich.console import Console
 
 from demand_assets.commands.train import main, train_all
+from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.pipeline import train_stage
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.run import Pipeline
@@ -168,3 +174,36 @@ def test_what_was_not_used_is_told_and_the_status_says_so(tmp_path: Path, capfd:
     assert told["unused"]["rows"] == 60
     assert sum(told["unused"]["values_refused_by_rule"].values()) == count
     assert told["unused"]["largest_refused"][0]["value"] == demand
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest()
+            for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_a_copied_state_trains_promotes_and_forecasts_by_itself(settings: Settings, pipeline: Pipeline,
+                                                                tmp_path: Path) -> None:
+    # In a process of its own, so that nothing of the original stays open here.
+    subprocess.run([sys.executable, "-m", "demand_assets.commands.train", "--dataset", str(settings.dataset), "--state",
+                    str(settings.state)], check=True, capture_output=True)
+    original, copy = settings.state, tmp_path / "copy"
+    shutil.copytree(original, copy)
+    before = hashes(original)
+    copied = settings.model_copy(update={"state": copy})
+    console = quiet()
+
+    summary = train_all(copied, console, afresh=True)
+
+    assert "the state was moved or copied here" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert summary["promoted"] + summary["kept"] == 4
+    assert hashes(original) == before
+    shutil.rmtree(original)
+    registry = open_pipeline(copied).registry
+    for one in open_pipeline(copied).source.catalogue().region_items:
+        found = registry.versions(one)
+        assert [int(version.version) for version in found] == [2, 1]
+        assert all(str(copy) in str(version.source) for version in found)
+        for version in (1, 2):
+            told = VersionFiles(version, f"{original}/gone")  # as the app noted it before the move
+            assert registry.fetch(one.model_name(registry.dataset), version, tmp_path / "cache", told).is_dir()
+        assert registry.load(one, 1).card.data_hash

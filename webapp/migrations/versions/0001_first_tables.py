@@ -12,6 +12,8 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+LOSES = "everything: people and their roles, retrains"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

@@ -12,6 +12,8 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+LOSES = "scenarios, adjustments of unusual days, past forecasts, what was done to models by hand"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 FLOATS = ("outlook_total", "outlook_lower", "outlook_upper", "last_year", "change_on_last_year", "last_demand",
           "volume", "live_wape", "live_skill", "live_bias", "moved", "missed", "drift")

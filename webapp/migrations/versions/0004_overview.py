@@ -12,6 +12,8 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+LOSES = ""
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 LISTED = (
     "in_catalogue", "position", "key", "region", "item", "search", "status", "last_date", "quarantined_rows",

@@ -12,6 +12,8 @@ revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+LOSES = "stored selections, so that links to them lead nowhere"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 ONE_OPEN = "one_open_adjustment_of_each_period"
 

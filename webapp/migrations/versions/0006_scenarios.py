@@ -12,6 +12,8 @@ revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
+LOSES = "of scenarios the selections, their results and who changed them; what is left of them are names and changes"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

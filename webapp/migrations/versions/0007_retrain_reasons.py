@@ -12,6 +12,8 @@ revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
+LOSES = "why retrains were asked for, and by whom but planners"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

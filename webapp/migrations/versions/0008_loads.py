@@ -12,6 +12,8 @@ revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
+LOSES = "the history of data loads and of what was refused in each"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def whole(name: str) -> sa.Column:

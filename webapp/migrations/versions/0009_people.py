@@ -14,6 +14,9 @@ revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
+LOSES = ("the audit log, overrides, API tokens, links to choose a password, settings; private scenarios become "
+         "visible to all, and people who sign in at a provider have no way in any more")
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 OPEN = sa.text("removed_at IS NULL")
 ONLY_ADDED = {
@@ -87,6 +90,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Who signs in at a provider has none, and the version before needs one: no password has this hash.
+    op.execute("UPDATE \"user\" SET password = '!' WHERE password IS NULL")
     with op.batch_alter_table("user", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("uq_user_identity"), type_="unique")
         batch_op.alter_column("password", existing_type=sa.String(length=255), nullable=False)

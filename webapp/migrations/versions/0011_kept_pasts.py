@@ -12,6 +12,8 @@ revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
+LOSES = ""
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

@@ -12,6 +12,8 @@ revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
+LOSES = ""
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def text(name: str, length: int | None = None, **more: object) -> sa.Column:

@@ -12,6 +12,8 @@ revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
+LOSES = ""
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 TABLES = {"outlook": "stored_forecast", "group_outlook": "group_forecast", "model_act": "model_action"}
 FIGURES = "region_item_forecast"

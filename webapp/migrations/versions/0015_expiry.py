@@ -14,6 +14,8 @@ revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
+LOSES = "when stored selections were last used: they count as used at the next upgrade"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

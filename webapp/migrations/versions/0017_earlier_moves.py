@@ -12,6 +12,8 @@ revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
+LOSES = "what the news told of earlier moves of forecasts"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def upgrade() -> None:

@@ -12,6 +12,8 @@ revision = "0018"
 down_revision = "0017"
 branch_labels = None
 depends_on = None
+LOSES = "sessions (everybody signs in again), counted guesses, links of the first administrator"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 
 def words(name: str, length: int) -> sa.Column:

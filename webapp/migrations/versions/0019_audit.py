@@ -14,6 +14,8 @@ revision = "0019"
 down_revision = "0018"
 branch_labels = None
 depends_on = None
+LOSES = "the seals of the audit log; its entries stay and are sealed anew at the next upgrade"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 TABLES = {"audit_entry": "id", "audit_seal": "position"}
 """Table -> its primary key."""

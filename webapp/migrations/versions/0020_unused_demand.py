@@ -12,6 +12,8 @@ revision = "0020"
 down_revision = "0019"
 branch_labels = None
 depends_on = None
+LOSES = "what each load of demand did not use"
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 UNITS = ("units_read", "units_refused")
 COUNTS = ("periods", "unknown_periods", "repeated_rows", "newest_refused")

@@ -12,6 +12,8 @@ revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
+LOSES = ""
+"""On the way back, for good; empty where nothing is, or all of it is found anew."""
 
 catalogue = sa.table("region_item_catalogue", sa.column("id"), sa.column("key"))
 figures = sa.table("region_item_forecast", sa.column("id"), sa.column("forecast_due", sa.Boolean()),

@@ -1,0 +1,41 @@
+"""The mark beside the state of a dataset while a backup is put back: half of one is never taken for the whole."""
+
+import json
+from pathlib import Path
+
+
+class HalfRestoredError(RuntimeError):
+    """A restore was begun and not ended; the message says what to do."""
+
+
+def mark_of(root: Path) -> Path:
+    """Where the mark of that state stands: beside it, since it may not be there yet."""
+    return root.with_name(f".{root.name}.restoring")
+
+
+def mark(backup: Path, overwrite: bool) -> str:
+    """What stands in the mark.
+
+    Args:
+        overwrite: whether the restore may put aside what is there.
+    """
+    return json.dumps({"backup": str(backup), "again": " OVERWRITE=yes" if overwrite else ""})
+
+
+def refuse_half_restored(root: Path) -> None:
+    """Nothing, unless a restore of that state was begun and not ended.
+
+    Raises: HalfRestoredError: it was.
+    """
+    try:
+        content = mark_of(root).read_text()
+    except FileNotFoundError:
+        return
+    try:
+        told = json.loads(content)
+        again = f"{told['backup']} STATE={root.parent}{told['again']}"
+    except (ValueError, LookupError, TypeError):  # cut off while it was written
+        again = f"… STATE={root.parent}"
+    raise HalfRestoredError(
+        f"a restore of {root} was cut off or goes on, so what is there may be half of a backup. Restore again, which "
+        f"begins anew: make restore FROM={again}. To go on with what is there all the same, remove {mark_of(root)}")
