@@ -20,7 +20,7 @@ RUN = "run"
 """The processes in which Dagster's runs are carried out."""
 WITH_A_RUN = ((RUN,), (RUN, "dagster-code"), (RUN, "dagster-daemon"), (RUN, "web-sync"), (RUN, "mlflow"))
 """What is killed together when a training is cut off."""
-FILES = ("demand", "raw", "adjustments", "catalogue", "journal", "cached model", "cached pooled model")
+FILES = ("demand", "raw", "catalogue", "journal", "cached model", "cached pooled model")
 """What is damaged."""
 
 REQUESTS = ("retrain one", "retrain some", "retrain all", "keyed retrain", "cut retrain", "cancel", "retry",
@@ -33,6 +33,8 @@ CLOCK_STEPS = (-200.0, -90.0, -5.0, 5.0, 90.0, 200.0)
 LONGEST_ROUND = 6.0
 KILLS_FOR_A_WHOLE = 20
 """Of so many processes killed or stopped, one means that everything is started again, which takes half a minute."""
+LATEST_CUT = 1.0
+"""Seconds after a training was seen to go on."""
 PICKS = 4
 
 
@@ -87,7 +89,7 @@ def round_of(seed: int, number: int) -> Round:
     acts += [_fault(random) for _ in range(random.randint(1, 2))]
     if number % 5 in (1, 3):
         together = random.choice(WITH_A_RUN)
-        acts.append(_act(random, CUT_TRAINING, " + ".join(together), seconds=random.uniform(0, 1.5)))
+        acts.append(_act(random, CUT_TRAINING, " + ".join(together), seconds=random.uniform(0, LATEST_CUT)))
     return Round(number, tuple(sorted(acts, key=lambda act: act.at)))
 
 
