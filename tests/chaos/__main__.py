@@ -36,7 +36,7 @@ def main() -> int:
     if given.show:
         print(*rounds, sep="\n")
         return 0
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _end)
     signal.alarm(given.seconds or SECONDS_FOR_ALL + SECONDS_A_ROUND * len(rounds))
     os.environ |= {UPDATES: "true", "DAGSTER_DISABLE_TELEMETRY": "yes", "OMP_NUM_THREADS": "1"}

@@ -113,17 +113,17 @@ def _ended(seen: Observed) -> Iterator[str]:
 
 def _served(seen: Observed) -> Iterator[str]:
     for key, one in sorted(seen.serving.items()):
+        if one.alias != one.announced:
+            yield f"alias: {key} has v{one.alias} in production, and the app announces v{one.announced}"
+        elif other := _other(one.files, one.cached):
+            yield f"files: {key} v{one.alias}: {', '.join(other)} is not what the registry holds"
         if one.problem:
             yield f"no forecast: {key}: {one.problem}"
             continue
-        if one.alias != one.announced:
-            yield f"alias: {key} has v{one.alias} in production, and the app announces v{one.announced}"
         if one.shown_by == "production" and one.shown_version != one.announced:
             yield f"alias: {key} is forecast by v{one.shown_version}, and the app announces v{one.announced}"
         if one.announced is not None and one.shown_by != "production":
             yield f"alias: {key} is forecast by the {one.shown_by} model, and v{one.announced} is announced"
-        if one.announced == one.alias and (other := _other(one.files, one.cached)):
-            yield f"files: {key} v{one.alias}: {', '.join(other)} is not what the registry holds"
         if len(one.shown) != len(one.reproduced) or not all(
                 isclose(shown, made, rel_tol=CLOSE, abs_tol=CLOSE)
                 for shown, made in zip(one.shown, one.reproduced, strict=True)):

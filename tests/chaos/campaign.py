@@ -11,8 +11,12 @@ from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.registry import PRODUCTION
+from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.chaos.auditor import audit, on_the_way
 from tests.chaos.faults import Faults, chosen
 from tests.chaos.observed import Accepted, Observed
@@ -27,8 +31,10 @@ REST_SECONDS = 300
 """How long that may take: an act of the product that was cut off is tried again after up to two minutes."""
 SAME_SECONDS = 20
 """So long what is found must stay the same before it is a finding that nothing more is going to change."""
-TRAINING_SECONDS = 25
+TRAINING_SECONDS = 45
 """How long a training that is to be cut is waited for."""
+UNREADABLE = (MlflowException, SQLAlchemyError, RegistryDownError, OSError)
+"""What looking at databases and files may meet while they are busy, or change under the reader."""
 STEP_SECONDS = 0.1
 LOOK_SECONDS = 2.0
 RESENT = 6
@@ -56,10 +62,10 @@ class Campaign:
 
     def __init__(self, seed: int, product: Product, faults: Faults, say: Callable[[str], None],
                  record_in: Path | None = None) -> None:
-        self._seed, self._product, self._faults, self._say = seed, product, faults, say
+        self._seed, self.product, self._faults, self._say = seed, product, faults, say
         self._record_in = record_in
-        self._observer = Observer(product)
-        self._accepted: list[Accepted] = []
+        self.observer = Observer(product)
+        self.accepted: list[Accepted] = []
         self._ids: list[int] = []
         """Of accepted retrains."""
         self._batches: list[str] = []
@@ -72,7 +78,7 @@ class Campaign:
         link = product.wait_for(r"make the first one at (http://\S+)").group(1)
         product.wait_for(r"(\d+) of \1 decided|nothing is missing", 300)
         self._planner = Planner(product.url, link)
-        self._keys = self._observer.region_items
+        self._keys = self.observer.region_items
         told = self._planner.get("/forecasts", key=self._keys[:1]).told
         self._first = date.fromisoformat(told["forecasts"][0]["periods"][0]["date"])
         self._first_look: Observed | None = None
@@ -80,7 +86,7 @@ class Campaign:
     def run(self, rounds: Sequence[Round]) -> Result:
         """Do all rounds, and come to rest at the end."""
         self._rest("before the first round")
-        self._first_look = self._observer.at_rest(self._planner)
+        self._first_look = self.observer.at_rest(self._planner)
         for place, one in enumerate(rounds, start=1):
             self._do(one)
             if place % REST_EVERY == 0 or place == len(rounds):
@@ -100,7 +106,7 @@ class Campaign:
         self._faults.undo()
         self._start_again()
         self.result.rounds += 1
-        self._find(on_the_way(self._accepted, self._observer.on_the_way()), f"round {one.number}")
+        self._look_on_the_way()
         self.result.round_seconds.append(time.monotonic() - started)
         self._say(f"round {one.number}: {self.result.round_seconds[-1]:.0f} s; "
                   f"{', '.join(f'{act.kind} {act.target}'.rstrip() for act in one.acts)}")
@@ -159,15 +165,18 @@ class Campaign:
 
     def _training(self) -> bool:
         """Whether the process of a run is there, and has taken a region-item up that is not decided yet."""
-        return bool(self._observer.rows("SELECT 1 FROM retrain_item WHERE state IN ('training', 'judging') LIMIT 1")
-                    ) and bool(self._product.processes().get(RUN))
+        try:
+            at_work = self.observer.rows("SELECT 1 FROM retrain_item WHERE state IN ('training', 'judging') LIMIT 1")
+        except SQLAlchemyError:
+            return False
+        return bool(at_work) and bool(self.product.processes().get(RUN))
 
     def _expect_answer(self) -> None:
         """Slow connections hold nobody up, unless something else is done to the web app in this round."""
         reply = self._planner.read("/health")
         is_hurt = any("web" in act.target or act.kind in ("full disk", "cut database") or act.target in (
             "runner", "launcher") for act in self._round.acts)
-        if not reply.is_accepted and not is_hurt and self._product.is_started:
+        if not reply.is_accepted and not is_hurt and self.product.is_started:
             self._find([f"no answer: /health answers {reply.status} beside slow connections"],
                        f"round {self._round.number}")
 
@@ -175,12 +184,12 @@ class Campaign:
         """Type `make run` again where the launcher was killed or stopped."""
         runner_deadline = time.monotonic() + 20
         is_hurt = any(act.target in ("runner", "launcher") for act in self._round.acts)
-        while is_hurt and self._product.is_started and time.monotonic() < runner_deadline:
+        while is_hurt and self.product.is_started and time.monotonic() < runner_deadline:
             time.sleep(STEP_SECONDS)  # it ends by itself once it sees that its runner is gone, or was told to stop
-        if not self._product.is_started:
+        if not self.product.is_started:
             self.result.done["make run again"] += 1
             try:
-                self._product.start()
+                self.product.start()
             except ProductError as error:
                 self._find([f"not started: {error}"], f"round {self._round.number}")
                 raise
@@ -281,11 +290,8 @@ class Campaign:
 
     def _promote_by_hand(self, act: Act) -> None:
         """Move the alias in MLflow, as an engineer does there."""
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import DBAPIError
-
-        registry, one = self._observer.registry, RegionItem.from_key(self._keys[int(act.picks[0] * len(self._keys))])
-        with contextlib.suppress(MlflowException, DBAPIError):
+        registry, one = self.observer.registry, RegionItem.from_key(self._keys[int(act.picks[0] * len(self._keys))])
+        with contextlib.suppress(*UNREADABLE):
             versions = [int(version.version) for version in registry.versions(one)
                         if version.tags.get("decision")]
             if versions:
@@ -308,12 +314,12 @@ class Campaign:
         return f"seed {self._seed}, round {self._round.number}, {kind} {self._marked}"
 
     def _once(self) -> str:
-        return f"{self._seed}-{self._round.number}-{self._marked}-{self._product.pid}-key"
+        return f"{self._seed}-{self._round.number}-{self._marked}-{self.product.pid}-key"
 
     def _note(self, kind: str, marker: str, reply: Reply) -> None:
         self._count(kind, reply)
         if not reply.is_refused:
-            self._accepted.append(Accepted(marker, kind, self._round.number, reply.is_accepted))
+            self.accepted.append(Accepted(marker, kind, self._round.number, reply.is_accepted))
 
     def _count(self, what: str, reply: Reply) -> None:
         self._check(reply, what)
@@ -322,6 +328,8 @@ class Campaign:
         self.result.done[f"{what} {said}"] += 1
 
     def _check(self, reply: Reply, what: str) -> None:
+        if not reply.status:
+            self._say(f"round {self._round.number}: no answer: {what}")
         if reply.is_unexplained:
             self._find([f"{reply.status} without a word: {what}: {str(reply.told)[:200]}"],
                        f"round {self._round.number}")
@@ -340,8 +348,7 @@ class Campaign:
         before: list[str] = []
         same_since = started
         while True:
-            seen = self._observer.at_rest(self._planner)
-            found = [one for one in audit(self._accepted, seen, self._first_look) if one not in self._known]
+            seen, found = self._look_at_rest()
             if not found:
                 break
             if found != before:
@@ -353,12 +360,28 @@ class Campaign:
                     is_final and not any(one.startswith(("alias", "no forecast", "files")) for one in found)):
                 break
             time.sleep(LOOK_SECONDS)
-        seen = self._observer.verified(seen)
-        self._find(audit(self._accepted, seen, self._first_look), where)
+        if seen == Observed():
+            self._find(found, where)
+        else:
+            seen = self.observer.verified(seen)
+            self._find(audit(self.accepted, seen, self._first_look), where)
         self.result.rest_seconds.append(time.monotonic() - started)
         if self._record_in is not None:
             seen.write(self._record_in / "observed.json")
         self._say(f"rest after {where}: {self.result.rest_seconds[-1]:.0f} s; {len(self.result.findings)} findings")
+
+    def _look_at_rest(self) -> tuple[Observed, list[str]]:
+        """The product as it is, and what is wrong with it that is not known yet."""
+        try:
+            seen = self.observer.at_rest(self._planner)
+        except UNREADABLE as error:
+            return Observed(), [f"not ended: the product cannot be looked at: {type(error).__name__}: {error}"[:300]]
+        return seen, [one for one in audit(self.accepted, seen, self._first_look) if one not in self._known]
+
+    def _look_on_the_way(self) -> None:
+        """Find what is wrong already; what cannot be looked at now, as its database is busy, is looked at later."""
+        with contextlib.suppress(*UNREADABLE):
+            self._find(on_the_way(self.accepted, self.observer.on_the_way()), f"round {self._round.number}")
 
     def _find(self, found: Sequence[str], where: str) -> None:
         for one in found:

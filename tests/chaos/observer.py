@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psutil
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
 
 from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.forecasting.contract.dataset_file import load_dataset
@@ -49,18 +49,18 @@ class Observer:
         self.registry = Registry(product.registry_url, self._dataset.name)
         self._engine = _read_only(product.app_database_url)
 
-    @property
+    @cached_property
     def region_items(self) -> list[str]:
-        """The keys of all region-items."""
+        """The keys of all region-items, as they were when they were first asked for: the catalogue is damaged too."""
         return [one.key for one in self._store.read_catalogue()]
 
     def rows(self, query: str, **values: object) -> list[Any]:
-        """Rows of the web app's database; none while it cannot be read."""
-        try:
-            with self._engine.connect() as connection:
-                return list(connection.execute(text(query), values))
-        except DBAPIError:
-            return []
+        """Rows of the web app's database.
+
+        Raises: sqlalchemy.exc.SQLAlchemyError: it cannot be read now.
+        """
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(query), values))
 
     def on_the_way(self) -> Observed:
         """What can be looked at in the middle of everything."""

@@ -30,6 +30,7 @@ SIGNAL_AT_PARENTS_END = 1
 MEGABYTES = 1024
 """Of the disk that holds the state, so that it can be full."""
 ENOUGH_REQUESTS = "100000"
+"""A minute; what the API takes of one token must not hold a campaign up."""
 
 
 class ProductError(RuntimeError):
@@ -39,14 +40,14 @@ class ProductError(RuntimeError):
 class Product:
     """The product on a small dataset, in a folder of its own."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], regions: int = 2, items: int = 3) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], regions: int = 2, items: int = 4) -> None:
         self.dataset = write_tiny_dataset(folder, regions, items)
         self.state = folder / "state"
         self.folder = self.state / self.dataset.stem
         self.ports = {name: str(port) for name, port in free_ports(PORTS).items()}
         self.settings = dict(settings)
         self.environment = {**os.environ, **self.ports, **settings, "DATASET": str(self.dataset),
-                            "STATE": str(self.state), "WEB_API_PER_MINUTE": ENOUGH_REQUESTS}
+                            "STATE": str(self.state), "WEB_API_PER_MINUTE": ENOUGH_REQUESTS, "DEMAND_CORES": "1"}
         self._output = folder / "output"
         self._process: subprocess.Popen[bytes] | None = None
 
