@@ -1,7 +1,7 @@
 """What must be so whatever happened: compares what the product accepted with what is observed of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isclose
 
 from tests.chaos.observed import Accepted, Observed, Retrain
@@ -17,13 +17,15 @@ MORE_FILES, MORE_MEGABYTES, MORE_PROCESSES = 60, 250.0, 1
 """Growth of one process since the campaign's first look from which it is told: caches fill, connections are kept."""
 
 
-def audit(accepted: Sequence[Accepted], seen: Observed, first: Observed | None = None) -> list[str]:
+def audit(accepted: Sequence[Accepted], seen: Observed, first: Observed | None = None,
+          spent: Collection[str] = ()) -> list[str]:
     """What is wrong, one sentence each, while the product is at rest: nothing was asked, killed or damaged lately.
 
     Args:
         first: the product at the beginning of the campaign.
+        spent: runs that were killed so often that they may fail.
     """
-    return [*on_the_way(accepted, seen), *_ended(seen), *_served(seen), *_recorded(accepted, seen),
+    return [*on_the_way(accepted, seen), *_ended(seen, spent), *_served(seen), *_recorded(accepted, seen),
             *(_grown(first, seen) if first else ())]
 
 
@@ -85,7 +87,7 @@ def _whole(seen: Observed) -> Iterator[str]:
         yield f"audit log: {seen.audit_problem}"
 
 
-def _ended(seen: Observed) -> Iterator[str]:
+def _ended(seen: Observed, spent: Collection[str]) -> Iterator[str]:
     decided = {(one.key, one.request_id): one for one in seen.versions if one.decision}
     for retrain in seen.retrains:
         if retrain.state in OPEN_REQUEST:
@@ -95,7 +97,7 @@ def _ended(seen: Observed) -> Iterator[str]:
             version = decided.get((item.key, retrain.request_id))
             if item.state in OPEN_ITEM:
                 yield f"not ended: {name} is {item.state}"
-            elif item.state == "failed":
+            elif item.state == "failed" and item.run_id not in spent:
                 yield f"failed: {name}: {item.reason}"
             elif item.state == "cancelled" and not retrain.is_cancelled:
                 yield f"untrue: {name} is cancelled, and nobody asked for that"

@@ -22,8 +22,8 @@ from tests.chaos.faults import Faults, chosen
 from tests.chaos.observed import Accepted, Observed
 from tests.chaos.observer import Observer
 from tests.chaos.planner import Planner, Reply, key_in_url
-from tests.chaos.product import Product, ProductError
-from tests.chaos.schedule import CUT_TRAINING, RUN, Act, Round
+from tests.chaos.product import STOP_SECONDS, Product, ProductError
+from tests.chaos.schedule import CUT_TRAINING, RUN, WHOLE, Act, Round
 
 REST_EVERY = 10
 """Rounds between two rests, in which everything must come to its end and is audited."""
@@ -31,6 +31,8 @@ REST_SECONDS = 300
 """How long that may take: an act of the product that was cut off is tried again after up to two minutes."""
 SAME_SECONDS = 20
 """So long what is found must stay the same before it is a finding that nothing more is going to change."""
+ANSWER_SECONDS = 90
+"""How long the web app is waited for between two rounds."""
 TRAINING_SECONDS = 45
 """How long a training that is to be cut is waited for."""
 UNREADABLE = (MlflowException, SQLAlchemyError, RegistryDownError, OSError)
@@ -74,6 +76,8 @@ class Campaign:
         self._known: set[str] = set()
         self._round = Round(0, ())
         self._marked = 0
+        self._ends = False
+        """Whether the launcher was told to end, or its runner was."""
         self.result = Result(done=faults.done)
         link = product.wait_for(r"make the first one at (http://\S+)").group(1)
         product.wait_for(r"(\d+) of \1 decided|nothing is missing", 300)
@@ -105,6 +109,7 @@ class Campaign:
             time.sleep(STEP_SECONDS)
         self._faults.undo()
         self._start_again()
+        self._wait_for_answer()
         self.result.rounds += 1
         self._look_on_the_way()
         self.result.round_seconds.append(time.monotonic() - started)
@@ -149,7 +154,8 @@ class Campaign:
 
     def _kill(self, act: Act) -> None:
         number = signal.SIGKILL if act.kind == "kill" else signal.SIGTERM
-        self._faults.signal(number, [act.target], act.picks[0], act.kind)
+        hit = self._faults.signal(number, [act.target], act.picks[0], act.kind)
+        self._ends = self._ends or bool(hit and act.target in WHOLE)
 
     def _cut_training(self, act: Act) -> None:
         """Kill a run in the middle of a training, and what is killed with it."""
@@ -174,18 +180,18 @@ class Campaign:
     def _expect_answer(self) -> None:
         """Slow connections hold nobody up, unless something else is done to the web app in this round."""
         reply = self._planner.read("/health")
-        is_hurt = any("web" in act.target or act.kind in ("full disk", "cut database") or act.target in (
-            "runner", "launcher") for act in self._round.acts)
+        is_hurt = any("web" in act.target or act.kind in ("full disk", "cut database") or act.target in WHOLE
+                      for act in self._round.acts)
         if not reply.is_accepted and not is_hurt and self.product.is_started:
             self._find([f"no answer: /health answers {reply.status} beside slow connections"],
                        f"round {self._round.number}")
 
     def _start_again(self) -> None:
         """Type `make run` again where the launcher was killed or stopped."""
-        runner_deadline = time.monotonic() + 20
-        is_hurt = any(act.target in ("runner", "launcher") for act in self._round.acts)
-        while is_hurt and self.product.is_started and time.monotonic() < runner_deadline:
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._ends and self.product.is_started and time.monotonic() < deadline:
             time.sleep(STEP_SECONDS)  # it ends by itself once it sees that its runner is gone, or was told to stop
+        self._ends = False
         if not self.product.is_started:
             self.result.done["make run again"] += 1
             try:
@@ -193,6 +199,12 @@ class Campaign:
             except ProductError as error:
                 self._find([f"not started: {error}"], f"round {self._round.number}")
                 raise
+
+    def _wait_for_answer(self) -> None:
+        """Let the next round begin with a web app that answers; that it does at all is looked at when at rest."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not self._planner.read("/health").is_accepted and time.monotonic() < deadline:
+            time.sleep(STEP_SECONDS)
 
     # Requests.
 
@@ -328,8 +340,6 @@ class Campaign:
         self.result.done[f"{what} {said}"] += 1
 
     def _check(self, reply: Reply, what: str) -> None:
-        if not reply.status:
-            self._say(f"round {self._round.number}: no answer: {what}")
         if reply.is_unexplained:
             self._find([f"{reply.status} without a word: {what}: {str(reply.told)[:200]}"],
                        f"round {self._round.number}")
@@ -364,7 +374,7 @@ class Campaign:
             self._find(found, where)
         else:
             seen = self.observer.verified(seen)
-            self._find(audit(self.accepted, seen, self._first_look), where)
+            self._find(audit(self.accepted, seen, self._first_look, self._faults.spent), where)
         self.result.rest_seconds.append(time.monotonic() - started)
         if self._record_in is not None:
             seen.write(self._record_in / "observed.json")
@@ -376,7 +386,8 @@ class Campaign:
             seen = self.observer.at_rest(self._planner)
         except UNREADABLE as error:
             return Observed(), [f"not ended: the product cannot be looked at: {type(error).__name__}: {error}"[:300]]
-        return seen, [one for one in audit(self.accepted, seen, self._first_look) if one not in self._known]
+        found = audit(self.accepted, seen, self._first_look, self._faults.spent)
+        return seen, [one for one in found if one not in self._known]
 
     def _look_on_the_way(self) -> None:
         """Find what is wrong already; what cannot be looked at now, as its database is busy, is looked at later."""

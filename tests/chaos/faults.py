@@ -6,13 +6,15 @@ import random
 import signal
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psutil
 
+from demand_assets.dagster_instance.instance import RESUMES
+from deploy.takeover import RUN_VARIABLE
 from tests.chaos.product import Product
-from tests.chaos.schedule import Act
+from tests.chaos.schedule import RUN, WHOLE, Act
 from tests.chaos.stepped_clock import SteppedClock
 from tests.demand_assets.damage import CONTENTS
 
@@ -29,6 +31,8 @@ class Faults:
         self._product, self._clock, self._has_small_disk = product, clock, has_small_disk
         self.done: Counter[str] = Counter()
         """What was really done -> how often."""
+        self.deaths: Counter[str] = Counter()
+        """Run of Dagster -> how often its process was ended."""
         self._frozen: list[psutil.Process] = []
         self._connections: list[socket.socket] = []
 
@@ -37,12 +41,26 @@ class Faults:
         found = self._product.processes()
         hit = []
         for target in targets:
+            if target in (RUN, *WHOLE):
+                self._note_deaths(found.get(RUN, ()))
             processes = sorted(found.get(target, ()), key=lambda process: process.pid)
-            chosen = processes if target == "run" else processes[int(pick * len(processes)):][:1]
-            if sum(_signalled(process, number) for process in chosen):
+            some = processes if target == RUN else processes[int(pick * len(processes)):][:1]
+            if sum(_signalled(process, number) for process in some):
                 hit.append(target)
                 self.done[f"{verb} {target}"] += 1
         return hit
+
+    @property
+    def spent(self) -> set[str]:
+        """The runs that were ended so often that Dagster need not go on with them any more."""
+        return {run for run, times in self.deaths.items() if times > RESUMES}
+
+    def _note_deaths(self, processes: Iterable[psutil.Process]) -> None:
+        runs = set()
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                runs.add(process.environ()[RUN_VARIABLE])
+        self.deaths.update(runs)
 
     def freeze(self, act: Act) -> None:
         """Let processes stand still, as on a machine that is out of memory, so that connections to them hang."""

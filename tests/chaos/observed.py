@@ -29,6 +29,8 @@ class Item:
     version: int | None
     is_presumed: bool
     reason: str
+    run_id: str = ""
+    """Of Dagster."""
 
 
 @dataclass(frozen=True)

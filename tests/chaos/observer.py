@@ -127,9 +127,10 @@ class Observer:
 
     def _retrains(self) -> tuple[Retrain, ...]:
         items: dict[int, list[Item]] = {}
-        for retrain_id, key, state, version, presumed, reason in self.rows(
-                "SELECT retrain_id, key, state, version, closed_by_us, reason FROM retrain_item ORDER BY position"):
-            items.setdefault(retrain_id, []).append(Item(key, state, version, bool(presumed), reason))
+        for retrain_id, key, state, version, presumed, reason, run_id in self.rows(
+                "SELECT retrain_id, key, state, version, closed_by_us, reason, run_id FROM retrain_item "
+                "ORDER BY position"):
+            items.setdefault(retrain_id, []).append(Item(key, state, version, bool(presumed), reason, run_id))
         return tuple(Retrain(number, request, source, reason, state, cancel is not None, tuple(items.get(number, ())))
                      for number, request, source, reason, state, cancel in self.rows(
                          "SELECT id, request_id, source, reason, state, cancel_asked_at FROM retrain ORDER BY id"))

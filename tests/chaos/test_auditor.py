@@ -112,6 +112,14 @@ def test_on_the_way_only_what_can_never_come_right_is_a_finding(name):
     assert bool(on_the_way(ACCEPTED, plant())) == (name in ON_THE_WAY)
 
 
+def test_a_run_that_was_killed_again_and_again_may_fail():
+    failed = with_item(PAN, state="failed", run_id="run-7")
+    undecided = replace(failed, versions=tuple(one for one in failed.versions if one.key != PAN))
+
+    assert [one[:7] for one in audit(ACCEPTED, undecided, WHOLE, {"run-8"})] == ["failed:"]
+    assert audit(ACCEPTED, undecided, WHOLE, {"run-7"}) == []
+
+
 def test_what_was_asked_for_and_got_no_answer_may_be_there_or_not():
     arrived = replace(WHOLE, retrains=(*WHOLE.retrains, Retrain(9, "request-9", "planner", "round 3, retrain 1",
                                                                 "cancelled", True, ())),
