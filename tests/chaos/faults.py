@@ -20,7 +20,7 @@ from tests.demand_assets.damage import CONTENTS
 
 BALLAST = "ballast"
 CHUNK = 1 << 20
-FOLDERS = {"demand": "demand/demand", "raw": "demand/raw", "journal": "demand/journal", "catalogue": "demand",
+FOLDERS = {"demand": "demand/demand", "raw": "demand/raw_demand", "journal": "demand/journal", "catalogue": "demand",
            "cached model": "web/models", "cached pooled model": "web/models"}
 
 
