@@ -191,14 +191,17 @@ class Campaign:
         deadline = time.monotonic() + STOP_SECONDS
         while self._ends and self.product.is_started and time.monotonic() < deadline:
             time.sleep(STEP_SECONDS)  # it ends by itself once it sees that its runner is gone, or was told to stop
-        self._ends = False
         if not self.product.is_started:
+            if not self._ends:
+                last = (self.product.output.splitlines() or [""])[-1]
+                self._find([f"ended: the product ended by itself: {last}"], f"round {self._round.number}")
             self.result.done["make run again"] += 1
             try:
                 self.product.start()
             except ProductError as error:
                 self._find([f"not started: {error}"], f"round {self._round.number}")
                 raise
+        self._ends = False
 
     def _wait_for_answer(self) -> None:
         """Let the next round begin with a web app that answers; that it does at all is looked at when at rest."""
@@ -358,6 +361,7 @@ class Campaign:
         before: list[str] = []
         same_since = started
         while True:
+            self._start_again()
             seen, found = self._look_at_rest()
             if not found:
                 break

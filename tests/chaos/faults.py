@@ -80,11 +80,11 @@ class Faults:
         """Connections of which a part of a request comes, and then nothing."""
         head = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\n"
         part = head if act.target == "head" else head + b"Content-Length: 100000\r\n\r\nemail="
-        for _ in range(int(act.amount)):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it is not there now, or takes no more
+            for _ in range(int(act.amount)):
                 connection = socket.create_connection(("127.0.0.1", int(self._product.ports["WEB_PORT"])), timeout=2)
-                connection.sendall(part)
                 self._connections.append(connection)
+                connection.sendall(part)
         self.done[f"slow {act.target}s"] += 1
 
     def disconnect(self) -> None:

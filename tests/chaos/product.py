@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from demand_assets.forecasting.contract.database_urls import with_driver
-from deploy.ownership import end_leftovers, processes_of
+from deploy.ownership import end_leftovers, is_runner, processes_of
 from deploy.settings import PROJECT
 from deploy.takeover import PROCESS_VARIABLE, RUN_VARIABLE
 from tests.conftest import write_tiny_dataset
@@ -157,7 +157,7 @@ def _kind_of(process: psutil.Process) -> str:
     surroundings = process.environ()
     if RUN_VARIABLE in surroundings:
         return "run"
-    if "supervisor.supervisord" in process.cmdline():
+    if is_runner(process):
         return "runner"
     return str(surroundings.get(PROCESS_VARIABLE, "other"))
 
