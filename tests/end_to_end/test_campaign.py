@@ -40,10 +40,15 @@ def finished(products: list[Product]) -> Iterator[Campaign]:
     assert said[-1] == "everything is ended"
 
 
-def found(finished: Campaign) -> list[str]:
-    """What the auditor finds now, but that a product which is stopped makes no forecasts."""
-    observer = finished.observer
-    seen = observer.verified(observer.at_rest(None))
+def found(finished: Campaign, is_verified: bool = False) -> list[str]:
+    """What the auditor finds now, but that a product which is stopped makes no forecasts.
+
+    Args:
+        is_verified: whether the product's own checks are run too, which take seconds.
+    """
+    seen = finished.observer.at_rest(None)
+    if is_verified:
+        seen = finished.observer.verified(seen)
     return [one for one in audit(finished.accepted, seen) if not one.startswith("no forecast")]
 
 
@@ -102,13 +107,13 @@ def test_a_rewritten_audit_entry_is_found(finished):
         (words,), = database.execute("SELECT reason FROM audit_entry WHERE id = 2")
         database.execute("UPDATE audit_entry SET reason = 'nothing to see here' WHERE id = 2")
 
-    assert any(one.startswith("audit log: ") for one in found(finished))
+    assert any(one.startswith("audit log: ") for one in found(finished, is_verified=True))
 
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE audit_entry SET reason = ? WHERE id = 2", [words])
         for _, guard in guards:
             database.execute(guard)
-    assert found(finished) == []
+    assert found(finished, is_verified=True) == []
 
 
 def test_a_lost_request_is_found(finished):
