@@ -5,8 +5,10 @@ import resource
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from deploy.ownership import is_runner
 from deploy.processes import Folders, runner_settings
 from deploy.runner import Runner
 from deploy.settings import read_settings
@@ -22,6 +24,7 @@ def test_it_answers_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     try:
         eventually(runner.answers, 30, lambda: "it does not answer")
         assert "mlflow" in runner.states()
+        assert is_runner(psutil.Process(runner.pid))  # by which the next launcher ends it first
     finally:
         runner.stop()
         assert runner.wait(30)
