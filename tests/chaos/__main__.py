@@ -26,7 +26,6 @@ from tests.services import free_ports
 SECONDS_A_ROUND = 90
 SECONDS_FOR_ALL = 1500
 """Beside the rounds: starting, the first training, the last rest."""
-UPDATES = "MLFLOW_DISABLE_TELEMETRY"
 
 
 def main() -> int:
@@ -39,7 +38,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _end)
     signal.alarm(given.seconds or SECONDS_FOR_ALL + SECONDS_A_ROUND * len(rounds))
-    os.environ |= {UPDATES: "true", "DAGSTER_DISABLE_TELEMETRY": "yes", "OMP_NUM_THREADS": "1"}
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DAGSTER_DISABLE_TELEMETRY": "yes", "OMP_NUM_THREADS": "1",
+                   "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     started = time.monotonic()
 
     def say(words: str) -> None:
