@@ -23,6 +23,10 @@ PROCESSES ?= 3
 CASES ?= 5000
 POSTGRESQL ?=
 SEED ?= 1
+ROUNDS ?= 200
+ROUNDS_FROM ?=
+ONLY ?=
+RECORD ?=
 SETS ?=
 AFRESH ?=
 PINNED ?=
@@ -65,6 +69,10 @@ test-fast: setup ## run the tests that start no server, no browser and no other 
 
 attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1; no 5xx, nothing undocumented [POSTGRESQL=yes]
 	@OMP_NUM_THREADS=1 $(PY) -m tests.webapp.api.attack --cases "$(CASES)" --seed "$(SEED)" $(if $(POSTGRESQL),--postgresql)
+
+chaos: setup ## kill, stop, damage and fill the whole product for ROUNDS=200 of SEED=1; audit it [ONLY=17,23 ROUNDS_FROM=1 PROFILE=stores]
+	@$(PY) -m tests.chaos --seed "$(SEED)" --rounds "$(ROUNDS)" --profile "$(PROFILE)" $(if $(ROUNDS_FROM),--rounds-from "$(ROUNDS_FROM)") \
+	$(if $(ONLY),--only "$(ONLY)") $(if $(RECORD),--record "$(RECORD)")
 
 train: setup ## batch, no servers: train and promote all of DATASET=file.toml [STATE=dir] [JSON=file] [AFRESH=yes]
 	@root="$$PWD" && cd "$(CALLED_FROM)" && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
@@ -111,4 +119,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run worker services test test-fast attack train backup restore accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean

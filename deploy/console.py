@@ -1,5 +1,6 @@
 """What the person at the terminal sees: few lines, in words."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -15,12 +16,16 @@ class Console:
     def say(self, text: str) -> None:
         """Print one line."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        print(f"{minutes:2d}:{seconds:02d}  {text}", flush=True)
+        self._print(f"{minutes:2d}:{seconds:02d}  {text}")
 
     def show_end_of(self, log: Path) -> None:
         """Print the last lines of a log file."""
         for line in last_lines(log):
-            print(f"         | {line}", flush=True)
+            self._print(f"         | {line}")
+
+    def _print(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk, a terminal that is gone: nothing is stopped for that
+            print(line, flush=True)
 
 
 class Follower:

@@ -13,6 +13,8 @@ import psutil
 
 from deploy.processes import RUN_FOLDER_VARIABLE
 
+RUNNERS = ("runner_process.py", "supervisor.supervisord")
+"""How the command of a process runner ends in a part: ours, and that of an earlier version of the product."""
 PATIENCE_SECONDS = 40
 """How long leftover processes get to stop by themselves before they are killed."""
 
@@ -62,7 +64,7 @@ def end_leftovers(folder: Path, patience_seconds: float = PATIENCE_SECONDS) -> i
     """End what a killed run left behind, each by its process id; how many processes there were."""
     leftovers = processes_of(folder)
     # The process runner first, since it stops its servers in order and would start again what others stop.
-    runners = [process for process in leftovers if _is_runner(process)]
+    runners = [process for process in leftovers if is_runner(process)]
     for wave in (runners, leftovers):
         for process in wave:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -132,9 +134,10 @@ def _server_of(setting: str) -> str:
             "CODE_PORT": "Dagster's code server"}[setting]
 
 
-def _is_runner(process: psutil.Process) -> bool:
+def is_runner(process: psutil.Process) -> bool:
+    """Whether it is the process runner of a run."""
     with contextlib.suppress(psutil.Error):
-        return "supervisor.supervisord" in process.cmdline()
+        return any(part.endswith(RUNNERS) for part in process.cmdline())
     return False
 
 

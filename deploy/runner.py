@@ -11,6 +11,8 @@ from supervisor.xmlrpc import SupervisorTransport
 
 FATAL, EXITED, RUNNING, STOPPED = "FATAL", "EXITED", "RUNNING", "STOPPED"
 
+PROCESS = Path(__file__).with_name("runner_process.py")
+
 
 class RunnerError(RuntimeError):
     """The process runner did not start or does not answer."""
@@ -29,9 +31,14 @@ class Runner:
         self._output = folder / "supervisord.out"
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-s", "-c", "supervisord.conf"],
+                [sys.executable, "-P", str(PROCESS), "-n", "-s", "-c", "supervisord.conf"],
                 cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:

@@ -1,4 +1,10 @@
-from deploy.console import Follower, last_lines
+import contextlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.console import Console, Follower, last_lines
 
 
 def test_a_follower_hands_out_each_whole_line_once(tmp_path):
@@ -31,3 +37,18 @@ def test_the_end_of_a_log_has_no_empty_lines(tmp_path):
 
     assert last_lines(log, 2) == ["line 98", "line 99"]
     assert last_lines(tmp_path / "absent.log") == []
+
+
+def test_a_terminal_that_takes_nothing_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    log.write_text("the end\n")
+    console, said = Console(), 0
+
+    with contextlib.suppress(OSError), Path("/dev/full").open("w") as full:  # nor can it be closed
+        monkeypatch.setattr(sys, "stdout", full)
+        console.say("web had stopped and was started again")
+        console.show_end_of(log)
+        said = 2
+        monkeypatch.undo()
+
+    assert said == 2
