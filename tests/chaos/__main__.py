@@ -15,6 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from demand_assets.dagster_instance.instance import referred_to
+from demand_assets.settings import Settings
 from deploy.services import running
 from tests.chaos.campaign import Campaign, Result
 from tests.chaos.faults import Faults
@@ -73,6 +75,8 @@ def campaign(seed: int, profile: str, say: Callable[[str], None], record: Path |
             services.mkdir()
             settings |= made.enter_context(running(services, **free_ports(
                 ("postgres_port", "redis_port", "s3_port")))).environment()
+            urls = {name: settings[name] for name in ("DAGSTER_DATABASE_URL", "CELERY_BROKER_URL") if name in settings}
+            os.environ.update(referred_to(Settings(**urls)))  # for who opens Dagster's instance here
         has_small_disk = made.enter_context(small_disk(folder / "state"))
         clock = SteppedClock(folder / "clock")
         for is_there, words in ((has_small_disk, "full disks: this user may not mount one"),

@@ -258,7 +258,8 @@ class Campaign:
     def _retry(self, act: Act) -> None:
         if self._ids:
             number = self._newest(act)
-            self._count("retry", self._planner.send_form(f"/retrains/{number}", f"/retrains/{number}/retry"))
+            self._count("retry", self._planner.send_form(
+                f"/retrains/{number}", f"/retrains/{number}/retry", {"unchanged": "include"}))
 
     def _newest(self, act: Act) -> int:
         newest = self._ids[-4:]

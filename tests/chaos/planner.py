@@ -3,7 +3,9 @@
 import json
 import socket
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -75,15 +77,19 @@ class Planner:
         """Look at a page."""
         return _sent(lambda: self._session.get(f"{self.url}{path}", params=query, timeout=ANSWER_SECONDS))
 
-    def send_form(self, path: str, action: str) -> Reply:
-        """Press the button of the form on a page that sends to ``action``; 404 when there is none."""
+    def send_form(self, path: str, action: str, more: Mapping[str, str] = MappingProxyType({})) -> Reply:
+        """Press the button of the form on a page that sends to ``action``; 404 when there is none.
+
+        Args:
+            more: what is sent besides the form's own fields.
+        """
         shown = self.read(path)
         if not shown.is_accepted:
             return shown
         form = BeautifulSoup(shown.told, "html.parser").select_one(f"form[action$='{action}']")
         if form is None:
             return Reply(404)
-        return _sent(lambda: self._session.post(f"{self.url}{action}", data=form_fields(form),
+        return _sent(lambda: self._session.post(f"{self.url}{action}", data=form_fields(form) | dict(more),
                                                 timeout=ANSWER_SECONDS, allow_redirects=False))
 
     def post_and_leave(self, path: str, body: object, key: str, share: float) -> None:
