@@ -273,7 +273,7 @@ def _require_whole(path: Path, file: IO[bytes]) -> None:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove what backups left half written that were killed; those that go on hold a lock."""
-    for part in folder.glob(f".*{PART}"):
+    for part in folder.glob(f".*.tar.*{PART}"):
         of_whom = part.with_name(part.name.removesuffix(PART).removesuffix(".scratch") + PART)
         with contextlib.suppress(FileNotFoundError, BlockingIOError, PermissionError):
             if of_whom.exists():

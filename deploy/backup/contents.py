@@ -20,7 +20,7 @@ DATASET = "dataset.toml"
 """The dataset file, as the backup calls it."""
 SQLITE_NAMES = {"web": "web/app.db", "dagster": "dagster/history/runs.db", "mlflow": "mlflow/mlflow.db"}
 """Whose tables -> the database, or the first of several, in the state directory."""
-NOT_KEPT = ("run/", "logs/", "worker/", "dagster/dagster.yaml", "dagster/run_processes/", f"{DATASET}")
+NOT_KEPT = ("run/", "logs/", "worker/", "dagster/dagster.yaml", "dagster/run_processes/", DATASET)
 """Of the state directory: what belongs to the processes that run, and what every start writes anew."""
 STORE, ARTIFACTS, ADJUSTMENTS = "demand/", "mlflow/artifacts/", "demand/adjustments/"
 ORDER = (ADJUSTMENTS, "web/app.db", "web/", "dagster/schedules/", "dagster/history/runs.db", "dagster/", STORE,

@@ -22,6 +22,8 @@ from deploy.settings import PROJECT
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 SQLITE_MAGIC = b"SQLite format 3\0"
 POSTGRESQL_FOLDERS = Path("/usr/lib/postgresql")
+ASIDE = "before_"
+"""How the names of schemas begin that a restore puts aside; no backup has them."""
 WAIT_SECONDS = 60
 """How long a copy waits for whoever holds an SQLite database for itself."""
 REVISIONS = {"web": ("", "webapp/migrations/versions"), "mlflow": ("mlflow", "store/db_migrations/versions"),
@@ -82,13 +84,14 @@ class Postgres:
 
         Raises: BackupError: it does not answer, or pg_dump is not installed or too old.
         """
-        self._run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+        self._run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--exclude-schema={ASIDE}*",
+                  f"--file={target}")
 
     def in_use_by(self) -> int:
         """How many others are connected to it."""
         with opened(self.url) as engine, engine.connect() as connection:
             found = connection.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                                           "AND pid <> pg_backend_pid()"))
+                                           "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"))
         return int(found or 0)
 
     def is_empty(self) -> bool:
@@ -101,7 +104,7 @@ class Postgres:
 
         Raises: BackupError: it does not answer, or pg_restore is not installed or too old; the database is as it was.
         """
-        aside = None if self.is_empty() else f"before_{uuid4().hex[:12]}"
+        aside = None if self.is_empty() else f"{ASIDE}{uuid4().hex[:12]}"
         if aside:
             self._say(f'ALTER SCHEMA public RENAME TO "{aside}"', "CREATE SCHEMA public",
                       "GRANT USAGE ON SCHEMA public TO PUBLIC")
@@ -123,7 +126,7 @@ class Postgres:
         url = self._parsed
         # The password neither on the command line nor in what is printed.
         secret = {"PGPASSWORD": str(url.password)} if url.password else {}
-        plain = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+        plain = url.set(drivername="postgresql")._replace(password=None).render_as_string(hide_password=False)
         done = subprocess.run([found, *map(str, arguments[:-1]), f"--dbname={plain}", str(arguments[-1])],
                               check=False, capture_output=True, text=True, env=os.environ | secret)
         if done.returncode:

@@ -7,7 +7,7 @@ import posixpath
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import fsspec
@@ -20,26 +20,6 @@ from deploy.backup.databases import copy_sqlite, is_sqlite
 NOT_KEPT = (".tmp", ".db-wal", ".db-shm", ".db-journal", ".lock", ".aside")
 """How the names end of what is half written, belongs to a running process, or was put aside: no backup has it. What a
 database has beside it is in its copy."""
-
-
-class Place(Protocol):
-    """Where files of one kind lie."""
-
-    def names(self) -> Iterator[str]:
-        """The names of all files, below the place."""
-        ...
-
-    def add_to(self, archive: ArchiveWriter, name: str, kept_as: str) -> bool:
-        """Whether the file was still there to be added."""
-        ...
-
-    def is_empty(self) -> bool:
-        """Whether there is no file."""
-        ...
-
-    def write(self, name: str, content: IO[bytes]) -> None:
-        """Write a file; one of this machine is on the disk once that was synchronised."""
-        ...
 
 
 class Folder:
@@ -63,7 +43,12 @@ class Folder:
         if not is_sqlite(path):
             return archive.add_path(kept_as, path)
         with archive.scratch() as copy:
-            copy_sqlite(path, copy)
+            try:
+                copy_sqlite(path, copy)
+            except BackupError:
+                if path.exists():
+                    raise
+                return False  # what expires may go meanwhile
             return archive.add_path(kept_as, copy)
 
     def is_empty(self) -> bool:

@@ -13,7 +13,7 @@ import psutil
 from sqlalchemy import Engine, inspect, text
 
 from demand_assets.forecasting.registry.moved import bring_home, replace_root
-from demand_assets.forecasting.store.half_restored import mark, mark_of
+from demand_assets.forecasting.store.half_restored import mark, mark_of, was_begun
 from demand_assets.forecasting.store.private_folder import private_files
 from deploy.backup.archive import FORMAT, Archive, BackupError, sync_folder
 from deploy.backup.contents import ARTIFACTS, DATASET, SQLITE_NAMES, Contents, dump_of
@@ -62,11 +62,14 @@ def restore(archive: Archive, contents: Contents, overwrite: bool = False) -> It
         _require_usable(archive, contents)
         _require_unused(contents)
         before = _in_the_way(contents)
-        if before and not overwrite and not mark_of(root).exists():
+        targets = sorted([server.named for server in contents.servers.values()]
+                         + [str(place.url if isinstance(place, Objects) else place.root)
+                            for place in contents.elsewhere.values()])
+        if before and not overwrite and not was_begun(root, targets):
             raise BackupError(f"not restored, for something is there: {'; '.join(before)}. Restore to another place "
                               "(make restore STATE=…), or say OVERWRITE=yes: a state directory and databases are then "
                               "put aside, objects are removed")
-        _set_mark(root, mark(archive.path, overwrite))
+        _set_mark(root, mark(archive.path, overwrite, targets))
         new = root.with_name(f".{root.name}.restored")
         shutil.rmtree(new, ignore_errors=True)  # what an earlier restore left that was cut off
         is_changed = bool(contents.servers or contents.elsewhere)
@@ -113,16 +116,21 @@ def _put_back(archive: Archive, contents: Contents, new: Path) -> Iterator[str]:
                 f"; what was there is in its schema {aside_schema}" if aside_schema else "")
     shutil.rmtree(new / Path(dump_of("web")).parent, ignore_errors=True)
     yield from _settle(archive, contents, new)
-    if root.exists():
-        if contents.state.is_empty():
-            shutil.rmtree(root)
-        else:
-            aside = root.with_name(f"{root.name}.before-{now}")
-            root.rename(aside)
-            yield f"what was in {root} is in {aside} now; remove it when you do not need it any more"
     os.sync()  # all of it at once: a file after the other takes ten times as long
-    new.rename(root)
+    if contents.state.is_empty():
+        shutil.rmtree(root, ignore_errors=True)
+    was = root.with_name(f"{root.name}.before-{now}") if root.exists() else None
+    try:
+        if was:
+            root.rename(was)
+        new.rename(root)
+    except BaseException:
+        if was and was.exists() and not root.exists():
+            was.rename(root)
+        raise
     sync_folder(root.parent)
+    if was:
+        yield f"what was in {root} is in {was} now; remove it when you do not need it any more"
     yield f"{root} is as it was"
 
 
@@ -151,10 +159,7 @@ def _write_adjustments_again(engine: Engine) -> None:
 
 
 def _require_usable(archive: Archive, contents: Contents) -> None:
-    """Nothing, unless the backup is of a newer version, or of another kind of databases.
-
-    Raises: BackupError.
-    """
+    """Refuse a backup of a newer version, or of another kind of databases. Raises: BackupError."""
     manifest = archive.manifest
     newer = [f"the format {manifest.format} of backups"] if manifest.format > FORMAT else []
     newer += [f"revision {revision} of the tables of {which}" for which, revision in manifest.revisions.items()
@@ -173,10 +178,7 @@ def _require_usable(archive: Archive, contents: Contents) -> None:
 
 
 def _require_unused(contents: Contents) -> None:
-    """Nothing, unless something uses what is there.
-
-    Raises: BackupError.
-    """
+    """Refuse where something uses what is there. Raises: BackupError."""
     root = contents.folders.root
     users = {process.pid for process in processes_of(root)} | _who_holds_open(root)
     if users:

@@ -6,6 +6,7 @@ process.
 
 import io
 import json
+import logging
 import os
 import resource
 import struct
@@ -40,6 +41,7 @@ MEMORY_BYTES = 1_500_000_000
 AT_ONCE = 2
 """Files that each worker of the web app reads at the same time."""
 
+log = logging.getLogger("webapp.scenarios.workbook")
 _room = BoundedSemaphore(AT_ONCE)
 _SMALLER = "Keep only the sheet with the plan and the columns that are needed, or save it as CSV."
 
@@ -68,6 +70,8 @@ def read_workbook(content: bytes, name: str) -> list[list[str]]:
     finally:
         _room.release()
     if done.returncode != 0 or not done.stdout:
+        log.warning("an Excel file of %s bytes was not read; status %s: %s", len(content), done.returncode,
+                    done.stderr.decode(errors="replace")[-2000:])
         raise _too_slow(name)
     found = json.loads(done.stdout)
     if isinstance(found, str):

@@ -1,6 +1,7 @@
 """The mark beside the state of a dataset while a backup is put back: half of one is never taken for the whole."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -13,20 +14,26 @@ def mark_of(root: Path) -> Path:
     return root.with_name(f".{root.name}.restoring")
 
 
-def mark(backup: Path, overwrite: bool) -> str:
+def mark(backup: Path, overwrite: bool, targets: Sequence[str]) -> str:
     """What stands in the mark.
 
     Args:
         overwrite: whether the restore may put aside what is there.
+        targets: databases and stores outside the state directory that it changes, without passwords.
     """
-    return json.dumps({"backup": str(backup), "again": " OVERWRITE=yes" if overwrite else ""})
+    return json.dumps({"backup": str(backup), "again": " OVERWRITE=yes" if overwrite else "", "targets": [*targets]})
+
+
+def was_begun(root: Path, targets: Sequence[str]) -> bool:
+    """Whether a restore of that state was begun on exactly these databases and stores, and not ended."""
+    try:
+        return bool(json.loads(mark_of(root).read_text())["targets"] == [*targets])
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
+        return False
 
 
 def refuse_half_restored(root: Path) -> None:
-    """Nothing, unless a restore of that state was begun and not ended.
-
-    Raises: HalfRestoredError: it was.
-    """
+    """Refuse a state of which a restore was begun and not ended. Raises: HalfRestoredError."""
     try:
         content = mark_of(root).read_text()
     except FileNotFoundError:

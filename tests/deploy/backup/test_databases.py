@@ -1,5 +1,6 @@
 """Databases and objects on servers: kept while others write, and put back where there is room for them."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark_of
+from deploy.backup import databases
 from deploy.backup.archive import Archive, BackupError
 from deploy.backup.contents import Contents
 from deploy.backup.databases import Postgres, copy_sqlite, known_revisions, opened
@@ -193,6 +195,23 @@ def test_no_password_is_on_a_command_line_or_in_an_error(tmp_path: Path) -> None
     with pytest.raises(BackupError) as refused:
         server.is_empty()
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_the_password_is_given_in_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/arguments\n'
+                       f'echo "$PGPASSWORD" >{tmp_path}/password\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(databases, "POSTGRESQL_FOLDERS", tmp_path / "none")
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+    Postgres("postgresql://demand:s3cr3t@db.example:5433/web").dump(tmp_path / "a.dump")
+
+    said = (tmp_path / "arguments").read_text()
+    assert "--dbname=postgresql://demand@db.example:5433/web" in said
+    assert "s3cr3t" not in said
+    assert (tmp_path / "password").read_text() == "s3cr3t\n"
 
 
 def test_objects_that_are_not_there_are_said_so(services: Services, full: Contents) -> None:

@@ -13,7 +13,7 @@ import pytest
 from flask_migrate import upgrade
 from sqlalchemy import text
 
-from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark_of, refuse_half_restored
+from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark, mark_of, refuse_half_restored
 from deploy.backup.archive import Archive, ArchiveWriter, BackupError, Manifest
 from deploy.backup.restore import main, restore
 from deploy.backup.take import take
@@ -196,6 +196,31 @@ def test_killed_at_any_step_the_state_is_whole_or_said_to_be_half_restored(
     assert found == whole
     assert not mark_of(target / NAME).exists()
     assert not [name for name in names_in(target) if name.startswith(".")]
+
+
+def test_interrupted_at_any_word_what_was_there_is_there_or_the_backup_is(backup: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    make_state(target)
+    (target / NAME / "web" / "secret_key").write_text("before")
+    steps = 0
+    while True:
+        going_on = restore(Archive(backup), contents(target), overwrite=True)
+        said = [next(going_on, None) for _ in range(steps + 1)]
+        going_on.close()  # as Ctrl-C does
+        assert (target / NAME / "web" / "secret_key").read_text() in ("before", "of sessions")
+        if said[-1] is None:
+            break
+        steps += 1
+    assert steps > 1
+
+
+def test_a_mark_of_other_databases_allows_nothing(backup: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    make_state(target)
+    mark_of(target / NAME).write_text(mark(backup, False, ["postgresql://trial@127.0.0.1/web"]))
+
+    with pytest.raises(BackupError, match="OVERWRITE=yes"):
+        restored(backup, target)
 
 
 def hashes_of_restored(backup: Path, state: Path) -> dict[str, str]:

@@ -49,10 +49,17 @@ class TestHeaders:
         assert client.open(path, method="TRACE", headers={"X-Secret": "told"}).status_code == 405
         assert client.get("/static/").status_code == 404
 
+    @pytest.mark.parametrize("path", ["/", "/sign-in", "/api/v1/dataset", "/health", "/static/app.css"])
+    def test_no_other_origin_is_let_in_or_told_where_one_was(self, client: FlaskClient, path: str) -> None:
+        answer = client.get(path, headers={"Origin": "https://evil.example"})
+
+        assert not [name for name, _ in answer.headers if name.casefold().startswith("access-control")]
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+
     def test_scripts_and_styles_come_from_here_alone(self, client: FlaskClient) -> None:
         policy = dict(part.split(" ", 1) for part in client.get("/").headers["Content-Security-Policy"].split("; "))
 
-        assert policy["default-src"] == "'none'"
+        assert policy["default-src"] == policy["object-src"] == policy["base-uri"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
         assert "unsafe" not in str(policy)
 
