@@ -269,11 +269,12 @@ class CsvTable:
             skipped += 1
         found: _Head | None = None
         widest = 0
+        """Columns of what has too many of them to be looked at."""
         for mark_between in [delimiter] if delimiter else _DELIMITERS:
             records = _records(lines[skipped:], mark_between)
             names = [[name.strip() for name in record] for record, _ in records]
-            widest = max(map(len, names), default=0)
-            if widest > MOST_COLUMNS:
+            if (columns := max(map(len, names), default=0)) > MOST_COLUMNS:
+                widest = max(widest, columns)
                 continue
             is_header = fits(plan, dataset, list(self._constant))
             number = header_line(names, is_header) if not self._source.skip_lines else header_line(names, any)
@@ -292,8 +293,7 @@ class CsvTable:
                 return head
             if found is None or len(head.names) > len(found.names):
                 found = head
-        if found is None:
-            _check_columns(widest, self._path)
+        _check_columns(widest, self._path)
         return found or _Head([], ",", 0, 0, 0)
 
     def _encoding_of(self, begin: bytes) -> str:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -72,8 +73,10 @@ def test_only_stores_on_a_server_are_created():
 
 
 def test_missing_buckets_are_created_once(object_store):
-    assert create_buckets(["demand", "mlflow"]) == ["demand", "mlflow"]
-    assert create_buckets(["demand", "mlflow"]) == []
+    buckets = [f"demand-{uuid4().hex}", f"mlflow-{uuid4().hex}"]  # all servers of a process have the same ones
+
+    assert create_buckets(buckets) == buckets
+    assert create_buckets(buckets) == []
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def start(tmp_path: Path, port: int) -> Iterator[Starts]:
         except psutil.Error:
             continue
     for started in starts.started:
-        started.wait(30)
+        started.wait(120)
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
@@ -81,7 +81,7 @@ def test_what_a_killed_server_left_on_its_port_is_ended_before_it_is_started_aga
     first = start("mlflow")
     assert start.lines(first) == ["listens"]
     first.send_signal(signal_number)
-    first.wait(30)
+    first.wait(120)
     assert listens(port)
 
     again = start("mlflow")
@@ -95,7 +95,7 @@ def test_a_stranger_on_the_port_is_told_and_left_alone(start: Starts, port: int)
         refused = start("mlflow")
         said = start.lines(refused)
 
-        assert refused.wait(30) == 1
+        assert refused.wait(120) == 1
         assert len(said) == 1
         assert said[0].startswith(f"port {port} (mlflow) is in use by ")
         assert f"(process {os.getpid()})" in said[0]
@@ -120,7 +120,7 @@ def test_another_product_s_server_is_a_stranger(start: Starts, port: int, tmp_pa
     refused = start("mlflow")
 
     assert "in use" in start.lines(refused)[0]
-    eventually(lambda: refused.poll() == 1, 30, lambda: "it goes on")
+    eventually(lambda: refused.poll() == 1, 120, lambda: "it goes on")
     for process in psutil.Process(other.pid).children(recursive=True):
         process.kill()
     other.kill()

@@ -164,7 +164,7 @@ def test_region_items_keep_what_is_known_of_them_in_four_tables_and_back(tmp_pat
     keeps_region_items(create_app(settings_in(tmp_path)))
 
 
-BEFORE_ONE_NUMBER = "0019"
+BEFORE_ONE_NUMBER = "0020"
 FIGURES = ("SELECT key, forecast_total, forecast_due, forecast_wanted FROM region_item_forecast JOIN "
            "region_item_catalogue ON region_item_catalogue.id = region_item_forecast.id ORDER BY key")
 

@@ -124,8 +124,6 @@ class Daemon:
 
     def start_asking(self) -> None:
         """Start what a run is asked for at, where it is not there, and wait until it answers."""
-        if "code" not in self._running:
-            self.kill("web")  # it would learn of another code server after a while
         self.start("code")
         eventually(lambda: listens(self._port), START_SECONDS, self.said)
         self.start("web")
@@ -142,7 +140,10 @@ class Daemon:
         return str(answer.json()["data"]["launchRun"]["run"]["runId"])
 
     def kill(self, name: str) -> None:
-        """Kill it without a warning; nothing where it is not there."""
+        """Kill it without a warning; nothing where it is not there. The webserver goes with the code server: it would
+        learn of another one only after a while."""
+        if name == "code":
+            self.kill("web")
         if process := self._running.pop(name, None):
             process.kill()
             process.wait(30)
