@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.validation.readings import read_dates, read_numbers
 from demand_assets.forecasting.validation.row_rules import is_running
@@ -128,8 +128,9 @@ class CatalogueBuilder:
         """What was seen, and the number of each region-item that can be used."""
         numbers, refused = {}, []
         rules = self._dataset.rules
+        regions, items = (set(map(one_form, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
         kept = {name: number for name, number in self._places.items()
-                if name[0] not in rules.leave_out_regions and name[1] not in rules.leave_out_items}
+                if name[0] not in regions and name[1] not in items}
         for (region, item), number in kept.items():
             rows = self._rows[number]
             try:
@@ -138,6 +139,10 @@ class CatalogueBuilder:
                 refused.append((region, item, str(error), rows))
         notices = tuple(totals_among({name: self._units[number] if self._units else None
                                       for name, number in kept.items()}))
+        notices += tuple(
+            f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
+            for place, (kind, names) in enumerate((("region", regions), ("item", items)))
+            for name in sorted(names - {each[place] for each in self._places}))
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices), numbers
 
     def _last_date(self) -> pd.Timestamp | None:

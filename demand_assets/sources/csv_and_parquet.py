@@ -45,7 +45,8 @@ LARGEST_FOOTER = 100_000_000
 """Bytes of what a Parquet file tells of its columns and row groups."""
 _HEAD_BYTES = 1 << 18
 """In which the header is looked for."""
-_EXACT_UP_TO = 2.0 ** 53
+_EXACT_UP_TO = {pa.float16(): 2.0 ** 11, pa.float32(): 2.0 ** 24, pa.float64(): 2.0 ** 53}
+"""Up to where numbers with a fraction hold all whole numbers."""
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -100,7 +101,7 @@ class ParquetTable:
                           if name not in schema.names and name in plan.wanted(available)}
         texts = plan.text_columns() | self._names
         self._written = [field.name for field in schema if field.name in self._columns and field.name not in texts
-                         and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
+                         and _is_text(field.type)]
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
         ends = np.cumsum([0, *(self._metadata.row_group(group).num_rows
@@ -301,6 +302,8 @@ class CsvTable:
         if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
             return "utf-16"
         codecs.lookup(self._source.encoding)
+        if begin.startswith(codecs.BOM_UTF8):
+            return "utf-8"
         is_utf8 = codecs.lookup(self._source.encoding).name in ("utf-8", "utf-8-sig")
         return "utf-8" if is_utf8 else self._source.encoding
 
@@ -337,12 +340,13 @@ class CsvTable:
         """All rows in the file's order, under the file's names."""
         beyond = [table[str(self._width + number)] for number in range(self._extra)]
         table = table.select(list(self._places.values())).rename_columns(self._wanted)
-        if beyond and self._demand in table.column_names:
+        if beyond and (spoilt := [name for name in self._of_demand() if name in table.column_names]):
             has_more = pa.chunked_array([pa.array(np.logical_or.reduce([
                 pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy() for column in beyond]))])
             words = f"broken line: more values than the {self._width} columns of the header"
-            demand = pc.if_else(has_more, pa.scalar(words), table[self._demand])
-            table = table.set_column(table.column_names.index(self._demand), self._demand, demand)
+            for name in spoilt:
+                demand = pc.if_else(has_more, pa.scalar(words), table[name])
+                table = table.set_column(table.column_names.index(name), name, demand)
         if broken:
             rows = [self._repaired(line) for line in broken]
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=table.schema)])
@@ -357,7 +361,11 @@ class CsvTable:
         if len(values) >= self._width and not any(values[self._width:]):
             return row
         said = f"broken line ({len(values)} values, {self._width} columns): {line.text}"
-        return row | ({self._demand: said} if self._demand else {})
+        return row | dict.fromkeys(self._of_demand(), said)
+
+    def _of_demand(self) -> Sequence[str]:
+        """The columns that hold demand: one, or one for each date; none where it is calculated."""
+        return self._layout.dates or ([self._demand] if self._demand else [])
 
     def _with_dates(self, table: pa.Table, plan: ColumnPlan) -> pa.Table:
         """A row a period, of a table that has a column for each; rows of one date stand together."""
@@ -463,12 +471,19 @@ def _records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]
     return found
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether a column's values are text, also where each is stored once."""
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
     """The table; whole numbers that are names are text, for a null beside them would make them fractions."""
     for place, field in enumerate(table.schema):
         if field.name in names and pa.types.is_floating(field.type):
             largest = pc.max(pc.abs(table[field.name])).as_py()
-            if largest is not None and largest > _EXACT_UP_TO:
+            if largest is not None and largest > _EXACT_UP_TO[field.type]:
                 raise SourceError(f"The column {field.name!r} holds names as numbers with a fraction as large as "
                                   f"{largest:g}, which no longer have all their digits. Write it as text or as whole "
                                   "numbers.")

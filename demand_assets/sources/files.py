@@ -45,6 +45,15 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _CHANGE_MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "created", "md5Hash")
 
 
+_UNDERSCORE = "its name begins with _, as of what no one means to be read; give it another name to have it read"
+
+
+def name_says_hidden(within: PurePosixPath) -> bool:
+    """Whether the file could be read by all but the ``_`` that its own name begins with."""
+    return within.name.startswith("_") and _format_of(within.name) is not None and not any(
+        part.startswith(_HIDDEN) for part in within.parts[:-1])
+
+
 @dataclass(frozen=True)
 class _Loaded:
     """What is known of the files of one fingerprint."""
@@ -176,6 +185,8 @@ class Files:
                 continue
             within = PurePosixPath(name.removeprefix(root).lstrip("/") if root else PurePosixPath(name).name)
             if any(part.startswith(_HIDDEN) for part in within.parts) or self._is_upload(name):
+                if name_says_hidden(within):
+                    self._skipped.append((name, _UNDERSCORE))
                 continue
             if any("=" not in folder for folder in within.parts[:-1]):
                 self._skipped.append((name, "it stands in a folder of its own; of those only folders named "

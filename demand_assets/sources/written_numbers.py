@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.dataset_file import FileSource
 from demand_assets.forecasting.contract.source import SourceError
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
-_SIGN = "^[+-]?"
+_SIGN = "^[+\u2212-]?"
 _SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
 _SPACES = r"[\p{Zs}'’]"
 _OTHER = {".": ",", ",": "."}

@@ -231,6 +231,7 @@ def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
 
 
 _SURELY = "Its dates are the UTC"
+_DAY_MINUTES = 24 * 60
 
 
 def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
@@ -240,6 +241,8 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
     if dataset.columns.time_zone is not None or len(rows) < _ENOUGH_TO_TELL:
         return ""
     times = np.unique(minutes[~np.isnat(panel.days[rows])])
+    if panel.has_zone[rows].any() and times.tolist() == [0, _DAY_MINUTES - 60]:
+        times = np.array([_DAY_MINUTES - 60, _DAY_MINUTES])  # an hour ahead in summer alone
     if not 1 <= len(times) <= 2 or times[0] < 10 * 60 or (times % 30).any():
         return ""
     days = panel.days[rows][~np.isnat(panel.days[rows])]
@@ -247,11 +250,11 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
         (days + np.timedelta64(1, "D")).astype("datetime64[M]") != days.astype("datetime64[M]"))
     if len(times) == 2 and times[1] - times[0] != 60:
         return ""
-    at = " and ".join(f"{time // 60:02}:{time % 60:02}" for time in times.tolist())
+    at = " and ".join(f"{time // 60 % 24:02}:{time % 60:02}" for time in times.tolist())
     cure = ("Name the time zone, as in columns.time_zone = 'Europe/Berlin'; with columns.time_zone = 'UTC' the dates "
             "count as they are written.")
     if panel.has_zone[rows].any() or is_month_end or len(times) == 2:
-        return f"{_SURELY} moments at which local days begin: all are stamped {at}, hours before midnight. {cure}"
+        return f"{_SURELY} moments at which local days begin: all are stamped {at}. {cure}"
     return f"Its dates are all stamped {at}, which may be local midnight told in UTC. {cure}"
 
 

@@ -55,5 +55,15 @@ def test_the_advice_leaves_it_out(tmp_path):
     assert [one.key for one in found.region_items] == ["a|x", "a|y", "b|x", "b|y"]
 
 
+def test_names_to_leave_out_have_one_form_and_those_that_are_none_are_told(tmp_path):
+    rows = table(["a", "b"], ["x", "Caf\u00e9"])
+
+    found = catalogue(tmp_path, rows, leave_out_items=("Cafe\u0301 ", "Totl"), leave_out_regions=("c",))
+
+    assert [one.key for one in found.region_items] == ["a|x", "b|x"]
+    assert [notice.split(",")[0] for notice in found.notices] == [
+        "rules.leave_out_regions names 'c'", "rules.leave_out_items names 'Totl'"]
+
+
 def test_a_brand_that_is_called_total_is_none(tmp_path):
     assert catalogue(tmp_path, table(["a", "b"], ["x", "y", "Total cereal"])).notices == ()

@@ -46,6 +46,12 @@ def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding, declared, end)
     assert sold(tmp_path / "a.txt", **({"encoding": declared} if declared else {})) == SOLD
 
 
+def test_a_byte_order_mark_counts_more_than_what_is_declared(tmp_path):
+    (tmp_path / "a.csv").write_bytes(text().encode("utf-8-sig"))
+
+    assert sold(tmp_path / "a.csv", encoding="cp1252") == SOLD
+
+
 def test_without_one_the_advice_works(tmp_path):
     (tmp_path / "a.csv").write_bytes(text().encode("utf-16-le"))
 
@@ -180,10 +186,12 @@ class TestFolders:
         (folder / "notes.docx").write_bytes(b"PK")
         (folder / "old" / "c.csv").write_text(text())
         (folder / "empty.csv").touch()
+        (folder / "_north.csv").write_text(text())
+        (folder / "_SUCCESS").touch()
 
         skipped = {name.rsplit("/", 1)[1]: reason for name, reason in source(folder).catalogue().skipped}
 
-        assert set(skipped) == {"b.xls", "notes.docx", "c.csv", "empty.csv"}
+        assert set(skipped) == {"b.xls", "notes.docx", "c.csv", "empty.csv", "_north.csv"}
         assert "save it as .xlsx" in skipped["b.xls"]
 
     def test_a_zip_of_several_files(self, tmp_path):
@@ -316,3 +324,22 @@ class TestNames:
 
         assert found.region_items == (RegionItem("n", "Caf\u00e9 noir"),)
         assert sold(tmp_path / "a.csv", of=found.region_items[0]) == [1, 2]
+
+    @pytest.mark.parametrize("broken", ["Łódź,bolt, small,1,2,3,4", "Łódź,bolt,1,5,2,3,4", "Łódź,bolt,1,2"])
+    def test_of_a_broken_line_of_a_wide_table_no_value_is_read(self, tmp_path, broken):
+        (tmp_path / "a.csv").write_text("\n".join([
+            "shop,article,2024-01-01,2024-01-02,2024-01-03,2024-01-04", "Łódź,świeca,11,12,13,14", broken]))
+        found = source(tmp_path / "a.csv")
+
+        assert sold(tmp_path / "a.csv") == [11, 12, 13, 14]
+        for one in set(found.catalogue().region_items) - {CANDLE}:
+            assert all(str(value).startswith("broken line") for value in found.read([one])["demand"])
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_ids_that_a_fraction_cannot_hold_are_refused(tmp_path, kind):
+    table = pd.DataFrame(ROWS, columns=HEADER).assign(article=[123456789 if kind == "float32" else 10 ** 17] * 9)
+    table.astype({"article": kind}).to_parquet(tmp_path / "a.parquet")
+
+    with pytest.raises(SourceError, match="no longer have all their digits"):
+        source(tmp_path / "a.parquet").catalogue()

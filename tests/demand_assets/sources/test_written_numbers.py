@@ -82,3 +82,19 @@ def test_a_mark_cannot_be_both():
 def test_where_both_are_decimal_marks_what_may_be_either_is_no_number(tmp_path):
     assert read(written(tmp_path, ["1.5", "2,5", "1.234"])) == [
         "1.5", "2,5", "1.234 (point and comma are both decimal marks here)"]
+
+
+@pytest.mark.parametrize("sign", ["-", "\u2212", "+"])
+def test_a_sign_settles_nothing(tmp_path, sign):
+    with pytest.raises(SourceError, match="nothing in the column settles it"):
+        read(written(tmp_path, [f"{sign}1.234", "9"]))
+
+
+def test_text_that_is_stored_once_for_many_rows_is_text_all_the_same(tmp_path):
+    table = pd.DataFrame({"shop": "north", "article": "7", "day": pd.date_range("2024-01-01", periods=3),
+                          "sold": pd.Categorical(["1.234", "9", "9"])})
+    table.to_parquet(tmp_path / "a.parquet")
+
+    with pytest.raises(SourceError, match="nothing in the column settles it"):
+        read(tmp_path / "a.parquet")
+    assert list(map(float, read(tmp_path / "a.parquet", thousands="."))) == [1234, 9, 9]

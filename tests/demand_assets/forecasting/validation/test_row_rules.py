@@ -222,7 +222,8 @@ class TestStampsInUtc:
         assert "columns.time_zone = 'Europe/Berlin'" in refused.problem
         assert named.demand["date"].tolist() == list(self.LOCAL.tz_localize(None))
 
-    @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney", "UTC"])
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London", "Asia/Kolkata", "Asia/Tokyo",
+                                      "Australia/Sydney", "UTC"])
     def test_of_local_days_too(self, zone):
         local = pd.date_range("2024-01-01", periods=160, tz=zone)
         stamps = [f"{at.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}" for at in local]
