@@ -136,8 +136,12 @@ class TestSideBySide:
 
 
 def test_a_process_that_may_have_no_children_uses_threads() -> None:
-    with billiard.get_context("spawn").Pool(1) as processes:  # one that is forked from threads may wait for ever
+    processes = billiard.get_context("spawn").Pool(1)  # one that is forked from threads may wait for ever
+    try:
         assert processes.apply_async(_doubled).get(60) == [0, 2, 4]
+    finally:
+        processes.close()
+        processes.join()
 
 
 def _doubled() -> list[int]:

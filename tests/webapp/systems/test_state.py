@@ -41,7 +41,7 @@ def test_nothing_is_sent_again_while_nothing_changes(all_up: Flask, client: Flas
 
 def test_health_says_since_when_the_background_process_is_silent(all_up: Flask, client: FlaskClient) -> None:
     assert client.get("/health").json == {"status": "ok", "db": "ok"}
-    last = now() - timedelta(minutes=5)
+    last = now() - state.SILENT - timedelta(minutes=5)
     with all_up.app_context(), writing():
         db.session.get_one(SystemState, "sync").checked_at = last
 
