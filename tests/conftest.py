@@ -1,5 +1,6 @@
 """What tests of all parts share."""
 
+import gc
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from typing_extensions import override
 from xdist.scheduler import LoadFileScheduling
 
@@ -63,6 +64,13 @@ automatic = false
 def pytest_configure() -> None:
     """Before anything is imported: no tests tell anyone that they ran, or write to the home directory."""
     os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    gc.set_threshold(100_000, 50, 1000)  # a sixth of the tests' time went into looking through the large libraries
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays until the end, and is not looked through for what nobody uses."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +159,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium without a screen; one for all tests, as Playwright runs once in a thread."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    expect.set_options(timeout=20_000)  # milliseconds: other tests share the processors
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser

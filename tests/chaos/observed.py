@@ -117,7 +117,8 @@ class Observed:
     """Runs that Dagster believes are going on."""
 
     def write(self, file: Path) -> None:
-        """Store it."""
+        """Store it, in a folder that is made."""
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
