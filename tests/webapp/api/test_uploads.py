@@ -37,6 +37,8 @@ uploads = "uploads"
 region = "shop"
 item = "article"
 demand = "sold"
+[calendar]
+holidays = "DE"
 [columns.drivers]
 price = "shelf_price"
 [[drivers]]
@@ -148,6 +150,7 @@ def test_a_plan_of_drivers_is_taken_in(shop: Flask, planning: Program) -> None:
     ({"date": "2926-07-01"}, "date", ""),
     ({"drivers": {"weather": 1}}, "drivers.weather", "no driver"),
     ({"drivers": {"price": True}}, "drivers.price", "number"),
+    ({"drivers": {"holiday": True}}, "drivers.holiday", "there are price, promo"),
 ])
 def test_one_wrong_row_stores_nothing(shop: Flask, planning: Program, tmp_path: Path, change: dict[str, object],
                                       path: str, words: str) -> None:
