@@ -3,10 +3,11 @@
     REAL_DATA_DIR=../shared/data python -m benchmarks.calendars [--stores 20] [--windows 6] [--json out.json]
 
 The first set is made up: eight shops of each of two regions, in which demand halves on public holidays and rises by
-40 % the day before, those of Easter too, which moves; one region has more of them than the other. The second
-is Rossmann, forecast from nothing but demand, from promos, and from all that its dataset file declares (where ``open`` tells which
-days are closed), each with and without ``holidays = "DE"``. Both are forecast at rolling origins by the product's own
-backtest. The WAPE over all days is the sum of what comes from holidays, from the days beside them, and from others.
+40 % the day before, those of Easter too, which moves; one region has more of them than the other. The second is
+Rossmann, forecast from nothing but demand, from promos, and from all that its dataset file declares (where ``open``
+tells which days are closed), each with and without ``holidays = "DE"``. Both are forecast at rolling origins by the
+product's own backtest. The WAPE over all days is the sum of what comes from holidays, from the days beside them, and
+from others.
 """
 
 import argparse
