@@ -157,7 +157,8 @@ def _is_blank(column: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
 
 
 def _told(column: str, value: object, problem: str) -> str:
-    return f"{column} {problem}" if pd.isna(value) else f"{column} {as_text(value)!r} {problem}"
+    what = problem.partition("; ")[0]  # what follows is said of demand
+    return f"{column} {what}" if pd.isna(value) else f"{column} {as_text(value)!r} {what}"
 
 
 def _overlaps(events: Events, found: Sequence[tuple[int, Event]]) -> list[str]:

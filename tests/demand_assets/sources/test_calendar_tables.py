@@ -122,6 +122,7 @@ class TestTrouble:
         assert len(found.events["school"]) == 2
         assert "1 of 3 rows are left out" in self.told(found)
         assert words in self.told(found)
+        assert "columns.date_format" not in self.told(found)
 
     def test_nothing_can_be_used(self, tmp_path: Path) -> None:
         """Then the whole calendar is wrong, most likely the format of its dates."""
