@@ -96,7 +96,8 @@ class Drift:
     new_periods: int
     """Periods of demand since then; with fewer than ``LEAST_NEW_PERIODS`` the rest says nothing yet."""
     columns: dict[str, Stability]
-    """``demand`` and each number or yes/no driver: the training's last year against the new periods."""
+    """``demand`` and each number or yes/no driver but those of a calendar: the training's last year against the new
+    periods."""
 
 
 def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region_item: RegionItem) -> Drift:
