@@ -131,13 +131,17 @@ class Pipeline:
         plots = len(region_items) <= PLOTS_UP_TO
         try:
             state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
-            last_date = self.source.catalogue().last_date
+            catalogue = self.source.catalogue()
+            last_date, events = catalogue.last_date, catalogue.events
         except SourceError as error:
             if asked.by != BY_DAMAGE:
                 raise
             log.warning("damaged files are made again from the raw rows: %s", error)
-            state, last_date = "", self._last_known()
+            state, last_date, events = "", self._last_known(), self.store.read_events()
             wanted = [asset for asset in wanted if asset != "raw_demand"]
+
+        if events and state:
+            self.store.write_events(events)
 
         def tasks() -> Iterator[TakeIn]:
             for some in _parts(region_items, TAKEN_IN_TOGETHER):
@@ -145,7 +149,7 @@ class Pipeline:
                 if "raw_demand" in wanted:
                     with clock("read"):
                         raw = self.source.read(some)
-                yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots, state)
+                yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots, state, events)
 
         yield from self._side_by_side(TakeInStage(self.dataset, self.store).take_in, tasks(), len(region_items))
 

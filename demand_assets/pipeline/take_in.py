@@ -1,11 +1,12 @@
 """Takes demand in, some region-items at a time, in whichever process: nothing here knows the source or Dagster."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
 from demand_assets.forecasting.contract.dataset_file import Dataset
@@ -33,6 +34,8 @@ class TakeIn:
     plots: bool
     source_state: str = ""
     """The source's fingerprint before it was read."""
+    events: EventTables = field(default_factory=dict)
+    """Of the calendar, those that stand in tables."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class TakeInStage:
                 with clock("validate"):
                     panel = task.raw if task.raw is not None else pd.concat(panels.values(), ignore_index=True)
                     checked = {found.region_item: found for found in validate_panel(
-                        panel, self.dataset, list(panels), task.last_date, today=task.today)}
+                        panel, self.dataset, list(panels), task.last_date, today=task.today,
+                        tables=task.events)}
                 going = list(panels)
                 each("demand", "store demand", lambda one: self._store_validated(checked[one], task.plots))
             else:

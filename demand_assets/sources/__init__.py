@@ -17,6 +17,14 @@ def open_source(dataset: Dataset, started_at: datetime | None = None,
             state passes the moment of the first start, else each start begins the story anew.
         environment: values of ``${NAME}`` in paths and URLs; the process's environment unless given.
     """
+    source = _source_of(dataset.of_source, started_at, environment)
+    if dataset.of_source is dataset:
+        return source
+    from demand_assets.sources.calendar_tables import WithCalendar
+    return WithCalendar(source, dataset, environment)
+
+
+def _source_of(dataset: Dataset, started_at: datetime | None, environment: Mapping[str, str] | None) -> Source:
     match dataset.source.kind:
         case "simulated":
             from demand_assets.sources.simulated.source import Simulation

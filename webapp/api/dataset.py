@@ -56,7 +56,8 @@ def get_dataset() -> DatasetResponse:
         name=dataset.name, title=dataset.title, unit=dataset.unit, currency=dataset.currency,
         frequency=dataset.frequency, horizon=dataset.horizon, coverages=[round(100 * level) for level in LEVELS],
         takes_uploads=dataset.uploads is not None, drivers=[DriverResponse(
-            name=one.name, title=one.title, kind=one.kind, effect=one.effect, unit=one.unit, future=one.future)
+            name=one.name, title=one.title, kind=one.kind, effect=one.effect, unit=one.unit,
+            future="known" if one.future == "calendar" else one.future)
             for one in dataset.drivers])
 
 

@@ -78,7 +78,7 @@ def upload(services: Services, rows: Sequence[UploadRow]) -> StoredUpload:
         WrongRowsError: some cannot be used.
         OSError: the folder cannot be written, or the demand store cannot be read.
     """
-    dataset = services.dataset
+    dataset = services.dataset.of_source
     places = _placed(rows, dataset, read_uploads(dataset))
     _check(services, rows, [place for place, _ in places])
     what = "demand" if any(row.demand is not None for row in rows) else "planned drivers"
@@ -162,7 +162,7 @@ def _misfit(value: Value, kind: str) -> str:
 
 def _check(services: Services, rows: Sequence[UploadRow], places: Sequence[Place]) -> None:
     """Hold the rows, beside what is known already, to the rules of the validation. Raises: WrongRowsError."""
-    dataset = services.dataset
+    dataset = services.dataset.of_source
     numbers: dict[RegionItem, list[int]] = {}
     for number, (at, _) in enumerate(places):
         numbers.setdefault(at, []).append(number)

@@ -3,11 +3,12 @@
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from demand_assets.forecasting.contract.calendar import Calendar, from_folder
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
 from demand_assets.forecasting.contract.validation_thresholds import Rules
@@ -189,7 +190,9 @@ class Dataset(StrictEntry):
     horizon: int = Field(default=0, ge=0, le=400)
     source: Annotated[SimulatedSource | FileSource | SqlSource, Field(discriminator="kind")]
     columns: Columns = Columns()
+    calendar: Calendar = Calendar()
     drivers: tuple[Driver, ...] = ()
+    """Those of the file, then those that its calendar makes."""
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
@@ -210,12 +213,19 @@ class Dataset(StrictEntry):
     def _ahead(cls, horizon: int, given: ValidationInfo) -> int:
         return horizon or HORIZONS.get(given.data.get("frequency", ""), 0)
 
+    @field_validator("drivers", mode="after")
+    @classmethod
+    def _with_calendar(cls, drivers: tuple[Driver, ...], given: ValidationInfo) -> tuple[Driver, ...]:
+        if "calendar" not in given.data or "frequency" not in given.data:
+            return drivers
+        return cast(Calendar, given.data["calendar"]).beside(drivers, given.data["frequency"])
+
     @model_validator(mode="after")
     def _check(self) -> "Dataset":
         names = [driver.name for driver in self.drivers]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"drivers declared twice: {', '.join(sorted(repeated))}")
-        known = {*names, "date", "region", "item", "demand"}
+        known = {*self.of_source.driver_names, "date", "region", "item", "demand"}
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
@@ -261,6 +271,14 @@ class Dataset(StrictEntry):
         raise KeyError(f"{name!r} is no declared driver; declared are {', '.join(self.driver_names) or 'none'}")
 
     @property
+    def of_source(self) -> "Dataset":
+        """The dataset without its calendar and what that makes: what its source has to have."""
+        drivers = tuple(driver for driver in self.drivers if driver.future != "calendar")
+        if len(drivers) == len(self.drivers):
+            return self
+        return self.model_copy(update={"drivers": drivers, "calendar": Calendar()})
+
+    @property
     def driver_names(self) -> tuple[str, ...]:
         """The names of the drivers in the order of the file."""
         return tuple(driver.name for driver in self.drivers)
@@ -289,6 +307,7 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
         source["path"] = _from_folder(source["path"], path.parent)
         if isinstance(source.get("uploads"), str):
             source["uploads"] = _from_folder(source["uploads"], path.parent)
+    from_folder(entries.get("calendar"), lambda written: _from_folder(written, path.parent))
     try:
         return Dataset.model_validate(entries)
     except ValidationError as error:

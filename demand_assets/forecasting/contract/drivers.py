@@ -23,13 +23,13 @@ class Driver(StrictEntry):
     kind: Kind
     effect: Literal["increasing", "decreasing", "none"] = "none"
     """What demand does when the driver rises; the model is held to it."""
-    future: Literal["known", "repeat_last", "repeat_season", "given"] = "known"
+    future: Literal["known", "repeat_last", "repeat_season", "given", "calendar"] = "known"
     """Where values beyond the last demand come from.
 
     ``known``: rows of the source beyond the last demand; ``repeat_last``: the last value goes on; ``repeat_season``:
     the value one year (the longest season) earlier; ``given``: ``default`` unless a scenario says otherwise.
     A future value that ``known`` does not find is the last value for numbers and categories and "no" for yes/no,
-    and the forecast says so.
+    and the forecast says so. ``calendar``: what ``[calendar]`` makes, for the past too; no file says it of a driver.
     """
     default: float | bool | str | None = None
     placeholders: tuple[float | str, ...] | None = None

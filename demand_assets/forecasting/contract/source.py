@@ -1,12 +1,13 @@
 """What every source of demand answers, and its values as text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 
@@ -28,6 +29,8 @@ class Catalogue:
     """Files and sheets beside those that are read: name, and why it is not."""
     notices: tuple[str, ...] = ()
     """What somebody has to know of the source as a whole, as sentences."""
+    events: EventTables = field(default_factory=dict)
+    """The events of the calendar that stand in tables."""
 
 
 class Source(Protocol):

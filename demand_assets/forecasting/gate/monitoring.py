@@ -96,7 +96,8 @@ class Drift:
     new_periods: int
     """Periods of demand since then; with fewer than ``LEAST_NEW_PERIODS`` the rest says nothing yet."""
     columns: dict[str, Stability]
-    """``demand`` and each number or yes/no driver: the training's last year against the new periods."""
+    """``demand`` and each number or yes/no driver but those of a calendar: the training's last year against the new
+    periods."""
 
 
 def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region_item: RegionItem) -> Drift:
@@ -206,8 +207,9 @@ def _largest_drift(series: SeriesFeatures, trained_to: int, dataset: Dataset) ->
 def _stabilities(series: SeriesFeatures, trained_to: int, dataset: Dataset) -> dict[str, Stability]:
     before = slice(max(trained_to + 1 - dataset.year_length, 0), trained_to + 1)
     after = slice(trained_to + 1, series.known)
-    columns: dict[str, Any] = {"demand": series.demand, **{name: values for name, values in series.drivers.items()
-                                                          if "=" not in name}}
+    columns: dict[str, Any] = {"demand": series.demand, **{
+        name: values for name, values in series.drivers.items()
+        if "=" not in name and series.dataset.driver(name).future != "calendar"}}  # a calendar is no news
     return {name: stability(values[before], values[after]) for name, values in columns.items()}
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demand_assets.forecasting.contract.calendar import Event, EventTables
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.store import adjustments
@@ -39,6 +40,7 @@ LISTED_FROM = 100
 
 CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
+EVENTS = "calendar_events.json"
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
@@ -215,6 +217,18 @@ class DemandStore:
                                tuple(map(str, told["notices"])))
         except (NotInStoreError, *_UNREADABLE):
             return SourceNotes()
+
+    def write_events(self, events: EventTables) -> None:
+        """Record the calendar's events that stand in tables, for when these cannot be read."""
+        self._write_json(EVENTS, {name: [event.to_json() for event in listed] for name, listed in events.items()})
+
+    def read_events(self) -> EventTables:
+        """The calendar's events as they were read last; none before that, and where the file is damaged."""
+        try:
+            told = _json_in(EVENTS, self._content(EVENTS))
+            return {str(name): tuple(map(Event.from_json, listed)) for name, listed in told.items()}
+        except (NotInStoreError, *_UNREADABLE):
+            return {}
 
     def read_catalogue(self) -> list[RegionItem]:
         """The region-items of the source, region-major; empty before the first look at the source.

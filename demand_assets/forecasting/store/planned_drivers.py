@@ -34,8 +34,9 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
         dtype = object if driver.kind == "category" else np.float64
         values = _stretched(demand[driver.name].to_numpy(dtype=dtype), known + horizon)
         missing = pd.isna(values[known:])
-        if driver.future == "known" and missing.any():
-            rule = "“no” is assumed" if driver.kind == "yes_no" else "the last known value is repeated"
+        if driver.future in ("known", "calendar") and missing.any():
+            rule = ("“no” is assumed" if driver.kind == "yes_no" else "0 is assumed" if driver.future == "calendar"
+                    else "the last known value is repeated")
             sentences.append(f"{driver.title} is not known for {int(missing.sum())} of {horizon} periods: {rule}.")
         columns[driver.name] = np.append(values[:known], _planned(values, known, missing, driver, dataset.year_length))
     return pd.DataFrame(columns), tuple(sentences)
@@ -50,7 +51,7 @@ def _planned(values: Values, known: int, missing: npt.NDArray[np.bool_], driver:
         a_year_before = np.arange(known, len(values)) - year_length
         season = np.where(a_year_before >= 0, values[np.maximum(a_year_before, 0)], np.nan)
         future = np.where(missing, season, future)
-    elif driver.future == "known" and driver.kind == "yes_no":
+    elif driver.future == "calendar" or (driver.future == "known" and driver.kind == "yes_no"):
         future[missing] = 0.0
     before = values[:known][~pd.isna(values[:known])]
     filled = np.append(before[-1:] if len(before) else np.array([np.nan], dtype=values.dtype), future)

@@ -74,7 +74,7 @@ def read_uploads(dataset: Dataset) -> dict[Place, Uploaded]:
     if not path.exists():
         return {}
     found: dict[Place, Uploaded] = {}
-    names = {name: columns.drivers.get(name, name) for name in dataset.driver_names}
+    names = {name: columns.drivers.get(name, name) for name in dataset.of_source.driver_names}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             at = RegionItem(row[columns.region] if columns.region else "all", row[columns.item] if columns.item
@@ -94,7 +94,7 @@ def stage_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> str:
     Raises: NoUploadsError. OSError: the folder cannot be written.
     """
     folder, columns = uploads_folder(dataset), dataset.columns
-    names = {name: columns.drivers.get(name, name) for name in dataset.driver_names}
+    names = {name: columns.drivers.get(name, name) for name in dataset.of_source.driver_names}
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*filter(None, (columns.region, columns.item)), columns.date, columns.demand, *names.values()])

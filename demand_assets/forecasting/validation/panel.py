@@ -8,11 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
+from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
+from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
 Floats = npt.NDArray[np.float64]
@@ -66,7 +68,8 @@ class Units:
 
 
 def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[RegionItem],
-                   last_date: pd.Timestamp | None, today: pd.Timestamp) -> list[Validated]:
+                   last_date: pd.Timestamp | None, today: pd.Timestamp,
+                   tables: EventTables | None = None) -> list[Validated]:
     """One outcome for each region-item, in their order; trouble in one never touches another.
 
     Every row ends in ``demand``, in ``quarantine``, or in one of the counts.
@@ -75,14 +78,15 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
         raw: as ``Source.read`` gives it; rows of other region-items are left aside.
         last_date: the last period with demand anywhere in the dataset; None when there is none.
         today: the day that is not over yet; demand after it is refused.
+        tables: the events of the calendar that stand in tables; of others nothing is known.
     Raises: RawDemandError: a column is missing.
     """
     try:
-        raw_schema(dataset).validate(raw)
+        raw_schema(dataset.of_source).validate(raw)
     except SchemaError as error:
         raise RawDemandError(f"Raw demand does not fit the dataset file: {error}. The file has changed since the "
                              "source was read: materialise `raw_demand` again.") from error
-    panel = read_panel(raw, dataset, region_items, today)
+    panel = read_panel(raw, dataset.of_source, region_items, today)
     order = np.lexsort((panel.number, panel.owner))
     bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
     refused = panel.refusals.table(panel.days)
@@ -93,12 +97,12 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
     for owner, region_item in enumerate(region_items):
         rows = order[bounds[owner]:bounds[owner + 1]]
         quarantine = refused.iloc[refused_bounds[owner]:refused_bounds[owner + 1]].reset_index(drop=True)
-        outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date))
+        outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date, tables))
     return _held_to_schema(outcomes, dataset)
 
 
 def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-             quarantine: pd.DataFrame, last_date: pd.Timestamp | None) -> Validated:
+             quarantine: pd.DataFrame, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
     counts = {"rows": len(rows),
               "quarantined": int(quarantine.loc[quarantine["rule"] != "unfinished", "row"].nunique())}
     counts |= {f"quarantined:{rule}": int(count) for rule, count in quarantine["rule"].value_counts().items()}
@@ -112,6 +116,7 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     if not len(known):
         if len(taken) and quarantine.empty and last_date is not None and (
                 table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
+            table = _with_calendar(table, dataset, region_item, tables)
             return Validated(region_item, table, quarantine, "", {**counts, "periods": 0}, units)
         problem = _nothing_known(dataset, panel, rows, quarantine)
         return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
@@ -126,6 +131,7 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
     table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
+    table = _with_calendar(table, dataset, region_item, tables)
     units_known = table["demand"].to_numpy()[:int(end - first) + 1]
     counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
     counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units_known)].isna().sum())
@@ -282,6 +288,8 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
+    if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach
+        last = max(last, max(first, end) + dataset.horizon)
     numbers: Ordinals = np.arange(first, last + 1)
     places = panel.number[rows] - first
     demand = np.full(len(numbers), np.nan)
@@ -296,12 +304,19 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     demand[places] = panel.demand[rows]
     columns: dict[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]] = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
-    for driver in dataset.drivers:
+    for driver in dataset.of_source.drivers:
         values = panel.drivers[driver.name]
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
         columns[driver.name] = column
     return pd.DataFrame(columns), filled
+
+
+def _with_calendar(table: pd.DataFrame, dataset: Dataset, region_item: RegionItem,
+                   tables: EventTables | None) -> pd.DataFrame:
+    """The table with the drivers that the calendar makes."""
+    dates = table["date"].to_numpy().astype("datetime64[D]")
+    return table.assign(**calendar_values(dataset, region_item.region, dates, tables))
 
 
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],

@@ -10,11 +10,13 @@ import pytest
 
 import demand_assets.pipeline
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
+from demand_assets.sources import open_source
 
 
 def test_features_that_cannot_be_stored_keep_no_region_item_from_its_training(
@@ -75,6 +77,31 @@ def test_without_the_source_damaged_demand_is_made_again_from_the_raw_rows(pipel
     pd.testing.assert_frame_equal(silent.store.read("demand", ones[0]), before)
     with pytest.raises(SourceError):
         list(silent.carry(ones[:1], {"raw_demand", "demand"}, RequestedBy("r3")))
+
+
+def test_events_of_a_calendar_are_kept_for_when_their_table_cannot_be_read(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Taken in from the source, and made again from the raw rows, they are the same; nobody else goes on without."""
+    rows = [f"{day.date()},north,kettle,5" for day in pd.date_range("2024-01-01", periods=80)]
+    (tmp_path / "demand.csv").write_text("\n".join(["date,region,item,demand", *rows]))
+    (tmp_path / "fairs.csv").write_text("from,to\n2024-03-22,2024-03-23\n")
+    dataset = Dataset.model_validate({
+        "name": "shop", "frequency": "D", "source": {"kind": "file", "path": str(tmp_path / "demand.csv")},
+        "calendar": {"holidays": "DE", "events": [
+            {"name": "fair", "path": str(tmp_path / "fairs.csv"), "columns": {"region": ""}}]}})
+    kettle = RegionItem("north", "kettle")
+    calendar = replace(pipeline, dataset=dataset, source=open_source(dataset))
+    list(calendar.carry([kettle], {"raw_demand", "demand"}, RequestedBy("r1")))
+    before = calendar.store.read("demand", kettle)
+    assert before.loc[before["fair"] == 1, "date"].astype(str).tolist() == ["2024-03-22", "2024-03-23"]
+    assert list(calendar.store.read("raw_demand", kettle).columns) == ["region", "item", "row", "date", "demand"]
+
+    (tmp_path / "fairs.csv").unlink()
+    damage_demand(calendar, kettle)
+    with pytest.raises(SourceError, match="fair"):
+        list(calendar.carry([kettle], {"raw_demand", "demand"}, RequestedBy("r2")))
+    list(calendar.carry([kettle], {"raw_demand", "demand"}, RequestedBy("", "r3", BY_DAMAGE)))
+
+    pd.testing.assert_frame_equal(calendar.store.read("demand", kettle), before)
 
 
 def test_the_pooled_model_is_trained_without_a_region_item_whose_demand_is_damaged(pipeline: Pipeline) -> None:

@@ -37,6 +37,8 @@ uploads = "uploads"
 region = "shop"
 item = "article"
 demand = "sold"
+[calendar]
+holidays = "DE"
 [columns.drivers]
 price = "shelf_price"
 [[drivers]]
@@ -140,6 +142,15 @@ def test_a_plan_of_drivers_is_taken_in(shop: Flask, planning: Program) -> None:
     assert at(demand, "2026-07-02")[1:] == [6.5, 1.0]
 
 
+def test_what_a_calendar_makes_is_known_as_far_as_forecasts_reach(shop: Flask, planning: Program) -> None:
+    told = {one["name"]: (one["kind"], one["future"]) for one in planning.told("/dataset")["drivers"]}
+    assert told == {"price": ("number", "known"), "promo": ("yes_no", "known"), "holiday": ("yes_no", "known"),
+                    "before_holiday": ("yes_no", "known"), "after_holiday": ("yes_no", "known")}
+    ahead = taken_in(shop).set_index("date").loc["2026-07-01":]
+    assert len(ahead) == 14
+    assert ahead["holiday"].notna().all()
+
+
 @pytest.mark.parametrize(("change", "path", "words"), [
     ({"date": "2026-06-30"}, "date", "known up to 2026-06-30"),
     ({"item": "spoon"}, "item", "no item 'spoon'"),
@@ -148,6 +159,7 @@ def test_a_plan_of_drivers_is_taken_in(shop: Flask, planning: Program) -> None:
     ({"date": "2926-07-01"}, "date", ""),
     ({"drivers": {"weather": 1}}, "drivers.weather", "no driver"),
     ({"drivers": {"price": True}}, "drivers.price", "number"),
+    ({"drivers": {"holiday": True}}, "drivers.holiday", "there are price, promo"),
 ])
 def test_one_wrong_row_stores_nothing(shop: Flask, planning: Program, tmp_path: Path, change: dict[str, object],
                                       path: str, words: str) -> None:

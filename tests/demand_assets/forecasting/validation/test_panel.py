@@ -1,10 +1,16 @@
 """What the validation makes of rows: each rule, with a value that breaks it and one that does not."""
 
+from datetime import date
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.calendar import Event
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.schemas import Quarantine, demand_schema
+from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from tests.demand_assets.forecasting.raw_demand import (
     EVENT,
@@ -250,3 +256,63 @@ def test_outcomes_do_not_depend_on_who_else_is_in_the_panel():
 def test_raw_demand_without_a_declared_driver_names_the_cure():
     with pytest.raises(RawDemandError, match=r"price.*materialise `raw_demand` again"):
         validate(raw(days(60)), dataset(drivers=(PRICE,)))
+
+
+def with_calendar(frequency: str = "D", drivers: tuple[dict[str, Any], ...] = (), **rules: Any) -> Dataset:
+    """A dataset with German holidays and a fair in a table."""
+    plain = dataset(frequency, drivers, **rules).model_dump(by_alias=True)
+    return Dataset.model_validate(plain | {"calendar": {
+        "holidays": "DE", "days_before": 0, "days_after": 0, "events": [{"name": "fair", "path": "fairs.csv"}]}})
+
+
+class TestCalendar:
+    """What a calendar makes stands in demand, as far as forecasts reach."""
+
+    def test_known_one_horizon_ahead(self):
+        """Of past and future, in the order of the drivers; other drivers stay unknown ahead."""
+        of = with_calendar(drivers=(PRICE,))
+        validated = validate(raw(days(80, "2024-01-05"), price=9.0), of)
+
+        assert list(validated.demand.columns) == ["date", "demand", "price", "holiday", "fair"]
+        assert len(validated.demand) == 80 + of.horizon
+        assert validated.demand["demand"].notna().sum() == validated.demand["price"].notna().sum() == 80
+        assert validated.demand.loc[validated.demand["holiday"] == 1, "date"].astype(str).tolist() == ["2024-03-29"]
+        assert validated.demand["fair"].isna().all()
+        assert future_drivers(validated.demand, of, of.horizon)[1] == (
+            "price is not known for 7 of 7 periods: the last known value is repeated.",
+            "fair is not known for 7 of 7 periods: “no” is assumed.")
+
+    def test_events_that_were_read(self):
+        """They are handed in."""
+        tables = {"fair": (Event(date(2024, 1, 3), date(2024, 1, 4)),)}
+        found = validate_panel(raw(days(60)), with_calendar(), [KETTLE], None, TODAY, tables)[0]
+
+        assert found.demand["fair"].tolist() == [0, 0, 1, 1] + [0] * 63
+
+    def test_gaps_and_rows_ahead(self):
+        """A day without a row is what it is by the calendar; rows of the source further ahead stay."""
+        planned = raw(days(100), [5.0] * 80 + [np.nan] * 20, price=9.0)
+        found = validate(planned.drop(index=range(10, 20)), with_calendar(drivers=(PRICE,)))
+        assert len(found.demand) == 100
+        assert found.demand["holiday"].notna().all()
+        filled = validate(raw(days(60)), with_calendar(gaps="zero"), last_date="2024-03-25")
+        assert str(filled.demand["date"].iloc[-1].date()) == "2024-04-01"
+        assert filled.demand["holiday"].tolist()[-4:] == [1, 0, 0, 1]
+        assert filled.demand["demand"].notna().sum() == 85
+
+    def test_not_sold_yet(self):
+        """A planned region-item has its calendar from the first period on."""
+        found = validate(raw(days(3, "2024-04-01"), np.nan, price=9.0), with_calendar(drivers=(PRICE,)), "2024-03-25")
+        assert str(found.demand["date"].iloc[0].date()) == "2024-03-25"
+        assert len(found.demand) == 10  # to the source's last row
+        assert found.demand["holiday"].tolist()[:8] == [0, 0, 0, 0, 1, 0, 0, 1]
+
+    @pytest.mark.parametrize(("frequency", "first", "holidays"), [
+        ("W", "2024-01-03", [0, 0]), ("W", "2023-12-25", [2, 1]), ("M", "2023-12-01", [2, 1])])
+    def test_weeks_and_months(self, frequency: str, first: str, holidays: list[float]):
+        """Weeks as the region-item dates them."""
+        step = {"W": "7D", "M": "MS"}[frequency]
+        dates = [str(day.date()) for day in pd.date_range(first, periods=20 if frequency == "W" else 6, freq=step)]
+        found = validate(raw(dates), with_calendar(frequency))
+        assert found.demand["holiday"].tolist()[:2] == holidays
+        assert len(found.demand) == len(dates) + 7
