@@ -11,7 +11,13 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
-from demand_assets.forecasting.validation.readings import read_dates, read_numbers, unmarked_periods
+from demand_assets.forecasting.validation.readings import (
+    read_dates,
+    read_numbers,
+    swapped_dates,
+    swapped_format,
+    unmarked_periods,
+)
 from demand_assets.forecasting.validation.row_rules import is_running, starts
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.totals import totals_among
@@ -24,6 +30,8 @@ _FEW_SHARE = 0.05
 """Of the region-items; so many rows at least tell when demand ends."""
 
 
+_ENOUGH_SWAPPED = 2
+"""So many dates with day and month in each other's place are no slip of the pen."""
 _MONTHS = 12
 _ENOUGH_WEEKS = 2
 """So many dates with a number above 12 tell weeks from months; one may be a slip of the pen."""
@@ -52,6 +60,7 @@ class CatalogueBuilder:
         self._dated: list[int] = []
         self._same: dict[int, int] = {}
         self._told: list[str] = []
+        self._swapped: set[str] = set()
         self._unmarked: dict[str, tuple[int, str, str]] = {}
 
     def add(self, table: pd.DataFrame) -> Numbers:
@@ -101,6 +110,8 @@ class CatalogueBuilder:
             self._unmarked |= unmarked_periods(dates)
         days = read_dates(dates, self._dataset.frequency, columns.date_format, columns.time_zone,
                           columns.week_dated == "last_day").days
+        if columns.date_format is not None and np.isnat(days).any():
+            self._swapped |= swapped_dates(dates[np.isnat(days)], columns.date_format)
         counts = ~np.isnat(days) & (starts(days, self._dataset.frequency) <= self._today)
         if rules.unfinished == "set_aside":
             counts &= ~is_running(days, self._dataset.frequency, self._today)
@@ -157,7 +168,7 @@ class CatalogueBuilder:
     def catalogue(self) -> tuple[Catalogue, dict[RegionItem, int]]:
         """What was seen, and the number of each region-item that can be used.
 
-        Raises: SourceError: dates may be weeks or months, and none settles it.
+        Raises: SourceError: dates may be weeks or months, and none settles it, or are written in two orders.
         """
         self._check_periods()
         numbers, refused = {}, []
@@ -186,7 +197,14 @@ class CatalogueBuilder:
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices), numbers
 
     def _check_periods(self) -> None:
-        """Nothing, where dates without a mark are what the frequency says. Raises: SourceError."""
+        """Nothing, where dates can mean one thing only. Raises: SourceError."""
+        written = self._dataset.columns.date_format or ""
+        if len(self._swapped) >= _ENOUGH_SWAPPED:
+            other = swapped_format(written)
+            raise SourceError(f"{len(self._swapped)} dates, as {min(self._swapped)!r}, are none as {written!r} but are "
+                              f"as {other!r}, so of a date with two small numbers it is not known which is the day. "
+                              f"Write all dates alike at the source, or set columns.date_format = {other!r} if all are "
+                              "so.")
         beyond = {text for text, (number, *_) in self._unmarked.items() if number > _MONTHS}
         if self._dataset.frequency == "W" and self._unmarked and len(beyond) < _ENOUGH_WEEKS:
             text = min(set(self._unmarked) - beyond, default=next(iter(self._unmarked)))

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
@@ -58,6 +59,7 @@ _WESTERN = ("cp1252", "cp1250")
 _ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874")
 _WORDS_LOOKED_AT = 200
 _READINGS = 5
+_FEW_COLUMNS = 2
 _LETTERS_OF_ONE_BYTE = 90
 """Of the upper 128, in an encoding with one byte a letter; some of its places are empty."""
 _LINES_OF_A_VALUE = 100
@@ -221,7 +223,9 @@ class CsvTable:
                                   ) from error
             raise SourceError(f"{path} is no readable CSV file: {error}. Correct the file, or set source.delimiter."
                               ) from error
-        self._table = self._with_dates(self._with_broken(table, broken, swallowed), plan)
+        table = self._with_broken(table, broken, swallowed)
+        self._check_headers(table, layout.names)
+        self._table = self._with_dates(table, plan)
         for name, value in self._constant.items():
             if name not in self._table.column_names:
                 self._table = self._table.append_column(name, pa.chunked_array([pa.repeat(
@@ -420,6 +424,23 @@ class CsvTable:
         table = pa.concat_tables([table, pa.Table.from_pylist([row for _, row in rows], schema=table.schema)])
         order = np.concatenate([at[is_kept], np.array([place for place, _ in rows], dtype=np.int64)])
         return table.take(pa.array(np.argsort(order, kind="stable")))
+
+    def _check_headers(self, table: pa.Table, names: Sequence[str]) -> None:
+        """Nothing, where no row is a header with its columns in another order, as of files that were joined. Raises:
+        SourceError."""
+        known = pa.array([written for name in names if name for written in (name, f"\ufeff{name}")])
+        is_header = np.ones(len(table), dtype=bool)
+        for name in self._wanted:
+            if not is_header.any():
+                return
+            is_header &= pc.is_in(table[name], known).to_numpy(zero_copy_only=False)
+        for place in np.flatnonzero(is_header).tolist():
+            row = [one_form(table[name][place].as_py()) for name in self._wanted]
+            if len(row) > _FEW_COLUMNS and row != self._wanted:
+                raise SourceError(f"Row {place + 1} of {self._path} is a header with its columns in another order "
+                                  f"({', '.join(map(repr, row))} where the first has "
+                                  f"{', '.join(map(repr, self._wanted))}), as of two files that were joined. Split "
+                                  "them, or write the columns of both in one order.")
 
     def _repaired(self, text: str) -> dict[str, str]:
         """The row of a line with too many or too few values."""

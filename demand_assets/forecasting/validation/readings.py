@@ -108,8 +108,8 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
     has_time = np.array([part[2] for part in parts.read], dtype=bool)
     minute = np.array([part[3] for part in parts.read], dtype=np.int64)
     problem = np.array([part[4] for part in parts.read], dtype=object)
-    return ReadDates(cast(Dates, days[parts.codes] - back), has_zone[parts.codes], has_time[parts.codes], minute[parts.codes],
-                     problem[parts.codes])
+    return ReadDates(cast(Dates, days[parts.codes] - back), has_zone[parts.codes], has_time[parts.codes],
+                     minute[parts.codes], problem[parts.codes])
 
 
 def unmarked_periods(column: "pd.Series[Any]") -> dict[str, tuple[int, str, str]]:
@@ -126,6 +126,22 @@ def unmarked_periods(column: "pd.Series[Any]") -> dict[str, tuple[int, str, str]
         written = f"%G{between}%V" if year else f"%V{between_first}%G"
         found[text] = int(number or first), written, written.replace("%G", "%Y").replace("%V", "%m")
     return found
+
+
+def swapped_dates(column: "pd.Series[Any]", date_format: str) -> set[str]:
+    """The texts of a column that are dates only if day and month change places in the format."""
+    swapped = swapped_format(date_format)
+    if swapped == date_format:
+        return set()
+    return {text for value in pd.unique(column.astype(object)) if isinstance(value, str) and (text := value.strip())
+            and _moment_of(text, "D", date_format) is None and _moment_of(text, "D", swapped) is not None}
+
+
+def swapped_format(date_format: str) -> str:
+    """The format with day and month in each other's place; the same where it has not both as numbers."""
+    if "%d" not in date_format or "%m" not in date_format:
+        return date_format
+    return date_format.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
 
 
 def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

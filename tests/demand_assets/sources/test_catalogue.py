@@ -157,3 +157,14 @@ class TestWeeksAndMonths:
         found = self.source(tmp_path / "a.csv", dates, "W", week_dated="last_day")
 
         assert found.catalogue().last_date == pd.Timestamp("2024-02-26")
+
+    def test_days_and_months_in_two_orders_are_refused_and_one_slip_of_the_pen_is_not(self, tmp_path):
+        days = [f"{day:02}/01/2024" for day in range(1, 32)]
+        american = [f"02/{day:02}/2024" for day in range(1, 29)]
+
+        with pytest.raises(SourceError, match=r"as '02/13/2024', are none as '%d/%m/%Y'.*date_format = '%m/%d/%Y'"):
+            self.source(tmp_path / "a.csv", [*days, *american], "D", date_format="%d/%m/%Y").catalogue()
+        assert self.source(tmp_path / "a.csv", american, "D", date_format="%m/%d/%Y").catalogue().last_date == (
+            pd.Timestamp("2024-02-28"))
+        assert self.source(tmp_path / "a.csv", [*days, "02/13/2024"], "D", date_format="%d/%m/%Y").catalogue(
+            ).last_date == pd.Timestamp("2024-01-31")

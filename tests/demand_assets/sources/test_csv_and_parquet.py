@@ -537,3 +537,13 @@ def test_cells_that_are_dates_beside_text_in_another_format(tmp_path):
     last = source(path, {"date_format": "%d.%m.%Y"}).catalogue().last_date
 
     assert last == pd.Timestamp("2024-02-01")
+
+
+def test_joined_files_with_their_columns_in_another_order_are_refused(tmp_path):
+    more = "\ufeffarticle;shop;day;sold\nświeca;Łódź;2024-02-01;5\n"
+    (tmp_path / "a.csv").write_text(text() + more, encoding="utf-8")
+    (tmp_path / "b.csv").write_text(text() + text(), encoding="utf-8")
+
+    with pytest.raises(SourceError, match=r"Row 10 of .* is a header with its columns in another order"):
+        source(tmp_path / "a.csv").catalogue()
+    assert source(tmp_path / "b.csv").catalogue().region_items == (CANDLE,)
