@@ -1,7 +1,7 @@
 """The catalogue of a table that is looked through piece by piece."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -10,55 +10,37 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
-from demand_assets.forecasting.contract.source import Catalogue
-from demand_assets.forecasting.validation.readings import read_dates, read_numbers
-from demand_assets.forecasting.validation.row_rules import is_running
+from demand_assets.forecasting.contract.source import Catalogue, SourceError
+from demand_assets.forecasting.validation.readings import (
+    read_dates,
+    read_numbers,
+    swapped_dates,
+    swapped_format,
+    unmarked_periods,
+)
+from demand_assets.forecasting.validation.row_rules import is_running, starts
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.totals import totals_among
 
 Numbers = npt.NDArray[np.int32]
 
+_LINES_BESIDE = 2
+"""So many lines without a date may be a sum, a source or a note below the table."""
 _FEW_SHARE = 0.05
 """Of the region-items; so many rows at least tell when demand ends."""
 
 
-_TOTAL = re.compile(r"\b(grand ?total|total|totals|totale|overall|all|sum|summe|gesamt|gesamtsumme|insgesamt|somme|"
-                    r"suma|subtotal|zwischensumme)\b", re.IGNORECASE)
-_NEARLY = 0.02
-"""How far a row that is called a total may be from the sum of the others."""
-_EXACTLY = 1e-9
-_ENOUGH_OTHERS = 4
-"""Others whose sum a row hits exactly by no chance, whatever it is called."""
-
-
-def totals_among(units: Mapping[tuple[str, str], float | None]) -> list[str]:
-    """Words for each region or item that looks like a total over the others.
-
-    Args:
-        units: demand of each region and item; None where it is not known, so that only names can tell.
-    """
-    found = []
-    for place, kind in enumerate(("region", "item")):
-        sums: dict[str, dict[str, float]] = {}
-        for names, size in units.items():
-            sums.setdefault(names[1 - place], {})[names[place]] = 0.0 if size is None else size
-        whole = {other: sum(its.values()) for other, its in sums.items()}
-        where: dict[str, list[str]] = {}
-        for names in units:
-            if len(sums[names[1 - place]]) > 2:
-                where.setdefault(names[place], []).append(names[1 - place])
-        is_known = all(size is not None for size in units.values())
-        for name, within in sorted(where.items()):
-            own = sum(sums[other][name] for other in within)
-            others = sum(whole[other] for other in within) - own
-            count = max(len(sums[other]) - 1 for other in within)
-            is_named = bool(_TOTAL.search(name))
-            is_sum = is_known and own > 0 and abs(own - others) <= own * (
-                _NEARLY if is_named else _EXACTLY) and (is_named or count >= _ENOUGH_OTHERS)
-            if is_sum or (not is_known and bool(_TOTAL.fullmatch(name)) and count):
-                says = "is the sum of the others" if is_sum else "is called a total"
-                found.append(f"The {kind} {name!r} {says}, so its demand counts twice in totals. Set "
-                             f"rules.leave_out_{kind}s = [{name!r}] in the dataset file to leave it out.")
-    return found
+_ENOUGH_SWAPPED = 2
+"""So many dates with day and month in each other's place are no slip of the pen."""
+_MONTHS = 12
+_ENOUGH_WEEKS = 2
+"""So many dates with a number above 12 tell weeks from months; one may be a slip of the pen."""
+_WEEKS_SHARE = 0.1
+_SHOWN = 5
+"""Names that are told one by one."""
+_SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+\d{2,3}")
+"""A long number as a spreadsheet shows it, most of its digits gone."""
+_WHOLE_AS_FRACTION = re.compile(r"(-?\d+)[.,]0+")
 
 
 class CatalogueBuilder:
@@ -75,6 +57,11 @@ class CatalogueBuilder:
         self._rows_on: dict[np.datetime64, int] = {}
         self._rows: list[int] = []
         self._units: list[float] = []
+        self._dated: list[int] = []
+        self._same: dict[int, int] = {}
+        self._told: list[str] = []
+        self._swapped: set[str] = set()
+        self._unmarked: dict[str, tuple[int, str, str]] = {}
 
     def add(self, table: pd.DataFrame) -> Numbers:
         """Look through a piece of the source.
@@ -92,11 +79,14 @@ class CatalogueBuilder:
         for place, count in zip(places, counts, strict=True):
             self._rows[place] += int(count)
         self._units.extend([0.0] * (len(self._places) - len(self._units)))
-        demand = read_numbers(self._plan.demand(table))[0]
+        demand = self._known(self._plan.demand(table))
         sums = np.bincount(codes, np.where(np.isfinite(demand), demand, 0.0), minlength=len(distinct))
         for place, units in zip(places, sums, strict=True):
             self._units[place] += float(units)
-        self.see_dates(self._plan.dates(table), self._plan.demand(table))
+        is_dated = self.see_dates(self._plan.dates(table), self._plan.demand(table))
+        self._dated.extend([0] * (len(self._places) - len(self._dated)))
+        for place, count in zip(places, np.bincount(codes, is_dated, minlength=len(distinct)), strict=True):
+            self._dated[place] += int(count)
         return places[codes] if len(places) else np.zeros(0, dtype=np.int32)
 
     def add_names(self, region: str, item: str, rows: int) -> None:
@@ -105,27 +95,82 @@ class CatalogueBuilder:
         self._rows.extend([0] * (len(self._places) - len(self._rows)))
         self._rows[place] += rows
 
-    def see_dates(self, dates: pd.Series, demand: pd.Series | None = None, rows: pd.Series | None = None) -> None:
+    def see_dates(self, dates: pd.Series, demand: pd.Series | None = None,
+                  rows: pd.Series | None = None) -> npt.NDArray[np.bool_]:
         """Take note of the dates of demand.
+
+        Returns: which of them can be read.
 
         Args:
             demand: of each date; without it, all dates have demand.
             rows: how many rows each date stands for; one unless given.
         """
         columns, rules = self._dataset.columns, self._dataset.rules
-        days = read_dates(dates, self._dataset.frequency, columns.date_format, columns.time_zone).days
-        counts = ~np.isnat(days) & (days <= self._today)
+        if columns.date_format is None and self._dataset.frequency != "D":
+            self._unmarked |= unmarked_periods(dates)
+        days = read_dates(dates, self._dataset.frequency, columns.date_format, columns.time_zone,
+                          columns.week_dated == "last_day").days
+        if columns.date_format is not None and np.isnat(days).any():
+            self._swapped |= swapped_dates(dates[np.isnat(days)], columns.date_format)
+        counts = ~np.isnat(days) & (starts(days, self._dataset.frequency) <= self._today)
         if rules.unfinished == "set_aside":
             counts &= ~is_running(days, self._dataset.frequency, self._today)
         if demand is not None:
-            counts &= np.isfinite(read_numbers(demand)[0])
+            counts &= np.isfinite(self._known(demand))
         weights = rows.to_numpy(dtype=float)[counts] if rows is not None else None
         distinct, place = np.unique(days[counts], return_inverse=True)
         for day, number in zip(distinct, np.bincount(place, weights, minlength=len(distinct)), strict=True):
             self._rows_on[day] = self._rows_on.get(day, 0) + int(number)
+        return ~np.isnat(days)
+
+    def _known(self, demand: pd.Series) -> npt.NDArray[np.float64]:
+        """The numbers of demand, NaN where it is not known."""
+        numbers = read_numbers(demand)[0]
+        numbers[np.isin(numbers, self._dataset.rules.placeholders or ())] = np.nan
+        return numbers
+
+    def put_together(self) -> Numbers:
+        """The number of the region-item of each number that was given out: names such as ``10`` and ``10.0`` are one,
+        from now on in the plan too. After all was added."""
+        told = []
+        for place, ours in enumerate(("region", "item")):
+            names = {name[place] for name in self._places}
+            spellings: dict[str, list[str]] = {}
+            for name in names:
+                match = _WHOLE_AS_FRACTION.fullmatch(name)
+                spellings.setdefault(match[1] if match else name, []).append(name)
+            same = {name: one for one, several in spellings.items() if len(several) > 1
+                    for name in several if name != one}
+            self._plan.rename(ours, same)
+            told += [f"The {ours} {one!r} is also written {name!r}; both are read as {one!r}."
+                     for name, one in sorted(same.items())]
+            told += _look_alike(ours, names - set(same))
+            for names_of, number in list(self._places.items()):
+                if names_of[place] in same:
+                    one = (same[names_of[0]], names_of[1]) if place == 0 else (names_of[0], same[names_of[1]])
+                    del self._places[names_of]
+                    self._same[number] = self._places.setdefault(one, number)
+        self._told = told
+        for number in sorted(self._same):
+            one_number = self._number(number)
+            if one_number != number:
+                self._rows[one_number] += self._rows[number]
+                if self._units:  # of tables that were looked through, not of names alone
+                    self._units[one_number] += self._units[number]
+                    self._dated[one_number] += self._dated[number]
+        return np.array([self._number(number) for number in range(len(self._rows))], dtype=np.int32)
+
+    def _number(self, number: int) -> int:
+        while self._same.get(number, number) != number:
+            number = self._same[number]
+        return number
 
     def catalogue(self) -> tuple[Catalogue, dict[RegionItem, int]]:
-        """What was seen, and the number of each region-item that can be used."""
+        """What was seen, and the number of each region-item that can be used.
+
+        Raises: SourceError: dates may be weeks or months, and none settles it, or are written in two orders.
+        """
+        self._check_periods()
         numbers, refused = {}, []
         rules = self._dataset.rules
         regions, items = (set(map(one_form, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
@@ -134,16 +179,61 @@ class CatalogueBuilder:
         for (region, item), number in kept.items():
             rows = self._rows[number]
             try:
-                numbers[RegionItem(region, item)] = number
+                one = RegionItem(region, item)
             except BadNameError as error:
                 refused.append((region, item, str(error), rows))
-        notices = tuple(totals_among({name: self._units[number] if self._units else None
-                                      for name, number in kept.items()}))
+                continue
+            if problem := self._spoilt(region, item, number):
+                refused.append((region, item, problem, rows))
+            else:
+                numbers[one] = number
+        used = set(numbers.values())
+        notices = tuple(self._told) + tuple(totals_among({
+            name: self._units[number] if self._units else None for name, number in kept.items() if number in used}))
         notices += tuple(
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
             for name in sorted(names - {each[place] for each in self._places}))
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices), numbers
+
+    def _check_periods(self) -> None:
+        """Nothing, where dates can mean one thing only. Raises: SourceError."""
+        written = self._dataset.columns.date_format or ""
+        if len(self._swapped) >= _ENOUGH_SWAPPED:
+            other = swapped_format(written)
+            raise SourceError(f"{len(self._swapped)} dates, as {min(self._swapped)!r}, are none as {written!r} but are "
+                              f"as {other!r}, so of a date with two small numbers it is not known which is the day. "
+                              f"Write all dates alike at the source, or set columns.date_format = {other!r} if all are "
+                              "so.")
+        beyond = {text for text, (number, *_) in self._unmarked.items() if number > _MONTHS}
+        if self._dataset.frequency == "W" and self._unmarked and len(beyond) < _ENOUGH_WEEKS:
+            text = min(set(self._unmarked) - beyond, default=next(iter(self._unmarked)))
+            _, as_week, as_month = self._unmarked[text]
+            month = "" if as_month.startswith("%Y") else f" and columns.date_format = {as_month!r}"
+            raise SourceError(f"The date {text!r} may be a month or a week, and no date of the source settles it: "
+                              f"hardly one has a number above {_MONTHS}. Set frequency = 'M'{month} in the dataset "
+                              f"file if these are months, or columns.date_format = {as_week!r} if they are weeks of "
+                              "the ISO calendar.")
+        if self._dataset.frequency == "M" and len(beyond) >= _ENOUGH_WEEKS and (
+                len(beyond) >= _WEEKS_SHARE * len(self._unmarked)):
+            raise SourceError(f"The date {min(beyond)!r} is no month, and {len(beyond)} of {len(self._unmarked)} "
+                              "dates are like it: they look like weeks of a year. Set frequency = 'W' in the dataset "
+                              "file if they are weeks of the ISO calendar, or correct them at the source.")
+
+    def _spoilt(self, region: str, item: str, number: int) -> str:
+        """Why what is no bad name is no region-item; empty where it is one."""
+        for place, (what, name) in enumerate((("region", region), ("item", item))):
+            if _SHORTENED.fullmatch(name):
+                return (f"{what} {name!r} is a long number of which a spreadsheet has kept some digits only. Give the "
+                        "column the format text, or 0, in the spreadsheet, fill it in again and export again")
+            whole = _read_as_utf_8(name)
+            if whole and whole in {names[place] for names in self._places}:
+                return (f"{what} {name!r} is {whole!r}, written in UTF-8 and read as something else before it came "
+                        "here. Correct it where the file is written")
+        if self._dated and not self._dated[number] and self._rows[number] <= _LINES_BESIDE and any(self._dated):
+            return ("none of its rows has a date that can be read: it looks like a line below or above the table, not "
+                    "like demand")
+        return ""
 
     def _last_date(self) -> pd.Timestamp | None:
         """The last date of demand; a few rows dated later than the rest, which typing errors may be, do not move it."""
@@ -157,3 +247,28 @@ class CatalogueBuilder:
         weekday = int(weekdays(last)[0])
         frequency = self._dataset.frequency
         return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])
+
+
+def _look_alike(ours: str, names: Collection[str]) -> list[str]:
+    """Words for names that differ in capitals or in zeros before a number only, which a spreadsheet leaves out."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(names):
+        alike.setdefault(name.casefold().lstrip("0") or "0", []).append(name)
+    pairs = [several for several in alike.values() if len(several) > 1]
+    if not pairs:
+        return []
+    shown = "; ".join(" and ".join(map(repr, several)) for several in pairs[:_SHOWN])
+    more = f"; and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
+    return [f"These {ours}s differ in capitals or in zeros before a number only and are taken for different ones: "
+            f"{shown}{more}. If they are one, write them alike at the source."]
+
+
+def _read_as_utf_8(name: str) -> str:
+    """The name that UTF-8 text read as Windows-1252 or Latin-1 was; empty where it was none."""
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            whole = name.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+        return one_form(whole) if whole != name else ""
+    return ""

@@ -1,7 +1,7 @@
 """How our columns are made of a source's: plain columns, a column for each item, expressions, counted periods."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -41,6 +41,10 @@ class Recipe:
         """The source's columns that it needs for a region-item."""
         return self._expression(region, item).columns if self.is_expression else frozenset([self._for(region, item)])
 
+    def text_columns(self) -> frozenset[str]:
+        """The source's columns that its expression takes as text."""
+        return self._expression("\0", "\0").texts if self.is_expression else frozenset()
+
     def wants(self, column: str) -> bool:
         """Whether it needs a column of the source for some region-item."""
         if not self.is_template:
@@ -72,8 +76,10 @@ class ColumnPlan:
                                         "demand": columns.demand}
         named |= {name: columns.drivers.get(name, name) for name in dataset.driver_names}
         self._dataset = dataset
-        self._recipes = {ours: Recipe(ours, columns.expressions.get(ours, text or ""), ours in columns.expressions)
-                         for ours, text in named.items() if text is not None or ours in columns.expressions}
+        self._renamed: dict[str, dict[str, str]] = {}
+        written = columns.expressions
+        self._recipes = {ours: Recipe(ours, written.get(ours, one_form(text or "")), ours in written)
+                         for ours, text in named.items() if text is not None or ours in written}
         for ours in ("date", "region", "item", "demand"):
             if ours in self._recipes and self._recipes[ours].is_template:
                 raise SourceError(f"columns.{ours} = {self._recipes[ours].text!r} may not hold {{region}} or {{item}}; "
@@ -96,6 +102,20 @@ class ColumnPlan:
         """The source's columns that are no numbers even where they look so: dates and categories."""
         categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number"]
         return frozenset(name for ours in ("date", *categories) if (name := self.plain(ours)))
+
+    def name_columns(self) -> frozenset[str]:
+        """The source's columns that are kept as text: those of names, also within expressions, and those that
+        expressions take as text unless they, or a column of numbers, need the numbers too."""
+        names = [name for ours in ("region", "item") if ours in self._recipes
+                 for name in self._recipes[ours].columns()]
+        texts = frozenset().union(*(recipe.text_columns() for recipe in self._recipes.values()))
+        numbers = frozenset().union(*(recipe.columns() - recipe.text_columns() for ours, recipe in self._recipes.items()
+                                      if ours not in ("region", "item", "date") and not recipe.is_template))
+        return frozenset(names) | (texts - numbers)
+
+    def date_columns(self) -> frozenset[str]:
+        """The source's columns that the date is made of."""
+        return self._recipes["date"].columns()
 
     def plain(self, ours: str) -> str | None:
         """The source's column that one of ours is; None where there is none, or it is an expression."""
@@ -123,7 +143,12 @@ class ColumnPlan:
         """The region or the item of each row, as text without white space around it; empty where there is none."""
         if ours not in self._recipes:
             return pd.Series(pd.Categorical([THE_ONLY_ONE]).take(np.zeros(len(table), dtype=int)), index=table.index)
-        return _names(self._recipes[ours].make(table))
+        return _names(self._recipes[ours].make(table), self._renamed.get(ours, {}))
+
+    def rename(self, ours: str, names: Mapping[str, str]) -> None:
+        """Take regions or items of these names for others from now on, or for what they are called where it is not
+        given any more."""
+        self._renamed[ours] = dict(names)
 
     def dates(self, table: pd.DataFrame) -> "pd.Series[Any]":
         """The date of each row as the source has it; computed where the source counts periods."""
@@ -174,13 +199,14 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str) 
             f"{entry} in the dataset file, as in: {recipe.ours} = \"…\"{alone}.")
 
 
-def _names(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def _names(column: "pd.Series[Any]", renamed: Mapping[str, str]) -> "pd.Series[Any]":
     categories = column.astype("category")
     values = list(categories.cat.categories)
     texts = [one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
              for value in values]
     if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
+    texts = [renamed.get(text, text) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
     return pd.Series(pd.Categorical.from_codes(list(codes), categories=pd.Index(distinct)), index=column.index)

@@ -1,14 +1,16 @@
 """CSV and Parquet files as tables whose rows are fetched by their numbers."""
 
 import codecs
+import contextlib
 import csv
 import gzip
 import lzma
 import re
+import unicodedata
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -21,10 +23,11 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
-from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.headers import LOOKED_THROUGH, fits, header_line, layout_of
+from demand_assets.sources.headers import LOOKED_THROUGH, fits, header_line, held, layout_of
 from demand_assets.sources.written_numbers import (
     Evidence,
     Marks,
@@ -50,6 +53,17 @@ _EXACT_UP_TO = {pa.float16(): 2.0 ** 11, pa.float32(): 2.0 ** 24, pa.float64(): 
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_BROKEN_QUOTE = f"{BROKEN_LINE} ({STRAY_QUOTE})"
+_WESTERN = ("cp1252", "cp1250")
+_ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874")
+_WORDS_LOOKED_AT = 200
+_READINGS = 5
+_FEW_COLUMNS = 2
+_LETTERS_OF_ONE_BYTE = 90
+"""Of the upper 128, in an encoding with one byte a letter; some of its places are empty."""
+_LINES_OF_A_VALUE = 100
+"""From so many lines in one value on, its quotation mark is taken for a stray one."""
 
 
 class Table(Protocol):
@@ -78,7 +92,7 @@ class ParquetTable:
                  constant: Mapping[str, str | None] | None = None) -> None:
         self._filesystem, self._path, self._plan = filesystem, path, plan
         self._constant, self._marks = dict(constant or {}), dict[str, Marks]()
-        self._names = {plan.plain("region"), plan.plain("item")}
+        self._names = plan.name_columns()
         self._metadata: pq.FileMetaData | None = None
         try:
             with filesystem.open(path, "rb") as file:
@@ -159,8 +173,9 @@ class ParquetTable:
 class CsvTable:
     """A CSV file, read whole: a column is numbers if every value is one, else text as it stands.
 
-    A line with too many or too few values is a row whose demand is the whole line, for the validation to refuse; values
-    beyond the header that are all empty are none.
+    A line with too many or too few values is a row whose demand is the whole line, for the validation to refuse, and
+    whose drivers are unknown; values beyond the header that are all empty are none. So is each line that a quotation
+    mark without its twin takes into a value.
 
     Args:
         constant: columns with one value in all rows: the names in the file's path.
@@ -180,14 +195,21 @@ class CsvTable:
             self._extra = head.extra
             self._wanted = [*layout.wanted, *layout.dates]
             self._places = {name: str(layout.names.index(name)) for name in self._wanted}
-            self._names = {plan.plain("region"), plan.plain("item")}
+            self._names = plan.name_columns()
             self._texts = plan.text_columns()
             self._demand = plan.plain("demand")
+            self._keys_of_rows = plan.key_columns() - plan.demand_columns()
+            self._spoilt = list(layout.dates) or [name for name in self._wanted if name in plan.demand_columns()]
+            self._dated = [str(layout.names.index(name)) for name in plan.date_columns() if name in layout.names]
             broken: list[pv.InvalidRow] = []
-            table = self._read(head, broken, in_order=False)
-            if broken:
+            columns = [*self._places.values(), *(str(self._width + number) for number in range(self._extra))]
+            table, lines = self._read(head, columns, broken, in_order=False)
+            swallowed: list[tuple[int, list[str]]] = []
+            if broken or lines != len(table):
                 broken.clear()
-                table = self._read(head, broken, in_order=True)
+                table, lines = self._read(head, columns, broken, in_order=True)
+                if lines != len(table) + len(broken):
+                    swallowed = self._swallowed(head)
         except (UnicodeError, LookupError) as error:
             raise self._wrong_encoding(error) from error
         except (zlib.error, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
@@ -195,9 +217,15 @@ class CsvTable:
         except (pa.ArrowInvalid, csv.Error) as error:
             if "UTF8" in str(error):
                 raise self._wrong_encoding(error) from error
+            if line := self._unended(head):
+                raise SourceError(f"{path}: a quotation mark in line {line} opens a value that does not end within "
+                                  f"{_LINES_OF_A_VALUE} lines. Take it out, or write it twice inside quotation marks."
+                                  ) from error
             raise SourceError(f"{path} is no readable CSV file: {error}. Correct the file, or set source.delimiter."
                               ) from error
-        self._table = self._with_dates(self._with_broken(table, broken), plan)
+        table = self._with_broken(table, broken, swallowed)
+        self._check_headers(table, layout.names)
+        self._table = self._with_dates(table, plan)
         for name, value in self._constant.items():
             if name not in self._table.column_names:
                 self._table = self._table.append_column(name, pa.chunked_array([pa.repeat(
@@ -255,9 +283,10 @@ class CsvTable:
                               "are read. Check that its lines end, and leave out columns that are not needed.")
         self._encoding = self._encoding_of(begin)
         if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
+            order = "be" if begin[::2].count(0) > begin[1::2].count(0) else "le"
             kind = ("an Excel workbook: set source.format to 'excel'" if begin.startswith(b"PK") else
                     "no CSV file, or UTF-16 without a byte order mark: set source.format to what it is, or "
-                    "source.encoding to 'utf-16-le'")
+                    f"source.encoding to 'utf-16-{order}'")
             raise SourceError(f"{self._path} holds bytes that are no text; it is {kind}.")
         mark = codecs.BOM_UTF8 if self._encoding == "utf-8" and begin.startswith(codecs.BOM_UTF8) else b""
         written = codecs.getincrementaldecoder(self._encoding)().decode(begin[len(mark):])
@@ -278,7 +307,7 @@ class CsvTable:
                 widest = max(widest, columns)
                 continue
             is_header = fits(plan, dataset, list(self._constant))
-            number = header_line(names, is_header) if not self._source.skip_lines else header_line(names, any)
+            number = header_line(names, is_header, plan) if not self._source.skip_lines else header_line(names, any)
             head = _Head(names[number] if names else [], mark_between, 0, len(mark), 0)
             if names:
                 below = [record for record, _ in records[number + 1:number + 20] if any(record)]
@@ -292,23 +321,29 @@ class CsvTable:
                              written[:offset], skipped + taken - 1)
             if is_header(head.names):
                 return head
-            if found is None or len(head.names) > len(found.names):
+            if found is None or held(head.names, plan) > held(found.names, plan):
                 found = head
         _check_columns(widest, self._path)
         return found or _Head([], ",", 0, 0, 0)
 
     def _encoding_of(self, begin: bytes) -> str:
-        """How the file is written; UTF-16 shows itself by its byte order mark."""
+        """How the file is written; UTF-16 shows itself by its byte order mark, and UTF-8 beside files in the declared
+        encoding by its bytes."""
         if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
             return "utf-16"
-        codecs.lookup(self._source.encoding)
-        if begin.startswith(codecs.BOM_UTF8):
+        declared = codecs.lookup(self._source.encoding).name
+        if begin.startswith(codecs.BOM_UTF8) or declared in ("utf-8", "utf-8-sig"):
             return "utf-8"
-        is_utf8 = codecs.lookup(self._source.encoding).name in ("utf-8", "utf-8-sig")
-        return "utf-8" if is_utf8 else self._source.encoding
+        if declared.startswith(("utf-16", "utf-32", "utf-7")):
+            return self._source.encoding
+        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+            whole = file.read()
+        return "utf-8" if _is_utf_8(whole, declared) else self._source.encoding
 
-    def _read(self, head: "_Head", broken: list[pv.InvalidRow], in_order: bool) -> pa.Table:
-        """The wanted columns as text; lines with too many or too few values are left out and collected.
+    def _read(self, head: "_Head", columns: Sequence[str], broken: list[pv.InvalidRow],
+              in_order: bool) -> tuple[pa.Table, int]:
+        """Columns as text, and how many lines that are not blank the file has below its header; lines with too many or
+        too few values are left out and collected.
 
         Args:
             in_order: read by one thread, so that it is known where the broken lines stand.
@@ -317,55 +352,126 @@ class CsvTable:
             broken.append(row)
             return "skip"
 
-        columns = [*self._places.values(), *(str(self._width + number) for number in range(self._extra))]
         with self._filesystem.open(self._path, "rb", compression="infer") as file:
-            content: Any = file
             if self._encoding == "utf-8":
                 file.read(head.mark + len(head.above.encode()))
-                first = file.read(1)
-                content = pa.PythonFile(_Joined(first, file), mode="r")
+                content = _Counted(file.read(1), file)
             else:
-                whole = file.read().decode(self._encoding).removeprefix("\ufeff")[head.offset:]
-                first, content = whole[:1].encode(), pa.BufferReader(whole.encode())
-            if not first:
-                return pa.table({name: pa.array([], pa.string()) for name in columns})
-            return pv.read_csv(
-                content, pv.ReadOptions(column_names=[str(place) for place in range(self._width + self._extra)],
-                                        use_threads=not in_order),
+                whole = file.read().decode(self._encoding).removeprefix("\ufeff")[head.offset:].encode()
+                content = _Counted(whole[:1], BytesIO(whole[1:]))
+            if not content.first:
+                return pa.table({name: pa.array([], pa.string()) for name in columns}), 0
+            table = pv.read_csv(
+                pa.PythonFile(content, mode="r"),
+                pv.ReadOptions(column_names=[str(place) for place in range(self._width + self._extra)],
+                               use_threads=not in_order),
                 pv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=collect),
                 pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()),
                                   strings_can_be_null=False))
+            return table, content.lines
 
-    def _with_broken(self, table: pa.Table, broken: list[pv.InvalidRow]) -> pa.Table:
+    def _swallowed(self, head: "_Head") -> list[tuple[int, list[str]]]:
+        """Places of the records, from 0, in which a value holds lines of the table, which a quotation mark without its
+        twin does; and the lines of each."""
+        broken: list[pv.InvalidRow] = []
+        names = [str(place) for place in range(self._width + self._extra)]
+        table, _ = self._read(head, names, broken, in_order=True)
+        at = np.array([line.number - 1 for line in broken], dtype=np.int64)
+        numbers = np.setdiff1d(np.arange(len(table) + len(at)), at)
+        has_breaks = np.zeros(len(table), dtype=bool)
+        for name in names:
+            has_breaks |= pc.match_substring_regex(table[name], "[\r\n]").to_numpy(zero_copy_only=False)
+        several = table.filter(pa.array(has_breaks)).to_pylist()
+        joined = [self._delimiter.join(row.values()) for row in several]
+        texts = [*zip(numbers[has_breaks].tolist(), joined, strict=True),
+                 *((line.number - 1, line.text) for line in broken)]
+        records = [(place, [line for line in _LINE_BREAK.split(text) if line.strip()]) for place, text in sorted(texts)]
+        whole = table.filter(pa.array(~has_breaks))
+        dates = self._dated or [str(self._layout.names.index(name)) for name in self._layout.dates]
+        shapes = {_shape(value) for name in dates for value in pc.unique(whole[name]).to_pylist()}
+        shapes |= {_shape(values[int(name)]) for _, lines in records for name in dates
+                   if len(values := self._split(lines[0])) > int(name)}
+        shapes -= {""}
+        least = 1 if self._dated else max(1, len(dates) // 2)
+
+        def is_of_table(line: str) -> bool:
+            values = line.split(self._delimiter)
+            return len(values) >= max(2, self._width // 2) and sum(_shape(value) in shapes for value in values) >= least
+
+        return [(place, lines) for place, lines in records if any(is_of_table(line) for line in lines[1:])]
+
+    def _with_broken(self, table: pa.Table, broken: Sequence[pv.InvalidRow],
+                     swallowed: Sequence[tuple[int, list[str]]]) -> pa.Table:
         """All rows in the file's order, under the file's names."""
         beyond = [table[str(self._width + number)] for number in range(self._extra)]
         table = table.select(list(self._places.values())).rename_columns(self._wanted)
-        if beyond and (spoilt := [name for name in self._of_demand() if name in table.column_names]):
+        if beyond:
             has_more = pa.chunked_array([pa.array(np.logical_or.reduce([
                 pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy() for column in beyond]))])
-            words = f"broken line: more values than the {self._width} columns of the header"
-            for name in spoilt:
-                demand = pc.if_else(has_more, pa.scalar(words), table[name])
-                table = table.set_column(table.column_names.index(name), name, demand)
-        if broken:
-            rows = [self._repaired(line) for line in broken]
-            table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=table.schema)])
-            at = np.array([line.number - 1 for line in broken])
-            whole = np.setdiff1d(np.arange(len(table)), at)
-            table = table.take(pa.array(np.argsort(np.concatenate([whole, at]), kind="stable")))
-        return table
+            words = f"{BROKEN_LINE}: more values than the {self._width} columns of the header"
+            for name in set(self._wanted) - self._keys_of_rows:
+                said = pa.scalar(words if name in self._spoilt else "")
+                table = table.set_column(table.column_names.index(name), name, pc.if_else(has_more, said, table[name]))
+        if not broken and not swallowed:
+            return table
+        places = {place for place, _ in swallowed}
+        rows = [(line.number - 1, self._repaired(line.text)) for line in broken if line.number - 1 not in places]
+        rows += [(place, self._refused(self._split(line), f"{_BROKEN_QUOTE}: {line}"))
+                 for place, lines in swallowed for line in lines]
+        at = np.setdiff1d(np.arange(len(table) + len(broken)), [line.number - 1 for line in broken])
+        is_kept = ~np.isin(at, sorted(places))
+        table = table.filter(pa.array(is_kept))
+        table = pa.concat_tables([table, pa.Table.from_pylist([row for _, row in rows], schema=table.schema)])
+        order = np.concatenate([at[is_kept], np.array([place for place, _ in rows], dtype=np.int64)])
+        return table.take(pa.array(np.argsort(order, kind="stable")))
 
-    def _repaired(self, line: pv.InvalidRow) -> dict[str, str]:
-        values = next(csv.reader([line.text], delimiter=self._delimiter), [])
-        row = {name: values[int(place)] if int(place) < len(values) else "" for name, place in self._places.items()}
+    def _check_headers(self, table: pa.Table, names: Sequence[str]) -> None:
+        """Nothing, where no row is a header with its columns in another order, as of files that were joined. Raises:
+        SourceError."""
+        known = pa.array([written for name in names if name for written in (name, f"\ufeff{name}")])
+        is_header = np.ones(len(table), dtype=bool)
+        for name in self._wanted:
+            if not is_header.any():
+                return
+            is_header &= pc.is_in(table[name], known).to_numpy(zero_copy_only=False)
+        for place in np.flatnonzero(is_header).tolist():
+            row = [one_form(table[name][place].as_py()) for name in self._wanted]
+            if len(row) > _FEW_COLUMNS and row != self._wanted:
+                raise SourceError(f"Row {place + 1} of {self._path} is a header with its columns in another order "
+                                  f"({', '.join(map(repr, row))} where the first has "
+                                  f"{', '.join(map(repr, self._wanted))}), as of two files that were joined. Split "
+                                  "them, or write the columns of both in one order.")
+
+    def _repaired(self, text: str) -> dict[str, str]:
+        """The row of a line with too many or too few values."""
+        values = self._split(text)
         if len(values) >= self._width and not any(values[self._width:]):
-            return row
-        said = f"broken line ({len(values)} values, {self._width} columns): {line.text}"
-        return row | dict.fromkeys(self._of_demand(), said)
+            return {name: values[int(place)] for name, place in self._places.items()}
+        return self._refused(values, f"{BROKEN_LINE} ({len(values)} values, {self._width} columns): {text}")
 
-    def _of_demand(self) -> Sequence[str]:
-        """The columns that hold demand: one, or one for each date; none where it is calculated."""
-        return self._layout.dates or ([self._demand] if self._demand else [])
+    def _refused(self, values: Sequence[str], said: str) -> dict[str, str]:
+        """A row whose demand is what is said, and of which nothing is known but its names and its date."""
+        keys = {name: values[int(place)] for name, place in self._places.items()
+                if name in self._keys_of_rows and int(place) < len(values)}
+        return dict.fromkeys(self._wanted, "") | keys | dict.fromkeys(self._spoilt, said)
+
+    def _split(self, line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=self._delimiter), [])
+
+    def _unended(self, head: "_Head") -> int:
+        """The line, from 1, in which a value of very many lines begins; 0 where there is none."""
+        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+            lines = StringIO(file.read().decode(self._encoding, errors="replace"), newline="").readlines()
+        del lines[:head.skipped]
+        before = taken = 0
+        reader = csv.reader(lines, delimiter=self._delimiter)
+        with contextlib.suppress(csv.Error):
+            for _ in reader:
+                before, taken = taken, reader.line_num
+                if taken - before > _LINES_OF_A_VALUE:
+                    return head.skipped + before + 1
+            return 0
+        return head.skipped + taken + 1
 
     def _with_dates(self, table: pa.Table, plan: ColumnPlan) -> pa.Table:
         """A row a period, of a table that has a column for each; rows of one date stand together."""
@@ -386,10 +492,14 @@ class CsvTable:
             return SourceError(f"{self._path} begins as utf-16 text and is damaged: {error}. Write it again.")
         if "BOM" in str(error):
             return SourceError(f"{self._path} has no byte order mark. Set source.encoding to 'utf-16-le' or "
-                               "'utf-16-be'.")
-        advice = "utf-8" if self._source.encoding not in ("utf-8", "utf-8-sig") else "cp1252"
-        return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
-                           f"{advice!r}.")
+                               "'utf-16-be', or to 'utf-8' if it is no UTF-16.")
+        if self._source.encoding not in ("utf-8", "utf-8-sig"):
+            return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
+                               "'utf-8'.")
+        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+            readings = _readings(file.read())
+        return SourceError(f"{self._path} is no utf-8 text: {error}. Set source.encoding, as in {readings}; files in "
+                           "UTF-8 beside it are read as such.")
 
 
 @dataclass(frozen=True)
@@ -429,23 +539,93 @@ def _check_columns(count: int, path: str) -> None:
                           "not needed.")
 
 
-class _Joined:
-    """A stream of which the first byte was read already."""
+class _Counted:
+    """A stream of which the first byte was read already, that counts the lines with something in them."""
 
     closed = False
 
     def __init__(self, first: bytes, rest: Any) -> None:
-        self._first, self._rest = first, rest
+        self.first, self._rest, self._is_begun = first, rest, False
+        self._breaks = self._returns = self._blank = 0
+        self._end = b""
+
+    @property
+    def lines(self) -> int:
+        """Lines so far; blank ones in a row may count."""
+        is_open = self._end[-1:] not in (b"\n", b"\r", b"")
+        return (self._breaks or self._returns) - self._blank + is_open
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, all that are left unless told."""
-        first, self._first = self._first, b""
-        if not first:
-            return bytes(self._rest.read(size))
-        return first + (self._rest.read(size - 1 if size > 0 else size) if size != 1 else b"")
+        if self._is_begun:
+            found = bytes(self._rest.read(size))
+        else:
+            self._is_begun = True
+            found = self.first + (self._rest.read(size - 1 if size > 0 else size) if size != 1 else b"")
+        seen = self._end + found
+        self._breaks += found.count(b"\n")
+        self._returns += found.count(b"\r")
+        self._blank += seen.count(b"\n\n") + seen.count(b"\n\r\n")
+        self._end = seen[-1:]
+        return found
 
     def close(self) -> None:
         """Nothing: the file is closed by who opened it."""
+
+
+def _readings(content: bytes) -> str:
+    """How a word of the file would be read in some encodings, the likeliest first, as words."""
+    words = re.findall(rb"[^\s,;|\"]*[\x80-\xff][^\s,;|\"]*", content[:_HEAD_BYTES])[:_WORDS_LOOKED_AT]
+    word = max(words or [b"\x80"], key=lambda one: sum(byte > 127 for byte in one))
+    is_foreign = sum(byte > 127 for byte in word) > len(word) / 2  # in the west few letters of a word have accents
+    found = []
+    for encoding in _ENCODINGS:
+        try:
+            content.decode(encoding)
+            found.append((encoding, word.decode(encoding)))
+        except UnicodeDecodeError:
+            continue
+    found.sort(key=lambda one: (not _is_word(one[1]), is_foreign and one[0] in _WESTERN))
+    told = [f"{encoding!r} reads {read!r}" if place else f"{encoding!r}, which reads {read!r}"
+            for place, (encoding, read) in enumerate(one for one in found if _is_shown(one[1]))]
+    return "; ".join(told[:_READINGS]) or "'cp1252'"
+
+
+def _is_shown(text: str) -> bool:
+    """Whether every letter can be shown."""
+    return text.isprintable() and not any(unicodedata.category(letter) == "Co" for letter in text)
+
+
+def _is_word(text: str) -> bool:
+    """Whether a text is made of letters of one script, capitals where they stand in words."""
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in text}
+    is_cased = text in (text.lower(), text.upper(), text.capitalize())
+    return text.isalpha() and is_cased and len(scripts - {"HALFWIDTH"}) == 1
+
+
+def _is_utf_8(content: bytes, declared: str) -> bool:
+    """Whether a file is UTF-8 and not what is declared: text in an encoding of one byte a letter is hardly ever UTF-8
+    by chance; one of several is taken for what is declared if it can be."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    known = 0
+    for byte in range(128, 256):
+        with contextlib.suppress(UnicodeDecodeError):
+            known += bool(bytes([byte]).decode(declared))
+    if known >= _LETTERS_OF_ONE_BYTE:
+        return True
+    try:
+        content.decode(declared)
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _shape(value: str) -> str:
+    """A value with the same sign for all digits and for all letters."""
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value.strip()))
 
 
 def _records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]]:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.source import SourceError, as_text
+from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_categories, read_numbers
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -53,6 +54,12 @@ class Expression:
         called = {id(node.func) for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
         self.columns = frozenset(self._column(node) for node in ast.walk(self._tree)
                                  if isinstance(node, ast.Name) and id(node) not in called)
+        taken = [part for node in ast.walk(self._tree) for part in _taken_as_text(node)]
+        numbers = {id(part) for part in taken}
+        self.texts = frozenset(map(self._column, taken)) - {
+            self._column(node) for node in ast.walk(self._tree)
+            if isinstance(node, ast.Name) and id(node) not in called | numbers}
+        """Of its columns those that stand for texts and nowhere for numbers."""
 
     def evaluate(self, table: pd.DataFrame) -> "pd.Series[Any]":
         """The expression's value in each row.
@@ -67,7 +74,8 @@ class Expression:
             raise self._error(f"cannot be computed: {error}") from error
         column = pd.Series(result, index=table.index) if np.ndim(result) else pd.Series([result] * len(table),
                                                                                        index=table.index)
-        for name, mask in self._unreadable.items():
+        for name in self.columns:
+            mask = self._unreadable.get(name, np.zeros(len(table), dtype=bool)) | _is_broken(table[name])
             if mask.any():
                 column = column.astype(object)
                 column[mask] = [as_text(value) for value in table[name].to_numpy(dtype=object)[mask]]
@@ -129,11 +137,34 @@ class Expression:
         return name
 
     def _column(self, node: ast.Name) -> str:
-        return self._quoted.get(node.id, node.id)
+        return one_form(self._quoted.get(node.id, node.id))
 
     def _error(self, problem: str) -> SourceError:
         return SourceError(f"the expression {self._written!r} for {self._ours} {problem}. Correct columns.expressions "
                            "in the dataset file.")
+
+
+def _is_broken(column: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
+    """Where a line of the source could not be told apart into its columns."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        is_broken = [isinstance(value, str) and value.startswith(BROKEN_LINE) for value in column.cat.categories]
+        return np.array([*is_broken, False])[column.cat.codes.to_numpy()]
+    if column.dtype != object:
+        return np.zeros(len(column), dtype=bool)
+    return np.array([isinstance(value, str) and value.startswith(BROKEN_LINE) for value in column], dtype=bool)
+
+
+def _taken_as_text(node: ast.AST) -> list[ast.Name]:
+    """The columns that a node takes as text."""
+    match node:
+        case ast.Call(func=ast.Name(id="text"), args=[ast.Name() as column]):
+            return [column]
+        case ast.BinOp(left=left, op=ast.Add(), right=right) if _is_text(left) or _is_text(right):
+            return [side for side in (left, right) if isinstance(side, ast.Name)]
+        case ast.Compare(left=left, comparators=[right]) if any(
+                isinstance(side, ast.Constant) and isinstance(side.value, str) for side in (left, right)):
+            return [side for side in (left, right) if isinstance(side, ast.Name)]
+    return []
 
 
 def _is_text(node: ast.AST) -> bool:

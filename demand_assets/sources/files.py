@@ -38,6 +38,7 @@ _SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".tsv", ".txt", ".c
 _NOT_READ = {".xls": "it is an old Excel workbook; save it as .xlsx or CSV", ".xlsb": "save it as .xlsx or CSV",
              ".ods": "save it as .xlsx or CSV", ".numbers": "save it as .xlsx or CSV"}
 _UNREAD = "it is neither a CSV nor a Parquet file, a workbook (.xlsx) or a zip of them by its name"
+_EMPTY = "it is empty: 0 bytes"
 _HIDDEN = ("_", ".", "~$")
 """What names of files begin with that no one means to be read: _SUCCESS, .crc, the lock of an open workbook."""
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -139,17 +140,20 @@ class Files:
             raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
         tables = [table for path, info in files.items() if info["size"] != 0
                   for table in self._open(filesystem, path, skipped, self._constant(path))]
-        skipped += [(path, "it is empty: 0 bytes") for path, info in files.items() if info["size"] == 0]
+        skipped += [(path, _EMPTY) for path, info in files.items() if info["size"] == 0]
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
         tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source))
                    for path in uploaded]
         self._settle(tables[:count], self._source)
         self._settle(tables[count:], upload_source(self._source))
+        for ours in ("region", "item"):
+            self._plan.rename(ours, {})
         scanned = [table.scan(builder) for table in tables]
         owner = np.concatenate(scanned)
         if not len(owner):
             raise SourceError(f"{self._shown} has a header and no rows. Write the file again.")
+        owner = builder.put_together()[owner]
         catalogue, numbers = builder.catalogue()
         catalogue = replace(catalogue, skipped=tuple((self._environment.without_secrets(name), reason)
                                                      for name, reason in skipped))
@@ -261,6 +265,9 @@ class Files:
                 if _format_of(name) in (None, "zip"):
                     skipped.append((f"{path}, {name}", _NOT_READ.get(PurePosixPath(name).suffix.lower(), _UNREAD)))
                     continue
+                if packed.info(name)["size"] == 0:
+                    skipped.append((f"{path}, {name}", _EMPTY))
+                    continue
                 tables += self._open(packed, name, skipped, {**constant, **self._constant(name)})
         except (BadZipFile, NotImplementedError) as error:
             raise SourceError(f"{path} is no zip that can be read: {error}. Pack it again.") from error
@@ -269,6 +276,9 @@ class Files:
                 raise
             raise SourceError(f"{path} is no zip that can be read: {error}. Pack it without a password.") from error
         if not tables:
+            if any(reason == _EMPTY for name, reason in skipped if name.startswith(f"{path}, ")):
+                raise SourceError(f"{path} holds nothing but files that are empty, with 0 bytes. Write and pack them "
+                                  "again.")
             raise SourceError(f"{path} holds no file that can be read. Pack CSV or Parquet files, or workbooks "
                               "(.xlsx).")
         return tables

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.validation.readings import read_dates
 from demand_assets.sources.columns import ColumnPlan
@@ -60,12 +61,24 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
     return found
 
 
-def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], bool]) -> int:
-    """The number of the first line that fits; of the first that is not blank where none does."""
+def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], bool],
+                plan: ColumnPlan | None = None) -> int:
+    """The number of the first line that fits; where none does, of the one that holds the most of what the plan wants,
+    or, without a plan, of the first that is not blank."""
     for number, names in enumerate(lines[:LOOKED_THROUGH]):
         if fits(names):
             return number
-    return next((number for number, names in enumerate(lines) if any(names)), 0)
+    filled = [number for number, names in enumerate(lines[:LOOKED_THROUGH]) if any(names)]
+    if plan is None or not filled:
+        return filled[0] if filled else 0
+    best = max(held(lines[number], plan) for number in filled)
+    return next(number for number in filled if held(lines[number], plan) == best)
+
+
+def held(names: Sequence[str], plan: ColumnPlan) -> tuple[int, int]:
+    """How much a line looks like the header: how many of the wanted columns it holds, and how many names."""
+    distinct = dict.fromkeys(one_form(name) for name in names if name.strip())
+    return len(plan.wanted(distinct)), len(distinct)
 
 
 def fits(plan: ColumnPlan, dataset: Dataset, constant: Sequence[str]) -> Callable[[Sequence[str]], bool]:
@@ -85,7 +98,7 @@ class TwoColumnsError(SourceError):
 
 
 def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
-    names = [name.strip() for name in header]
+    names = [one_form(name) for name in header]
     twice = [name for name in plan.wanted(dict.fromkeys(names)) if names.count(name) > 1]
     if twice:
         each = " and ".join(repr(_numbered(twice[0], count + 1)) for count in range(names.count(twice[0])))
@@ -97,7 +110,7 @@ def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
 def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequence[str], plan: ColumnPlan,
                   dataset: Dataset, where: str) -> None:
     """Say what keeps a table with columns that are dates from being read as a wide one. Raises: SourceError."""
-    titles = [name.strip() for name in header]
+    titles = [one_form(name) for name in header]
     twice = [title for title, often in Counter(titles).items() if often > 1]
     if twice and _wide(list(dict.fromkeys(titles)), available, plan, dataset) is not None:
         raise SourceError(f"{where} has {titles.count(twice[0])} columns {twice[0]!r}; a period has one column. "
@@ -108,8 +121,8 @@ def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequen
 
 
 def _unique(header: Sequence[str]) -> tuple[str, ...]:
-    """The names without white space around them; columns of one name are numbered."""
-    names = [name.strip() for name in header]
+    """The names in one form, without white space around them; columns of one name are numbered."""
+    names = [one_form(name) for name in header]
     often, seen = Counter(names), Counter[str]()
     found = []
     for name in names:

@@ -106,10 +106,15 @@ class Database:
         if groups["rows"].sum() == 0:
             raise self._error("has no rows. Fill the table, or correct the query")
         builder = CatalogueBuilder(self._dataset, self._plan, known[1])
+        for ours in ("region", "item"):
+            self._plan.rename(ours, {})
+        regions, items = self._plan.names(groups, "region"), self._plan.names(groups, "item")
+        for place, (region, item) in enumerate(zip(regions, items, strict=True)):
+            builder.add_names(region, item, int(groups["rows"].iloc[place]))
+        builder.put_together()
         regions, items = self._plan.names(groups, "region"), self._plan.names(groups, "item")
         raw: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
         for place, (region, item) in enumerate(zip(regions, items, strict=True)):
-            builder.add_names(region, item, int(groups["rows"].iloc[place]))
             own = [groups[name].iloc[place] if name else None for name in (self._region, self._item)]
             raw.setdefault((region, item), []).append((own[0], own[1]))
         builder.see_dates(self._plan.dates(dates), rows=dates["rows"])
@@ -132,7 +137,7 @@ class Database:
 
     def _check_numbers(self, rows: pd.DataFrame) -> None:
         """Nothing, where texts that are numbers can be read in one way only. Raises: SourceError."""
-        texts = self._plan.text_columns() | {self._region, self._item}
+        texts = self._plan.text_columns() | self._plan.name_columns()
         for name in rows.columns:
             if name in texts or rows[name].dtype != object:
                 continue
@@ -157,7 +162,7 @@ class Database:
             result = connection.execute(statement(self._table(connection)))
             names = list(result.keys())
             table = pd.DataFrame(result.fetchall(), columns=names, dtype=object)
-            keys = (self._region, self._item)  # a null beside whole numbers would make them fractions
+            keys = self._plan.name_columns()  # a null beside whole numbers would make them fractions
             for place, name in enumerate(names):
                 if name not in keys:
                     table.isetitem(place, pd.Series(table.iloc[:, place].tolist(), index=table.index))

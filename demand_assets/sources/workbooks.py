@@ -23,6 +23,8 @@ from demand_assets.sources.headers import LOOKED_THROUGH, Layout, fits, header_l
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
 ALL_SHEETS = "*"
+_LONGEST_NUMBER = 10 ** 15
+"""From which on Excel keeps no longer all digits."""
 _BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
            AttributeError, LookupError, ArithmeticError, AssertionError, EOFError, RuntimeError)
 """What openpyxl raises on files that are damaged, locked or made by hand; it has no error of its own for them."""
@@ -34,7 +36,7 @@ class SheetTable:
     def __init__(self, cells: Sequence[Sequence[Any]], layout: Layout, plan: ColumnPlan,
                  constant: Mapping[str, str | None]) -> None:
         self._plan, self._layout = plan, layout
-        self._texts = plan.text_columns() | {plan.plain("region"), plan.plain("item")}
+        self._texts = plan.text_columns() | plan.name_columns()
         width = len(layout.names)
         rows = [(*row, *(None,) * (width - len(row)))[:width] for row in cells
                 if any(value is not None and value != "" for value in row[:width])]
@@ -49,6 +51,8 @@ class SheetTable:
             columns[plan.plain("demand") or "demand"] = pd.concat(
                 [table[places[name]] for name in layout.dates], ignore_index=True)
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
+        for name in plan.name_columns() & set(self._table.columns):
+            self._table[name] = self._table[name].map(_id, na_action="ignore").astype(object)
         for name, value in constant.items():
             if name not in self._table and name in plan.wanted([name]):
                 self._table[name] = pd.Series([value] * len(self._table), dtype=object)
@@ -73,6 +77,13 @@ class SheetTable:
     def rows(self, positions: npt.NDArray[np.int64]) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
         return self._table.iloc[positions].reset_index(drop=True)
+
+
+def _id(value: Any) -> Any:
+    """A cell of a column of names; a number of which Excel kept 15 digits only as Excel shows it, to be refused."""
+    if isinstance(value, int | float) and abs(value) >= _LONGEST_NUMBER and float(f"{value:.15g}") == value:
+        return f"{value:.15g}" if "e" in f"{value:.15g}" else f"{value:.14e}"
+    return value
 
 
 def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, dataset: Dataset, source: FileSource,

@@ -13,6 +13,7 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _SIGN = "^[+\u2212-]?"
 _SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
 _SPACES = r"[\p{Zs}'’]"
+_UNCLEAR = "(may be two numbers: point and comma both stand before decimals here)"
 _OTHER = {".": ",", ",": "."}
 
 
@@ -63,7 +64,8 @@ def evidence_of(column: pa.ChunkedArray) -> Evidence:
     def is_decimal(mark: str, other: str) -> bool:
         return any_of(rf"(\d*{mark}(\d{{1,2}}|\d{{4,}})|0*{mark}\d*|0\d*{mark}\d*|\d{{4,}}{mark}\d*)([eE][+-]?\d+)?",
                       rf"\d+{mark}\d*[eE][+-]?\d+", rf"\d{{1,3}}({other}\d{{3}})+{mark}\d*",
-                      rf"\d{{1,3}}({other}\d{{3}}){{2,}}", rf"\d+{mark}")
+                      rf"\d{{1,3}}({other}\d{{3}}){{2,}}", rf"\d+{mark}",
+                      rf"\d{{1,2}}({other}\d{{2}})+{other}\d{{3}}({mark}\d*)?")
 
     return Evidence(is_decimal(r"\.", ","), is_decimal(",", r"\."), first_of(r"[1-9]\d{0,2}\.\d{3}"),
                     first_of(r"[1-9]\d{0,2},\d{3}"))
@@ -74,9 +76,10 @@ def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
 
     Raises: SourceError: its values leave it open; the message names the entries that settle it.
     """
-    decimal = source.decimal or (_OTHER[source.thousands] if source.thousands in (".", ",") else None)
-    if decimal is not None:
-        return Marks(decimal, _OTHER[decimal])
+    if source.decimal is not None:
+        return Marks(source.decimal, _OTHER[source.decimal])
+    if source.thousands in (".", ","):
+        return _grouped_by(source.thousands, evidence)
     if source.thousands is not None:  # a space or an apostrophe, so a point or a comma is the decimal mark
         evidence = evidence.with_more(Evidence(bool(evidence.point), bool(evidence.comma)))
     if evidence.point_decimal and evidence.comma_decimal:
@@ -84,6 +87,13 @@ def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
     if evidence.point_decimal or evidence.comma_decimal:
         decimal = "." if evidence.point_decimal else ","
         return Marks(decimal, _OTHER[decimal])
+    if evidence.point and evidence.comma:
+        by_point = f"{evidence.point.replace('.', '')} and {evidence.comma.replace(',', '.')}"
+        by_comma = f"{evidence.point} and {evidence.comma.replace(',', '')}"
+        raise SourceError(f"{where}: {evidence.point!r} and {evidence.comma!r} have both marks, and nothing in the "
+                          "column settles which one groups thousands. Set source.thousands = '.' in the dataset file "
+                          f"if they are {by_point}, or source.thousands = ',' if they are {by_comma}. If both marks "
+                          "mean the same, write the column with one of them at the source.")
     if example := evidence.point or evidence.comma:
         mark = "." if evidence.point else ","
         raise SourceError(f"{where}: {example!r} may be {example.replace(mark, '')} or {example.replace(mark, '.')}, "
@@ -91,6 +101,16 @@ def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
                           f"if the {'point' if mark == '.' else 'comma'} groups thousands, or source.decimal = "
                           f"{mark!r} if it is the decimal mark.")
     return Marks()
+
+
+def _grouped_by(mark: str, evidence: Evidence) -> Marks:
+    """The marks of a column of a source in which a mark is declared to group thousands: a column such as 9.99, in which
+    it cannot, has it before decimals, and what may be either is no number there."""
+    is_decimal, is_other, either = ((evidence.point_decimal, evidence.comma_decimal, evidence.point) if mark == "."
+                                    else (evidence.comma_decimal, evidence.point_decimal, evidence.comma))
+    if not is_decimal or is_other:
+        return Marks(_OTHER[mark], mark)
+    return Marks(is_mixed=True) if either else Marks(mark, _OTHER[mark])
 
 
 def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
@@ -147,13 +167,15 @@ def _with_point(written: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
     decimal, other = marks.decimal, _OTHER[marks.decimal]
     if marks.is_mixed:
         unclear = pc.match_substring_regex(written, _SIGN + r"[1-9]\d{0,2}[.,]\d{3}$")
-        said = pc.binary_join_element_wise(written, "(point and comma are both decimal marks here)", " ")
+        said = pc.binary_join_element_wise(written, _UNCLEAR, " ")
         return pc.if_else(unclear, said, written)
     plain = pc.replace_substring(pc.replace_substring(written, other, ""), decimal, ".")
-    shape = (rf"(\d+|\d{{1,3}}({'[.]' if other == '.' else ','}\d{{3}})+)?({'[.]' if decimal == '.' else ','}\d*)?"
-             r"([eE][+-]?\d+)?$")
+    group, point = f"[{other}]", f"[{decimal}]"
+    indian = rf"\d{{1,2}}({group}\d{{2}})+{group}\d{{3}}"
+    shape = rf"(\d+|{indian}|\d{{1,3}}({group}\d{{3}})+)?({point}\d*)?([eE][+-]?\d+)?$"
     if decimal == ".":
-        return pc.if_else(pc.match_substring_regex(written, _SIGN + r"\d{1,3}(,\d{3})+([.]\d*)?$"), plain, written
+        return pc.if_else(pc.match_substring_regex(written, _SIGN + rf"({indian}|\d{{1,3}}(,\d{{3}})+)([.]\d*)?$"),
+                          plain, written
                           ) if marks.thousands else written
     marked = pc.binary_join_element_wise(written, "(the decimal mark is ,)", " ")
     others = pc.if_else(pc.match_substring(written, "."), marked, written)

@@ -1,6 +1,7 @@
 """Numbers as people type them: one rule for forms, plans and overrides. What can mean two numbers is not guessed."""
 
 import re
+from collections.abc import Iterable
 from math import isfinite, nan
 from typing import Literal
 
@@ -11,6 +12,13 @@ Mark = Literal[".", ","]
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
 _GROUPED = re.compile(r"(\d{1,3})([.,'’ ])\d{3}(?:\2\d{3})*([.,]\d+)?")
+def _shows(mark: Mark, other: Mark) -> re.Pattern[str]:
+    return re.compile(rf"\d*[{mark}](\d{{1,2}}|\d{{4,}})|0*[{mark}]\d+|\d{{4,}}[{mark}]\d*|"
+                      rf"\d{{1,3}}([{other}'’ ]\d{{3}})+[{mark}]\d*|\d{{1,3}}([{other}]\d{{3}}){{2,}}")
+
+
+_DECIMAL: dict[Mark, re.Pattern[str]] = {".": _shows(".", ","), ",": _shows(",", ".")}
+"""What shows that a mark stands before decimals."""
 _SPACES = re.compile("[\u00a0\u2009\u202f]")
 """With which some languages part thousands."""
 
@@ -23,27 +31,40 @@ class AmbiguousNumberError(TypedNumberError):
     """What was typed could mean two numbers; the message names both."""
 
 
-def read_number(text: str, decimal_mark: Mark = ".") -> float:
+def read_number(text: str, decimal_mark: Mark | None = ".", is_settled: bool = False) -> float:
     """The number that a text means; a finite one.
 
     ``9.90`` and ``9,90`` are the same; thousands may be parted as in ``1,234.5``, ``1.234,5``, ``1'234`` or ``1 234``.
     A single mark before exactly three digits is a decimal mark only where that is known; else it could part thousands.
 
     Args:
-        decimal_mark: the mark that is known to stand before decimals. Browsers and programs write a point; a file
-            with semicolons between its cells comes from where a comma does.
+        decimal_mark: the mark that is known to stand before decimals: browsers and programs write a point, and in a
+            table its column tells (``decimal_mark_of``). None where it is not known.
+        is_settled: whether the other mark is known to part thousands then.
     Raises: TypedNumberError.
     """
     plain = _SPACES.sub(" ", text).strip().replace("−", "-")
     sign = plain[:1] if plain[:1] in ("+", "-") else ""
-    plain = sign + _without_thousands(plain.removeprefix(sign), sign, decimal_mark)
+    plain = sign + _without_thousands(plain.removeprefix(sign), sign, decimal_mark, is_settled)
     value = float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else nan
     if not isfinite(value):
         raise TypedNumberError(NO_NUMBER)
     return value
 
 
-def _without_thousands(digits: str, sign: str, decimal_mark: Mark) -> str:
+def decimal_mark_of(texts: Iterable[str]) -> Mark | None:
+    """The mark that stands before decimals in a column, told by those of its texts that can mean one number only; None
+    where none does, or where they contradict each other."""
+    found: set[Mark] = set()
+    for text in texts:
+        plain = _SPACES.sub(" ", text).strip().lstrip("+-−")
+        for mark, pattern in _DECIMAL.items():
+            if pattern.fullmatch(plain):
+                found.add(mark)
+    return found.pop() if len(found) == 1 else None
+
+
+def _without_thousands(digits: str, sign: str, decimal_mark: Mark | None, is_settled: bool) -> str:
     """The digits without marks between thousands."""
     mantissa, power, exponent = digits.lower().partition("e")
     match = _GROUPED.fullmatch(mantissa)
@@ -56,6 +77,8 @@ def _without_thousands(digits: str, sign: str, decimal_mark: Mark) -> str:
     if mark in ".," and not decimals and whole.count(mark) == 1:
         if mark == decimal_mark or first == "0":
             return digits
+        if is_settled and decimal_mark is not None:
+            return whole.replace(mark, "") + power + exponent
         readings = [f"{sign}{number}{power}{exponent}"[:SHOWN]
                     for number in (whole.replace(mark, ""), f"{whole.replace(mark, '.')}0")]
         raise AmbiguousNumberError(f"This could mean {' or '.join(readings)}; write it as one of these.")

@@ -7,6 +7,7 @@ from datetime import date
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.pages.typed_numbers import Mark
 from webapp.scenarios.plan_files import (
     CellError,
     Cells,
@@ -14,6 +15,7 @@ from webapp.scenarios.plan_files import (
     Value,
     cells_of,
     date_of,
+    mark_of,
     text_of_rows,
     value_of,
 )
@@ -113,8 +115,14 @@ def plan_text(rows: Sequence[PlanRow]) -> str:
 def _written(value: Value | None) -> str:
     if value is None:
         return ""
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.10g}" if isinstance(
-        value, float) else value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return unmistakable(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def unmistakable(number: str) -> str:
+    """A number with a point before its decimals, with so many of them that the point cannot group thousands."""
+    return f"{number}0" if len(number.partition(".")[2]) == 3 else number
 
 
 class _Reader:
@@ -130,11 +138,15 @@ class _Reader:
         self._folded = {kind: {name.casefold(): name for name in names} for kind, names in self._names.items()}
         self._errors: list[RowError] = []
         self._drivers: dict[str, int] = {}
+        self._marks: dict[str, Mark | None] = {}
         self._places: dict[str, int] = {}
 
     def read(self) -> DriverPlan:
         line, header = self._cells.rows[0]
         self._read_header(line, header)
+        for name, place in self._drivers.items():
+            texts = (cells[place] for _, cells in self._cells.rows[1:] if place < len(cells))
+            self._marks[name] = mark_of(texts, self._dataset.driver(name), self._dataset)
         rows: list[PlanRow] = []
         seen: dict[tuple[str, date, str], int] = {}
         refused = 0
@@ -192,8 +204,7 @@ class _Reader:
             if not at[name]:
                 continue
             try:
-                values[name] = value_of(at[name], self._dataset.driver(name), self._dataset,
-                                        self._cells.delimiter)
+                values[name] = value_of(at[name], self._dataset.driver(name), self._dataset, self._marks[name])
             except CellError as error:
                 self._errors.append(RowError(line, name, at[name][:60], str(error)))
         return PlanRow(key, day, values) if key is not None and day is not None else None

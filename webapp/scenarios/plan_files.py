@@ -4,14 +4,14 @@ what can mean two things is not guessed."""
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import one_form
-from webapp.pages.typed_numbers import TypedNumberError, read_number
+from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number
 from webapp.scenarios.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
 
 MOST_BYTES = 5_000_000
@@ -139,8 +139,18 @@ def date_of(text: str, monthly: bool) -> date:
     raise CellError(f"Write the date as {'2026-01, ' if monthly else ''}2026-01-31 or 31.01.2026.")
 
 
-def value_of(text: str, driver: Driver, dataset: Dataset, delimiter: str) -> Value:
-    """The value of a cell for that driver."""
+def mark_of(texts: Iterable[str], driver: Driver, dataset: Dataset) -> Mark | None:
+    """The decimal mark of a driver's column; None where nothing in it settles which one it is."""
+    return decimal_mark_of(_without_unit(text, driver, dataset) for text in texts) if driver.kind == "number" else None
+
+
+def value_of(text: str, driver: Driver, dataset: Dataset, mark: Mark | None) -> Value:
+    """The value of a cell for that driver.
+
+    Args:
+        mark: that stands before decimals in its column, as ``mark_of`` tells.
+    Raises: CellError.
+    """
     if driver.kind == "yes_no":
         if text.casefold() not in _YES + _NO:
             raise CellError("Write yes or no (or 1 or 0).")
@@ -149,11 +159,8 @@ def value_of(text: str, driver: Driver, dataset: Dataset, delimiter: str) -> Val
         if len(text) > LONGEST_CATEGORY:
             raise CellError(f"A category has at most {LONGEST_CATEGORY} characters.")
         return text
-    number = text.replace("−", "-")
-    for unit in {dataset.currency, driver.unit} - {""}:
-        number = number.removesuffix(unit).removeprefix(unit).strip()
     try:
-        value = read_number(number, "," if delimiter == ";" else ".")
+        value = read_number(_without_unit(text, driver, dataset), mark, is_settled=mark is not None)
     except TypedNumberError as error:
         raise CellError(str(error)) from error
     if abs(value) > LARGEST_NUMBER:
@@ -161,3 +168,10 @@ def value_of(text: str, driver: Driver, dataset: Dataset, delimiter: str) -> Val
     if driver.name == dataset.price_driver and value <= 0:
         raise CellError("Write a price above 0.")
     return value
+
+
+def _without_unit(text: str, driver: Driver, dataset: Dataset) -> str:
+    number = text.replace("−", "-")
+    for unit in {dataset.currency, driver.unit} - {""}:
+        number = number.removesuffix(unit).removeprefix(unit).strip()
+    return number

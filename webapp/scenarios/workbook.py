@@ -161,7 +161,8 @@ def _cell(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float):
-        return repr(value).removesuffix(".0")
+        number = repr(value).removesuffix(".0")  # 1.365 could be typed for 1365, 1.3650 could not
+        return f"{number}0" if len(number.partition(".")[2]) == 3 else number
     text = str(value)
     if len(text) > LONGEST_CELL:
         raise _TooMuchError(f"A cell of {{name}} holds {len(text):,} characters; at most {LONGEST_CELL:,} are read.")

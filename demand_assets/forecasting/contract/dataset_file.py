@@ -46,6 +46,8 @@ class Columns(StrictEntry):
     date_format: str | None = None
     """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
 
+    week_dated: Literal["first_day", "last_day"] = "first_day"
+    """Which day of a week its date is; weeks that are dated on their last are shown by their first."""
     time_zone: str | None = None
     """The time zone whose days, weeks and months stamps stand for, as in ``Europe/Berlin``; stamps that name none are
     taken as UTC then. Unless given, the date of a stamp counts as it is written."""

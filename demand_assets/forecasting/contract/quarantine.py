@@ -16,6 +16,7 @@ COLUMNS = ("row", "date", "column", "value", "rule", "message")
 RULES = {
     "unreadable_date": "the date cannot be read",
     "mixed_time_zones": "some dates of the region-item have a time zone and others have none",
+    "odd_time": "the time of the day is another than that of nearly all others, which are midnights",
     "stray_date": "a few rows lie years before or after all others",
     "off_weekday": "the date falls on another weekday than the weeks of the region-item",
     "conflicting": "several different rows for one period",

@@ -10,6 +10,11 @@ import pandas as pd
 from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem
 
+BROKEN_LINE = "broken line"
+"""What demand of a line begins with whose values stand under no column for certain, for the validation to refuse."""
+STRAY_QUOTE = "a quotation mark without its twin"
+"""What follows where a quotation mark has taken the line into a value."""
+
 
 class SourceError(RuntimeError):
     """A source that cannot be read as its dataset file says; the message names the cure."""

@@ -25,6 +25,9 @@ class Rules(StrictEntry):
     """Items that are no items, such as a total over all; their rows are not read."""
     refused_units_share: float = Field(default=1.0, gt=0, le=1)
     """A training fails when a larger share of all units of the dataset was refused."""
+    placeholders: tuple[float, ...] | None = None
+    """Values of demand that mean "not known", as in ``[-1, 9999]``; an empty list says that there are none, so that
+    none is proposed."""
     negative: Literal["quarantine", "zero"] = "quarantine"
     """What becomes of negative demand: refused (the period is then unknown), or counted as zero and reported."""
     absurd_multiple: float = Field(default=50.0, gt=1)

@@ -9,7 +9,7 @@ import csv
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
 from uuid import uuid4
@@ -82,7 +82,8 @@ def read_uploads(dataset: Dataset) -> dict[Place, Uploaded]:
             day = pd.to_datetime(row[columns.date], format=columns.date_format or "%Y-%m-%d").date()
             drivers = {name: _value(row[column], dataset.driver(name).kind) for name, column in names.items()
                        if row[column]}
-            found[at, day] = Uploaded(float(row[columns.demand]) if row[columns.demand] else None, drivers)
+            units = float(row[columns.demand]) if row[columns.demand] else None
+            found[at, day - timedelta(_days_into(dataset))] = Uploaded(units, drivers)
     return found
 
 
@@ -100,7 +101,7 @@ def stage_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> str:
     writer.writerow([*filter(None, (columns.region, columns.item)), columns.date, columns.demand, *names.values()])
     for (at, day), row in sorted(rows.items(), key=lambda one: one[0]):
         named = [name for name, column in ((at.region, columns.region), (at.item, columns.item)) if column]
-        writer.writerow([*named, day.strftime(columns.date_format or "%Y-%m-%d"), _written(row.demand),
+        writer.writerow([*named, _day(day, dataset), _written(row.demand),
                          *(_written(row.drivers.get(name)) for name in names)])
     folder.mkdir(parents=True, exist_ok=True)
     for forgotten in folder.glob(STAGED.format("*")):
@@ -135,7 +136,8 @@ def settled(rows: pd.DataFrame, is_uploaded: npt.NDArray[np.bool_], dataset: Dat
         rows: as ``Source.read`` gives them, those of the source and those uploaded.
     """
     columns = dataset.columns
-    days = read_dates(rows["date"], dataset.frequency, columns.date_format, columns.time_zone).days
+    days = read_dates(rows["date"], dataset.frequency, columns.date_format, columns.time_zone,
+                      columns.week_dated == "last_day").days
     place = pd.DataFrame({"region": rows["region"].to_numpy(), "item": rows["item"].to_numpy(), "day": days})
     own = np.flatnonzero(~is_uploaded).tolist()
     at = list(place.itertuples(index=False, name=None))
@@ -163,6 +165,16 @@ def merged(before: Mapping[Place, Uploaded], new: Iterable[tuple[Place, Uploaded
     for place, row in new:
         found[place] = row.over(found.get(place))
     return found
+
+
+def _days_into(dataset: Dataset) -> int:
+    """Days from a week's first to the one that its date is."""
+    return 6 if dataset.frequency == "W" and dataset.columns.week_dated == "last_day" else 0
+
+
+def _day(day: date, dataset: Dataset) -> str:
+    """The date of a period as the source writes it."""
+    return (day + timedelta(_days_into(dataset))).strftime(dataset.columns.date_format or "%Y-%m-%d")
 
 
 def _written(value: Value | None) -> str:

@@ -14,6 +14,14 @@ Mask = npt.NDArray[np.bool_]
 _DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STRAY_GAP_DAYS = 2 * 365
 _STRAY_SHARE = 0.01
+_DAY_MINUTES = 24 * 60
+_LATEST_EAST = 10 * 60
+"""The time in UTC at which days begin furthest in the east."""
+_ENOUGH_STAMPS = 5
+_NEARLY_ALL = 0.8
+_SELDOM = 0.05
+"""Of the stamps; fewer at a time of the day make none of the two, but where each names UTC: clocks may have changed
+yesterday."""
 _WEEKS_OF_A_CHANGE = 3
 _MOST_CHANGES = 3
 """Of a week's first day; where there are more, two feeds are mixed."""
@@ -33,6 +41,54 @@ def accept_dates(refusals: Refusals, dates: ReadDates, owner: Ordinals, size: in
                  lambda n, value: f"The date {value!r} has {'a' if dates.has_zone[n] else 'no'} time zone and most "
                            "others of the region-item are the other way; write all dates alike.")
     return np.asarray(~unreadable & ~rarer)
+
+
+def midnights_elsewhere(dates: ReadDates, rows: npt.NDArray[np.intp]) -> tuple[int, ...]:
+    """The one or two times of the day, in minutes, at which nearly all stamps of these rows stand and which look like
+    midnight of another time zone, told in UTC; none where they do not. Ahead in summer alone is 23:00 and 24:00.
+    """
+    minutes = dates.minute[rows][~np.isnat(dates.days[rows])]
+    times, often = np.unique(minutes, return_counts=True)
+    counted = dict(zip(times.tolist(), often.tolist(), strict=True))
+    best: tuple[int, ...] = ()
+    for time in counted:
+        for later in (None, 60):
+            pair = (time,) if later is None else (time, time + later)
+            shares = [counted.get(at % _DAY_MINUTES, 0) for at in pair]
+            least = 1.0 if dates.has_zone[rows].all() and pair[-1] < _DAY_MINUTES else _SELDOM * len(minutes)
+            if min(shares) < least or any(at < _LATEST_EAST or at % 30 for at in pair):
+                continue
+            if pair[-1] == _DAY_MINUTES and not dates.has_zone[rows].any():
+                continue
+            if sum(shares) > sum(counted.get(at % _DAY_MINUTES, 0) for at in best):
+                best = pair
+    is_usual = sum(counted.get(at % _DAY_MINUTES, 0) for at in best) >= _NEARLY_ALL * len(minutes)
+    return best if len(minutes) >= _ENOUGH_STAMPS and is_usual else ()
+
+
+def accept_stamps(refusals: Refusals, dates: ReadDates, owner: Ordinals, is_taken: Mask, size: int,
+                  has_time_zone: bool) -> Mask:
+    """Refuse the few rows of a region-item whose time of the day is another than that of nearly all others, which are
+    midnights of a time zone: on which date they count is not known."""
+    odd = np.zeros(len(owner), dtype=bool)
+    if not dates.has_time.any():
+        return ~odd
+    rows = np.flatnonzero(is_taken)
+    rows = rows[np.argsort(owner[rows], kind="stable")]
+    bounds = np.searchsorted(owner[rows], np.arange(size + 1))
+    for place in range(size):
+        mine = rows[bounds[place]:bounds[place + 1]]
+        if has_time_zone:
+            is_off = dates.has_time[mine]
+            if len(mine) >= _ENOUGH_STAMPS and 0 < is_off.mean() <= 1 - _NEARLY_ALL:
+                odd[mine[is_off]] = True
+        elif usual := midnights_elsewhere(dates, mine):
+            odd[mine[~np.isin(dates.minute[mine], np.array(usual) % _DAY_MINUTES)]] = True
+    refusals.add(odd, "date", "odd_time",
+                 lambda n, value: f"The date {value!r} has another time of the day than nearly all others of the "
+                                  "region-item, which are midnights of a time zone; on which day it counts is not "
+                                  "known. Write all dates alike.")
+    return ~odd
 
 
 def accept_strays(refusals: Refusals, days: Dates, owner: Ordinals, is_taken: Mask) -> Mask:

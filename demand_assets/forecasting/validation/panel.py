@@ -15,6 +15,7 @@ from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
 from demand_assets.forecasting.series.calendar_days import calendar_values
+from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
 Floats = npt.NDArray[np.float64]
@@ -24,6 +25,14 @@ LARGEST = 3
 """How many refused values are told."""
 _ENOUGH_TO_TELL = 5
 """Periods without demand from which on a driver's value in them may be told to be a placeholder."""
+
+
+_NINES = frozenset(float("9" * count) for count in range(2, 10)) | {99.99, 999.99, 9999.99, 99999.99}
+_MANY_NINES = 9999.0
+_ABOVE, _FAR_ABOVE = 2.0, 4.0
+"""How many times larger than all others a number of nines is that may mean "not known"."""
+_DIFFERENT = 3
+"""Other values, so that a price of 999 that never changes is none."""
 
 
 class RawDemandError(ValueError):
@@ -143,7 +152,8 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
                or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts)
                or _ended(dataset, behind, ended, last_date, newest.words))
-    notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]))
+    notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
+               *_stand_for_unknown(dataset, panel, rows))
     return Validated(region_item, None if problem else table, quarantine, problem, counts, units,
                      tuple(filter(None, notices)))
 
@@ -202,6 +212,10 @@ def _undated_and_newest(panel: ReadPanel, by_row: npt.NDArray[np.intp]) -> npt.N
     at, first, last = np.arange(len(by_row)), placed[0], placed[-1]
     is_forward = panel.period[by_row[last]] >= panel.period[by_row[first]]
     is_beyond = at > last if is_forward else at < first
+    dates = panel.refusals.panel["date"].iloc[by_row].astype(object)
+    is_note = np.array([isinstance(value, str) and bool(value.strip()) and not any(map(str.isdigit, value))
+                        for value in dates])  # a line below the table: Total, Source: till
+    is_beyond &= ~is_note
     return np.asarray(by_row[is_beyond & ~has_place & panel.refusals.of_demand[by_row]])
 
 
@@ -243,25 +257,23 @@ _DAY_MINUTES = 24 * 60
 def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
     """Words where all stamps look like midnight of another time zone, told in UTC; begins with ``_SURELY`` where they
     hardly can be anything else."""
-    minutes = panel.minute[rows]
     if dataset.columns.time_zone is not None or len(rows) < _ENOUGH_TO_TELL:
         return ""
-    times = np.unique(minutes[~np.isnat(panel.days[rows])])
-    if panel.has_zone[rows].any() and times.tolist() == [0, _DAY_MINUTES - 60]:
-        times = np.array([_DAY_MINUTES - 60, _DAY_MINUTES])  # an hour ahead in summer alone
-    if not 1 <= len(times) <= 2 or times[0] < 10 * 60 or (times % 30).any():
+    times = midnights_elsewhere(panel.dates, rows)
+    if not times:
         return ""
-    days = panel.days[rows][~np.isnat(panel.days[rows])]
+    is_usual = np.isin(panel.dates.minute[rows], np.array(times) % _DAY_MINUTES)
+    days = panel.days[rows][~np.isnat(panel.days[rows]) & is_usual]
     is_month_end = dataset.frequency == "M" and np.all(
         (days + np.timedelta64(1, "D")).astype("datetime64[M]") != days.astype("datetime64[M]"))
-    if len(times) == 2 and times[1] - times[0] != 60:
-        return ""
-    at = " and ".join(f"{time // 60 % 24:02}:{time % 60:02}" for time in times.tolist())
+    at = " and ".join(f"{time // 60 % 24:02}:{time % 60:02}" for time in times)
+    others = int((~is_usual & ~np.isnat(panel.days[rows])).sum())
+    but = f" but {others}, which are refused" if others else ""
     cure = ("Name the time zone, as in columns.time_zone = 'Europe/Berlin'; with columns.time_zone = 'UTC' the dates "
             "count as they are written.")
     if panel.has_zone[rows].any() or is_month_end or len(times) == 2:
-        return f"{_SURELY} moments at which local days begin: all are stamped {at}. {cure}"
-    return f"Its dates are all stamped {at}, which may be local midnight told in UTC. {cure}"
+        return f"{_SURELY} moments at which local days begin: all are stamped {at}{but}. {cure}"
+    return f"Its dates are all stamped {at}{but}, which may be local midnight told in UTC. {cure}"
 
 
 def _look_like_placeholders(dataset: Dataset, table: pd.DataFrame) -> list[str]:
@@ -279,6 +291,35 @@ def _look_like_placeholders(dataset: Dataset, table: pd.DataFrame) -> list[str]:
                          f"nothing was sold, and in hardly any other: it looks like \"not known\". Set placeholders = "
                          f"[0] for the driver {driver.name}, or placeholders = [] if it was really so.")
     return found
+
+
+def _stand_for_unknown(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> list[str]:
+    """Words for numbers such as -1 and 9999 in demand and drivers that no other value comes near."""
+    found = []
+    if dataset.rules.placeholders is None:
+        found += [f"Demand is {value:g} {often} times, and nothing else comes near: it looks like \"not known\". Set "
+                  f"rules.placeholders = [{value:g}] to declare that, or rules.placeholders = [] if it was really so."
+                  for value, often in placeholders_among(panel.read[rows])]
+    for driver in dataset.drivers:
+        if driver.kind == "number" and driver.placeholders is None:
+            found += [f"{driver.title} is {value:g} {often} times, and nothing else comes near: it looks like \"not "
+                      f"known\". Set placeholders = [{value:g}] for the driver {driver.name}, or placeholders = [] if "
+                      "it was really so." for value, often in placeholders_among(panel.read_drivers[driver.name][rows])]
+    return found
+
+
+def placeholders_among(values: Floats) -> list[tuple[float, int]]:
+    """The values that look like "not known" and how often they stand: nines far above all others, and a -1 or
+    negative nines where nothing else is below zero."""
+    known, often = np.unique(values[np.isfinite(values)], return_counts=True)
+    counts = dict(zip(known.tolist(), often.tolist(), strict=True))
+    others = [value for value in counts if value not in _NINES and -value not in (*_NINES, 1.0)]
+    if len(others) < _DIFFERENT:
+        return []
+    largest, smallest = max(others), min(others)
+    return [(value, count) for value, count in counts.items()
+            if (value in _NINES and value >= largest * (_FAR_ABOVE if value < _MANY_NINES or count == 1 else _ABOVE))
+            or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
 
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,

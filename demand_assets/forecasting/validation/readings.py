@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from numbers import Number
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,9 +25,18 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>"})
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "0.0", "false", "f", "no", "n", "off"})
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
-_MONTH = re.compile(r"(\d{4})[-/.]?(\d{1,2})", re.ASCII)
+_MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)
 _WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
 _WEEK_FIRST = re.compile(r"(?:W|KW|CW)?[ ]?(\d{1,2})[-/. ](\d{4})", re.ASCII | re.IGNORECASE)
+_MONTH_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{4})", re.ASCII)
+_DAY_CELL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00:00)?", re.ASCII)
+"""A day as cells of workbooks that are dates show it."""
+_UNMARKED = re.compile(r"(\d{4})([-/. ]?)(\d{1,2})|(\d{1,2})([-/. ])(\d{4})", re.ASCII)
+_SERIAL = re.compile(r"\d{1,5}", re.ASCII)
+_NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
+                   "it is a day as spreadsheets count them, give its column a date's format there and export it again")
+_CENTURY_FROM = 69
+"""From which two digits of a year on it is one of the last century, as Python reads them."""
 _QUARTER = re.compile(r"\d{4}[-/ ]?Q[1-4]|Q[1-4][-/ ]?\d{4}", re.ASCII | re.IGNORECASE)
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
 _DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
@@ -50,16 +59,18 @@ class ReadDates:
 
 
 def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str | None = None,
-               time_zone: str | None = None) -> ReadDates:
+               time_zone: str | None = None, is_last_day: bool = False) -> ReadDates:
     """The dates of a column; of a stamp with a time zone, the date on the wall clock it was written from.
 
     Args:
         column: dates, stamps, ISO 8601 text, or numbers written as 20240131 (for months also 202401).
         frequency: weeks may be written 2024-W05, months 2024-01.
         date_format: how text is written, if not as ISO 8601.
+        is_last_day: whether weeks are dated on their last day; they are read as dated on their first.
         time_zone: on whose wall clock the date of a stamp counts instead; stamps without a zone are UTC then.
     """
     size = len(column)
+    back = np.timedelta64(6 if is_last_day and frequency == "W" else 0, "D")
     zone = ZoneInfo(time_zone) if time_zone else None
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         own_zone = getattr(column.dtype, "tz", None)
@@ -76,7 +87,8 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         problem[np.isnat(days)] = "is missing"
         problem[impossible] = _IMPOSSIBLE
         days[impossible] = np.datetime64("NaT")
-        return ReadDates(days, has_zone, ~np.isnat(days) & (stamps != stamps.astype("datetime64[D]")), minute, problem)
+        has_time = ~np.isnat(days) & (stamps != stamps.astype("datetime64[D]"))
+        return ReadDates(days - back, has_zone, has_time, minute, problem)
 
     def read(value: Any) -> tuple[np.datetime64, bool, bool, int, str]:
         read_or_problem = _date_of(value, frequency, date_format)
@@ -96,8 +108,40 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
     has_time = np.array([part[2] for part in parts.read], dtype=bool)
     minute = np.array([part[3] for part in parts.read], dtype=np.int64)
     problem = np.array([part[4] for part in parts.read], dtype=object)
-    return ReadDates(days[parts.codes], has_zone[parts.codes], has_time[parts.codes], minute[parts.codes],
-                     problem[parts.codes])
+    return ReadDates(cast(Dates, days[parts.codes] - back), has_zone[parts.codes], has_time[parts.codes],
+                     minute[parts.codes], problem[parts.codes])
+
+
+def unmarked_periods(column: "pd.Series[Any]") -> dict[str, tuple[int, str, str]]:
+    """The values of a column that may be a year and a month or a year and a week, as 2024-05: each with the number of
+    the month or week, and the formats that read it as a week and as a month."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return {}
+    found = {}
+    for value in pd.unique(column.astype(object)):
+        text = str(int(value)) if is_whole(value) else str(value).strip()
+        if (match := _UNMARKED.fullmatch(text)) is None:
+            continue
+        year, between, number, first, between_first, _ = match.groups()
+        written = f"%G{between}%V" if year else f"%V{between_first}%G"
+        found[text] = int(number or first), written, written.replace("%G", "%Y").replace("%V", "%m")
+    return found
+
+
+def swapped_dates(column: "pd.Series[Any]", date_format: str) -> set[str]:
+    """The texts of a column that are dates only if day and month change places in the format."""
+    swapped = swapped_format(date_format)
+    if swapped == date_format:
+        return set()
+    return {text for value in pd.unique(column.astype(object)) if isinstance(value, str) and (text := value.strip())
+            and _moment_of(text, "D", date_format) is None and _moment_of(text, "D", swapped) is not None}
+
+
+def swapped_format(date_format: str) -> str:
+    """The format with day and month in each other's place; the same where it has not both as numbers."""
+    if "%d" not in date_format or "%m" not in date_format:
+        return date_format
+    return date_format.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
 
 
 def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
@@ -166,7 +210,7 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
             return "is no date"
         text = str(int(value))  # type: ignore[call-overload]
         if len(text) != 8 and not (frequency in ("M", "W") and len(text) == 6) and not date_format:
-            return "is a number and no date; if it counts periods, give columns.date_start, the date of period 0"
+            return _NUMBER_AS_DATE
         moment = _moment_of(text, frequency, date_format)
     else:
         text = str(value).strip()
@@ -175,6 +219,10 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         moment = _moment_of(text, frequency, date_format)
     if moment is None and _QUARTER.fullmatch(str(value).strip()):
         return "is a quarter; only days, weeks and months can be forecast. Deliver demand by month, week or day"
+    if moment is None and not date_format and _SERIAL.fullmatch(str(value).strip()):
+        return _NUMBER_AS_DATE if frequency != "D" else (
+            "is a number and no date; if it is a day as spreadsheets count them (45322 is 2024-01-31), set "
+            "columns.date_start = '1899-12-30'; if it counts days otherwise, set it to the date of day 0")
     if moment is None:
         expected = date_format or {"D": "2024-01-31", "W": "2024-01-31 or 2024-W05", "M": "2024-01-31 or 2024-01"}[
             frequency]
@@ -187,6 +235,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
 def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> datetime | None:
     try:
         if date_format:
+            if not date_format.startswith("%Y-") and (cell := _DAY_CELL.fullmatch(text)):
+                return datetime.fromisoformat(cell[1])
             return _written_as(text, date_format)
         if match := _DATE.fullmatch(text):
             year, separator, month, day, time = match.groups()
@@ -207,10 +257,27 @@ def _written_as(text: str, date_format: str) -> datetime:
     Raises: ValueError.
     """
     if _WEEK_OF_FORMAT.search(date_format) and not _DAY_OF_FORMAT.search(date_format):
+        if "%V" in date_format and "%y" in date_format:
+            return _short_week(text, date_format)
         if "%V" in date_format:
             date_format = date_format.replace("%Y", "%G")
         return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
     return datetime.strptime(text, date_format)
+
+
+def _short_week(text: str, date_format: str) -> datetime:
+    """The first day of a week of the ISO calendar whose year has two digits.
+
+    Raises: ValueError.
+    """
+    parts = re.split(r"(%y|%V)", date_format)
+    fields = {"%y": r"(?P<year>\d{2})", "%V": r"(?P<week>\d{1,2})"}
+    pattern = "".join(fields.get(part, re.escape(part)) for part in parts)
+    match = re.fullmatch(pattern, text, re.ASCII)
+    if match is None:
+        raise ValueError(f"{text!r} is not written as {date_format}")
+    year = int(match["year"])
+    return datetime.fromisocalendar(year + (1900 if year >= _CENTURY_FROM else 2000), int(match["week"]), 1)
 
 
 def _week_of(text: str) -> datetime | None:
@@ -226,8 +293,10 @@ def _week_of(text: str) -> datetime | None:
 
 
 def _month_of(text: str) -> datetime | None:
-    match = _MONTH.fullmatch(text)
-    return datetime(int(match[1]), int(match[2]), 1) if match else None
+    if match := _MONTH.fullmatch(text):
+        return datetime(int(match[1]), int(match[2]), 1)
+    match = _MONTH_FIRST.fullmatch(text)
+    return datetime(int(match[2]), int(match[1]), 1) if match else None
 
 
 def _number_of(value: Any) -> tuple[float, bool]:

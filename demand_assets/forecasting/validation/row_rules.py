@@ -13,8 +13,15 @@ from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, Ordinals, ordinals, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.validation.date_rules import accept_dates, accept_strays, accept_weekdays
-from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers, read_yes_no
+from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE
+from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays, accept_weekdays
+from demand_assets.forecasting.validation.readings import (
+    ReadDates,
+    read_categories,
+    read_dates,
+    read_numbers,
+    read_yes_no,
+)
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -51,8 +58,8 @@ class ReadPanel:
     """Whether it is left out because an identical row is taken."""
     is_negative_as_zero: Mask
     has_time: Mask
-    minute: Ordinals
-    """Of the day, of stamps in UTC or without a zone; -1 of others."""
+    dates: ReadDates
+    """As they were read."""
     period: Ordinals
     """The number of the period that the row's date lies in, taken or not; ``NO_PERIOD`` where it could not be read."""
     read: Floats
@@ -62,8 +69,10 @@ class ReadPanel:
     is_stray: Mask
     """Whether the row's date is refused as lying far from all others."""
     has_zone: Mask
+    read_drivers: dict[str, npt.NDArray[Any]]
+    """Drivers as they were read, before any rule."""
     placeholders: dict[str, Mask]
-    """Driver -> where a declared placeholder stood."""
+    """Driver, or ``demand``, -> where a declared placeholder stood."""
     refusals: Refusals
 
     def number_of(self, date: pd.Timestamp, weekday: int) -> int:
@@ -107,9 +116,12 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     panel = raw.loc[owner >= 0].reset_index(drop=True)
     owner = owner[owner >= 0]
     refusals = Refusals(panel)
-    dates = read_dates(panel["date"], dataset.frequency, dataset.columns.date_format, dataset.columns.time_zone)
+    columns = dataset.columns
+    dates = read_dates(panel["date"], dataset.frequency, columns.date_format, columns.time_zone,
+                       columns.week_dated == "last_day")
     days = dates.days
     is_taken = accept_dates(refusals, dates, owner, len(owners))
+    is_taken &= accept_stamps(refusals, dates, owner, is_taken, len(owners), columns.time_zone is not None)
     is_near = accept_strays(refusals, days, owner, is_taken)
     is_taken &= is_near
     weekday = np.zeros(len(panel), dtype=np.int64)
@@ -120,11 +132,15 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     is_dated = ~np.isnat(days)
     number[is_dated] = ordinals(days[is_dated], dataset.frequency, weekday[is_dated])
     period = number.copy()
-    demand = _read_demand(refusals, dataset, days, is_taken, today)
+    demand, is_placeholder = _read_demand(refusals, dataset, days, is_taken, today)
     read = demand.copy()
     drivers = _read_drivers(refusals, dataset, is_taken)
+    read_drivers = {name: values.copy() for name, values in drivers.items()}
     placeholders = {driver.name: _placeholders(driver, drivers[driver.name]) for driver in dataset.drivers}
+    placeholders["demand"] = is_placeholder
     for name, mask in placeholders.items():
+        if name == "demand":
+            continue
         drivers[name][mask] = None if drivers[name].dtype == object else np.nan
     _accept_prices(refusals, dataset, drivers, is_taken)
     rows = _Rows(owner, number, demand, drivers)
@@ -134,8 +150,8 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     is_taken &= _accept_future(refusals, number, owner, is_taken, demand, len(owners))
     number[~is_taken] = NO_PERIOD
     return ReadPanel(dataset.frequency, owner, dates.days, number, weekday, demand, drivers, is_taken, is_repeated,
-                     as_zero & is_taken, dates.has_time, dates.minute, period, read, is_combined, ~is_near,
-                     dates.has_zone, placeholders, refusals)
+                     as_zero & is_taken, dates.has_time, dates, period, read, is_combined, ~is_near,
+                     dates.has_zone, read_drivers, placeholders, refusals)
 
 
 @dataclass(frozen=True)
@@ -161,13 +177,15 @@ def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
     return np.asarray(places[regions, items])  # -1, missing, looks at the last row and column
 
 
-def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, is_taken: Mask, today: pd.Timestamp) -> Floats:
-    """Demand, NaN where unknown, no number, or of a period that is not over."""
+def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, is_taken: Mask,
+                 today: pd.Timestamp) -> tuple[Floats, Mask]:
+    """Demand, NaN where unknown, no number, or of a period that is not over; and where a declared placeholder stood."""
     column = refusals.panel["demand"]
     demand, unreadable = read_numbers(column)
+    is_placeholder = np.isin(demand, dataset.rules.placeholders or ())
+    demand[is_placeholder] = np.nan
     refusals.add(unreadable & is_taken, "demand", "not_a_number",
-                 lambda n, value: f"The line is broken: {value!r}. Write as many values as the header has names, and "
-                           "quote those that hold the delimiter." if value.startswith("broken line") else
+                 lambda n, value: _broken_line(value) if value.startswith(BROKEN_LINE) else
                            f"Demand {value!r} is no number; write it as 1234.5, without separators of "
                            "thousands, or leave it empty if it is unknown.")
     is_infinite = np.isinf(demand)
@@ -178,18 +196,31 @@ def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, is_taken: Ma
     if dataset.rules.unfinished == "set_aside":
         is_unfinished = is_known & is_running(days, dataset.frequency, this_day)
         period = WORDS[dataset.frequency][0]
+        ends = (" If weeks are dated on their last day, set columns.week_dated = 'last_day'."
+                if dataset.frequency == "W" and dataset.columns.week_dated == "first_day" else "")
         refusals.add(is_unfinished, "demand", "unfinished",
                      lambda n, value: f"Demand {value} is of the {period} of {days[n]}, which is not over on "
                                f"{today.date()}; it is set aside until then. Set rules.unfinished = 'final' if the "
-                               "source's last period is whole.")
+                               f"source's last period is whole.{ends}")
         demand[is_unfinished] = np.nan
         is_known &= ~is_unfinished
-    is_future = is_known & (days > this_day)
+    is_future = is_known & (starts(days, dataset.frequency) > this_day)
     refusals.add(is_future, "demand", "future",
                  lambda n, value: f"Demand {value} is dated {days[n]}, after today ({today.date()}); only drivers "
                            "can be known ahead. Correct the date, or leave demand empty.")
     demand[is_future] = np.nan
-    return demand
+    return demand, is_placeholder
+
+
+def _broken_line(value: str) -> str:
+    cure = ("Take the quotation mark out, or write it twice within quotation marks" if STRAY_QUOTE in value else
+            "Write as many values as the header has names, and quote those that hold the delimiter")
+    return f"The line is broken: {value!r}. {cure}."
+
+
+def starts(days: Dates, frequency: Frequency) -> Dates:
+    """The first day of each date's period; a week begins on its date."""
+    return days.astype("datetime64[M]").astype("datetime64[D]") if frequency == "M" else days
 
 
 def is_running(days: Dates, frequency: Frequency, today: np.datetime64) -> Mask:

@@ -343,3 +343,207 @@ def test_ids_that_a_fraction_cannot_hold_are_refused(tmp_path, kind):
 
     with pytest.raises(SourceError, match="no longer have all their digits"):
         source(tmp_path / "a.parquet").catalogue()
+
+
+NOTED = ["shop", "article", "day", "note", "sold", "price"]
+
+
+def noted(path, lines):
+    path.write_text("\n".join([",".join(NOTED), *lines]), encoding="utf-8")
+    return source(path)
+
+
+def line(day, note="x", article="7", sold=None):
+    return f"n,{article},2024-01-{day:02},{note},{10 + day if sold is None else sold},{day}.5"
+
+
+class TestQuotationMarks:
+    @pytest.mark.parametrize("end", [line(5, '"x', "8"), line(5, 'x "quoted" y', "8"), None])
+    def test_one_without_a_twin_sets_aside_the_lines_that_it_takes_in_and_says_so(self, tmp_path, end):
+        lines = [line(1), line(2, '"x'), line(3), "", line(4, article="9"), end or line(5, article="8"), line(6)]
+        found = noted(tmp_path / "a.csv", lines)
+
+        tables = [found.read([RegionItem("n", article)]) for article in "789"]
+
+        table = pd.concat(tables)
+        told = table[table["demand"].astype(str).str.startswith("broken line (a quotation mark without its twin)")]
+        read = sorted(pd.to_numeric(table["demand"], errors="coerce").dropna())
+        assert {"2024-01-02", "2024-01-03", "2024-01-04"} <= set(told["date"].astype(str))
+        assert len(told) + len(read) == 6
+        assert set(read) <= {11, 15, 16}
+        assert 11 in read
+
+    def test_a_value_of_several_lines_is_one(self, tmp_path):
+        found = noted(tmp_path / "a.csv", [line(1), line(2, '"one, two\nthree, four\n\nfive"'), "", line(3), ""])
+
+        assert found.read([RegionItem("n", "7")])["demand"].tolist() == [11, 12, 13]
+
+    def test_one_that_takes_in_very_many_lines_is_told_with_its_line(self, tmp_path):
+        lines = [line(1), line(2, '"x'), *[line(3, "x" * 2000)] * 2000]
+
+        found = noted(tmp_path / "a.csv", lines)
+
+        with pytest.raises(SourceError, match="a quotation mark in line 3 opens a value that does not end"):
+            found.catalogue()
+
+    @pytest.mark.parametrize("article", ["7", "8"])
+    def test_of_a_wide_table_too(self, tmp_path, article):
+        (tmp_path / "a.csv").write_text("\n".join([
+            "shop,article,note,2024-01-01,2024-01-02,2024-01-03", "n,6,x,1,2,3", 'n,7,"x,4,5,6', "n,8,x,7,8,9",
+            'n,9,"x,10,11,12']))
+
+        found = source(tmp_path / "a.csv").read([RegionItem("n", article)])
+
+        assert all(str(value).startswith("broken line") for value in found["demand"])
+        assert len(found) == 3
+
+
+@pytest.mark.parametrize("expression", ["sold * 2", "where(note == 'x', 1, 0)", "where(sold > 0, sold, 0)"])
+@pytest.mark.parametrize("broken", ["n,7,2024-01-02,x,1,234,9.99,no", "n,7,2024-01-02,x"])
+def test_a_broken_line_is_refused_where_demand_is_calculated_and_its_drivers_are_unknown(tmp_path, expression, broken):
+    (tmp_path / "a.csv").write_text("\n".join([",".join([*NOTED, "offer"]), line(1) + ",no", broken, line(3) + ",no"]))
+    table = open_source(file_dataset(tmp_path / "a.csv", {"expressions": {"demand": expression}})).read(
+        [RegionItem("n", "7")])
+
+    assert str(table["demand"].iloc[1]).startswith("broken line")
+    assert pd.isna(table["price"].iloc[1])
+    assert table["price"].tolist()[::2] == [1.5, 3.5]
+
+
+class TestIds:
+    IDS = ("007", "100200300400500601", "100200300400500602")
+
+    @pytest.mark.parametrize("expression", ["text(article)", "'a' + article", "article + '/' + text(article)"])
+    @pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
+    def test_within_expressions_are_never_numbers(self, tmp_path, expression, kind):
+        rows = [("n", one, f"2024-01-0{day}", day) for day, one in enumerate(self.IDS, 1)]
+        path = tmp_path / f"a.{kind}"
+        if kind == "csv":
+            pd.DataFrame([*rows, ("n", None, "2024-01-04", 1)], columns=HEADER).to_csv(path, index=False)
+        elif kind == "xlsx":
+            workbook(path, {"a": [HEADER, *rows]})
+        else:
+            ids = pd.array([int(one) for one in self.IDS[1:]] + [None], dtype="Int64")
+            pd.DataFrame({"shop": "n", "article": ids, "day": "2024-01-01", "sold": 1}).to_parquet(path)
+        made = {"'a' + article": "a{0}", "text(article)": "{0}"}.get(expression, "{0}/{0}")
+
+        found = source(path, {"expressions": {"item": expression}}).catalogue()
+
+        assert {made.format(one) for one in self.IDS[kind == "parquet":]} <= {one.item for one in found.region_items}
+
+    def test_compared_with_text_keep_their_zeros(self, tmp_path):
+        (tmp_path / "a.csv").write_text("shop,article,day,sold,code\nn,7,2024-01-01,5,007\nn,7,2024-01-02,6,008\n")
+
+        table = source(tmp_path / "a.csv", {"expressions": {"demand": "where(code == '007', sold, 0)"}}).read(
+            [RegionItem("n", "7")])
+
+        assert table["demand"].tolist() == [5, 0]
+
+    def test_that_excel_has_cut_to_15_digits_are_left_out_and_told(self, tmp_path):
+        path = workbook(tmp_path / "a.xlsx", {"a": [HEADER, ["n", 100200300400500000, "2024-01-01", 1],
+                                                    ["n", "100200300400500601", "2024-01-01", 1]]})
+
+        found = source(path).catalogue()
+
+        assert [one.item for one in found.region_items] == ["100200300400500601"]
+        assert "spreadsheet has kept some digits only" in found.refused[0][2]
+
+
+class TestEncodings:
+    ROWS = "shop;article;day;sold\nKöln;Käse €;2024-01-0{};5\n"
+
+    def test_files_of_two_encodings_in_one_folder_have_one_name(self, tmp_path):
+        (tmp_path / "a.csv").write_bytes(self.ROWS.format(1).encode("cp1252"))
+        (tmp_path / "b.csv").write_bytes(self.ROWS.format(2).encode())
+        (tmp_path / "c.csv").write_bytes(self.ROWS.format(3).encode("utf-16"))
+        begin, row = self.ROWS.format(4).splitlines()
+        (tmp_path / "d.csv").write_text("\n".join([begin, *["n;7;2024-01-01;5"] * 20_000, row]), encoding="utf-8")
+
+        with pytest.raises(SourceError, match="'cp1252', which reads 'K"):
+            source(tmp_path).catalogue()
+        found = source(tmp_path, encoding="cp1252")
+
+        assert found.catalogue().region_items == (RegionItem("Köln", "Käse €"), RegionItem("n", "7"))
+        assert len(found.read([RegionItem("Köln", "Käse €")])) == 4
+
+    @pytest.mark.parametrize(("encoding", "name"), [("cp1251", "Москва"), ("cp932", "東京"), ("gb18030", "北京"),
+                                                    ("cp1250", "Łódź"), ("cp1253", "Αθήνα"), ("cp1252", "Köln")])
+    def test_the_advice_names_one_that_reads_the_names(self, tmp_path, encoding, name):
+        content = f"shop;article;day;sold\n{name};7;2024-01-01;5\n".encode(encoding)
+        (tmp_path / "a.csv").write_bytes(content)
+
+        with pytest.raises(SourceError) as refused:
+            source(tmp_path / "a.csv").catalogue()
+        advised = re.search(r"as in '(\S+)', which reads '(\S+)'", str(refused.value))
+
+        assert advised.group(2) == name
+        assert source(tmp_path / "a.csv", encoding=advised.group(1)).catalogue().region_items[0].region == name
+
+    def test_names_that_were_damaged_before_are_left_out_and_told(self, tmp_path):
+        (tmp_path / "a.csv").write_text(self.ROWS.format(1) + "KÃ¶ln;Käse €;2024-01-02;5\n", encoding="utf-8")
+
+        found = source(tmp_path / "a.csv").catalogue()
+
+        assert found.region_items == (RegionItem("Köln", "Käse €"),)
+        assert "is 'Köln', written in UTF-8 and read as something else" in found.refused[0][2]
+
+    def test_utf_16_in_the_other_order_without_a_mark(self, tmp_path):
+        (tmp_path / "a.csv").write_bytes(text().encode("utf-16-be"))
+
+        with pytest.raises(SourceError, match=r"source\.encoding to 'utf-16-be'"):
+            sold(tmp_path / "a.csv")
+        assert sold(tmp_path / "a.csv", encoding="utf-16-be") == SOLD
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_headers_have_one_form(tmp_path, kind):
+    header = ["shop", "article", "day", "Gro\u0308ße\u00a0(Stück)"]
+    path = tmp_path / f"a.{kind}"
+    if kind == "csv":
+        path.write_text(text(header=header), encoding="utf-8")
+    else:
+        workbook(path, {"a": [header, *ROWS]})
+
+    assert sold(path, {"demand": "Größe (Stück)"}) == SOLD
+    assert sold(path, {"expressions": {"demand": "`Gro\u0308ße (Stu\u0308ck)` + 0"}}) == SOLD
+
+
+@pytest.mark.parametrize("delimiter", [";", ","])
+def test_of_a_misspelt_column_below_a_title_the_header_is_told(tmp_path, delimiter):
+    (tmp_path / "a.csv").write_text(text(delimiter, above=["Sales report", f"printed{delimiter}today"],
+                                         header=["shop", "article", "day", "sld"]))
+
+    with pytest.raises(SourceError, match=r"has no column 'sold'.*'shop', 'article', 'day', 'sld'.*mean 'sld'"):
+        sold(tmp_path / "a.csv")
+
+
+def test_an_empty_file_in_a_zip_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr("1.csv", "")
+        packed.writestr("2.csv", text())
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:
+        packed.writestr("1.csv", "")
+
+    assert sold(tmp_path / "a.zip") == SOLD
+    assert "0 bytes" in source(tmp_path / "a.zip").catalogue().skipped[0][1]
+    with pytest.raises(SourceError, match="nothing but files that are empty"):
+        sold(tmp_path / "b.zip")
+
+
+def test_cells_that_are_dates_beside_text_in_another_format(tmp_path):
+    cells = [HEADER, ["Łódź", "świeca", pd.Timestamp("2024-01-13").to_pydatetime(), 1],
+             ["Łódź", "świeca", "14.01.2024", 2], ["Łódź", "świeca", pd.Timestamp("2024-02-01").to_pydatetime(), 3]]
+    path = workbook(tmp_path / "a.xlsx", {"a": cells})
+    last = source(path, {"date_format": "%d.%m.%Y"}).catalogue().last_date
+
+    assert last == pd.Timestamp("2024-02-01")
+
+
+def test_joined_files_with_their_columns_in_another_order_are_refused(tmp_path):
+    more = "\ufeffarticle;shop;day;sold\nświeca;Łódź;2024-02-01;5\n"
+    (tmp_path / "a.csv").write_text(text() + more, encoding="utf-8")
+    (tmp_path / "b.csv").write_text(text() + text(), encoding="utf-8")
+
+    with pytest.raises(SourceError, match=r"Row 10 of .* is a header with its columns in another order"):
+        source(tmp_path / "a.csv").catalogue()
+    assert source(tmp_path / "b.csv").catalogue().region_items == (CANDLE,)

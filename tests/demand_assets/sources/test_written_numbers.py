@@ -81,7 +81,7 @@ def test_a_mark_cannot_be_both():
 
 def test_where_both_are_decimal_marks_what_may_be_either_is_no_number(tmp_path):
     assert read(written(tmp_path, ["1.5", "2,5", "1.234"])) == [
-        "1.5", "2,5", "1.234 (point and comma are both decimal marks here)"]
+        "1.5", "2,5", "1.234 (may be two numbers: point and comma both stand before decimals here)"]
 
 
 @pytest.mark.parametrize("sign", ["-", "\u2212", "+"])
@@ -98,3 +98,30 @@ def test_text_that_is_stored_once_for_many_rows_is_text_all_the_same(tmp_path):
     with pytest.raises(SourceError, match="nothing in the column settles it"):
         read(tmp_path / "a.parquet")
     assert list(map(float, read(tmp_path / "a.parquet", thousands="."))) == [1234, 9, 9]
+
+
+def test_both_marks_before_three_digits_are_told_with_what_each_entry_makes_of_them(tmp_path):
+    path = written(tmp_path, ["1.234", "2,345"])
+
+    with pytest.raises(SourceError) as refused:
+        read(path)
+    advice = re.findall(r"thousands = '(.)'[^']*if they are (\S+) and ([\d.]+\d)", str(refused.value))
+
+    assert [mark for mark, *_ in advice] == [".", ","]
+    for mark, one, other in advice:
+        assert read(path, thousands=mark) == [float(one), float(other)]
+
+
+def test_a_column_that_cannot_have_the_declared_thousands_has_decimals(tmp_path):
+    (tmp_path / "a.csv").write_text("shop;article;day;sold;price;offer\nnorth;7;2024-01-01;1.234;9.99;no\n"
+                                    "north;7;2024-01-02;5;12.5;no\nnorth;7;2024-01-03;7;1.365;no\n")
+
+    table = open_source(file_dataset(tmp_path / "a.csv", thousands=".")).read([NORTH_7])
+
+    assert table["demand"].tolist() == [1234, 5, 7]
+    assert [str(value) for value in table["price"]][:2] == ["9.99", "12.5"]
+    assert "may be two numbers" in str(table["price"].iloc[2])
+
+
+def test_groups_of_two_digits_as_in_india_are_read(tmp_path):
+    assert read(written(tmp_path, ["1,23,456", "12,345", "1,23,45,678.50"])) == [123456, 12345, 12345678.5]

@@ -123,8 +123,8 @@ def test_each_wrong_cell_is_told_with_what_is_allowed(dataset: Dataset, cells: s
 
 
 @pytest.mark.parametrize(("delimiter", "cell", "value"), [
-    (",", '"1,234.50"', 1234.5), (";", "1.234,50", 1234.5), (";", "1,234", 1.234), ("\t", "0,125", 0.125),
-    ("\t", "1 234 567", 1234567.0), (",", ".5", 0.5), ("\t", "1.234", 1.234),
+    (",", '"1,234.50"', 1234.5), (";", "1.234,50", 1234.5), (";", "1,2340", 1.234), ("\t", "0,125", 0.125),
+    ("\t", "1 234 567", 1234567.0), (",", ".5", 0.5), ("\t", "1.2340", 1.234),
 ])
 def test_numbers_with_marks_are_read_where_they_can_mean_one_thing(dataset: Dataset, delimiter: str, cell: str,
                                                                  value: float) -> None:
@@ -132,6 +132,42 @@ def test_numbers_with_marks_are_read_where_they_can_mean_one_thing(dataset: Data
     plan = read(dataset, "\n".join(delimiter.join(line) for line in lines))
 
     assert plan.rows[0].values == {"price": value}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize(("cells", "values"), [
+    (["1.365", "12.5"], [1.365, 12.5]), (["1.365", "1.234,5"], [1365.0, 1234.5]), (["1,365", "0,99"], [1.365, 0.99]),
+    (["1.365", "2.000.000"], [1365.0, 2000000.0]), (["1,365 €", "0,99 €"], [1.365, 0.99]),
+    (["1,365", "9.5"], [1365.0, 9.5])])
+def test_the_whole_column_settles_which_mark_stands_before_decimals(dataset: Dataset, delimiter: str, cells: list[str],
+                                                                   values: list[float]) -> None:
+    lines = [["region", "item", "date", "price"],
+             *(["north", "kettle", f"2026-07-0{day}", cell] for day, cell in enumerate(cells, 2))]
+    plan = read(dataset, "\n".join(delimiter.join(line) for line in lines))
+
+    assert [row.values["price"] for row in plan.rows] == values
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize(("cell", "others"), [("1.365", ["503"]), ("1,365", []), ("1.365", ["0.5", "2,5"])])
+def test_what_the_column_does_not_settle_is_refused_and_each_reading_is_read(
+        dataset: Dataset, delimiter: str, cell: str, others: list[str]) -> None:
+    def text(*cells: str) -> str:
+        lines = [["region", "item", "date", "price"],
+                 *(["north", "kettle", f"2026-07-0{day}", one] for day, one in enumerate(cells, 2))]
+        return "\n".join(delimiter.join(line) for line in lines)
+
+    problem = read(dataset, text(cell, *others)).errors[0].problem
+
+    assert "could mean 1365 or 1.3650" in problem
+    for word, value in (("1365", 1365.0), ("1.3650", 1.365)):
+        assert read(dataset, text(word, *others)).rows[0].values == {"price": value}
+
+
+def test_a_plan_that_was_read_is_written_so_that_it_reads_the_same(dataset: Dataset) -> None:
+    plan = read(dataset, "region\titem\tdate\tprice\nnorth\tkettle\t2026-07-02\t1.3650\n")
+
+    assert read(dataset, plan_text(plan.rows)).rows == plan.rows
 
 
 @pytest.mark.parametrize("text", ["-3", "−3"])

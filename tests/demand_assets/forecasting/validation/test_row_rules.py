@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.demand_assets.forecasting.raw_demand import EVENT, PRICE, PROMO, dataset, days, raw, validate
+from demand_assets.forecasting.validation.panel import placeholders_among, validate_panel
+from demand_assets.forecasting.validation.readings import read_dates
+from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, dataset, days, raw, validate
 
 VISITS = {"name": "visits", "kind": "number"}
 
@@ -336,3 +338,107 @@ def test_units_are_told_by_rule_with_the_largest():
     assert validated.units.by_rule == {"negative": 0, "absurd": 700, "not_a_number": 0}
     assert validated.units.read == 800
     assert [value for _, value, _ in validated.units.largest] == ["1 x", "700", "-3"]
+
+
+class TestOddStamps:
+    def stamps(self, zone="Europe/Berlin", odd="2024-02-10T11:00:00Z", count=100):
+        found = [day.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
+                 for day in pd.date_range("2024-01-01", periods=count, tz=zone)]
+        found[40] = odd
+        return found
+
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney"])
+    @pytest.mark.parametrize("odd", ["2024-02-10T11:00:00Z", "2024-02-10T00:00:00Z", "2024-02-09T17:20:05Z"])
+    def test_do_not_hide_that_all_others_are_midnights_elsewhere(self, zone, odd):
+        validated = validate(raw(self.stamps(zone, odd)))
+
+        assert validated.problem.startswith("Its dates are the UTC moments")
+        assert "but 1, which are refused" in validated.problem
+
+    def test_are_refused_where_the_zone_is_known(self):
+        validated = validate(raw(self.stamps()), dataset(columns={"time_zone": "Europe/Berlin"}))
+
+        assert validated.quarantine["rule"].tolist() == ["odd_time"]
+        assert np.isnan(units(validated)[40])
+        assert validated.demand["date"].iloc[0] == pd.Timestamp("2024-01-01")
+
+    def test_moments_of_sales_are_none(self):
+        moments = [f"2024-01-{day:02}T{8 + day % 9:02}:15:00Z" for day in range(1, 29)]
+
+        assert validate(raw(moments), dataset(columns={"time_zone": "Europe/Berlin"})).quarantine.empty
+
+
+class TestNumbersThatStandForUnknown:
+    DEMAND = (*[5.0, 7.0, 9.0, 11.0] * 10, 9999.0, 9999.0)
+
+    @pytest.mark.parametrize("value", [999.0, 9999.0, 99999.0, -1.0, -999.0])
+    def test_in_demand_are_told_and_the_advice_works(self, value):
+        rows = raw(days(42), [*self.DEMAND[:40], value, value])
+        notice = next(one for one in validate(rows).notices if "looks like" in one)
+
+        declared = validate(rows, dataset(placeholders=[value]))
+
+        assert f"rules.placeholders = [{value:g}]" in notice
+        assert declared.demand["demand"].max() == 11
+        assert declared.counts["placeholder:demand"] == 2
+        assert declared.quarantine.empty
+        assert not [one for one in declared.notices if "looks like" in one]
+
+    @pytest.mark.parametrize("value", [9999.0, -1.0])
+    def test_in_drivers_are_told_and_the_advice_works(self, value):
+        visits = [*range(100, 140), value, value]
+        rows = raw(days(42), visits=visits)
+
+        notice = validate(rows, dataset(drivers=(VISITS,))).notices[0]
+        declared = validate(rows, dataset(drivers=({**VISITS, "placeholders": [value]},)))
+
+        assert f"placeholders = [{value:g}] for the driver visits" in notice
+        assert declared.demand["visits"].isna().sum() == 2
+        assert declared.notices == ()
+
+    @pytest.mark.parametrize("values", [[99.0, 98.0, 60.0, 99.0], [999.0] * 4, [-1.0, -2.0, 5.0, -1.0],
+                                        [4999.0, 9999.0, 7000.0, 9999.0]])
+    def test_others_are_none(self, values):
+        assert not placeholders_among(np.array(values * 5 + [1.0, 2.0]))
+
+
+def test_a_month_dated_on_its_last_day_is_taken_where_the_source_is_final():
+    dates = [str(day.date()) for day in pd.date_range("2023-07-31", "2024-06-30", freq="ME")]
+    rows = raw(dates)
+
+    validated = validate_panel(rows, dataset("M", unfinished="final"), [KETTLE], None, pd.Timestamp("2024-06-20"))[0]
+
+    assert validated.quarantine.empty
+    assert units(validated) == [5.0] * 12
+
+
+def test_a_week_dated_on_its_last_day_is_over_the_day_after_it():
+    rows = raw(weeks(20, "2024-02-04"))
+    today = pd.Timestamp("2024-06-17")
+
+    first, last = (validate_panel(rows, dataset("W", columns=columns), [KETTLE], None, today)[0]
+                   for columns in ({}, {"week_dated": "last_day"}))
+
+    assert "columns.week_dated = 'last_day'" in first.quarantine["message"].iloc[0]
+    assert last.quarantine.empty
+    assert last.demand["date"].iloc[-1] == pd.Timestamp("2024-06-10")
+
+
+def test_lines_below_the_table_are_not_its_newest_demand():
+    validated = validate(raw([*days(40), "Total", "Source: till"]), dataset(gaps="zero"), last_date="2024-02-14")
+
+    assert validated.counts["newest_refused"] == 0
+    assert validated.counts["filled_zero"] == 5
+
+
+@pytest.mark.parametrize(("date_format", "text"), [("%y%V", "2405"), ("%V/%y", "5/24"), ("%G-%V", "2024-05")])
+def test_weeks_of_two_digit_years(date_format, text):
+    found = read_dates(pd.Series([text]), "W", date_format)
+
+    assert str(found.days[0]) == "2024-01-29"
+
+
+def test_days_as_spreadsheets_count_them_are_told_with_an_entry_that_reads_them():
+    problem = validate(raw([str(45292 + day) for day in range(8)])).problem
+
+    assert "columns.date_start = '1899-12-30'" in problem
