@@ -23,7 +23,7 @@ LOCATIONS = {
 """Table of MLflow's database -> its key, and its columns that say where files are."""
 WITHOUT_SERVER = ("mlruns", "0")
 """How the location ends of the experiment that MLflow makes by itself where no server does: in the folder in which
-that process happened to stand."""
+that process happened to stand. It is no sign that a state was moved."""
 
 
 def at_home(location: str, artifacts: str) -> str:
@@ -38,7 +38,7 @@ def at_home(location: str, artifacts: str) -> str:
         return location
     home = Path(artifacts)
     below = _below(path, home.parts[-3:])
-    if below is None and path.parts[-2:] == WITHOUT_SERVER:
+    if below is None and _is_without_server(path):
         below = (WITHOUT_SERVER[-1],)
     if below is None or path == home.joinpath(*below):
         return location
@@ -73,6 +73,10 @@ def _local(location: str) -> Path | None:
     return Path(location) if location.startswith("/") else None
 
 
+def _is_without_server(path: Path) -> bool:
+    return path.parts[-2:] == WITHOUT_SERVER
+
+
 def _below(path: Path, layout: tuple[str, ...]) -> tuple[str, ...] | None:
     """The part of the path below the last folder in it that is laid out so; None without one."""
     for start in range(len(path.parts) - len(layout), -1, -1):
@@ -82,7 +86,7 @@ def _below(path: Path, layout: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def _rewritten(database_url: str, place: Callable[[str], str]) -> int:
-    """How many locations were put in another place, in one transaction."""
+    """How many locations of models' files were put in another place, in one transaction."""
     engine = create_engine(with_driver(database_url), poolclass=NullPool, hide_parameters=True)
     try:
         return _rewrite(engine, place)
@@ -100,13 +104,16 @@ def _rewrite(engine: Engine, place: Callable[[str], str]) -> int:
             for location in locations:
                 found = table(name, *map(column, (*key, location)))
                 changed = []
+                of_models = 0
                 for *values, is_at in connection.execute(select(*found.c)):
                     with suppress(ValueError):  # no URI: nothing that we wrote
                         if is_at and (now_at := place(is_at)) != is_at:
                             changed.append({f"key_{part}": value for part, value in zip(key, values, strict=True)}
                                            | {"now_at": now_at})
+                            path = _local(is_at)
+                            of_models += path is None or not _is_without_server(path)
                 if changed:
                     of_row = [found.c[part] == bindparam(f"key_{part}") for part in key]
                     connection.execute(update(found).where(*of_row).values({location: bindparam("now_at")}), changed)
-                count += len(changed)
+                count += of_models
     return count

@@ -110,9 +110,10 @@ def fill(background: Background, model: ForecastModel) -> None:
             note(name, True)
         store("t" * 32, [KETTLE.key, ODD.key], EMAIL)
         refresh_due(services, create_app)
-        for token, days in ((SALE, 7), (LONG_SALE, 14)):
+        for token, days, name in ((SALE, 7, "Sale of 7 days"),
+                                  (LONG_SALE, 14, "Sale of 14 days, prepared for the stores along the coast")):
             change = ScopedDriverChange("price", "percent", -20.0, date(2026, 7, 1), date(2026, 7, days))
-            create(token, f"Sale of {days} days", "for all",
+            create(token, name, "for all",
                    ScenarioRequest((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
             compute_or_want(services, token)
         override_some()

@@ -20,6 +20,12 @@ LOADED = """() => [...performance.getEntriesByType("navigation"), ...performance
     .map((entry) => [entry.name, entry.transferSize])"""
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".stack tbody :is(td, th)")]
+    .filter((cell) => cell.clientWidth && cell.scrollWidth > cell.clientWidth + 1)
+    .map((cell) => `${cell.dataset.label ?? ""}: ${cell.innerText}`)"""
+"""Cells of stacked tables that hold more than they show."""
+
+
 @dataclass
 class Visit:
     """What a browser saw of one screen."""
@@ -32,6 +38,8 @@ class Visit:
     """Serious and critical ones of axe, each with how the page was seen."""
     widths: dict[str, int] = field(default_factory=dict)
     """What the page needs on a phone, by theme."""
+    cut_off: list[str] = field(default_factory=list)
+    """Cells that a phone shows in part."""
 
 
 @pytest.fixture(scope="module", params=SCREENS, ids=lambda screen: screen.name)
@@ -57,6 +65,7 @@ def visit(request: pytest.FixtureRequest, site: Site, signed_in: StorageState,
             seen.findings += findings(axe, page, f"{size}, {theme}", EVERYTHING if theme == "light" else CONTRAST)
             if width is PHONE:
                 seen.widths[theme] = page.evaluate("document.documentElement.scrollWidth")
+                seen.cut_off += page.evaluate(CUT_OFF)
     yield seen
     context.close()
 
@@ -73,6 +82,10 @@ def test_the_accessibility_check_finds_nothing_serious(visit: Visit) -> None:
 
 def test_nothing_is_wider_than_a_phone(visit: Visit) -> None:
     assert visit.widths == {"light": PHONE["width"], "dark": PHONE["width"]}
+
+
+def test_a_phone_shows_whole_cells(visit: Visit) -> None:
+    assert visit.cut_off == []
 
 
 def test_the_console_is_quiet(visit: Visit) -> None:

@@ -55,6 +55,17 @@ def test_a_database_is_rewritten_once(empty_mlflow, tmp_path):
     assert set(sources(database)) == {home}
 
 
+def test_what_a_training_without_servers_leaves_is_no_sign_of_a_move(empty_mlflow, tmp_path):
+    database = tmp_path / "shop" / "mlflow" / "mlflow.db"
+    database.parent.mkdir(parents=True)
+    shutil.copy(empty_mlflow, database)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE experiments SET artifact_location = '/checkout/mlruns/0'")
+
+    assert bring_home(f"sqlite:///{database}", str(database.parent / "artifacts")) == 0
+    assert set(sources(database)) == {str(database.parent / "artifacts" / "0")}
+
+
 def test_a_database_without_tables_is_left_alone(tmp_path):
     assert bring_home(f"sqlite:///{tmp_path / 'mlflow.db'}", HOME) == 0
 
