@@ -7,7 +7,7 @@ and belong to it, or they are not announced. What is wrong with one region-item 
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -241,20 +241,22 @@ def note_entries(entries: Sequence[RegistryEntry], models: ProductionModels) -> 
 
 
 def _close_judged(entries: Sequence[RegistryEntry]) -> None:
-    """Close what waits for decisions that the registry has and the journal lost: its writer died in between."""
+    """Close what waits for decisions that the registry has and the journal lost: its writer died in between, or its
+    file was damaged. What the app gave up meanwhile is put right."""
     waiting = {entry.region_item.key: db.session.scalars(_judged_by(entry)).all() for entry in entries}
     retrains = locked_rows(select(Retrain).where(Retrain.id.in_(
         sorted({item.retrain_id for items in waiting.values() for item in items}))), Retrain.id)
     if not retrains:
         return
     for entry in entries:
-        decided_at = production.moment_of(entry.decided_at)
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
-            if decided_at is not None and decided_at > datetime.fromisoformat(item.at):
-                states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
+            states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
 
 
 def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
-    """What waits for the decision that the entry tells of."""
-    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.state == "judging",
-                                     RetrainItem.version == entry.candidate)
+    """What waits for the decision that the entry tells of, or waited in vain.
+
+    When it was made says nothing: a run that is gone on with tells of the training again, later than that.
+    """
+    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.version == entry.decided,
+                                     (RetrainItem.state == "judging") | RetrainItem.closed_by_us)

@@ -13,6 +13,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.db.database import db, writing
+from webapp.retrains.states import JUDGING, note_run
 from webapp.tables import Retrain
 
 SCATTERED = [REGION_ITEMS[0], REGION_ITEMS[4], REGION_ITEMS[9], ODD]
@@ -335,6 +336,39 @@ def test_a_decision_that_the_journal_lost_is_taken_from_the_registry(app: Flask,
 
     assert items(client) == {str(KETTLE): "promoted"}
     assert state(client) == "promoted"
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_a_lost_decision_counts_that_was_made_before_the_training_was_told_once_more(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel,
+        is_given_up: bool) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    background.journal(Entry(KETTLE, "trained", requests_stored(app)[0], numbers={"version": 1},
+                             at="2026-01-01T00:02:00.000+00:00"))
+    if is_given_up:
+        with app.app_context(), writing():
+            retrain = db.session.scalars(db.select(Retrain)).one()
+            note_run(retrain, "succeeded", cancel_sent=False)
+            retrain.ended_at -= JUDGING
+            note_run(retrain, "succeeded", cancel_sent=False)
+        assert items(client) == {str(KETTLE): "failed"}
+    registry.promote(KETTLE, model, decided_at="2026-01-01T00:01:00+00:00")
+    background.watch()
+
+    assert items(client) == {str(KETTLE): "promoted"}
+
+
+def test_a_decision_on_another_version_is_none_on_this_one(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    background.journal(Entry(KETTLE, "trained", requests_stored(app)[0], numbers={"version": 2},
+                             at="2026-01-01T00:00:00.000+00:00"))
+    registry.promote(KETTLE, model, decided_at="2026-01-01T00:01:00+00:00")
+    background.watch()
+
+    assert items(client) == {str(KETTLE): "being judged"}
 
 
 def listed(client: FlaskClient, **filters: str) -> list[str]:
