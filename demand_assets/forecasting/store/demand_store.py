@@ -14,7 +14,7 @@ import json
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.store import adjustments
@@ -39,6 +40,7 @@ LISTED_FROM = 100
 
 CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
+ATTRIBUTES = "attributes.json"
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
@@ -204,9 +206,32 @@ class DemandStore:
         self._write_json(SOURCE_NOTES, {"refused": catalogue.refused, "skipped": catalogue.skipped,
                                         "notices": catalogue.notices})
 
+    def write_attributes(self, attributes: Attributes) -> None:
+        """Replace the attributes of all items and regions."""
+        self._write_json(ATTRIBUTES, attributes.to_json())
+
+    def read_attributes(self) -> Attributes:
+        """The attributes of all items and regions; none before they were taken in first, and where the file is damaged,
+        which the next take-in makes again."""
+        try:
+            return Attributes.from_json(_json_in(ATTRIBUTES, self._content(ATTRIBUTES)))
+        except NotInStoreError:
+            return Attributes()
+        except _UNREADABLE as error:
+            if isinstance(error, OSError):
+                raise
+            return Attributes()
+
     def read_source_notes(self) -> SourceNotes:
         """What the source has that is not read; nothing before the first look at it, where the store does not answer,
-        and where the file is damaged, which the next look makes again."""
+        and where the file is damaged, which the next look makes again. What is wrong with attributes is among it."""
+        notes, attributes = self._source_notes(), Attributes()
+        with contextlib.suppress(OSError):
+            attributes = self.read_attributes()
+        problem = (f"Attributes could not be taken in, so those of before are used: {attributes.problem}",)
+        return replace(notes, notices=(*notes.notices, *(problem if attributes.problem else ()), *attributes.notices))
+
+    def _source_notes(self) -> SourceNotes:
         try:
             told = _json_in(SOURCE_NOTES, self._content(SOURCE_NOTES))
             return SourceNotes(tuple((str(region), str(item), str(reason), int(rows))
