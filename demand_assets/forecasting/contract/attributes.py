@@ -13,6 +13,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 Axis = Literal["item", "region"]
 Value = str | float | bool | date
 """Of an attribute: a text, a number, yes or no, or a date, by its kind."""
+BESIDE = "attributes"
+"""Under which a table of demand has the attributes of its region-item among its ``attrs``."""
 _RESERVED = RESERVED_COLUMNS | {"all", "attribute", "key", "level", "name", "total"}
 
 

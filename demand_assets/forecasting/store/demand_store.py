@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal, cast
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demand_assets.forecasting.contract.attributes import Attributes
+from demand_assets.forecasting.contract.attributes import BESIDE, Attributes
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.store import adjustments
@@ -41,6 +42,9 @@ LISTED_FROM = 100
 CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
 ATTRIBUTES = "attributes.json"
+ATTRIBUTES_HELD_SECONDS = 5.0
+"""How long readers of demand go on with the attributes that they know."""
+_NEVER = (float("-inf"), Attributes())
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
@@ -109,6 +113,7 @@ class DemandStore:
     def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
         self._url, self._options = url, options or {}
         self._opened_by = 0
+        self._attributes = _NEVER
         self._is_local = "file" in self._filesystem.protocol
 
     @property
@@ -129,7 +134,8 @@ class DemandStore:
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
-        """The region-item's table of that stage; demand with planners' adjustments beside it, if there are any.
+        """The region-item's table of that stage; demand with planners' adjustments and its attributes beside it, if
+        there are any.
 
         Raises: NotInStoreError: the stage has not been materialised for it; DamagedFileError: its file, or that of its
             adjustments, cannot be used.
@@ -150,7 +156,18 @@ class DemandStore:
                 _check_foreign(stage, region_item, table)
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
-        return adjustments.beside(table, self.adjustments(region_item)) if stage == "demand" else table
+        if stage != "demand":
+            return table
+        table = adjustments.beside(table, self.adjustments(region_item))
+        if known := self._held_attributes().of(region_item):
+            table.attrs[BESIDE] = known
+        return table
+
+    def _held_attributes(self) -> Attributes:
+        """The attributes as they were some seconds ago at most."""
+        if monotonic() - self._attributes[0] > ATTRIBUTES_HELD_SECONDS:
+            self._attributes = (monotonic(), self.read_attributes())
+        return self._attributes[1]
 
     @object_store_errors()
     def has(self, stage: Stage, region_item: RegionItem) -> bool:
@@ -208,6 +225,7 @@ class DemandStore:
 
     def write_attributes(self, attributes: Attributes) -> None:
         """Replace the attributes of all items and regions."""
+        self._attributes = _NEVER
         self._write_json(ATTRIBUTES, attributes.to_json())
 
     def read_attributes(self) -> Attributes:
