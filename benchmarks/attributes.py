@@ -78,13 +78,14 @@ def first_horizon(model: PooledModel, unseen: Mapping[RegionItem, pd.DataFrame],
         sold = np.flatnonzero(complete["demand"].to_numpy(dtype=float) > 0)
         if not len(sold) or sold[0] + dataset.horizon >= len(complete):
             continue
-        first = complete.iloc[max(sold[0] - 1, 0): sold[0] + dataset.horizon]
-        truth = first["demand"].to_numpy(dtype=float)[-dataset.horizon:]
+        origin = max(sold[0] - 1, 0)  # a period that tells nothing
+        first = complete.iloc[origin: origin + 1 + dataset.horizon]
+        truth = first["demand"].to_numpy(dtype=float)[1:]
         blank = first.assign(demand=np.nan)
         blank.attrs.update(table.attrs)
         series = model.series_of(blank, dataset, one)
         leads = np.arange(1, dataset.horizon + 1)
-        units = model.forecast(series, np.zeros(dataset.horizon, dtype=np.int64), leads)[-len(truth):]
+        units = model.forecast(series, np.zeros(dataset.horizon, dtype=np.int64), leads)
         usable = ~np.isnan(truth)
         errors += float(np.abs(units - truth)[usable].sum())
         sums += abs(float((units - truth)[usable].sum()))
