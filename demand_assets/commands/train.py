@@ -112,6 +112,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     with open_instance(home) as instance:
         pipeline.store.write_catalogue(region_items)
         pipeline.store.write_source_notes(catalogue)
+        attributes = pipeline.take_in_attributes()
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
         options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
@@ -159,7 +160,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         "names_left_out": [{"region": region, "item": item, "reason": reason, "rows": rows}
                            for region, item, reason, rows in catalogue.refused],
         "files_skipped": [{"name": name, "reason": reason} for name, reason in catalogue.skipped],
-        "source_notices": list(catalogue.notices)}
+        "source_notices": [*catalogue.notices, *attributes.notices]}
 
 
 def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:

@@ -73,6 +73,7 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     pause that grows. The first look only takes note of what is there; what is missing then is the first training's.
     """
     stages = pipeline.open()
+    stages.refresh_attributes()
     cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
     fingerprint = stages.source.fingerprint()
     if fingerprint == cursor.done and not cursor.wanted:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
 from demand_assets.forecasting.contract.dataset_file import Dataset
@@ -42,6 +43,7 @@ from demand_assets.pipeline.outcomes import (
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
+from demand_assets.sources.attributes import AttributeReader
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -128,6 +130,7 @@ class Pipeline:
         if "raw_demand" in wanted:
             Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
                                       for one in region_items)
+            self.refresh_attributes()
         plots = len(region_items) <= PLOTS_UP_TO
         try:
             state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
@@ -152,6 +155,34 @@ class Pipeline:
                 yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots, state, events)
 
         yield from self._side_by_side(TakeInStage(self.dataset, self.store).take_in, tasks(), len(region_items))
+
+    def take_in_attributes(self) -> Attributes:
+        """The attributes of items and regions, those in the store made again where they may have changed; none where
+        the dataset file declares none.
+
+        Raises: SourceError: they cannot be read, as the stored ones say from then on; those of before stay in use.
+        """
+        if not self.dataset.attributes:
+            return Attributes()
+        known = self.store.read_attributes()
+        try:
+            reader = AttributeReader(self.dataset, self.source)
+            if known.state and known.state == reader.state():
+                return known
+            found = reader.read()
+        except SourceError as error:
+            if known.problem != str(error):
+                self.store.write_attributes(replace(known, problem=str(error), state=""))
+            raise
+        self.store.write_attributes(found)
+        return found
+
+    def refresh_attributes(self) -> None:
+        """Take attributes in, whose trouble keeps no demand from being taken in."""
+        try:
+            self.take_in_attributes()
+        except SourceError as error:
+            log.warning("attributes stay as they were: %s", error)
 
     def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,
                clock: Clock) -> Iterator[Part]:

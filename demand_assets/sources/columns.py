@@ -137,7 +137,7 @@ class ColumnPlan:
             else:
                 missing = sorted(recipe.columns() - set(available))
             if missing:
-                raise SourceError(_missing(missing[0], recipe, available, where))
+                raise SourceError(_missing(missing[0], recipe, available, where, self._dataset))
 
     def names(self, table: pd.DataFrame, ours: str) -> "pd.Series[Any]":
         """The region or the item of each row, as text without white space around it; empty where there is none."""
@@ -188,15 +188,14 @@ class ColumnPlan:
         return made.reindex(table.index)
 
 
-def _missing(name: str, recipe: Recipe, available: Collection[str], where: str) -> str:
+def _missing(name: str, recipe: Recipe, available: Collection[str], where: str, dataset: Dataset) -> str:
     close = get_close_matches(name, list(available), n=1, cutoff=0.6) or [
         column for column in available if column.lower().replace(" ", "_") == name.lower().replace(" ", "_")]
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    entry = "columns.drivers" if recipe.ours not in ("date", "region", "item", "demand") else "columns"
     alone = f" (or {recipe.ours} = \"\" if there is only one)" if recipe.ours in ("region", "item") else ""
     shown = ", ".join(repr(column) for column in list(available)[:40]) + (" …" if len(available) > 40 else "")
-    return (f"{where} has no column {name!r} for {recipe.ours}; it has {shown or 'none'}.{hint} Name the column under "
-            f"{entry} in the dataset file, as in: {recipe.ours} = \"…\"{alone}.")
+    what, cure = dataset.missing(recipe.ours)
+    return f"{where} has no column {name!r} for {what}; it has {shown or 'none'}.{hint} {cure} = \"…\"{alone}."
 
 
 def _names(column: "pd.Series[Any]", renamed: Mapping[str, str]) -> "pd.Series[Any]":

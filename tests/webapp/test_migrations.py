@@ -116,6 +116,24 @@ def test_the_audit_log_of_before_is_sealed_and_back(tmp_path: Path) -> None:
     keeps_the_audit_log(create_app(settings_in(tmp_path)))
 
 
+def test_totals_by_attributes_go_on_the_way_back_and_others_stay(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path))
+    group = ("INSERT INTO group_forecast (kind, name, made_at, size, total, lower, upper, compared_size, running) "
+             "VALUES ('{}', 'x', '2026-11-01 00:00:00', 1, 1, 0, 2, 0, '{{}}')")
+    with app.app_context():
+        upgrade(revision="0021")
+        with writing():
+            db.session.execute(text(group.format("region")))
+        upgrade(revision="0022")
+        with writing():
+            db.session.execute(text(group.format("a_name_of_an_attribute")))
+        downgrade(revision="0021")
+
+        assert db.session.execute(text("SELECT kind FROM group_forecast")).all() == [("region",)]
+        assert not inspect(db.engine).has_table("attribute_value")
+        upgrade(revision="0022")
+
+
 BEFORE_FOUR_TABLES = "0012"
 KEPT = {"key": "north|kettle", "position": 3, "in_catalogue": True, "region": "north", "item": "kettle",
         "search": "north kettle", "status": "production", "last_date": "2026-06-30", "quarantined_rows": 2,

@@ -25,6 +25,23 @@ class DriverResponse(ResponsePart):
     future: Literal["known", "repeat_last", "repeat_season", "given"]
 
 
+class AttributeResponse(ResponsePart):
+    """What is the same for an item, or a region, at all times."""
+
+    name: str
+    title: str
+    of: Literal["item", "region"]
+    kind: Literal["text", "yes_no", "number", "date"]
+    unit: str
+
+
+class HierarchiesResponse(ResponsePart):
+    """Levels above items and regions: names of attributes, the widest first."""
+
+    item: list[str]
+    region: list[str]
+
+
 class DatasetResponse(ResponsePart):
     """The dataset."""
 
@@ -36,6 +53,8 @@ class DatasetResponse(ResponsePart):
     horizon: int
     coverages: list[int]
     drivers: list[DriverResponse]
+    attributes: list[AttributeResponse]
+    hierarchies: HierarchiesResponse
     takes_uploads: bool = Field(description="Whether demand and plans of drivers can be uploaded")
 
 
@@ -55,6 +74,9 @@ def get_dataset() -> DatasetResponse:
     return DatasetResponse(
         name=dataset.name, title=dataset.title, unit=dataset.unit, currency=dataset.currency,
         frequency=dataset.frequency, horizon=dataset.horizon, coverages=[round(100 * level) for level in LEVELS],
+        attributes=[AttributeResponse(name=one.name, title=one.title, of=one.of, kind=one.kind, unit=one.unit)
+                    for one in dataset.attributes],
+        hierarchies=HierarchiesResponse(item=list(dataset.hierarchies.item), region=list(dataset.hierarchies.region)),
         takes_uploads=dataset.uploads is not None, drivers=[DriverResponse(
             name=one.name, title=one.title, kind=one.kind, effect=one.effect, unit=one.unit,
             future="known" if one.future == "calendar" else one.future)

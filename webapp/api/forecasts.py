@@ -1,6 +1,7 @@
 """Forecasts of region-items, under the plan and under a scenario, and totals."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from flask import abort
@@ -16,6 +17,7 @@ from webapp.api.operations import answers, costly, needs, resource, unless_known
 from webapp.api.paging import page_of
 from webapp.api.region_items import name_of
 from webapp.api.shapes import (
+    AttributeFilter,
     Coverage,
     CoverageArgument,
     Cursor,
@@ -25,6 +27,7 @@ from webapp.api.shapes import (
     Key,
     Named,
     Number,
+    PageQuery,
     Query,
     RequestPart,
     ResponsePart,
@@ -32,9 +35,11 @@ from webapp.api.shapes import (
     Yes,
 )
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
+from webapp.http.choices import one_of
 from webapp.http.costly_reads import costly_reads
 from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
+from webapp.region_items.attributes import parsed
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
@@ -42,7 +47,8 @@ from webapp.services import services
 from webapp.serving.answer import Answer, Period, plan_of, under
 from webapp.serving.line_item import LineItem
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
-from webapp.tables import RegionItemRow
+from webapp.stored_forecasts.group_page import group_conditions, kinds
+from webapp.tables import GroupForecast, RegionItemRow
 
 bp = resource("forecasts", "Forecasts, what-if, and totals. The forecast of a sum is the sum of the forecasts; its "
                            "interval is its own.")
@@ -154,10 +160,43 @@ class TotalsQuery(Query):
     all: Yes = Field("false", description="Everything")
     region: Annotated[list[Text], Field(max_length=MOST_KEYS)] = Field([], description="Whole regions")
     item: Annotated[list[Text], Field(max_length=MOST_KEYS)] = Field([], description="Items in all regions")
+    attribute: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
+        [], description="Region-items with these attributes; of several values of one attribute, one of them")
     key: Keys = Field([], description="Single region-items")
     horizon: Horizon = None
     coverage: CoverageArgument = "80"
     overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
+
+
+class GroupsQuery(PageQuery):
+    """Totals by what."""
+
+    by: Text = Field(description="`region`, `item`, or an attribute of kind text or yes_no")
+    within: Text = Field("", description="Only the parts of this value of an attribute, as in `department:Kitchen`; "
+                                         "`by` is a level below it, or its items or regions")
+
+
+class GroupResponse(ResponsePart):
+    """The total of one region, one item or one value of an attribute, over the dataset's horizon."""
+
+    name: str = Field(description="Of the region or item, or the attribute's value")
+    region_items: int
+    forecast: float = Field(description="Units, with planners' overrides, as last computed")
+    lower: float = Field(description="Of the sum's 80 % interval")
+    upper: float
+    model: float | None = Field(description="The models' own total")
+    last_year: float | None = Field(description="Units in the same periods a year earlier, of those sold then")
+    change: float | None = Field(description="Relative change on last year, of those sold then")
+    made_at: datetime
+
+
+class GroupsPage(ResponsePart):
+    """Totals, by name."""
+
+    unit: str
+    by: str
+    totals: list[GroupResponse]
+    next: str | None = Field(description="Cursor of the next page; null after the last")
 
 
 class TotalsResponse(ResponsePart):
@@ -233,15 +272,27 @@ def get_total(query: TotalsQuery) -> TotalsResponse:
     return costly_reads().shared(("totals", query.model_dump_json()), lambda: _total(query))
 
 
+@bp.get("/totals/groups", responses=answers(GroupsPage))
+@needs("viewer")
+def list_group_totals(query: GroupsQuery) -> GroupsPage:
+    """The totals of every region, item or value of an attribute, over the dataset's horizon, by name."""
+    kind = one_of("by", query.by, kinds())
+    asked = select(GroupForecast).where(*group_conditions(kind, parsed(query.within) if query.within else None))
+    rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
+    return GroupsPage(unit=services().dataset.unit, by=kind, next=following, totals=[GroupResponse(
+        name=row.name, region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper, model=row.model,
+        last_year=row.last_year, change=row.change, made_at=row.made_at) for row in rows])
+
+
 def _total(query: TotalsQuery) -> TotalsResponse:
     fields: MultiDict[str, str] = MultiDict([
         ("horizon", str(horizon_of(query.horizon))), ("coverage", query.coverage),
         ("all", "1" if query.all == "true" else "0"),
         *(("region", name) for name in query.region), *(("item", name) for name in query.item),
-        *(("ri", key) for key in query.key)])
+        *(("attribute", one) for one in query.attribute), *(("ri", key) for key in query.key)])
     forecast_query = parse_forecast_query(fields)
     if not forecast_query.keys:
-        abort(422, "Say of what: with `all=true`, `region`, `item` or `key`.")
+        abort(422, "Say of what: with `all=true`, `region`, `item`, `attribute` or `key`.")
     answer, total = _summed(forecast_query)
     final = _overridden(answer) if query.overrides == "true" else None
     return TotalsResponse(

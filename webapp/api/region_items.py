@@ -13,8 +13,21 @@ from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of
-from webapp.api.shapes import Cursor, Day, KeyPath, Named, PageQuery, Query, ResponsePart, Status, Text, finite
+from webapp.api.shapes import (
+    AttributeFilter,
+    Cursor,
+    Day,
+    KeyPath,
+    Named,
+    PageQuery,
+    Query,
+    ResponsePart,
+    Status,
+    Text,
+    finite,
+)
 from webapp.data_quality.quarantine import refused_rows
+from webapp.region_items.attributes import attributes_of, parsed
 from webapp.region_items.overview_query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
 from webapp.services import services
@@ -42,6 +55,8 @@ class RegionItemsQuery(PageQuery):
     region: Text = Field("", description="Only this region")
     item: Text = Field("", description="Only this item")
     status: Status | None = Field(None, description="Only those that stand so")
+    attribute: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
+        [], description="Only those with these attributes; of several values of one attribute, one of them")
     flag: list[FlagName] = Field([], max_length=11, description="Only those with all of these flags")
 
 
@@ -67,6 +82,7 @@ class RegionItemResponse(Named):
     drift: float | None = Field(description="Largest population stability index since the training")
     quarantined_rows: int = Field(description="Rows refused at the last look at its demand")
     quarantine_reason: str = Field(description="Why its last good demand is kept; empty when it is new")
+    attributes: dict[str, str] = Field(description="Name -> value, as `attribute` takes it; without those not known")
 
 
 class RegionItemPage(ResponsePart):
@@ -138,7 +154,7 @@ def name_of(row: RegionItemRow) -> dict[str, Any]:
     return {"key": row.key, "region": row.region, "item": row.item}
 
 
-def told(row: RegionItemRow) -> RegionItemResponse:
+def told(row: RegionItemRow, attributes: dict[str, str]) -> RegionItemResponse:
     """What is told of a region-item."""
     return RegionItemResponse(
         **name_of(row), status=cast(Status, row.status), last_date=row.last_date, last_demand=finite(row.last_demand),
@@ -148,7 +164,7 @@ def told(row: RegionItemRow) -> RegionItemResponse:
         live_wape=finite(row.live_wape), live_skill=finite(row.live_skill), live_bias=finite(row.live_bias),
         live_periods=row.live_periods, backtest_wape=finite(row.wape),
         backtest_wape_seasonal_naive=finite(row.wape_seasonal_naive), drift=finite(row.drift),
-        quarantined_rows=row.quarantined_rows, quarantine_reason=row.quarantine_reason)
+        quarantined_rows=row.quarantined_rows, quarantine_reason=row.quarantine_reason, attributes=attributes)
 
 
 @bp.get("/region-items", responses=answers(RegionItemPage))
@@ -156,20 +172,23 @@ def told(row: RegionItemRow) -> RegionItemResponse:
 def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
     """Region-items, by key."""
     flags = [name for name in query.flag if name in FLAGS]
-    view = View(search=query.q, status=query.status or "", flags=tuple(dict.fromkeys(flags)))
+    view = View(search=query.q, status=query.status or "", flags=tuple(dict.fromkeys(flags)),
+                attributes=tuple(sorted({parsed(one) for one in query.attribute})))
     asked = select(RegionItemRow).where(*conditions(view))
     for column, name in ((RegionItemRow.region, query.region), (RegionItemRow.item, query.item)):
         if name:
             asked = asked.where(column == name)
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
-    return RegionItemPage(region_items=[told(row) for row in rows], next=following)
+    attributes = attributes_of([row.region_item for row in rows])
+    return RegionItemPage(region_items=[told(row, attributes[row.region_item]) for row in rows], next=following)
 
 
 @bp.get("/region-items/<key>", responses=answers(RegionItemResponse, 200, 404))
 @needs("viewer")
 def get_region_item(path: KeyPath) -> RegionItemResponse:
     """One region-item."""
-    return told(row_of(path.key))
+    row = row_of(path.key)
+    return told(row, attributes_of([row.region_item])[row.region_item])
 
 
 @bp.get("/region-items/<key>/demand", responses=answers(DemandPage, 200, 404))

@@ -55,6 +55,8 @@ Day = Annotated[date, BeforeValidator(_day)]
 """``2026-01-31`` and nothing else."""
 Text = Annotated[str, Field(max_length=200, pattern=_NO_CONTROLS)]
 """A line of text."""
+AttributeFilter = Annotated[str, Field(min_length=2, max_length=300, pattern=_NO_CONTROLS,
+                                        description="An attribute and its value, as in `category:Food`")]
 Key = Annotated[str, Field(min_length=3, max_length=255, pattern=_NO_CONTROLS,
                            description="Key of a region-item, as the list of region-items gives it: `north|kettle`")]
 Token = Annotated[str, Field(min_length=32, max_length=64, pattern=r"^[0-9A-Za-z]+$")]

@@ -5,6 +5,7 @@ from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.pacing import Paced
 from webapp.data_quality.uploads import finish_upload
+from webapp.region_items.attributes import follow
 from webapp.services import Services
 from webapp.systems.state import note
 
@@ -16,7 +17,7 @@ SWEEP_SECONDS = 600.0
 
 
 class StoreLoop:
-    """Journal and catalogue -> rows; planners' adjustments -> the store; what was uploaded -> its place."""
+    """Journal, catalogue and attributes -> rows; planners' adjustments -> the store; what was uploaded -> its place."""
 
     def __init__(self, services: Services) -> None:
         self._store, self._dataset = services.store, services.dataset
@@ -29,6 +30,7 @@ class StoreLoop:
         try:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
+                follow(self._store.read_attributes(), self._dataset)
             read_journal(self._journal)
             if self._sweep.is_due():
                 read_journal(self._journal, sweep=True)

@@ -7,7 +7,9 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request, url_for
 
+from demand_assets.forecasting.contract.attributes import Attribute
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Bounds, Part
 from webapp.access import needs
 from webapp.db.database import now
@@ -17,6 +19,7 @@ from webapp.forecasts.views import answer_to
 from webapp.overrides.applied import Overridden, overridden, override_words
 from webapp.pages.files import Cell, Sheet, book_of, file_of, requested_format, rounded
 from webapp.pages.numbers_and_dates import plural
+from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.labels import version_words
 from webapp.region_items.rows import rows_by_key
 from webapp.scenarios.driver_changes import ScenarioForm
@@ -124,23 +127,27 @@ class _Found:
         if self.included:
             columns += [f"Override, {unit}", "Override, %", f"Model, {unit}", f"Model {words} from, {unit}",
                         f"Model {words} to, {unit}"]
+        columns += [one.title[:1].upper() + one.title[1:] for one in declared().values()]
         return Sheet("By region-item and period", columns, self._each())
 
     def _each(self) -> Iterator[Sequence[Cell]]:
         coverage = self.forecast_query.coverage / 100
         if isinstance(self.answer, GroupAnswer):
             rows = rows_by_key(list(self.answer.kept))
+            attributes = _attributes([row.region_item for row in rows.values()])
             for key, kept in self.answer.kept.items():
                 more = self._overrides_of(key, kept.part)
                 for place, (at, *units) in enumerate(_units(self._final(key, kept.part), coverage)):
-                    yield rows[key].region, rows[key].item, at, *units, version_words(kept.served_by), *more[place]
+                    yield (rows[key].region, rows[key].item, at, *units, version_words(kept.served_by),
+                           *more[place], *attributes[rows[key].region_item])
             return
+        attributes = _attributes([line.row.region_item for line in self.answer.lines])
         for line in self.answer.lines:
             changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
             more = self._overrides_of(line.row.key, line.plan.part)
             for place, (at, *units) in enumerate(_units(self._final(line.row.key, line.plan.part), coverage)):
                 yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
-                       version_words(mark_of(line.plan)), *more[place])
+                       version_words(mark_of(line.plan)), *more[place], *attributes[line.row.region_item])
 
     def _final(self, key: str, model: Part) -> Part:
         """The region-item's forecast as the file has it."""
@@ -202,6 +209,20 @@ class _Found:
         facts.append(("Totals", "The forecast of a sum is the sum of the forecasts; its interval comes from errors "
                                 "that came together in the past, so bounds do not add up."))
         return Sheet("About", ["What", "Value"], facts)
+
+
+def _attributes(region_items: Sequence[RegionItem]) -> dict[RegionItem, Sequence[Cell]]:
+    """A cell for each attribute that is declared."""
+    return {one: [_typed(values.get(name), attribute) for name, attribute in declared().items()]
+            for one, values in attributes_of(region_items).items()}
+
+
+def _typed(value: str | None, attribute: Attribute) -> Cell:
+    if value is None:
+        return None
+    if attribute.kind == "date":
+        return date.fromisoformat(value)
+    return float(value) if attribute.kind == "number" else value
 
 
 def _plain(value: float) -> str:

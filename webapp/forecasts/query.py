@@ -95,9 +95,9 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     """A forecast_query from a URL or a form; an error page when it cannot be one.
 
     Arguments:
-        fields: ``ri``, ``region``, ``item`` (each repeatable), ``all`` and ``selection`` add region-items up;
-            ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``overrides``, ``adjust`` say how they
-            are shown.
+        fields: ``ri``, ``region``, ``item``, ``attribute`` (each repeatable), ``all`` and ``selection`` add
+            region-items up; ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``overrides``,
+            ``adjust`` say how they are shown.
     """
     longest = services().dataset.horizon
     horizon = _whole(fields, "horizon", longest, longest,

@@ -21,6 +21,7 @@ from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, ForecastQuery, parse_forecast_query
 from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
+from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.best_model import table_of as evidence_of
 from webapp.region_items.groups import find_groups
 from webapp.region_items.overview_query import View, find_page, parse_view
@@ -205,8 +206,8 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         asked=[ScopedDriverChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
-        query=query,
-        with_messages=alone and request.method == "POST",
+        query=query, attributes=attributes_of([only.row.region_item])[only.row.region_item] if only else {},
+        declared=declared(), with_messages=alone and request.method == "POST",
         **{"changed": [], "find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
     is_kept = request.method == "POST" and alone and status == 200
     return text, status, {"HX-Push-Url": url_for("forecasts.show", **query)} if is_kept else {}

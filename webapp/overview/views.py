@@ -12,6 +12,7 @@ from webapp.http.choices import one_of
 from webapp.overview.changes import changes_since
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
 from webapp.pages.listing import parse_page
+from webapp.region_items.attributes import controls, declared, next_level, parsed, words_of
 from webapp.region_items.overview_query import (
     COLUMNS,
     FLAGS,
@@ -27,7 +28,7 @@ from webapp.region_items.overview_query import (
     parse_view,
 )
 from webapp.region_items.rows import open_retrains, pooled_row
-from webapp.stored_forecasts.group_page import GROUP_ORDERS, KINDS, GroupView, group_page
+from webapp.stored_forecasts.group_page import GROUP_ORDERS, GroupView, group_page, kinds
 from webapp.tables import RegionItemRow
 
 bp = Blueprint("overview", __name__)
@@ -55,15 +56,19 @@ def show() -> ResponseReturnValue:
 @bp.get("/totals")
 @needs("viewer")
 def totals() -> ResponseReturnValue:
-    """The sums by region, by item and of all."""
-    kind = one_of("by", request.args.get("by", "") or "region", KINDS)
+    """The sums by region, by item, by each attribute and of all."""
+    kind = one_of("by", request.args.get("by", "") or "region", kinds())
     sort = request.args.get("sort", "") or "name"
     one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
-    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, parse_page(request.args, "page"))
+    within = request.args.get("within", "")
+    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, parse_page(request.args, "page"),
+                     parsed(within) if within else None)
     page = group_page(view)
     plain = View()
-    return render_template("overview/totals.html", group_view=replace(view, page=page.number), page=page, kinds=KINDS,
-                           view=plain, **_around(plain, counts(plain)))
+    return render_template(
+        "overview/totals.html", group_view=replace(view, page=page.number), page=page, kinds=kinds(),
+        title=_kind_title(kind), within_words="".join(words_of([view.within] if view.within else [])),
+        below=next_level(kind), view=plain, **_around(plain, counts(plain)))
 
 
 @bp.get("/heat-map")
@@ -83,9 +88,15 @@ def heat() -> ResponseReturnValue:
                            **_around(view, found))
 
 
+def _kind_title(kind: str) -> str:
+    attribute = declared().get(kind)
+    return attribute.title if attribute else kind
+
+
 def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
     """What every view of the overview has around it; ``part`` leaves out what it does not need."""
     return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": COLUMNS, "orders": ORDERS,
+            "controls": [] if part else controls(view.attributes), "attribute_words": words_of(view.attributes),
             "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,
             "changes": None if part else changes_since(view),
             "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since"}}

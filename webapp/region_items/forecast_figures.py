@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select, update
 
+from demand_assets.forecasting.contract.attributes import Axis
 from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now
@@ -98,6 +99,16 @@ def keep_move(row: RegionItemRow) -> None:
 def want_totals(row: RegionItemRow) -> None:
     """Let the totals that it is in be made again."""
     row.groups_due += 1
+
+
+def want_totals_of(axis: Axis, names: Sequence[str]) -> None:
+    """Let the totals be made again that region-items of these regions, or items, are in."""
+    column = Catalogue.region if axis == "region" else Catalogue.item
+    for part in chunked(names):
+        lock_in_order(Catalogue.key, column.in_(part))
+        of_names = select(Catalogue.id).where(column.in_(part), Catalogue.in_catalogue)
+        db.session.execute(update(ForecastFigures).where(ForecastFigures.id.in_(of_names)).values(
+            groups_due=ForecastFigures.groups_due + 1), execution_options={"synchronize_session": False})
 
 
 def note_totals_made(keys: Sequence[str], times: int) -> None:

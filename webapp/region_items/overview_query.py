@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
 from webapp.pages.listing import parse_page, place_of
+from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
 from webapp.services import services
@@ -152,6 +153,7 @@ class View:
     columns: tuple[str, ...] = USUAL_COLUMNS
     since_days: int = 1
     """Flags about what happened lately go so far back."""
+    attributes: tuple[Filter, ...] = ()
 
     @property
     def since(self) -> datetime:
@@ -161,18 +163,23 @@ class View:
     @property
     def is_narrowed(self) -> bool:
         """Whether some region-items may be left out."""
-        return bool(self.search or self.status or self.flags)
+        return bool(self.search or self.status or self.flags or self.attributes)
 
     def query(self, **changes: object) -> dict[str, Any]:
         """The URL's arguments for this view with changes; defaults are left out."""
         return {name: text for name, text in (self.fields() | {name: _text(value) for name, value in changes.items()}
                                               ).items() if text != _PLAIN.get(name, "")}
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, Any]:
         """Every argument of the URL."""
-        return {"q": self.search, "status": self.status, "flag": _text(self.flags),
-                "sort": _text(self.sort), "page": str(self.page), "size": str(self.size),
+        return {ARGUMENT: arguments_of(self.attributes), "q": self.search, "status": self.status,
+                "flag": _text(self.flags), "sort": _text(self.sort), "page": str(self.page), "size": str(self.size),
                 "columns": _text(self.columns), "since": str(self.since_days)}
+
+    def without(self, place: int) -> dict[str, Any]:
+        """The URL's arguments for this view without one of its attributes, by its place among them."""
+        return self.query(**{ARGUMENT: arguments_of(one for at, one in enumerate(self.attributes) if at != place),
+                             "page": 1})
 
     def sorted_by(self, name: str) -> dict[str, Any]:
         """The URL's arguments for this view sorted by a column alone; the other way round when it already is."""
@@ -190,11 +197,13 @@ class View:
         return next((place for place, each in enumerate(self.sort, 1) if each.removeprefix("-") == name), 0)
 
 
-def _text(value: object) -> str:
+def _text(value: object) -> object:
+    if isinstance(value, list):
+        return value
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-_PLAIN: Mapping[str, str] = View().fields()
+_PLAIN: Mapping[str, Any] = View().fields()
 
 
 def parse_view(fields: MultiDict[str, str]) -> View:
@@ -206,7 +215,8 @@ def parse_view(fields: MultiDict[str, str]) -> View:
         page=parse_page(fields),
         size=int(one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
         columns=_some_of("columns", fields, COLUMNS) or USUAL_COLUMNS,
-        since_days=int(one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])))
+        since_days=int(one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])),
+        attributes=parse_filters(fields))
 
 
 @dataclass(frozen=True)
@@ -227,6 +237,7 @@ def conditions(view: View) -> list[ColumnElement[bool]]:
         found.append(RegionItemRow.activity != "")
     elif view.status:
         found.append(RegionItemRow.status == view.status)
+    found += conditions_of(view.attributes)
     return found + [FLAGS[name].which(view.since) for name in view.flags]
 
 

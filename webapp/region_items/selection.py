@@ -6,11 +6,12 @@ from datetime import timedelta
 from hashlib import blake2b
 
 from flask import abort
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from werkzeug.datastructures import MultiDict
 
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
+from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
 from webapp.region_items.overview_query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, rows_of
 from webapp.tables import RegionItemRow, Selection
@@ -55,14 +56,17 @@ def link_arguments(keys: Sequence[str]) -> Arguments:
 def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, str]:
     """Keys, the arguments that name them, and what they are together; an error page for a name that is not there."""
     regions, items = (list(dict.fromkeys(filter(None, fields.getlist(name)))) for name in ("region", "item"))
+    filters = parse_filters(fields)
     grouped, words, args = list[str](), list[str](), Arguments()
     if fields.get("all", "0").strip("0"):
-        grouped, words, args = _members([], [], True), ["All region-items"], {"all": "1"}
-    elif regions or items:
-        grouped = _members(regions, items, False)
+        grouped, words, args = _members([], [], None), ["All region-items"], {"all": "1"}
+    elif regions or items or filters:
+        grouped = _members(regions, items, filters)
         words = ([f"{_listed(regions, 'region')} · all items"] if regions else []) + (
-            [f"{_listed(items, 'item')} · all regions"] if items else [])
-        args = {name: given for name, given in (("region", regions), ("item", items)) if given}
+            [f"{_listed(items, 'item')} · all regions"] if items else []) + (
+            [_listed(words_of(filters), "attribute")] if filters else [])
+        args = {name: given for name, given in (("region", regions), ("item", items),
+                                                (ARGUMENT, arguments_of(filters))) if given}
     token = fields.get("selection", "")
     stored = stored_keys(token) if token else []
     picked = list(dict.fromkeys([*stored, *(key for key in fields.getlist("ri") if key)]))
@@ -78,8 +82,12 @@ def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, 
     return keys, link_arguments(keys), ""
 
 
-def _members(regions: Sequence[str], items: Sequence[str], everything: bool) -> list[str]:
-    """The keys of whole regions and of items in all regions, region-major."""
+def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Filter] | None) -> list[str]:
+    """The keys of whole regions, of items in all regions and of all with these attributes, region-major.
+
+    Args:
+        filters: None for all region-items.
+    """
     for what, column, names in (("region", RegionItemRow.region, regions), ("item", RegionItemRow.item, items)):
         known = set(db.session.scalars(select(column).where(
             column.in_(names), RegionItemRow.in_catalogue).distinct())) if names else set()
@@ -87,9 +95,15 @@ def _members(regions: Sequence[str], items: Sequence[str], everything: bool) -> 
             if name not in known:
                 abort(404, f"There is no {what} {name[:100]!r} in this dataset. The overview lists those there are.")
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(RegionItemRow.position)
-    if not everything:
-        query = query.where(or_(RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items)))
-    return list(db.session.scalars(query))
+    if filters is None:
+        return list(db.session.scalars(query))
+    having = [and_(*conditions_of(filters))] if filters else []
+    found = list(db.session.scalars(query.where(or_(
+        RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items), *having))))
+    if not found:
+        abort(404, f"No region-item has the {_listed(words_of(filters), 'attribute')}. The overview lists the values "
+                   "there are.")
+    return found
 
 
 def stored_keys(token: str) -> list[str]:

@@ -1,17 +1,28 @@
-"""Totals of regions and items, by the page."""
+"""Totals of regions, items and values of attributes, by the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from flask import abort
 from sqlalchemy import ColumnElement, case, func, select
 
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.pages.listing import place_of
-from webapp.tables import GroupForecast, RegionItemRow
+from webapp.region_items.attributes import (
+    ARGUMENT,
+    AXES,
+    Filter,
+    arguments_of,
+    groupable,
+    is_within,
+    owners_of,
+    parsed,
+)
+from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 
-Kind = Literal["region", "item"]
-KINDS: dict[Kind, str] = {"region": "By region", "item": "By item"}
+KINDS = {"region": "By region", "item": "By item"}
 GROUPS_AT_ONCE = 50
 GROUP_ORDERS: dict[str, ColumnElement[Any]] = {
     "name": GroupForecast.name.expression, "total": GroupForecast.total.expression,
@@ -25,16 +36,20 @@ GROUP_ORDERS: dict[str, ColumnElement[Any]] = {
 class GroupView:
     """Which totals are shown, and in which order; the URL says it."""
 
-    kind: Kind = "region"
+    kind: str = "region"
+    """Of ``kinds``."""
     search: str = ""
     sort: str = "name"
     """Of ``GROUP_ORDERS``, with ``-`` before it the largest first."""
     page: int = 1
+    within: Filter | None = None
+    """The value of an attribute whose parts alone are shown."""
 
     def query(self, **changes: object) -> dict[str, Any]:
         """The URL's arguments for this view with changes; defaults are left out."""
-        plain = {"by": "region", "q": "", "sort": "name", "page": "1"}
-        values = {"by": self.kind, "q": self.search, "sort": self.sort, "page": self.page, **changes}
+        plain = {"by": "region", "q": "", "sort": "name", "page": "1", "within": ""}
+        values = {"by": self.kind, "q": self.search, "sort": self.sort, "page": self.page,
+                  "within": "".join(arguments_of([self.within])) if self.within else "", **changes}
         return {name: str(value) for name, value in values.items() if str(value) != plain[name]}
 
     def sorted_by(self, name: str) -> dict[str, Any]:
@@ -78,7 +93,14 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
         fields: the selection as ``ForecastQuery.fields`` has it.
     """
     kinds = {kind for kind, _ in fields}
-    if len(kinds) != 1 or not kinds <= {"region", "item", "all"}:
+    if kinds == {ARGUMENT}:
+        filters = [parsed(text) for _, text in fields]
+        kinds, fields = {name for name, _ in filters}, filters
+        if not kinds <= set(groupable()):
+            return None
+    elif not kinds <= {"region", "item", "all"}:
+        return None
+    if len(kinds) != 1:
         return None
     names = ["" if kind == "all" else name for kind, name in fields]
     found = db.session.scalars(select(GroupForecast).where(
@@ -92,7 +114,7 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
 
 def group_page(view: GroupView) -> GroupPage:
     """The page that a view asks for, or the last one when it asks for more than there are."""
-    where: list[ColumnElement[bool]] = [GroupForecast.kind == view.kind]
+    where = group_conditions(view.kind, view.within)
     where += [func.lower(GroupForecast.name).contains(word, autoescape=True) for word in view.search.lower().split()]
     count = db.session.scalar(select(func.count()).select_from(GroupForecast).where(*where)) or 0
     place = place_of(view.page, count, GROUPS_AT_ONCE)
@@ -105,8 +127,36 @@ def group_page(view: GroupView) -> GroupPage:
                      _due())
 
 
+def kinds() -> dict[str, str]:
+    """What totals are made by, with words for it: regions, items and attributes."""
+    return KINDS | {name: f"By {one.title}" for name, one in groupable().items()}
+
+
+def group_conditions(kind: str, within: Filter | None) -> list[ColumnElement[bool]]:
+    """What a total must be to be of that kind, and part of the value of an attribute where one is given."""
+    return [GroupForecast.kind == kind, *([_is_part_of(kind, within)] if within else [])]
+
+
+def _is_part_of(kind: str, within: Filter) -> ColumnElement[bool]:
+    """Whether a group lies in the value of an attribute; an error page where groups of that kind may lie across."""
+    if not is_within(kind, within[0]):
+        abort(422, f"Totals by {kind} are not parts of those by {within[0]}; a level of a hierarchy lies in the levels "
+                   "above it, and items and regions lie in their own attributes.")
+    owners = owners_of(within[0], [within[1]])
+    if kind in KINDS:
+        return GroupForecast.name.in_(owners)
+    return GroupForecast.name.in_(select(AttributeValue.value).where(
+        AttributeValue.name == kind, AttributeValue.owner.in_(owners)))
+
+
 def _due() -> frozenset[tuple[str, str]]:
     changed = db.session.execute(select(RegionItemRow.region, RegionItemRow.item).where(
         RegionItemRow.groups_due > 0).distinct()).all()
     found = {("region", row[0]) for row in changed} | {("item", row[1]) for row in changed}
+    for part in chunked(sorted(found) if groupable() else []):
+        of_axis = {axis: [name for kind, name in part if kind == axis] for axis in AXES}
+        for axis, names in of_axis.items():
+            found |= {(name, value) for name, value in db.session.execute(select(
+                AttributeValue.name, AttributeValue.value).where(
+                    AttributeValue.axis == axis, AttributeValue.owner.in_(names)).distinct())}
     return frozenset(found | ({("all", "")} if changed else set()))

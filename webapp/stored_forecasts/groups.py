@@ -1,19 +1,22 @@
-"""Totals of each region, each item and all, from stored forecasts; the background process keeps them true."""
+"""Totals of each region, item and value of an attribute, and of all, from stored forecasts; kept true in the
+background."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 
+from demand_assets.forecasting.contract.attributes import Axis
 from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
+from webapp.region_items.attributes import AXES, groupable
 from webapp.region_items.forecast_figures import note_totals_made
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.services import Services
 from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
-from webapp.tables import GroupForecast, RegionItemRow
+from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 
 IN_WORKER_FROM = 60
 """Region-items that changed from which on the worker process sums up."""
@@ -38,7 +41,7 @@ def refresh_due(services: Services, make_app: AppFactory) -> bool:
 
 
 def refresh(_services: Services, changed: Sequence[str]) -> None:
-    """Sum up the regions and the items of these region-items, and all.
+    """Sum up the regions, items and values of attributes of these region-items, and all.
 
     A crash on the way leaves what is not summed up yet due.
     """
@@ -55,6 +58,8 @@ def refresh(_services: Services, changed: Sequence[str]) -> None:
     for item in sorted({item for _, item, _ in asked.values()}):
         _sum_up("item", item, _members(RegionItemRow.item == item))
     _sum_up_all()
+    _sum_up_attributes({"region": {region for region, _, _ in asked.values()},
+                        "item": {item for _, item, _ in asked.values()}})
     _note_done({key: times for key, (_, _, times) in asked.items()})
 
 
@@ -85,7 +90,7 @@ def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
         _take_in(found, part)
     db.session.rollback()
     with writing():
-        _keep(kind, name, found, with_running=kind == "region")
+        _keep(kind, name, found, with_running=kind == "region" or _is_merged("item"))
 
 
 def _take_in(found: _Sum, members: Sequence[Member]) -> None:
@@ -106,14 +111,68 @@ def _sum_up_all() -> None:
     """All is the sum of the regions, which know what is needed for its interval."""
     found = _Sum(RunningTotal())
     for row in _regions():
-        found.running.merge(RunningTotal.from_json(row.running))
-        found.model += row.total if row.model is None else row.model
-        found.last_year += row.last_year or 0.0
-        found.compared += row.compared or 0.0
-        found.compared_size += row.compared_size
+        _merge(found, row)
     db.session.rollback()
     with writing():
         _keep("all", "", found, with_running=False)
+
+
+def _merge(found: _Sum, row: GroupForecast) -> None:
+    found.running.merge(RunningTotal.from_json(row.running))
+    found.model += row.total if row.model is None else row.model
+    found.last_year += row.last_year or 0.0
+    found.compared += row.compared or 0.0
+    found.compared_size += row.compared_size
+
+
+def _is_merged(axis: str) -> bool:
+    """Whether the totals of items, or regions, are parts of those of attributes."""
+    return any(one.of == axis for one in groupable().values())
+
+
+def _sum_up_attributes(changed: Mapping[Axis, set[str]]) -> None:
+    """Sum up the values of attributes of these regions and items, and those that others have come to or gone from; a
+    value is the sum of its regions, or items, which know what is needed for its interval."""
+    sizes = {axis: _sizes(axis) for axis in AXES}
+    for name, attribute in groupable().items():
+        owners: dict[str, list[str]] = {}
+        for owner, value in db.session.execute(select(AttributeValue.owner, AttributeValue.value).where(
+                AttributeValue.name == name).order_by(AttributeValue.owner)):
+            owners.setdefault(value, []).append(owner)
+        known = _sizes(name)
+        db.session.rollback()
+        for value in sorted(owners.keys() | known.keys()):
+            its = owners.get(value, [])
+            size = sum(sizes[attribute.of].get(owner, 0) for owner in its)
+            if size != known.get(value, 0) or not changed[attribute.of].isdisjoint(its):
+                _sum_up_value(name, value, attribute.of, its)
+    names = ["region", "item", "all", *groupable()]
+    with writing():
+        db.session.execute(delete(GroupForecast).where(GroupForecast.kind.not_in(names)))
+
+
+def _sizes(kind: str) -> dict[str, int]:
+    """Name -> region-items in it, of each total of a kind."""
+    rows = db.session.execute(select(GroupForecast.name, GroupForecast.size).where(GroupForecast.kind == kind))
+    return {row[0]: row[1] for row in rows}
+
+
+def _sum_up_value(name: str, value: str, axis: Axis, owners: Sequence[str]) -> None:
+    found = _Sum(RunningTotal())
+    column = RegionItemRow.item if axis == "item" else RegionItemRow.region
+    for part in chunked(owners):
+        rows = {row.name: row for row in db.session.scalars(select(GroupForecast).where(
+            GroupForecast.kind == axis, GroupForecast.name.in_(part)))}
+        bare = [owner for owner, row in rows.items() if not row.running]
+        db.session.rollback()
+        for owner in bare:  # summed up before anything was made of it
+            _sum_up(axis, owner, _members(column == owner))
+        for row in db.session.scalars(select(GroupForecast).where(
+                GroupForecast.kind == axis, GroupForecast.name.in_(part)).order_by(GroupForecast.name)):
+            _merge(found, row)
+        db.session.rollback()
+    with writing():
+        _keep(name, value, found, with_running=False)
 
 
 def _regions() -> Iterable[GroupForecast]:

@@ -19,6 +19,7 @@ from webapp.tables.people import (
     UserSession,
 )
 from webapp.tables.region_items import (
+    AttributeValue,
     Catalogue,
     EarlierMove,
     ForecastFigures,
@@ -40,6 +41,7 @@ __all__ = [
     "ApiToken",
     "ArchivedForecast",
     "Attempts",
+    "AttributeValue",
     "AuditEntry",
     "AuditSeal",
     "Catalogue",

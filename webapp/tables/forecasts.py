@@ -31,13 +31,13 @@ class StoredForecast(Base):
 
 
 class GroupForecast(Base):
-    """The stored forecasts of a region, of an item or of all, summed up with the doubt of the sum."""
+    """The stored forecasts of a region, an item, a value of an attribute or of all, summed up with the sum's doubt."""
 
     __tablename__ = "group_forecast"
-    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
-    """``region``, ``item`` or ``all``."""
+    kind: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """``region``, ``item``, ``all`` or the name of an attribute."""
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """Of the region or item; empty for all."""
+    """Of the region or item, or the attribute's value; empty for all."""
     made_at: Mapped[datetime]
     size: Mapped[int]
     """Region-items in it."""
@@ -53,7 +53,8 @@ class GroupForecast(Base):
     """Their part of the total."""
     compared_size: Mapped[int] = mapped_column(default=0)
     running: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Of a region: ``totals.RunningTotal.to_json``, from which the total of all is made."""
+    """Of a region, and of an item where items have attributes: ``totals.RunningTotal.to_json``, of which the totals of
+    all and of attributes are made."""
 
     @property
     def change(self) -> float | None:

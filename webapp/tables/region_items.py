@@ -195,6 +195,21 @@ class RegionItemRow(_Columns):
         return RegionItem(self.region, self.item)
 
 
+class AttributeValue(Base):
+    """An attribute of an item or a region. Only ``region_items.attributes`` writes it."""
+
+    __tablename__ = "attribute_value"
+    __table_args__ = (Index("ix_attribute_value_found", "name", "value", "owner"),)
+    axis: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """``item`` or ``region``."""
+    owner: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """Of the item or the region."""
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """Of the attribute; no two axes have attributes of one name."""
+    value: Mapped[str] = mapped_column(String(255))
+    """As ``contract.attributes.as_written``."""
+
+
 class PooledRow(Base):
     """What is known of the dataset's pooled model; a single row."""
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from demand_assets.forecasting.contract.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.contract.calendar import Calendar, from_folder
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
@@ -151,6 +152,25 @@ class SqlSource(StrictEntry):
         return self
 
 
+class AttributeTable(StrictEntry):
+    """A table with a row for each item, or each region, and its attributes in columns."""
+
+    key: str
+    """The column that holds the item, or the region."""
+    source: Annotated[FileSource | SqlSource, Field(discriminator="kind")]
+
+
+class AttributeTables(StrictEntry):
+    """Where attributes stand that are not in the rows of demand."""
+
+    item: AttributeTable | None = None
+    region: AttributeTable | None = None
+
+    def of(self, axis: Axis) -> AttributeTable | None:
+        """The table of items, or of regions."""
+        return self.item if axis == "item" else self.region
+
+
 class Backtesting(StrictEntry):
     """The windows on which models are judged, at the end of the history."""
 
@@ -195,6 +215,9 @@ class Dataset(StrictEntry):
     calendar: Calendar = Calendar()
     drivers: tuple[Driver, ...] = ()
     """Those of the file, then those that its calendar makes."""
+    attributes: tuple[Attribute, ...] = ()
+    attribute_tables: AttributeTables = AttributeTables()
+    hierarchies: Hierarchies = Hierarchies()
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
@@ -232,7 +255,24 @@ class Dataset(StrictEntry):
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
             raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
+        check_declared(self.attributes, self.hierarchies, names)
+        for attribute in self.attributes:
+            if attribute.read_from == "table" and self.attribute_tables.of(attribute.of) is None:
+                raise ValueError(f"the attribute {attribute.name} is read from a table, and there is no "
+                                 f"[attribute_tables.{attribute.of}]")
+            if self.table_of(attribute) is None and self.source.kind == "simulated":
+                raise ValueError(f"simulated demand has no column for the attribute {attribute.name}; give a table "
+                                 f"[attribute_tables.{attribute.of}]")
         return self
+
+    def table_of(self, attribute: Attribute) -> AttributeTable | None:
+        """The table that holds an attribute; None where it is a column of the source."""
+        return None if attribute.read_from == "demand" else self.attribute_tables.of(attribute.of)
+
+    def missing(self, ours: str) -> tuple[str, str]:
+        """What a column of ours is called where the source lacks it, and how to name it, up to the equals sign."""
+        entry = "columns" if ours in ("date", "region", "item", "demand") else "columns.drivers"
+        return ours, f"Name the column under {entry} in the dataset file, as in: {ours}"
 
     @property
     def season_length(self) -> int:
@@ -310,6 +350,11 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
         if isinstance(source.get("uploads"), str):
             source["uploads"] = _from_folder(source["uploads"], path.parent)
     from_folder(entries.get("calendar"), lambda written: _from_folder(written, path.parent))
+    tables = entries.get("attribute_tables")
+    for table in tables.values() if isinstance(tables, dict) else ():
+        source = table.get("source") if isinstance(table, dict) else None
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = _from_folder(source["path"], path.parent)
     try:
         return Dataset.model_validate(entries)
     except ValidationError as error:

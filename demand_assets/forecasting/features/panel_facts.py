@@ -1,20 +1,19 @@
 """What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
+from demand_assets.forecasting.contract.attributes import Attribute, Value, as_written
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of
-
-if TYPE_CHECKING:
-    from collections import Counter
 
 COMMON_CATEGORIES = 8
 
@@ -41,6 +40,11 @@ class PanelFacts:
     """The usual value of each number driver as its effect multiplies it, in the median over items."""
     item_usual: dict[str, Effects] = field(default_factory=dict)
     """Item -> its own usual values."""
+    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The attributes that are features -> the most frequent values of a text, which have a feature each, the others
+    sharing one; none of a number or a yes/no."""
+    attribute_levels: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Text of items -> value -> mean of the levels of its items, as logarithms."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -50,7 +54,7 @@ class PanelFacts:
 
     @classmethod
     def of(cls, panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, periods_before_end: int,
-           drivers: Drivers, counts: "Mapping[str, Counter[str]]") -> Self:
+           drivers: Drivers, counts: Mapping[str, Counter[str]]) -> Self:
         """The facts as they were so many periods before the end of each region-item's demand.
 
         Args:
@@ -87,15 +91,67 @@ class PanelFacts:
         """The usual values of number drivers of a region-item."""
         return self.item_usual.get(region_item.item, self.usual)
 
-    def expected_level(self, region_item: RegionItem) -> float | None:
-        """The level to expect of a region-item without demand, in units, from its siblings; None without siblings."""
+    def with_attributes(self, known: Mapping[RegionItem, Mapping[str, Value]], declared: Iterable[Attribute]) -> Self:
+        """The same, knowing attributes.
+
+        Args:
+            known: the attributes of each region-item of the panel.
+            declared: those that the dataset file names; dates are no features.
+        """
+        attributes: dict[str, tuple[str, ...]] = {}
+        levels: dict[str, dict[str, float]] = {}
+        for one in declared:
+            values = {getattr(region_item, one.of): its[one.name] for region_item, its in sorted(known.items())
+                      if one.name in its}
+            if not values or one.kind == "date":
+                continue
+            attributes[one.name] = _most_frequent(Counter(map(as_written, values.values()))) if (
+                one.kind == "text") else ()
+            if one.kind == "text" and one.of == "item":
+                by_value: dict[str, list[float]] = {}
+                for owner, value in values.items():
+                    if owner in self.item_levels:
+                        by_value.setdefault(as_written(value), []).append(self.item_levels[owner])
+                levels[one.name] = {value: round(float(np.mean(found)), 6) for value, found in by_value.items()}
+        return replace(self, attributes=attributes, attribute_levels=levels)
+
+    def attribute_features(self, known: Mapping[str, Value]) -> dict[str, float]:
+        """The features of a region-item with these attributes, by name; NaN where one is not known, or is of another
+        kind than the panel's."""
+        features: dict[str, float] = {}
+        for name, common in self.attributes.items():
+            value = known.get(name)
+            if not common:
+                features[f"attribute:{name}"] = float(value) if isinstance(value, float | bool) else np.nan
+                continue
+            for each in common:
+                features[f"attribute:{name}={each}"] = float(value == each) if isinstance(value, str) else np.nan
+            features[f"attribute:{name}=(other)"] = float(value not in common) if isinstance(value, str) else np.nan
+        return features
+
+    def _level_of_alike(self, attributes: Mapping[str, Value]) -> float | None:
+        """The logarithm of the level of items with these attributes, in the mean over the attributes; None without."""
+        alike = [levels[value] for name, levels in self.attribute_levels.items()
+                 if isinstance(value := attributes.get(name), str) and value in levels]
+        return float(np.mean(alike)) if alike else None
+
+    def expected_level(self, region_item: RegionItem, attributes: Mapping[str, Value] | None = None) -> float | None:
+        """The level to expect of a region-item without demand, in units, from its siblings: the item in other regions,
+        or items with the same attributes where it is new everywhere, or its region; None without siblings."""
+        alike = self._level_of_alike(attributes or {})
+        if region_item.item not in self.item_levels and alike is not None:
+            return float(np.exp(alike + self._above_usual(region_item.region)))
         known = [levels[name] for levels, name in ((self.item_levels, region_item.item),
                                                    (self.region_levels, region_item.region)) if name in levels]
         if region_item.item not in self.item_levels:
             return float(np.exp(known[0])) if known else None
-        region = self.region_levels.get(region_item.region)
-        usual = float(np.mean(list(self.region_levels.values())))
-        return float(np.exp(self.item_levels[region_item.item] + (region - usual if region is not None else 0.0)))
+        return float(np.exp(self.item_levels[region_item.item] + self._above_usual(region_item.region)))
+
+    def _above_usual(self, region: str) -> float:
+        """How far a region's level is above the mean of all, as a logarithm; 0 of one that is not known."""
+        if region not in self.region_levels:
+            return 0.0
+        return self.region_levels[region] - float(np.mean(list(self.region_levels.values())))
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -103,7 +159,9 @@ class PanelFacts:
         categories, common = ({name: tuple(values) for name, values in fields[which].items()}
                               for which in ("categories", "common"))
         return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
-                   fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"])
+                   fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"],
+                   {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
+                   fields.get("attribute_levels", {}))
 
 
 def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],
@@ -123,7 +181,7 @@ def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive:
             for name in sorted(names)}, of_items
 
 
-def _most_frequent(counts: "Counter[str]") -> tuple[str, ...]:
+def _most_frequent(counts: Counter[str]) -> tuple[str, ...]:
     """The values of a category driver that have a feature of their own, in alphabetical order."""
     by_frequency = sorted(counts, key=lambda value: (-counts[value], value))
     return tuple(sorted(by_frequency[:COMMON_CATEGORIES]))

@@ -6,7 +6,7 @@ that a model learns shapes, not sizes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.attributes import BESIDE, Value
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -52,13 +53,15 @@ class Borrowed:
     region_level: float = np.nan
     level: float = 1.0
     """The level before anything was known, in units; it fades with every period in which nothing is sold."""
+    attributes: dict[str, float] = field(default_factory=dict)
+    """Features of the attributes that the panel knows, by name."""
 
     @classmethod
-    def of(cls, facts: PanelFacts, region_item: RegionItem) -> Self:
-        """What a panel has for the region-item."""
+    def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value]) -> Self:
+        """What a panel has for the region-item, which has these attributes."""
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
-                   facts.expected_level(region_item) or 1.0)
+                   facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes))
 
 
 @dataclass(frozen=True)
@@ -423,6 +426,7 @@ class SeriesFeatures:
         return {**{f"{EFFECT}{name}": values[target] for name, values in self.future.logarithms.items()},
                 "lead": leads.astype(np.float64), "item_level": self.past.borrowed.item_level * ones,
                 "region_level": self.past.borrowed.region_level * ones,
+                **{name: value * ones for name, value in self.past.borrowed.attributes.items()},
                 **{name: values[target] for name, values in self.past.calendar.items()},
                 **{name: values[origins] for name, values in self.past.origin.items()},
                 **self.past.lags(origins, leads), **self.future.means_of_states(origins, leads),
@@ -444,7 +448,7 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
 
     Args:
         demand: schema Demand, with rows beyond the last known demand for the known future; with a column ``ADJUSTED``
-            where planners adjusted it.
+            where planners adjusted it, and attributes as ``contract.attributes.BESIDE``.
         dataset: names drivers, seasons and frequency.
         facts: what is borrowed from the panel; of this region-item alone unless given.
         region_item: whose demand it is; needed with ``facts``.
@@ -452,7 +456,7 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     if facts is None or region_item is None:
         return SeriesFeatures.of(series_inputs(demand, dataset))
     return SeriesFeatures.of(series_inputs(demand, dataset, facts.categories, facts.common),
-                             Borrowed.of(facts, region_item))
+                             Borrowed.of(facts, region_item, demand.attrs.get(BESIDE, {})))
 
 
 def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:

@@ -263,6 +263,7 @@ class Forecaster:
         model.check_drivers(stored, dataset, region_item)
         stored = with_every_driver(stored, dataset)
         demand, assumed = future_drivers(stored, dataset, horizon)
+        demand.attrs.update(stored.attrs)
         ready = _Ready(stored, model.series_of(demand, dataset, region_item),
                        demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names]], assumed, model.pooled)
         if known_as is not None:

@@ -14,9 +14,10 @@ import json
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal, cast
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demand_assets.forecasting.contract.attributes import BESIDE, Attributes
 from demand_assets.forecasting.contract.calendar import Event, EventTables
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
@@ -41,6 +43,10 @@ LISTED_FROM = 100
 CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
 EVENTS = "calendar_events.json"
+ATTRIBUTES = "attributes.json"
+ATTRIBUTES_HELD_SECONDS = 5.0
+"""How long readers of demand go on with the attributes that they know."""
+_NEVER = (float("-inf"), Attributes())
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
@@ -109,6 +115,7 @@ class DemandStore:
     def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
         self._url, self._options = url, options or {}
         self._opened_by = 0
+        self._attributes = _NEVER
         self._is_local = "file" in self._filesystem.protocol
 
     @property
@@ -129,7 +136,8 @@ class DemandStore:
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
-        """The region-item's table of that stage; demand with planners' adjustments beside it, if there are any.
+        """The region-item's table of that stage; demand with planners' adjustments and its attributes beside it, if
+        there are any.
 
         Raises: NotInStoreError: the stage has not been materialised for it; DamagedFileError: its file, or that of its
             adjustments, cannot be used.
@@ -150,7 +158,18 @@ class DemandStore:
                 _check_foreign(stage, region_item, table)
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
-        return adjustments.beside(table, self.adjustments(region_item)) if stage == "demand" else table
+        if stage != "demand":
+            return table
+        table = adjustments.beside(table, self.adjustments(region_item))
+        if known := self._held_attributes().of(region_item):
+            table.attrs[BESIDE] = known
+        return table
+
+    def _held_attributes(self) -> Attributes:
+        """The attributes as they were some seconds ago at most."""
+        if monotonic() - self._attributes[0] > ATTRIBUTES_HELD_SECONDS:
+            self._attributes = (monotonic(), self.read_attributes())
+        return self._attributes[1]
 
     @object_store_errors()
     def has(self, stage: Stage, region_item: RegionItem) -> bool:
@@ -206,9 +225,33 @@ class DemandStore:
         self._write_json(SOURCE_NOTES, {"refused": catalogue.refused, "skipped": catalogue.skipped,
                                         "notices": catalogue.notices})
 
+    def write_attributes(self, attributes: Attributes) -> None:
+        """Replace the attributes of all items and regions."""
+        self._attributes = _NEVER
+        self._write_json(ATTRIBUTES, attributes.to_json())
+
+    def read_attributes(self) -> Attributes:
+        """The attributes of all items and regions; none before they were taken in first, and where the file is damaged,
+        which the next take-in makes again."""
+        try:
+            return Attributes.from_json(_json_in(ATTRIBUTES, self._content(ATTRIBUTES)))
+        except NotInStoreError:
+            return Attributes()
+        except _UNREADABLE as error:
+            if isinstance(error, OSError):
+                raise
+            return Attributes()
+
     def read_source_notes(self) -> SourceNotes:
         """What the source has that is not read; nothing before the first look at it, where the store does not answer,
-        and where the file is damaged, which the next look makes again."""
+        and where the file is damaged, which the next look makes again. What is wrong with attributes is among it."""
+        notes, attributes = self._source_notes(), Attributes()
+        with contextlib.suppress(OSError):
+            attributes = self.read_attributes()
+        problem = (f"Attributes could not be taken in, so those of before are used: {attributes.problem}",)
+        return replace(notes, notices=(*notes.notices, *(problem if attributes.problem else ()), *attributes.notices))
+
+    def _source_notes(self) -> SourceNotes:
         try:
             told = _json_in(SOURCE_NOTES, self._content(SOURCE_NOTES))
             return SourceNotes(tuple((str(region), str(item), str(reason), int(rows))

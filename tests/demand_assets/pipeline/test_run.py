@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 import demand_assets.pipeline
+from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.store.demand_store import ATTRIBUTES
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
@@ -136,3 +138,55 @@ def test_no_module_of_the_pipeline_knows_dagster() -> None:
 
     assert len(files) > 5
     assert {(file, name) for file, name in imported if name.split(".")[0] == "dagster"} == set()
+
+
+def with_attributes(settings: Settings, pipeline: Pipeline, text: str) -> Pipeline:
+    """The pipeline of the same dataset with a table of attributes of items."""
+    (settings.dataset.parent / "items.csv").write_text(text)
+    settings.dataset.write_text(settings.dataset.read_text() + """
+[[attributes]]
+name = "category"
+of = "item"
+
+[attribute_tables.item]
+key = "id"
+source = { kind = "file", path = "items.csv" }
+""")
+    dataset = load_dataset(settings.dataset)
+    return replace(pipeline, dataset=dataset)
+
+
+def test_attributes_are_taken_in_and_changes_are_noticed(
+        settings: Settings, pipeline: Pipeline) -> None:
+    one, other = sorted({each.item for each in pipeline.source.catalogue().region_items})
+    stages = with_attributes(settings, pipeline, f"id,category\n{one},Food\n{other},Tea\n")
+
+    assert stages.take_in_attributes() == stages.store.read_attributes()
+    (settings.dataset.parent / "items.csv").write_text(f"id,category\n{one},Drinks\n")
+    stages.take_in_attributes()
+
+    assert stages.store.read_attributes().items == {one: {"category": "Drinks"}}
+    assert any(f"1 item ({other!r})" in notice for notice in stages.store.read_source_notes().notices)
+
+
+def test_trouble_with_attributes_leaves_those_of_before_in_use_and_is_told(
+        settings: Settings, pipeline: Pipeline) -> None:
+    one = pipeline.source.catalogue().region_items[0].item
+    stages = with_attributes(settings, pipeline, f"id,category\n{one},Food\n")
+    stages.take_in_attributes()
+    (settings.dataset.parent / "items.csv").unlink()
+
+    stages.refresh_attributes()
+
+    assert stages.store.read_attributes().items == {one: {"category": "Food"}}
+    assert "no file matches" in stages.store.read_source_notes().notices[0]
+    (settings.dataset.parent / "items.csv").write_text(f"id,category\n{one},Food\n")
+    assert stages.take_in_attributes().problem == ""
+
+
+def test_a_state_without_attributes_has_none(pipeline: Pipeline) -> None:
+    assert pipeline.take_in_attributes() == pipeline.store.read_attributes() == Attributes()
+    pipeline.store.write_bytes(ATTRIBUTES, b'{"checksum": "0", "content": {"items": 3')
+    assert pipeline.store.read_attributes() == Attributes()
+    pipeline.store.write_bytes(ATTRIBUTES, b"[]")
+    assert pipeline.store.read_attributes() == Attributes()

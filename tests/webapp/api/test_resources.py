@@ -6,8 +6,11 @@ from flask import Flask
 
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.api.conftest import KETTLES, Program, problem_of
+from tests.webapp.attribute_builders import CATEGORY, DEPARTMENT, SIZE, declare, take_in
 from tests.webapp.conftest import KETTLE, ODD, Background
+from webapp import create_app
 from webapp.db.database import db
+from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import AuditEntry, ModelAction
 
 CUT = {"driver": "price", "action": "percent", "value": -20, "first": "2026-07-01", "last": "2026-07-14"}
@@ -43,6 +46,46 @@ class TestRegionItems:
 
         dates = [one["date"] for one in first["periods"] + second["periods"]]
         assert (len(dates), len(set(dates)), dates[-1], second["next"]) == (220, 220, "2026-06-30", None)
+
+
+class TestAttributes:
+    @pytest.fixture(autouse=True)
+    def attributes(self, app: Flask, background: Background) -> None:
+        declare(app, (CATEGORY, DEPARTMENT, SIZE))
+        take_in(app, {"kettle": {"department": "Kitchen", "category": "Kettles, hot"},
+                      "item 01": {"department": "Kitchen", "category": "Pans"}}, {"south": {"size": 80.5}})
+        background.make_stored_forecasts()
+        with app.app_context():
+            refresh_due(app.extensions["services"], create_app)
+
+    def test_they_are_declared_told_and_filtered_by(self, viewing: Program) -> None:
+        declared = viewing.told("/dataset")
+        found = viewing.told("/region-items?attribute=department:Kitchen&attribute=size:80.5")["region_items"]
+
+        assert [(one["name"], one["of"], one["kind"]) for one in declared["attributes"]] == [
+            ("category", "item", "text"), ("department", "item", "text"), ("size", "region", "number")]
+        assert declared["hierarchies"] == {"item": ["department", "category"], "region": []}
+        assert [one["key"] for one in found] == ["south|kettle"]
+        assert found[0]["attributes"] == {"department": "Kitchen", "category": "Kettles, hot", "size": "80.5"}
+        assert viewing.told("/region-items/north%7Citem%2002")["attributes"] == {}
+
+    def test_totals_are_grouped_by_any_and_come_in_pages(self, viewing: Program) -> None:
+        first = viewing.told("/totals/groups?by=category&limit=1")
+        second = viewing.told(f"/totals/groups?by=category&limit=1&cursor={first['next']}")
+        one = viewing.told("/totals?attribute=category:Kettles, hot")
+
+        assert [each["name"] for each in first["totals"] + second["totals"]] == ["Kettles, hot", "Pans"]
+        assert second["next"] is None
+        assert first["totals"][0]["region_items"] == one["region_items"] == 2
+        assert first["totals"][0]["forecast"] == pytest.approx(one["total"]["forecast"])
+        inside = viewing.told("/totals/groups?by=item&within=department:Kitchen")["totals"]
+        assert [each["name"] for each in inside] == ["item 01", "kettle"]
+
+    @pytest.mark.parametrize("path", ["/region-items?attribute=colour:red", "/totals?attribute=category",
+                                      "/totals/groups?by=size", "/totals/groups?by=region&within=category:Pans",
+                                      "/totals/groups"])
+    def test_what_there_is_not_is_refused_with_what_there_is(self, viewing: Program, path: str) -> None:
+        assert viewing.get(path).status_code == 422
 
 
 class TestForecasts:

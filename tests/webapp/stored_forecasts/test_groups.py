@@ -4,7 +4,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from demand_assets.forecasting.contract.attributes import Attribute
 from demand_assets.forecasting.forecast.totals import over_all
+from tests.webapp.attribute_builders import CATEGORY, DEPARTMENT, declare, take_in
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from webapp import create_app
 from webapp.db.database import db, writing
@@ -112,3 +114,54 @@ def test_many_are_summed_up_by_another_process(app: Flask, background: Backgroun
     refreshed(app)
 
     assert groups(app)["all", ""].size == len(REGION_ITEMS)
+
+
+FORMAT = Attribute(name="format", of="region")
+KITCHEN = {"kettle": {"department": "Kitchen", "category": "Kettles"},
+           "item 01": {"department": "Kitchen", "category": "Pans"}, "item 02": {"department": "Garden"}}
+
+
+def test_each_value_of_an_attribute_has_the_total_of_its_members(app: Flask, background: Background) -> None:
+    background.make_stored_forecasts()
+    refreshed(app)  # a state of before there were attributes
+    declare(app, (CATEGORY, DEPARTMENT, FORMAT))
+    take_in(app, KITCHEN, {"north": {"format": "large"}, "south": {"format": "large"}})
+    assert refreshed(app)
+
+    found = groups(app)
+    with app.app_context():
+        parts = {key: kept.part for key, kept in stored_forecasts_of([one.key for one in REGION_ITEMS]).items()}
+    kitchen = ("kettle", "item 01")
+    for name, members in ((("department", "Kitchen"), [one for one in REGION_ITEMS if one.item in kitchen]),
+                          (("department", "Garden"), [one for one in REGION_ITEMS if one.item == "item 02"]),
+                          (("category", "Kettles"), [one for one in REGION_ITEMS if one.item == "kettle"]),
+                          (("format", "large"), [one for one in REGION_ITEMS if one.region in ("north", "south")])):
+        total = over_all([parts[one.key] for one in members])
+        assert found[name].size == len(members)
+        assert (found[name].total, found[name].lower, found[name].upper) == pytest.approx(
+            (total.forecast, total.lower, total.upper))
+    assert len([name for kind, name in found if kind in ("department", "category", "format")]) == 5
+
+
+def test_totals_follow_what_changes_of_attributes_and_of_their_members(app: Flask, background: Background) -> None:
+    background.make_stored_forecasts()
+    declare(app, (CATEGORY, DEPARTMENT))
+    take_in(app, KITCHEN)
+    refreshed(app)
+    before = groups(app)
+
+    take_in(app, KITCHEN | {"kettle": {"department": "Garden"}}, state="2")
+    refreshed(app)
+    after = groups(app)
+    assert (after["department", "Garden"].size, after["department", "Kitchen"].size) == (3, 1)
+    assert ("category", "Kettles") not in after
+    assert after["category", "Pans"].made_at == before["category", "Pans"].made_at
+
+    declare(app, (DEPARTMENT,), ())
+    with app.app_context(), writing():
+        want_forecast(db.session.get_one(RegionItemRow, ODD.key))
+    background.make_stored_forecasts()
+    refreshed(app)
+    found = groups(app)
+    assert {kind for kind, _ in found} == {"region", "item", "all", "department"}
+    assert found["department", "Kitchen"].made_at == after["department", "Kitchen"].made_at

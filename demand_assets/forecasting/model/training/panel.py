@@ -1,12 +1,13 @@
 """All region-items of a dataset as the pooled training sees them: features, training rows, and where fits must end."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.contract.attributes import BESIDE, Value
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -101,13 +102,16 @@ def _facts(chosen: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFra
     bare = PanelFacts.without_categories(dataset)
     counts: dict[str, Counter[str]] = {name: Counter() for name in bare.categories}
     alone: dict[RegionItem, SeriesInputs] = {}
+    attributes: dict[RegionItem, Mapping[str, Value]] = {}
     for one in chosen:
         demand = read(one)
+        attributes[one] = demand.attrs.get(BESIDE, {})
         alone[one] = series = series_inputs(demand, dataset, bare.categories, bare.common)
         for name, counted in counts.items():
             counted.update(demand[name].iloc[:series.known].astype("string").fillna("").tolist())
     before = -int(selection_origins(int(origins_before(0, dataset)[0]), dataset.horizon)[0])
-    return PanelFacts.of(alone, dataset, before, drivers, counts)
+    facts = PanelFacts.of(alone, dataset, before, drivers, counts)
+    return facts.with_attributes(attributes, dataset.attributes)
 
 
 def fit_ends(longest: SeriesFeatures) -> list[np.datetime64]:

@@ -43,6 +43,41 @@ def test_a_wrong_entry_says_what_is_allowed(tmp_path, entry, words):
         load_dataset(written(tmp_path, f"{SHOP}{entry}\n"))
 
 
+CATEGORY = '[[attributes]]\nname = "category"\nof = "item"\n'
+
+
+@pytest.mark.parametrize(("entry", "words"), [
+    ('[[attributes]]\nname = "category"', "attributes.0.of"), (CATEGORY + 'kind = "colour"', "'yes_no', 'number'"),
+    (CATEGORY.replace("category", "demand"), "may not be called 'demand'"),
+    (CATEGORY + CATEGORY, "attributes declared twice: category"),
+    (CATEGORY + '[[drivers]]\nname = "category"\nkind = "category"', "both as an attribute and as a driver"),
+    (CATEGORY + 'date_format = "%d"', "date_format is for kind = 'date'"),
+    (CATEGORY + 'read_from = "table"', "there is no [attribute_tables.item]"),
+    (CATEGORY + '[hierarchies]\nitem = ["department", "category"]', "hierarchies.item names department"),
+    (CATEGORY + '[hierarchies]\nregion = ["category"]', "attributes of kind 'text' of regions: none is declared"),
+    (CATEGORY + '[hierarchies]\nitem = ["category", "category"]', "names a level twice"),
+    (CATEGORY + '[attribute_tables.item]\nkey = "id"', "attribute_tables.item.source"),
+    (CATEGORY + '[attribute_tables.shop]\nkey = "id"', "attribute_tables.shop")])
+def test_attributes_that_do_not_fit_are_named(tmp_path, entry, words):
+    with pytest.raises(DatasetFileError, match=re.escape(words)):
+        load_dataset(written(tmp_path, f"{SHOP}{entry}\n"))
+
+
+def test_simulated_demand_has_no_columns_of_attributes(tmp_path):
+    with pytest.raises(DatasetFileError, match=r"give a table \[attribute_tables.item\]"):
+        load_dataset(written(tmp_path, f'frequency = "D"\n[source]\nkind = "simulated"\n{CATEGORY}'))
+
+
+def test_a_table_of_attributes_is_taken_from_the_files_folder(tmp_path):
+    shop = load_dataset(written(tmp_path, SHOP + CATEGORY + """
+[attribute_tables.item]
+key = "id"
+source = { kind = "file", path = "items.csv" }
+"""))
+
+    assert shop.table_of(shop.attributes[0]).source.path == str(tmp_path / "items.csv")
+
+
 def test_a_relative_path_is_taken_from_the_files_folder(tmp_path):
     assert load_dataset(written(tmp_path, SHOP)).source.path == str(tmp_path / "demand.csv")
 

@@ -1,0 +1,68 @@
+"""Totals by attributes, on the page and in the API, down their levels."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.webapp.attribute_builders import CATEGORY, DEPARTMENT, FRESH, SIZE, declare, take_in
+from tests.webapp.conftest import Background, page, text_of
+from tests.webapp.overview.builders import judge_all
+from webapp import create_app
+from webapp.stored_forecasts.groups import refresh_due
+
+
+@pytest.fixture
+def totals(app: Flask, background: Background) -> None:
+    judge_all(app)
+    declare(app, (CATEGORY, DEPARTMENT, FRESH, SIZE))
+    take_in(app, {"kettle": {"department": "Kitchen", "category": "Kettles", "fresh": True},
+                  "item 01": {"department": "Kitchen", "category": "Pans"},
+                  "item 02": {"department": "Garden", "category": "Rakes"}}, {"north": {"size": 1.0}})
+    background.make_stored_forecasts()
+    with app.app_context():
+        refresh_due(app.extensions["services"], create_app)
+
+
+def lines(client: FlaskClient, url: str) -> dict[str, str]:
+    """Name of each total below that of all -> its link."""
+    return {text_of(row.th.a): str(row.th.a["href"]) for row in page(client.get(url)).select("tbody tr")[1:]}
+
+
+@pytest.mark.usefixtures("totals")
+def test_totals_are_made_by_each_level_and_each_consists_of_the_next(client: FlaskClient) -> None:
+    found = page(client.get("/totals?by=department"))
+
+    assert [text_of(link) for link in found.select("[aria-label='Totals by'] a")] == [
+        "By region", "By item", "By department", "By product group", "By fresh"]
+    assert list(lines(client, "/totals?by=department")) == ["Garden", "Kitchen"]
+    down = [str(link["href"]) for link in found.select("tbody th a.small")]
+    assert list(lines(client, down[1])) == ["Kettles", "Pans"]
+    further = [str(link["href"]) for link in page(client.get(down[1])).select("tbody th a.small")]
+    assert list(lines(client, further[0])) == ["kettle"]
+    assert "Only: department Kitchen" in page(client.get(down[1])).text
+    assert text_of(page(client.get(lines(client, down[1])["Kettles"])).h1) == "product group Kettles"
+
+
+@pytest.mark.usefixtures("totals")
+@pytest.mark.parametrize("asked", ["by=size", "by=colour", "by=category&within=fresh:yes",
+                                   "by=department&within=size:1",
+                                   "by=department&within=category:Pans", "by=region&within=category:Pans",
+                                   "by=category&within=nonsense"])
+def test_totals_that_there_are_not_are_refused_in_words(client: FlaskClient, asked: str) -> None:
+    assert client.get(f"/totals?{asked}").status_code == 422
+
+
+@pytest.mark.usefixtures("totals")
+def test_a_value_that_there_is_not_has_no_parts(client: FlaskClient) -> None:
+    response = client.get("/totals?by=item&within=category:Spoons")
+
+    assert response.status_code == 200
+    assert "No item matches." in text_of(page(response).main)
+
+
+@pytest.mark.usefixtures("totals")
+def test_the_page_of_a_value_tells_last_year_and_the_sum_of_its_members(client: FlaskClient) -> None:
+    found = page(client.get("/totals?by=category&q=pan"))
+
+    assert [text_of(row.th.a) for row in found.select("tbody tr")[1:]] == ["Pans"]
+    assert "1 total by product group" in found.text

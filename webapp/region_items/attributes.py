@@ -1,0 +1,185 @@
+"""Attributes of items and regions: kept as the demand store has them, and what region-items are found by.
+
+Its table is written here only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import abort
+from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy.sql.elements import ColumnElement
+from werkzeug.datastructures import MultiDict
+
+from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Axis, as_written
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.db.chunked import chunked
+from webapp.db.database import db, writing
+from webapp.http.choices import one_of
+from webapp.region_items.forecast_figures import want_totals_of
+from webapp.services import services
+from webapp.tables import AttributeValue, RegionItemRow
+
+Filter = tuple[str, str]
+"""Name of an attribute, and the value that it must have."""
+ARGUMENT = "attribute"
+"""Of a URL, as ``category:Food``; a control of a form has one of its own, as in ``attribute.category``."""
+MOST_FILTERS = 50
+LISTED = 200
+"""Values that a control offers; any other can be typed."""
+AXES: tuple[Axis, ...] = ("item", "region")
+
+
+def follow(stored: Attributes, dataset: Dataset) -> bool:
+    """Whether the app's attributes were others than those stored, which they are now; their totals are due then.
+
+    What was never taken in, or is damaged, changes nothing.
+    """
+    if dataset.attributes and not (stored.state or stored.problem):
+        return False
+    wanted = {(axis, owner, one.name): as_written(values[one.name]) for one in dataset.attributes for axis in AXES
+              if one.of == axis for owner, values in stored.on(axis).items() if one.name in values}
+    known = {(row.axis, row.owner, row.name): row.value for row in db.session.execute(
+        select(AttributeValue.axis, AttributeValue.owner, AttributeValue.name, AttributeValue.value))}
+    db.session.rollback()
+    if wanted == known:
+        return False
+    changed = {key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)}
+    with writing():
+        for axis in AXES:
+            of_axis = sorted({owner for which, owner, _ in changed if which == axis})
+            for owners in chunked(of_axis):
+                db.session.execute(delete(AttributeValue).where(
+                    AttributeValue.axis == axis, AttributeValue.owner.in_(owners)))
+            again = set(of_axis)
+            for rows in chunked([{"axis": axis, "owner": owner, "name": name, "value": value}
+                                 for (which, owner, name), value in sorted(wanted.items())
+                                 if which == axis and owner in again]):
+                db.session.execute(insert(AttributeValue), list(rows))
+            want_totals_of(axis, of_axis)
+    return True
+
+
+def declared() -> dict[str, Attribute]:
+    """The attributes of the dataset by name: levels of hierarchies first, the widest first."""
+    dataset = services().dataset
+    by_name = {one.name: one for one in dataset.attributes}
+    levels = [name for axis in AXES for name in dataset.hierarchies.levels(axis)]
+    return {name: by_name[name] for name in [*levels, *by_name]}
+
+
+def groupable() -> dict[str, Attribute]:
+    """Those of ``declared`` that totals are made by: texts and yes/no."""
+    return {name: one for name, one in declared().items() if one.kind in ("text", "yes_no")}
+
+
+def parse_filters(fields: MultiDict[str, str]) -> tuple[Filter, ...]:
+    """The attributes that a URL or a form asks for, each once; an error page for one that is not declared."""
+    given = [text for text in fields.getlist(ARGUMENT) if text]
+    found = dict.fromkeys(parsed(text) for text in given)
+    for name in fields:
+        if name.startswith(f"{ARGUMENT}."):
+            found |= dict.fromkeys((one_of(ARGUMENT, name.removeprefix(f"{ARGUMENT}."), list(declared())), text.strip())
+                                   for text in fields.getlist(name) if text.strip())
+    if len(found) > MOST_FILTERS:
+        abort(422, f"{len(found)} attributes are more than {MOST_FILTERS}, the most that can be asked for at once.")
+    return tuple(sorted(found))
+
+
+def parsed(text: str) -> Filter:
+    """The filter that ``category:Food`` means; an error page for what is none."""
+    name, colon, value = text.partition(":")
+    names = list(declared())
+    if not colon or name not in names:
+        allowed = f"the attributes are {', '.join(names)}" if names else "this dataset has no attributes"
+        abort(422, f"{text[:60]!r} names no attribute. Write it as in category:Food; {allowed}.")
+    return name, value
+
+
+def arguments_of(filters: Iterable[Filter]) -> list[str]:
+    """The values of ``ARGUMENT`` that mean these filters."""
+    return [f"{name}:{value}" for name, value in filters]
+
+
+def conditions_of(filters: Sequence[Filter]) -> list[ColumnElement[bool]]:
+    """What a region-item must be to have these attributes: one of the values asked for, of each attribute."""
+    by_name: dict[str, list[str]] = {}
+    for name, value in filters:
+        by_name.setdefault(name, []).append(value)
+    axes = declared()
+    return [(RegionItemRow.item if axes[name].of == "item" else RegionItemRow.region).in_(
+        owners_of(name, values)) for name, values in by_name.items()]
+
+
+def owners_of(name: str, values: Sequence[str]) -> Select[str]:
+    """A query of the items, or regions, whose attribute is one of these values."""
+    return select(AttributeValue.owner).where(AttributeValue.name == name, AttributeValue.value.in_(values))
+
+
+def words_of(filters: Iterable[Filter]) -> list[str]:
+    """Each filter in words."""
+    titles = declared()
+    return [f"{titles[name].title} {value}" for name, value in filters]
+
+
+def attributes_of(region_items: Iterable[RegionItem]) -> dict[RegionItem, dict[str, str]]:
+    """Region-item -> attribute -> value as written, in the order of ``declared``; those not known are left out."""
+    listed, names = list(region_items), list(declared())
+    if not names:
+        return {one: {} for one in listed}
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for axis in AXES:
+        for owners in chunked(sorted({getattr(one, axis) for one in listed})):
+            for row in db.session.scalars(select(AttributeValue).where(
+                    AttributeValue.axis == axis, AttributeValue.owner.in_(owners))):
+                found.setdefault((axis, row.owner), {})[row.name] = row.value
+    both = {one: {**found.get(("region", one.region), {}), **found.get(("item", one.item), {})} for one in listed}
+    return {one: {name: values[name] for name in names if name in values} for one, values in both.items()}
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a form offers of one attribute."""
+
+    attribute: Attribute
+    values: Sequence[str]
+    """Those there are, by name; the most frequent where they are more than ``LISTED``."""
+    is_long: bool
+    """Whether there are others, so that one is typed."""
+    chosen: str
+    """Empty where it may have any value."""
+
+
+def controls(filters: Sequence[Filter]) -> list[Control]:
+    """A control for each attribute of kind text or yes/no; none where none is declared."""
+    chosen: Mapping[str, str] = dict(filters)
+    found = []
+    for name, attribute in groupable().items():
+        values = list(db.session.scalars(select(AttributeValue.value).where(AttributeValue.name == name).group_by(
+            AttributeValue.value).order_by(func.count().desc(), AttributeValue.value).limit(LISTED + 1)))
+        is_long, picked = len(values) > LISTED, chosen.get(name, "")
+        listed = sorted({*values[:LISTED], *([picked] if picked else [])}, key=lambda value: (value.casefold(), value))
+        found.append(Control(attribute, listed, is_long, picked))
+    return found
+
+
+def next_level(kind: str) -> str:
+    """What the totals of an attribute consist of: the level below it, or items or regions; empty below these."""
+    attribute = declared().get(kind)
+    if attribute is None:
+        return ""
+    levels = services().dataset.hierarchies.levels(attribute.of)
+    below = levels[levels.index(kind) + 1:] if kind in levels else ()
+    return below[0] if below else attribute.of
+
+
+def is_within(kind: str, parent: str) -> bool:
+    """Whether every group of a kind lies whole in one value of another attribute, or outside of it."""
+    above, inner = declared().get(parent), declared().get(kind)
+    if above is None or kind == parent:
+        return False
+    if inner is None:
+        return kind == above.of
+    levels = services().dataset.hierarchies.levels(above.of)
+    return kind in levels and parent in levels and levels.index(parent) < levels.index(kind)
