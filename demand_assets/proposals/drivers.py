@@ -22,8 +22,7 @@ _TELLS_DEMAND = 0.9
 """A correlation with demand beyond which a column is a result of it."""
 _HARDLY = 0.3
 _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
-_OWN_PRICE = frozenset("unit sell selling sales sale regular base list item net gross avg average mean shelf retail "
-                       "final current vk uvp brutto netto de du per promo actual".split())
+_OWN_PRICE = frozenset(["unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average", "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo", "actual"])
 _YEAR_DAYS = 380
 
 
@@ -203,8 +202,8 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
         correlation = table.correlation(column.numbers)
         is_result = column.says("afterwards") >= 2 or (column.says("money") >= 2 and not column.says("price")) or (
             column.says("demand") >= 2 and not column.says("price"))
-        if is_result and abs(correlation) >= _HARDLY or correlation >= _TELLS_DEMAND and not (
-                column.says("promo") or column.says("open")):
+        if (is_result and abs(correlation) >= _HARDLY) or (correlation >= _TELLS_DEMAND and not (
+                column.says("promo") or column.says("open"))):
             return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it is "
                     "known before, declare it")
         if is_result and (column.says("money") >= 2 or column.says("demand") >= 2):
@@ -213,8 +212,8 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
             return "it is known only afterwards"
         if column.is_whole and len(column.distinct) > 50 and _only_grows(column):
             return "it only counts the rows"
-    if column.says("item") == 3 or column.says("region") == 3 or plain(column.name).endswith(("id", "nr", "no")) and (
-            len(column.distinct) > _MOST_CATEGORIES):
+    if column.says("item") == 3 or column.says("region") == 3 or (plain(column.name).endswith(("id", "nr", "no")) and (
+            len(column.distinct) > _MOST_CATEGORIES)):
         return "it names something, and is no measure"
     return ""
 
@@ -242,7 +241,7 @@ def _kind(column: Column) -> tuple[str, str]:
     numbers = column._of_distinct[0]
     others = [value for value, number in zip(column.distinct, numbers, strict=True)
               if np.isnan(number) and value.strip().lower() not in ("", "na", "n/a", "nan", "null", "none")]
-    if column.is_number and (len(others) <= 2 and len(column.distinct) > _MOST_CATEGORIES or not others):
+    if column.is_number and ((len(others) <= 2 and len(column.distinct) > _MOST_CATEGORIES) or not others):
         return "number", f"numbers, as {column.example()!r}"
     shown = ", ".join(map(repr, column.distinct[:4])) + (" …" if len(column.distinct) > 4 else "")
     return "category", f"{len(column.distinct)} different texts: {shown}"
@@ -263,7 +262,7 @@ def _note_placeholders(made: ProposedDriver, column: Column, table: _Table, valu
         its = values == sentinel
         rest = known[known != sentinel]
         if its.sum() >= 3 and len(rest) > 10 and (
-                sentinel > 0 and sentinel > 5 * np.abs(rest).max() or sentinel < 0 <= rest.min()):
+                (sentinel > 0 and sentinel > 5 * np.abs(rest).max()) or sentinel < 0 <= rest.min()):
             made.placeholders.append(sentinel)
             made.placeholders_why = "; ".join(filter(None, [
                 made.placeholders_why, f"{sentinel:g} lies far from all others ({int(its.sum())} rows): not known"]))
@@ -315,8 +314,8 @@ def _note_future(made: ProposedDriver, column: Column, table: _Table, values: np
         made.future, made.default, made.future_why = "given", False, "no later rows hold it: none unless planned"
     elif column.says("promo") and made.kind == "number" and np.nanmin(values) == 0:
         made.future, made.default, made.future_why = "given", 0, "no later rows hold it: none unless planned"
-    elif column.says("holiday") and made.kind != "category" and table.is_long or column.says("weather") and (
-            table.is_long):
+    elif (column.says("holiday") and made.kind != "category" and table.is_long) or (column.says("weather") and (
+            table.is_long)):
         made.future, made.future_why = "repeat_season", "no later rows hold it; it recurs with the year"
     elif made.kind == "yes_no":
         made.future, made.default, made.future_why = "given", False, "no later rows hold it: no unless told otherwise"

@@ -78,9 +78,11 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
     if plain:
         months = next((one for one in plain if one.by == "M"), None)
         weeks = next((one for one in plain if one.by == "W"), None)
-        if plain[0].by == "D" or weeks is None or months is not None and months.share >= weeks.share:
+        if plain[0].by == "D" or weeks is None or (months is not None and months.share >= weeks.share):
             return plain[:1]
-        return [weeks]
+        others = [reading for written in ("%Y-%W", "%Y%W", "%Y-%U", "%Y%U", "%Y-W%W", "%YW%W")
+                  if (reading := _read(values, "W", written)) is not None]
+        return [max([weeks, *others], key=lambda one: (one.share, one.regularity))]
     found: list[Reading] = []
     for date_format in FORMATS:
         by: Frequency = "W" if _WEEK_FORMAT.search(date_format) else "D" if _DAY_FORMAT.search(date_format) else "M"
@@ -115,7 +117,7 @@ def _is_likely(values: list[str], reading: Reading) -> bool:
             reading.regularity > 0.9)
     lengths = {len(value.strip()) for value in values[:200]}
     years = reading.days[~np.isnat(reading.days)].astype("datetime64[Y]").astype(np.int64) + 1970
-    return lengths <= {8, 6} and bool(len(years)) and 1980 <= years.min() and years.max() <= 2050
+    return lengths <= {8, 6} and bool(len(years)) and years.min() >= 1980 and years.max() <= 2050
 
 
 @dataclass(frozen=True)

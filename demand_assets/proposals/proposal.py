@@ -61,9 +61,6 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     source = {"kind": "file", "path": _as_entry(read_from), **group.source}
     if is_sample:
         source.pop("format", None)
-    if len({tuple(table.names) for table in group.tables}) == 1 and _has_preamble(group):
-        source["skip_lines"] = 0
-        source.pop("skip_lines")
     dates, wide = _wide(group.names)
     if len([column for column in group.names if column.strip()]) < 2:
         raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed")
@@ -83,17 +80,10 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     else:
         demand = facts.column(roles.demand) if roles.demand else _of_expression(roles, facts)
     units = demand.numbers if "demand" not in roles.expressions else np.exp(demand.numbers)
-    if dates:
-        roles.frequency, why = roles.frequency, roles.reasons["frequency"]
     proposed = drivers_of(facts, roles, units)
     _note_numbers(draft, demand, proposed, ask, given)
     _add_drivers(draft, proposed)
-    draft.left += [(each, "") for each in ()]
     return _settle(draft, facts, roles, units, ask, source if is_sample else None, group)
-
-
-def _has_preamble(group: Group) -> bool:
-    return any(table.skipped for table in group.tables)
 
 
 def _as_entry(path: str) -> str:

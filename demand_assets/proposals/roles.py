@@ -156,8 +156,8 @@ def _within(column: Column, low: int, high: int) -> bool:
 
 
 def _can_be_key(column: Column, rows: int) -> bool:
-    if not column.distinct or (column.is_number and not column.is_whole) or column.is_yes_no and not (
-            column.says("region") == 3 or column.says("item") == 3):
+    if not column.distinct or (column.is_number and not column.is_whole) or (column.is_yes_no and not (
+            column.says("region") == 3 or column.says("item") == 3)):
         return False
     return len(column.distinct) <= max(3, rows * (0.5 if rows < 100 else _FEW_VALUES)) or (
         len(column.distinct) < rows and not column.is_number)
@@ -185,7 +185,7 @@ def _choose_keys(roles: Roles, columns: Sequence[Column], facts: Facts) -> None:
 
 def _is_driver_by_name(column: Column, kind: str) -> bool:
     own = column.says(kind)
-    return any(column.says(other) > own or column.says(other) == own == 2 and column.is_yes_no
+    return any(column.says(other) > own or (column.says(other) == own == 2 and column.is_yes_no)
                for other in ("price", "promo", "holiday", "weather", "open", "stock")) or (
         column.says("holiday") == 3)
 
@@ -211,8 +211,8 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
         if column.says("money") and column.says("money") >= column.says("demand"):
             named = column.says("money") * 0.5
         for other in ("price", "promo", "holiday", "stock", "afterwards", "calendar", "weather", "open"):
-            if column.says(other) > column.says("demand") or column.says(other) == column.says("demand") == 3 and (
-                    other in ("price", "stock")):
+            if column.says(other) > column.says("demand") or (column.says(other) == column.says("demand") == 3 and (
+                    other in ("price", "stock"))):
                 named = -1.0
         if column.name in {each.name for each in logarithms}:
             named = 1.5
@@ -282,7 +282,7 @@ def _fill_keys(roles: Roles, columns: Sequence[Column], facts: Facts) -> None:
         role = "item" if roles.item is None else "region"
         if getattr(roles, role) is not None:
             return
-        if roles.date is None or column.is_number and len(column.distinct) > facts.rows / 8:
+        if roles.date is None or (column.is_number and len(column.distinct) > facts.rows / 8):
             continue
         before = _several(roles, facts, [])
         after = _several(roles, facts, [column])

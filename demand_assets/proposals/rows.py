@@ -96,7 +96,7 @@ def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) 
         default, why = "unknown", f"{rows}, and {zeros:.1%} of the rows say 0: what has no row is not known"
     elif closed:
         default, why = "zero", f"{rows}, nearly all of them {' and '.join(closed)}: closed, nothing was sold"
-    elif share >= _MANY or share >= 0.02 and np.median(units) <= _SMALL_UNITS:
+    elif share >= _MANY or (share >= 0.02 and np.median(units) <= _SMALL_UNITS):
         default, why = "zero", f"{rows}, and no row says 0: rows are written only where something was sold"
     else:
         default, why = "unknown", (f"{rows}; that is little, and {np.median(units):g} are sold in a usual {word[0]}: they "

@@ -281,7 +281,7 @@ def _check_header(names: Sequence[str], shown: str) -> None:
     if not named:
         raise CannotProposeError(f"{shown} has no line with the names of its columns")
     numbers = [name for name in named if _NUMBER.fullmatch(name.strip()) and not re.search(r"\d{4}", name)]
-    if 0 < len(numbers) and len(numbers) + sum(bool(re.search(r"\d{4}", name)) for name in named) >= 0.4 * len(
+    if len(numbers) > 0 and len(numbers) + sum(bool(re.search(r"\d{4}", name)) for name in named) >= 0.4 * len(
             named) and len(named) < 12:
         raise CannotProposeError(f"{shown} has no header: its first line is {', '.join(named[:6])!r}. Write a line "
                                  "with the names of the columns above it, as in date,region,item,demand")
@@ -304,7 +304,7 @@ def _decoded(begin: bytes, shown: str) -> tuple[str, str]:
             text = codecs.getincrementaldecoder(encoding)().decode(begin)
         except UnicodeDecodeError:
             continue
-        odd = sum(ord(letter) < 32 and letter not in "\r\n\t" or 127 <= ord(letter) < 160 for letter in text)
+        odd = sum((ord(letter) < 32 and letter not in "\r\n\t") or 127 <= ord(letter) < 160 for letter in text)
         readings.append((-odd, known_words("\n".join(text.splitlines()[:3])), -len(readings), encoding, text))
     if not readings:
         raise CannotProposeError(f"{shown} is text in an unknown encoding; save it as CSV UTF-8")

@@ -51,13 +51,13 @@ HOLIDAY = """holiday holidays isholiday event events snap feiertag ferien schulf
  schoolbreak"""
 OPEN = """open opened isopen offen geoffnet ouvert abierto aperto aberto geopend"""
 CLOSED = """closed isclosed geschlossen ferme cerrado chiuso fechado gesloten"""
-WEATHER = """temperature temp rain rainfall weather snow sun sunshine humidity wind precipitation wetter temperatur regen
- niederschlag meteo pluie temperatura lluvia pioggia tiempo погода 気温 天気 降水量 气温 天气"""
+WEATHER = """temperature temp rain rainfall weather snow sun sunshine humidity wind precipitation wetter temperatur
+ regen niederschlag meteo pluie temperatura lluvia pioggia tiempo погода 気温 天気 降水量 气温 天气"""
 CALENDAR = """weekday dayofweek dow wochentag weekofyear year jahr annee ano anno quarter quartal month week monthnumber
  monat woche jour曜日 曜日 星期 年 年份 dayofyear weekend isweekend"""
 YEAR = "year jahr annee ano anno jaar ar rok год 年 年份 년 yil yr fiscalyear"
 MONTH = "month monat mois mes mese maand manad maned miesiac mesic месяц 月 月份 월 ay mon"
-WEEK = "week woche kw kalenderwoche semaine semana settimana tydzien tyden viikko vecka uke неделя 週 周 hafta wk isoweek"
+WEEK = "week woche kw kalenderwoche semaine semana settimana tydzien tyden viikko vecka uke неделя 週 周 hafta wk"
 DAY = "day tag jour dia giorno dag dzien den день 日 일 gun dayofmonth"
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
