@@ -1,4 +1,4 @@
-"""``make check``: what would be refused of a dataset's demand, what would not be used, what is suspicious; in seconds."""
+"""``make check``: what would be refused of a dataset's demand, what is not used, what is suspicious; in seconds."""
 
 import argparse
 import sys

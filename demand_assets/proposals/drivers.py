@@ -1,4 +1,4 @@
-"""Which of the other columns may drive demand: their kinds, effects, futures and placeholders; and why others may not."""
+"""Which of the other columns may drive demand: their kinds, effects, futures, placeholders; and why others may not."""
 
 import re
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _TELLS_DEMAND = 0.9
 """A correlation with demand beyond which a column is a result of it."""
 _HARDLY = 0.3
 _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
-_OWN_PRICE = frozenset(["unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average", "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo", "actual"])
+_OWN_PRICE = frozenset(["unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average", "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo", "actual"])  # noqa: E501
 _YEAR_DAYS = 380
 
 
@@ -204,7 +204,7 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
             column.says("demand") >= 2 and not column.says("price"))
         if (is_result and abs(correlation) >= _HARDLY) or (correlation >= _TELLS_DEMAND and not (
                 column.says("promo") or column.says("open"))):
-            return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it is "
+            return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it is "  # noqa: E501
                     "known before, declare it")
         if is_result and (column.says("money") >= 2 or column.says("demand") >= 2):
             return "it looks like another measure of what was sold, which is known only afterwards"

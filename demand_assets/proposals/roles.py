@@ -123,7 +123,7 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         roles.date = name
         column = facts.column(name)
         others = [other for other in readings if other != name]
-        why = f"its values are dates, as {column.example()!r}" + (", and it is called so" if column.says("date") else "")
+        why = f"its values are dates, as {column.example()!r}" + (", and it is called so" if column.says("date") else "")  # noqa: E501
         roles.reasons["date"] = why + (f"; so could {', '.join(map(repr, others[:4]))} be" if others else "")
         roles.used.add(name)
         return
@@ -242,7 +242,7 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
         _no_demand(columns, roles)
     column = best[0]
     roles.used.add(column.name)
-    if column in logarithms and not called(column.name, "demand") == 3:
+    if column in logarithms and called(column.name, "demand") != 3:
         roles.expressions["demand"] = f"exp({_quoted(column.name)})"
         roles.reasons["expression demand"] = f"{column.name!r} is called a logarithm"
         return
@@ -327,7 +327,7 @@ def _read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]]
     if reading.has_time and (zone := time_zone_of(reading)):
         zone = ask("Whose local midnight are the stamps?", [zone, "UTC"], zone)
         roles.time_zone = zone
-        roles.reasons["time_zone"] = (f"all stamps, as {column.example()!r}, are midnight there; any zone with the same "
+        roles.reasons["time_zone"] = (f"all stamps, as {column.example()!r}, are midnight there; any zone with the same "  # noqa: E501
                                       "clock gives the same dates")
     roles.frequency, roles.reasons["frequency"] = _frequency(roles, facts, reading.by)
 

@@ -51,7 +51,7 @@ def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ro
                  and len(several) and pd.Series(column.codes[0][several["row"]]).groupby(
                      [several["key"].to_numpy(), several["day"].to_numpy()]).nunique().max() > 1]
     if not refused and len(sizes) and sizes.min() > 1 and sizes.nunique() == 1 and not differing:
-        return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more than "
+        return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more than "  # noqa: E501
                           "once, or rows.several_rows = 'sum' is right")
     median = float(np.nanmedian(frame["demand"])) if len(frame) else 0.0
     is_small = median <= _SMALL_UNITS and bool((frame["demand"].dropna() % 1 == 0).all())
@@ -99,7 +99,7 @@ def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) 
     elif share >= _MANY or (share >= 0.02 and np.median(units) <= _SMALL_UNITS):
         default, why = "zero", f"{rows}, and no row says 0: rows are written only where something was sold"
     else:
-        default, why = "unknown", (f"{rows}; that is little, and {np.median(units):g} are sold in a usual {word[0]}: they "
+        default, why = "unknown", (f"{rows}; that is little, and {np.median(units):g} are sold in a usual {word[0]}: they "  # noqa: E501
                                    "are taken as not known; 'zero' if nothing was sold")
     chosen = ask(f"{rows}. Was nothing sold (zero), or is it not known (unknown)?", ["zero", "unknown"], default)
     return Answer(chosen, why if chosen == default else "as answered")

@@ -23,7 +23,8 @@ ITEM = """item product sku article material dept department itemid productid sku
  produit reference ref articulo producto codigo prodotto articolo codice produto artigo vare tuote towar zbozi vyrobek
  товар артикул продукт номенклатура 商品 商品名 商品コード 品目 製品 品名 产品 品番 货号 상품 품목 제품 urun stok
  προιον מוצר المنتج صنف"""
-WEAK_ITEM = """category brand family class group subcategory warengruppe kategorie marke categorie marque categoria marca
+WEAK_ITEM = """category brand family class group subcategory
+ warengruppe kategorie marke categorie marque categoria marca
  familia gruppe segment description beschreibung bezeichnung libelle descripcion descrizione name title kategori
  カテゴリ 类别 id code"""
 DEMAND = """demand quantity qty units unit sold sales volume pieces pcs orders ordered shipped consumption usage y move
@@ -32,20 +33,24 @@ DEMAND = """demand quantity qty units unit sold sales volume pieces pcs orders o
  verkaufsmenge ventes quantite qte vendu vendus demande cantidad ventas unidades demanda vendidas piezas cant vendite
  quantita qta pezzi venduto domanda quantidade vendas qtd qtde aantal verkoop verkopen afzet antal salg solgt
  forsaljning salt myynti maara ilosc sprzedaz mnozstvi prodej prodano количество продажи спрос продано 数量 売上数
- 販売数 販売数量 売上数量 需要 出荷数 销量 销售量 销售数量 수량 판매량 수요 miktar adet satis ποσοτητα כמות الكمية كمية"""
+ 販売数 販売数量 売上数量 需要 出荷数 销量 销售量 销售数量 수량 판매량 수요 miktar adet satis
+ ποσοτητα כמות الكمية كمية"""
 MONEY = """revenue turnover amount value umsatz erlos betrag ca chiffre montant importe ingresos fatturato importo
- faturamento receita omzet omsetning omsattning liikevaihto wartosc trzba выручка сумма 売上 売上高 金額 销售额 金额 매출
+ faturamento receita omzet omsetning omsattning liikevaihto wartosc
+ trzba выручка сумма 売上 売上高 金額 销售额 金额 매출
  매출액 tutar ciro"""
 AFTERWARDS = """customers customer transactions visitors visits footfall traffic profit margin returns returned tickets
  baskets kunden kundenanzahl besucher gewinn marge clients clientes clienti beneficio utile retouren bons klanten
  客数 顾客 고객 lost lostsales"""
 STOCK = """stock inventory onhand availability available bestand lagerbestand stockout oos inventario existencias
  giacenza estoque voorraad lager 在庫 库存 재고 остаток"""
-PRICE = """price preis vk vkpreis verkaufspreis prix precio prezzo preco prijs pris cena hinta цена 価格 単価 价格 单价 가격
+PRICE = """price preis vk vkpreis verkaufspreis prix precio prezzo
+ preco prijs pris cena hinta цена 価格 単価 价格 单价 가격
  fiyat τιμη sellprice unitprice listprice"""
 PROMO = """promo promotion promotions onpromotion campaign offer deal feat feature display discount markdown coupon
  advert ad leaflet aktion werbung rabatt angebot promocion oferta descuento promozione sconto offerta promocao desconto
- aanbieding kampanj kampanje tilbud akce sleva promocja znizka акция скидка 特売 割引 促销 折扣 행사 할인 kampanya indirim"""
+ aanbieding kampanj kampanje tilbud akce sleva promocja znizka акция
+ скидка 特売 割引 促销 折扣 행사 할인 kampanya indirim"""
 HOLIDAY = """holiday holidays isholiday event events snap feiertag ferien schulferien festivo feriado festivita vacances
  ferie feestdag vakantie helligdag svatek swieto праздник 祝日 休日 节假日 假日 공휴일 tatil stateholiday schoolholiday
  schoolbreak"""
