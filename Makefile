@@ -33,6 +33,8 @@ PINNED ?=
 TO ?=
 FROM ?=
 OVERWRITE ?=
+FILE ?=
+YES ?=
 
 # With `make -C project …`, relative paths are still those of the caller.
 CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
@@ -80,6 +82,16 @@ train: setup ## batch, no servers: train and promote all of DATASET=file.toml [S
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(STATE),--state "$(STATE)") $(if $(JSON),--json "$(JSON)") \
 	$(if $(AFRESH),--afresh)
 
+dataset: export GIVEN_FILE = $(value FILE)
+dataset: export GIVEN_TO = $(value TO)
+dataset: setup ## look at FILE=sales.xlsx (file, folder, glob, zip) and write its dataset file [TO=file.toml] [YES=1] [OVERWRITE=yes]
+	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/.venv/bin/python" -m demand_assets.commands.dataset \
+	--file "$$GIVEN_FILE" $${GIVEN_TO:+--to "$$GIVEN_TO"} $(if $(YES),--yes) $(if $(OVERWRITE),--overwrite)
+
+check: setup ## what would be refused of DATASET=file.toml, in seconds, without training
+	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/.venv/bin/python" -m demand_assets.commands.check \
+	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)")
+
 backup: setup ## put all that the product keeps into one file, also while it runs [TO=folder or file.tar, ./backups unless given]
 	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" PROFILE="$(PROFILE)" \
 	TO="$(TO)" $(PY) -m deploy.backup.take
@@ -119,4 +131,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: dataset check help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean

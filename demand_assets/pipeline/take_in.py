@@ -90,10 +90,7 @@ class TakeInStage:
     def _store_validated(self, validated: Validated, plots: bool) -> Outcome:
         region_item = validated.region_item
         self.store.write("quarantine", region_item, validated.quarantine)
-        rules = validated.quarantine["rule"].value_counts()
-        details: dict[str, Any] = {name: count for name, count in validated.counts.items() if ":" not in name}
-        details["quarantined_by_rule"] = {str(rule): int(count) for rule, count in rules.items()}
-        details |= _told(validated)
+        details = numbers_of(validated)
         if validated.demand is None:
             return Outcome(region_item, "demand", "quarantined", validated.problem, details)
         self.store.write("demand", region_item, validated.demand)
@@ -110,10 +107,13 @@ class TakeInStage:
         return Outcome(region_item, INSPECTED, details={"rows": len(table), "columns": len(table.columns)})
 
 
-def _told(validated: Validated) -> dict[str, Any]:
-    """What of the source's units and rows was not used, for whoever has to know."""
+def numbers_of(validated: Validated) -> dict[str, Any]:
+    """What the validation counted, and what of the source's units and rows was not used, for whoever has to know."""
     units = validated.units
-    told: dict[str, Any] = {"units_read": units.read, "units_refused": units.refused}
+    told: dict[str, Any] = {name: count for name, count in validated.counts.items() if ":" not in name}
+    rules = validated.quarantine["rule"].value_counts()
+    told["quarantined_by_rule"] = {str(rule): int(count) for rule, count in rules.items()}
+    told |= {"units_read": units.read, "units_refused": units.refused}
     if units.by_rule:
         told |= {"units_refused_by_rule": units.by_rule, "largest_refused": [list(one) for one in units.largest]}
     if units.repeated:

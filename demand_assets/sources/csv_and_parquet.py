@@ -40,7 +40,7 @@ from demand_assets.sources.written_numbers import (
 
 Positions = npt.NDArray[np.int64]
 
-_DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"
 MOST_COLUMNS = 10_000
 LONGEST_HEADER = 2_000_000
 """Bytes of a CSV file's first line."""
@@ -300,8 +300,8 @@ class CsvTable:
         found: _Head | None = None
         widest = 0
         """Columns of what has too many of them to be looked at."""
-        for mark_between in [delimiter] if delimiter else _DELIMITERS:
-            records = _records(lines[skipped:], mark_between)
+        for mark_between in [delimiter] if delimiter else DELIMITERS:
+            records = first_records(lines[skipped:], mark_between)
             names = [[name.strip() for name in record] for record, _ in records]
             if (columns := max(map(len, names), default=0)) > MOST_COLUMNS:
                 widest = max(widest, columns)
@@ -628,7 +628,7 @@ def _shape(value: str) -> str:
     return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value.strip()))
 
 
-def _records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]]:
+def first_records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]]:
     """The first records of a CSV file with the number of lines that each takes; one that does not end, or that is too
     long, is left out with all that follow."""
     taken = 0

@@ -51,7 +51,7 @@ _UNDERSCORE = "its name begins with _, as of what no one means to be read; give 
 
 def name_says_hidden(within: PurePosixPath) -> bool:
     """Whether the file could be read by all but the ``_`` that its own name begins with."""
-    return within.name.startswith("_") and _format_of(within.name) is not None and not any(
+    return within.name.startswith("_") and format_of(within.name) is not None and not any(
         part.startswith(_HIDDEN) for part in within.parts[:-1])
 
 
@@ -195,7 +195,7 @@ class Files:
             if any("=" not in folder for folder in within.parts[:-1]):
                 self._skipped.append((name, "it stands in a folder of its own; of those only folders named "
                                             "column=value are read, as in region=north"))
-            elif self._source.format == "auto" and not _format_of(name):
+            elif self._source.format == "auto" and not format_of(name):
                 self._skipped.append((name, _NOT_READ.get(within.suffix.lower(), _UNREAD)))
             else:
                 files[name] = info
@@ -234,7 +234,7 @@ class Files:
               constant: dict[str, str | None]) -> list[Table]:
         """The tables in a file; what of it is not read is noted."""
         is_by_name = self._source.format == "auto" or path.lower().endswith(".zip")
-        kind = _format_of(path) if is_by_name else self._source.format
+        kind = format_of(path) if is_by_name else self._source.format
         if kind == "parquet":
             return [ParquetTable(filesystem, path, self._plan, constant)]
         if kind == "csv":
@@ -262,7 +262,7 @@ class Files:
                 parts = PurePosixPath(name).parts
                 if any(part.startswith(_HIDDEN) for part in parts):
                     continue
-                if _format_of(name) in (None, "zip"):
+                if format_of(name) in (None, "zip"):
                     skipped.append((f"{path}, {name}", _NOT_READ.get(PurePosixPath(name).suffix.lower(), _UNREAD)))
                     continue
                 if packed.info(name)["size"] == 0:
@@ -312,7 +312,8 @@ def _fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
     return hashlib.sha256(repr(marks).encode()).hexdigest()[:32]
 
 
-def _format_of(path: str) -> str | None:
+def format_of(path: str) -> str | None:
+    """What a file is by its name: csv, parquet, excel or zip; None where it is none of them."""
     return next((kind for kind, suffixes in _SUFFIXES.items() if path.lower().endswith(suffixes)), None)
 
 

@@ -38,7 +38,7 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
         constant: columns that it has from elsewhere: the names in its path.
     Raises: SourceError: a column is missing; the message names those that are there.
     """
-    names = _unique(header)
+    names = unique_names(header)
     available = [*names, *(name for name in constant if name not in names)]
     wide = isinstance(dataset.source, FileSource) and dataset.source.layout
     if wide != "wide":
@@ -120,7 +120,7 @@ def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequen
         plan.check([*available, *plan.period_columns()], where)
 
 
-def _unique(header: Sequence[str]) -> tuple[str, ...]:
+def unique_names(header: Sequence[str]) -> tuple[str, ...]:
     """The names in one form, without white space around them; columns of one name are numbered."""
     names = [one_form(name) for name in header]
     often, seen = Counter(names), Counter[str]()

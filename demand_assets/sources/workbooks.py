@@ -92,7 +92,7 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
 
     Raises: SourceError: it cannot be read, has no sheet of the name or with the columns, or more than one.
     """
-    sheets = _cells(filesystem, path)
+    sheets = cells_of(filesystem, path)
     if source.sheet not in (None, ALL_SHEETS) and source.sheet not in sheets:
         raise SourceError(f"{path} has no sheet {source.sheet!r}; it has {', '.join(map(repr, sheets))}. Correct "
                           "source.sheet.")
@@ -124,7 +124,7 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
     return tables, others
 
 
-def _cells(filesystem: AbstractFileSystem, path: str) -> dict[str, list[tuple[Any, ...]]]:
+def cells_of(filesystem: AbstractFileSystem, path: str) -> dict[str, list[tuple[Any, ...]]]:
     """The values of all sheets by name, without the empty rows and columns after the last value."""
     try:
         with filesystem.open(path, "rb") as file:

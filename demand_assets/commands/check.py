@@ -1,0 +1,57 @@
+"""``make check``: what would be refused of a dataset's demand, what is not used, what is suspicious; in seconds."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.validation.panel import RawDemandError
+from demand_assets.proposals.looked_through import LookedThrough, look_through
+
+UNUSABLE = 2
+"""Exit status when the dataset file or its source cannot be used."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look through a dataset's demand; 0 only when something could be used and no threshold is passed."""
+    given = _parser().parse_args(arguments)
+    try:
+        seen = look_through(load_dataset(given.dataset, given.horizon))
+    except (DatasetFileError, SourceError, RawDemandError) as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
+    console = Console()
+    for line in seen.lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for problem in (problems := _problems(seen)):
+        print(problem, file=sys.stderr)
+    if not problems:
+        console.print("nothing keeps it from being trained on", markup=False, highlight=False)
+    return 1 if problems else 0
+
+
+def _problems(seen: LookedThrough) -> list[str]:
+    """Why a training would be no good one, in words; empty where it would."""
+    found = []
+    if not seen.usable:
+        found.append(f"nothing could be used: the demand of none of the {len(seen.validated)} region-items")
+    share, allowed = seen.refused_units_share, seen.dataset.rules.refused_units_share
+    if share is not None and share > allowed:
+        found.append(f"{share:.1%} of all units would be refused, more than rules.refused_units_share = {allowed:g} "
+                     "allows")
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make check", description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="dataset file (TOML)")
+    parser.add_argument("--horizon", type=int, help="periods; the dataset file's unless given")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,331 @@
+"""From data that nobody has described to a dataset file that the product can read."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from demand_assets.forecasting.contract.dataset_file import HORIZONS, Dataset
+from demand_assets.forecasting.contract.periods import WORDS
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.model.enough_history import WARMUP
+from demand_assets.forecasting.validation.panel import RawDemandError
+from demand_assets.proposals.asking import Ask
+from demand_assets.proposals.draft import Draft
+from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
+from demand_assets.proposals.facts import Column, Facts, facts_of_file, grouped_thousands
+from demand_assets.proposals.looked_through import LookedThrough, look_through
+from demand_assets.proposals.periods import Reading, readings_of
+from demand_assets.proposals.roles import Roles, roles_of
+from demand_assets.proposals.rows import gaps, several_rows, totals
+from demand_assets.proposals.tables import CannotProposeError, Group, groups_in, sampled
+
+_ENOUGH_DATES = 3
+"""Columns whose names are dates, from which on a table is a wide one."""
+_MOST_GROUPS = 4
+_LOOKED_AT = 600_000
+"""Rows that the proposal is tried on."""
+
+
+def propose_for_files(given: str, name: str, ask: Ask, written_path: Any = None,
+                      today: pd.Timestamp | None = None) -> tuple[Draft, LookedThrough]:
+    """The dataset file for a file, a folder, a glob or a zip, and what its demand looks like.
+
+    Args:
+        name: of the dataset.
+        written_path: makes the path that stands in the dataset file of the path that is read; as it is unless given.
+        today: the real one unless given.
+    Raises: CannotProposeError: none can be made; the message says in one line what is missing.
+    """
+    today = today or pd.Timestamp.now().normalize()
+    problems: list[CannotProposeError] = []
+    for group in groups_in(given)[:_MOST_GROUPS]:
+        try:
+            with TemporaryDirectory(prefix="demand-sample-") as folder:
+                return _propose(group, Path(folder), given, name, ask, written_path, today)
+        except CannotProposeError as error:
+            problems.append(error)
+    raise problems[0]
+
+
+def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, written_path: Any, today: pd.Timestamp
+             ) -> tuple[Draft, LookedThrough]:
+    path = group.path
+    is_sample = group.is_large
+    read_from = sampled(group, folder) if is_sample else path
+    source = {"kind": "file", "path": _as_entry(read_from), **group.source}
+    if is_sample:
+        source.pop("format", None)
+    dates, wide = _wide(group.names)
+    if len([column for column in group.names if column.strip()]) < 2:
+        raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed")
+    try:
+        facts = facts_of_file(source, group.names, dates, wide.date_format if wide else None, wide.by if wide else "D")
+    except (SourceError, ValidationError) as error:
+        raise CannotProposeError(_line(error)) from error
+    if not facts.rows:
+        raise CannotProposeError(f"{given} has a header and no rows")
+    roles = roles_of(facts, ask, bool(dates), wide, today)
+    draft = _begin(name, group, roles, facts, path, written_path)
+    sized = f"a sample of {facts.rows:,} rows" if is_sample else f"{facts.rows:,} rows"
+    draft.looked_at = f"{Path(given).name or given} ({sized})"
+    if dates:
+        assert facts.demand is not None
+        demand = Column("demand", facts.demand.astype(str).where(facts.demand.notna(), None).astype(object))
+    else:
+        demand = facts.column(roles.demand) if roles.demand else _of_expression(roles, facts)
+    units = demand.numbers if "demand" not in roles.expressions else np.exp(demand.numbers)
+    proposed = drivers_of(facts, roles, units)
+    _note_numbers(draft, demand, proposed, ask, given)
+    _add_drivers(draft, proposed)
+    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group)
+
+
+def _as_entry(path: str) -> str:
+    if re.search(r"\$\{[A-Za-z_]", path):
+        raise CannotProposeError(f"{path!r} holds ${{…}}, which stands for a variable in dataset files; rename it")
+    return path
+
+
+def _wide(names: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
+    """The columns that are dates, and how these are read; none where there are too few of them."""
+    digits = [name for name in names if re.search(r"\d", name) and not re.fullmatch(r"\d{1,5}", name.strip())]
+    if len(digits) < _ENOUGH_DATES:
+        return (), None
+    best: tuple[tuple[str, ...], Reading | None] = ((), None)
+    for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):]):
+        for reading in readings_of(some):
+            from demand_assets.forecasting.validation.readings import read_dates
+            days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
+            found = tuple(name for name, day in zip(names, days, strict=True) if day == day)
+            if len(found) >= _ENOUGH_DATES and len(found) > len(best[0]):
+                best = found, reading
+    return best
+
+
+def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, written_path: Any) -> Draft:
+    word = WORDS[roles.frequency]
+    draft = Draft(name, name.replace("_", " "), (roles.frequency, roles.reasons.get("frequency", "")),
+                  (HORIZONS[roles.frequency], f"{word[1]} to forecast"))
+    draft.notes += roles.notes
+    draft.source["kind"] = ("file", "")
+    draft.source["path"] = (_as_entry(written_path(path) if written_path else path), "")
+    reasons = {"encoding": "the text is no UTF-8, and reads as this", "sheet": "the sheet with the wanted columns",
+               "format": "the content is this, whatever the name says"}
+    for key, value in group.source.items():
+        draft.source[key] = (value, reasons.get(key, ""))
+    kinds = {table.delimiter for table in group.tables if table.kind == "csv"}
+    if len(kinds) == 1 and (mark := kinds.pop()) != "," and not _has_declared(group):
+        draft.source["delimiter"] = (mark, "between the columns of every line")
+    columns: dict[str, tuple[Any, str]] = {}
+    if roles.date is not None:
+        columns["date"] = (roles.date, roles.reasons["date"])
+    if roles.date_format:
+        columns["date_format"] = (roles.date_format, roles.reasons["date_format"])
+    if roles.date_start:
+        columns["date_start"] = (roles.date_start, roles.reasons["date_start"])
+    if roles.time_zone:
+        columns["time_zone"] = (roles.time_zone, roles.reasons["time_zone"])
+    for role in ("region", "item"):
+        chosen = getattr(roles, role)
+        if chosen is None:
+            columns[role] = ("", f"no column names {role}s: there is one, called \"all\"")
+        else:
+            columns[role] = (chosen, roles.reasons[role])
+    if roles.demand is not None:
+        columns["demand"] = (roles.demand, roles.reasons["demand"])
+    draft.columns = columns
+    for ours, text in roles.expressions.items():
+        draft.expressions[ours] = (text, roles.reasons[f"expression {ours}"])
+    if facts.dates is not None:
+        dates = [each for each in group.names if each not in {column.name for column in facts.columns}]
+        draft.source["layout"] = ("wide", f"{len(dates)} columns are dates with demand in them, as {dates[0]!r}")
+        ours = {"date": _free("date", group.names), "demand": _free("demand", group.names)}
+        for key, value in ours.items():
+            if value != key:
+                draft.columns[key] = (value, "no column is called so, as the dates are columns")
+    for other in group.others[:5]:
+        draft.seen.append(f"not read: {other}")
+    return draft
+
+
+def _free(name: str, names: Sequence[str]) -> str:
+    while name in names:
+        name += "_"
+    return name
+
+
+def _has_declared(group: Group) -> bool:
+    return len(group.tables) > 1 and len({table.kind for table in group.tables}) > 1
+
+
+def _of_expression(roles: Roles, facts: Facts) -> Column:
+    text = roles.expressions["demand"]
+    return next(column for column in facts.columns if column.name in text and column.name in roles.used)
+
+
+def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, given: str) -> None:
+    """Note the marks of numbers; leave out drivers whose marks are left open, or are others than those of demand."""
+    marks = demand.marks
+    if marks is None:
+        found = grouped_thousands(demand)
+        mark = "." if demand.evidence.point else ","
+        value = demand.evidence.point or demand.evidence.comma
+        if found is None:
+            thousands, decimal = value.replace(mark, ""), value.replace(mark, ".")
+            chosen = ask(f"Is {value!r} in {demand.name!r} {thousands} or {decimal}?", [thousands, decimal], "")
+            if not chosen:
+                raise CannotProposeError(
+                    f"{value!r} in the column {demand.name!r} of {given} may be {thousands} or {decimal}, and nothing "
+                    "settles it; write numbers without a mark between thousands")
+            if chosen == decimal:
+                draft.source["decimal"] = (mark, f"as answered: {value!r} is {decimal}")
+            else:
+                draft.source["thousands"] = (mark, f"as answered: {value!r} is {thousands}")
+        else:
+            draft.source["thousands"] = (mark, (
+                f"{value!r} in {demand.name!r} is {value.replace(mark, '')}: all numbers without the mark are below 1000, "  # noqa: E501
+                "and the others follow on from them only so"))
+    elif marks.is_mixed:
+        draft.notes.append(f"in {demand.name!r} both the point and the comma stand before decimals")
+    elif demand.evidence.comma_decimal:
+        draft.source["decimal"] = (",", f"in {demand.name!r} it stands before the decimals")
+    spaced = next((value for value in demand.distinct if re.search(r"\d[\u00a0\u202f\u2009 '’]\d{3}(?!\d)", value)), None)  # noqa: E501
+    if spaced is not None and "thousands" not in draft.source:
+        mark = "'" if re.search("['’]", spaced) else " "
+        draft.source["thousands"] = (mark, f"groups thousands, as in {spaced!r}")
+    kept: list[ProposedDriver] = []
+    for driver in proposed.drivers:
+        why = _other_marks(driver, draft)
+        if why:
+            proposed.left.append((driver.column, why))
+        else:
+            kept.append(driver)
+    proposed.drivers = kept
+
+
+def _other_marks(driver: ProposedDriver, draft: Draft) -> str:
+    """Why the numbers of a driver cannot be read beside those of demand; empty where they can."""
+    column = driver.source
+    if column is None or driver.kind != "number":
+        return ""
+    evidence, decimal, thousands = column.evidence, draft.source.get("decimal"), draft.source.get("thousands")
+    declared = decimal[0] if decimal else {".": ",", ",": "."}.get(thousands[0]) if thousands else None
+    if column.marks is None and declared is None and not (thousands and thousands[0] in " '"):
+        found = grouped_thousands(column)
+        value = evidence.point or evidence.comma
+        if found is None:
+            return f"{value!r} may have a mark of thousands or of decimals, and nothing settles it"
+        others = [one for one in (driver.source,) if one is not None]
+        if others and any(key in draft.source for key in ("decimal", "thousands")):
+            return f"{value!r} groups thousands, and demand is written otherwise"
+        draft.source["thousands"] = (found.thousands, (
+            f"{value!r} in {column.name!r} is {value.replace(found.thousands, '')}: all numbers without the mark are "
+            "below 1000, and the others follow on from them only so"))
+        return ""
+    own = "." if evidence.point_decimal else "," if evidence.comma_decimal else None
+    if declared and own and own != declared:
+        return f"its decimal mark is {own!r}, and that of demand {declared!r}"
+    return ""
+
+
+def _add_drivers(draft: Draft, proposed: Proposed) -> None:
+    draft.left += proposed.left
+    for driver in proposed.drivers:
+        draft.drivers.append(entries_of(driver))
+        if driver.column != driver.name:
+            draft.driver_columns[driver.name] = driver.column
+
+
+def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, sample: Mapping[str, Any] | None,
+            group: Group) -> tuple[Draft, LookedThrough]:
+    """Try the draft with the product's own reading and validation, and settle the rules by what these say."""
+    read = {key: value for key, value in (sample or {"path": group.path}).items() if key in ("path", "kind")}
+    if sample is not None and "format" in draft.source:
+        read["format"] = "auto"
+    seen = _tried(draft, read, group)
+    if (found := totals(seen.catalogue)):
+        for key, names in found.items():
+            draft.rules[key] = (names, "the sum of the others, or called so: it would count twice in totals")
+        seen = _tried(draft, read, group)
+    unused = seen.summary["unused"]
+    conflicting = unused["values_refused_by_rule"].get("conflicting", 0)
+    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask) if len(
+        roles.days) else None
+    if answer is None:
+        draft.seen.append("no period has several rows that contradict or repeat each other")
+    elif answer.value:
+        draft.rules["several_rows"] = (answer.value, answer.why)
+    else:
+        draft.seen.append(answer.why)
+        draft.notes.append(answer.why)
+    missing = gaps(facts, roles, units, ask) if len(roles.days) else None
+    if missing is not None and missing.value:
+        draft.rules["gaps"] = (missing.value, missing.why)
+    elif missing is not None and missing.why:
+        draft.seen.append(missing.why)
+    seen = _tried(draft, read, group)
+    refused = seen.summary["unused"]["values_refused_by_rule"]
+    if refused.get("negative"):
+        rows = seen.summary["unused"]["rows"]
+        draft.rules["negative"] = ("zero", f"{refused['negative']:,} of {rows:,} values are below 0, as "
+                                           f"{'; '.join(seen.examples('negative'))}: returns, taken as nothing sold")
+        seen = _tried(draft, read, group)
+    if not seen.usable:
+        problem, _ = (seen.problems.most_common(1) or [("no region-item has demand", 0)])[0]
+        raise CannotProposeError(_line(problem))
+    seen = _with_horizon(draft, seen, read, group)
+    _note_trouble(draft, seen)
+    if seen.closed_weekdays:
+        draft.seen.append(f"nothing is ever sold on {' and '.join(seen.closed_weekdays)}: forecast as closed")
+    return draft, seen
+
+
+def _tried(draft: Draft, read: Mapping[str, Any], group: Group | None) -> LookedThrough:
+    try:
+        dataset: Dataset = draft.dataset(read)
+        return look_through(dataset, most_rows=_LOOKED_AT)
+    except ValidationError as error:
+        raise CannotProposeError(f"no dataset file can be made: {_line(error)}") from error
+    except (SourceError, RawDemandError) as error:
+        raise CannotProposeError(_line(error)) from error
+
+
+def _with_horizon(draft: Draft, seen: LookedThrough, read: Mapping[str, Any], group: Group | None) -> LookedThrough:
+    """The same with a horizon that the history allows. Raises: CannotProposeError: none."""
+    if not seen.too_short:
+        return seen
+    frequency = seen.dataset.frequency
+    longest = max(int(one.counts.get("periods", 0)) for one in seen.usable)
+    horizon = (longest - WARMUP[frequency]) // 2
+    word = WORDS[frequency]
+    if horizon < 1:
+        raise CannotProposeError(f"the longest history is {longest} {word[longest != 1]}; at least "
+                                 f"{WARMUP[frequency] + 2} {word[1]} of demand are needed to train on")
+    draft.horizon = (horizon, f"{word[1]} to forecast: as many as the history of {longest} {word[1]} allows")
+    return _tried(draft, read, group)
+
+
+def _note_trouble(draft: Draft, seen: LookedThrough) -> None:
+    refused = seen.summary["unused"]["values_refused_by_rule"]
+    for rule, count in sorted(refused.items(), key=lambda pair: -pair[1]):
+        draft.seen.append(f"refused, {rule}: {count:,} values, as {'; '.join(seen.examples(rule))}")
+    for problem, count in seen.problems.most_common(3):
+        draft.notes.append(f"{count} of {len(seen.validated)} region-items cannot be used: {_line(problem)}")
+    for notices in list(seen.summary["notices"].values())[:2]:
+        draft.seen += notices
+    draft.seen += [f"left out: region {region!r}, item {item!r}: {reason}"
+                   for region, item, reason, _ in seen.catalogue.refused[:3]]
+
+
+def _line(error: object) -> str:
+    """An error in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return " ".join(str(error).split())

@@ -1,0 +1,529 @@
+"""What tables stand in a file, a folder, a glob or a zip: their kind, encoding, columns; and a sample of large ones."""
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+from zipfile import BadZipFile
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+from fsspec.implementations.zip import ZipFileSystem
+
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.proposals.words import known_words
+from demand_assets.sources.csv_and_parquet import DELIMITERS, MOST_COLUMNS, first_records
+from demand_assets.sources.files import format_of
+from demand_assets.sources.headers import LOOKED_THROUGH, unique_names
+from demand_assets.sources.workbooks import cells_of
+
+WHOLE_UP_TO = 24_000_000
+"""Bytes that are looked at whole; of more, a sample is."""
+_LARGE_WORKBOOK = 4_000_000
+_ROWS_OF_A_SHEET = 20_000
+_MOST_FILES = 24
+"""Of a sample."""
+_TAIL = 0.15
+"""Share of a sample that is taken from the end of each file."""
+_SAMPLE_ROWS = 300_000
+"""Of a Parquet file."""
+_HEAD = 1 << 17
+_COMPRESSED = 6
+"""How many times larger a compressed file is taken to be."""
+_HIDDEN = ("_", ".", "~$")
+_PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)", b"GIF8": "a picture (GIF)",
+             b"%PDF": "a PDF document", b"\x7fELF": "a program", b"BM": "a picture (BMP)", b"Rar!": "a RAR archive",
+             b"7z\xbc\xaf": "a 7-Zip archive", b"SQLite format 3": "an SQLite database: give FILE=sqlite:///… with TABLE="}  # noqa: E501
+_ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
+              "iso8859_2", "cp1255", "cp1256")
+"""Tried on text that is no UTF-8, the first of equally good ones wins."""
+_NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,'\s]*%?")
+
+
+class CannotProposeError(ValueError):
+    """Data of which no dataset file can be made; the message says in one line what is missing."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One file, or one sheet of a workbook."""
+
+    path: str
+    kind: str
+    """csv, parquet or excel, as the content is."""
+    names: tuple[str, ...]
+    """Of the columns, as they are called under ``[columns]``, with those that its folders give."""
+    size: int
+    """Bytes; rows of a sheet."""
+    encoding: str = "utf-8"
+    sheet: str | None = None
+    delimiter: str = ""
+    skipped: int = 0
+    """Lines above the header."""
+    is_by_name: bool = True
+    """Whether the name says what the content is."""
+    member: str = ""
+    """Its name in the zip."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tables with the same columns, which can be read together."""
+
+    path: str
+    """What reads them, and nothing else."""
+    tables: tuple[Table, ...]
+    source: dict[str, Any]
+    """Further entries of ``[source]`` that they need."""
+    others: tuple[str, ...] = ()
+    """Of what is left out: name and why, to tell."""
+    filesystem: AbstractFileSystem | None = field(default=None, compare=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.tables[0].names
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a sample has to do."""
+        return sum(_weight(table) for table in self.tables if not table.sheet) > WHOLE_UP_TO or any(
+            table.kind == "excel" and table.size > _LARGE_WORKBOOK for table in self.tables)
+
+
+def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Group]:
+    """The groups of tables that stand in a file, a folder, a glob or a zip, the largest first.
+
+    Raises: CannotProposeError: there is none.
+    """
+    try:
+        filesystem, path = fsspec.core.url_to_fs(given, **(options or {}))
+        root, files, is_folder = _listed(filesystem, path, given)
+    except (ImportError, ValueError, OSError) as error:
+        raise CannotProposeError(f"{given} cannot be opened: {error}") from error
+    tables, others = list[Table](), list[tuple[str, str]]()
+    for name, info in files.items():
+        try:
+            tables += _tables_of(filesystem, name, int(info.get("size") or 0), is_alone=not is_folder, root=root)
+        except (CannotProposeError, SourceError) as error:
+            if not is_folder:
+                raise CannotProposeError(_one_line(str(error))) from error
+            others.append((name, _one_line(str(error))))
+        except OSError as error:
+            raise CannotProposeError(f"{name} cannot be read: {error}") from error
+    if not tables:
+        why = "; ".join(reason for _, reason in others[:3])
+        raise CannotProposeError(f"{given} has no file that can be read" + (f": {why}" if why else ""))
+    return _grouped(filesystem, given, path, tables, others, is_folder)
+
+
+def _listed(filesystem: AbstractFileSystem, path: str, given: str
+            ) -> tuple[str, dict[str, dict[str, Any]], bool]:
+    """The root, the files by name, and whether there may be several."""
+    if filesystem.exists(path):
+        info = filesystem.info(path)
+        if info["type"] != "directory":
+            return "", {path: info}, False
+        root, found = path.rstrip("/"), filesystem.find(path, detail=True)
+    elif any(mark in path for mark in "*?["):
+        root, found = "", filesystem.glob(path, detail=True)
+    else:
+        raise CannotProposeError(f"{given} is not there. Give FILE= a file, a folder, a glob or a database's URL")
+    files = {}
+    for name, info in sorted(found.items()):
+        within = PurePosixPath(name.removeprefix(root).lstrip("/") if root else PurePosixPath(name).name)
+        is_read = not any(part.startswith(_HIDDEN) for part in within.parts) and all(
+            "=" in folder for folder in within.parts[:-1])
+        if info["type"] == "file" and is_read:
+            files[name] = info
+    if not files:
+        raise CannotProposeError(f"{given} holds no files" + (" of its own" if found else ""))
+    return root, files, True
+
+
+def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: bool, root: str = "",
+               constant: Mapping[str, str] | None = None, member: str = "") -> list[Table]:
+    """The tables in one file. Raises: CannotProposeError, SourceError."""
+    shown = member or path
+    if size == 0:
+        raise CannotProposeError(f"{shown} is empty: 0 bytes")
+    constant = {**(constant or {}), **_constant(path)}
+    by_name = format_of(path)
+    with filesystem.open(path, "rb") as file:
+        begin = file.read(_HEAD)
+    kind = _kind_of(begin, by_name, shown)
+    if not is_alone and by_name is None:
+        raise CannotProposeError(f"{shown} is no table by its name")
+    if kind == "zip":
+        with filesystem.open(path, "rb") as file:
+            try:
+                packed = ZipFileSystem(BytesIO(file.read()))
+                found, problems = list[Table](), list[str]()
+                for name, info in sorted(packed.find("", detail=True).items()):
+                    if any(part.startswith(_HIDDEN) for part in PurePosixPath(name).parts):
+                        continue
+                    try:
+                        its = _tables_of(packed, name, int(info["size"]), False, "", constant, name)
+                    except CannotProposeError as error:
+                        if format_of(name) is not None:
+                            raise CannotProposeError(f"{path}: {error}") from error
+                        problems.append(str(error))
+                        continue
+                    found += [Table(path, table.kind, table.names, table.size, table.encoding, table.sheet,
+                                    table.delimiter, table.skipped, True, name) for table in its]
+            except (BadZipFile, NotImplementedError, RuntimeError) as error:
+                raise CannotProposeError(f"{path} is no zip that can be read: {error}") from error
+        if not found:
+            raise CannotProposeError(f"{path} holds no table" + (f": {problems[0]}" if problems else ""))
+        if len({frozenset(table.names) for table in found}) > 1:
+            raise CannotProposeError(f"{path} holds tables with different columns ({_listing(found)}); unpack it and "
+                                     "give FILE= the one with demand")
+        return found
+    is_by_name = kind == by_name
+    if kind == "parquet":
+        with filesystem.open(path, "rb") as file:
+            try:
+                names = pq.read_schema(file).names
+            except (pa.ArrowInvalid, OSError) as error:
+                raise CannotProposeError(f"{shown} is no readable Parquet file: {error}") from error
+        return [Table(path, kind, _with(unique_names(names), constant), size, is_by_name=is_by_name)]
+    if kind == "excel":
+        return _sheets_of(filesystem, path, size, constant, is_by_name, shown)
+    return [_csv_of(filesystem, path, size, constant, is_by_name, shown)]
+
+
+def _kind_of(begin: bytes, by_name: str | None, shown: str) -> str:
+    """csv, parquet, excel or zip, by the content. Raises: CannotProposeError: it is something else."""
+    for mark, what in _PICTURES.items():
+        if begin.startswith(mark) and (mark != b"BM" or b"\0" in begin[:16]):
+            raise CannotProposeError(f"{shown} is {what}, no table of demand")
+    if begin.startswith(b"PAR1"):
+        return "parquet"
+    if begin.startswith(b"PK\x03\x04"):
+        return "zip" if by_name == "zip" or not _names_a_workbook(begin, by_name) else "excel"
+    if begin.startswith(b"\xd0\xcf\x11\xe0"):
+        raise CannotProposeError(f"{shown} is an old or an encrypted Excel workbook; save it as .xlsx without a "
+                                 "password, or as CSV")
+    start = begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml", b"<table", b"<head", b"<meta")):
+        what = "an HTML page" if b"html" in start or b"<table" in start else "an XML document"
+        raise CannotProposeError(f"{shown} is {what}, whatever its name says; open it and save it as .xlsx or CSV")
+    if start.startswith((b"{", b'[{', b'[\n')) and by_name != "csv":
+        raise CannotProposeError(f"{shown} is JSON; save it as CSV or Parquet")
+    if begin.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+        if by_name != "csv":
+            raise CannotProposeError(f"{shown} is compressed, and its name does not say how; call it .csv.gz")
+        return "csv"
+    if b"\0" in begin[:4096] and not begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not (
+            _is_utf16(begin)):
+        raise CannotProposeError(f"{shown} holds bytes that are no text, and is neither Parquet nor an Excel workbook")
+    return "csv"
+
+
+def _names_a_workbook(begin: bytes, by_name: str | None) -> bool:
+    return by_name == "excel" or b"[Content_Types].xml" in begin or b"xl/" in begin
+
+
+def _is_utf16(begin: bytes) -> bool:
+    """Whether it looks like UTF-16 without a byte order mark: every second byte of ASCII is zero."""
+    some = begin[:2000]
+    return len(some) > 8 and (some[1::2].count(0) > 0.6 * len(some[1::2])) != (
+        some[::2].count(0) > 0.6 * len(some[::2]))
+
+
+def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
+            shown: str) -> Table:
+    with filesystem.open(path, "rb", compression="infer") as file:
+        begin = file.read(_HEAD)
+    encoding, written = _decoded(begin, shown)
+    lines = written.splitlines(keepends=True)
+    if len(begin) == _HEAD and len(lines) > 1:
+        lines.pop()
+    skipped, declared = 0, ""
+    if lines and (match := re.fullmatch(r"sep=(.)", lines[0].strip('\r\n"'), re.IGNORECASE)):
+        skipped, declared = 1, match[1]
+    best: tuple[float, str, int, list[str]] | None = None
+    for mark in [declared] if declared else DELIMITERS:
+        records = [record for record, _ in first_records(lines[skipped:], mark)]
+        if max(map(len, records), default=0) > MOST_COLUMNS:
+            raise CannotProposeError(f"{shown} has more than {MOST_COLUMNS:,} columns; leave out what is not needed")
+        widths = [_filled(record) for record in records if any(cell.strip() for cell in record)]
+        if not widths:
+            continue
+        usual = Counter(widths[-max(1, len(widths) // 2):]).most_common(1)[0][0]
+        wide = max(usual, max(len(record) for record in records[-1:]))
+        number = next((place for place, record in enumerate(records[:LOOKED_THROUGH])
+                       if sum(bool(cell.strip()) for cell in record) >= max(1 if usual == 1 else 2, 0.6 * usual)), 0)
+        agree = sum(width >= 0.6 * usual for width in widths) / len(widths)
+        score = agree * min(usual, wide)
+        if best is None or score > best[0]:
+            best = (score, mark, number, records[number])
+    if best is None:
+        raise CannotProposeError(f"{shown} holds no line with anything in it")
+    _, delimiter, number, header = best
+    while header and not header[-1].strip() and len(header) > 1:
+        header = header[:-1]
+    names = unique_names(header)
+    _check_header(names, shown)
+    return Table(path, "csv", _with(names, constant), size, encoding, None, delimiter, number + skipped, is_by_name)
+
+
+def _check_header(names: Sequence[str], shown: str) -> None:
+    """Nothing, where the first line holds names. Raises: CannotProposeError."""
+    named = [name for name in names if name.strip()]
+    if not named:
+        raise CannotProposeError(f"{shown} has no line with the names of its columns")
+    numbers = [name for name in named if _NUMBER.fullmatch(name.strip()) and not re.search(r"\d{4}", name)]
+    if len(numbers) > 0 and len(numbers) + sum(bool(re.search(r"\d{4}", name)) for name in named) >= 0.4 * len(
+            named) and len(named) < 12:
+        raise CannotProposeError(f"{shown} has no header: its first line is {', '.join(named[:6])!r}. Write a line "
+                                 "with the names of the columns above it, as in date,region,item,demand")
+
+
+def _decoded(begin: bytes, shown: str) -> tuple[str, str]:
+    """The encoding, and the text."""
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-8", begin[:len(begin) // 2 * 2].decode("utf-16", errors="ignore")
+    if b"\0" in begin[:4096]:
+        encoding = "utf-16-le" if begin[1::2].count(0) > begin[::2].count(0) else "utf-16-be"
+        return encoding, begin[:len(begin) // 2 * 2].decode(encoding, errors="ignore")
+    try:
+        return "utf-8", codecs.getincrementaldecoder("utf-8")().decode(begin).removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        pass
+    readings = []
+    for encoding in _ENCODINGS:
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(begin)
+        except UnicodeDecodeError:
+            continue
+        odd = sum((ord(letter) < 32 and letter not in "\r\n\t") or 127 <= ord(letter) < 160 for letter in text)
+        readings.append((-odd, known_words("\n".join(text.splitlines()[:3])), -len(readings), encoding, text))
+    if not readings:
+        raise CannotProposeError(f"{shown} is text in an unknown encoding; save it as CSV UTF-8")
+    _, _, _, encoding, text = max(readings)
+    return encoding, text
+
+
+def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
+               shown: str) -> list[Table]:
+    if size > _LARGE_WORKBOOK:
+        with filesystem.open(path, "rb") as file:
+            sheets = _first_rows(file, 2 * LOOKED_THROUGH)
+    else:
+        sheets = cells_of(filesystem, path)
+    found = []
+    for name, cells in sheets.items():
+        widths = [sum(value not in (None, "") for value in row) for row in cells]
+        if not any(widths):
+            continue
+        usual = Counter(width for width in widths if width).most_common(1)[0][0]
+        number = next(place for place, width in enumerate(widths) if width >= max(1 if usual == 1 else 2, 0.6 * usual)
+                      ) if max(widths) >= min(2, usual) else 0
+        header = ["" if value is None else value.date().isoformat() if hasattr(value, "date") else str(value)
+                  for value in cells[number]]
+        names = unique_names(header)
+        if not any(names):
+            continue
+        rows = sum(map(bool, widths)) - number - 1
+        found.append(Table(path, "excel", _with(names, constant), max(rows, 1) if size <= _LARGE_WORKBOOK else size,
+                           sheet=name, skipped=number, is_by_name=is_by_name))
+    if not found:
+        raise CannotProposeError(f"{shown} has no sheet with anything on it")
+    return found
+
+
+def _first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
+    """The first rows of each sheet, without reading the others."""
+    from openpyxl import load_workbook
+
+    try:
+        book = load_workbook(file, read_only=True, data_only=True)
+        return {sheet.title: [tuple(row) for row in sheet.iter_rows(values_only=True, max_row=rows)]
+                for sheet in book.worksheets}
+    except (BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise CannotProposeError(f"no Excel workbook that can be read: {error}") from error
+
+
+def _grouped(filesystem: AbstractFileSystem, given: str, path: str, tables: list[Table],
+             unread: list[tuple[str, str]], is_folder: bool) -> list[Group]:
+    by_names: dict[frozenset[str], list[Table]] = {}
+    for table in tables:
+        by_names.setdefault(frozenset(table.names), []).append(table)
+    made = []
+    for its in sorted(by_names.values(), key=lambda ones: -sum(one.size for one in ones)):
+        files = sorted({table.path for table in its})
+        rest = [(table.path if table.sheet is None else f"{table.path}, sheet {table.sheet!r}",
+                 "it has other columns") for table in tables if table not in its]
+        source: dict[str, Any] = {}
+        kinds = {table.kind for table in its}
+        if not all(table.is_by_name for table in its):
+            source["format"] = its[0].kind if len(kinds) == 1 else "auto"
+        encodings = {table.encoding for table in its if table.kind == "csv"} or {"utf-8"}
+        if len(encodings) > 1:
+            rest.append((", ".join(files[:3]), f"they are written in different encodings: {', '.join(encodings)}"))
+            its = [table for table in its if table.encoding == "utf-8"]
+            files, encodings = sorted({table.path for table in its}), {"utf-8"}
+        if encodings != {"utf-8"}:
+            source["encoding"] = encodings.pop()
+        sheets = [table for table in its if table.sheet is not None]
+        if sheets and len(files) == 1 and sum(table.path == files[0] for table in tables) > 1:
+            source["sheet"] = sheets[0].sheet if len(sheets) == 1 else "*"
+        reads = _path_of(filesystem, given, path, files, tables, unread, is_folder)
+        others = tuple(f"{name}: {reason}" for name, reason in [*rest, *unread])
+        if reads is None:
+            others = (f"no one path reads {len(files)} of the files and nothing else; put them into a folder of their "
+                      "own", *others)
+            continue
+        made.append(Group(reads, tuple(its), source, others, filesystem))
+    if not made:
+        raise CannotProposeError(f"{given} holds tables with different columns ({_listing(tables)}); put those with "
+                                 "demand into a folder of their own, or give FILE= one of them")
+    return made
+
+
+def _path_of(filesystem: AbstractFileSystem, given: str, path: str, files: Sequence[str], tables: Sequence[Table],
+             unread: Sequence[tuple[str, str]], is_folder: bool) -> str | None:
+    """A path or a glob that reads these files and nothing else; None where there is none."""
+    is_read_too = {name for name, _ in unread if format_of(name) is not None}
+    if not is_folder or ({table.path for table in tables} == set(files) and not is_read_too):
+        return given
+    head = f"{given.split('://')[0]}://" if "://" in given else ""
+    if len(files) == 1:
+        return head + files[0]
+    folder = PurePosixPath(files[0]).parent
+    if any(PurePosixPath(name).parent != folder for name in files):
+        return None
+    names = [PurePosixPath(name).name for name in files]
+    start = _common(names)
+    end = _common([name[len(start):][::-1] for name in names])[::-1]
+    glob = f"{folder}/{start}*{end}"
+    return head + glob if sorted(filesystem.glob(glob)) == list(files) else None
+
+
+def _common(names: Sequence[str]) -> str:
+    shortest = min(names, key=len)
+    return next((shortest[:place] for place in range(len(shortest))
+                 if len({name[place] for name in names}) > 1), shortest)
+
+
+def sampled(group: Group, folder: Path) -> str:
+    """The path of a smaller copy of the group's tables: the beginning and the end of each file, of some of many."""
+    assert group.filesystem is not None
+    files = list(dict.fromkeys(table.path for table in group.tables))
+    first = {table.path: table for table in group.tables}
+    if files and group.tables[0].member:
+        with group.filesystem.open(files[0], "rb") as file:
+            packed = ZipFileSystem(BytesIO(file.read()))
+        members = {table.member: table for table in group.tables}
+        for place, name in enumerate(some := _some(list(members))):
+            _sample_of(packed, name, members[name], folder / f"{place:03}_{PurePosixPath(name).name}",
+                       WHOLE_UP_TO // len(some))
+        return str(folder)
+    some = _some(files)
+    for place, name in enumerate(some):
+        hive = [part for part in PurePosixPath(name).parts[:-1] if "=" in part]
+        target = folder.joinpath(*hive, f"{place:03}_{PurePosixPath(name).name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sample_of(group.filesystem, name, first[name], target, WHOLE_UP_TO // len(some))
+    return str(folder)
+
+
+def _some(files: list[str]) -> list[str]:
+    step = max(1, -(-len(files) // _MOST_FILES))
+    return list(dict.fromkeys([*files[::step], files[-1]]))
+
+
+def _sample_of(filesystem: AbstractFileSystem, path: str, table: Table, target: Path, size: int) -> None:
+    if table.kind == "parquet":
+        _sample_parquet(filesystem, path, target.with_suffix(".parquet"), size)
+    elif table.kind == "excel":
+        _sample_workbook(filesystem, path, target.with_suffix(".xlsx"))
+    else:
+        _sample_text(filesystem, path, target.with_suffix(".csv"), size)
+
+
+def _sample_text(filesystem: AbstractFileSystem, path: str, target: Path, size: int) -> None:
+    """The beginning and the end of a text file, of whole lines."""
+    with filesystem.open(path, "rb", compression="infer") as file:
+        head = file.read(size)
+        is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        end = b"\n" if b"\n" in head else b"\r"
+        if is_utf16 or len(head) < size:
+            if is_utf16:
+                head = head[:len(head) // 2 * 2].decode("utf-16", errors="ignore").encode()
+            target.write_bytes(head[:head.rfind(end) + 1] or head)
+            return
+        tail = b""
+        if format_of(path) == "csv" and not path.lower().endswith((".gz", ".bz2", ".xz")):
+            file.seek(0, 2)
+            length = file.tell()
+            file.seek(max(size, length - int(_TAIL * size)))
+            tail = file.read()
+            tail = tail[tail.find(end) + 1:]
+    target.write_bytes(head[:head.rfind(end) + 1] + tail)
+
+
+def _sample_parquet(filesystem: AbstractFileSystem, path: str, target: Path, size: int) -> None:
+    rows = max(1000, min(_SAMPLE_ROWS, size // 40))
+    with filesystem.open(path, "rb") as file:
+        parquet = pq.ParquetFile(file)
+        with pq.ParquetWriter(target, parquet.schema_arrow) as writer:
+            taken = 0
+            for batch in parquet.iter_batches(min(rows, 65_536)):
+                writer.write_batch(batch)
+                taken += len(batch)
+                if taken >= rows:
+                    break
+            groups = parquet.num_row_groups
+            if groups > 1:
+                last = parquet.read_row_group(groups - 1)
+                writer.write_table(last.slice(max(0, len(last) - rows // 5)))
+
+
+def _sample_workbook(filesystem: AbstractFileSystem, path: str, target: Path) -> None:
+    from openpyxl import Workbook
+
+    with filesystem.open(path, "rb") as file:
+        sheets = _first_rows(file, _ROWS_OF_A_SHEET)
+    book = Workbook(write_only=True)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(target)
+
+
+def _weight(table: Table) -> int:
+    return table.size * (_COMPRESSED if table.path.lower().endswith((".gz", ".bz2", ".xz", ".zip", ".parquet", ".pq")
+                                                                    ) and not table.member else 1)
+
+
+def _constant(path: str) -> dict[str, str]:
+    """The columns that the folders of a path give, as in region=north."""
+    pairs = (folder.partition("=") for folder in PurePosixPath(path).parts[:-1])
+    return {name: unquote(value) for name, mark, value in pairs if mark and name}
+
+
+def _with(names: Sequence[str], constant: Mapping[str, str]) -> tuple[str, ...]:
+    return (*names, *(name for name in constant if name not in names))
+
+
+def _filled(record: Sequence[str]) -> int:
+    return max((place for place, cell in enumerate(record, 1) if cell.strip()), default=0)
+
+
+def _listing(tables: Sequence[Table]) -> str:
+    shown = [f"{PurePosixPath(table.member or table.path).name}: {', '.join(table.names[:4])}" for table in tables[:3]]
+    return "; ".join(shown) + (" …" if len(tables) > 3 else "")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
