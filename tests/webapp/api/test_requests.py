@@ -348,7 +348,7 @@ class TestDocument:
 
 @pytest.mark.slow
 def test_no_generated_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
-    report = attack(attacked_app(tmp_path), 400, 20260701)
+    report = attack(attacked_app(tmp_path), 400, 5)
 
     assert not report.failures, str(report)
     assert report.cases.total() >= 400
