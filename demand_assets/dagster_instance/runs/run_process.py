@@ -7,10 +7,14 @@
 import argparse
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from threading import Event, Thread
+from time import sleep
 
 import dagster as dg
 from dagster._utils.interrupts import capture_interrupts
@@ -18,6 +22,10 @@ from dagster._utils.interrupts import capture_interrupts
 from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.run_process")
+
+LEAST_FREE = 1024 * 1024
+"""Bytes of the disk: with less, Dagster's databases cannot be opened."""
+LOOK_AGAIN_SECONDS = 2.0
 
 
 def main() -> int:
@@ -31,6 +39,7 @@ def main() -> int:
     os.set_inheritable(asked.lock, False)  # what this process starts has the run no longer than it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # Dagster opens its databases several times
+    wait_for_room(lambda: shutil.disk_usage(Path(os.environ["DAGSTER_HOME"])).free)
     with capture_interrupts(), dg.DagsterInstance.get() as instance:
         run = instance.get_run_by_id(asked.run)
         expected = dg.DagsterRunStatus.STARTED if asked.resume else dg.DagsterRunStatus.STARTING
@@ -45,6 +54,22 @@ def main() -> int:
         ended.set()
         watch.join()
     return 0
+
+
+def wait_for_room(free: Callable[[], int], pause_seconds: float = LOOK_AGAIN_SECONDS) -> int:
+    """How often the disk was found to be full: the process waits, for each one that dies of it counts as an attempt,
+    and after a few the run is given up.
+
+    Args:
+        free: bytes that are left on the disk of Dagster's home.
+    """
+    times = 0
+    while free() < LEAST_FREE:
+        if not times:
+            log.warning("the disk is full: the run waits for room")
+        times += 1
+        sleep(pause_seconds)
+    return times
 
 
 def _end_at_once_when_told() -> None:
