@@ -238,6 +238,8 @@ class DagsterClient(Dagster):
             raise DagsterDownError(f"{self._url} answers with status {response.status_code}, not as Dagster "
                                    "does") from error
         if errors := body.get("errors"):
+            if "path" in errors[0]:  # it was understood and broke on the way: a full disk, a database that is away
+                raise unanswered(f"Dagster failed: {errors[0].get('message', errors[0])}")
             raise DagsterRefusedError(f"Dagster refuses the question: {errors[0].get('message', errors[0])}")
         data = body.get("data")
         if not isinstance(data, dict):

@@ -19,7 +19,14 @@ from demand_assets.forecasting.registry.session import NotRegisteredError, Regis
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from tests.webapp.graphql_server import GraphQL, serving
-from webapp.dagster_client import DOCUMENTS, DagsterClient, DagsterDownError, DagsterRefusedError, Sent
+from webapp.dagster_client import (
+    DOCUMENTS,
+    DagsterClient,
+    DagsterDownError,
+    DagsterRefusedError,
+    DagsterUnsureError,
+    Sent,
+)
 
 Promote = Callable[..., int]
 
@@ -246,6 +253,8 @@ def test_cancelling_stops_what_runs_and_leaves_what_ended(dagster: Any, server: 
      "Dagster failed: disk full"),
     (502, b"<html>Bad gateway", DagsterDownError, "status 502"),
     (200, b'{"errors": [{"message": "Cannot query field"}]}', DagsterRefusedError, "Cannot query field"),
+    (200, b'{"data": null, "errors": [{"message": "(sqlite3) disk I/O error", "path": ["launchRun"]}]}',
+     DagsterUnsureError, "Dagster failed: .* disk I/O error"),
     (200, b'{"data": {"launchRun": {"__typename": "RunConfigValidationInvalid", "errors": [{"message": "missing x"}]}}'
           b'}', DagsterRefusedError, "missing x"),
 ])
