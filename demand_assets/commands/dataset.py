@@ -58,7 +58,7 @@ def _written(path: str, target: Path) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make dataset", description=__doc__)
-    parser.add_argument("--file", required=True, help="a file, a folder, a glob or a zip")
+    parser.add_argument("--file", required=True, help="a file, a folder, a glob or a zip; no database")
     parser.add_argument("--to", type=Path, help="the dataset file to write; next to the data unless given")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     parser.add_argument("--overwrite", action="store_true", help="write over a dataset file that is there")
