@@ -9,7 +9,7 @@ from typing import Any
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import RegistryEntry, checked_act
+from demand_assets.forecasting.registry.entry import RegistryEntry, VersionFacts, checked_act
 from demand_assets.forecasting.registry.facts import iso_now
 from demand_assets.forecasting.registry.files import VersionFiles, check, seal
 from demand_assets.forecasting.registry.registry import Page, RegisteredPage, RegisteredVersion
@@ -116,11 +116,12 @@ class FakeRegistry:
         self.pages_asked: list[int] = []
 
     def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None,
-                decided_at: str | None = None) -> int:
+                decided_at: str | None = None, request_id: str = "") -> int:
         """Register the model as the next version and put it in production; its version.
 
         Args:
             summary: what its card holds in place of what the model's holds.
+            request_id: of the retrain that asked for it, which the registry then tells of.
         The pooled version that it stands on is registered too, where it is not.
         """
         name = region_item.model_name(self._dataset)
@@ -136,7 +137,8 @@ class FakeRegistry:
         self._set(replace(
             before, production=version, candidate=version, previous=before.production, promoted_at=at,
             decided=version, decided_at=decided_at or at, decision="promote", reason="better", rolled_back={},
-            files=VersionFiles(version, str(target), model.card.data_hash, sealed=True)))
+            files=VersionFiles(version, str(target), model.card.data_hash, sealed=True),
+            newest=VersionFacts(version, at, request_id) if request_id else None))
         return version
 
     def promote_pooled(self, model: PooledModel) -> int:

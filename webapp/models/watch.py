@@ -250,13 +250,18 @@ def _close_judged(entries: Sequence[RegistryEntry]) -> None:
         return
     for entry in entries:
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
-            states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason)
+            states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason,
+                                 entry.decided)
 
 
 def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:
-    """What waits for the decision that the entry tells of, or waited in vain.
+    """What waits for the decision that the entry tells of, or waited in vain: it names the version, or asked for it.
 
     When it was made says nothing: a run that is gone on with tells of the training again, later than that.
     """
-    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, RetrainItem.version == entry.decided,
+    is_meant = RetrainItem.version == entry.decided
+    if entry.newest is not None and entry.newest.version == entry.decided and entry.newest.request_id:
+        is_meant |= RetrainItem.version.is_(None) & RetrainItem.retrain_id.in_(
+            select(Retrain.id).where(Retrain.request_id == entry.newest.request_id))
+    return select(RetrainItem).where(RetrainItem.key == entry.region_item.key, is_meant,
                                      (RetrainItem.state == "judging") | RetrainItem.closed_by_us)

@@ -315,12 +315,14 @@ def note_entry(item: RetrainItem, entry: Entry) -> None:
         item.finished_at = at
 
 
-def note_decision(item: RetrainItem, event: Literal["promoted", "kept"], reason: str) -> None:
-    """Take up a decision that the registry has and the journal lost. Called by the watch of the registry."""
+def note_decision(item: RetrainItem, event: Literal["promoted", "kept"], reason: str, version: int | None) -> None:
+    """Take up a decision on a version that the registry has and the journal lost. Called by the watch of the
+    registry."""
     retrain = hold(item.retrain_id)
     db.session.refresh(item)
     if standing(item) in UNDECIDED:
         _close(item, event, reason)
+        item.version = item.version or version
         settle(retrain)
 
 

@@ -13,8 +13,8 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.db.database import db, writing
-from webapp.retrains.states import JUDGING, note_run
-from webapp.tables import Retrain
+from webapp.retrains.states import JUDGING, SETTLING, note_run
+from webapp.tables import Retrain, RetrainItem
 
 SCATTERED = [REGION_ITEMS[0], REGION_ITEMS[4], REGION_ITEMS[9], ODD]
 
@@ -357,6 +357,26 @@ def test_a_lost_decision_counts_that_was_made_before_the_training_was_told_once_
     background.watch()
 
     assert items(client) == {str(KETTLE): "promoted"}
+
+
+def test_a_decision_counts_where_the_app_had_given_up_before_it_heard_of_a_version(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    ask_for_retrain(client, [KETTLE.key, ODD.key])
+    background.send()
+    with app.app_context(), writing():
+        retrain = db.session.scalars(db.select(Retrain)).one()
+        note_run(retrain, "failed", cancel_sent=False)
+        retrain.ended_at -= SETTLING
+        note_run(retrain, "failed", cancel_sent=False)
+    assert items(client) == {str(KETTLE): "failed", str(ODD): "failed"}
+    registry.promote(KETTLE, model, decided_at="2026-01-01T00:01:00+00:00", request_id=requests_stored(app)[0])
+    registry.promote(ODD, model, decided_at="2026-01-01T00:01:00+00:00", request_id="of another retrain")
+    background.watch()
+
+    assert items(client) == {str(KETTLE): "promoted", str(ODD): "failed"}
+    with app.app_context():
+        assert {item.key: item.version for item in db.session.scalars(db.select(RetrainItem))} == {
+            KETTLE.key: 1, ODD.key: None}
 
 
 def test_a_decision_on_another_version_is_none_on_this_one(
