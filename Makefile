@@ -85,11 +85,11 @@ train: setup ## batch, no servers: train and promote all of DATASET=file.toml [S
 dataset: export GIVEN_FILE = $(value FILE)
 dataset: export GIVEN_TO = $(value TO)
 dataset: setup ## look at FILE=sales.xlsx (file, folder, glob, zip) and write its dataset file [TO=file.toml] [YES=1] [OVERWRITE=yes]
-	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/.venv/bin/python" -m demand_assets.commands.dataset \
+	@root="$$PWD" && cd "$(CALLED_FROM)" && "$$root/.venv/bin/demand-dataset" \
 	--file "$$GIVEN_FILE" $${GIVEN_TO:+--to "$$GIVEN_TO"} $(if $(YES),--yes) $(if $(OVERWRITE),--overwrite)
 
 check: setup ## what would be refused of DATASET=file.toml, in seconds, without training
-	@root="$$PWD" && cd "$(CALLED_FROM)" && PYTHONPATH="$$root" "$$root/.venv/bin/python" -m demand_assets.commands.check \
+	@root="$$PWD" && cd "$(CALLED_FROM)" && "$$root/.venv/bin/demand-check" \
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)")
 
 backup: setup ## put all that the product keeps into one file, also while it runs [TO=folder or file.tar, ./backups unless given]

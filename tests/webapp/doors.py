@@ -136,6 +136,7 @@ API_NEEDS = {
     "POST /api/v1/scenarios/<token>/duplicate": "planner",
     "GET /api/v1/scenarios/<token>/result": "viewer",
     "GET /api/v1/totals": "viewer",
+    "GET /api/v1/totals/groups": "viewer",
 }
 """The same for programs, which show a token."""
 

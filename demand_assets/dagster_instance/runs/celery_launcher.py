@@ -89,8 +89,7 @@ class WarmWorkerLauncher(CeleryRunLauncher):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether the process that carries out the run lives; Dagster asks only of runs that have started."""
-        result = self.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG])
-        state, info = result.state, result.info
+        state, info = self._told(run.tags[DAGSTER_CELERY_TASK_ID_TAG])
         if state == "STARTED":
             worker = info["hostname"]
             if worker in self.heartbeats.alive():
@@ -103,6 +102,11 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         if state == "SUCCESS":  # a run that has ended is asked of no more
             return CheckRunHealthResult(WorkerStatus.FAILED, "its worker could not record the run's end")
         return CheckRunHealthResult(WorkerStatus.FAILED, f"the worker's process is gone (Celery: {state}, {info})")
+
+    def _told(self, task: str) -> tuple[str, Any]:
+        """State of a task and what is said of it, read at once: between two looks the one would become another's."""
+        told = self.celery.backend.get_task_meta(task)
+        return told["status"], told["result"]
 
     def _why_lost(self, run: dg.DagsterRun) -> str:
         """Why nobody will go on with a run that waits for that; empty when somebody may."""
@@ -126,8 +130,7 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
             return ""
-        result = self.celery.AsyncResult(task)
-        state, info = result.state, result.info
+        state, info = self._told(task)
         if state == "STARTED":
             worker = info["hostname"]
             return "" if worker in self.heartbeats.alive() else f"worker {worker}, which took it, fell silent"
