@@ -115,11 +115,12 @@ class LookedThrough:
         dates = [one.demand["date"] for one in self.usable if one.demand is not None and len(one.demand)]
         between = (f", {min(date.iloc[0] for date in dates).date()} to {max(date.iloc[-1] for date in dates).date()}"
                    if dates else "")
-        yield (f"{all_of} region-items{some}: {told['rows']:,} rows, {told['periods']:,} {word[told['periods'] != 1]}"
-               f"{between}, {told['units_read']:,g} {self.dataset.unit}")
+        yield (f"{all_of:,} region-item{'s' * (all_of != 1)}{some}: "
+               f"{told['rows']:,} row{'s' * (told['rows'] != 1)}, {told['periods']:,} {word[told['periods'] != 1]}"
+               f"{between}, {told['units_read']:,.10g} {self.dataset.unit}")
         for problem, count in self.problems.most_common(_SHOWN):
             example = next(one.region_item for one in self.validated if one.problem == problem)
-            yield f"not usable: {count} region-items, as {example}: {problem}"
+            yield f"not usable: {count:,} region-item{'s' * (count != 1)}, as {example}: {problem}"
         if len(self.problems) > _SHOWN:
             yield f"and {len(self.problems) - _SHOWN} more reasons"
         if self.too_short and self.usable:
