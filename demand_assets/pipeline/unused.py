@@ -68,7 +68,7 @@ def unused_in_words(summary: Mapping[str, Any]) -> list[str]:
                 for one in told["largest_refused"]]
         lines.append(f"largest refused: {'; '.join(each)}")
     if told["rows_repeated"]:
-        lines.append(f"{told['rows_repeated']} rows ({told['units_repeated']:g} units) are identical to another of "
+        lines.append(f"{told['rows_repeated']} rows ({told['units_repeated']:,.15g} units) are identical to another of "
                      "their period and were left out; if each is a sale, set rules.several_rows = 'sum'")
     if told["rows_combined"]:
         lines.append(f"{told['rows_combined']} rows were put together with another of their period")

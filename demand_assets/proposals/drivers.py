@@ -10,6 +10,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.contract.periods import weekdays
+from demand_assets.forecasting.contract.source import as_text
 from demand_assets.proposals.facts import Column, Facts
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.roles import Roles
@@ -22,7 +23,10 @@ _TELLS_DEMAND = 0.9
 """A correlation with demand beyond which a column is a result of it."""
 _HARDLY = 0.3
 _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
-_OWN_PRICE = frozenset(["unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average", "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo", "actual"])  # noqa: E501
+_OWN_PRICE = frozenset([
+    "unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average",
+    "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo",
+    "actual"])
 _YEAR_DAYS = 380
 
 
@@ -204,8 +208,8 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
             column.says("demand") >= 2 and not column.says("price"))
         if (is_result and abs(correlation) >= _HARDLY) or (correlation >= _TELLS_DEMAND and not (
                 column.says("promo") or column.says("open"))):
-            return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it is "  # noqa: E501
-                    "known before, declare it")
+            return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it "
+                    "is known before, declare it")
         if is_result and (column.says("money") >= 2 or column.says("demand") >= 2):
             return "it looks like another measure of what was sold, which is known only afterwards"
         if any(name in plain(column.name) for name in ("profit", "gewinn", "margin", "marge")):
@@ -265,7 +269,8 @@ def _note_placeholders(made: ProposedDriver, column: Column, table: _Table, valu
                 (sentinel > 0 and sentinel > 5 * np.abs(rest).max()) or sentinel < 0 <= rest.min()):
             made.placeholders.append(sentinel)
             made.placeholders_why = "; ".join(filter(None, [
-                made.placeholders_why, f"{sentinel:g} lies far from all others ({int(its.sum())} rows): not known"]))
+                made.placeholders_why, f"{as_text(sentinel)} lies far from all others ({int(its.sum())} rows): "
+                                       "not known"]))
 
 
 def _note_effect(made: ProposedDriver, column: Column, table: _Table, values: npt.NDArray[np.float64]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.periods import WORDS, weekdays
+from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, weekdays
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
@@ -27,7 +27,6 @@ _AT_A_TIME = 200
 EXAMPLES = 3
 """How many refused values of each rule are shown."""
 _SHOWN = 5
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WEEKS_TO_TELL = 8
 
 
@@ -84,7 +83,7 @@ class LookedThrough:
             sold += np.bincount(weekdays(known["date"].to_numpy().astype("datetime64[D]")), units > 0, minlength=7)
         if not sold.any() or days.min() < _WEEKS_TO_TELL:
             return ()
-        return tuple(name for name, units in zip(_DAY_NAMES, sold, strict=True) if not units)
+        return tuple(name for name, units in zip(WEEKDAYS, sold, strict=True) if not units)
 
     def examples(self, rule: str) -> list[str]:
         """Up to three refused values of a rule, each with its region-item and row."""
@@ -117,7 +116,7 @@ class LookedThrough:
                    if dates else "")
         yield (f"{all_of:,} region-item{'s' * (all_of != 1)}{some}: "
                f"{told['rows']:,} row{'s' * (told['rows'] != 1)}, {told['periods']:,} {word[told['periods'] != 1]}"
-               f"{between}, {told['units_read']:,.10g} {self.dataset.unit}")
+               f"{between}, {told['units_read']:,.15g} {self.dataset.unit}")
         for problem, count in self.problems.most_common(_SHOWN):
             example = next(one.region_item for one in self.validated if one.problem == problem)
             yield f"not usable: {count:,} region-item{'s' * (count != 1)}, as {example}: {problem}"

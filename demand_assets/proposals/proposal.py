@@ -189,13 +189,14 @@ def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, gi
                 draft.source["thousands"] = (mark, f"as answered: {value!r} is {thousands}")
         else:
             draft.source["thousands"] = (mark, (
-                f"{value!r} in {demand.name!r} is {value.replace(mark, '')}: all numbers without the mark are below 1000, "  # noqa: E501
-                "and the others follow on from them only so"))
+                f"{value!r} in {demand.name!r} is {value.replace(mark, '')}: all numbers without the mark are below "
+                "1000, and the others follow on from them only so"))
     elif marks.is_mixed:
         draft.notes.append(f"in {demand.name!r} both the point and the comma stand before decimals")
     elif demand.evidence.comma_decimal:
         draft.source["decimal"] = (",", f"in {demand.name!r} it stands before the decimals")
-    spaced = next((value for value in demand.distinct if re.search(r"\d[\u00a0\u202f\u2009 '’]\d{3}(?!\d)", value)), None)  # noqa: E501
+    spaced = next((value for value in demand.distinct
+                   if re.search(r"\d[\u00a0\u202f\u2009 '’]\d{3}(?!\d)", value)), None)
     if spaced is not None and "thousands" not in draft.source:
         mark = "'" if re.search("['’]", spaced) else " "
         draft.source["thousands"] = (mark, f"groups thousands, as in {spaced!r}")

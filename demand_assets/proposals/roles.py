@@ -123,7 +123,8 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         roles.date = name
         column = facts.column(name)
         others = [other for other in readings if other != name]
-        why = f"its values are dates, as {column.example()!r}" + (", and it is called so" if column.says("date") else "")  # noqa: E501
+        why = (f"its values are dates, as {column.example()!r}"
+               f"{', and it is called so' if column.says('date') else ''}")
         roles.reasons["date"] = why + (f"; so could {', '.join(map(repr, others[:4]))} be" if others else "")
         roles.used.add(name)
         return
@@ -327,8 +328,8 @@ def _read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]]
     if reading.has_time and (zone := time_zone_of(reading)):
         zone = ask("Whose local midnight are the stamps?", [zone, "UTC"], zone)
         roles.time_zone = zone
-        roles.reasons["time_zone"] = (f"all stamps, as {column.example()!r}, are midnight there; any zone with the same "  # noqa: E501
-                                      "clock gives the same dates")
+        roles.reasons["time_zone"] = (f"all stamps, as {column.example()!r}, are midnight there; any zone with the "
+                                      "same clock gives the same dates")
     roles.frequency, roles.reasons["frequency"] = _frequency(roles, facts, reading.by)
 
 

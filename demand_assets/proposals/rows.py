@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import WORDS, Frequency, ordinals, weekdays
+from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, weekdays
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.proposals.asking import Ask
 from demand_assets.proposals.facts import Facts
@@ -18,7 +18,6 @@ _LONGEST_GAP = {"D": 62, "W": 10, "M": 4}
 _FEW = 0.005
 _MANY = 0.25
 _SMALL_UNITS = 10
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ro
                  and len(several) and pd.Series(column.codes[0][several["row"]]).groupby(
                      [several["key"].to_numpy(), several["day"].to_numpy()]).nunique().max() > 1]
     if not refused and len(sizes) and sizes.min() > 1 and sizes.nunique() == 1 and not differing:
-        return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more than "  # noqa: E501
-                          "once, or rows.several_rows = 'sum' is right")
+        return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more "
+                          "than once, or rows.several_rows = 'sum' is right")
     median = float(np.nanmedian(frame["demand"])) if len(frame) else 0.0
     is_small = median <= _SMALL_UNITS and bool((frame["demand"].dropna() % 1 == 0).all())
     if differing:
@@ -99,8 +98,8 @@ def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) 
     elif share >= _MANY or (share >= 0.02 and np.median(units) <= _SMALL_UNITS):
         default, why = "zero", f"{rows}, and no row says 0: rows are written only where something was sold"
     else:
-        default, why = "unknown", (f"{rows}; that is little, and {np.median(units):g} are sold in a usual {word[0]}: they "  # noqa: E501
-                                   "are taken as not known; 'zero' if nothing was sold")
+        default, why = "unknown", (f"{rows}; that is little, and {np.median(units):g} are sold in a usual {word[0]}: "
+                                   "they are taken as not known; 'zero' if nothing was sold")
     chosen = ask(f"{rows}. Was nothing sold (zero), or is it not known (unknown)?", ["zero", "unknown"], default)
     return Answer(chosen, why if chosen == default else "as answered")
 
@@ -115,7 +114,7 @@ def _closed(frame: pd.DataFrame, steps: npt.NDArray[np.int64]) -> tuple[str, ...
     closed = [day for day in range(7) if of_present[day] < 0.02 * of_present.max()]
     if not closed or len(closed) > 4 or of_absent[closed].sum() < 0.8 * len(absent):
         return ()
-    return tuple(f"{_DAY_NAMES[day]}s" for day in closed)
+    return tuple(f"{WEEKDAYS[day]}s" for day in closed)
 
 
 def totals(catalogue: Catalogue) -> dict[str, list[str]]:

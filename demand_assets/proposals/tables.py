@@ -40,7 +40,8 @@ _COMPRESSED = 6
 _HIDDEN = ("_", ".", "~$")
 _PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)", b"GIF8": "a picture (GIF)",
              b"%PDF": "a PDF document", b"\x7fELF": "a program", b"BM": "a picture (BMP)", b"Rar!": "a RAR archive",
-             b"7z\xbc\xaf": "a 7-Zip archive", b"SQLite format 3": "an SQLite database; describe it with kind = \"sql\""}  # noqa: E501
+             b"7z\xbc\xaf": "a 7-Zip archive",
+             b"SQLite format 3": "an SQLite database; describe it with kind = 'sql'"}
 _ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
               "iso8859_2", "cp1255", "cp1256")
 """Tried on text that is no UTF-8, the first of equally good ones wins."""

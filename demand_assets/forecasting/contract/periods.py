@@ -12,6 +12,7 @@ Ordinals = npt.NDArray[np.int64]
 _EPOCH_WEEKDAY = 3
 """1 January 1970, day 0, was a Thursday; Monday is 0."""
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WORDS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months")}
 
 

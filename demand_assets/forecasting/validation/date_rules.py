@@ -5,13 +5,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.periods import Dates, Ordinals, weekdays
+from demand_assets.forecasting.contract.periods import WEEKDAYS, Dates, Ordinals, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.validation.readings import ReadDates
 
 Mask = npt.NDArray[np.bool_]
 
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STRAY_GAP_DAYS = 2 * 365
 _STRAY_SHARE = 0.01
 _DAY_MINUTES = 24 * 60
@@ -129,8 +128,8 @@ def accept_weekdays(refusals: Refusals, days: Dates, owner: Ordinals, is_taken: 
     weekday = usual[owner] if size else own
     off = is_taken & (own != weekday)
     refusals.add(off, "date", "off_weekday",
-                 lambda n, value: f"{days[n]} is a {_DAY_NAMES[own[n]]}; the region-item's weeks are dated on "
-                           f"{_DAY_NAMES[weekday[n]]}s. Date all weeks alike.")
+                 lambda n, value: f"{days[n]} is a {WEEKDAYS[own[n]]}; the region-item's weeks are dated on "
+                           f"{WEEKDAYS[weekday[n]]}s. Date all weeks alike.")
     return weekday, aligned, ~off
 
 

@@ -14,6 +14,7 @@ from demand_assets.forecasting.contract.periods import Ordinals, in_words, perio
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
+from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
@@ -297,15 +298,20 @@ def _stand_for_unknown(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.
     """Words for numbers such as -1 and 9999 in demand and drivers that no other value comes near."""
     found = []
     if dataset.rules.placeholders is None:
-        found += [f"Demand is {value:g} {often} times, and nothing else comes near: it looks like \"not known\". Set "
-                  f"rules.placeholders = [{value:g}] to declare that, or rules.placeholders = [] if it was really so."
-                  for value, often in placeholders_among(panel.read[rows])]
+        found += [f"Demand is {value} {often} times, and nothing else comes near: it looks like \"not known\". Set "
+                  f"rules.placeholders = [{value}] to declare that, or rules.placeholders = [] if it was really so."
+                  for value, often in _strange_numbers(panel.read[rows])]
     for driver in dataset.drivers:
         if driver.kind == "number" and driver.placeholders is None:
-            found += [f"{driver.title} is {value:g} {often} times, and nothing else comes near: it looks like \"not "
-                      f"known\". Set placeholders = [{value:g}] for the driver {driver.name}, or placeholders = [] if "
-                      "it was really so." for value, often in placeholders_among(panel.read_drivers[driver.name][rows])]
+            found += [f"{driver.title} is {value} {often} times, and nothing else comes near: it looks like \"not "
+                      f"known\". Set placeholders = [{value}] for the driver {driver.name}, or placeholders = [] if it "
+                      "was really so." for value, often in _strange_numbers(panel.read_drivers[driver.name][rows])]
     return found
+
+
+def _strange_numbers(values: Floats) -> list[tuple[str, int]]:
+    """What looks like a placeholder, with all its digits, and how often it stands there."""
+    return [(as_text(value), often) for value, often in placeholders_among(values)]
 
 
 def placeholders_among(values: Floats) -> list[tuple[float, int]]:

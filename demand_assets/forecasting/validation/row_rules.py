@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, Ordinals, ordinals, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE
+from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, as_text
 from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays, accept_weekdays
 from demand_assets.forecasting.validation.readings import (
     ReadDates,
@@ -240,14 +240,14 @@ def _accept_sizes(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordi
         demand[is_negative] = 0.0
     else:
         refusals.add(is_negative & is_taken, "demand", "negative",
-                     lambda n, value: f"Demand {demand[n]:g} is negative; sales without returns are expected. Set "
-                               "rules.negative = 'zero' to count such periods as zero.")
+                     lambda n, value: f"Demand {as_text(demand[n])} is negative; sales without returns are expected. "
+                               "Set rules.negative = 'zero' to count such periods as zero.")
         demand[is_negative] = np.nan
     limit = rules.absurd_multiple * _usual_largest(demand, owner, is_taken)
     is_absurd = is_taken & (demand > limit)
     is_absurd &= ~_recurs(np.flatnonzero(is_absurd), days, owner, is_taken, demand)
     refusals.add(is_absurd, "demand", "absurd",
-                 lambda n, value: f"Demand {demand[n]:g} is more than {rules.absurd_multiple:g} times the "
+                 lambda n, value: f"Demand {as_text(demand[n])} is more than {rules.absurd_multiple:g} times the "
                            f"region-item's 99th percentile ({limit[n] / rules.absurd_multiple:g}). Correct it, or "
                            "raise rules.absurd_multiple.")
     demand[is_absurd] = np.nan
@@ -322,7 +322,7 @@ def _accept_prices(refusals: Refusals, dataset: Dataset, drivers: dict[str, npt.
     is_low = values <= 0
     refusals.add(is_low & is_taken, name, "price_not_above_0",
                  lambda n, value: f"{dataset.driver(name).title} {value} is no price, so it is unknown. Set "
-                           f"placeholders = [{values[n]:g}] for the driver {name} to declare that, or "
+                           f"placeholders = [{as_text(values[n])}] for the driver {name} to declare that, or "
                            "placeholders = [] if it was really so.")
     values[is_low & is_taken] = np.nan
 
