@@ -30,6 +30,17 @@ def test_a_german_file_is_described_written_and_checked(tmp_path: Path, capsys: 
     assert "OVERWRITE" in capsys.readouterr().err
 
 
+def test_a_file_that_is_named_from_another_folder_is_found_from_its_dataset_file(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sales.csv").write_bytes(_long("date,region,item,demand"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert main(["--file", "../sales.csv", "--yes"]) == 0
+
+    assert 'path = "sales.csv"' in (tmp_path / "sales.toml").read_text()
+
+
 @pytest.mark.parametrize("content", [b"", b"date,region,item,demand\n", b"\x89PNG\r\n", b"<html><table></table></html>",
                                      b"only\n1\n2\n", b"date,item,demand\n2026-01-01,tea,3\n"])
 def test_what_cannot_be_used_is_told_in_one_line(content: bytes, tmp_path: Path,
