@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     is_url = "://" in given.file
     source = given.file if is_url else os.path.abspath(given.file)  # noqa: PTH100  a glob is no path
-    target = Path(os.path.abspath(given.to or _beside(given.file, is_url)))  # noqa: PTH100  without ".."
+    target = Path(os.path.abspath(given.to or _beside(given.file, is_url)))  # noqa: PTH100
     ask = in_terminal if sys.stdin.isatty() and not given.yes else default_answers
     try:
         if target.exists() and not given.overwrite:

@@ -199,8 +199,8 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
         return "it follows from the date, which the models know"
     by_series = pd.Series(column.codes[0][known]).groupby(table.series[known]).nunique()
     if not is_template and len(by_series) > 1 and by_series.max() == 1:
-        return ("it is the same in all rows of a region-item and moves nothing: declare it under [[attributes]] to find "
-                "and add up region-items by it")
+        return ("it is the same in all rows of a region-item and moves nothing: declare it under [[attributes]] to "
+                "find and add up region-items by it")
     if not column.is_yes_no and not column.is_number and len(column.distinct) > _MOST_CATEGORIES:
         return f"text of {len(column.distinct)} different values"
     if column.is_number and not column.is_yes_no:

@@ -111,9 +111,10 @@ class LookedThrough:
         told, word = self.summary["unused"], WORDS[self.dataset.frequency]
         all_of = len(self.catalogue.region_items)
         some = "" if len(self.validated) == all_of else f" (looked at {len(self.validated)}, evenly spread)"
-        dates = [one.demand["date"] for one in self.usable if one.demand is not None and len(one.demand)]
-        between = (f", {min(date.iloc[0] for date in dates).date()} to {max(date.iloc[-1] for date in dates).date()}"
-                   if dates else "")
+        known = [one.demand["date"][one.demand["demand"].notna()] for one in self.usable if one.demand is not None]
+        dates = [of_one for of_one in known if len(of_one)]
+        between = (f", {min(of_one.iloc[0] for of_one in dates).date()} to "
+                   f"{max(of_one.iloc[-1] for of_one in dates).date()}" if dates else "")
         yield (f"{all_of:,} region-item{'s' * (all_of != 1)}{some}: "
                f"{told['rows']:,} row{'s' * (told['rows'] != 1)}, {told['periods']:,} {word[told['periods'] != 1]}"
                f"{between}, {told['units_read']:,.15g} {self.dataset.unit}")

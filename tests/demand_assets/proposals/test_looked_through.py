@@ -92,3 +92,9 @@ def test_many_units_are_told_with_all_their_digits(tmp_path: Path) -> None:
     rows = [(*row[:3], row[3] * 100_003_007) for row in ROWS]
 
     assert f"{sum(row[3] for row in rows):,} units" in next(looked_through(tmp_path, rows).lines())
+
+
+def test_days_ahead_that_a_calendar_knows_are_no_days_of_demand(tmp_path: Path) -> None:
+    first = next(looked_through(tmp_path, ROWS, '[calendar]\nholidays = "DE"').lines())
+
+    assert f"{DAYS[0]} to {DAYS[-1]}," in first
