@@ -3,10 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.conftest import write_tiny_dataset
-from tests.end_to_end.conftest import DECISION_SECONDS, PASSWORD, Product, retrain_all_the_same
+from tests.end_to_end.conftest import DECISION_SECONDS, retrain_all_the_same
 
 embedded = pytest.mark.parametrize("product", ["embedded"], indirect=True)
 
@@ -135,29 +134,3 @@ class TestModels:
         expect(pinned).to_have_count(0, timeout=60_000)
         page.get_by_role("link", name="Forecast", exact=True).click()
         expect(page.locator("#model .badge").first).to_have_text(f"production {chosen.group()}")
-
-
-def test_the_first_start_tells_how_far_it_is_and_fills_by_itself(
-        tmp_path_factory: pytest.TempPathFactory, browser: Browser, products: list[Product]) -> None:
-    for other in products:
-        other.clean_up()
-    folder = tmp_path_factory.mktemp("first")  # short: a socket's address has 107 characters
-    product = Product(write_tiny_dataset(folder), folder / "state")
-    products.append(product)
-    link = product.start().wait_for(r"make the first one at (http://\S+)").group(1)
-    page = browser.new_context(base_url=product.url).new_page()
-    page.goto(link)
-    page.locator("[name=email]").fill("planner@example.com")
-    page.locator("[name=password]").fill(PASSWORD)
-    page.locator("[name=again]").fill(PASSWORD)
-    page.locator("form [type=submit]").click()
-
-    expect(page.locator("#table")).to_contain_text(re.compile("No region-items yet|First training"), timeout=60_000)
-    for path in ("/totals", "/heat-map", "/forecasts", "/scenarios", "/retrains", "/models", "/data"):
-        answer = page.goto(path)
-        assert answer is not None
-        assert answer.ok
-    page.goto("/")
-    expect(page.locator("#table tbody tr")).to_have_count(6, timeout=120_000)
-    expect(page.locator("#table tbody tr").filter(has_text="in production").first).to_be_visible(timeout=180_000)
-    product.clean_up()

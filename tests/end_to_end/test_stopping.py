@@ -2,16 +2,19 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from deploy.ownership import processes_of
 from tests.conftest import write_tiny_dataset
-from tests.end_to_end.conftest import Product
+from tests.end_to_end.conftest import PASSWORD, Product
 from tests.waiting import eventually
 
 
@@ -24,6 +27,14 @@ def product(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -
     product = Product(write_tiny_dataset(folder, regions=1, items=2), folder / "state")
     products.append(product)
     return product
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that stays open, as a planner's does, whatever becomes of the product."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
 
 
 def running(product: Product, word: str) -> list[psutil.Process]:
@@ -41,8 +52,23 @@ def run_workers(product: Product) -> list[psutil.Process]:
     return running(product, "demand_assets.dagster_instance.runs.run_process")
 
 
+def test_the_first_start_says_that_nothing_is_trained_on_every_page(product, page):
+    link = product.start().wait_for(r"make the first one at (http://\S+)").group(1)
+    page.goto(link)
+    page.locator("[name=email]").fill("planner@example.com")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=again]").fill(PASSWORD)
+    page.locator("form [type=submit]").click()
+
+    expect(page.locator("#table")).to_contain_text(re.compile("No region-items yet|First training"), timeout=60_000)
+    for path in ("/totals", "/heat-map", "/forecasts", "/scenarios", "/retrains", "/models", "/data"):
+        answer = page.goto(f"{product.url}{path}")
+        assert answer is not None
+        assert answer.ok
+
+
 def test_ctrl_c_in_the_middle_of_the_first_training_leaves_no_process(product):
-    product.start().wait_until_ready()
+    product.wait_until_ready()
     eventually(lambda: run_workers(product), 180, lambda: f"no run was started\n{product.output}\n{product.logs()}")
 
     status = product.stop(signal.SIGINT)
@@ -52,12 +78,14 @@ def test_ctrl_c_in_the_middle_of_the_first_training_leaves_no_process(product):
     assert product.output.splitlines()[-1].endswith("stopped; `make run` continues from here")
 
 
-def test_a_second_start_goes_on_with_the_training(product):
+def test_a_second_start_goes_on_with_the_training_and_the_page_fills_by_itself(product, page):
     product.start().wait_until_ready()
+    page.goto(product.url)
 
-    said = product.wait_for(r"first training: (2 of 2 decided|nothing is missing)", 300)
-
-    assert "nobody has an account yet" in product.output[:said.end()]
+    expect(page.locator("#table tbody tr")).to_have_count(2, timeout=120_000)
+    expect(page.locator("#table tbody tr").filter(has_text="in production").first).to_be_visible(timeout=300_000)
+    product.wait_for(r"first training: (2 of 2 decided|nothing is missing)", 300)
+    assert "nobody has an account yet" not in product.output
 
 
 def test_a_second_run_on_the_same_state_is_refused(product):

@@ -1,11 +1,12 @@
 """The real app on its own database and demand store; only Dagster and MLflow are stood in for."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
+from typing_extensions import override
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
@@ -102,6 +105,31 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     Flask.jinja_options = {**before, "bytecode_cache": cache}
     yield
     Flask.jinja_options = before
+
+
+class RuleCompiledOnce(Rule):
+    """A rule of the app's map of URLs, compiled by the first app that has it: each test makes an app of its own."""
+
+    compiled: ClassVar[dict[tuple[object, ...], dict[str, Any]]] = {}
+
+    @override
+    def compile(self) -> None:
+        known = (self.rule, self.endpoint, self.subdomain, self.build_only, repr(self.defaults), self.map.host_matching)
+        if known not in self.compiled:
+            before = dict(vars(self))
+            super().compile()
+            self.compiled[known] = {name: value for name, value in vars(self).items()
+                                    if before.get(name) is not value or name == "arguments"}
+        vars(self).update(self.compiled[known])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_rules() -> Iterator[None]:
+    """The map of URLs is compiled once for the apps of all tests; it takes most of an app's making."""
+    before = Flask.url_rule_class
+    Flask.url_rule_class = RuleCompiledOnce
+    yield
+    Flask.url_rule_class = before
 
 
 @pytest.fixture(scope="session")
@@ -365,10 +393,16 @@ def hidden(soup: BeautifulSoup, name: str) -> str:
     return str(field["value"])
 
 
+def form_token(response: TestResponse) -> str:
+    """The token of the first form on a page, without making a tree of the whole page."""
+    field = re.search(r'<input[^>]* name="csrf_token"[^>]*>', response.text)
+    assert field is not None, response.text
+    return hidden(BeautifulSoup(field.group(), "html.parser"), "csrf_token")
+
+
 def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "/", **more: Any) -> TestResponse:
     """Send a form with the token of the page that it stands on."""
-    soup = page(client.get(form_on))
-    return client.post(url, data={"csrf_token": hidden(soup, "csrf_token"), **data}, **more)
+    return client.post(url, data={"csrf_token": form_token(client.get(form_on)), **data}, **more)
 
 
 def ask_for_retrain(client: FlaskClient, keys: list[str], **more: Any) -> TestResponse:
