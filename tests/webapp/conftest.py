@@ -393,19 +393,19 @@ def hidden(soup: BeautifulSoup, name: str) -> str:
     return str(field["value"])
 
 
-def form_token(response: TestResponse) -> str:
-    """The token of the first form on a page, without making a tree of the whole page."""
-    field = re.search(r'<input[^>]* name="csrf_token"[^>]*>', response.text)
+def first_hidden(response: TestResponse, name: str) -> str:
+    """The value of the first hidden field of that name on a page, without making a tree of the whole page."""
+    field = re.search(rf'<input[^>]* name="{name}"[^>]*>', response.text)
     assert field is not None, response.text
-    return hidden(BeautifulSoup(field.group(), "html.parser"), "csrf_token")
+    return hidden(BeautifulSoup(field.group(), "html.parser"), name)
 
 
 def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "/", **more: Any) -> TestResponse:
     """Send a form with the token of the page that it stands on."""
-    return client.post(url, data={"csrf_token": form_token(client.get(form_on)), **data}, **more)
+    return client.post(url, data={"csrf_token": first_hidden(client.get(form_on), "csrf_token"), **data}, **more)
 
 
 def ask_for_retrain(client: FlaskClient, keys: list[str], **more: Any) -> TestResponse:
     """Tick region-items in the overview and press Retrain."""
-    token = hidden(page(client.get("/")), "token")
+    token = first_hidden(client.get("/"), "token")
     return post(client, "/retrains", {"token": token, "ri": keys, **more})
