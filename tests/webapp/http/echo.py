@@ -7,8 +7,8 @@ from typing import Any
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The body back; at ``/unread`` without reading it; at ``/long`` 30 MB; at ``/held`` an answer once the file is there
-    that the body names."""
+    """The body back; at ``/unread`` without reading it; at ``/long`` 30 MB; at ``/held`` an answer once the file
+    is there that the body names."""
     if environ["PATH_INFO"] == "/long":
         start_response("200 OK", [("Content-Length", "30000000")])
         return (b"x" * 1_000_000 for _ in range(30))
