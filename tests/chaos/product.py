@@ -139,8 +139,10 @@ class Product:
         return end_leftovers(self.folder, patience_seconds=3)
 
     def processes(self) -> dict[str, list[psutil.Process]]:
-        """What they are -> processes: servers by name, what a server starts as "… child", "run", "runner". The processes
-        that a worker starts carry runs out."""
+        """What they are -> processes: servers by name, what a server starts as "… child", "run", "runner".
+
+        The processes that a worker starts carry runs out.
+        """
         found: dict[str, list[psutil.Process]] = defaultdict(list)
         named: dict[int, str] = {}
         ours = processes_of(self.folder)
