@@ -72,7 +72,7 @@ test-fast: setup ## run the tests that start no server, no browser and no other 
 attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1; no 5xx, nothing undocumented [POSTGRESQL=yes]
 	@OMP_NUM_THREADS=1 $(PY) -m tests.webapp.api.attack --cases "$(CASES)" --seed "$(SEED)" $(if $(POSTGRESQL),--postgresql)
 
-chaos: setup ## kill, stop, damage and fill the whole product for ROUNDS=200 of SEED=1; audit it [ONLY=17,23 ROUNDS_FROM=1 PROFILE=stores]
+chaos: setup ## kill, stop, damage and fill the whole product for ROUNDS=200 of SEED=1; audit it [ONLY=17,23 ROUNDS_FROM=1 PROFILE=stores, celery]
 	@$(PY) -m tests.chaos --seed "$(SEED)" --rounds "$(ROUNDS)" --profile "$(PROFILE)" $(if $(ROUNDS_FROM),--rounds-from "$(ROUNDS_FROM)") \
 	$(if $(ONLY),--only "$(ONLY)") $(if $(RECORD),--record "$(RECORD)")
 

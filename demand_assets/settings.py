@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """Whether Dagster's webserver refuses what pages of other web sites send it; docs/private_parts.md."""
     dagster_allowed_hosts: str = Field(default="", validation_alias=AliasChoices("DAGSTER_ALLOWED_HOSTS"))
     """Names by which Dagster's webserver is reached beside this machine's own, without ports, separated by commas."""
+    dagster_allowed_origins: str = Field(default="", validation_alias=AliasChoices("DAGSTER_ALLOWED_ORIGINS"))
+    """Origins, as in ``http://localhost:3001``, whose pages may command Dagster beside its own, separated by commas."""
     dagster_url: str = Field(default="http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
     """Dagster's webserver."""
     run_launcher: Literal["local", "celery"] = Field(default="local", validation_alias=AliasChoices("RUN_LAUNCHER"))
@@ -99,6 +101,11 @@ class Settings(BaseSettings):
     def dagster_hosts(self) -> tuple[str, ...]:
         """The names by which Dagster's webserver is reached beside this machine's own."""
         return tuple(filter(None, (name.strip() for name in self.dagster_allowed_hosts.split(","))))
+
+    @property
+    def dagster_origins(self) -> tuple[str, ...]:
+        """Origins of other pages that may command Dagster."""
+        return tuple(filter(None, (name.strip() for name in self.dagster_allowed_origins.split(","))))
 
     @property
     def runs_at_a_time(self) -> int:

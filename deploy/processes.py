@@ -16,6 +16,8 @@ from deploy.settings import PROJECT, RunSettings
 
 WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
 """Where Dagster's webserver and daemon look for the code server."""
+GUARDED_MLFLOW = "demand_assets.forecasting.registry.guarded_server"
+"""MLflow's command, whose server refuses what pages of other origins send."""
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
 STOCK_LAUNCH_SECONDS = "600"
@@ -93,7 +95,8 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
                      alone=True)
     return [
         Process("mlflow", (
-            python, "-m", "mlflow", "server", "--host", settings.listen_host, "--port", str(settings.mlflow_port),
+            python, "-m", "mlflow" if settings.mlflow_web == "stock" else GUARDED_MLFLOW, "server",
+            "--host", settings.listen_host, "--port", str(settings.mlflow_port),
             "--workers", "1", "--uvicorn-opts", "--log-level warning",
             # Clients write artifacts to disk or to the object store themselves: no detour over HTTP.
             "--no-serve-artifacts", "--default-artifact-root",

@@ -68,6 +68,8 @@ class RunSettings(BaseSettings):
     """Runs that the worker on this machine carries out at the same time; 0: no worker on this machine."""
     mlflow_url: str | None = None
     """Where a worker finds MLflow: its server, or its database."""
+    mlflow_web: Literal["guarded", "stock"] = "guarded"
+    """Whether MLflow's server refuses what pages of other origins send it; docs/private_parts.md."""
     aws_endpoint_url: str | None = None
     """An object store that is not Amazon's."""
 

@@ -4,6 +4,7 @@ import gc
 import logging
 from typing import Any
 
+from webapp.http.buffered_worker import FOR_PROBES
 from webapp.http.open_files import connections_within, raise_limit
 from webapp.settings import Settings
 
@@ -30,7 +31,7 @@ loglevel = "info"
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 logging.getLogger("webapp").setLevel(logging.INFO)
 # More connections than a worker has files for would end it; what waits beyond these is bounded too.
-worker_connections = connections_within(raise_limit(), threads)
+worker_connections = connections_within(raise_limit(), threads + FOR_PROBES)
 backlog = 256
 
 

@@ -25,13 +25,15 @@ OF_OURS = ("same-origin", "none")
 class OwnPagesOnly:
     """Answers 403, 405 or 415 to what a page of another site could have sent, and passes on everything else."""
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
         """Guard the app.
 
         Args:
             hosts: names, without ports, by which it is reached beside the loopback's.
+            origins: other ones whose pages may command it, as in ``http://localhost:3001``.
         """
         self._app = app
+        self._origins = {origin.lower() for origin in origins}
         self._hosts = {host.lower() for host in (*LOOPBACK, *hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,11 +57,13 @@ class OwnPagesOnly:
             return 403, (f"Dagster is not reached by the name {host!r} here. If it should be, name it in "
                          "DAGSTER_ALLOWED_HOSTS and start again.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return 403, f"The page of {origin!r} may not command Dagster: only Dagster's own pages may."
+        is_named = origin is not None and origin.lower() in self._origins
+        if origin is not None and not is_named and urlsplit(origin).netloc.lower() != host.lower():
+            return 403, (f"The page of {origin!r} may not command Dagster: only Dagster's own pages may. If it should, "
+                         "name it in DAGSTER_ALLOWED_ORIGINS and start again.")
         method = scope.get("method", "GET")
         is_opened = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-        if headers.get("sec-fetch-site", "none") not in OF_OURS and not is_opened:
+        if headers.get("sec-fetch-site", "none") not in OF_OURS and not is_opened and not is_named:
             return 403, "A page of another site may not command Dagster: only Dagster's own pages may."
         if scope["type"] == "http" and str(scope["path"]).rstrip("/").endswith("/graphql"):
             return _refused_query(scope, method, headers)

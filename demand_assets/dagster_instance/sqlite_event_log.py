@@ -12,10 +12,13 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as db
+from dagster import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
+
+from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes; as long as Dagster's own."""
@@ -26,6 +29,9 @@ SHARDS_OPEN = 8
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     """The same tables and events as Dagster's own; one kept connection for each of the last databases used."""
 
+    waits_for_room = False
+    """Whether an event waits for room on a full disk: a run that cannot tell what it does would end as failed."""
+
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         super().__init__(base_dir, inst_data)
@@ -35,6 +41,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                           config_value: Any) -> "PooledSqliteEventLogStorage":
         """The storage that an instance's settings describe."""
         return cls(inst_data=inst_data, **config_value)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event."""
+        if self.waits_for_room:
+            tried_until_there_is_room(lambda: super(PooledSqliteEventLogStorage, self).store_event(event))
+        else:
+            super().store_event(event)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

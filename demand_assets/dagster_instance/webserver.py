@@ -18,15 +18,15 @@ def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
     if settings.dagster_web == "guarded":
-        _guard(settings.dagster_hosts)
+        _guard(settings.dagster_hosts, settings.dagster_origins)
     cli.main()
 
 
-def _guard(hosts: tuple[str, ...]) -> None:
+def _guard(hosts: tuple[str, ...], origins: tuple[str, ...]) -> None:
     make = cli.create_app_from_workspace_process_context
 
     def guarded(*arguments: Any, **options: Any) -> ASGIApp:
-        return OwnPagesOnly(make(*arguments, **options), hosts)
+        return OwnPagesOnly(make(*arguments, **options), hosts, origins)
 
     cli.create_app_from_workspace_process_context = guarded
 

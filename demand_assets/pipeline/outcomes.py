@@ -8,6 +8,7 @@ from typing import Any, Literal
 from demand_assets.forecasting.contract.clock import Seconds
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.entry import VersionFacts
+from demand_assets.forecasting.store.exhaustion import exhausted
 from demand_assets.forecasting.store.journal import Entry, Step
 
 Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
@@ -95,7 +96,10 @@ class Part:
 
 
 def guarded(region_item: RegionItem, asset: Asset, work: Callable[[], Outcome]) -> Outcome:
-    """What the work makes of the asset; an error is the region-item's own outcome, and disturbs no neighbour."""
+    """What the work makes of the asset; an error is the region-item's own outcome, and disturbs no neighbour.
+
+    Raises: what ``failed`` raises.
+    """
     try:
         return work()
     except Exception as error:  # noqa: BLE001  the edge: whatever breaks one region-item is recorded as its failure
@@ -103,6 +107,11 @@ def guarded(region_item: RegionItem, asset: Asset, work: Callable[[], Outcome]) 
 
 
 def failed(region_item: RegionItem, asset: Asset, error: Exception) -> Outcome:
-    """The outcome that the error is."""
+    """The outcome that the error is.
+
+    Raises: the error itself, where it says that something of the machine is used up: no failure of the region-item's.
+    """
+    if exhausted(error):
+        raise error
     return Outcome(region_item, asset, "failed", f"{type(error).__name__}: {error}", trace="".join(
         traceback.format_exception(error)))

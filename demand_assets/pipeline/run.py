@@ -29,6 +29,7 @@ from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.exhaustion import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.pipeline.outcomes import (
     INSPECTED,
@@ -84,10 +85,31 @@ class Pipeline:
               clock: Clock | None = None) -> Iterator[Outcome]:
         """Carry region-items through the stages that make these assets; one that fails a stage goes no further.
 
+        Where something of the machine is used up, those that have not come to their end wait for it and are begun
+        again; what they have registered is gone on with.
+
         Args:
             clock: is told where the time goes.
         """
-        clock = clock or Clock()
+        clock, patience = clock or Clock(), Patience()
+        going = list(region_items)
+        last = next((asset for asset in reversed((*TAKING_IN, *TRAINING)) if asset in assets), None)
+        while True:
+            ended = set[RegionItem]()
+            try:
+                for outcome in self._carry(going, assets, asked, clock):
+                    yield outcome
+                    if outcome.asset == last or (outcome.status != "done" and outcome.asset != INSPECTED):
+                        ended.add(outcome.region_item)
+            except Exception as error:
+                if not patience.waits_for(error):
+                    raise
+                going = [one for one in going if one not in ended]
+            else:
+                return
+
+    def _carry(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: RequestedBy,
+               clock: Clock) -> Iterator[Outcome]:
         going = list(region_items)
         stages: tuple[tuple[tuple[Asset, ...], Callable[..., Iterator[Part]]], ...] = (
             (TAKING_IN, self._take_in), (TRAINING, self._train))
@@ -111,6 +133,9 @@ class Pipeline:
 
         Raises: NotEnoughHistoryError: no region-item is long enough to train on.
         """
+        return tried_until_there_is_room(lambda: self._pool(asked))
+
+    def _pool(self, asked: RequestedBy) -> Pooled:
         read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
         stored = self.store.stored("demand", self.source.catalogue().region_items)
         model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores))
@@ -199,7 +224,10 @@ class Pipeline:
             yield Part([Outcome(one, "candidate_model", "quarantined", f"nothing to stand on yet: {error}")
                         for one in region_items], {})
             return
-        except Exception as error:  # noqa: BLE001  without the pooled model each region-item fails, and says why
+        except Exception as error:
+            if exhausted(error):
+                raise
+            # Without the pooled model each region-item fails, and says why.
             yield Part([Outcome(one, "candidate_model", "failed", f"pooled model: {type(error).__name__}: {error}",
                                 trace=traceback.format_exc()) for one in region_items], {})
             return
@@ -272,14 +300,14 @@ class Pipeline:
             nonlocal written
             waiting.extend(entry for outcome in outcomes for entry in outcome.entries(asked))
             if monotonic() - written >= JOURNAL_SECONDS:
-                journal.write(waiting)
+                tried_until_there_is_room(lambda: journal.write(waiting))
                 waiting.clear()
                 written = monotonic()
 
         try:
             yield told
         finally:
-            journal.write(waiting)
+            tried_until_there_is_room(lambda: journal.write(waiting))
 
 
 def _parts(region_items: Sequence[RegionItem], size: int) -> Iterator[Sequence[RegionItem]]:

@@ -28,6 +28,7 @@ from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, 
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.headers import LOOKED_THROUGH, fits, header_line, held, layout_of
+from demand_assets.sources.unpacking import check_values, opened
 from demand_assets.sources.written_numbers import (
     Evidence,
     Marks,
@@ -89,7 +90,7 @@ class ParquetTable:
     """A Parquet file; only the columns and row groups that are needed are read."""
 
     def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan,
-                 constant: Mapping[str, str | None] | None = None) -> None:
+                 constant: Mapping[str, str | None] | None = None, most_gb: float | None = None) -> None:
         self._filesystem, self._path, self._plan = filesystem, path, plan
         self._constant, self._marks = dict(constant or {}), dict[str, Marks]()
         self._names = plan.name_columns()
@@ -111,6 +112,7 @@ class ParquetTable:
                               "them where the file is written.")
         plan.check(available, path)
         self._columns = plan.wanted(schema.names)
+        check_values(path, self._metadata.num_rows * len(self._columns), most_gb)
         self._constant = {name: value for name, value in self._constant.items()
                           if name not in schema.names and name in plan.wanted(available)}
         texts = plan.text_columns() | self._names
@@ -274,7 +276,7 @@ class CsvTable:
 
     def _head(self, plan: ColumnPlan, dataset: Dataset) -> "_Head":
         """Where the header is, what stands between its names, and where the rows begin."""
-        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
             begin = file.read(_HEAD_BYTES)
             if b"\n" not in begin and b"\r" not in begin:
                 begin += file.read(LONGEST_HEADER + 1 - len(begin))
@@ -336,7 +338,7 @@ class CsvTable:
             return "utf-8"
         if declared.startswith(("utf-16", "utf-32", "utf-7")):
             return self._source.encoding
-        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
             whole = file.read()
         return "utf-8" if _is_utf_8(whole, declared) else self._source.encoding
 
@@ -352,7 +354,7 @@ class CsvTable:
             broken.append(row)
             return "skip"
 
-        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
             if self._encoding == "utf-8":
                 file.read(head.mark + len(head.above.encode()))
                 content = _Counted(file.read(1), file)
@@ -361,13 +363,17 @@ class CsvTable:
                 content = _Counted(whole[:1], BytesIO(whole[1:]))
             if not content.first:
                 return pa.table({name: pa.array([], pa.string()) for name in columns}), 0
-            table = pv.read_csv(
-                pa.PythonFile(content, mode="r"),
-                pv.ReadOptions(column_names=[str(place) for place in range(self._width + self._extra)],
-                               use_threads=not in_order),
-                pv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=collect),
-                pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()),
-                                  strings_can_be_null=False))
+            try:
+                table = pv.read_csv(
+                    pa.PythonFile(content, mode="r"),
+                    pv.ReadOptions(column_names=[str(place) for place in range(self._width + self._extra)],
+                                   use_threads=not in_order),
+                    pv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=collect),
+                    pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()),
+                                      strings_can_be_null=False))
+            finally:
+                if content.problem is not None:
+                    raise content.problem
             return table, content.lines
 
     def _swallowed(self, head: "_Head") -> list[tuple[int, list[str]]]:
@@ -460,7 +466,7 @@ class CsvTable:
 
     def _unended(self, head: "_Head") -> int:
         """The line, from 1, in which a value of very many lines begins; 0 where there is none."""
-        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
             lines = StringIO(file.read().decode(self._encoding, errors="replace"), newline="").readlines()
         del lines[:head.skipped]
         before = taken = 0
@@ -496,7 +502,7 @@ class CsvTable:
         if self._source.encoding not in ("utf-8", "utf-8-sig"):
             return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
                                "'utf-8'.")
-        with self._filesystem.open(self._path, "rb", compression="infer") as file:
+        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
             readings = _readings(file.read())
         return SourceError(f"{self._path} is no utf-8 text: {error}. Set source.encoding, as in {readings}; files in "
                            "UTF-8 beside it are read as such.")
@@ -548,6 +554,9 @@ class _Counted:
         self.first, self._rest, self._is_begun = first, rest, False
         self._breaks = self._returns = self._blank = 0
         self._end = b""
+        self.problem: Exception | None = None
+        """Why it ended before its end. It is not raised among the threads that read, which would go on at the process's
+        end."""
 
     @property
     def lines(self) -> int:
@@ -556,12 +565,17 @@ class _Counted:
         return (self._breaks or self._returns) - self._blank + is_open
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, all that are left unless told."""
-        if self._is_begun:
-            found = bytes(self._rest.read(size))
-        else:
-            self._is_begun = True
-            found = self.first + (self._rest.read(size - 1 if size > 0 else size) if size != 1 else b"")
+        """So many bytes, all that are left unless told; none any more after a problem."""
+        if self.problem is not None:
+            return b""
+        begin = b"" if self._is_begun else self.first
+        self._is_begun = True
+        try:
+            left = size - len(begin) if size > 0 else size
+            found = begin + (bytes(self._rest.read(left)) if left else b"")
+        except Exception as error:  # noqa: BLE001  # raised by who reads, once all threads are done
+            self.problem = error
+            return b""
         seen = self._end + found
         self._breaks += found.count(b"\n")
         self._returns += found.count(b"\r")

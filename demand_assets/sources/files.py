@@ -27,6 +27,7 @@ from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.csv_and_parquet import CsvTable, ParquetTable, Table
 from demand_assets.sources.environment import Environment
+from demand_assets.sources.unpacking import check_zip
 from demand_assets.sources.workbooks import sheets_of
 from demand_assets.sources.written_numbers import Evidence, settled
 
@@ -236,7 +237,7 @@ class Files:
         is_by_name = self._source.format == "auto" or path.lower().endswith(".zip")
         kind = format_of(path) if is_by_name else self._source.format
         if kind == "parquet":
-            return [ParquetTable(filesystem, path, self._plan, constant)]
+            return [ParquetTable(filesystem, path, self._plan, constant, self._source.most_unpacked_gb)]
         if kind == "csv":
             return [CsvTable(filesystem, path, self._plan, self._dataset, self._source, constant)]
         if kind == "excel":
@@ -257,6 +258,7 @@ class Files:
         tables: list[Table] = []
         try:
             with filesystem.open(path, "rb") as file:
+                check_zip(file, path, self._source.most_unpacked_gb)
                 packed = ZipFileSystem(BytesIO(file.read()))
             for name in sorted(packed.find("")):
                 parts = PurePosixPath(name).parts

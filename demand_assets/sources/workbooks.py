@@ -20,6 +20,7 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.headers import LOOKED_THROUGH, Layout, fits, header_line, layout_of
+from demand_assets.sources.unpacking import check_values, check_zip
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
 ALL_SHEETS = "*"
@@ -92,7 +93,7 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
 
     Raises: SourceError: it cannot be read, has no sheet of the name or with the columns, or more than one.
     """
-    sheets = cells_of(filesystem, path)
+    sheets = cells_of(filesystem, path, source.most_unpacked_gb)
     if source.sheet not in (None, ALL_SHEETS) and source.sheet not in sheets:
         raise SourceError(f"{path} has no sheet {source.sheet!r}; it has {', '.join(map(repr, sheets))}. Correct "
                           "source.sheet.")
@@ -124,7 +125,8 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
     return tables, others
 
 
-def cells_of(filesystem: AbstractFileSystem, path: str) -> dict[str, list[tuple[Any, ...]]]:
+def cells_of(filesystem: AbstractFileSystem, path: str,
+             most_gb: float | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """The values of all sheets by name, without the empty rows and columns after the last value."""
     try:
         with filesystem.open(path, "rb") as file:
@@ -132,14 +134,25 @@ def cells_of(filesystem: AbstractFileSystem, path: str) -> dict[str, list[tuple[
                 raise SourceError(f"{path} is an old or an encrypted Excel workbook. Save it as .xlsx without a "
                                   "password, or as CSV (UTF-8).")
             file.seek(0)
+            check_zip(file, path, most_gb)
             book = load_workbook(file, read_only=True, data_only=True)
-            return {sheet.title: _filled([tuple(row) for row in sheet.iter_rows(values_only=True)])
-                    for sheet in book.worksheets}
+            return {sheet.title: _filled(_rows(sheet, path, most_gb)) for sheet in book.worksheets}
     except SourceError:
         raise
     except _BROKEN as error:
         raise SourceError(f"{path} is no Excel workbook that can be read (.xlsx): {type(error).__name__}. Open it in "
                           "Excel and save it again, or save it as CSV (UTF-8).") from error
+
+
+def _rows(sheet: Any, path: str, most_gb: float | None) -> list[tuple[Any, ...]]:
+    """All rows, each as wide as the widest; empty ones are one and the same, which takes no memory."""
+    rows, values = list[tuple[Any, ...]](), 0
+    for row in sheet.iter_rows(values_only=True):
+        if not rows or row is not rows[-1]:
+            values += len(row)
+            check_values(path, values, most_gb)
+        rows.append(tuple(row))
+    return rows
 
 
 def _filled(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--rounds-from", type=int, default=1, help="the first round that is done")
     parser.add_argument("--only", default="", help="numbers of the rounds that are done, as in 17,23")
-    parser.add_argument("--profile", choices=("embedded", "stores"), default="embedded")
+    parser.add_argument("--profile", choices=("embedded", "stores", "celery"), default="embedded")
     parser.add_argument("--seconds", type=int, default=0, help="after which everything is ended, whatever is open")
     parser.add_argument("--show", action="store_true", help="print the schedule and end")
     parser.add_argument("--record", type=Path, help="a folder for what was observed at the last rest")

@@ -76,6 +76,8 @@ class Campaign:
         self._known: set[str] = set()
         self._round = Round(0, ())
         self._marked = 0
+        self._answered = True
+        """Whether the web app answered when the round began."""
         self._ends = False
         """Whether the launcher was told to end, or its runner was."""
         self.result = Result(done=faults.done)
@@ -178,11 +180,12 @@ class Campaign:
         return bool(at_work) and bool(self.product.processes().get(RUN))
 
     def _expect_answer(self) -> None:
-        """Slow connections hold nobody up, unless something else is done to the web app in this round."""
+        """Slow connections hold nobody up, unless something else is done to the web app in this round, or it had not
+        come back from what was done before."""
         reply = self._planner.read("/health")
         is_hurt = any("web" in act.target or act.kind in ("full disk", "cut database") or act.target in WHOLE
                       for act in self._round.acts)
-        if not reply.is_accepted and not is_hurt and self.product.is_started:
+        if not reply.is_accepted and self._answered and not is_hurt and self.product.is_started:
             self._find([f"no answer: /health answers {reply.status} beside slow connections"],
                        f"round {self._round.number}")
 
@@ -206,8 +209,9 @@ class Campaign:
     def _wait_for_answer(self) -> None:
         """Let the next round begin with a web app that answers; that it does at all is looked at when at rest."""
         deadline = time.monotonic() + ANSWER_SECONDS
-        while not self._planner.read("/health").is_accepted and time.monotonic() < deadline:
+        while not (answered := self._planner.read("/health").is_accepted) and time.monotonic() < deadline:
             time.sleep(STEP_SECONDS)
+        self._answered = answered
 
     # Requests.
 

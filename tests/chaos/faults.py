@@ -59,8 +59,8 @@ class Faults:
         runs = set()
         for process in processes:
             with contextlib.suppress(psutil.Error):
-                runs.add(process.environ()[RUN_VARIABLE])
-        self.deaths.update(runs)
+                runs.add(process.environ().get(RUN_VARIABLE, ""))  # a worker's process does not tell its run
+        self.deaths.update(runs - {""})
 
     def freeze(self, act: Act) -> None:
         """Let processes stand still, as on a machine that is out of memory, so that connections to them hang."""

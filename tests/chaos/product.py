@@ -27,6 +27,8 @@ START_SECONDS = 240
 STOP_SECONDS = 150
 PORTS = ("WEB_PORT", "DAGSTER_PORT", "MLFLOW_PORT", "CODE_PORT")
 SIGNAL_AT_PARENTS_END = 1
+WORKER = "worker"
+"""Carries runs out with ``PROFILE=celery``."""
 MEGABYTES = 1024
 """Of the disk that holds the state, so that it can be full."""
 ENOUGH_REQUESTS = "100000"
@@ -137,7 +139,10 @@ class Product:
         return end_leftovers(self.folder, patience_seconds=3)
 
     def processes(self) -> dict[str, list[psutil.Process]]:
-        """What they are -> processes: servers by name, what a server starts as "… child", "run", "runner"."""
+        """What they are -> processes: servers by name, what a server starts as "… child", "run", "runner".
+
+        The processes that a worker starts carry runs out.
+        """
         found: dict[str, list[psutil.Process]] = defaultdict(list)
         named: dict[int, str] = {}
         ours = processes_of(self.folder)
@@ -148,7 +153,7 @@ class Product:
             with contextlib.suppress(psutil.Error):
                 kind = named.get(process.pid, "")
                 is_child = kind not in ("", "run", "runner") and named.get(process.ppid()) == kind
-                found[f"{kind} child" if is_child else kind].append(process)
+                found["run" if is_child and kind == WORKER else f"{kind} child" if is_child else kind].append(process)
         found["launcher"] = [psutil.Process(self.pid)] if self.is_started else []
         return found
 

@@ -4,6 +4,8 @@ Gunicorn's own threaded worker gives a connection to a thread as soon as it is m
 send a byte a second, or do not read their answer hold every thread, and nobody else is served. Here the worker's loop
 reads a request until it is whole, hands it to a thread, which writes the answer to memory or disk, and sends that. So a
 thread never waits for a client. What comes too slowly is closed; where too many wait, those that have waited longest.
+Whether the app is well is answered by a thread that does nothing else, so that a probe does not end a worker for being
+busy.
 
 It builds on parts of ``gunicorn.workers.gthread`` that are not promised to stay (docs/private_parts.md).
 """
@@ -15,7 +17,7 @@ import selectors
 import socket
 import tempfile
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, BinaryIO, cast
 
@@ -40,6 +42,10 @@ MOST_HELD = 256_000_000
 LINGER_SECONDS = 2.0
 """For which a client that still sends is heard after its answer, so that the answer is not lost on its way."""
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PROBES = (b"GET /health ", b"GET /health?", b"HEAD /health ")
+"""How requests begin that are answered by a thread of their own, however busy the others are."""
+FOR_PROBES = 1
+"""Threads of each worker that answer nothing else."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
 _LENGTH, _CHUNK = re.compile(rb"[0-9]{1,18}"), re.compile(rb"[0-9a-fA-F]{1,15}")
@@ -219,6 +225,8 @@ class Connection:
         """Of the request that is being read, once its headers are here."""
         self.sock = Exchange()
         self.keeps_open = False
+        self.is_probe = False
+        """Whether the request that is being read asks whether the app is well."""
         self.phase = "reading"
         """``reading`` a request, ``working`` on it in a thread, ``writing`` the answer, or ``lingering`` after it."""
         self.sending = memoryview(b"")
@@ -255,6 +263,7 @@ class BufferedWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections: dict[Connection, None] = {}
+        self._for_probes = ThreadPoolExecutor(FOR_PROBES, "probes")  # starts its thread when it is asked first
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -283,6 +292,14 @@ class BufferedWorker(ThreadWorker):
         self._read(conn, client_socket)
         if self.nr_conns >= self.worker_connections:
             self._close_slowest(but=conn)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Hand a whole request to a thread."""
+        if not conn.is_probe:
+            super().enqueue_req(conn)
+            return
+        answered = self._for_probes.submit(self.handle, conn)
+        answered.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     def handle(self, conn: Connection) -> bool:
         """Answer a whole request, in a thread; whether another may follow on the connection."""
@@ -364,6 +381,7 @@ class BufferedWorker(ThreadWorker):
             head = bytes(conn.rest[:end + len(HEAD_END)])
             del conn.rest[:len(head)]
             conn.body, waits = body_of(head)
+            conn.is_probe = head.startswith(PROBES)
             conn.start_moving("reading")
             conn.sock.add(head)
             if waits and not conn.rest:

@@ -11,6 +11,7 @@ from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
 from sqlalchemy.exc import DBAPIError
 
 from demand_assets.dagster_instance.failures import end_run
+from demand_assets.forecasting.store.exhaustion import Patience, causes_of, exhausted
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.interruption")
 
@@ -43,21 +44,41 @@ def interrupt_when_told(find: Callable[[dg.DagsterInstance], dg.DagsterRun | Non
                 return
 
 
-def carry_out(instance: dg.DagsterInstance, run_id: str, *, resume: bool) -> int:
+def carry_out(instance: dg.DagsterInstance, run_id: str, *, resume: bool, patience: Patience | None = None) -> int:
     """Dagster's own exit status of a run that it carries out here; 0 for one that was cancelled before that.
 
     Dagster takes a run that was cancelled while it waited to be gone on with for a broken one, and one that is
-    interrupted while its code is loaded stays to be cancelled: both are cancelled here.
+    interrupted while its code is loaded stays to be cancelled: both are cancelled here. A run whose end cannot be told,
+    as the disk is full or Dagster's database away, is gone on with here until it can be: left to Dagster's monitoring
+    it would spend one of its few attempts each time.
 
     Args:
         resume: go on with a run whose earlier process is gone.
     """
-    if _is_cancelled(instance, run_id):
-        return 0
-    body = _resume_run_command_body if resume else _execute_run_command_body
-    status = body(run_id, instance, lambda event: None, True)
-    _is_cancelled(instance, run_id)
-    return int(status)
+    patience = patience or Patience()
+    while True:
+        try:
+            if _is_cancelled(instance, run_id):
+                return 0
+            body = _resume_run_command_body if resume else _execute_run_command_body
+            status = int(body(run_id, instance, lambda event: None, True))
+            _is_cancelled(instance, run_id)
+            run = instance.get_run_by_id(run_id)
+        except Exception as error:
+            if not _is_out_of_reach(error):
+                raise
+            log.warning("what the run does cannot be told now: %s", error)
+        else:
+            if run is None or run.status not in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
+                return status
+            resume = run.status is dg.DagsterRunStatus.STARTED
+            log.warning("run %s is %s although its work is over: its end could not be told", run_id, run.status.value)
+        patience.wait()
+
+
+def _is_out_of_reach(error: Exception) -> bool:
+    """Whether Dagster's database could not be written or read, for whatever reason."""
+    return bool(exhausted(error)) or any(isinstance(cause, DBAPIError) for cause in causes_of(error))
 
 
 def _is_cancelled(instance: dg.DagsterInstance, run_id: str) -> bool:

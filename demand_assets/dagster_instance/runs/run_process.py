@@ -20,6 +20,7 @@ import dagster as dg
 from dagster._utils.interrupts import capture_interrupts
 
 from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
+from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.run_process")
 
@@ -40,19 +41,28 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # Dagster opens its databases several times
     wait_for_room(lambda: shutil.disk_usage(Path(os.environ["DAGSTER_HOME"])).free)
+    return tried_until_there_is_room(lambda: _carried_out(asked.run, asked.resume))
+
+
+def _carried_out(run_id: str, resume: bool) -> int:
     with capture_interrupts(), dg.DagsterInstance.get() as instance:
-        run = instance.get_run_by_id(asked.run)
-        expected = dg.DagsterRunStatus.STARTED if asked.resume else dg.DagsterRunStatus.STARTING
+        storage = instance.event_log_storage
+        if hasattr(storage, "waits_for_room"):  # ours; Dagster's own with DAGSTER_STORAGE=stock
+            storage.waits_for_room = True
+        run = instance.get_run_by_id(run_id)
+        expected = dg.DagsterRunStatus.STARTED if resume else dg.DagsterRunStatus.STARTING
         if run is None or run.status is not expected:
-            log.info("run %s is %s and not %s: nothing to do", asked.run, run and run.status.value, expected.value)
+            log.info("run %s is %s and not %s: nothing to do", run_id, run and run.status.value, expected.value)
             return 0
         ended = Event()
-        watch = Thread(target=interrupt_when_told, args=(lambda there: there.get_run_by_id(asked.run), ended),
+        watch = Thread(target=interrupt_when_told, args=(lambda there: there.get_run_by_id(run_id), ended),
                        name="interrupt-when-told", daemon=True)
         watch.start()
-        carry_out(instance, asked.run, resume=asked.resume)
-        ended.set()
-        watch.join()
+        try:
+            carry_out(instance, run_id, resume=resume)
+        finally:
+            ended.set()
+            watch.join()
     return 0
 
 

@@ -119,6 +119,8 @@ class FileSource(StrictEntry):
     """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
     layout: Literal["auto", "long", "wide"] = "auto"
     """A row a period, or a column for each date with demand in it."""
+    most_unpacked_gb: float | None = Field(default=None, gt=0, le=1000)
+    """What one file may hold once unpacked; unless given, 8 GB and at most 250 times its size."""
     uploads: str | None = Field(default=None, min_length=1)
     """A folder on this machine in which the web app keeps what programs upload, read beside ``path``; uploads are
     refused unless it is given. A relative one is taken from the dataset file's folder."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.gate.contest import other_drivers
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.backtest import judged_origins
@@ -26,7 +27,7 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
 
     The first is promoted as it is: what stands on it passes the gate by itself. So is one that replaces a model which
     cannot forecast the dataset any more. Where both cannot be compared the newer one must be no worse than the
-    baseline.
+    baseline. Where no forecast would move, none is promoted but for intervals that newer demand has measured.
     """
     numbers = {name: candidate.card.get(name) for name in ("wape", "wape_seasonal_naive", "bias")}
     if production is None:
@@ -37,6 +38,8 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
         return Decision("promote", f"the pooled model in production cannot be used: {error}", numbers)
     if problem := other_drivers(candidate, production):
         return _on_its_own(problem, numbers)
+    if _forecasts_the_same(candidate, production, region_items, read, dataset):
+        return _of_the_same(candidate, production, numbers)
     actual, mine, theirs = _compared(candidate, production, region_items, read, dataset)
     if not len(actual) or not np.isfinite(wape(actual, theirs)):
         return _on_its_own("there is no demand in windows that neither has seen", numbers)
@@ -47,6 +50,53 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
         return Decision("keep", f"{words}, on windows that neither has seen", numbers)
     is_newer = candidate.latest.seen > production.latest.seen
     return Decision("promote", f"{words}{', and trained on newer demand' if is_newer else ''}", numbers)
+
+
+def _of_the_same(candidate: PooledModel, production: PooledModel, numbers: dict[str, float | None]) -> Decision:
+    """The decision on a candidate that forecasts exactly what the model in production does."""
+    words = "the same forecasts: the candidate forecasts exactly what the pooled model in production does"
+    if (candidate.latest.calibration, candidate.horizon_inflation) == (
+            production.latest.calibration, production.horizon_inflation):
+        return Decision("keep", words, numbers)
+    if candidate.latest.seen <= production.latest.seen:
+        return Decision("keep", f"{words}, and its other intervals come from no newer demand", numbers)
+    return Decision("promote", f"{words}; only its intervals are other ones, measured on newer demand (to "
+                               f"{candidate.latest.seen.astype('datetime64[D]')})", numbers)
+
+
+def _forecasts_the_same(candidate: PooledModel, production: PooledModel, region_items: Sequence[RegionItem],
+                        read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset) -> bool:
+    """Whether two models forecast exactly the same of every region-item: what lies ahead, and the judged windows. They
+    seldom do, and then the first region-item tells.
+
+    Args:
+        candidate, production: know the same drivers.
+    """
+    has_looked = False
+    for one in region_items:
+        demand = read(one)
+        try:
+            each = [model.series_of(demand, dataset, one) for model in (candidate, production)]
+        except (NotEnoughHistoryError, OtherDriversError):
+            continue
+        for origin in (each[0].known - 1, *_windows(each[0])):
+            leads = np.arange(1, min(dataset.horizon, len(each[0].dates) - 1 - origin) + 1)
+            if origin < 0 or not len(leads):
+                continue
+            has_looked = True
+            mine, theirs = (model.forecast(series, np.full(len(leads), origin), leads)
+                            for model, series in zip((candidate, production), each, strict=True))
+            if not np.array_equal(mine, theirs, equal_nan=True):
+                return False
+    return has_looked
+
+
+def _windows(series: SeriesFeatures) -> list[int]:
+    """The origins of the judged windows; none where the history is too short for any."""
+    try:
+        return [int(origin) for origin in judged_origins(series)]
+    except NotEnoughHistoryError:
+        return []
 
 
 def _on_its_own(problem: str, numbers: dict[str, float | None]) -> Decision:

@@ -177,3 +177,18 @@ def test_a_prefix_changes_nothing() -> None:
 
     assert asyncio.run(got(STOP)).status_code == 405
     assert asyncio.run(got(WHO)).text == "ran"
+
+
+@pytest.mark.parametrize(("origin", "status"), [
+    ("http://localhost:3001", 200), ("http://LOCALHOST:3001", 200), ("http://localhost", 200),
+    ("http://localhost:3002", 403), ("http://localhost:30010", 403), ("https://localhost:3001", 403), ("null", 403)])
+def test_pages_of_other_ports_of_this_machine_may_only_where_the_setting_names_them(origin: str, status: int) -> None:
+    app = Starlette(routes=[Route("/graphql", lambda _: PlainTextResponse("ran"), methods=["POST"])])
+
+    async def posted() -> httpx.Response:
+        transport = httpx.ASGITransport(OwnPagesOnly(app, origins=["http://localhost:3001"]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.post("/graphql", json={"query": WHO}, headers={
+                "Origin": origin, "Sec-Fetch-Site": "same-origin" if origin == "http://localhost" else "same-site"})
+
+    assert asyncio.run(posted()).status_code == status

@@ -1,8 +1,11 @@
 """A run in a process of its own that kills itself on the way."""
 
+import errno
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 from sqlalchemy import Engine, event
@@ -38,3 +41,21 @@ def carry_until(settings: Settings, one: RegionItem, asked: RequestedBy, moment:
 
     event.listen(Engine, "commit", at_commit)
     list(open_pipeline(settings).carry([one], set(RETRAINED_ASSETS), asked))
+
+
+@contextmanager
+def full_from(moment: int, times: int) -> Iterator[list[str]]:
+    """Let the disk be full at so many commits to a database, from the so many-th on; "stored" or "full" for each."""
+    commits: list[str] = []
+
+    def at_commit(_connection: object) -> None:
+        is_full = moment <= len(commits) < moment + times
+        commits.append("full" if is_full else "stored")
+        if is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    event.listen(Engine, "commit", at_commit)
+    try:
+        yield commits
+    finally:
+        event.remove(Engine, "commit", at_commit)

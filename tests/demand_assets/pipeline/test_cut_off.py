@@ -1,6 +1,9 @@
 """A run that is cut off anywhere and started again: each region-item gets one version, decided once."""
 
+import errno
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from demand_assets.forecasting.store.journal import FINAL_STEPS, Journal
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
-from tests.demand_assets.pipeline.cut_off import is_killed
+from tests.demand_assets.pipeline.cut_off import full_from, is_killed
 
 pytestmark = pytest.mark.slow
 SHARES = 4
@@ -79,3 +82,38 @@ def test_runs_that_nobody_named_are_not_taken_for_one(pipeline: Pipeline, one: R
         carry(pipeline, one, RequestedBy("", run, "an engineer", goes_on=True))
 
     assert sorted(decided(pipeline, one)) == [1, 2]
+
+
+@pytest.mark.parametrize("moment", [0, 3, 6])
+def test_a_disk_that_is_full_for_a_moment_fails_no_region_item(
+        pipeline: Pipeline, one: RegionItem, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demand_assets.forecasting.store.exhaustion.PAUSE_SECONDS", 0.0)
+    asked = replace(FIRST, request_id=f"full at {moment}")
+    with full_from(moment, 3) as commits:
+        outcomes = list(pipeline.carry([one], set(RETRAINED_ASSETS), asked))
+
+    assert commits.count("full") == 3
+    assert {outcome.status for outcome in outcomes} == {"done"}
+    assert len(decided(pipeline, one)) == 1
+    ends = [found for name in Journal(pipeline.store).files_after("") for found in Journal(pipeline.store).read(name)
+            if found.request_id == asked.request_id and found.step in FINAL_STEPS]
+    assert {found.step for found in ends} <= {"promoted", "kept"}
+    assert ends
+
+
+def test_a_full_disk_under_the_demand_store_and_the_journal_is_waited_for(
+        pipeline: Pipeline, one: RegionItem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demand_assets.forecasting.store.exhaustion.PAUSE_SECONDS", 0.0)
+    turns, replace_file = count(), Path.replace
+
+    def sometimes_full(self: Path, target: str | Path) -> Path:
+        if next(turns) in (0, 3, 4, 7):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace_file(self, target)
+
+    monkeypatch.setattr(Path, "replace", sometimes_full)
+    outcomes = list(pipeline.carry([one], set(RETRAINED_ASSETS), FIRST))
+
+    assert next(turns) > 7
+    assert {outcome.status for outcome in outcomes} == {"done"}
+    assert len(decided(pipeline, one)) == 1

@@ -166,6 +166,23 @@ def test_more_connections_than_there_is_room_for_hold_nobody(echo: int) -> None:
             one.close()
 
 
+@pytest.mark.parametrize("asked", [b"GET /health", b"GET /health?now", b"HEAD /health"])
+def test_whether_the_app_is_well_is_answered_while_every_thread_is_at_work(echo: int, asked: bytes,
+                                                                           tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    name = str(end).encode()
+    held = connected(echo, b"POST /held HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name))
+    eventually(end.with_suffix(".begun").exists, 60, lambda: "no thread took it")
+    behind = connected(echo, GET)
+    probe = connected(echo, asked + b" HTTP/1.1\r\nHost: here\r\n\r\n")
+
+    assert probe.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    end.touch()
+
+    assert held.recv(65536).endswith(b"held")
+    assert behind.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
 def test_200_slow_connections_of_each_kind_while_pages_answer(settings: Settings, tmp_path: Path) -> None:
     kinds = (b"", b"GET /health HTTP/1.1\r\nHost: he", b"GET /health HTTP/1.1\r\nX: ",
              b"POST /sign-in HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n"

@@ -167,6 +167,46 @@ def test_a_pooled_model_that_cannot_be_compared_must_beat_the_baseline(weekly: D
     assert judged(poor, on(weekly).pooled, more, demand()).verdict == "keep"
 
 
+@pytest.mark.parametrize("is_read_again", [False, True])
+def test_a_pooled_model_that_forecasts_exactly_the_same_is_no_promotion(weekly: Dataset, is_read_again: bool,
+                                                                        tmp_path: Path) -> None:
+    production = on(weekly).pooled
+    candidate = on(weekly, version=2).pooled  # fitted again, on the same demand
+    if is_read_again:
+        production.save(tmp_path)
+        production = PooledModel.load(tmp_path)
+
+    decision = judged(candidate, production, weekly, demand())
+
+    assert (decision.verdict, decision.reason) == (
+        "keep", "the same forecasts: the candidate forecasts exactly what the pooled model in production does")
+
+
+@pytest.mark.parametrize(("moved", "verdict", "words"), [
+    (7, "promote", "only its intervals are other ones, measured on newer demand (to "),
+    (0, "keep", "and its other intervals come from no newer demand")])
+def test_of_the_same_forecasts_only_intervals_that_newer_demand_measured_are_promoted(
+        weekly: Dataset, moved: int, verdict: str, words: str) -> None:
+    production = on(weekly).pooled
+    latest = replace(production.latest, seen=production.latest.seen + np.timedelta64(moved, "D"))
+    candidate = replace(production, fits=(*production.fits[:-1], latest), horizon_inflation=9.0)
+
+    decision = judged(candidate, production, weekly, demand())
+
+    assert decision.verdict == verdict
+    assert decision.reason.startswith("the same forecasts: ")
+    assert words in decision.reason
+
+
+def test_a_pooled_model_that_forecasts_one_region_item_otherwise_is_judged_by_its_error(weekly: Dataset) -> None:
+    production = on(weekly).pooled
+    fits = tuple(replace(fit, correction=fit.correction * (1 + 1e-12)) for fit in production.fits)
+
+    decision = judged(replace(production, fits=fits), production, weekly, demand())
+
+    assert decision.reason.startswith("WAPE ")
+
+
 def test_a_pooled_model_that_can_forecast_replaces_one_that_cannot(weekly: Dataset) -> None:
     fewer = with_drivers(weekly, weekly.drivers[0])
     poor = replace(on(fewer).pooled, card={"wape": 0.9, "wape_seasonal_naive": 0.5})

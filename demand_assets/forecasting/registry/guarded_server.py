@@ -1,0 +1,92 @@
+"""MLflow's server, with its own pages only: ``python -m demand_assets.forecasting.registry.guarded_server server …``,
+with the options of ``mlflow server``.
+
+MLflow trusts pages of every port of this machine, also to read. A page of another program here, or one that somebody
+else's program was made to show, could so change and read models. Here only MLflow's own pages may, and those of origins
+that ``MLFLOW_SERVER_CORS_ALLOWED_ORIGINS`` names; programs, which are no pages, send no origin. The command names its
+app by a function of its module, which is wrapped here; with ``MLFLOW_WEB=stock`` MLflow's own command is run
+(docs/private_parts.md).
+"""
+
+import sys
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+APP = "mlflow.server.fastapi_app:app"
+OURS = "demand_assets.forecasting.registry.guarded_server:guarded"
+OF_OURS = ("same-origin", "none")
+"""``Sec-Fetch-Site`` of MLflow's own pages, and of what a person typed or opened."""
+
+
+class OwnOriginsOnly:
+    """Answers 403 to what a page of another origin sends, and passes on everything else."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
+        """Guard the app.
+
+        Args:
+            origins: other ones that may, as in ``http://localhost:3001``; ``*`` stands for any letters.
+        """
+        self._app, self._origins = app, tuple(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and (why := self._refusal(scope)):
+            await PlainTextResponse(f"{why}\n", status_code=403)(scope, receive, send)
+            return
+        if scope["type"] == "websocket" and (why := self._refusal(scope)):
+            await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})
+            return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str:
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin is not None:
+            if urlsplit(origin).netloc.lower() == headers.get("host", "").lower() or self._is_allowed(origin):
+                return ""
+            return (f"The page of {origin!r} may not use MLflow: only its own pages may. If it should, name it in "
+                    "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS and start again.")
+        is_opened = scope.get("method") == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if headers.get("sec-fetch-site", "none") not in OF_OURS and not is_opened:
+            return "A page of another origin may not use MLflow: only its own pages may."
+        return ""
+
+    def _is_allowed(self, origin: str) -> bool:
+        return any(fnmatchcase(origin, allowed) if "*" in allowed else origin == allowed for allowed in self._origins)
+
+
+def guarded() -> ASGIApp:
+    """MLflow's app behind the guard, made in the process that serves it."""
+    from mlflow.server.fastapi_app import app
+    from mlflow.server.security_utils import get_allowed_origins_from_env
+
+    return OwnOriginsOnly(app, get_allowed_origins_from_env() or ())
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    from mlflow import server
+    from mlflow.cli import cli
+
+    build = server._build_uvicorn_command
+
+    def build_guarded(*arguments: Any, **options: Any) -> list[str]:
+        command: list[str] = build(*arguments, **options)  # type: ignore[no-untyped-call]
+        if command[-1] != APP:
+            raise SystemExit(f"MLflow would serve {command[-1]} and not {APP}, so it is not guarded; until that is "
+                             "mended, the product runs with MLFLOW_WEB=stock (docs/private_parts.md)")
+        return [*command[:-1], "--factory", OURS]
+
+    server._build_uvicorn_command = build_guarded
+    cli(sys.argv[1:], prog_name="mlflow")
+
+
+if __name__ == "__main__":
+    main()
