@@ -1,7 +1,9 @@
 """Raw rows become demand that downstream may trust; what fails a rule goes to quarantine with the reason."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -99,27 +101,46 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
     panel = read_panel(raw, dataset.of_source, region_items, today)
     order = np.lexsort((panel.number, panel.owner))
     bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
-    refused = panel.refusals.table(panel.days)
-    refused_owner = panel.owner[refused["position"].to_numpy(dtype=np.int64)]
-    refused = refused.loc[:, list(COLUMNS)].iloc[np.argsort(refused_owner, kind="stable")]
-    refused_bounds = np.searchsorted(np.sort(refused_owner), np.arange(len(region_items) + 1))
     outcomes = []
-    for owner, region_item in enumerate(region_items):
+    for owner, refused in enumerate(_refused_of_each(panel, len(region_items))):
         rows = order[bounds[owner]:bounds[owner + 1]]
-        quarantine = refused.iloc[refused_bounds[owner]:refused_bounds[owner + 1]].reset_index(drop=True)
-        outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date, tables))
+        outcomes.append(_outcome(region_items[owner], dataset, panel, rows, refused, last_date, tables))
     return _held_to_schema(outcomes, dataset)
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """What was refused of one region-item: schema Quarantine, and the arrays that are asked often, a place a row."""
+
+    table: pd.DataFrame
+    position: npt.NDArray[np.intp]
+    """In the panel."""
+    column: npt.NDArray[np.object_]
+    rule: npt.NDArray[np.object_]
+
+
+def _refused_of_each(panel: ReadPanel, size: int) -> Iterator[_Refused]:
+    """What was refused of each of so many region-items."""
+    table = panel.refusals.table(panel.days)
+    owner = panel.owner[table["position"].to_numpy(dtype=np.int64)]
+    table = table.iloc[np.argsort(owner, kind="stable")]
+    position, column, rule = (table[name].to_numpy() for name in ("position", "column", "rule"))
+    table = table.loc[:, list(COLUMNS)]
+    bounds = np.searchsorted(np.sort(owner), np.arange(size + 1))
+    for start, stop in pairwise(bounds.tolist()):
+        yield _Refused(table.iloc[start:stop].reset_index(drop=True), position[start:stop], column[start:stop],
+                       rule[start:stop])
+
+
 def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-             quarantine: pd.DataFrame, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
-    counts = {"rows": len(rows),
-              "quarantined": int(quarantine.loc[quarantine["rule"] != "unfinished", "row"].nunique())}
-    counts |= {f"quarantined:{rule}": int(count) for rule, count in quarantine["rule"].value_counts().items()}
+             refused: _Refused, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
+    quarantine = refused.table
+    counts = {"rows": len(rows), "quarantined": len(np.unique(refused.position[refused.rule != "unfinished"]))}
+    counts |= {f"quarantined:{rule}": count for rule, count in Counter(refused.rule.tolist()).most_common()}
     counts["repeated"] = int(panel.is_repeated[rows].sum())
     counts["combined"] = int(panel.is_combined[rows].sum())
-    counts |= {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items() if mask.any()}
-    units = _units(panel, rows, quarantine)
+    counts |= {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items()}
+    units = _units(panel, rows, refused)
     stamped = _stamped_before_midnight(dataset, panel, rows)
     taken = rows[panel.is_taken[rows]]
     known = taken[~np.isnan(panel.demand[taken])]
@@ -144,14 +165,13 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     table = _with_calendar(table, dataset, region_item, tables)
     units_known = table["demand"].to_numpy()[:int(end - first) + 1]
     counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
-    counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units_known)].isna().sum())
+    counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name].to_numpy()[:len(units_known)]).sum())
                for driver in dataset.drivers}
-    refused = int(panel.refusals.any[rows].sum())
     ended = table["date"].iloc[int(last_known - first)]
-    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, quarantine)
+    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, refused)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts)
+               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine) or _much_unknown(dataset, counts)
                or _ended(dataset, behind, ended, last_date, newest.words))
     notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
                *_stand_for_unknown(dataset, panel, rows))
@@ -159,33 +179,36 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
                      tuple(filter(None, notices)))
 
 
-def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> Units:
+def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], refused: _Refused) -> Units:
     read = panel.read[rows]
-    of_demand = quarantine[quarantine["column"].isin(("date", "demand")) & (quarantine["rule"] != "beyond_horizon")]
-    by_row = dict(zip(panel.refusals.panel["row"].to_numpy()[rows].tolist(), read.tolist(), strict=True))
-    sizes = of_demand["row"].map(by_row).to_numpy(dtype=np.float64)
-    texts = np.where(of_demand["column"] == "demand", of_demand["value"], "")
-    values = [text or (f"{size:.12g}" if size == size else "") for text, size in zip(texts, sizes, strict=True)]
+    positive = np.where(read > 0, read, 0.0)
+    repeated = float(positive[panel.is_repeated[rows]].sum())
+    is_of_demand = np.isin(refused.column, ("date", "demand")) & (refused.rule != "beyond_horizon")
+    if not is_of_demand.any():
+        return Units(read=float(positive.sum()), repeated=repeated)
+    sizes, rules = panel.read[refused.position[is_of_demand]], refused.rule[is_of_demand]
+    columns = refused.column[is_of_demand]
+    texts, dates = (refused.table[name].to_numpy()[is_of_demand].tolist() for name in ("value", "date"))
+    values = [(text if column == "demand" else "") or (f"{size:.12g}" if size == size else "")
+              for text, column, size in zip(texts, columns.tolist(), sizes.tolist(), strict=True)]
     counted = np.where(np.isfinite(sizes) & (sizes > 0), sizes, 0.0)
-    rules = of_demand["rule"].to_numpy()
     is_offence = rules != "unfinished"
     order = np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
-    dates = of_demand["date"].tolist()
     return Units(
-        read=float(np.nansum(np.where(read > 0, read, 0.0)) + counted[rules == "unfinished"].sum()),
+        read=float(positive.sum() + counted[rules == "unfinished"].sum()),
         refused=float(counted[is_offence].sum()),
-        by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules)},
-        repeated=float(np.nansum(np.where(panel.is_repeated[rows] & (read > 0), read, 0.0))),
+        by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules.tolist())},
+        repeated=repeated,
         largest=tuple((dates[at], values[at], str(rules[at])) for at in order.tolist() if is_offence[at])[:LARGEST])
 
 
 def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
     """Numbers of the periods of which something was refused, or may have been: where a row's date could not be read,
     those from the row before it to the row after it, or to the end where it is newer than any."""
+    if not panel.refusals.of_demand[rows].any():
+        return np.zeros(0, dtype=np.int64)
     by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
     is_lost = panel.refusals.of_demand[by_row]
-    if not is_lost.any():
-        return np.zeros(0, dtype=np.int64)
     numbers = panel.period[by_row]
     has_place = (numbers != NO_PERIOD) & ~panel.is_stray[by_row]
     found = [numbers[is_lost & has_place]]
@@ -207,17 +230,17 @@ def _undated_and_newest(panel: ReadPanel, by_row: npt.NDArray[np.intp]) -> npt.N
         by_row: a region-item's rows in the source's order.
     """
     has_place = (panel.period[by_row] != NO_PERIOD) & ~panel.is_stray[by_row]
+    is_undated = ~has_place & panel.refusals.of_demand[by_row]
     placed = np.flatnonzero(has_place & panel.is_taken[by_row])
-    if not len(placed):
+    if not len(placed) or not is_undated.any():
         return by_row[:0]
     at, first, last = np.arange(len(by_row)), placed[0], placed[-1]
     is_forward = panel.period[by_row[last]] >= panel.period[by_row[first]]
-    is_beyond = at > last if is_forward else at < first
-    dates = panel.refusals.panel["date"].iloc[by_row].astype(object)
-    is_note = np.array([isinstance(value, str) and bool(value.strip()) and not any(map(str.isdigit, value))
-                        for value in dates])  # a line below the table: Total, Source: till
-    is_beyond &= ~is_note
-    return np.asarray(by_row[is_beyond & ~has_place & panel.refusals.of_demand[by_row]])
+    found = by_row[is_undated & (at > last if is_forward else at < first)]
+    dates = panel.refusals.panel["date"].iloc[found].astype(object)
+    is_note = [isinstance(value, str) and bool(value.strip()) and not any(map(str.isdigit, value))
+               for value in dates]  # a line below the table: Total, Source: till
+    return np.asarray(found[~np.array(is_note, dtype=bool)])
 
 
 @dataclass(frozen=True)
@@ -227,28 +250,26 @@ class _Newest:
 
 
 def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_known: int, weekday: int,
-                    ended: pd.Timestamp, quarantine: pd.DataFrame) -> _Newest:
+                    ended: pd.Timestamp, refused: _Refused) -> _Newest:
     """The periods after the last known demand of which something was refused."""
     lost = rows[panel.refusals.of_demand[rows]]
     lost = lost[(panel.period[lost] > last_known) & ~panel.is_stray[lost]]
-    shown = set(panel.refusals.panel["row"].to_numpy()[lost].tolist())
-    newest = quarantine[quarantine["row"].isin(shown) & ~quarantine["rule"].isin(("future",))
-                        & quarantine["column"].isin(("date", "demand"))]
-    by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
-    undated = _undated_and_newest(panel, by_row)
-    if newest.empty and len(undated):
-        numbers = panel.refusals.panel["row"].to_numpy()[undated]
-        message = quarantine.loc[quarantine["row"] == int(numbers[-1]), "message"].iloc[0]
-        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers.max())}) is "
-                                     f"refused, as in: {message} Its forecast begins after {ended.date()}.")
-    if newest.empty:
-        return _Newest()
+    newest = np.flatnonzero(np.isin(refused.position, lost) & (refused.rule != "future")
+                            & np.isin(refused.column, ("date", "demand")))
+    if not len(newest):
+        numbers = panel.refusals.panel["row"].to_numpy()
+        undated = _undated_and_newest(panel, rows[np.argsort(numbers[rows], kind="stable")])
+        if not len(undated):
+            return _Newest()
+        message = refused.table["message"].iloc[int(np.flatnonzero(refused.position == undated[-1])[0])]
+        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers[undated].max())}) "
+                                     f"is refused, as in: {message} Its forecast begins after {ended.date()}.")
     periods = np.unique(panel.period[lost])
     dates = period_dates(periods, dataset.frequency, weekday)
     between = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     return _Newest(len(periods), f"Its newest demand ({in_words(len(periods), dataset.frequency)}: {between}) is "
-                                 f"refused, as in: {newest['message'].iloc[-1]} Its forecast begins after "
-                                 f"{ended.date()}.")
+                                 f"refused, as in: {refused.table['message'].iloc[int(newest[-1])]} Its forecast "
+                                 f"begins after {ended.date()}.")
 
 
 _SURELY = "Its dates are the UTC"
@@ -317,6 +338,8 @@ def _strange_numbers(values: Floats) -> list[tuple[str, int]]:
 def placeholders_among(values: Floats) -> list[tuple[float, int]]:
     """The values that look like "not known" and how often they stand: nines far above all others, and a -1 or
     negative nines where nothing else is below zero."""
+    if not ((values >= min(_NINES)) | (values <= -1.0)).any():
+        return []
     known, often = np.unique(values[np.isfinite(values)], return_counts=True)
     counts = dict(zip(known.tolist(), often.tolist(), strict=True))
     others = [value for value in counts if value not in _NINES and -value not in (*_NINES, 1.0)]
@@ -362,6 +385,8 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
 def _with_calendar(table: pd.DataFrame, dataset: Dataset, region_item: RegionItem,
                    tables: EventTables | None) -> pd.DataFrame:
     """The table with the drivers that the calendar makes."""
+    if dataset.of_source is dataset:
+        return table
     dates = table["date"].to_numpy().astype("datetime64[D]")
     return table.assign(**calendar_values(dataset, region_item.region, dates, tables))
 
@@ -439,11 +464,11 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
 
 def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validated]:
     """The outcomes; demand that breaks schema Demand, which only a fault in the rules can bring about, is withheld."""
-    parts = [validated.demand.assign(**{PANEL_OWNER: place}) for place, validated in enumerate(outcomes)
-             if validated.demand is not None]
+    parts = {place: validated.demand for place, validated in enumerate(outcomes) if validated.demand is not None}
     if not parts:
         return outcomes
-    panel = pd.concat(parts, ignore_index=True)
+    panel = pd.concat(parts.values(), ignore_index=True)
+    panel[PANEL_OWNER] = np.repeat(list(parts), [len(part) for part in parts.values()])
     try:
         demand_schema(dataset, of_panel=True).validate(panel, lazy=True)
     except SchemaErrors as error:

@@ -1,7 +1,7 @@
 """Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from numbers import Number
@@ -191,12 +191,19 @@ class _ByValue:
 
 def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any) -> _ByValue:
     """Read each distinct value once."""
+    codes, distinct = distinct_values(column)
+    return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
+
+
+def distinct_values(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.intp], Sequence[Any]]:
+    """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
     values = column.astype(object)
     try:
-        codes, distinct = pd.factorize(values)
+        return pd.factorize(values)
     except TypeError:  # lists and other values that cannot be compared
-        codes, distinct = pd.factorize(values.map(str))
-    return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
+        return pd.factorize(values.map(str))
 
 
 def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datetime | str:
