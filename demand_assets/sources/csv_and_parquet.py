@@ -57,6 +57,11 @@ _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _CODED = pa.dictionary(pa.int32(), pa.string())
 _ROWS_A_PIECE = 1 << 20
 """Rows of a table that are looked through at a time."""
+_CLUSTERED = 2
+"""In so many pieces of a file region-items may have rows, in the mean, to be read from it when they are asked for."""
+_PLACE_BITS = 32
+_FEW_DISTINCT = 0.25
+"""Of the values of a column."""
 _BROKEN_QUOTE = f"{BROKEN_LINE} ({STRAY_QUOTE})"
 _WESTERN = ("cp1252", "cp1250")
 _ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874")
@@ -89,7 +94,8 @@ class Table(Protocol):
 
 
 class ParquetTable:
-    """A Parquet file; only the columns and row groups that are needed are read."""
+    """A Parquet file; only the columns and row groups that are needed are read. Where region-items are scattered over
+    the file, all of it is kept as short as it goes, for else it would be read for every few of them."""
 
     def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan,
                  constant: Mapping[str, str | None] | None = None) -> None:
@@ -121,9 +127,13 @@ class ParquetTable:
                          and _is_text(field.type)]
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
-        ends = np.cumsum([0, *(self._metadata.row_group(group).num_rows
-                               for group in range(self._metadata.num_row_groups))])
+        self._pieces = _pieces([self._metadata.row_group(group).num_rows
+                                for group in range(self._metadata.num_row_groups)])
+        ends = np.cumsum([0, *(size for _, size in self._pieces)])
         self._starts: Positions = ends.astype(np.int64)
+        self._kept: dict[int, pa.Table] = {}
+        self._schema = pa.schema([])
+        self._most_kept = 1
 
     def evidence(self) -> dict[str, Evidence]:
         """What the columns of text that may hold numbers say about how these are written."""
@@ -142,22 +152,33 @@ class ParquetTable:
         keys = [name for name in self._columns if name in self._plan.key_columns()]
         with self._filesystem.open(self._path, "rb") as file:
             parquet = self._open(file)
-            parts = [builder.add(self._made(parquet.read_row_group(group, columns=keys)))
-                     for group in range(parquet.num_row_groups)]
+            parts = [builder.add(self._made(parquet.read_row_groups(groups, columns=keys)))
+                     for groups, _ in self._pieces]
+        together = sum(len(np.unique(part)) for part in parts)
+        if parts and together > _CLUSTERED * len(np.unique(np.concatenate(parts))):
+            self._most_kept = len(parts)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
-        groups = np.unique(np.searchsorted(self._starts, positions, side="right") - 1)
         parts = []
-        with self._filesystem.open(self._path, "rb") as file:
-            parquet = self._open(file)
-            for group in groups:
-                start, stop = self._starts[group], self._starts[group + 1]
-                inside = positions[(positions >= start) & (positions < stop)] - start
-                parts.append(parquet.read_row_group(int(group), columns=self._columns).take(pa.array(inside)))
+        for number in np.unique(np.searchsorted(self._starts, positions, side="right") - 1).tolist():
+            start, stop = self._starts[number], self._starts[number + 1]
+            inside = positions[(positions >= start) & (positions < stop)] - start
+            parts.append(self._piece(number).take(pa.array(inside)).cast(self._schema))
         return self._made(pa.concat_tables(parts, promote_options="permissive")) if parts else pd.DataFrame(
             columns=[*self._columns, *self._constant])
+
+    def _piece(self, number: int) -> pa.Table:
+        """The wanted columns of some row groups, kept for the next time."""
+        if number not in self._kept:
+            while len(self._kept) >= self._most_kept:
+                del self._kept[next(iter(self._kept))]
+            with self._filesystem.open(self._path, "rb") as file:
+                table = self._open(file).read_row_groups(self._pieces[number][0], columns=self._columns)
+            self._schema = table.schema
+            self._kept[number] = _shortened(table)
+        return self._kept[number]
 
     def _made(self, table: pa.Table) -> pd.DataFrame:
         """Rows with the numbers of columns of text read, and with what the path says."""
@@ -542,6 +563,32 @@ class _Head:
     """The text up to the first row."""
     skipped: int = 0
     """Lines above the header."""
+
+
+def _pieces(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
+    """Row groups that are read together, and how many rows they have."""
+    found: list[tuple[list[int], int]] = []
+    for group, size in enumerate(sizes):
+        if found and found[-1][1] + size <= _ROWS_A_PIECE:
+            found[-1] = ([*found[-1][0], group], found[-1][1] + size)
+        else:
+            found.append(([group], size))
+    return found
+
+
+def _shortened(table: pa.Table) -> pa.Table:
+    """The table with each distinct value of its wide columns once, where there are few."""
+    columns = []
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column = column.unify_dictionaries()
+        elif _is_text(kind) or (pa.types.is_primitive(kind) and kind.bit_width > _PLACE_BITS):
+            encoded = column.dictionary_encode()
+            if encoded.num_chunks and len(encoded.chunk(0).dictionary) < _FEW_DISTINCT * len(column):
+                column = encoded
+        columns.append(column.combine_chunks())
+    return pa.table(columns, names=table.column_names)
 
 
 def _check_footer(file: Any, path: str) -> None:
