@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
 Floats = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[Any]]
 
 
 LARGEST = 3
@@ -147,8 +149,8 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     if not len(known):
         if len(taken) and quarantine.empty and last_date is not None and (
                 table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
-            table = _with_calendar(table, dataset, region_item, tables)
-            return Validated(region_item, table, quarantine, "", {**counts, "periods": 0}, units)
+            table |= _of_calendar(table, dataset, region_item, tables)
+            return Validated(region_item, pd.DataFrame(table), quarantine, "", {**counts, "periods": 0}, units)
         problem = _nothing_known(dataset, panel, rows, quarantine)
         return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
     first, last_known = panel.number[known[0]], panel.number[known[-1]]
@@ -162,20 +164,20 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
     table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
-    table = _with_calendar(table, dataset, region_item, tables)
-    units_known = table["demand"].to_numpy()[:int(end - first) + 1]
-    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
-    counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name].to_numpy()[:len(units_known)]).sum())
-               for driver in dataset.drivers}
-    ended = table["date"].iloc[int(last_known - first)]
+    table |= _of_calendar(table, dataset, region_item, tables)
+    known_part = {name: values[:int(end - first) + 1] for name, values in table.items()}
+    periods = len(known_part["demand"])
+    counts |= {"periods": periods, "unknown_periods": int(np.isnan(known_part["demand"]).sum()), "filled_zero": filled}
+    counts |= {f"unknown:{driver.name}": int(pd.isna(known_part[driver.name]).sum()) for driver in dataset.drivers}
+    ended = pd.Timestamp(table["date"][int(last_known - first)])
     newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, refused)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
                or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine) or _much_unknown(dataset, counts)
                or _ended(dataset, behind, ended, last_date, newest.words))
-    notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
+    notices = (newest.words, stamped, *_look_like_placeholders(dataset, known_part),
                *_stand_for_unknown(dataset, panel, rows))
-    return Validated(region_item, None if problem else table, quarantine, problem, counts, units,
+    return Validated(region_item, None if problem else pd.DataFrame(table), quarantine, problem, counts, units,
                      tuple(filter(None, notices)))
 
 
@@ -298,14 +300,14 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
     return f"Its dates are all stamped {at}{but}, which may be local midnight told in UTC. {cure}"
 
 
-def _look_like_placeholders(dataset: Dataset, table: pd.DataFrame) -> list[str]:
+def _look_like_placeholders(dataset: Dataset, table: Columns) -> list[str]:
     """Words for each driver that is 0 where nothing was sold and nowhere else."""
-    units = table["demand"].to_numpy()
+    units = table["demand"]
     found = []
     for driver in dataset.drivers:
         if driver.kind != "number" or driver.placeholders is not None:
             continue
-        is_zero = table[driver.name].to_numpy(dtype=np.float64) == 0
+        is_zero = table[driver.name] == 0
         unsold, sold = units == 0, units > 0
         if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
                 is_zero[sold].mean() <= 0.01):
@@ -353,8 +355,8 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
                  weekday: int, begin: int | None = None,
-                 lost: npt.NDArray[np.int64] | None = None) -> tuple[pd.DataFrame, int]:
-    """One row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
+                 lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, int]:
+    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
     gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
@@ -372,27 +374,25 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         demand[:len(is_gap)][is_gap] = 0.0
         filled = int(is_gap.sum())
     demand[places] = panel.demand[rows]
-    columns: dict[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]] = {
+    columns: Columns = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
     for driver in dataset.of_source.drivers:
         values = panel.drivers[driver.name]
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
         columns[driver.name] = column
-    return pd.DataFrame(columns), filled
+    return columns, filled
 
 
-def _with_calendar(table: pd.DataFrame, dataset: Dataset, region_item: RegionItem,
-                   tables: EventTables | None) -> pd.DataFrame:
-    """The table with the drivers that the calendar makes."""
+def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
+    """The drivers that the calendar makes, as columns."""
     if dataset.of_source is dataset:
-        return table
-    dates = table["date"].to_numpy().astype("datetime64[D]")
-    return table.assign(**calendar_values(dataset, region_item.region, dates, tables))
+        return {}
+    return dict(calendar_values(dataset, region_item.region, table["date"].astype("datetime64[D]"), tables))
 
 
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-                  last_date: pd.Timestamp) -> pd.DataFrame | None:
+                  last_date: pd.Timestamp) -> Columns | None:
     """The planned drivers of a region-item whose rows all lie in the future, from the dataset's last period on; None
     where some do not."""
     weekday = int(panel.weekday[rows[0]])
