@@ -46,10 +46,12 @@ def product(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def product_checked(given: argparse.Namespace) -> dict[str, Any]:
-    """From the file to validated demand in memory, by one process, as many region-items at a time as a worker takes."""
+    """From the file to validated demand in memory, on all cores, as many region-items at a time as a worker takes."""
+    from collections.abc import Iterator
+
     from demand_assets.forecasting.contract.clock import Clock
-    from demand_assets.forecasting.validation.panel import validate_panel
-    from demand_assets.pipeline.run import TAKEN_IN_TOGETHER
+    from demand_assets.pipeline.parallel import side_by_side
+    from demand_assets.pipeline.run import PROCESSES_FROM, TAKEN_IN_TOGETHER
     from demand_assets.sources import open_source
 
     dataset = _dataset(given)
@@ -58,15 +60,31 @@ def product_checked(given: argparse.Namespace) -> dict[str, Any]:
         source = open_source(dataset)
         with clock("catalogue"):
             catalogue = source.catalogue()
-        for start in range(0, len(catalogue.region_items), TAKEN_IN_TOGETHER):
-            some = catalogue.region_items[start:start + TAKEN_IN_TOGETHER]
-            with clock("read"):
-                raw = source.read(some)
-            with clock("validate"):
-                for found in validate_panel(raw, dataset, some, catalogue.last_date, source.today()):
-                    units += float(found.demand["demand"].sum()) if found.demand is not None else 0.0
-                    rows += found.counts["rows"]
+
+        def tasks() -> Iterator[tuple[Any, ...]]:
+            for start in range(0, len(catalogue.region_items), TAKEN_IN_TOGETHER):
+                some = catalogue.region_items[start:start + TAKEN_IN_TOGETHER]
+                with clock("read"):
+                    raw = source.read(some)
+                yield raw, dataset, some, catalogue.last_date, source.today()
+
+        for units_read, rows_read, seconds in side_by_side(checked, tasks(), os.cpu_count() or 1,
+                                                           len(catalogue.region_items) >= PROCESSES_FROM):
+            units, rows = units + units_read, rows + rows_read
+            clock.add(seconds)
     return {**timed.taken, "rows": rows, "units": units, "phases": clock.seconds}
+
+
+def checked(task: tuple[Any, ...]) -> tuple[float, int, Any]:
+    """Units and rows of what the validation makes of some region-items, and what it took."""
+    from demand_assets.forecasting.contract.clock import Clock
+    from demand_assets.forecasting.validation.panel import validate_panel
+
+    clock = Clock()
+    with clock("validate"):
+        found = validate_panel(*task)
+    units = sum(float(one.demand["demand"].sum()) for one in found if one.demand is not None)
+    return units, sum(one.counts["rows"] for one in found), clock.seconds
 
 
 def bare_duckdb(given: argparse.Namespace) -> dict[str, Any]:
@@ -81,7 +99,7 @@ def bare_duckdb(given: argparse.Namespace) -> dict[str, Any]:
         else:
             read = f"read_parquet('{given.file}')"
         found = connection.sql("SELECT region, item, date, sum(try_cast(demand AS DOUBLE)) AS demand, avg(price) AS "
-                               f"price FROM {read} GROUP BY region, item, date").fetch_arrow_table()
+                               f"price FROM {read} GROUP BY region, item, date").to_arrow_table()
     return {**timed.taken, "rows": found.num_rows, "version": duckdb.__version__}
 
 
