@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.periods import ordinals, period_dates, w
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.validation.readings import (
+    distinct_values,
     read_dates,
     read_numbers,
     swapped_dates,
@@ -80,10 +81,11 @@ class CatalogueBuilder:
             self._rows[place] += int(count)
         self._units.extend([0.0] * (len(self._places) - len(self._units)))
         demand = self._known(self._plan.demand(table))
-        sums = np.bincount(codes, np.where(np.isfinite(demand), demand, 0.0), minlength=len(distinct))
+        is_known = np.isfinite(demand)
+        sums = np.bincount(codes, np.where(is_known, demand, 0.0), minlength=len(distinct))
         for place, units in zip(places, sums, strict=True):
             self._units[place] += float(units)
-        is_dated = self.see_dates(self._plan.dates(table), self._plan.demand(table))
+        is_dated = self.see_dates(self._plan.dates(table), is_known)
         self._dated.extend([0] * (len(self._places) - len(self._dated)))
         for place, count in zip(places, np.bincount(codes, is_dated, minlength=len(distinct)), strict=True):
             self._dated[place] += int(count)
@@ -95,33 +97,36 @@ class CatalogueBuilder:
         self._rows.extend([0] * (len(self._places) - len(self._rows)))
         self._rows[place] += rows
 
-    def see_dates(self, dates: pd.Series, demand: pd.Series | None = None,
+    def see_dates(self, dates: pd.Series, is_known: npt.NDArray[np.bool_] | None = None,
                   rows: pd.Series | None = None) -> npt.NDArray[np.bool_]:
         """Take note of the dates of demand.
 
         Returns: which of them can be read.
 
         Args:
-            demand: of each date; without it, all dates have demand.
+            is_known: where demand is known; everywhere unless given.
             rows: how many rows each date stands for; one unless given.
         """
         columns, rules = self._dataset.columns, self._dataset.rules
+        places, distinct = _distinct(dates)
         if columns.date_format is None and self._dataset.frequency != "D":
-            self._unmarked |= unmarked_periods(dates)
-        days = read_dates(dates, self._dataset.frequency, columns.date_format, columns.time_zone,
+            self._unmarked |= unmarked_periods(distinct)
+        days = read_dates(distinct, self._dataset.frequency, columns.date_format, columns.time_zone,
                           columns.week_dated == "last_day").days
-        if columns.date_format is not None and np.isnat(days).any():
-            self._swapped |= swapped_dates(dates[np.isnat(days)], columns.date_format)
-        counts = ~np.isnat(days) & (starts(days, self._dataset.frequency) <= self._today)
+        is_read = ~np.isnat(days)
+        if columns.date_format is not None and not is_read.all():
+            self._swapped |= swapped_dates(distinct[~is_read], columns.date_format)
+        counts = is_read & (starts(days, self._dataset.frequency) <= self._today)
         if rules.unfinished == "set_aside":
             counts &= ~is_running(days, self._dataset.frequency, self._today)
-        if demand is not None:
-            counts &= np.isfinite(self._known(demand))
-        weights = rows.to_numpy(dtype=float)[counts] if rows is not None else None
-        distinct, place = np.unique(days[counts], return_inverse=True)
-        for day, number in zip(distinct, np.bincount(place, weights, minlength=len(distinct)), strict=True):
-            self._rows_on[day] = self._rows_on.get(day, 0) + int(number)
-        return ~np.isnat(days)
+        has_place = places >= 0
+        counted = has_place if is_known is None else has_place & is_known
+        weights = rows.to_numpy(dtype=float)[counted] if rows is not None else None
+        number = np.bincount(places[counted], weights, minlength=len(distinct))
+        for day, often in zip(days[counts], number[counts].tolist(), strict=True):
+            if often:
+                self._rows_on[day] = self._rows_on.get(day, 0) + int(often)
+        return np.asarray(np.append(is_read, False)[places])  # place -1, missing, looks at the last
 
     def _known(self, demand: pd.Series) -> npt.NDArray[np.float64]:
         """The numbers of demand, NaN where it is not known."""
@@ -247,6 +252,17 @@ class CatalogueBuilder:
         weekday = int(weekdays(last)[0])
         frequency = self._dataset.frequency
         return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])
+
+
+def _distinct(dates: pd.Series) -> tuple[npt.NDArray[np.intp], pd.Series]:
+    """The place of each row's date among the distinct ones, -1 where it is missing, and these."""
+    if pd.api.types.is_datetime64_any_dtype(dates.dtype):
+        places, values = pd.factorize(dates)
+        return places, pd.Series(values)
+    places, found = distinct_values(dates)
+    is_there = np.bincount(places[places >= 0], minlength=len(found)) > 0  # of categories some may not
+    numbers = np.append(np.cumsum(is_there) - 1, -1)
+    return numbers[places], pd.Series(np.asarray(found, dtype=object)[is_there], dtype=object)
 
 
 def _look_alike(ours: str, names: Collection[str]) -> list[str]:

@@ -117,6 +117,12 @@ class ColumnPlan:
         """The source's columns that the date is made of."""
         return self._recipes["date"].columns()
 
+    def plain_columns(self) -> frozenset[str]:
+        """The source's columns that one of ours is, and that no expression takes."""
+        taken = frozenset().union(*(recipe.columns("\0", "\0") for recipe in self._recipes.values()
+                                    if recipe.is_expression))
+        return frozenset(recipe.text for recipe in self._recipes.values() if not recipe.is_expression) - taken
+
     def plain(self, ours: str) -> str | None:
         """The source's column that one of ours is; None where there is none, or it is an expression."""
         recipe = self._recipes.get(ours)
@@ -208,7 +214,7 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str]) -> "pd.Series[A
     texts = [renamed.get(text, text) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
-    return pd.Series(pd.Categorical.from_codes(list(codes), categories=pd.Index(distinct)), index=column.index)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(distinct), validate=False), index=column.index)
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":

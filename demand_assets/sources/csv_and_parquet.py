@@ -55,6 +55,14 @@ _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_CODED = pa.dictionary(pa.int32(), pa.string())
+_ROWS_A_PIECE = 1 << 20
+"""Rows of a table that are looked through at a time."""
+_CLUSTERED = 2
+"""In so many pieces of a file region-items may have rows, in the mean, to be read from it when they are asked for."""
+_PLACE_BITS = 32
+_FEW_DISTINCT = 0.25
+"""Of the values of a column."""
 _BROKEN_QUOTE = f"{BROKEN_LINE} ({STRAY_QUOTE})"
 _WESTERN = ("cp1252", "cp1250")
 _ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874")
@@ -87,7 +95,8 @@ class Table(Protocol):
 
 
 class ParquetTable:
-    """A Parquet file; only the columns and row groups that are needed are read."""
+    """A Parquet file; only the columns and row groups that are needed are read. Where region-items are scattered over
+    the file, all of it is kept as short as it goes, for else it would be read for every few of them."""
 
     def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan,
                  constant: Mapping[str, str | None] | None = None, most_gb: float | None = None) -> None:
@@ -120,9 +129,13 @@ class ParquetTable:
                          and _is_text(field.type)]
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
-        ends = np.cumsum([0, *(self._metadata.row_group(group).num_rows
-                               for group in range(self._metadata.num_row_groups))])
+        self._pieces = _pieces([self._metadata.row_group(group).num_rows
+                                for group in range(self._metadata.num_row_groups)])
+        ends = np.cumsum([0, *(size for _, size in self._pieces)])
         self._starts: Positions = ends.astype(np.int64)
+        self._kept: dict[int, pa.Table] = {}
+        self._schema = pa.schema([])
+        self._most_kept = 1
 
     def evidence(self) -> dict[str, Evidence]:
         """What the columns of text that may hold numbers say about how these are written."""
@@ -141,22 +154,33 @@ class ParquetTable:
         keys = [name for name in self._columns if name in self._plan.key_columns()]
         with self._filesystem.open(self._path, "rb") as file:
             parquet = self._open(file)
-            parts = [builder.add(self._made(parquet.read_row_group(group, columns=keys)))
-                     for group in range(parquet.num_row_groups)]
+            parts = [builder.add(self._made(parquet.read_row_groups(groups, columns=keys)))
+                     for groups, _ in self._pieces]
+        together = sum(len(np.unique(part)) for part in parts)
+        if parts and together > _CLUSTERED * len(np.unique(np.concatenate(parts))):
+            self._most_kept = len(parts)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
-        groups = np.unique(np.searchsorted(self._starts, positions, side="right") - 1)
         parts = []
-        with self._filesystem.open(self._path, "rb") as file:
-            parquet = self._open(file)
-            for group in groups:
-                start, stop = self._starts[group], self._starts[group + 1]
-                inside = positions[(positions >= start) & (positions < stop)] - start
-                parts.append(parquet.read_row_group(int(group), columns=self._columns).take(pa.array(inside)))
+        for number in np.unique(np.searchsorted(self._starts, positions, side="right") - 1).tolist():
+            start, stop = self._starts[number], self._starts[number + 1]
+            inside = positions[(positions >= start) & (positions < stop)] - start
+            parts.append(self._piece(number).take(pa.array(inside)).cast(self._schema))
         return self._made(pa.concat_tables(parts, promote_options="permissive")) if parts else pd.DataFrame(
             columns=[*self._columns, *self._constant])
+
+    def _piece(self, number: int) -> pa.Table:
+        """The wanted columns of some row groups, kept for the next time."""
+        if number not in self._kept:
+            while len(self._kept) >= self._most_kept:
+                del self._kept[next(iter(self._kept))]
+            with self._filesystem.open(self._path, "rb") as file:
+                table = self._open(file).read_row_groups(self._pieces[number][0], columns=self._columns)
+            self._schema = table.schema
+            self._kept[number] = _shortened(table)
+        return self._kept[number]
 
     def _made(self, table: pa.Table) -> pd.DataFrame:
         """Rows with the numbers of columns of text read, and with what the path says."""
@@ -173,7 +197,8 @@ class ParquetTable:
 
 
 class CsvTable:
-    """A CSV file, read whole: a column is numbers if every value is one, else text as it stands.
+    """A CSV file, read whole: a column is numbers if every value is one, else text as it stands. Each distinct text of
+    a column is kept and read once; a row holds its place among them.
 
     A line with too many or too few values is a row whose demand is the whole line, for the validation to refuse, and
     whose drivers are unknown; values beyond the header that are all empty are none. So is each line that a quotation
@@ -189,7 +214,7 @@ class CsvTable:
         self._filesystem, self._path, self._source = filesystem, path, source
         self._constant, self._encoding = dict(constant or {}), source.encoding
         self._plain: dict[str, pa.ChunkedArray] = {}
-        """Columns that are numbers as they stand, from when they were looked at until they are settled."""
+        """Of columns that are numbers as they stand, the distinct ones, until they are settled."""
         try:
             head = self._head(plan, dataset)
             layout = self._layout = layout_of(head.names, plan, dataset, path, list(self._constant))
@@ -227,52 +252,65 @@ class CsvTable:
                               ) from error
         table = self._with_broken(table, broken, swallowed)
         self._check_headers(table, layout.names)
-        self._table = self._with_dates(table, plan)
+        table = self._with_dates(table, plan)
         for name, value in self._constant.items():
-            if name not in self._table.column_names:
-                self._table = self._table.append_column(name, pa.chunked_array([pa.repeat(
-                    pa.scalar(value, pa.string()), len(self._table))]))
-        self._keys = [name for name in self._table.column_names if name in plan.key_columns()]
+            if name not in table.column_names:
+                table = table.append_column(name, pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()),
+                                                                              len(table))]))
+        self._columns = _coded(table)
+        self._size = len(table)
+        self._keys = [name for name in self._columns if name in plan.key_columns()]
+        self._in_pieces = self._names | plan.plain_columns()
 
     def evidence(self) -> dict[str, Evidence]:
         """What the columns that may hold numbers say about how these are written."""
         found = {}
         for name in self._number_columns():
-            numbers = as_numbers(pc.utf8_trim_whitespace(self._table[name]))
+            distinct = self._columns[name].distinct
+            numbers = as_numbers(pc.utf8_trim_whitespace(distinct))
             if numbers is None:
-                found[name] = evidence_of(self._table[name])
+                found[name] = evidence_of(distinct)
                 continue
             self._plain[name] = numbers
-            if not pa.types.is_integer(numbers.type):  # only points then, of which the first rows mostly tell enough
-                some = evidence_of(self._table[name].slice(0, _ENOUGH_TO_TELL))
-                found[name] = some if some.point_decimal else evidence_of(self._table[name])
+            if not pa.types.is_integer(numbers.type):  # only points then, of which the first mostly tell enough
+                some = evidence_of(distinct.slice(0, _ENOUGH_TO_TELL))
+                found[name] = some if some.point_decimal else evidence_of(distinct)
         return found
 
     def settle(self, marks: Mapping[str, Marks]) -> None:
         """Read the numbers, now that it is known how they are written."""
         numbers = set(self._number_columns())
-        columns = [self._table[name].dictionary_encode() if name in self._names
-                   else self._numbers(name, marks.get(name, Marks())) if name in numbers
-                   else text(self._table[name]) for name in self._table.column_names]
-        self._table = pa.table(dict(zip(self._table.column_names, columns, strict=True)))
+        for name, column in self._columns.items():
+            if name in numbers:
+                self._columns[name] = column.read_as(self._numbers(name, marks.get(name, Marks())))
+            elif name not in self._names:
+                self._columns[name] = column.read_as(text(column.distinct))
         self._plain.clear()
 
     def _numbers(self, name: str, marks: Marks) -> pa.ChunkedArray:
         plain = self._plain.get(name)
         if plain is not None and (pa.types.is_integer(plain.type) or marks == Marks(".", marks.thousands)):
             return plain
-        return numbers_or_text(self._table[name], marks)
+        return numbers_or_text(self._columns[name].distinct, marks)
 
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
-        return builder.add(_as_pandas(self._table.select(self._keys), self._names))
+        most = max((len(column.distinct) for column in self._columns.values()), default=0)
+        size = max(_ROWS_A_PIECE, most)  # what is known of distinct values is looked at for each piece
+        parts = [builder.add(pd.DataFrame({name: self._columns[name].at(slice(start, start + size), self._is_kept(name))
+                                           for name in self._keys})) for start in range(0, self._size, size)]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
-        return _as_pandas(self._table.take(pa.array(positions)), self._names)
+        return pd.DataFrame({name: column.at(positions, name in self._names) for name, column in self._columns.items()})
+
+    def _is_kept(self, name: str) -> bool:
+        """Whether a column is looked through as it is kept: text that is no part of an expression."""
+        return name in self._in_pieces and _is_text(self._columns[name].distinct.type)
 
     def _number_columns(self) -> list[str]:
-        return [name for name in self._table.column_names if name not in self._names and name not in self._texts]
+        return [name for name in self._columns if name not in self._names and name not in self._texts]
 
     def _head(self, plan: ColumnPlan, dataset: Dataset) -> "_Head":
         """Where the header is, what stands between its names, and where the rows begin."""
@@ -344,7 +382,7 @@ class CsvTable:
 
     def _read(self, head: "_Head", columns: Sequence[str], broken: list[pv.InvalidRow],
               in_order: bool) -> tuple[pa.Table, int]:
-        """Columns as text, and how many lines that are not blank the file has below its header; lines with too many or
+        """Columns as text, each distinct one of a block once, and how many lines that are not blank the file has below its header; lines with too many or
         too few values are left out and collected.
 
         Args:
@@ -362,14 +400,14 @@ class CsvTable:
                 whole = file.read().decode(self._encoding).removeprefix("\ufeff")[head.offset:].encode()
                 content = _Counted(whole[:1], BytesIO(whole[1:]))
             if not content.first:
-                return pa.table({name: pa.array([], pa.string()) for name in columns}), 0
+                return pa.table({name: pa.array([], _CODED) for name in columns}), 0
             try:
                 table = pv.read_csv(
                     pa.PythonFile(content, mode="r"),
                     pv.ReadOptions(column_names=[str(place) for place in range(self._width + self._extra)],
                                    use_threads=not in_order),
                     pv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=collect),
-                    pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()),
+                    pv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, _CODED),
                                       strings_can_be_null=False))
             finally:
                 if content.problem is not None:
@@ -381,7 +419,7 @@ class CsvTable:
         twin does; and the lines of each."""
         broken: list[pv.InvalidRow] = []
         names = [str(place) for place in range(self._width + self._extra)]
-        table, _ = self._read(head, names, broken, in_order=True)
+        table = _written_out(self._read(head, names, broken, in_order=True)[0])
         at = np.array([line.number - 1 for line in broken], dtype=np.int64)
         numbers = np.setdiff1d(np.arange(len(table) + len(at)), at)
         has_breaks = np.zeros(len(table), dtype=bool)
@@ -411,13 +449,17 @@ class CsvTable:
         """All rows in the file's order, under the file's names."""
         beyond = [table[str(self._width + number)] for number in range(self._extra)]
         table = table.select(list(self._places.values())).rename_columns(self._wanted)
-        if beyond:
-            has_more = pa.chunked_array([pa.array(np.logical_or.reduce([
-                pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy() for column in beyond]))])
+        has_more = np.zeros(len(table), dtype=bool)
+        for column in beyond:
+            has_more |= pc.not_equal(pc.utf8_trim_whitespace(pc.cast(column, pa.string())), "").to_numpy()
+        if has_more.any() or swallowed:
+            table = _written_out(table)
+        if has_more.any():
             words = f"{BROKEN_LINE}: more values than the {self._width} columns of the header"
+            is_broken = pa.chunked_array([pa.array(has_more)])
             for name in set(self._wanted) - self._keys_of_rows:
                 said = pa.scalar(words if name in self._spoilt else "")
-                table = table.set_column(table.column_names.index(name), name, pc.if_else(has_more, said, table[name]))
+                table = table.set_column(table.column_names.index(name), name, pc.if_else(is_broken, said, table[name]))
         if not broken and not swallowed:
             return table
         places = {place for place, _ in swallowed}
@@ -426,8 +468,11 @@ class CsvTable:
                  for place, lines in swallowed for line in lines]
         at = np.setdiff1d(np.arange(len(table) + len(broken)), [line.number - 1 for line in broken])
         is_kept = ~np.isin(at, sorted(places))
-        table = table.filter(pa.array(is_kept))
-        table = pa.concat_tables([table, pa.Table.from_pylist([row for _, row in rows], schema=table.schema)])
+        if swallowed:
+            table = table.filter(pa.array(is_kept))
+        mended = pa.Table.from_pylist([row for _, row in rows], schema=pa.schema([(name, pa.string())
+                                                                                  for name in self._wanted]))
+        table = pa.concat_tables([table, mended.cast(table.schema)]).unify_dictionaries()
         order = np.concatenate([at[is_kept], np.array([place for place, _ in rows], dtype=np.int64)])
         return table.take(pa.array(np.argsort(order, kind="stable")))
 
@@ -439,7 +484,7 @@ class CsvTable:
         for name in self._wanted:
             if not is_header.any():
                 return
-            is_header &= pc.is_in(table[name], known).to_numpy(zero_copy_only=False)
+            is_header &= _is_in(table[name], known)
         for place in np.flatnonzero(is_header).tolist():
             row = [one_form(table[name][place].as_py()) for name in self._wanted]
             if len(row) > _FEW_COLUMNS and row != self._wanted:
@@ -484,13 +529,13 @@ class CsvTable:
         dates = self._layout.dates
         if not dates:
             return table
-        names = [name for name in table.column_names if name not in dates]
-        columns = {name: pa.chunked_array([chunk for _ in dates for chunk in table[name].chunks], pa.string())
-                   for name in names}
-        columns[plan.plain("date") or "date"] = pa.array(np.repeat(np.array(dates, dtype=object), len(table)),
-                                                         pa.string())
+        kind = table[dates[0]].type
+        columns = {name: pa.chunked_array([chunk for _ in dates for chunk in table[name].chunks], kind)
+                   for name in table.column_names if name not in dates}
+        columns[plan.plain("date") or "date"] = pa.DictionaryArray.from_arrays(
+            np.repeat(np.arange(len(dates), dtype=np.int32), len(table)), pa.array(dates, pa.string()))
         columns[self._demand or "demand"] = pa.chunked_array(
-            [chunk for name in dates for chunk in table[name].chunks], pa.string())
+            [chunk for name in dates for chunk in table[name].chunks], kind)
         return pa.table(columns)
 
     def _wrong_encoding(self, error: Exception) -> SourceError:
@@ -524,6 +569,32 @@ class _Head:
     """The text up to the first row."""
     skipped: int = 0
     """Lines above the header."""
+
+
+def _pieces(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
+    """Row groups that are read together, and how many rows they have."""
+    found: list[tuple[list[int], int]] = []
+    for group, size in enumerate(sizes):
+        if found and found[-1][1] + size <= _ROWS_A_PIECE:
+            found[-1] = ([*found[-1][0], group], found[-1][1] + size)
+        else:
+            found.append(([group], size))
+    return found
+
+
+def _shortened(table: pa.Table) -> pa.Table:
+    """The table with each distinct value of its wide columns once, where there are few."""
+    columns = []
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column = column.unify_dictionaries()
+        elif _is_text(kind) or (pa.types.is_primitive(kind) and kind.bit_width > _PLACE_BITS):
+            encoded = column.dictionary_encode()
+            if encoded.num_chunks and len(encoded.chunk(0).dictionary) < _FEW_DISTINCT * len(column):
+                column = encoded
+        columns.append(column.combine_chunks())
+    return pa.table(columns, names=table.column_names)
 
 
 def _check_footer(file: Any, path: str) -> None:
@@ -663,6 +734,66 @@ def first_records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str],
     except csv.Error:
         pass
     return found
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """A column of which each distinct value is kept once."""
+
+    distinct: pa.ChunkedArray
+    places: npt.NDArray[np.int32]
+    """Of each row's value among them; -1 where none stands."""
+
+    def read_as(self, values: pa.ChunkedArray) -> "_Coded":
+        """The column with these values in place of the distinct ones."""
+        if not _is_text(values.type):
+            return _Coded(values, self.places)
+        encoded = values.dictionary_encode().combine_chunks()  # what is written in two ways may be read alike
+        places = encoded.indices.fill_null(-1).to_numpy()
+        return _Coded(pa.chunked_array([encoded.dictionary]), np.append(places, np.int32(-1))[self.places])
+
+    def at(self, rows: Positions | slice, as_kept: bool) -> "pd.Series[Any]":
+        """The values of some rows.
+
+        Args:
+            as_kept: text as categories, of which there may be more than those rows have.
+        """
+        places = self.places[rows]
+        if as_kept:
+            categories = pd.Index(self.distinct.to_pandas(), dtype=object)
+            return pd.Series(pd.Categorical.from_codes(places, categories, validate=False))
+        if _is_text(self.distinct.type) and len(self.distinct) <= len(places):
+            return pd.Series(np.append(self.distinct.to_pandas().to_numpy(dtype=object), None)[places], dtype=object)
+        return cast("pd.Series[Any]", self.distinct.take(pa.array(places, mask=places < 0)).to_pandas())
+
+
+def _coded(table: pa.Table) -> dict[str, _Coded]:
+    """The columns of a table of text."""
+    found, columns = {}, dict(zip(table.column_names, table.columns, strict=True))
+    del table
+    for name in list(columns):
+        column = columns.pop(name)
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        column = column.unify_dictionaries()
+        distinct = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
+        places = [chunk.indices.to_numpy() for chunk in column.chunks]
+        found[name] = _Coded(pa.chunked_array([distinct]), np.concatenate([np.zeros(0, dtype=np.int32), *places]))
+    return found
+
+
+def _written_out(table: pa.Table) -> pa.Table:
+    """The table with each row's own text."""
+    return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+
+
+def _is_in(column: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which rows of a column of text hold one of these."""
+    if not pa.types.is_dictionary(column.type):
+        return np.asarray(pc.is_in(column, known).to_numpy(zero_copy_only=False))
+    parts = [pc.is_in(chunk.dictionary, known).to_numpy(zero_copy_only=False)[chunk.indices.to_numpy()]
+             for chunk in column.chunks if len(chunk)]
+    return np.concatenate([np.zeros(0, dtype=bool), *parts])
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -46,7 +46,10 @@ def midnights_elsewhere(dates: ReadDates, rows: npt.NDArray[np.intp]) -> tuple[i
     """The one or two times of the day, in minutes, at which nearly all stamps of these rows stand and which look like
     midnight of another time zone, told in UTC; none where they do not. Ahead in summer alone is 23:00 and 24:00.
     """
-    minutes = dates.minute[rows][~np.isnat(dates.days[rows])]
+    minutes = dates.minute[rows]
+    if not (minutes >= _LATEST_EAST).any():
+        return ()
+    minutes = minutes[~np.isnat(dates.days[rows])]
     times, often = np.unique(minutes, return_counts=True)
     counted = dict(zip(times.tolist(), often.tolist(), strict=True))
     best: tuple[int, ...] = ()

@@ -1,7 +1,10 @@
 """Raw rows become demand that downstream may trust; what fails a rule goes to quarantine with the reason."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +23,7 @@ from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
 Floats = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[Any]]
 
 
 LARGEST = 3
@@ -99,35 +103,54 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
     panel = read_panel(raw, dataset.of_source, region_items, today)
     order = np.lexsort((panel.number, panel.owner))
     bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
-    refused = panel.refusals.table(panel.days)
-    refused_owner = panel.owner[refused["position"].to_numpy(dtype=np.int64)]
-    refused = refused.loc[:, list(COLUMNS)].iloc[np.argsort(refused_owner, kind="stable")]
-    refused_bounds = np.searchsorted(np.sort(refused_owner), np.arange(len(region_items) + 1))
     outcomes = []
-    for owner, region_item in enumerate(region_items):
+    for owner, refused in enumerate(_refused_of_each(panel, len(region_items))):
         rows = order[bounds[owner]:bounds[owner + 1]]
-        quarantine = refused.iloc[refused_bounds[owner]:refused_bounds[owner + 1]].reset_index(drop=True)
-        outcomes.append(_outcome(region_item, dataset, panel, rows, quarantine, last_date, tables))
+        outcomes.append(_outcome(region_items[owner], dataset, panel, rows, refused, last_date, tables))
     return _held_to_schema(outcomes, dataset)
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """What was refused of one region-item: schema Quarantine, and the arrays that are asked often, a place a row."""
+
+    table: pd.DataFrame
+    position: npt.NDArray[np.intp]
+    """In the panel."""
+    column: npt.NDArray[np.object_]
+    rule: npt.NDArray[np.object_]
+
+
+def _refused_of_each(panel: ReadPanel, size: int) -> Iterator[_Refused]:
+    """What was refused of each of so many region-items."""
+    table = panel.refusals.table(panel.days)
+    owner = panel.owner[table["position"].to_numpy(dtype=np.int64)]
+    table = table.iloc[np.argsort(owner, kind="stable")]
+    position, column, rule = (table[name].to_numpy() for name in ("position", "column", "rule"))
+    table = table.loc[:, list(COLUMNS)]
+    bounds = np.searchsorted(np.sort(owner), np.arange(size + 1))
+    for start, stop in pairwise(bounds.tolist()):
+        yield _Refused(table.iloc[start:stop].reset_index(drop=True), position[start:stop], column[start:stop],
+                       rule[start:stop])
+
+
 def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-             quarantine: pd.DataFrame, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
-    counts = {"rows": len(rows),
-              "quarantined": int(quarantine.loc[quarantine["rule"] != "unfinished", "row"].nunique())}
-    counts |= {f"quarantined:{rule}": int(count) for rule, count in quarantine["rule"].value_counts().items()}
+             refused: _Refused, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
+    quarantine = refused.table
+    counts = {"rows": len(rows), "quarantined": len(np.unique(refused.position[refused.rule != "unfinished"]))}
+    counts |= {f"quarantined:{rule}": count for rule, count in Counter(refused.rule.tolist()).most_common()}
     counts["repeated"] = int(panel.is_repeated[rows].sum())
     counts["combined"] = int(panel.is_combined[rows].sum())
-    counts |= {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items() if mask.any()}
-    units = _units(panel, rows, quarantine)
+    counts |= {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items()}
+    units = _units(panel, rows, refused)
     stamped = _stamped_before_midnight(dataset, panel, rows)
     taken = rows[panel.is_taken[rows]]
     known = taken[~np.isnan(panel.demand[taken])]
     if not len(known):
         if len(taken) and quarantine.empty and last_date is not None and (
                 table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
-            table = _with_calendar(table, dataset, region_item, tables)
-            return Validated(region_item, table, quarantine, "", {**counts, "periods": 0}, units)
+            table |= _of_calendar(table, dataset, region_item, tables)
+            return Validated(region_item, pd.DataFrame(table), quarantine, "", {**counts, "periods": 0}, units)
         problem = _nothing_known(dataset, panel, rows, quarantine)
         return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
     first, last_known = panel.number[known[0]], panel.number[known[-1]]
@@ -141,51 +164,53 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
     table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
-    table = _with_calendar(table, dataset, region_item, tables)
-    units_known = table["demand"].to_numpy()[:int(end - first) + 1]
-    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
-    counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units_known)].isna().sum())
-               for driver in dataset.drivers}
-    refused = int(panel.refusals.any[rows].sum())
-    ended = table["date"].iloc[int(last_known - first)]
-    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, quarantine)
+    table |= _of_calendar(table, dataset, region_item, tables)
+    known_part = {name: values[:int(end - first) + 1] for name, values in table.items()}
+    periods = len(known_part["demand"])
+    counts |= {"periods": periods, "unknown_periods": int(np.isnan(known_part["demand"]).sum()), "filled_zero": filled}
+    counts |= {f"unknown:{driver.name}": int(pd.isna(known_part[driver.name]).sum()) for driver in dataset.drivers}
+    ended = pd.Timestamp(table["date"][int(last_known - first)])
+    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, refused)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts)
+               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine) or _much_unknown(dataset, counts)
                or _ended(dataset, behind, ended, last_date, newest.words))
-    notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
+    notices = (newest.words, stamped, *_look_like_placeholders(dataset, known_part),
                *_stand_for_unknown(dataset, panel, rows))
-    return Validated(region_item, None if problem else table, quarantine, problem, counts, units,
+    return Validated(region_item, None if problem else pd.DataFrame(table), quarantine, problem, counts, units,
                      tuple(filter(None, notices)))
 
 
-def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> Units:
+def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], refused: _Refused) -> Units:
     read = panel.read[rows]
-    of_demand = quarantine[quarantine["column"].isin(("date", "demand")) & (quarantine["rule"] != "beyond_horizon")]
-    by_row = dict(zip(panel.refusals.panel["row"].to_numpy()[rows].tolist(), read.tolist(), strict=True))
-    sizes = of_demand["row"].map(by_row).to_numpy(dtype=np.float64)
-    texts = np.where(of_demand["column"] == "demand", of_demand["value"], "")
-    values = [text or (f"{size:.12g}" if size == size else "") for text, size in zip(texts, sizes, strict=True)]
+    positive = np.where(read > 0, read, 0.0)
+    repeated = float(positive[panel.is_repeated[rows]].sum())
+    is_of_demand = np.isin(refused.column, ("date", "demand")) & (refused.rule != "beyond_horizon")
+    if not is_of_demand.any():
+        return Units(read=float(positive.sum()), repeated=repeated)
+    sizes, rules = panel.read[refused.position[is_of_demand]], refused.rule[is_of_demand]
+    columns = refused.column[is_of_demand]
+    texts, dates = (refused.table[name].to_numpy()[is_of_demand].tolist() for name in ("value", "date"))
+    values = [(text if column == "demand" else "") or (f"{size:.12g}" if size == size else "")
+              for text, column, size in zip(texts, columns.tolist(), sizes.tolist(), strict=True)]
     counted = np.where(np.isfinite(sizes) & (sizes > 0), sizes, 0.0)
-    rules = of_demand["rule"].to_numpy()
     is_offence = rules != "unfinished"
     order = np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
-    dates = of_demand["date"].tolist()
     return Units(
-        read=float(np.nansum(np.where(read > 0, read, 0.0)) + counted[rules == "unfinished"].sum()),
+        read=float(positive.sum() + counted[rules == "unfinished"].sum()),
         refused=float(counted[is_offence].sum()),
-        by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules)},
-        repeated=float(np.nansum(np.where(panel.is_repeated[rows] & (read > 0), read, 0.0))),
+        by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules.tolist())},
+        repeated=repeated,
         largest=tuple((dates[at], values[at], str(rules[at])) for at in order.tolist() if is_offence[at])[:LARGEST])
 
 
 def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
     """Numbers of the periods of which something was refused, or may have been: where a row's date could not be read,
     those from the row before it to the row after it, or to the end where it is newer than any."""
+    if not panel.refusals.of_demand[rows].any():
+        return np.zeros(0, dtype=np.int64)
     by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
     is_lost = panel.refusals.of_demand[by_row]
-    if not is_lost.any():
-        return np.zeros(0, dtype=np.int64)
     numbers = panel.period[by_row]
     has_place = (numbers != NO_PERIOD) & ~panel.is_stray[by_row]
     found = [numbers[is_lost & has_place]]
@@ -207,17 +232,17 @@ def _undated_and_newest(panel: ReadPanel, by_row: npt.NDArray[np.intp]) -> npt.N
         by_row: a region-item's rows in the source's order.
     """
     has_place = (panel.period[by_row] != NO_PERIOD) & ~panel.is_stray[by_row]
+    is_undated = ~has_place & panel.refusals.of_demand[by_row]
     placed = np.flatnonzero(has_place & panel.is_taken[by_row])
-    if not len(placed):
+    if not len(placed) or not is_undated.any():
         return by_row[:0]
     at, first, last = np.arange(len(by_row)), placed[0], placed[-1]
     is_forward = panel.period[by_row[last]] >= panel.period[by_row[first]]
-    is_beyond = at > last if is_forward else at < first
-    dates = panel.refusals.panel["date"].iloc[by_row].astype(object)
-    is_note = np.array([isinstance(value, str) and bool(value.strip()) and not any(map(str.isdigit, value))
-                        for value in dates])  # a line below the table: Total, Source: till
-    is_beyond &= ~is_note
-    return np.asarray(by_row[is_beyond & ~has_place & panel.refusals.of_demand[by_row]])
+    found = by_row[is_undated & (at > last if is_forward else at < first)]
+    dates = panel.refusals.panel["date"].iloc[found].astype(object)
+    is_note = [isinstance(value, str) and bool(value.strip()) and not any(map(str.isdigit, value))
+               for value in dates]  # a line below the table: Total, Source: till
+    return np.asarray(found[~np.array(is_note, dtype=bool)])
 
 
 @dataclass(frozen=True)
@@ -227,28 +252,26 @@ class _Newest:
 
 
 def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_known: int, weekday: int,
-                    ended: pd.Timestamp, quarantine: pd.DataFrame) -> _Newest:
+                    ended: pd.Timestamp, refused: _Refused) -> _Newest:
     """The periods after the last known demand of which something was refused."""
     lost = rows[panel.refusals.of_demand[rows]]
     lost = lost[(panel.period[lost] > last_known) & ~panel.is_stray[lost]]
-    shown = set(panel.refusals.panel["row"].to_numpy()[lost].tolist())
-    newest = quarantine[quarantine["row"].isin(shown) & ~quarantine["rule"].isin(("future",))
-                        & quarantine["column"].isin(("date", "demand"))]
-    by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
-    undated = _undated_and_newest(panel, by_row)
-    if newest.empty and len(undated):
-        numbers = panel.refusals.panel["row"].to_numpy()[undated]
-        message = quarantine.loc[quarantine["row"] == int(numbers[-1]), "message"].iloc[0]
-        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers.max())}) is "
-                                     f"refused, as in: {message} Its forecast begins after {ended.date()}.")
-    if newest.empty:
-        return _Newest()
+    newest = np.flatnonzero(np.isin(refused.position, lost) & (refused.rule != "future")
+                            & np.isin(refused.column, ("date", "demand")))
+    if not len(newest):
+        numbers = panel.refusals.panel["row"].to_numpy()
+        undated = _undated_and_newest(panel, rows[np.argsort(numbers[rows], kind="stable")])
+        if not len(undated):
+            return _Newest()
+        message = refused.table["message"].iloc[int(np.flatnonzero(refused.position == undated[-1])[0])]
+        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers[undated].max())}) "
+                                     f"is refused, as in: {message} Its forecast begins after {ended.date()}.")
     periods = np.unique(panel.period[lost])
     dates = period_dates(periods, dataset.frequency, weekday)
     between = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     return _Newest(len(periods), f"Its newest demand ({in_words(len(periods), dataset.frequency)}: {between}) is "
-                                 f"refused, as in: {newest['message'].iloc[-1]} Its forecast begins after "
-                                 f"{ended.date()}.")
+                                 f"refused, as in: {refused.table['message'].iloc[int(newest[-1])]} Its forecast "
+                                 f"begins after {ended.date()}.")
 
 
 _SURELY = "Its dates are the UTC"
@@ -277,14 +300,14 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
     return f"Its dates are all stamped {at}{but}, which may be local midnight told in UTC. {cure}"
 
 
-def _look_like_placeholders(dataset: Dataset, table: pd.DataFrame) -> list[str]:
+def _look_like_placeholders(dataset: Dataset, table: Columns) -> list[str]:
     """Words for each driver that is 0 where nothing was sold and nowhere else."""
-    units = table["demand"].to_numpy()
+    units = table["demand"]
     found = []
     for driver in dataset.drivers:
         if driver.kind != "number" or driver.placeholders is not None:
             continue
-        is_zero = table[driver.name].to_numpy(dtype=np.float64) == 0
+        is_zero = table[driver.name] == 0
         unsold, sold = units == 0, units > 0
         if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
                 is_zero[sold].mean() <= 0.01):
@@ -317,6 +340,8 @@ def _strange_numbers(values: Floats) -> list[tuple[str, int]]:
 def placeholders_among(values: Floats) -> list[tuple[float, int]]:
     """The values that look like "not known" and how often they stand: nines far above all others, and a -1 or
     negative nines where nothing else is below zero."""
+    if not ((values >= min(_NINES)) | (values <= -1.0)).any():
+        return []
     known, often = np.unique(values[np.isfinite(values)], return_counts=True)
     counts = dict(zip(known.tolist(), often.tolist(), strict=True))
     others = [value for value in counts if value not in _NINES and -value not in (*_NINES, 1.0)]
@@ -330,8 +355,8 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
                  weekday: int, begin: int | None = None,
-                 lost: npt.NDArray[np.int64] | None = None) -> tuple[pd.DataFrame, int]:
-    """One row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
+                 lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, int]:
+    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
     gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
@@ -349,25 +374,25 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         demand[:len(is_gap)][is_gap] = 0.0
         filled = int(is_gap.sum())
     demand[places] = panel.demand[rows]
-    columns: dict[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]] = {
+    columns: Columns = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
     for driver in dataset.of_source.drivers:
         values = panel.drivers[driver.name]
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
         columns[driver.name] = column
-    return pd.DataFrame(columns), filled
+    return columns, filled
 
 
-def _with_calendar(table: pd.DataFrame, dataset: Dataset, region_item: RegionItem,
-                   tables: EventTables | None) -> pd.DataFrame:
-    """The table with the drivers that the calendar makes."""
-    dates = table["date"].to_numpy().astype("datetime64[D]")
-    return table.assign(**calendar_values(dataset, region_item.region, dates, tables))
+def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
+    """The drivers that the calendar makes, as columns."""
+    if dataset.of_source is dataset:
+        return {}
+    return dict(calendar_values(dataset, region_item.region, table["date"].astype("datetime64[D]"), tables))
 
 
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-                  last_date: pd.Timestamp) -> pd.DataFrame | None:
+                  last_date: pd.Timestamp) -> Columns | None:
     """The planned drivers of a region-item whose rows all lie in the future, from the dataset's last period on; None
     where some do not."""
     weekday = int(panel.weekday[rows[0]])
@@ -439,11 +464,11 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
 
 def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validated]:
     """The outcomes; demand that breaks schema Demand, which only a fault in the rules can bring about, is withheld."""
-    parts = [validated.demand.assign(**{PANEL_OWNER: place}) for place, validated in enumerate(outcomes)
-             if validated.demand is not None]
+    parts = {place: validated.demand for place, validated in enumerate(outcomes) if validated.demand is not None}
     if not parts:
         return outcomes
-    panel = pd.concat(parts, ignore_index=True)
+    panel = pd.concat(parts.values(), ignore_index=True)
+    panel[PANEL_OWNER] = np.repeat(list(parts), [len(part) for part in parts.values()])
     try:
         demand_schema(dataset, of_panel=True).validate(panel, lazy=True)
     except SchemaErrors as error:

@@ -1,9 +1,10 @@
 """Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from numbers import Number
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -90,26 +91,37 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         has_time = ~np.isnat(days) & (stamps != stamps.astype("datetime64[D]"))
         return ReadDates(days - back, has_zone, has_time, minute, problem)
 
-    def read(value: Any) -> tuple[np.datetime64, bool, bool, int, str]:
-        read_or_problem = _date_of(value, frequency, date_format)
-        if isinstance(read_or_problem, str):
-            return np.datetime64("NaT", "D"), False, False, -1, read_or_problem
-        moment, has_zone = read_or_problem, read_or_problem.tzinfo is not None
-        if zone is not None and (has_zone or moment.time() != _MIDNIGHT):
-            moment = (moment if has_zone else moment.replace(tzinfo=UTC)).astimezone(zone)
-        is_plain = not moment.utcoffset() and not moment.second and not moment.microsecond
-        return (np.datetime64(moment.date(), "D"), has_zone, moment.time() != _MIDNIGHT,
-                60 * moment.hour + moment.minute if is_plain else -1, "")
+    def read(value: Any) -> _ReadDate:
+        return (_of_text(value, frequency, date_format, time_zone) if type(value) is str
+                else _read_date(value, frequency, date_format, time_zone))
 
-    missing = (np.datetime64("NaT", "D"), False, False, -1, "is missing")
-    parts = _by_value(column, read, missing)
-    days = np.array([part[0] for part in parts.read], dtype="datetime64[D]")
-    has_zone = np.array([part[1] for part in parts.read], dtype=bool)
-    has_time = np.array([part[2] for part in parts.read], dtype=bool)
-    minute = np.array([part[3] for part in parts.read], dtype=np.int64)
-    problem = np.array([part[4] for part in parts.read], dtype=object)
+    parts = _by_value(column, read, (_NO_DAY, False, False, -1, "is missing"))
+    each = list(zip(*parts.read, strict=True))
+    days = np.array(each[0], dtype=np.int64).view("datetime64[D]")
+    has_zone, has_time = np.array(each[1], dtype=bool), np.array(each[2], dtype=bool)
+    minute, problem = np.array(each[3], dtype=np.int64), np.array(each[4], dtype=object)
     return ReadDates(cast(Dates, days[parts.codes] - back), has_zone[parts.codes], has_time[parts.codes],
                      minute[parts.codes], problem[parts.codes])
+
+
+_ReadDate = tuple[int, bool, bool, int, str]
+"""The number of a day, and what ``ReadDates`` says of it besides."""
+
+
+def _read_date(value: Any, frequency: Frequency, date_format: str | None, time_zone: str | None) -> _ReadDate:
+    read_or_problem = _date_of(value, frequency, date_format)
+    if isinstance(read_or_problem, str):
+        return _NO_DAY, False, False, -1, read_or_problem
+    moment, has_zone = read_or_problem, read_or_problem.tzinfo is not None
+    if time_zone is not None and (has_zone or moment.time() != _MIDNIGHT):
+        moment = (moment if has_zone else moment.replace(tzinfo=UTC)).astimezone(ZoneInfo(time_zone))
+    is_plain = not moment.utcoffset() and not moment.second and not moment.microsecond
+    return (moment.toordinal() - _FIRST_DAY, has_zone, moment.time() != _MIDNIGHT,
+            60 * moment.hour + moment.minute if is_plain else -1, "")
+
+
+_of_text = lru_cache(maxsize=1 << 16)(_read_date)
+"""Of texts, which stand in every region-item alike."""
 
 
 def unmarked_periods(column: "pd.Series[Any]") -> dict[str, tuple[int, str, str]]:
@@ -180,6 +192,8 @@ def read_categories(column: "pd.Series[Any]") -> npt.NDArray[np.object_]:
 
 
 _MIDNIGHT = datetime.min.time()
+_NO_DAY = int(np.datetime64("NaT", "D").astype(np.int64))
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 _IMPOSSIBLE = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty if it is unknown"
 
 
@@ -191,12 +205,19 @@ class _ByValue:
 
 def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any) -> _ByValue:
     """Read each distinct value once."""
+    codes, distinct = distinct_values(column)
+    return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
+
+
+def distinct_values(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.intp], Sequence[Any]]:
+    """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
     values = column.astype(object)
     try:
-        codes, distinct = pd.factorize(values)
+        return pd.factorize(values)
     except TypeError:  # lists and other values that cannot be compared
-        codes, distinct = pd.factorize(values.map(str))
-    return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
+        return pd.factorize(values.map(str))
 
 
 def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datetime | str:

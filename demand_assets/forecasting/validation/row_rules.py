@@ -72,7 +72,7 @@ class ReadPanel:
     read_drivers: dict[str, npt.NDArray[Any]]
     """Drivers as they were read, before any rule."""
     placeholders: dict[str, Mask]
-    """Driver, or ``demand``, -> where a declared placeholder stood."""
+    """Driver, or ``demand``, -> where a declared placeholder stood, if anywhere."""
     refusals: Refusals
 
     def number_of(self, date: pd.Timestamp, weekday: int) -> int:
@@ -83,8 +83,7 @@ class ReadPanel:
     def retail_periods_seen(self, rows: npt.NDArray[np.intp]) -> str:
         """What the dates are where they look like periods of four or five weeks, or longer than a month; empty where
         they do not."""
-        days = self.days[rows]
-        distinct = np.unique(days[~np.isnat(days)])
+        distinct = self._distinct_days(rows)
         gaps = np.diff(distinct).astype(np.int64)
         if len(gaps) >= _QUARTERS_SEEN and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.9:
             return "quarters"
@@ -96,8 +95,7 @@ class ReadPanel:
 
     def frequency_seen(self, rows: npt.NDArray[np.intp]) -> str | None:
         """The frequency that the dates of these rows look like: hour, D, W or M; None when they look like none."""
-        days = self.days[rows]
-        distinct = np.unique(days[~np.isnat(days)])
+        distinct = self._distinct_days(rows)
         if len(rows) >= 8 and self.has_time[rows].mean() > 0.5 and len(distinct) < 0.5 * len(rows):
             return "hour"
         gaps = np.diff(distinct).astype(np.int64)
@@ -106,6 +104,13 @@ class ReadPanel:
         shares = {"D": np.mean(gaps == 1), "W": np.mean(gaps == 7), "M": np.mean((gaps >= 28) & (gaps <= 31))}
         best = max(shares, key=lambda frequency: shares[frequency])
         return best if shares[best] >= (0.5 if best == "D" else 0.9) else None
+
+    def _distinct_days(self, rows: npt.NDArray[np.intp]) -> Dates:
+        """The dates that were read in these rows, oldest first, each once."""
+        days = self.days[rows]
+        days = days[~np.isnat(days)]
+        is_so_already = bool((days[1:] > days[:-1]).all())
+        return days if is_so_already else np.unique(days)
 
 
 def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[RegionItem],
@@ -138,6 +143,7 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     read_drivers = {name: values.copy() for name, values in drivers.items()}
     placeholders = {driver.name: _placeholders(driver, drivers[driver.name]) for driver in dataset.drivers}
     placeholders["demand"] = is_placeholder
+    placeholders = {name: mask for name, mask in placeholders.items() if mask.any()}
     for name, mask in placeholders.items():
         if name == "demand":
             continue
