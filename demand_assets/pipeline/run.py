@@ -169,7 +169,7 @@ class Pipeline:
             reader = AttributeReader(self.dataset, self.source)
             if known.state and known.state == reader.state():
                 return known
-            found = reader.read()
+            found = reader.read().after(known, self.dataset.attributes)
         except SourceError as error:
             if known.problem != str(error):
                 self.store.write_attributes(replace(known, problem=str(error), state=""))

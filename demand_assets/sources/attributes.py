@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Axis, Value
+from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attributes, Axis, Value
 from demand_assets.forecasting.contract.dataset_file import AttributeTable, Columns, Dataset, FileSource
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem, one_form
@@ -23,7 +23,6 @@ from demand_assets.forecasting.contract.validation_thresholds import Rules
 from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers, read_yes_no
 from demand_assets.sources import open_source
 
-AXES: tuple[Axis, ...] = ("item", "region")
 LONGEST_TEXT = 200
 """Characters of a text."""
 READ_TOGETHER = 500

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Axis, as_written
+from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attributes, as_written
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.chunked import chunked
@@ -28,7 +28,6 @@ ARGUMENT = "attribute"
 MOST_FILTERS = 50
 LISTED = 200
 """Values that a control offers; any other can be typed."""
-AXES: tuple[Axis, ...] = ("item", "region")
 
 
 def follow(stored: Attributes, dataset: Dataset) -> bool:
