@@ -59,6 +59,35 @@ def test_ids_match_in_whichever_form_they_are_written(tmp_path, written):
     assert found.items == {"7": {"category": "Food"}, "é": {"category": "Tea"}}
 
 
+@pytest.mark.parametrize("frequency", ["D", "W", "M"])
+@pytest.mark.parametrize("kind", ["csv", "sql"])
+@pytest.mark.parametrize("ids", [["20240131", "7a", "8"], ["202405", "202406"], ["00123", "7"], ["1.234", "2.345"],
+                                 ["2024-01-01", "x"], ["Total", "a", "b"], ["1.0", "2.0"], ["1,5", "2,5"],
+                                 ["123456789012345678", "5"]], ids=lambda ids: ids[0])
+def test_ids_are_no_dates_and_no_numbers_whatever_they_look_like(tmp_path, ids, kind, frequency):
+    pd.DataFrame([("north", one, day, 1) for one in ids for day in ("2024-01-01", "2024-02-05")],
+                 columns=["shop", "article", "day", "sold"]).to_csv(tmp_path / "sales.csv", index=False)
+    rows = pd.DataFrame({"id": ids, "category": ids})
+    if kind == "csv":
+        source = table(tmp_path, rows.to_csv(index=False))["item"]["source"]
+    else:
+        engine = sa.create_engine(f"sqlite:///{tmp_path / 'items.db'}")
+        rows.to_sql("items", engine, index=False)
+        engine.dispose()
+        source = {"kind": "sql", "url": f"sqlite:///{tmp_path / 'items.db'}", "table": "items"}
+    found = read(shop(tmp_path, tables={"item": {"key": "id", "source": source}}, frequency=frequency))
+
+    assert sorted(values["category"] for values in found.items.values()) == sorted(ids)
+    assert found.notices == ()
+
+
+def test_a_whole_number_without_its_fraction_is_the_same_id(tmp_path):
+    found = read(shop(tmp_path, tables=table(tmp_path, "id,category\n7.0,Food\né,Tea\n,Cake\n")))
+
+    assert found.items == {"7": {"category": "Food"}, "é": {"category": "Tea"}}
+    assert found.notices == ()
+
+
 def test_ids_that_do_not_match_are_told_both_ways(tmp_path):
     found = read(shop(tmp_path, tables=table(tmp_path, "id,category\n007,Food\né,Tea\n9,Tea\n")))
 
