@@ -20,13 +20,14 @@ def database(tmp_path):
 
 
 def filled(engine, rows):
-    pd.DataFrame(rows, columns=["id", "category"], dtype=object).to_sql("items", engine, index=False, if_exists="replace")
+    table = pd.DataFrame(rows, columns=["id", "category"], dtype=object)
+    table.to_sql("items", engine, index=False, if_exists="replace")
 
 
 def opened(engine):
     source = SqlSource(kind="sql", url=str(engine.url), table="items")
-    return SideTable(source, {"key": "id", "category": "category"},
-                     {"key": ("the item", "Name it, as in: key"), "category": ("it", "Name it, as in: column")}, ["key"])
+    called = {"key": ("the item", "Name it, as in: key"), "category": ("it", "Name it, as in: column")}
+    return SideTable(source, {"key": "id", "category": "category"}, called, ["key"])
 
 
 def test_a_value_that_changes_in_a_database_is_noticed_after_some_minutes_and_a_row_at_once(database, monkeypatch):
