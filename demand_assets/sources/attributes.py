@@ -7,7 +7,7 @@ at. So what is read, and how ids and numbers are written, is the same everywhere
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
@@ -92,6 +92,8 @@ class AttributeReader:
             if of_demand:
                 _merge(found[axis], self._from_demand(axis, of_demand, catalogue, notices))
             self._check_levels(axis, found[axis])
+            notices += self._filled(axis, found[axis])
+            self._check_levels(axis, found[axis])  # what was filled in may tell of a second parent
         return Attributes(found["item"], found["region"], tuple(notices), state=state)
 
     def _of(self, axis: Axis) -> list[Attribute]:
@@ -172,7 +174,7 @@ class AttributeReader:
     def _check_levels(self, axis: Axis, found: Mapping[str, Mapping[str, Value]]) -> None:
         """Nothing, where each value of a level has one parent. Raises: SourceError."""
         levels = self._dataset.hierarchies.levels(axis)
-        for above, below in pairwise(levels):
+        for above, below in combinations(levels, 2):
             parents: dict[Value, tuple[Value, str]] = {}
             for name, values in sorted(found.items()):
                 if above not in values or below not in values:
@@ -183,6 +185,21 @@ class AttributeReader:
                         f"hierarchies.{axis}: the {below} {values[below]!r} has two parents, the {above} {parent!r} "
                         f"(of {axis} {first!r}) and {values[above]!r} (of {axis} {name!r}). Correct the {above} of one "
                         f"of them, give the {below} two names, or leave {above!r} out of hierarchies.{axis}.")
+
+    def _filled(self, axis: Axis, found: dict[str, dict[str, Value]]) -> list[str]:
+        """Words for what was filled in: a level that is not given, where others with the same level below have it. So
+        the parts of a value add up to it."""
+        notices = []
+        for above, below in reversed(list(combinations(self._dataset.hierarchies.levels(axis), 2))):
+            parents = {values[below]: values[above] for values in found.values() if above in values and below in values}
+            filled = [name for name, values in found.items()
+                      if above not in values and values.get(below) in parents]
+            for name in filled:
+                found[name][above] = parents[found[name][below]]
+            if filled:
+                notices.append(f"hierarchies.{axis}: {_some(sorted(filled), axis)} without a known {above}; it is "
+                               f"taken from others of the same {below}.")
+        return notices
 
     def _open(self, axis: Axis, table: AttributeTable) -> SideTable:
         """A table of attributes."""

@@ -179,11 +179,39 @@ def test_a_level_with_two_parents_is_refused_in_words(tmp_path):
     assert read(shop(tmp_path, attributes, tables, hierarchies={"item": ["category", "department"]})).items
 
 
-def test_a_parent_that_is_not_known_is_no_second_parent(tmp_path):
-    tables = table(tmp_path, "id,department,category\n7,Kitchen,Other\né,,Other\n")
+@pytest.mark.parametrize(("rows", "words"), [
+    (["7,Home,,Other", "é,Garden,,Other"], "the category 'Other' has two parents, the area 'Home'"),
+    (["7,Home,,Other", "é,,Pots,Other", "8,Garden,Pots,Pans"], "the department 'Pots' has two")])
+def test_a_level_with_two_parents_is_refused_across_levels_that_are_not_given(tmp_path, rows, words):
+    (tmp_path / "sales.csv").write_text("shop,article,day,sold\n" + "".join(
+        f"north,{one},2024-01-0{day},1\n" for one in ("7", "8", "é") for day in (1, 2)))
+    lines = "".join(f"{line}\n" for line in rows)
+    tables = table(tmp_path, f"id,area,department,category\n{lines}")
 
-    assert read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}], tables,
-                     hierarchies={"item": ["department", "category"]})).items["é"] == {"category": "Other"}
+    with pytest.raises(SourceError, match=words):
+        read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}, {"name": "area", "of": "item"}], tables,
+                  hierarchies={"item": ["area", "department", "category"]}))
+
+
+def test_a_parent_that_is_not_known_is_that_of_others_of_the_same_value(tmp_path):
+    tables = table(tmp_path, "id,area,department,category\n7,Home,Kitchen,Other\né,,,Other\n")
+
+    found = read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}, {"name": "area", "of": "item"}], tables,
+                      hierarchies={"item": ["area", "department", "category"]}))
+
+    assert found.items["é"] == {"category": "Other", "department": "Kitchen", "area": "Home"}
+    assert any("1 item ('é') is without a known area; it is taken from others of the same category" in notice
+               for notice in found.notices)
+
+
+def test_a_parent_that_no_other_has_stays_unknown(tmp_path):
+    tables = table(tmp_path, "id,department,category\n7,Kitchen,Pans\né,,Other\n")
+
+    found = read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}], tables,
+                      hierarchies={"item": ["department", "category"]}))
+
+    assert found.items["é"] == {"category": "Other"}
+    assert found.notices == ()
 
 
 def test_the_state_changes_with_the_table_and_with_what_is_declared(tmp_path):
