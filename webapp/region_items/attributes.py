@@ -163,6 +163,12 @@ def controls(filters: Sequence[Filter]) -> list[Control]:
     return found
 
 
+def beside_controls(filters: Iterable[Filter], shown: Iterable[Control]) -> list[str]:
+    """The values of ``ARGUMENT`` of filters that no control of a form shows: numbers, dates, and second values."""
+    chosen = {(control.attribute.name, control.chosen) for control in shown}
+    return arguments_of(one for one in filters if one not in chosen)
+
+
 def next_level(kind: str) -> str:
     """What the totals of an attribute consist of: the level below it, or items or regions; empty below these."""
     attribute = declared().get(kind)
