@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from time import monotonic
 from typing import TypeVar
 
@@ -191,16 +191,21 @@ class Pipeline:
             return Attributes()
         known = self.store.read_attributes()
         try:
-            reader = AttributeReader(self.dataset, self.source)
+            reader = self._attributes
             if known.state and known.state == reader.state():
                 return known
-            found = reader.read()
+            found = reader.read().after(known, self.dataset.attributes)
         except SourceError as error:
             if known.problem != str(error):
                 self.store.write_attributes(replace(known, problem=str(error), state=""))
             raise
         self.store.write_attributes(found)
         return found
+
+    @cached_property
+    def _attributes(self) -> AttributeReader:
+        """The same each time: it knows the tables in databases for some minutes. Raises: SourceError."""
+        return AttributeReader(self.dataset, self.source)
 
     def refresh_attributes(self) -> None:
         """Take attributes in, whose trouble keeps no demand from being taken in."""

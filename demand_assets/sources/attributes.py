@@ -7,47 +7,34 @@ at. So what is read, and how ids and numbers are written, is the same everywhere
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Axis, Value
-from demand_assets.forecasting.contract.dataset_file import AttributeTable, Columns, Dataset, FileSource
+from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attributes, Axis, Value
+from demand_assets.forecasting.contract.calendar import Calendar
+from demand_assets.forecasting.contract.dataset_file import AttributeTable, Dataset, FileSource
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
-from demand_assets.forecasting.contract.validation_thresholds import Rules
 from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers, read_yes_no
 from demand_assets.sources import open_source
+from demand_assets.sources.columns import WHOLE_AS_FRACTION
+from demand_assets.sources.side_tables import DescribedTable, SideTable
 
-AXES: tuple[Axis, ...] = ("item", "region")
 LONGEST_TEXT = 200
 """Characters of a text."""
 READ_TOGETHER = 500
 """Region-items whose rows are held at once."""
 EXAMPLES = 3
+_KEY = "key"
+"""What the column of items, or regions, of a table is called while it is read; no attribute may be called so."""
 _BEFORE_ALL = np.iinfo(np.int64).min
 _KINDS = {"text": f"a text of at most {LONGEST_TEXT} characters", "yes_no": "yes or no", "number": "a number",
           "date": "a date"}
-
-
-class _TableDataset(Dataset):
-    """A table with attributes, described as if it held demand."""
-
-    axis: str
-    is_demand: bool
-    """Whether it is the source of demand itself."""
-
-    def missing(self, ours: str) -> tuple[str, str]:
-        """As of every dataset, in the words of ``[[attributes]]``."""
-        if any(driver.name == ours for driver in self.drivers):
-            return f"the attribute {ours}", f"Name it under [[attributes]] of {ours}, as in: column"
-        if self.is_demand:
-            return super().missing(ours)
-        return f"the {self.axis}", f"Name it under [attribute_tables.{self.axis}], as in: key"
 
 
 @dataclass
@@ -73,22 +60,18 @@ class AttributeReader:
         self._dataset, self._source, self._environment = dataset, source, environment
         self._tables = {axis: table for axis in AXES if (table := dataset.attribute_tables.of(axis)) is not None
                         and any(dataset.table_of(one) is table for one in dataset.attributes)}
-        self._opened = {axis: self._named(axis, lambda axis=axis, table=table: open_source(  # type: ignore[misc]
-            self._as_dataset(axis, table), environment=environment)) for axis, table in self._tables.items()}
-        self._rows: dict[Axis, pd.DataFrame] = {}
+        self._opened = {axis: self._named(axis, lambda axis=axis, table=table: self._open(  # type: ignore[misc]
+            axis, table)) for axis, table in self._tables.items()}
 
     def state(self) -> str:
-        """A text that changes when attributes may have; cheap, but for a table in a database, which is read.
+        """A text that changes when attributes may have; cheap, but for a table in a database, which is read now and
+        then.
 
         Raises: SourceError: the source or a table cannot be reached.
         """
         told = [self._dataset.model_dump_json(include={"attributes", "attribute_tables", "hierarchies"}),
                 self._source.fingerprint()]
-        for axis, table in self._tables.items():
-            if table.source.kind == "file":
-                told.append(self._named(axis, self._opened[axis].fingerprint))
-            else:
-                told.append(str(sorted(self._table(axis).astype(str).drop(columns="row").itertuples(index=False))))
+        told += [self._named(axis, table.fingerprint) for axis, table in self._opened.items()]
         return hashlib.sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest()[:32]
 
     def read(self) -> Attributes:
@@ -109,6 +92,8 @@ class AttributeReader:
             if of_demand:
                 _merge(found[axis], self._from_demand(axis, of_demand, catalogue, notices))
             self._check_levels(axis, found[axis])
+            notices += self._filled(axis, found[axis])
+            self._check_levels(axis, found[axis])  # what was filled in may tell of a second parent
         return Attributes(found["item"], found["region"], tuple(notices), state=state)
 
     def _of(self, axis: Axis) -> list[Attribute]:
@@ -117,8 +102,11 @@ class AttributeReader:
     def _from_table(self, axis: Axis, attributes: Sequence[Attribute], known: Sequence[str],
                     notices: list[str]) -> dict[str, dict[str, Value]]:
         """Id -> attributes, of the ids that have demand."""
-        rows, where = self._table(axis), f"[attribute_tables.{axis}]"
-        ids = rows[axis].astype(str)
+        rows, where = self._named(axis, self._opened[axis].rows), f"[attribute_tables.{axis}]"
+        is_known = set(known).__contains__
+        rows = rows[rows[_KEY].notna()]
+        ids = [name if is_known(name) or not is_known(name.split(".")[0]) or not WHOLE_AS_FRACTION.fullmatch(name)
+               else name.split(".")[0] for name in rows[_KEY]]
         if unknown := sorted(set(ids) - set(known)):
             notices.append(f"{where}: {_some(unknown, axis)} in the table but not in the demand; not used.")
         if without := sorted(set(known) - set(ids)):
@@ -134,11 +122,10 @@ class AttributeReader:
                     told.wrong.setdefault(name, as_text(raw, 40))
                 elif value is not None:
                     several.setdefault(name, {})[value] = None
-            wanted = set(known)
             for name, distinct in several.items():
                 if len(distinct) > 1:
                     told.differing[name] = [str(value) for value in distinct]
-                elif name in wanted:
+                elif is_known(name):
                     found.setdefault(name, {})[attribute.name] = next(iter(distinct))
             notices += _words(where, attribute, told, "stands there more than once with different values; it is not "
                                                       "known. Leave one row")
@@ -147,7 +134,7 @@ class AttributeReader:
     def _from_demand(self, axis: Axis, attributes: Sequence[Attribute], catalogue: Catalogue,
                      notices: list[str]) -> dict[str, dict[str, Value]]:
         """Id -> attributes as the newest rows of demand that know them say."""
-        opened = open_source(self._as_dataset(axis, None), environment=self._environment)
+        opened = self._rows_of_demand(axis)
         told = {attribute.name: _Told() for attribute in attributes}
         newest: dict[tuple[str, str], tuple[int, Value]] = {}
         for rows in _in_parts(opened, catalogue.region_items):
@@ -187,7 +174,7 @@ class AttributeReader:
     def _check_levels(self, axis: Axis, found: Mapping[str, Mapping[str, Value]]) -> None:
         """Nothing, where each value of a level has one parent. Raises: SourceError."""
         levels = self._dataset.hierarchies.levels(axis)
-        for above, below in pairwise(levels):
+        for above, below in combinations(levels, 2):
             parents: dict[Value, tuple[Value, str]] = {}
             for name, values in sorted(found.items()):
                 if above not in values or below not in values:
@@ -199,42 +186,45 @@ class AttributeReader:
                         f"(of {axis} {first!r}) and {values[above]!r} (of {axis} {name!r}). Correct the {above} of one "
                         f"of them, give the {below} two names, or leave {above!r} out of hierarchies.{axis}.")
 
-    def _table(self, axis: Axis) -> pd.DataFrame:
-        """The rows of a table of attributes; read once."""
-        if axis not in self._rows:
-            opened = self._opened[axis]
+    def _filled(self, axis: Axis, found: dict[str, dict[str, Value]]) -> list[str]:
+        """Words for what was filled in: a level that is not given, where others with the same level below have it. So
+        the parts of a value add up to it."""
+        notices = []
+        for above, below in reversed(list(combinations(self._dataset.hierarchies.levels(axis), 2))):
+            parents = {values[below]: values[above] for values in found.values() if above in values and below in values}
+            filled = [name for name, values in found.items()
+                      if above not in values and values.get(below) in parents]
+            for name in filled:
+                found[name][above] = parents[found[name][below]]
+            if filled:
+                notices.append(f"hierarchies.{axis}: {_some(sorted(filled), axis)} without a known {above}; it is "
+                               f"taken from others of the same {below}.")
+        return notices
 
-            def read() -> pd.DataFrame:
-                catalogue = opened.catalogue()
-                return opened.read(catalogue.region_items)
-
-            self._rows[axis] = self._named(axis, read)
-        return self._rows[axis]
-
-    def _as_dataset(self, axis: Axis, table: AttributeTable | None) -> Dataset:
-        """The table, or the rows of demand, as a dataset whose drivers are the attributes."""
+    def _open(self, axis: Axis, table: AttributeTable) -> SideTable:
+        """A table of attributes."""
         wanted = [one for one in self._of(axis) if self._dataset.table_of(one) is table]
-        drivers = tuple(Driver(name=one.name, kind="number" if one.kind == "number" else "category")
-                        for one in wanted)
-        named = {one.name: one.column or one.name for one in wanted}
-        if table is None:
-            source: Any = self._dataset.source
-            if isinstance(source, FileSource):
-                source = source.model_copy(update={"uploads": None})
-            columns = self._dataset.columns.model_copy(update={"drivers": named, "expressions": {
-                ours: text for ours, text in self._dataset.columns.expressions.items()
-                if ours in ("date", "region", "item", "demand")}})
-            rules = self._dataset.rules
-        else:
-            source = table.source
-            if isinstance(source, FileSource):
-                source = source.model_copy(update={"layout": "long"})
-            columns = Columns(date=table.key, demand=table.key, region=table.key if axis == "region" else None,
-                              item=table.key if axis == "item" else None, drivers=named)
-            rules = Rules(unfinished="final")
-        given = {**dict(self._dataset), "source": source, "columns": columns, "drivers": drivers, "rules": rules,
-                 "attributes": (), "axis": axis, "is_demand": table is None}
-        return _TableDataset.model_construct(**given)
+        called = {one.name: _called(one) for one in wanted}
+        return SideTable(table.source, {_KEY: table.key} | {one.name: one.column or one.name for one in wanted},
+                         {_KEY: (f"the {axis}", f"Name it under [attribute_tables.{axis}], as in: key"), **called},
+                         names=[_KEY], numbers=[one.name for one in wanted if one.kind == "number"],
+                         environment=self._environment)
+
+    def _rows_of_demand(self, axis: Axis) -> Source:
+        """The source of the demand, opened once more with the attributes in place of its drivers."""
+        dataset = self._dataset
+        wanted = [one for one in self._of(axis) if dataset.table_of(one) is None]
+        source: Any = dataset.source
+        if isinstance(source, FileSource):
+            source = source.model_copy(update={"uploads": None})
+        columns = dataset.columns.model_copy(update={
+            "drivers": {one.name: one.column or one.name for one in wanted},
+            "expressions": {ours: text for ours, text in dataset.columns.expressions.items()
+                            if ours in ("date", "region", "item", "demand")}})
+        drivers = tuple(Driver(name=one.name, kind="number" if one.kind == "number" else "category") for one in wanted)
+        return open_source(DescribedTable.model_construct(**{
+            **dict(dataset), "calendar": Calendar(), "source": source, "columns": columns, "drivers": drivers,
+            "attributes": (), "called": {one.name: _called(one) for one in wanted}}), environment=self._environment)
 
     def _named(self, axis: Axis, ask: Any) -> Any:
         """What ``ask`` gives; its errors say which table they are of."""
@@ -242,6 +232,10 @@ class AttributeReader:
             return ask()
         except SourceError as error:
             raise SourceError(f"[attribute_tables.{axis}]: {error}") from error
+
+
+def _called(attribute: Attribute) -> tuple[str, str]:
+    return f"the attribute {attribute.name}", f"Name it under [[attributes]] of {attribute.name}, as in: column"
 
 
 def _in_parts(opened: Source, region_items: Sequence[RegionItem]) -> Iterator[pd.DataFrame]:

@@ -12,18 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.calendar import DEFAULT, Event, Events, EventTables
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.region_item import RegionItem, one_form
+from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource, SqlSource
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_categories, read_dates
-from demand_assets.sources.columns import THE_ONLY_ONE
-from demand_assets.sources.files import Files
-from demand_assets.sources.sql import Database
+from demand_assets.sources.side_tables import SideTable
 
 T = TypeVar("T")
 
 EXAMPLES = 3
-_OURS = {"last_day": "to", "of_region": "region", "event_name": "name"}
+_OURS = {"first_day": "from", "last_day": "to", "of_region": "region", "event_name": "name"}
 """What the columns of a table are called while it is read, and by their entries."""
 
 
@@ -86,17 +84,19 @@ class WithCalendar:
         return self._read[1]
 
 
-def _opened(events: Events, environment: Mapping[str, str] | None) -> Source:
-    """The table of an entry, as a source whose rows are its events."""
-    columns = {"date": events.columns.first, "region": "", "item": "", "date_format": events.date_format,
-               "expressions": {"demand": "1"}, "drivers": {
-        ours: column for ours, column in (("last_day", events.columns.last), ("of_region", events.columns.region),
-                                          ("event_name", events.columns.name)) if column}}
-    table = Dataset.model_validate({
-        "name": "events", "frequency": "D", "columns": columns,
-        "source": events.source or {"kind": "file", "path": events.path, "layout": "long"},
-        "drivers": [{"name": ours, "kind": "category"} for ours in columns["drivers"]]})
-    return Database(table, environment) if table.source.kind == "sql" else Files(table, environment)
+def _opened(events: Events, environment: Mapping[str, str] | None) -> SideTable:
+    """The table of an entry."""
+    entries = events.source or {"kind": "file", "path": events.path}
+    source = (SqlSource if entries["kind"] == "sql" else FileSource).model_validate(entries)
+    columns = {ours: column for ours, column in (
+        ("first_day", events.columns.first), ("last_day", events.columns.last), ("of_region", events.columns.region),
+        ("event_name", events.columns.name)) if column}
+    none = {"to": "if each event is one day", "region": "if all events are in all regions"}
+    called = {ours: (entry, (f'Set columns.{entry} = "" in this entry {none[entry]}, or name the column'
+                             if entry in none else "Name the column in this entry") + f", as in: columns.{entry}")
+              for ours, entry in _OURS.items()}
+    return SideTable(source, columns, called,
+                     names=["of_region"], date="first_day", date_format=events.date_format, environment=environment)
 
 
 def _named(events: Events, ask: Callable[[], T]) -> T:
@@ -104,21 +104,15 @@ def _named(events: Events, ask: Callable[[], T]) -> T:
     try:
         return ask()
     except SourceError as error:
-        told, _, cure = str(error).partition(" Name the column under ")
-        for ours, entry in _OURS.items():
-            told = told.replace(f"for {ours};", f"for {entry};")
-        if cure:
-            told += (" Name the column in this entry, as in columns = { from = \"…\", to = \"…\", region = \"…\" }; "
-                     "region = \"\" says that all events are in all regions, to = \"\" that each is one day.")
-        raise SourceError(f"[[calendar.events]] {events.name}: {told}") from error
+        raise SourceError(f"[[calendar.events]] {events.name}: {error}") from error
 
 
-def _events_of(events: Events, source: Source) -> EventTable:
+def _events_of(events: Events, table: SideTable) -> EventTable:
     """The events of a table. Raises: SourceError: it cannot be read, or none of its rows can be used."""
-    rows = source.read([RegionItem(THE_ONLY_ONE, THE_ONLY_ONE)]).sort_values("row")
+    rows = table.rows()
     texts = {entry: read_categories(rows[ours]) if ours in rows else np.full(len(rows), None, dtype=object)
-             for ours, entry in _OURS.items() if ours != "last_day"}
-    begins = read_dates(rows["date"], "D", events.date_format)
+             for ours, entry in _OURS.items() if entry in ("region", "name")}
+    begins = read_dates(rows["first_day"], "D", events.date_format)
     ends = read_dates(rows["last_day"], "D", events.date_format) if "last_day" in rows else begins
     has_end = ~_is_blank(rows["last_day"]) if "last_day" in rows else np.zeros(len(rows), dtype=bool)
     found: list[tuple[int, Event]] = []
@@ -132,14 +126,14 @@ def _events_of(events: Events, source: Source) -> EventTable:
         number = int(rows["row"].iloc[at])
         first, last = begins.days[at], ends.days[at] if has_end[at] else begins.days[at]
         if begins.problem[at]:
-            wrong.append(f"row {number}: {_told(events.columns.first, rows['date'].iloc[at], begins.problem[at])}")
+            wrong.append(f"row {number}: {_told(events.columns.first, rows['first_day'].iloc[at], begins.problem[at])}")
         elif has_end[at] and ends.problem[at]:
             wrong.append(f"row {number}: {_told(events.columns.last, rows['last_day'].iloc[at], ends.problem[at])}")
         elif last < first:
             wrong.append(f"row {number}: it ends on {last}, before it begins on {first}")
         else:
             region = texts["region"][at]
-            found.append((number, Event(first.item(), last.item(), one_form(str(region)) if region else None,
+            found.append((number, Event(first.item(), last.item(), str(region) if region else None,
                                         events.yearly)))
     if not found:
         raise SourceError("none of its rows can be used" + (f", as in {wrong[0]}" if wrong else "; it is empty") +

@@ -19,7 +19,7 @@ from demand_assets.sources.expressions import Expression
 
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""
-_WHOLE_AS_FLOAT = re.compile(r"-?\d+\.0+")
+WHOLE_AS_FRACTION = re.compile(r"-?\d+\.0+")
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
 
@@ -209,7 +209,7 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str]) -> "pd.Series[A
     values = list(categories.cat.categories)
     texts = [one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
              for value in values]
-    if texts and all(isinstance(value, str) for value in values) and all(map(_WHOLE_AS_FLOAT.fullmatch, texts)):
+    if texts and all(isinstance(value, str) for value in values) and all(map(WHOLE_AS_FRACTION.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     texts = [renamed.get(text, text) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)

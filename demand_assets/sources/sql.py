@@ -93,6 +93,17 @@ class Database:
         """The rows of these region-items; ``row`` counts them as the database gave them."""
         return self._reached(lambda: self._read(region_items))
 
+    def everything(self) -> pd.DataFrame:
+        """All rows, whichever region-item they are of, as ``read`` gives them; without the catalogue."""
+        return self._reached(self._everything)
+
+    def _everything(self) -> pd.DataFrame:
+        rows = self._select(lambda table: sa.select(*(table.c[name] for name in self._plan.wanted(table.c.keys()))))
+        if rows.empty:
+            raise self._error("has no rows. Fill the table, or correct the query")
+        self._check_numbers(rows)
+        return self._plan.canonical(rows, np.arange(1, len(rows) + 1))
+
     def _look(self) -> Catalogue:
         known = (self._fingerprint(), self.today())  # of a later day than today no demand is known
         if self._catalogued is not None and self._catalogued[0] == known:

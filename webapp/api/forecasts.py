@@ -47,7 +47,7 @@ from webapp.services import services
 from webapp.serving.answer import Answer, Period, plan_of, under
 from webapp.serving.line_item import LineItem
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
-from webapp.stored_forecasts.group_page import group_conditions, kinds
+from webapp.stored_forecasts.group_page import group_conditions, kinds, rest_of
 from webapp.tables import GroupForecast, RegionItemRow
 
 bp = resource("forecasts", "Forecasts, what-if, and totals. The forecast of a sum is the sum of the forecasts; its "
@@ -190,12 +190,22 @@ class GroupResponse(ResponsePart):
     made_at: datetime
 
 
+class RestResponse(ResponsePart):
+    """The total of what is in none of the groups."""
+
+    region_items: int
+    forecast: float = Field(description="Units, with planners' overrides, as last computed")
+    model: float = Field(description="The models' own total")
+
+
 class GroupsPage(ResponsePart):
     """Totals, by name."""
 
     unit: str
     by: str
     totals: list[GroupResponse]
+    rest: RestResponse | None = Field(description="Of the region-items without a value of the attribute, on whichever "
+                                                  "page; null where all have one")
     next: str | None = Field(description="Cursor of the next page; null after the last")
 
 
@@ -277,9 +287,11 @@ def get_total(query: TotalsQuery) -> TotalsResponse:
 def list_group_totals(query: GroupsQuery) -> GroupsPage:
     """The totals of every region, item or value of an attribute, over the dataset's horizon, by name."""
     kind = one_of("by", query.by, kinds())
-    asked = select(GroupForecast).where(*group_conditions(kind, parsed(query.within) if query.within else None))
+    within = parsed(query.within) if query.within else None
+    asked, rest = select(GroupForecast).where(*group_conditions(kind, within)), rest_of(kind, within)
     rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
-    return GroupsPage(unit=services().dataset.unit, by=kind, next=following, totals=[GroupResponse(
+    others = None if rest is None else RestResponse(region_items=rest.size, forecast=rest.total, model=rest.model)
+    return GroupsPage(unit=services().dataset.unit, by=kind, next=following, rest=others, totals=[GroupResponse(
         name=row.name, region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper, model=row.model,
         last_year=row.last_year, change=row.change, made_at=row.made_at) for row in rows])
 

@@ -12,7 +12,7 @@ from webapp.http.choices import one_of
 from webapp.overview.changes import changes_since
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
 from webapp.pages.listing import parse_page
-from webapp.region_items.attributes import controls, declared, next_level, parsed, words_of
+from webapp.region_items.attributes import beside_controls, controls, declared, next_level, parsed, words_of
 from webapp.region_items.overview_query import (
     COLUMNS,
     FLAGS,
@@ -95,8 +95,10 @@ def _kind_title(kind: str) -> str:
 
 def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
     """What every view of the overview has around it; ``part`` leaves out what it does not need."""
+    shown = [] if part else controls(view.attributes)
     return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": COLUMNS, "orders": ORDERS,
-            "controls": [] if part else controls(view.attributes), "attribute_words": words_of(view.attributes),
+            "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
+            "attribute_words": words_of(view.attributes),
             "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,
             "changes": None if part else changes_since(view),
             "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since"}}

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Axis, as_written
+from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attributes, as_written
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.chunked import chunked
@@ -28,7 +28,6 @@ ARGUMENT = "attribute"
 MOST_FILTERS = 50
 LISTED = 200
 """Values that a control offers; any other can be typed."""
-AXES: tuple[Axis, ...] = ("item", "region")
 
 
 def follow(stored: Attributes, dataset: Dataset) -> bool:
@@ -162,6 +161,12 @@ def controls(filters: Sequence[Filter]) -> list[Control]:
         listed = sorted({*values[:LISTED], *([picked] if picked else [])}, key=lambda value: (value.casefold(), value))
         found.append(Control(attribute, listed, is_long, picked))
     return found
+
+
+def beside_controls(filters: Iterable[Filter], shown: Iterable[Control]) -> list[str]:
+    """The values of ``ARGUMENT`` of filters that no control of a form shows: numbers, dates, and second values."""
+    chosen = {(control.attribute.name, control.chosen) for control in shown}
+    return arguments_of(one for one in filters if one not in chosen)
 
 
 def next_level(kind: str) -> str:

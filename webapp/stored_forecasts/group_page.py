@@ -7,12 +7,12 @@ from typing import Any
 from flask import abort
 from sqlalchemy import ColumnElement, case, func, select
 
+from demand_assets.forecasting.contract.attributes import AXES
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.pages.listing import place_of
 from webapp.region_items.attributes import (
     ARGUMENT,
-    AXES,
     Filter,
     arguments_of,
     groupable,
@@ -58,6 +58,15 @@ class GroupView:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """What lies in the whole and in none of its groups: region-items that have no value of the attribute."""
+
+    size: int
+    total: float
+    model: float
+
+
+@dataclass(frozen=True)
 class GroupPage:
     """One page of totals."""
 
@@ -67,6 +76,8 @@ class GroupPage:
     pages: int
     all: GroupForecast | None
     """Of everything; None before the first was made."""
+    rest: Rest | None = None
+    """Of all groups, whichever are on this page; None where there is none, or some groups only are searched for."""
     due: frozenset[tuple[str, str]] = frozenset()
     """Kind and name of those whose region-items changed since they were summed up."""
 
@@ -124,7 +135,23 @@ def group_page(view: GroupView) -> GroupPage:
             case((column.is_(None), 1), else_=0), column.desc() if view.sort.startswith("-") else column.asc(),
             GroupForecast.name).limit(GROUPS_AT_ONCE).offset(place.before)).all()
     return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupForecast, ("all", "")),
-                     _due())
+                     None if view.search else rest_of(view.kind, view.within), _due())
+
+
+def rest_of(kind: str, within: Filter | None) -> Rest | None:
+    """What no group of a kind has of all, or of the value of an attribute; None where they have everything.
+
+    Its total is the difference of totals, which add up; an interval does not follow from theirs.
+    """
+    whole = db.session.get(GroupForecast, within or ("all", ""))
+    size, total, model = db.session.execute(select(
+        func.coalesce(func.sum(GroupForecast.size), 0), func.coalesce(func.sum(GroupForecast.total), 0.0),
+        func.coalesce(func.sum(func.coalesce(GroupForecast.model, GroupForecast.total)), 0.0)).where(
+            *group_conditions(kind, within))).one()
+    if whole is None or whole.size <= size:
+        return None
+    return Rest(whole.size - size, max(whole.total - total, 0.0),
+                max((whole.total if whole.model is None else whole.model) - model, 0.0))
 
 
 def kinds() -> dict[str, str]:

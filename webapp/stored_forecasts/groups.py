@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, select
 
-from demand_assets.forecasting.contract.attributes import Axis
+from demand_assets.forecasting.contract.attributes import AXES, Axis
 from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.attributes import AXES, groupable
+from webapp.region_items.attributes import groupable
 from webapp.region_items.forecast_figures import note_totals_made
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.services import Services

@@ -1,7 +1,7 @@
 """Attributes of items and regions: what the dataset file declares of them, and their values as the store keeps them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, Self
 
@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.drivers import RESERVED_COLUMNS, Name, S
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 Axis = Literal["item", "region"]
+AXES: tuple[Axis, ...] = ("item", "region")
 Value = str | float | bool | date
 """Of an attribute: a text, a number, yes or no, or a date, by its kind."""
 BESIDE = "attributes"
@@ -48,6 +49,22 @@ class Attribute(StrictEntry):
         """The attribute in words."""
         return self.label or self.name.replace("_", " ")
 
+    @property
+    def meaning(self) -> str:
+        """What its values are: others under the same name are another attribute."""
+        return meaning(self.of, self.kind)
+
+
+def meaning(of: Axis, kind: str) -> str:
+    """As of an attribute: ``item:text``."""
+    return f"{of}:{kind}"
+
+
+def kind_of(value: Value) -> str:
+    """The kind of attribute that has such values."""
+    return "text" if isinstance(value, str) else "yes_no" if isinstance(value, bool) else (
+        "number" if isinstance(value, float) else "date")
+
 
 class Hierarchies(StrictEntry):
     """Levels above items and above regions, the widest first: ``item = ["department", "category"]``."""
@@ -71,8 +88,7 @@ def check_declared(attributes: Sequence[Attribute], hierarchies: Hierarchies, dr
     if taken := sorted(set(names) & set(drivers)):
         raise ValueError(f"{', '.join(taken)}: declared both as an attribute and as a driver; a driver changes from "
                          "period to period, an attribute does not")
-    axes: tuple[Axis, ...] = ("item", "region")
-    for axis in axes:
+    for axis in AXES:
         levels = hierarchies.levels(axis)
         texts = [attribute.name for attribute in attributes if attribute.of == axis and attribute.kind == "text"]
         if wrong := [name for name in levels if name not in texts]:
@@ -95,10 +111,34 @@ class Attributes:
     """Why the newest could not be taken in, so that these are older ones; empty where they are the newest."""
     state: str = ""
     """Of what they were read from; another text when there may be others."""
+    former: Mapping[str, Mapping[str, Mapping[str, Value]]] = field(default_factory=dict)
+    """Axis -> owner -> name and meaning, as in ``category:item:text`` -> value: those that the dataset file declared
+    once. Models that learned them go on with them."""
 
     def of(self, region_item: RegionItem) -> dict[str, Value]:
-        """The attributes of a region-item: those of its region and of its item."""
-        return {**self.regions.get(region_item.region, {}), **self.items.get(region_item.item, {})}
+        """The attributes of a region-item: those of its region and of its item, and the former ones of both."""
+        return {**self.former.get("region", {}).get(region_item.region, {}),
+                **self.former.get("item", {}).get(region_item.item, {}),
+                **self.regions.get(region_item.region, {}), **self.items.get(region_item.item, {})}
+
+    def after(self, before: Self, declared: Iterable[Attribute]) -> Self:
+        """These, with those of before that are no longer declared, or no longer mean the same, as former ones.
+
+        Dates are not kept: no model learns them.
+        """
+        still = {f"{one.name}:{one.meaning}" for one in declared}
+        former: dict[str, dict[str, dict[str, Value]]] = {}
+        for axis in AXES:
+            was: list[tuple[str, str, Value]] = [
+                (owner, f"{name}:{meaning(axis, kind_of(value))}", value)
+                for owner, values in before.on(axis).items() for name, value in values.items()
+                if not isinstance(value, date)]
+            for owner, values in before.former.get(axis, {}).items():
+                was += [(owner, called, value) for called, value in values.items()]
+            for owner, called, value in was:
+                if called not in still:
+                    former.setdefault(axis, {}).setdefault(owner, {}).setdefault(called, value)
+        return replace(self, former=former)
 
     def on(self, axis: Axis) -> Mapping[str, Mapping[str, Value]]:
         """Of each item, or of each region."""
@@ -112,7 +152,7 @@ class Attributes:
         dates = sorted({each for of in (self.items, self.regions) for values in of.values()
                         for each, value in values.items() if isinstance(value, date)})
         return {"items": items, "regions": regions, "dates": dates, "notices": list(self.notices),
-                "problem": self.problem, "state": self.state}
+                "problem": self.problem, "state": self.state, "former": self.former}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -127,7 +167,8 @@ class Attributes:
                                 for each, value in values.items()} for name, values in of.items()}
 
         return cls(read(stored["items"]), read(stored["regions"]), tuple(map(str, stored["notices"])),
-                   str(stored["problem"]), str(stored["state"]))
+                   str(stored["problem"]), str(stored["state"]),
+                   {axis: read(of) for axis, of in stored.get("former", {}).items()})
 
 
 def as_written(value: Value) -> str:

@@ -225,6 +225,33 @@ class Calendar(StrictEntry):
             found += _with_beside(events.name, title, frequency, events.days_before, events.days_after, events.effect)
         return tuple(found)
 
+    def meanings(self, frequency: Frequency) -> dict[str, Any]:
+        """Which days each of its drivers stands for, by the driver's name and as JSON types, for ``other_meanings``.
+
+        Of events that stand in a table only which of them are meant: the others are data, as demand is.
+        """
+        around = {} if frequency != "W" else {"weeks": self.weeks}
+        holidays = {region: sorted(set(codes)) for region, codes in self.holidays.items()}
+        found: dict[str, Any] = {}
+
+        def add(name: str, days: dict[str, Any], before: int = 0, after: int = 0) -> None:
+            found[name] = days | around
+            for where, count in (("before", before), ("after", after)):
+                if count:
+                    found[f"{where}_{name}"[:40]] = days | around | {"beside": count}
+
+        if any(holidays.values()):
+            add(HOLIDAY, {"holidays": holidays}, *self.beside_holidays(frequency))
+        if self.pay_days:
+            is_by_holidays = "last working day" in self.pay_days
+            add(PAY_DAY, {"days": list(self.pay_days)} | ({"holidays": holidays} if is_by_holidays else {}))
+        if self.month_end:
+            add(MONTH_END, {"days": self.month_end})
+        for events in self.events:
+            add(events.name, {"only": list(events.only), "yearly": events.yearly} if events.is_table else {
+                "rows": [event.to_json() for event in events.written]}, events.days_before, events.days_after)
+        return found
+
     def beside_holidays(self, frequency: Frequency) -> tuple[int, int]:
         """The days before and after holidays that are drivers of their own."""
         usual = 1 if frequency == "D" else 0
@@ -251,6 +278,26 @@ class Calendar(StrictEntry):
                 raise ValueError(f"future = 'calendar' is of what [calendar] makes, which {driver.name!r} is not; the "
                                  "other words for future are known, repeat_last, repeat_season and given")
         return (*own, *made)
+
+
+def other_meanings(then: Mapping[str, Any], now: Mapping[str, Any], region: str, until: str) -> list[str]:
+    """The drivers that stand for other days of a region now than then, as far as ``until``, an ISO date.
+
+    Args:
+        then, now: as ``Calendar.meanings``; a driver of one of them only is the source's own in the other.
+    """
+    def of_region(meaning: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if meaning is None:
+            return None
+        found = dict(meaning)
+        if "holidays" in found:
+            found["holidays"] = found["holidays"].get(region, found["holidays"].get(DEFAULT))
+        if "rows" in found:
+            found["rows"] = sorted([first, last, yearly] for first, last, where, yearly in found["rows"]
+                                   if where in (None, region) and (yearly or first <= until))
+        return found
+
+    return [name for name in dict.fromkeys([*then, *now]) if of_region(then.get(name)) != of_region(now.get(name))]
 
 
 def _check_source(entries: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from demand_assets.forecasting.contract.attributes import Attribute, Value, as_written
+from demand_assets.forecasting.contract.attributes import AXES, Attribute, Value, as_written, kind_of, meaning
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -45,6 +45,8 @@ class PanelFacts:
     sharing one; none of a number or a yes/no."""
     attribute_levels: dict[str, dict[str, float]] = field(default_factory=dict)
     """Text of items -> value -> mean of the levels of its items, as logarithms."""
+    attribute_meanings: dict[str, str] = field(default_factory=dict)
+    """The attributes that are features -> as ``Attribute.meaning``; none in models of before this was noted."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -100,11 +102,13 @@ class PanelFacts:
         """
         attributes: dict[str, tuple[str, ...]] = {}
         levels: dict[str, dict[str, float]] = {}
+        meanings: dict[str, str] = {}
         for one in declared:
             values = {getattr(region_item, one.of): its[one.name] for region_item, its in sorted(known.items())
-                      if one.name in its}
+                      if one.name in its and kind_of(its[one.name]) == one.kind}
             if not values or one.kind == "date":
                 continue
+            meanings[one.name] = one.meaning
             attributes[one.name] = _most_frequent(Counter(map(as_written, values.values()))) if (
                 one.kind == "text") else ()
             if one.kind == "text" and one.of == "item":
@@ -113,14 +117,45 @@ class PanelFacts:
                     if owner in self.item_levels:
                         by_value.setdefault(as_written(value), []).append(self.item_levels[owner])
                 levels[one.name] = {value: round(float(np.mean(found)), 6) for value, found in by_value.items()}
-        return replace(self, attributes=attributes, attribute_levels=levels)
+        return replace(self, attributes=attributes, attribute_levels=levels, attribute_meanings=meanings)
+
+    def _value_of(self, name: str, known: Mapping[str, Value]) -> Value | None:
+        """The value of an attribute as the panel learned it, which may be a former one by now; None where it is not
+        known."""
+        meanings = self._meanings_of(name)
+        for called in (*(f"{name}:{each}" for each in meanings), name):
+            if called in known and any(each.endswith(f":{kind_of(known[called])}") for each in meanings):
+                return known[called]
+        return None
+
+    def _meanings_of(self, name: str) -> list[str]:
+        """What an attribute may mean to the panel; one, but for models of before that was noted."""
+        if name in self.attribute_meanings:
+            return [self.attribute_meanings[name]]
+        kinds = ("text",) if self.attributes[name] else ("number", "yes_no")
+        return [meaning(axis, kind) for axis in AXES for kind in kinds]
+
+    def other_attributes(self, declared: Iterable[Attribute]) -> list[str]:
+        """The attributes that are features and are not declared, or no longer mean the same."""
+        now = {one.name: one.meaning for one in declared}
+        return [name for name in self.attributes if now.get(name) not in self._meanings_of(name)]
+
+    def unseen_attributes(self, known: Mapping[str, Value]) -> dict[str, str]:
+        """The texts that no region-item of the panel had, by attribute, as far as the panel can tell."""
+        found = {}
+        for name, common in self.attributes.items():
+            value, levels = self._value_of(name, known), self.attribute_levels.get(name, {})
+            if isinstance(value, str) and value not in common and value not in levels and (
+                    levels or len(common) < COMMON_CATEGORIES):
+                found[name] = value
+        return found
 
     def attribute_features(self, known: Mapping[str, Value]) -> dict[str, float]:
         """The features of a region-item with these attributes, by name; NaN where one is not known, or is of another
         kind than the panel's."""
         features: dict[str, float] = {}
         for name, common in self.attributes.items():
-            value = known.get(name)
+            value = self._value_of(name, known)
             if not common:
                 features[f"attribute:{name}"] = float(value) if isinstance(value, float | bool) else np.nan
                 continue
@@ -132,7 +167,7 @@ class PanelFacts:
     def _level_of_alike(self, attributes: Mapping[str, Value]) -> float | None:
         """The logarithm of the level of items with these attributes, in the mean over the attributes; None without."""
         alike = [levels[value] for name, levels in self.attribute_levels.items()
-                 if isinstance(value := attributes.get(name), str) and value in levels]
+                 if isinstance(value := self._value_of(name, attributes), str) and value in levels]
         return float(np.mean(alike)) if alike else None
 
     def expected_level(self, region_item: RegionItem, attributes: Mapping[str, Value] | None = None) -> float | None:
@@ -161,7 +196,7 @@ class PanelFacts:
         return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
                    fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"],
                    {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
-                   fields.get("attribute_levels", {}))
+                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}))
 
 
 def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],

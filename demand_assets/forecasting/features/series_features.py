@@ -55,13 +55,16 @@ class Borrowed:
     """The level before anything was known, in units; it fades with every period in which nothing is sold."""
     attributes: dict[str, float] = field(default_factory=dict)
     """Features of the attributes that the panel knows, by name."""
+    known: Mapping[str, Value] = field(default_factory=dict)
+    """The attributes that they are made of."""
 
     @classmethod
     def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value]) -> Self:
         """What a panel has for the region-item, which has these attributes."""
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
-                   facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes))
+                   facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes),
+                   attributes)
 
 
 @dataclass(frozen=True)

@@ -210,8 +210,9 @@ class Forecaster:
             plan = asked.plan.part.forecast
         if plan is not None:
             units = _held(units, plan, declared_direction(asked.planned, asked.drivers, series.dataset))
-        flags = _unknown(asked, dataset) + unseen_values(
-            asked.drivers, model.driver_ranges, model.categories, series.dataset)
+        flags = (*_unknown(asked, dataset), *unseen_values(
+            asked.drivers, model.driver_ranges, model.categories, series.dataset), *_of_calendar(asked, dataset),
+                 *_of_attributes(asked, dataset))
         calibration = model.calibration_of(series)
         scale = calibration.scaling.scale(units, series.level[asked.origins], asked.leads)
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
@@ -312,6 +313,32 @@ def _unknown(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
             sentences.append(f"{driver.title} has no part in the forecast: the model was trained without that driver. "
                              "A new pooled model, and a retrain on it, will know it.")
     return tuple(sentences)
+
+
+def _of_calendar(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
+    """A sentence for each driver that stands for other days than those that the model learned it from."""
+    if asked.model.pooled is None:
+        return ()
+    return tuple(f"{dataset.driver(name).title} stands for other days than when the model was trained, since the "
+                 "calendar in the dataset file was changed: its effect is that of those days. A new pooled model, and "
+                 "a retrain on it, will know it."
+                 for name in asked.model.pooled.other_days(dataset, asked.region_item.region))
+
+
+def _of_attributes(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
+    """A sentence for each attribute that is not what the model learned of it."""
+    if asked.model.pooled is None:
+        return ()
+    facts, titles = asked.model.pooled.facts, {one.name: one.title for one in dataset.attributes}
+    others = facts.other_attributes(dataset.attributes)
+    unseen = facts.unseen_attributes(asked.series.past.borrowed.known)
+    return (*(f"The model learned the attribute {name.replace('_', ' ')}, which the dataset file "
+              f"{'now declares as something else' if name in titles else 'no longer declares'}; it goes on with what "
+              "was known of it. A new pooled model, and a retrain on it, will know the attributes as they are."
+              for name in others),
+            *(f"The model has not seen the {titles[name]} {value!r} and takes it for one of the rare ones. A new "
+              "pooled model, and a retrain on it, will know it."
+              for name, value in unseen.items() if name not in others))
 
 
 def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.calendar import other_meanings
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.recipes import Recipe, Scale
@@ -52,6 +53,8 @@ SMALLEST_RATIO = 1e-3
 """Demand over level below which no pooled forecast falls, so that its logarithm is a margin."""
 TWEEDIE_POWER = 1.5
 DETAILS_FILE = "pooled.json"
+CALENDAR = "calendar"
+"""In a card, which days the drivers of the calendar stood for: ``Calendar.meanings``."""
 
 
 class ModelFilesError(ValueError):
@@ -196,6 +199,15 @@ class PooledModel:
                                         f"it of kind {declared[name].kind}; a retrain makes one that knows it so")
         drivers = tuple(declared[name] for name in self.drivers)
         return dataset if drivers == dataset.drivers else dataset.model_copy(update={"drivers": drivers})
+
+    def other_days(self, dataset: Dataset, region: str) -> list[str]:
+        """Its drivers that stood for other days of a region when it was trained, by the calendar of the dataset; none
+        where that was not noted yet."""
+        if CALENDAR not in self.card:
+            return []
+        now = dataset.calendar.meanings(dataset.frequency)
+        return [name for name in other_meanings(self.card[CALENDAR], now, region, str(self.latest.seen))
+                if name in self.drivers]
 
     def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
         """The features that the model sees of a region-item: made of the drivers that it was trained with.

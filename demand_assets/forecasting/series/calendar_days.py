@@ -81,7 +81,8 @@ def _bounds(dates: Dates, dataset: Dataset) -> tuple[Dates, Dates]:
     if dataset.frequency == "M":
         months = days.astype("datetime64[M]")
         return months.astype("datetime64[D]"), np.asarray((months + 1).astype("datetime64[D]") - ONE_DAY)
-    begins: Dates = days if dataset.calendar.weeks == "begin" else np.asarray(days - 6 * ONE_DAY)
+    is_last = dataset.calendar.weeks == "end" and dataset.columns.week_dated == "first_day"  # else shown by the first
+    begins: Dates = np.asarray(days - 6 * ONE_DAY) if is_last else days
     return begins, np.asarray(begins + 6 * ONE_DAY)
 
 
@@ -128,21 +129,24 @@ def _pay_days(wanted: Sequence[int | str], days: Dates, is_holiday: Mask) -> Mas
 
 
 def _events(events: Events, listed: Sequence[Event] | None, region: str, days: Dates) -> _Days:
-    """The days of an entry's events in a region, known from its first year to its last."""
+    """The days of an entry's events in a region, known from the first year in which one ends to the last in which one
+    begins: holidays over the new year tell nothing of the rest of a year."""
     on = np.zeros(len(days), dtype=bool)
     if listed is None:
         return _Days(on, on)
     years = days.astype("datetime64[Y]").astype(np.int64) + 1970
     known = np.full(len(days), events.complete or any(event.yearly for event in listed))
-    if listed:
-        first, last = min(event.first for event in listed), max(event.last for event in listed)
-        known |= (years >= first.year) & (years <= last.year)
-    for event in listed:
-        if event.region in (None, region):
-            for begin, end in _each_year(event, int(years[0]), int(years[-1])) if event.yearly else [
-                    (event.first, event.last)]:
-                on |= (days >= np.datetime64(begin)) & (days <= np.datetime64(end))
-    return _Days(on, known)
+    own = [event for event in listed if event.region in (None, region)]
+    if told := own or list(listed):
+        first, last = min(event.last.year for event in told), max(event.first.year for event in told)
+        if first > last:  # one only, over the new year
+            first, last = last, first
+        known |= (years >= first) & (years <= last)
+    for event in own:
+        for begin, end in _each_year(event, int(years[0]), int(years[-1])) if event.yearly else [
+                (event.first, event.last)]:
+            on |= (days >= np.datetime64(begin)) & (days <= np.datetime64(end))
+    return _Days(on, known | on)
 
 
 def _each_year(event: Event, first: int, last: int) -> list[tuple[date, date]]:

@@ -190,3 +190,21 @@ def test_a_state_without_attributes_has_none(pipeline: Pipeline) -> None:
     assert pipeline.store.read_attributes() == Attributes()
     pipeline.store.write_bytes(ATTRIBUTES, b"[]")
     assert pipeline.store.read_attributes() == Attributes()
+
+
+def test_attributes_that_are_no_longer_declared_stay_known_to_models(settings: Settings, pipeline: Pipeline) -> None:
+    one = pipeline.source.catalogue().region_items[0]
+    stages = with_attributes(settings, pipeline, f"id,category\n{one.item},Food\n")
+    stages.take_in_attributes()
+    text = settings.dataset.read_text()
+
+    for name, column in (("group", "category"), ("label", "category")):  # renamed twice
+        settings.dataset.write_text(text.replace('name = "category"', f'name = "{name}"\ncolumn = "{column}"'))
+        stages = replace(stages, dataset=load_dataset(settings.dataset))
+        stages.take_in_attributes()
+
+    found = stages.store.read_attributes()
+    assert found.of(one) == {"label": "Food", "category:item:text": "Food", "group:item:text": "Food"}
+    settings.dataset.write_text(text)
+    assert replace(stages, dataset=load_dataset(settings.dataset)).take_in_attributes().of(one) == {
+        "category": "Food", "group:item:text": "Food", "label:item:text": "Food"}

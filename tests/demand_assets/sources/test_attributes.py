@@ -59,6 +59,35 @@ def test_ids_match_in_whichever_form_they_are_written(tmp_path, written):
     assert found.items == {"7": {"category": "Food"}, "é": {"category": "Tea"}}
 
 
+@pytest.mark.parametrize("frequency", ["D", "W", "M"])
+@pytest.mark.parametrize("kind", ["csv", "sql"])
+@pytest.mark.parametrize("ids", [["20240131", "7a", "8"], ["202405", "202406"], ["00123", "7"], ["1.234", "2.345"],
+                                 ["2024-01-01", "x"], ["Total", "a", "b"], ["1.0", "2.0"], ["1,5", "2,5"],
+                                 ["123456789012345678", "5"]], ids=lambda ids: ids[0])
+def test_ids_are_no_dates_and_no_numbers_whatever_they_look_like(tmp_path, ids, kind, frequency):
+    pd.DataFrame([("north", one, day, 1) for one in ids for day in ("2024-01-01", "2024-02-05")],
+                 columns=["shop", "article", "day", "sold"]).to_csv(tmp_path / "sales.csv", index=False)
+    rows = pd.DataFrame({"id": ids, "category": ids})
+    if kind == "csv":
+        source = table(tmp_path, rows.to_csv(index=False))["item"]["source"]
+    else:
+        engine = sa.create_engine(f"sqlite:///{tmp_path / 'items.db'}")
+        rows.to_sql("items", engine, index=False)
+        engine.dispose()
+        source = {"kind": "sql", "url": f"sqlite:///{tmp_path / 'items.db'}", "table": "items"}
+    found = read(shop(tmp_path, tables={"item": {"key": "id", "source": source}}, frequency=frequency))
+
+    assert sorted(values["category"] for values in found.items.values()) == sorted(ids)
+    assert found.notices == ()
+
+
+def test_a_whole_number_without_its_fraction_is_the_same_id(tmp_path):
+    found = read(shop(tmp_path, tables=table(tmp_path, "id,category\n7.0,Food\né,Tea\n,Cake\n")))
+
+    assert found.items == {"7": {"category": "Food"}, "é": {"category": "Tea"}}
+    assert found.notices == ()
+
+
 def test_ids_that_do_not_match_are_told_both_ways(tmp_path):
     found = read(shop(tmp_path, tables=table(tmp_path, "id,category\n007,Food\né,Tea\n9,Tea\n")))
 
@@ -150,11 +179,39 @@ def test_a_level_with_two_parents_is_refused_in_words(tmp_path):
     assert read(shop(tmp_path, attributes, tables, hierarchies={"item": ["category", "department"]})).items
 
 
-def test_a_parent_that_is_not_known_is_no_second_parent(tmp_path):
-    tables = table(tmp_path, "id,department,category\n7,Kitchen,Other\né,,Other\n")
+@pytest.mark.parametrize(("rows", "words"), [
+    (["7,Home,,Other", "é,Garden,,Other"], "the category 'Other' has two parents, the area 'Home'"),
+    (["7,Home,,Other", "é,,Pots,Other", "8,Garden,Pots,Pans"], "the department 'Pots' has two")])
+def test_a_level_with_two_parents_is_refused_across_levels_that_are_not_given(tmp_path, rows, words):
+    (tmp_path / "sales.csv").write_text("shop,article,day,sold\n" + "".join(
+        f"north,{one},2024-01-0{day},1\n" for one in ("7", "8", "é") for day in (1, 2)))
+    lines = "".join(f"{line}\n" for line in rows)
+    tables = table(tmp_path, f"id,area,department,category\n{lines}")
 
-    assert read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}], tables,
-                     hierarchies={"item": ["department", "category"]})).items["é"] == {"category": "Other"}
+    with pytest.raises(SourceError, match=words):
+        read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}, {"name": "area", "of": "item"}], tables,
+                  hierarchies={"item": ["area", "department", "category"]}))
+
+
+def test_a_parent_that_is_not_known_is_that_of_others_of_the_same_value(tmp_path):
+    tables = table(tmp_path, "id,area,department,category\n7,Home,Kitchen,Other\né,,,Other\n")
+
+    found = read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}, {"name": "area", "of": "item"}], tables,
+                      hierarchies={"item": ["area", "department", "category"]}))
+
+    assert found.items["é"] == {"category": "Other", "department": "Kitchen", "area": "Home"}
+    assert any("1 item ('é') is without a known area; it is taken from others of the same category" in notice
+               for notice in found.notices)
+
+
+def test_a_parent_that_no_other_has_stays_unknown(tmp_path):
+    tables = table(tmp_path, "id,department,category\n7,Kitchen,Pans\né,,Other\n")
+
+    found = read(shop(tmp_path, [TEXT, {"name": "department", "of": "item"}], tables,
+                      hierarchies={"item": ["department", "category"]}))
+
+    assert found.items["é"] == {"category": "Other"}
+    assert found.notices == ()
 
 
 def test_the_state_changes_with_the_table_and_with_what_is_declared(tmp_path):

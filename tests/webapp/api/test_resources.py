@@ -78,8 +78,18 @@ class TestAttributes:
         assert second["next"] is None
         assert first["totals"][0]["region_items"] == one["region_items"] == 2
         assert first["totals"][0]["forecast"] == pytest.approx(one["total"]["forecast"])
-        inside = viewing.told("/totals/groups?by=item&within=department:Kitchen")["totals"]
-        assert [each["name"] for each in inside] == ["item 01", "kettle"]
+        inside = viewing.told("/totals/groups?by=item&within=department:Kitchen")
+        assert [each["name"] for each in inside["totals"]] == ["item 01", "kettle"]
+        assert inside["rest"] is None
+
+    def test_totals_and_the_rest_add_up_to_all(self, viewing: Program) -> None:
+        whole = viewing.told("/totals?all=true")
+        found = viewing.told("/totals/groups?by=category")
+
+        assert sum(each["region_items"] for each in found["totals"]) + found["rest"]["region_items"] == (
+            whole["region_items"] - whole["missing"])
+        assert sum(each["forecast"] for each in found["totals"]) + found["rest"]["forecast"] == pytest.approx(
+            whole["total"]["forecast"])
 
     @pytest.mark.parametrize("path", ["/region-items?attribute=colour:red", "/totals?attribute=category",
                                       "/totals/groups?by=size", "/totals/groups?by=region&within=category:Pans",

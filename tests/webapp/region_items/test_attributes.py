@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.attributes import Attribute, Attributes
 from tests.webapp.attribute_builders import CATEGORY, declare, take_in
@@ -104,6 +105,23 @@ def test_filters_have_controls_are_named_and_can_be_left_out(client: FlaskClient
     assert hidden == ["category:Kettles, hot", "department:Kitchen"]
     assert "attribute=department" in str(found.select_one("#tabs a[href*='heat-map']")["href"])
     assert len(page(client.get("/heat-map?attribute=category:Pans")).select("td.heat")) == 1
+
+
+@pytest.mark.usefixtures("attributes")
+@pytest.mark.parametrize("path", ["/", "/heat-map"])
+@pytest.mark.parametrize("asked", [["category:Pans", "category:Rakes"], ["size:80"], ["fresh:yes"],
+                                   ["category:Kettles, hot", "size:80", "fresh:no"], ["category:x&y=z:ü"]])
+def test_the_form_that_is_sent_again_keeps_what_was_asked_for(client: FlaskClient, path: str, asked: list[str]) -> None:
+    form = page(client.get(path, query_string={"attribute": asked})).select_one("form[role=search]:has([name^=attribute])")
+
+    assert form is not None
+    sent = [(str(field["name"]), str(field.get("value", ""))) for field in form.select("input[type=hidden]")]
+    sent += [(str(field["name"]), str(option["value"])) for field in form.select("select")
+             for option in field.select("option[selected]")]
+    again = page(client.get(path, query_string=MultiDict(sent)))
+    assert sorted(text_of(chip) for chip in again.select(".chip")) == sorted(
+        text_of(chip) for chip in page(client.get(path, query_string={"attribute": asked})).select(".chip"))
+    assert len(again.select(".chip")) == len(asked)
 
 
 @pytest.mark.usefixtures("attributes")

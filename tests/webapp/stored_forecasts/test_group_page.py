@@ -25,7 +25,7 @@ def totals(app: Flask, background: Background) -> None:
 
 def lines(client: FlaskClient, url: str) -> dict[str, str]:
     """Name of each total below that of all -> its link."""
-    return {text_of(row.th.a): str(row.th.a["href"]) for row in page(client.get(url)).select("tbody tr")[1:]}
+    return {text_of(row.th.a): str(row.th.a["href"]) for row in page(client.get(url)).select("tbody tr:not(#rest)")[1:]}
 
 
 @pytest.mark.usefixtures("totals")
@@ -66,3 +66,14 @@ def test_the_page_of_a_value_tells_last_year_and_the_sum_of_its_members(client: 
 
     assert [text_of(row.th.a) for row in found.select("tbody tr")[1:]] == ["Pans"]
     assert "1 total by product group" in found.text
+
+
+@pytest.mark.usefixtures("totals")
+def test_what_has_no_value_is_the_last_line_and_what_is_searched_for_has_none(client: FlaskClient) -> None:
+    found = page(client.get("/totals?by=fresh"))
+    sizes = [int(text_of(row.select("td")[-1])) for row in found.select("tbody tr")]
+
+    assert text_of(found.select_one("#rest th")) == "without fresh"
+    assert sizes[0] == sum(sizes[1:]) > sizes[-1] > 0
+    for asked in ("by=region", "by=item", "by=fresh&q=yes", "by=category&within=department:Kitchen"):
+        assert page(client.get(f"/totals?{asked}")).select_one("#rest") is None, asked

@@ -1,6 +1,7 @@
 """Attributes in the pooled model: features of what it knows, nothing of what it does not, and new items by them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,54 @@ def test_attributes_that_are_gone_cost_no_forecast(knowing: PooledModel, tmp_pat
     one, demand = next(iter(shops(True).items()))
 
     assert (forecast(knowing, one, demand, {}, tmp_path, PLAIN) > 0).all()
+
+
+RETYPED = Attribute(name="category", of="item", kind="number")
+RENAMED = Attribute(name="group", of="item")
+MOVED = Attribute(name="category", of="region")
+
+
+@pytest.mark.parametrize(("declared", "found", "words"), [
+    ((), {}, "no longer declares"), ((RENAMED,), {"group": "large"}, "no longer declares"),
+    ((RETYPED,), {"category": 7.0}, "declares as something else"), ((MOVED,), {}, "declares as something else")])
+@pytest.mark.parametrize("is_of_before", [False, True])
+def test_an_attribute_that_is_gone_or_another_moves_no_forecast_and_is_told(
+        knowing: PooledModel, tmp_path: Path, declared: tuple[Attribute, ...], found: dict[str, Value], words: str,
+        is_of_before: bool) -> None:
+    one, demand = next(iter(shops(True).items()))
+    size = ATTRIBUTES[1]
+    model = replace(knowing, facts=replace(knowing.facts, attribute_meanings={})) if is_of_before else knowing
+    before = Attributes({one.item: LARGE}, state="1")
+    regions = {one.region: {"category": "small"}} if declared == (MOVED,) else {}
+    now = Attributes({one.item: found | {"size": 2.0}}, regions, state="2").after(before, (*declared, size))
+    dataset = PLAIN.model_copy(update={"attributes": (*declared, size)})
+    store = DemandStore(str(tmp_path))
+    store.write("demand", one, demand[["date", "demand"]])
+    store.write_attributes(now)
+
+    shown = Forecaster(dataset, store).forecast(one, model)
+
+    np.testing.assert_array_equal(shown.table["forecast"], forecast(knowing, one, demand, LARGE, tmp_path / "before"))
+    flags = [flag for flag in shown.flags if "category" in flag]
+    if not (is_of_before and declared == (MOVED,)):  # which did not note of what it is
+        assert words in flags[0]
+    assert not any("size" in flag for flag in shown.flags)
+
+
+def test_what_was_never_seen_of_an_attribute_is_told(knowing: PooledModel, tmp_path: Path) -> None:
+    one, demand = next(iter(shops(True).items()))
+    store = DemandStore(str(tmp_path))
+    store.write("demand", one, demand[["date", "demand"]])
+    store.write_attributes(Attributes({one.item: {"category": "4711", "size": 2.0, "fresh": True}}, state="1"))
+
+    flags = Forecaster(DECLARED, store).forecast(one, knowing).flags
+
+    assert [flag for flag in flags if "4711" in flag] == [
+        "The model has not seen the category '4711' and takes it for one of the rare ones. A new pooled model, and a "
+        "retrain on it, will know it."]
+
+
+def test_values_of_another_kind_than_is_declared_are_not_learned(knowing: PooledModel) -> None:
+    panel = {RegionItem("north", "a"): {"category": 3.0}, RegionItem("north", "b"): {"size": "much", "fresh": 1.0}}
+
+    assert knowing.facts.with_attributes(panel, ATTRIBUTES).attributes == {}

@@ -1,6 +1,7 @@
 """What days, weeks and months are by a calendar."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,19 @@ class TestHolidays:
         """The six days before the date are the week's."""
         assert values({"holidays": "DE", "weeks": "end"}, "2024-03-31", 3, "W")["holiday"] == [1, 1, 0]
 
+    @pytest.mark.parametrize("weeks", ["begin", "end"])
+    def test_weeks_that_the_source_dates_by_their_end_are_shown_by_their_begin(self, weeks: str) -> None:
+        """Whatever the calendar says of them."""
+        dataset = Dataset.model_validate({
+            "name": "shop", "frequency": "W", "calendar": {"holidays": "DE", "weeks": weeks},
+            "source": {"kind": "file", "path": "unused.csv"}, "columns": {"week_dated": "last_day"}})
+        mondays = np.array(["2024-03-25", "2024-04-01", "2024-04-08"], dtype="datetime64[D]")
+        assert calendar_values(dataset, "north", mondays)["holiday"].tolist() == [1, 1, 0]
+
+    def test_the_year_of_53_weeks(self) -> None:
+        """Its last week has the New Year of the next one."""
+        assert values({"holidays": "DE"}, "2020-12-21", 3, "W")["holiday"] == [2, 1, 0]
+
 
 class TestPayDays:
     """Days of the month."""
@@ -151,6 +165,22 @@ class TestEvents:
         assert values(self.events(*rows), "2022-12-31", 2)["fair"] == [None, 0]
         assert values(self.events(*rows), "2024-12-31", 2)["fair"] == [0, None]
         assert values(self.events(*rows, complete=True), "2024-12-31", 2)["fair"] == [0, 0]
+
+    def test_holidays_over_the_new_year_tell_nothing_of_the_rest_of_a_year(self) -> None:
+        """Those of 2024 at the end of the table end in 2025, of which the rest is not known; so at its beginning."""
+        rows = [{"from": "2022-12-23", "to": "2023-01-05"}, {"from": "2024-12-23", "to": "2025-01-05"}]
+        found = values(self.events(*rows), "2022-12-22", 747)["fair"]
+        assert found[:2] == [None, 1]
+        assert found[15:30] == [0] * 15  # from 6 January 2023
+        assert found[-2:] == [1, None]
+        assert values(self.events(rows[0]), "2022-12-22", 16)["fair"] == [0, *[1] * 14, 0]
+
+    def test_each_region_is_known_as_far_as_its_own_events(self) -> None:
+        """One without any as far as those of the others."""
+        calendar = self.events({"from": "2024-05-01", "region": "south"}, {"from": "2025-05-01", "region": "north"},
+                               {"from": "2024-07-01", "region": "north"})
+        assert {region: values(calendar, "2024-12-31", 2, region=region)["fair"]
+                for region in ("north", "south", "west")} == {"north": [0, 0], "south": [0, None], "west": [0, 0]}
 
     def test_yearly(self) -> None:
         """They come back, over the turn of the year and in leap years too, and all years are known."""
@@ -282,6 +312,33 @@ class TestLearned:
         for dataset, store in ((before.dataset, after.store), (after.dataset, before.store)):
             with pytest.raises(OtherDriversError, match="holiday"):
                 Trained(dataset, store, after.model).forecast(KETTLES[0])
+
+    @pytest.mark.parametrize(("calendar", "told"), [
+        ({"holidays": {**CODES, "west": "AT"}}, []), ({"holidays": {"north": "DE-SH", **CODES}}, []),
+        ({"holidays": {**CODES, "north": "DE-BY"}}, ["holiday", "day before holiday", "day after holiday"]),
+        ({"holidays": CODES, "days_before": 3}, ["3 days before holiday"])])
+    def test_other_days_than_were_learned_are_told(self, after: Trained, calendar: dict[str, Any],
+                                                   told: list[str]) -> None:
+        """Of the region that has them, where a driver goes on under its name."""
+        found = replace(after, dataset=shops(calendar)).forecast(KETTLES[0])
+        assert [flag.partition(" stands for other days")[0] for flag in found.flags if "other days" in flag] == told
+        assert not any("other days" in flag for flag in after.forecast(KETTLES[0]).flags)
+
+    def test_events_of_the_past_that_were_changed_are_told_and_later_ones_not(self, after: Trained) -> None:
+        """So is a driver of the source's own that was the calendar's, but nothing of a model that did not note it."""
+        def other(rows: list[str], then: list[str], **more: Any) -> list[str]:
+            calendars = [shops({"events": [{"name": "holiday", "rows": [
+                {"from": day, **more} for day in some]}]}) for some in (rows, then)]
+            card = json.loads(json.dumps({"calendar": calendars[1].calendar.meanings("D")}))
+            return replace(after.model, card=card).other_days(calendars[0], "north")
+
+        assert other(["2023-05-01"], ["2023-05-01"]) == other(["2023-05-01", "2025-05-01"], ["2023-05-01"]) == []
+        assert other(["2023-05-01"], ["2023-05-02"]) == other(["2023-05-01"], ["2022-05-01", "2023-05-01"]) == [
+            "holiday"]
+        assert other(["2023-05-01"], ["2023-05-02"], region="south") == []
+        assert replace(after.model, card={}).other_days(after.dataset, "north") == []
+        assert replace(after.model, card={"calendar": {}}).other_days(after.dataset, "north") == list(
+            after.dataset.driver_names)
 
     def test_change_of_the_past_is_something_new_to_learn(self) -> None:
         """Of the future alone it is not: training does not look there."""
