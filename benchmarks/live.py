@@ -29,6 +29,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import PooledModel
@@ -123,7 +124,7 @@ def _served(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel,
         return pooled, np.zeros((5, 0))
     tables = {name: np.array(values, dtype=np.float64).ravel() for name, values in model.backtest.items()
               if name not in ("origins", "seen_to")}
-    realised = tables.get("forecast_realised", tables["forecast"])
+    realised = tables.get(REALISED, tables["forecast"])
     if contest(demand, dataset, model, None, region_item).verdict == "promote":
         return model, np.stack([tables["actual"], tables["forecast"], tables["lower_80"], tables["upper_80"], realised])
     nothing = np.full_like(tables["actual"], np.nan)

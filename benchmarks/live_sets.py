@@ -22,7 +22,7 @@ MADE_UP = "made_up"
 LIMITS = {"D": 20, "W": 40, "M": 40}
 """Region-items in a sample by frequency."""
 WEEKS, SHOPS, ITEMS = 208, 6, 8
-REALISED = {"future": "known", "default": None}
+REALISED = {"future": "known"}
 """What makes a driver's future the one that came."""
 
 

@@ -70,6 +70,12 @@ class ModelCard:
     """Periods of its demand that planners adjusted."""
     sold_hash: str = ""
     """As ``data_hash``, without planners' adjustments; empty where it was not recorded."""
+    drivers: str = ""
+    """Which drivers the backtest saw: ``as_planned`` by their rules at each origin; empty: those that came, as before
+    version 4 of the code."""
+    wape_realised: float = float("nan")
+    """As ``wape``, had the drivers been known."""
+    bias_realised: float = float("nan")
     code_version: str = CODE_VERSION
     seconds: float = 0.0
 
@@ -118,6 +124,12 @@ class ForecastModel:
     def own(self) -> "tuple[xgb.Booster, float] | None":
         """The region-item's own booster and how much of it is added; None where it has no share."""
         return (self.booster, self.recipe.own_share) if self.recipe.own_share else None
+
+    @property
+    def is_judged_as_planned(self) -> bool:
+        """Whether its stored accuracy is that of forecasts by the plan, as those that are delivered; else of forecasts
+        with the drivers that came, as models were judged before."""
+        return self.card.drivers == "as_planned"
 
     @property
     def seen(self) -> str:
