@@ -25,7 +25,8 @@ def product_forecasts(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset, 
     """The product's own rolling-origin backtest: choices, fits and intervals of a window know nothing after its origin.
 
     Every driver counts as known ahead, as it came, since all methods are told so; ``benchmarks.live`` measures what is
-    delivered by the plan. Everything that a training costs is counted: choices, fits for each window and for today, models of region-items.
+    delivered by the plan. Everything that a training costs is counted: choices, fits for each window and for today,
+    models of region-items.
     """
     drivers = tuple(driver if driver.future == "calendar" else driver.model_copy(update=REALISED)
                     for driver in dataset.drivers)
