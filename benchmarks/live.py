@@ -122,9 +122,9 @@ def _served(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel,
         model = train(demand, dataset, pooled, region_item)
     except NotEnoughHistoryError:
         return pooled, np.zeros((5, 0))
-    tables = {name: np.array(values, dtype=np.float64).ravel() for name, values in model.backtest.items()
-              if name not in ("origins", "seen_to")}
-    realised = tables.get(REALISED, tables["forecast"])
+    tables = {name: np.array(model.backtest[name], dtype=np.float64).ravel() for name in (
+        "actual", "forecast", "own", "pooled", "seasonal_naive", "lower_80", "upper_80")}
+    realised = np.array(model.backtest.get(REALISED, model.backtest["forecast"]), dtype=np.float64).ravel()
     if contest(demand, dataset, model, None, region_item).verdict == "promote":
         return model, np.stack([tables["actual"], tables["forecast"], tables["lower_80"], tables["upper_80"], realised])
     nothing = np.full_like(tables["actual"], np.nan)

@@ -18,6 +18,9 @@ SELECTION_WINDOWS = 2
 REALISED = "forecast_realised"
 """The table of a stored backtest that has the forecasts with the drivers that came, where those are not ``forecast``.
 """
+AS_PLANNED = "as_planned"
+"""Of a stored backtest, what says that its windows saw the drivers that their rules would have planned; else they saw
+those that came, as before version 4 of the code."""
 CALIBRATION_STRIDES = 4
 """Origins for each window whose errors calibrate the intervals, evenly spaced."""
 
@@ -51,7 +54,7 @@ class Backtest:
                   "seasonal_naive": self.seasonal_naive, "lower_80": self.lower[0.8], "upper_80": self.upper[0.8]}
         if self.realised is not None:
             tables[REALISED] = self.realised
-        return {"origins": [str(series.dates[origin].date()) for origin in self.origins],
+        return {"origins": [str(series.dates[origin].date()) for origin in self.origins], "judged_with": AS_PLANNED,
                 **{name: [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in table]
                    for name, table in tables.items()}}
 

@@ -65,7 +65,7 @@ def trained(demand: pd.DataFrame, dataset: Dataset) -> ForecastModel:
 
 def as_trained_before(model: ForecastModel) -> ForecastModel:
     """The same model as version 3 of the code stored it: judged with the drivers that came."""
-    backtest = {name: table for name, table in model.backtest.items() if name != REALISED}
-    card = replace(model.card, drivers="", wape=model.card.wape_realised, bias=model.card.bias_realised,
+    backtest = {name: table for name, table in model.backtest.items() if name not in (REALISED, "judged_with")}
+    card = replace(model.card, judged_with="", wape=model.card.wape_realised, bias=model.card.bias_realised,
                    wape_realised=float("nan"), bias_realised=float("nan"), code_version="3")
     return replace(model, card=card, backtest={**backtest, "forecast": model.backtest[REALISED]})

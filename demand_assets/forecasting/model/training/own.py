@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
+    AS_PLANNED,
     Backtest,
     errors_of,
     judged_origins,
@@ -210,7 +211,7 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         coverage_80=coverage(judged.actual, judged.lower[0.8], judged.upper[0.8]),
         wape_realised=wape(judged.actual, judged.forecast if judged.realised is None else judged.realised),
         bias_realised=bias(judged.actual, judged.forecast if judged.realised is None else judged.realised),
-        drivers="as_planned",
+        judged_with=AS_PLANNED,
         trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
         rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
         pooled_version=pooled.version or 0, adjustments=series.adjustments, sold_hash=sold_hash(series),
