@@ -24,7 +24,8 @@ class LeadAccuracy:
     by_lead: list[Accuracy]
     """The first at lead 1."""
     backtest: list[float | None]
-    """WAPE at each lead in the backtest of the models in production."""
+    """WAPE at each lead in the backtest of the models in production; of those that were judged by the plan where there
+    are any."""
     stood: pd.Series
     """Units by date: the sum of the forecasts of each period as they stood when it began; only of periods for which all
     region-items have one."""
@@ -69,8 +70,9 @@ def _stood(archived: Sequence[Sequence[PastForecast]]) -> pd.Series:
 
 
 def _backtest(lines: Sequence[LineItem], horizon: int) -> list[float | None]:
-    tables = [[np.array(line.model.backtest[name], dtype=float)[:, :horizon] for name in ("actual", "forecast")]
-              for line in lines if line.model.backtest]
+    tested = [line.model.backtest for line in lines if line.model.backtest]
+    alike = [one for one in tested if "judged_with" in one] or tested  # those judged before saw the drivers that came
+    tables = [[np.array(one[name], dtype=float)[:, :horizon] for name in ("actual", "forecast")] for one in alike]
     if not tables:
         return [None] * horizon
     actual, forecast = (np.concatenate(each) for each in zip(*tables, strict=True))

@@ -143,9 +143,9 @@ def _driver_column(driver: Driver) -> pa.Column:
 
 def _has_no_gaps(table: pd.DataFrame, frequency: Frequency) -> "pd.Series[bool]":
     days = table["date"].to_numpy().astype("datetime64[D]")
-    weeks = (days - np.datetime64("1970-01-01")).astype(np.int64) / 7
-    numbers = pd.Series(weeks if frequency == "W" else ordinals(days, frequency), index=table.index)
-    return ~_owner(table).duplicated() | (numbers.diff() == 1)
+    is_weekly = frequency == "W"  # each region-item's on a weekday of its own, so they are seven days apart
+    numbers = pd.Series(ordinals(days, "D" if is_weekly else frequency), index=table.index)
+    return ~_owner(table).duplicated() | (numbers.diff() == (7 if is_weekly else 1))
 
 
 def _owner(table: pd.DataFrame) -> "pd.Series[Any]":

@@ -36,6 +36,8 @@ class SeriesInputs:
     """The values of each category driver that have a column in ``drivers``; the others share ``name=(other)``."""
     as_sold: Floats | None = None
     """Demand without adjustments; None where there are none."""
+    unknown_texts: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    """Category driver -> whether its value is unknown, shape (periods,)."""
 
     @property
     def sold(self) -> Floats:
@@ -62,7 +64,9 @@ def series_inputs(demand: pd.DataFrame, dataset: Dataset, categories: Categories
     common = categories if common is None else common
     return SeriesInputs(
         pd.DatetimeIndex(demand["date"]), units, known, dataset, driver_columns(demand, dataset, common), categories,
-        common, demand["demand"].to_numpy(dtype=np.float64) if ADJUSTED in demand else None)
+        common, demand["demand"].to_numpy(dtype=np.float64) if ADJUSTED in demand else None,
+        {driver.name: demand[driver.name].isna().to_numpy() for driver in dataset.drivers
+         if driver.kind == "category"})
 
 
 def driver_columns(table: pd.DataFrame, dataset: Dataset, common: Categories) -> dict[str, Floats]:

@@ -23,6 +23,7 @@ from demand_assets.forecasting.features.driver_effects import Effects, has_effec
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.plans import Plans
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
 
 MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24)}
@@ -205,19 +206,29 @@ class Past:
         columns["years_shape"] = mean_known(np.stack(shapes))
         return columns
 
-    def states(self, drivers: dict[str, Floats]) -> Ints:
-        """A number for the weekday and the yes/no drivers of each period, shape (periods,).
+    def states(self, drivers: dict[str, Floats], periods: Ints | None = None) -> Ints:
+        """A number for the weekday and the yes/no drivers of each period, shape (n,).
 
         A number driver whose default is zero counts as yes where it is above zero.
+
+        Args:
+            drivers: their values in these periods.
+            periods: all unless given.
         """
         dataset = self.inputs.dataset
-        weekday = self.calendar["day_of_week"] if dataset.frequency == "D" else np.zeros(len(self.inputs.dates))
+        periods = np.arange(len(self.inputs.dates)) if periods is None else periods
+        weekday = self.calendar["day_of_week"][periods] if dataset.frequency == "D" else np.zeros(len(periods))
         codes = weekday.astype(np.int64)
         for driver in dataset.drivers:
             is_switch = driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)
             if is_switch and driver.name not in self.borrowed.effects:
                 codes = codes * 2 + (np.nan_to_num(drivers[driver.name]) > 0)
         return codes
+
+    @cached_property
+    def plans(self) -> Plans:
+        """What would have been planned of drivers at each origin."""
+        return Plans(self.inputs)
 
     @cached_property
     def planned_states(self) -> Ints:
@@ -242,6 +253,8 @@ class Future:
     past: Past
     drivers: dict[str, Floats]
     """As ``SeriesInputs.drivers``."""
+    as_planned: bool = False
+    """Whether origins of the past see the drivers that their declared rules would have planned, not those that came."""
 
     @property
     def is_planned(self) -> bool:
@@ -273,13 +286,29 @@ class Future:
                 changed[name][span] = values
         return replace(self, drivers=changed)
 
+    def values(self, column: str, origins: Ints, periods: Ints) -> Floats:
+        """A column of ``drivers`` in these periods, as it is seen from these origins; shape (n,)."""
+        return self.past.plans.values(column, origins, periods) if self.as_planned else self.drivers[column][periods]
+
+    def logarithms_at(self, origins: Ints, targets: Ints) -> dict[str, Floats]:
+        """``logarithms`` in these periods, as they are seen from these origins; each of shape (n,)."""
+        if self.as_planned:
+            return self.past.logarithms(self.past.plans.every(origins, targets))
+        return {name: values[targets] for name, values in self.logarithms.items()}
+
+    def states_at(self, origins: Ints, targets: Ints) -> Ints:
+        """``states`` in these periods, as they are seen from these origins; shape (n,)."""
+        if self.as_planned:
+            return self.past.states(self.past.plans.every(origins, targets), targets)
+        return self.states[targets]
+
     def means_of_states(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Means over the last periods known at the origin that were in the target's state."""
         past, dataset = self.past, self.past.inputs.dataset
         if dataset.frequency != "D" and not any(has_effect(driver) for driver in dataset.drivers):
             return {}
         keys, ratios, units = past.by_state
-        wanted = self.states[origins + leads] * (len(past.inputs.dates) + 1)
+        wanted = self.states_at(origins, origins + leads) * (len(past.inputs.dates) + 1)
         first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted + origins, side="right")
         columns = {}
         for depth in STATE_DEPTHS:
@@ -298,12 +327,13 @@ class Future:
         season = dataset.season_length
         columns: dict[str, Floats] = {}
         for name, values in self.drivers.items():
-            columns[f"target:{name}"] = values[target]
+            columns[f"target:{name}"] = now = self.values(name, origins, target)
             if "=" in name:
                 continue
             is_ratio = name in past.borrowed.positive
-            recent, now = past.recent[name][origins], values[target]
-            before, after = values[np.maximum(target - 1, 0)], values[np.minimum(target + 1, last)]
+            recent = past.recent[name][origins]
+            before, after = (self.values(name, origins, beside) for beside in (
+                np.maximum(target - 1, 0), np.minimum(target + 1, last)))
             columns[f"target:{name}:against_recent"] = _against(now, recent, is_ratio)
             columns[f"target:{name}:against_season"] = _against(
                 now, at(values, target - season * (-(-leads // season))), is_ratio)
@@ -385,6 +415,28 @@ class SeriesFeatures:
         """How many periods planners adjusted."""
         return int(np.count_nonzero(~np.isnan(self.sold) & (self.sold != self.demand)))
 
+    @property
+    def as_planned(self) -> Self:
+        """The same, but origins of the past see the drivers that their declared rules would have planned (``Plans``):
+        what windows are judged by."""
+        return self._seen(as_planned=True)
+
+    @property
+    def as_came(self) -> Self:
+        """The same, with the drivers that came: what models learn from, and what a perfect plan would have been."""
+        return self._seen(as_planned=False)
+
+    @property
+    def is_as_planned(self) -> bool:
+        """Whether an origin of the past sees other drivers than those that came."""
+        return self.future.as_planned
+
+    def _seen(self, as_planned: bool) -> Self:
+        as_planned = as_planned and not self.past.plans.is_what_came
+        if as_planned == self.future.as_planned:
+            return self
+        return replace(self, future=replace(self.future, as_planned=as_planned))
+
     @cached_property
     def names(self) -> list[str]:
         """The names of the columns of ``rows``."""
@@ -426,7 +478,7 @@ class SeriesFeatures:
     def _columns(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         target = origins + leads
         ones = np.ones(len(origins))
-        return {**{f"{EFFECT}{name}": values[target] for name, values in self.future.logarithms.items()},
+        return {**{f"{EFFECT}{name}": values for name, values in self.future.logarithms_at(origins, target).items()},
                 "lead": leads.astype(np.float64), "item_level": self.past.borrowed.item_level * ones,
                 "region_level": self.past.borrowed.region_level * ones,
                 **{name: value * ones for name, value in self.past.borrowed.attributes.items()},

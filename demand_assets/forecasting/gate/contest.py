@@ -7,6 +7,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
+from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError, training_rows
@@ -21,7 +22,8 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
 
     Production forecasts each window as it is where the window begins after its training data ended; elsewhere by its
     recipe on the fits of its pooled model that ended before the window. Where there is no such fit it has no score, and
-    none where it was trained with other drivers.
+    none where it was trained with other drivers. Both see the same drivers: those that their declared rules would have
+    planned, or those that came where the candidate was still judged by these.
 
     Args:
         demand: schema Demand, as the candidate was trained on.
@@ -34,6 +36,7 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
                       adjustments=candidate.card.adjustments,
                       origins=tuple(candidate.backtest["origins"]),
                       seen_to=tuple(candidate.backtest.get("seen_to", ())),
+                      realised=_table(candidate, REALISED) if REALISED in candidate.backtest else None,
                       unusable=_unusable(candidate, demand, dataset, region_item))
     theirs = _production_contestant(demand, dataset, candidate, production, region_item) if production else None
     return judge(actual, mine, theirs, _table(candidate, "seasonal_naive"))
@@ -78,7 +81,7 @@ def same_forecasts(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastMo
     Args:
         demand: schema Demand; of periods ahead it need not know the drivers, and those are not forecast then.
     """
-    each = [model.series_of(demand, dataset, region_item) for model in (candidate, production)]
+    each = [_judged_by(candidate, model.series_of(demand, dataset, region_item)) for model in (candidate, production)]
     series = each[0]
     windows = series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))
     for origin in (series.known - 1, *windows):
@@ -108,7 +111,7 @@ def _interval_growth(demand: pd.DataFrame, dataset: Dataset, candidate: Forecast
                      region_item: RegionItem) -> float:
     """By how much the candidate's 80 % interval is wider than production's around the same forecasts, relative: of what
     lies ahead, or of the last window where its drivers are not known."""
-    series = candidate.series_of(demand, dataset, region_item)
+    series = _judged_by(candidate, candidate.series_of(demand, dataset, region_item))
     last = int(series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))[-1])
     starts, leads = next(pairs for origin in (series.known - 1, last) if len((pairs := _pairs(series, origin))[1]))
     units = candidate.predict(series, starts, leads)
@@ -124,12 +127,13 @@ def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastMo
     as_it_is = np.array([production.seen <= date for date in dates])
     if not as_it_is.any() and _identity(production) == _identity(candidate):
         return _table(candidate, "forecast")  # the same recipe on the same fits
-    series = production.series_of(demand, dataset, region_item)
+    plain = production.series_of(demand, dataset, region_item)
+    series = _judged_by(candidate, plain)
     origins = np.asarray(series.dates.get_indexer(pd.DatetimeIndex(dates)), dtype=np.int64)
     forecast = np.full((len(dates), dataset.horizon), np.nan)
     if not as_it_is.all():
         try:
-            again, _ = backtest(series, training_rows(series, region_item, OWN_ROWS), production.pooled,
+            again, _ = backtest(series, training_rows(plain, region_item, OWN_ROWS), production.pooled,
                                 production.recipe, origins)
         except NotEnoughHistoryError:
             pass  # its pooled model has no fit that ended before any of these windows
@@ -139,6 +143,11 @@ def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastMo
     for window in np.flatnonzero(as_it_is):
         forecast[window] = production.predict(series, np.full(len(leads), origins[window]), leads)
     return forecast
+
+
+def _judged_by(candidate: ForecastModel, series: SeriesFeatures) -> SeriesFeatures:
+    """The series with drivers as the candidate's windows had them."""
+    return series.as_planned if candidate.is_judged_as_planned else series
 
 
 def _unusable(model: ForecastModel, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> str:

@@ -118,7 +118,9 @@ def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region
             promoted_at: datetime, now: datetime, pinned: bool = False) -> Observation:
     """What a production model is worth on demand that has become known since its training.
 
-    A period that its pooled model has seen of other region-items is no test of it and left out of the scores.
+    A period that its pooled model has seen of other region-items is no test of it and left out of the scores. Drivers
+    are those that their declared rules would have planned; of a model that was still judged with those that came,
+    these, so that both sides of ``Observation.decay`` are alike.
 
     Args:
         demand: schema Demand.
@@ -133,7 +135,8 @@ def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region
     measured, its_bias, drift, drifted = float("nan"), float("nan"), 0.0, "demand"
     least = LEAST_NEW_PERIODS[dataset.frequency]
     if series.known - 1 - seen >= least and trained_to >= 0 and not unusable:
-        actual, forecast = _since(series, model, seen, dataset.horizon)
+        judged = series.as_planned if model.is_judged_as_planned else series
+        actual, forecast = _since(judged, model, seen, dataset.horizon)
         measured, its_bias = wape(actual, forecast), bias(actual, forecast)
     if new >= least and trained_to >= 0 and not unusable:
         drift, drifted = _largest_drift(series, trained_to, dataset)

@@ -123,7 +123,7 @@ def _compared(candidate: PooledModel, production: PooledModel, region_items: Seq
     for one in list(region_items)[::max(1, -(-len(region_items) // COMPARED))]:
         demand = read(one)
         try:
-            series = [model.series_of(demand, dataset, one) for model in (candidate, production)]
+            series = [model.series_of(demand, dataset, one).as_planned for model in (candidate, production)]
             origins = judged_origins(series[0])
         except (NotEnoughHistoryError, OtherDriversError):
             continue

@@ -10,7 +10,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.backtest import seasonal_naive
+from demand_assets.forecasting.model.backtest import REALISED, seasonal_naive
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, wape
@@ -54,7 +54,7 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
                    region_item: RegionItem) -> Unseen | None:
     """Periods that became known after every one of the models was trained, forecast from origins one horizon apart.
 
-    The drivers are those that came true. None when there is no such period.
+    Drivers are those that their declared rules would have planned. None when there is no such period.
 
     Args:
         demand: schema Demand.
@@ -62,7 +62,7 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     Raises: OtherDriversError: dataset or demand lacks a driver that a model was trained with.
     """
     seen = max(model.seen for model in models)
-    each = [model.series_of(demand, dataset, region_item) for model in models]
+    each = [model.series_of(demand, dataset, region_item).as_planned for model in models]
     series, horizon = each[0], dataset.horizon
     last_seen = int(series.dates.searchsorted(pd.Timestamp(seen), side="right")) - 1
     targets = np.arange(last_seen + 1, series.known)
@@ -81,12 +81,15 @@ def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     """Windows of the models' backtests that none had seen, those that overlap a later one left out; None without one.
 
     A model forecasts a window as it is where all that it was trained on lies before; elsewhere its backtest must have
-    the window, which is forecast by fits that ended before it.
+    the window, which is forecast by fits that ended before it. Drivers are those that their declared rules would have
+    planned; those that came for all, where a model was still judged by these.
 
     Args and raises: as for ``since_training``.
     """
     horizon, leads = dataset.horizon, np.arange(1, dataset.horizon + 1)
-    each = [model.series_of(demand, dataset, region_item) for model in models]
+    are_planned = all(model.is_judged_as_planned for model in models)
+    each = [series.as_planned if are_planned else series
+            for series in (model.series_of(demand, dataset, region_item) for model in models)]
     chosen: list[str] = []
     for origin in sorted({origin for model in models for origin in model.backtest["origins"]}, reverse=True):
         can_all = all(model.seen <= origin or _has_unseen(model, origin) for model in models)
@@ -104,7 +107,8 @@ def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
             if model.seen <= origin:
                 rows.append(model.predict(each[place], starts[number * horizon:(number + 1) * horizon], leads))
             else:
-                rows.append(np.array(model.backtest["forecast"][model.backtest["origins"].index(origin)], dtype=float))
+                table = model.backtest["forecast" if are_planned or REALISED not in model.backtest else REALISED]
+                rows.append(np.array(table[model.backtest["origins"].index(origin)], dtype=float))
         return np.concatenate(rows)
 
     return Unseen(np.concatenate([_after(origin, dataset) for origin in chosen]), each[0].demand[starts + ahead],

@@ -15,13 +15,22 @@ from demand_assets.forecasting.series.metrics import bias, coverage, mase, pinba
 
 SELECTION_WINDOWS = 2
 """Windows before the judged ones, on which recipes are chosen and the first intervals calibrated."""
+REALISED = "forecast_realised"
+"""The table of a stored backtest that has the forecasts with the drivers that came, where those are not ``forecast``.
+"""
+AS_PLANNED = "as_planned"
+"""Of a stored backtest, what says that its windows saw the drivers that their rules would have planned; else they saw
+those that came, as before version 4 of the code."""
 CALIBRATION_STRIDES = 4
 """Origins for each window whose errors calibrate the intervals, evenly spaced."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Forecasts of windows that the fits had not seen; each of shape (windows, horizon), in units."""
+    """Forecasts of windows that the fits had not seen; each of shape (windows, horizon), in units.
+
+    Drivers are those that their declared rules would have planned at each origin (``features.plans``).
+    """
 
     origins: Ints
     """Last period known in each window, shape (windows,)."""
@@ -36,12 +45,16 @@ class Backtest:
     lower: Mapping[float, Floats]
     """For each of LEVELS; calibrated on errors known at the window's origin."""
     upper: Mapping[float, Floats]
+    realised: Floats | None = None
+    """``forecast`` as it would have been with the drivers that came; None where those are what was planned."""
 
     def to_json(self, series: SeriesFeatures) -> dict[str, Any]:
         """As JSON types, with dates for origins."""
         tables = {"actual": self.actual, "forecast": self.forecast, "own": self.own, "pooled": self.pooled,
                   "seasonal_naive": self.seasonal_naive, "lower_80": self.lower[0.8], "upper_80": self.upper[0.8]}
-        return {"origins": [str(series.dates[origin].date()) for origin in self.origins],
+        if self.realised is not None:
+            tables[REALISED] = self.realised
+        return {"origins": [str(series.dates[origin].date()) for origin in self.origins], "judged_with": AS_PLANNED,
                 **{name: [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in table]
                    for name, table in tables.items()}}
 

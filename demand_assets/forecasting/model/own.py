@@ -19,6 +19,7 @@ from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.model.backtest import AS_PLANNED
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
 from demand_assets.forecasting.model.pooled import (
     BINS,
@@ -70,6 +71,11 @@ class ModelCard:
     """Periods of its demand that planners adjusted."""
     sold_hash: str = ""
     """As ``data_hash``, without planners' adjustments; empty where it was not recorded."""
+    judged_with: str = ""
+    """Which drivers the backtest saw: ``backtest.AS_PLANNED`` or, empty, those that came."""
+    wape_realised: float = float("nan")
+    """As ``wape``, had the drivers been known."""
+    bias_realised: float = float("nan")
     code_version: str = CODE_VERSION
     seconds: float = 0.0
 
@@ -118,6 +124,12 @@ class ForecastModel:
     def own(self) -> "tuple[xgb.Booster, float] | None":
         """The region-item's own booster and how much of it is added; None where it has no share."""
         return (self.booster, self.recipe.own_share) if self.recipe.own_share else None
+
+    @property
+    def is_judged_as_planned(self) -> bool:
+        """Whether its stored accuracy is that of forecasts by the plan, as those that are delivered; else of forecasts
+        with the drivers that came, as models were judged before."""
+        return self.card.judged_with == AS_PLANNED
 
     @property
     def seen(self) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.driver_values import contradicted_default, in_quotes
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
@@ -38,6 +39,9 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
             rule = ("“no” is assumed" if driver.kind == "yes_no" else "0 is assumed" if driver.future == "calendar"
                     else "the last known value is repeated")
             sentences.append(f"{driver.title} is not known for {int(missing.sum())} of {horizon} periods: {rule}.")
+        if words := contradicted_default(values[:known], driver, dataset.frequency, dataset.year_length):
+            sentences.append(f"{driver.title}: {in_quotes(driver.default, driver)} is planned unless a scenario says "
+                             f"otherwise, but {words}.")
         columns[driver.name] = np.append(values[:known], _planned(values, known, missing, driver, dataset.year_length))
     return pd.DataFrame(columns), tuple(sentences)
 

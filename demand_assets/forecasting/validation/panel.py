@@ -13,12 +13,13 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.periods import Ordinals, in_words, period_dates
+from demand_assets.forecasting.contract.periods import WORDS, Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.series.calendar_days import calendar_values
+from demand_assets.forecasting.series.driver_values import carried, contradicted_default, in_quotes, tells_demand
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
@@ -163,20 +164,23 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     end = last_known
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
-    table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
+    table, is_filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
     table |= _of_calendar(table, dataset, region_item, tables)
-    known_part = {name: values[:int(end - first) + 1] for name, values in table.items()}
-    periods = len(known_part["demand"])
-    counts |= {"periods": periods, "unknown_periods": int(np.isnan(known_part["demand"]).sum()), "filled_zero": filled}
-    counts |= {f"unknown:{driver.name}": int(pd.isna(known_part[driver.name]).sum()) for driver in dataset.drivers}
+    up_to_end = slice(0, int(end - first) + 1)
+    units_known = table["demand"][up_to_end]
+    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()),
+               "filled_zero": int(is_filled.sum())}
+    counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum()) for driver in dataset.drivers}
+    told_by_missing = _complete_what_tells_demand(dataset, table, is_filled)
+    known_part = {name: values[up_to_end] for name, values in table.items()}
     ended = pd.Timestamp(table["date"][int(last_known - first)])
     newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, refused)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
                or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine) or _much_unknown(dataset, counts)
                or _ended(dataset, behind, ended, last_date, newest.words))
-    notices = (newest.words, stamped, *_look_like_placeholders(dataset, known_part),
-               *_stand_for_unknown(dataset, panel, rows))
+    notices = (newest.words, stamped, *told_by_missing, *_contradicted(dataset, known_part),
+               *_look_like_placeholders(dataset, known_part), *_stand_for_unknown(dataset, panel, rows))
     return Validated(region_item, None if problem else pd.DataFrame(table), quarantine, problem, counts, units,
                      tuple(filter(None, notices)))
 
@@ -300,6 +304,33 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
     return f"Its dates are all stamped {at}{but}, which may be local midnight told in UTC. {cure}"
 
 
+def _complete_what_tells_demand(dataset: Dataset, table: Columns, is_filled: npt.NDArray[np.bool_]) -> list[str]:
+    """Words for each driver whose missing values tell demand; in the table they are completed, so that no model learns
+    that nothing is sold without them."""
+    found = []
+    has_row = ~is_filled
+    for driver in dataset.of_source.drivers:
+        values = table[driver.name]
+        if not tells_demand(table["demand"][has_row], values[has_row]):
+            continue
+        is_missing = pd.isna(values) & ~np.isnan(table["demand"])
+        table[driver.name] = carried(values, is_missing, driver, dataset.frequency, dataset.year_length)
+        found.append(f"{driver.title} is missing in {in_words(int(is_missing.sum()), dataset.frequency)} of which "
+                     "demand is known, and far more or less is sold in them: that it is missing would tell demand, "
+                     "which no plan does. Values as they were before are taken instead; deliver the driver "
+                     f"{driver.name} for every {WORDS[dataset.frequency][0]}, sold or not.")
+    return found
+
+
+def _contradicted(dataset: Dataset, table: Columns) -> list[str]:
+    """Words for each driver whose planned default is not what its last year was."""
+    return [f"{driver.title} is planned as {in_quotes(driver.default, driver)}, but {words}: forecasts will be off by "
+            f"what it does. Set another default for the driver {driver.name}, deliver its plan as rows ahead (future = "
+            "'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
+            for driver in dataset.of_source.drivers
+            if (words := contradicted_default(table[driver.name], driver, dataset.frequency, dataset.year_length))]
+
+
 def _look_like_placeholders(dataset: Dataset, table: Columns) -> list[str]:
     """Words for each driver that is 0 where nothing was sold and nowhere else."""
     units = table["demand"]
@@ -355,9 +386,10 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
                  weekday: int, begin: int | None = None,
-                 lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, int]:
-    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
-    gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
+                 lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, npt.NDArray[np.bool_]]:
+    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and which were filled with zero by
+    the rule for gaps, which holds up to ``end``; ``lost`` periods are no gaps. Drivers of filled periods are as they
+    would have been."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
     if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach
@@ -365,14 +397,14 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     numbers: Ordinals = np.arange(first, last + 1)
     places = panel.number[rows] - first
     demand = np.full(len(numbers), np.nan)
-    filled = 0
+    is_filled = np.zeros(len(numbers), dtype=bool)
     if dataset.rules.gaps == "zero":
         is_gap = np.ones(end - first + 1, dtype=bool)
         is_gap[places[places < len(is_gap)]] = False
         if lost is not None:
             is_gap[lost[(lost >= first) & (lost <= end)] - first] = False
-        demand[:len(is_gap)][is_gap] = 0.0
-        filled = int(is_gap.sum())
+        is_filled[:len(is_gap)] = is_gap
+        demand[is_filled] = 0.0
     demand[places] = panel.demand[rows]
     columns: Columns = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
@@ -380,8 +412,8 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         values = panel.drivers[driver.name]
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
-        columns[driver.name] = column
-    return columns, filled
+        columns[driver.name] = carried(column, is_filled, driver, dataset.frequency, dataset.year_length)
+    return columns, is_filled
 
 
 def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:

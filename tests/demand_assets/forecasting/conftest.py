@@ -1,5 +1,7 @@
 """Demand made by hand, so that a test's numbers can be checked by the reader."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
@@ -58,3 +61,11 @@ def pooled_over(demand: dict[RegionItem, pd.DataFrame], dataset: Dataset) -> Poo
 def trained(demand: pd.DataFrame, dataset: Dataset) -> ForecastModel:
     """The kettles' model, on a pooled model over the kettles alone."""
     return train(demand, dataset, pooled_over({KETTLES: demand}, dataset), KETTLES)
+
+
+def as_trained_before(model: ForecastModel) -> ForecastModel:
+    """The same model as version 3 of the code stored it: judged with the drivers that came."""
+    backtest = {name: table for name, table in model.backtest.items() if name not in (REALISED, "judged_with")}
+    card = replace(model.card, judged_with="", wape=model.card.wape_realised, bias=model.card.bias_realised,
+                   wape_realised=float("nan"), bias_realised=float("nan"), code_version="3")
+    return replace(model, card=card, backtest={**backtest, "forecast": model.backtest[REALISED]})

@@ -22,7 +22,7 @@ def difference(soup: BeautifulSoup) -> float:
 @pytest.fixture
 def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
     """The kettle's and the odd one's first models are in production."""
-    registry.promote(KETTLE, model, {"wape": 0.0512, "wape_seasonal_naive": 0.1, "coverage_80": 0.8})
+    registry.promote(KETTLE, model, {"wape": 0.0512, "wape_seasonal_naive": 0.1, "coverage_80": 0.8, "wape_realised": 0.031})
     registry.promote(ODD, model)
     background.watch()
     return registry
@@ -40,7 +40,7 @@ def test_a_model_in_production_says_what_it_is(client: FlaskClient, promoted: Fa
     words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")).select_one("#model"))
 
     assert "production v1 promoted" in words
-    assert "Backtest WAPE 5.1 % , seasonal naive 10.0 %" in words
+    assert "Backtest WAPE 5.1 % , seasonal naive 10.0 %, 3.1 % had the drivers been known" in words
     assert "held 80 % of the actuals" in words
 
 

@@ -60,8 +60,20 @@ def test_a_version_is_told_with_data_metrics_decision_and_who_asked(app: Flask, 
     row, = versions(client)
     assert row.startswith("v2")
     for told in ("on Nov 23, 2025 to Jun 1, 2026, 191 days", "asked by planner@example.com (stale), #1",
-                 "kept not better", "production had 19.0 %", "20.0 % 30.0 % −5.0 % 79 %"):
+                 "kept not better", "production had 19.0 %",
+                 "20.0 % with the drivers that came 30.0 % −5.0 % 79 %"):  # judged before plans were
         assert told in row.replace(" ,", ",")
+
+
+def test_a_version_that_is_judged_by_the_plan_tells_what_known_drivers_are_worth(client: FlaskClient,
+                                                                                 background: Background) -> None:
+    background.journal(trained(1, wape_realised=0.12, judged_with="as_planned"),
+                       trained(2, wape_realised=0.2, judged_with="as_planned"))
+
+    same, worth = versions(client)
+
+    assert "20.0 % 30.0 %" in same
+    assert "20.0 % 12.0 % had drivers been known 30.0 %" in worth
 
 
 def test_versions_stand_newest_first_with_production_and_the_previous_marked(client: FlaskClient,

@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
+    AS_PLANNED,
     Backtest,
     errors_of,
     judged_origins,
@@ -33,6 +34,7 @@ from demand_assets.forecasting.model.own import (
 from demand_assets.forecasting.model.pooled import (
     Fit,
     PooledModel,
+    Rows,
     TrainingRows,
     bounded,
     training_rows,
@@ -56,6 +58,8 @@ class Window:
     own: Floats
     served: Floats
     """By the recipe's share of the own booster."""
+    realised: Floats
+    """``served`` as it would have been with the drivers that came; of the window's own horizon."""
     fit: Fit
     seen: np.datetime64
     """The last date whose demand its fits have seen."""
@@ -65,8 +69,8 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
           clock: Clock | None = None) -> ForecastModel:
     """A candidate for one region-item, with its backtest; it knows the drivers that the pooled model knows.
 
-    The backtest judges windows that neither the fits nor the choice of the recipe have seen; the model itself is then
-    fitted on everything known.
+    The backtest judges windows that neither the fits nor the choice of the recipe have seen, with the drivers that
+    their declared rules would have planned; the model itself is then fitted on everything known.
 
     Args:
         demand: schema Demand.
@@ -81,7 +85,7 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
         pooled.check(tuple(series.names))
         rows = training_rows(series, region_item, OWN_ROWS)
     with clock("backtest"):
-        judged, windows = backtest(series, rows, pooled, recipe)
+        judged, windows = backtest(series.as_planned, rows, pooled, recipe)
     with clock("fit"):
         booster = fit_own(rows, pooled, pooled.latest, recipe, series.constraints)
     kind = demand_class(series.demand[: series.known])
@@ -101,7 +105,7 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
     """Forecasts of the judged windows and of those before, by fits on what was known before each.
 
     Args:
-        series: the region-item's features.
+        series: the region-item's features, with drivers as the windows shall see them.
         rows: its training rows; each window uses those whose target lies before it.
         origins: last period known in each judged window; as the dataset asks unless given.
     Raises: NotEnoughHistoryError: no window has a pooled fit and a training row before it.
@@ -129,6 +133,7 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
         origins=judged, actual=series.sold[pairs[0] + pairs[1]].reshape(shape), forecast=forecast,
         own=np.stack([window.own[:horizon] for window in shown]),
         pooled=np.stack([window.pooled[:horizon] for window in shown]),
+        realised=np.stack([window.realised for window in shown]) if series.is_as_planned else None,
         seasonal_naive=seasonal_naive(series, *pairs).reshape(shape),
         lower={level: np.stack([low for low, _ in each]) for level, each in bounds.items()},
         upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()}), windows
@@ -140,6 +145,7 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
     model's alone."""
     if origin < 0:
         return None
+    dataset = series.dataset
     date = series.dates.to_numpy()[origin].astype("datetime64[D]")
     known = rows.before(date)
     try:
@@ -147,15 +153,20 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
     except NotEnoughHistoryError:
         return None
     starts, leads = window_pairs(series, origin)
+    booster = fit_own(known, pooled, fit, recipe, series.constraints) if len(known.ratio) else None
+
+    def corrected(base: Floats, features: Rows, share: float) -> Floats:
+        factor = own_factor(booster, features, pooled.columns, share) if booster is not None else 1.0
+        return bounded(base * factor, series, starts[:len(base)])
+
     features = series.rows(starts, leads)
     base = pooled.ratio(features, fit)
-    own = served = bounded(base, series, starts)
-    if len(known.ratio):
-        booster = fit_own(known, pooled, fit, recipe, series.constraints)
-        own, served = (bounded(base * own_factor(booster, features, pooled.columns, share), series, starts)
-                       for share in (1.0, recipe.own_share))
-    return Window(origin, starts, leads, bounded(base, series, starts), own, served, fit,
-                  np.append(known.date, fit.seen).max())
+    served = realised = corrected(base, features, recipe.own_share)
+    if series.is_as_planned:
+        came = series.as_came.rows(starts[:dataset.horizon], leads[:dataset.horizon])
+        realised = corrected(pooled.ratio(came, fit), came, recipe.own_share)
+    return Window(origin, starts, leads, bounded(base, series, starts), corrected(base, features, 1.0), served,
+                  realised[:dataset.horizon], fit, np.append(known.date, fit.seen).max())
 
 
 def _errors(series: SeriesFeatures, window: Window) -> Errors:
@@ -198,6 +209,9 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         rmsse_seasonal_naive=rmsse(judged.actual, judged.seasonal_naive, history),
         bias=bias(judged.actual, judged.forecast),
         coverage_80=coverage(judged.actual, judged.lower[0.8], judged.upper[0.8]),
+        wape_realised=wape(judged.actual, judged.forecast if judged.realised is None else judged.realised),
+        bias_realised=bias(judged.actual, judged.forecast if judged.realised is None else judged.realised),
+        judged_with=AS_PLANNED,
         trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
         rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
         pooled_version=pooled.version or 0, adjustments=series.adjustments, sold_hash=sold_hash(series),

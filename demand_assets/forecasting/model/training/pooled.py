@@ -110,6 +110,8 @@ def _corrected(model: PooledModel, members: Sequence[Member]) -> PooledModel:
 
     The mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows disagree
     (positive part of James and Stein, 1961): a bias that changes its sign is not corrected, nor one of few windows.
+    With the drivers that came: what a plan leaves out, such as promotions, is no fault of the model, and a what-if that
+    puts it in would have it twice.
     """
     longest = longest_of(members)
     judged = origins_before(longest.known - 1, longest.dataset)
@@ -147,7 +149,7 @@ def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
     judged_series: list[SeriesFeatures] = []
     inflations: list[float] = []
     for member in members:
-        series, parts = member.series, []
+        series, parts = member.series.as_planned, []
         judged = origins_before(series.known - 1, series.dataset)
         for origin in (*selection_origins(int(judged[0]), series.dataset.horizon), *judged):
             window = _pooled_window(model, series, int(origin))

@@ -1,11 +1,13 @@
 """Choices made by data: how drivers work, on which scale, with what features, how much of the own boosters.
 
-Recipes are compared by fits that end two horizons before the first judged window, on those two horizons.
+Recipes are compared by fits that end two horizons before the first judged window, on those two horizons, with drivers
+as their declared rules would have planned them.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from operator import is_
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +47,9 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
                 cores: int) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
     """The way in which drivers work and its best recipe, the recipe's fit, and the scores of all.
 
-    Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well. They are not tried
-    where most demand is erratic, that is, comes in bursts that one slope does not describe.
+    Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well: by the plan, and
+    with the drivers that came, which is how what-ifs ask, in the mean. They are not tried where most demand is erratic,
+    that is, comes in bursts that one slope does not describe.
     """
     if dataset.training.drivers:
         pinned = panel_of(region_items, read, dataset, dataset.training.drivers)
@@ -75,6 +78,9 @@ class Selection:
     starts: Ints
     leads: Ints
     features: npt.NDArray[np.float32]
+    """With the drivers that would have been planned."""
+    as_came: npt.NDArray[np.float32]
+    """With those that came; the same array where they do not differ."""
     actual: Floats
     history: Floats
 
@@ -91,13 +97,16 @@ def _selection(members: Sequence[Member], end: np.datetime64, dataset: Dataset) 
         inside = starts + leads < series.known
         starts, leads = starts[inside], leads[inside]
         if len(starts):
-            found.append(Selection(member, starts, leads, series.rows(starts, leads), series.demand[starts + leads],
+            planned = series.as_planned.rows(starts, leads)
+            came = series.rows(starts, leads) if series.as_planned.is_as_planned else planned
+            found.append(Selection(member, starts, leads, planned, came, series.demand[starts + leads],
                                    series.demand[: origin + 1]))
     return found
 
 
 def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, Fit | None, dict[str, float]]:
-    """The smallest score, the recipe that has it, its fit, and the scores of all by their words."""
+    """The recipe with the smallest score by the plan, its fit, and the scores of all by their words; first, that
+    recipe's score in the mean over the plan and what-ifs."""
     pins = {"drivers": panel.drivers, **{
         name: value for name, value in dataset.training.model_dump().items() if value is not None}}
     members, names, constraints = panel.judged, panel.names, panel.constraints
@@ -116,6 +125,7 @@ def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, 
         fits = list(pool.map(lambda recipe: Fit(end, fit_boosters(
             known, recipe, used_columns(names, recipe, dataset), constraints)), recipes))
     scored: list[tuple[float, Recipe, Fit]] = []
+    told_what_ifs: dict[Recipe, float] = {}
     for year in years:
         same = [(recipe, fit) for recipe, fit in zip(recipes, fits, strict=True) if recipe.year_features == year]
         if len(same) == 2:
@@ -123,8 +133,10 @@ def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, 
             same.append((replace(same[0][0], scale="mix"), Fit(end, both)))
         for recipe, fit in same:
             model = PooledModel(recipe, names, used_columns(names, recipe, dataset), PanelFacts(), (fit,))
-            units = [bounded(model.ratio(one.features), one.member.series, one.starts) for one in selection]
-            scored.append((_score(selection, units), recipe, fit))
+            planned, realised = _units(selection, model.ratio)
+            score = _score(selection, planned, realised)
+            scored.append((score, recipe, fit))
+            told_what_ifs[recipe] = score if all(map(is_, planned, realised)) else _score(selection, realised, realised)
     short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
 
     def cautious(entry: tuple[float, Recipe, Fit]) -> float:
@@ -135,13 +147,26 @@ def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, 
     best = min(scored, key=cautious)
     told = {f"{one.scale}, {'with' if one.year_features else 'without'} last year": round(score, 5)
             for score, one, _ in scored}
-    return cautious(best), best[1], best[2], told
+    return (cautious(best) / best[0] * (best[0] + told_what_ifs[best[1]]) / 2 if best[0] else 0.0), *best[1:], told
 
 
-def _score(selection: Sequence[Selection], units: Sequence[Floats]) -> float:
+Told = Callable[[npt.NDArray[np.float32]], Floats]
+"""From features to demand over level."""
+
+
+def _units(selection: Sequence[Selection], ratio: Told) -> tuple[list[Floats], list[Floats]]:
+    """Forecasts in units of each region-item's windows: by the plan, and with the drivers that came."""
+    planned = [bounded(ratio(one.features), one.member.series, one.starts) for one in selection]
+    return planned, [units if one.as_came is one.features else
+                     bounded(ratio(one.as_came), one.member.series, one.starts)
+                     for one, units in zip(selection, planned, strict=True)]
+
+
+def _score(selection: Sequence[Selection], units: Sequence[Floats], realised: Sequence[Floats]) -> float:
     """WAPE and mean RMSSE, each over that of seasonal naive, in the mean, and a share of the bias: small is good.
 
-    The bias counts because totals are shown: what is right on the median of each can be far too low on their sum.
+    The bias counts because totals are shown: what is right on the median of each can be far too low on their sum. It is
+    that with the drivers that came: what a plan leaves out is no fault of a recipe.
     """
     naive = [seasonal_naive(one.member.series, one.starts, one.leads) for one in selection]
 
@@ -150,7 +175,7 @@ def _score(selection: Sequence[Selection], units: Sequence[Floats]) -> float:
         scaled = [rmsse(one.actual, forecast, one.history) for one, forecast in zip(selection, forecasts, strict=True)]
         return np.array([wape(actual, np.concatenate(forecasts)), np.nanmean(scaled) if ~np.isnan(scaled).all() else 1])
 
-    off = bias(np.concatenate([one.actual for one in selection]), np.concatenate(units))
+    off = bias(np.concatenate([one.actual for one in selection]), np.concatenate(realised))
     accuracy = np.nan_to_num(measured(units) / measured(naive), nan=1.0).mean()
     return float(accuracy + BIAS_WEIGHT * abs(np.nan_to_num(off)))
 
@@ -164,13 +189,16 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
     selection = [one for one in selection if (one.member.rows.date <= first.seen).any()]
     if pinned is not None or len(model.fits) < 2 or not selection:
         return model.recipe, {}
-    factors, bases = [], []
+    parts: dict[bool, list[tuple[Floats, Floats]]] = {True: [], False: []}
     for one in selection:
         own = fit_own(one.member.rows.before(first.seen), model, first, model.recipe, one.member.series.constraints)
-        bases.append(model.ratio(one.features, first))
-        factors.append(own_factor(own, one.features, model.columns, 1.0))
-    scores = {share: _score(selection, [bounded(base * factor**share, one.member.series, one.starts)
-                                        for one, base, factor in zip(selection, bases, factors, strict=True)])
+        planned = model.ratio(one.features, first), own_factor(own, one.features, model.columns, 1.0)
+        parts[True].append(planned)
+        parts[False].append(planned if one.as_came is one.features else (
+            model.ratio(one.as_came, first), own_factor(own, one.as_came, model.columns, 1.0)))
+    scores = {share: _score(selection, *([bounded(base * factor**share, one.member.series, one.starts)
+                                          for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
+                                         for is_planned in (True, False)))
               for share in OWN_SHARES}
     best = min(scores, key=lambda share: scores[share])
     return replace(model.recipe, own_share=best), {str(share): round(score, 5) for share, score in scores.items()}

@@ -44,6 +44,33 @@ def test_weeks_and_months_are_consecutive(frequency, step):
     demand_schema(dataset(frequency, (PRICE, PROMO, EVENT))).validate(demand(date=dates))
 
 
+def is_taken(frequency: str, dates) -> bool:
+    """Whether the schema takes these as consecutive periods."""
+    table = pd.DataFrame({"date": dates, "demand": 1.0, "price": 1.0, "promo": 0.0, "event": None})
+    try:
+        demand_schema(dataset(frequency, (PRICE, PROMO, EVENT))).validate(table)
+    except (SchemaError, SchemaErrors):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("frequency", "step", "first"), [
+    ("D", "D", "1970-01-01"), ("M", "MS", "1970-01-01"), *(("W", "7D", f"1970-01-0{day}") for day in range(1, 8))])
+def test_consecutive_periods_are_taken_from_1970_to_2100(frequency, step, first):
+    dates = pd.date_range(first, "2100-12-31", freq=step)
+
+    assert is_taken(frequency, dates)
+    assert not is_taken(frequency, dates.delete(len(dates) // 2))
+
+
+@pytest.mark.parametrize("day", range(1, 8))
+def test_a_week_on_another_weekday_is_refused(day):
+    weeks = pd.date_range(f"1989-08-0{day}", periods=3, freq="7D").to_numpy()
+
+    for slip in (-1, 1, 7):
+        assert not is_taken("W", weeks + np.array([0, slip, 0], dtype="timedelta64[D]"))
+
+
 def test_the_region_items_of_a_panel_are_told_apart():
     panel = pd.concat([demand(region_item=0), demand(region_item=1)], ignore_index=True)
 

@@ -17,7 +17,7 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
-from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
+from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, weekly_demand
 
 EVENT = Driver(name="event", kind="category")
 CLOSED = Driver(name="closed", kind="yes_no")
@@ -142,6 +142,37 @@ def test_only_windows_that_production_has_not_seen_are_compared(weekly: Dataset)
     expected = np.abs(actual - forecast).sum() / actual.sum()
     assert decision.numbers["wape_production"] == pytest.approx(expected, abs=1e-4)
     assert "in the 1 of 3 windows that it had not seen" in decision.reason
+
+
+def test_both_see_the_same_drivers_whichever_was_judged_how(weekly: Dataset) -> None:
+    table = weekly_demand(130)
+    new, other = on(weekly, table, version=2), on(weekly.model_copy(
+        update={"training": weekly.training.model_copy(update={"own_share": 0.1})}), table)
+    old_new, old_other = as_trained_before(new), as_trained_before(other)
+
+    by_plan, also, as_came = (contest(table, weekly, candidate, production, KETTLES).numbers for candidate, production
+                              in ((new, other), (new, old_other), (old_new, other)))
+
+    assert by_plan["wape"] == pytest.approx(new.card.wape, abs=1e-4)
+    assert by_plan["wape_production"] == also["wape_production"] == pytest.approx(other.card.wape, abs=1e-4)
+    assert as_came["wape"] == pytest.approx(new.card.wape_realised, abs=1e-4)
+    assert as_came["wape_production"] == pytest.approx(other.card.wape_realised, abs=1e-4)
+    assert by_plan["bias_realised"] == pytest.approx(new.card.bias_realised, abs=1e-4)
+
+
+def test_what_a_plan_leaves_out_is_not_held_against_a_candidate(weekly: Dataset) -> None:
+    """Nobody plans the promotions, so forecasts by the plan are far too low; with them they are right."""
+    promo = weekly.drivers[1].model_copy(update={"future": "given", "default": False})
+    unplanned = with_drivers(weekly, weekly.drivers[0].model_copy(update={"future": "known"}), promo)
+    table = weekly_demand(130).assign(promo=lambda rows: np.where(np.arange(130) % 2, rows["promo"], 1.0))
+    units = np.where(table["promo"] == 1, 300.0, 100.0)
+    table["demand"] = units + np.arange(130) % 3
+
+    candidate = on(unplanned, table)
+
+    assert candidate.card.bias < -0.35
+    assert abs(candidate.card.bias_realised) < 0.1
+    assert "too low" not in contest(table, unplanned, candidate, None, KETTLES).reason
 
 
 def judged(candidate: PooledModel, production: PooledModel, dataset: Dataset, table: pd.DataFrame) -> Decision:

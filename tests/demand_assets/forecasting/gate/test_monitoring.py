@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
 from demand_assets.forecasting.gate.monitoring import Observation, drift_of, nominate, observe, stability
-from tests.demand_assets.forecasting.conftest import daily_demand, trained
+from tests.demand_assets.forecasting.conftest import as_trained_before, daily_demand, trained, weekly_demand
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KETTLES, TOASTERS = RegionItem("north", "kettle"), RegionItem("north", "toaster")
@@ -31,6 +31,20 @@ def test_decay_is_measured_on_demand_since_the_training(daily: Dataset) -> None:
     assert shaken.decay > 2.0
     assert calm.drift < 0.25 < shaken.drift
     assert shaken.drifted == "demand"
+
+
+def test_a_model_is_watched_with_the_drivers_that_it_was_judged_with(weekly: Dataset) -> None:
+    """Prices repeat their last value in the plan and move in truth: a model that was judged with the prices that came
+    does not decay because the plan is worse."""
+    demand = weekly_demand(150)
+    new = trained(demand.iloc[:130], weekly)
+
+    by_plan, as_before = (observe(demand, weekly, model, KETTLES, NOW, NOW) for model in (new, as_trained_before(new)))
+
+    assert by_plan.wape_backtest == new.card.wape > 1.5 * new.card.wape_realised == 1.5 * as_before.wape_backtest
+    assert by_plan.wape > 1.5 * as_before.wape
+    assert by_plan.decay < 1.5
+    assert as_before.decay < 1.5
 
 
 def test_too_little_new_demand_says_nothing(daily: Dataset) -> None:

@@ -7,7 +7,14 @@ import pytest
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
 from demand_assets.forecasting.model.own import ForecastModel
-from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, trained
+from tests.demand_assets.forecasting.conftest import (
+    HERE,
+    KETTLES,
+    as_trained_before,
+    daily_demand,
+    trained,
+    weekly_demand,
+)
 
 DEMAND = daily_demand(220)
 DAILY = Dataset(name="shop", frequency="D", horizon=7, source=HERE)
@@ -103,3 +110,21 @@ def test_measures_can_be_checked_by_hand() -> None:
     assert found.wapes == (pytest.approx(2 / 30), pytest.approx(9 / 30))
     assert found.biases == (pytest.approx(2 / 30), pytest.approx(-9 / 30))
     assert found.wape_seasonal_naive == pytest.approx(0.1)
+
+
+def test_versions_of_both_kinds_are_compared_with_the_same_drivers(weekly: Dataset) -> None:
+    """One was judged with the price that came, the other by the plan, which repeats the last price."""
+    table = weekly_demand(130)
+    new = trained(table, weekly)
+    old = as_trained_before(new)
+
+    of_new, of_both = (unseen_windows(table, weekly, models, KETTLES) for models in ((new, new), (old, new)))
+    since = since_training(weekly_demand(138), weekly, (old, new), KETTLES)
+
+    assert of_new is not None
+    assert of_both is not None
+    assert since is not None
+    assert of_new.wapes == pytest.approx((new.card.wape,) * 2, abs=1e-4)
+    assert of_both.wapes == pytest.approx((new.card.wape_realised,) * 2, abs=1e-4)
+    assert new.card.wape > 1.5 * new.card.wape_realised
+    np.testing.assert_array_equal(*since.forecasts)

@@ -180,6 +180,63 @@ def test_gaps_are_zero_where_the_rules_say_so_up_to_the_end_of_the_dataset():
     assert validated.demand["date"].iloc[-1] == pd.Timestamp("2024-03-08")
 
 
+def test_drivers_of_filled_gaps_are_as_they_would_have_been():
+    """Left unknown, a model would learn that nothing is sold where the price is missing."""
+    kept = [0, 1, 2, 5, 6, 9]
+    dates = [days(12)[place] for place in kept]
+    rows = raw(dates, price=[2.0, 2.0, 3.0, 3.0, 4.0, 4.0], promo=[1, 1, 1, 0, 1, 1], event=["fair", "fair", None] * 2)
+    of = dataset(drivers=(PRICE, PROMO, EVENT), gaps="zero")
+
+    validated = validate(rows, of, "2024-01-12")
+
+    assert validated.counts["filled_zero"] == 6
+    assert validated.demand["demand"].tolist() == [5, 5, 5, 0, 0, 5, 5, 0, 0, 5, 0, 0]
+    assert validated.demand["price"].tolist() == [2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4]
+    assert validated.demand["promo"].tolist() == [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    filled = [3, 4, 7, 8, 10, 11]
+    assert (validated.demand["event"].iloc[filled] == "fair").all()
+    assert validated.demand["event"].iloc[2] is None  # of a row that the source has, it stays unknown
+    demand_schema(of).validate(validated.demand)
+
+
+@pytest.mark.parametrize("driver", [PRICE, PROMO, EVENT])
+def test_a_driver_that_is_missing_where_nothing_was_sold_is_told_and_completed(driver):
+    demand = [0.0, 6.0, 7.0] * 14
+    value = {"price": 2.0, "promo": 1, "event": "fair"}[driver["name"]]
+    rows = raw(days(42), demand, **{driver["name"]: [None if units == 0 else value for units in demand]})
+
+    validated = validate(rows, dataset(drivers=(driver,)))
+
+    assert validated.problem == ""
+    assert validated.counts[f"unknown:{driver['name']}"] == 14
+    assert (validated.demand[driver["name"]] == value).all()
+    assert f"{driver['name']} is missing in 14 days of which demand is known" in validated.notices[0]
+    assert f"deliver the driver {driver['name']} for every day, sold or not" in validated.notices[0]
+
+
+def test_a_default_that_contradicts_the_past_is_told_with_the_cure():
+    promo = {**PROMO, "future": "given", "default": False}
+    rows = raw(days(60), promo=["no", *["yes"] * 11] * 5)
+
+    told, fits = (validate(rows, dataset(drivers=({**promo, "default": default},))).notices
+                  for default in (False, True))
+
+    assert fits == ()
+    assert told[0].startswith("promo is planned as “no”, but 55 of its last 60 days were “yes”")
+    assert "future = 'known'" in told[0]
+
+
+def test_the_page_says_that_a_default_contradicts_the_past():
+    promo = {**PROMO, "future": "given", "default": False}
+    of = dataset(drivers=(promo,))
+    validated = validate(raw(days(60), promo=["no", *["yes"] * 11] * 5), of)
+
+    _, sentences = future_drivers(validated.demand, of, 7)
+
+    assert sentences == ("promo: “no” is planned unless a scenario says otherwise, but 55 of its last 60 days were "
+                         "“yes”.",)
+
+
 def test_refused_demand_is_no_gap_to_be_filled():
     validated = validate(raw(days(60), demand=[5.0, -1.0, *[5.0] * 58]), dataset(gaps="zero"))
 
