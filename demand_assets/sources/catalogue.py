@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as, one_form
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.validation.readings import (
     read_dates,
@@ -173,7 +173,7 @@ class CatalogueBuilder:
         self._check_periods()
         numbers, refused = {}, []
         rules = self._dataset.rules
-        regions, items = (set(map(one_form, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
+        regions, items = (set(map(known_as, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
         kept = {name: number for name, number in self._places.items()
                 if name[0] not in regions and name[1] not in items}
         for (region, item), number in kept.items():
@@ -194,7 +194,10 @@ class CatalogueBuilder:
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
             for name in sorted(names - {each[place] for each in self._places}))
-        return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices), numbers
+        names = {name for one in numbers for name in (one.region, one.item)}
+        long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
+        return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices,
+                         long_names=long_names), numbers
 
     def _check_periods(self) -> None:
         """Nothing, where dates can mean one thing only. Raises: SourceError."""

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.contract.periods import WORDS, Frequency
-from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.region_item import known_as
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -59,9 +59,9 @@ class EventRow(StrictEntry):
     @field_validator("region")
     @classmethod
     def _named(cls, region: str | None) -> str | None:
-        if region is not None and not one_form(region):
+        if region is not None and not known_as(region):
             raise ValueError("region is empty; leave it out where the event is in all regions")
-        return region if region is None else one_form(region)
+        return region if region is None else known_as(region)
 
     @model_validator(mode="after")
     def _in_order(self) -> "EventRow":
@@ -185,7 +185,7 @@ class Calendar(StrictEntry):
             if not isinstance(several, list | tuple) or not all(isinstance(one, str) for one in several):
                 raise ValueError(f"holidays are a code as in 'DE-BY', a list of codes, or a table of them by region; "
                                  f"not {value!r}")
-            codes[region if region == DEFAULT else one_form(region)] = tuple(_checked(one) for one in several)
+            codes[region if region == DEFAULT else known_as(region)] = tuple(_checked(one) for one in several)
         return codes
 
     @field_validator("pay_days", mode="before")
