@@ -16,7 +16,8 @@ from demand_assets.proposals.facts import Column
 
 FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y",
            "%m-%d-%y", "%y-%m-%d", "%y/%m/%d", "%d %m %Y", "%d.%m.%Y.",
-           "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %b %y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d%b%Y",
+           "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %b %y", "%d %B %Y", "%d. %b %Y", "%d. %B %Y",
+           "%d de %B de %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d%b%Y",
            "%a %d %b %Y", "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%Y-%b-%d", "%d/%b/%Y",
            "%Y年%m月%d日", "%Y년 %m월 %d일", "%Y年%m月", "%Y년 %m월",
            "%b %Y", "%b-%Y", "%b-%y", "%b %y", "%B %Y", "%B-%Y", "%Y %b", "%Y-%b", "%Y %B", "%m/%Y", "%m.%Y", "%m-%Y",
@@ -36,6 +37,9 @@ _NEARLY_ALL = 0.95
 _MOST_VALUES = 4000
 _A_YEAR_AHEAD = 400
 _CLEARER = 0.2
+_ENOUGH_OTHER_WEEKS = 2
+"""Weeks that the ISO calendar does not have; one may be a slip of the pen."""
+_WEEK_ZERO = re.compile(r"\d{4}\D*00$")
 _WEEK_FORMAT = re.compile("%[VWU]")
 _DAY_FORMAT = re.compile("%[dj]")
 
@@ -83,6 +87,8 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
             return plain[:1]
         others = [reading for written in ("%Y-%W", "%Y%W", "%Y-%U", "%Y%U", "%Y-W%W", "%YW%W")
                   if (reading := _read(values, "W", written)) is not None]
+        if (~np.isfinite(weeks.days)).sum() < _ENOUGH_OTHER_WEEKS and not any(_WEEK_ZERO.search(one) for one in values):
+            return [weeks]
         return [max([weeks, *others], key=lambda one: (one.share, one.regularity))]
     found: list[Reading] = []
     for date_format in FORMATS:

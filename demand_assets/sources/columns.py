@@ -247,5 +247,7 @@ def _uniform(column: "pd.Series[Any]", is_text: bool = False) -> "pd.Series[Any]
     if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty") and not has_zone:
         return column
     if kind in ("decimal", "integer", "floating", "mixed-integer-float"):
+        if kind == "decimal" and is_text:  # 27.000 would be a number written with a mark
+            return column.map(lambda value: f"{value.normalize():f}", na_action="ignore")
         return column.map(as_text, na_action="ignore") if is_text else column.astype(float)
     return column.map(as_text, na_action="ignore")

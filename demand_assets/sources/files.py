@@ -245,9 +245,8 @@ class Files:
             return list(sheets)
         if kind == "zip":
             return self._unpacked(filesystem, path, skipped, constant)
-        suffix = PurePosixPath(path).suffix.lower()
-        if suffix in _NOT_READ:
-            raise SourceError(f"{path} is not read: {_NOT_READ[suffix]}.")
+        if why := not_read(path):
+            raise SourceError(f"{path} is not read: {why}.")
         raise SourceError(f"{path} is neither a CSV nor a Parquet file, nor an Excel workbook by its name. Set "
                           "source.format to 'csv', 'parquet' or 'excel'.")
 
@@ -315,6 +314,12 @@ def _fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
 def format_of(path: str) -> str | None:
     """What a file is by its name: csv, parquet, excel or zip; None where it is none of them."""
     return next((kind for kind, suffixes in _SUFFIXES.items() if path.lower().endswith(suffixes)), None)
+
+
+def not_read(path: str) -> str:
+    """Why a table is not read that is a workbook of another kind by its name; empty of all others."""
+    suffix = PurePosixPath(path).suffix.lower()
+    return _NOT_READ.get(suffix, "")
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -1,9 +1,11 @@
 """Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
 
 import re
+from calendar import month_name
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from numbers import Number
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -11,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from babel.dates import get_month_names
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
 from demand_assets.forecasting.contract.source import is_whole
@@ -39,6 +42,10 @@ _CENTURY_FROM = 69
 """From which two digits of a year on it is one of the last century, as Python reads them."""
 _QUARTER = re.compile(r"\d{4}[-/ ]?Q[1-4]|Q[1-4][-/ ]?\d{4}", re.ASCII | re.IGNORECASE)
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
+_MONTH_OF_FORMAT = re.compile("%[bB]")
+_LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb")
+"""Whose names of months are read where a format has ``%b`` or ``%B``."""
+_WORD = re.compile(r"[^\W\d_]+\.?")
 _DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
 _UTC = ("UTC", "+00:00", "Etc/UTC", "UTC+00:00")
 
@@ -213,7 +220,7 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
             return _NUMBER_AS_DATE
         moment = _moment_of(text, frequency, date_format)
     else:
-        text = str(value).strip()
+        text = str(value).strip().strip("\ufeff")  # of files that were joined
         if text.lower() in _MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
@@ -262,7 +269,31 @@ def _written_as(text: str, date_format: str) -> datetime:
         if "%V" in date_format:
             date_format = date_format.replace("%Y", "%G")
         return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
-    return datetime.strptime(text, date_format)
+    try:
+        return datetime.strptime(text, date_format)
+    except ValueError:
+        if not _MONTH_OF_FORMAT.search(date_format):
+            raise
+        return datetime.strptime(_WORD.sub(_in_english, text), date_format.replace("%b", "%B"))
+
+
+def _in_english(word: re.Match[str]) -> str:
+    """A month's name, also shortened, as its English one; any other word as it is."""
+    number = _months_by_name().get(word[0].rstrip(".").casefold())
+    return month_name[number] if number else word[0]
+
+
+@cache
+def _months_by_name() -> dict[str, int]:
+    """The names of months and what they are shortened to -> number, but for words that mean two months."""
+    found: dict[str, set[int]] = {}
+    for language in _LANGUAGES:
+        for width in ("wide", "abbreviated"):
+            for context in ("format", "stand-alone"):
+                for number, name in get_month_names(width, context, language).items():
+                    for word in (name, name[:3]) if width == "wide" else (name,):
+                        found.setdefault(word.rstrip(".").casefold(), set()).add(number)
+    return {word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}
 
 
 def _short_week(text: str, date_format: str) -> datetime:

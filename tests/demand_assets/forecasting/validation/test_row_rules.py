@@ -445,3 +445,21 @@ def test_days_as_spreadsheets_count_them_are_told_with_an_entry_that_reads_them(
     problem = validate(raw([str(45292 + day) for day in range(8)])).problem
 
     assert "columns.date_start = '1899-12-30'" in problem
+
+
+@pytest.mark.parametrize(("text", "written"), [
+    ("3. März 2024", "%d. %B %Y"), ("3 Mrz 2024", "%d %b %Y"), ("3 Mär. 24", "%d %b %y"), ("3 mars 2024", "%d %B %Y"),
+    ("3 MARZO 2024", "%d %B %Y"), ("3 de março de 2024", "%d de %B de %Y"), ("3-mrt-2024", "%d-%b-%Y"),
+    ("3 mar 2024", "%d %b %Y"), ("3 March 2024", "%d %B %Y"), ("03Mar2024", "%d%b%Y")])
+def test_names_of_months_are_read_in_several_languages(text, written):
+    assert read_dates(pd.Series([text]), "D", written).days[0] == np.datetime64("2024-03-03")
+
+
+@pytest.mark.parametrize("text", ["juillet 2024", "juil. 2024", "Juli 2024", "julio 2024"])
+def test_july_is_not_june(text):
+    assert read_dates(pd.Series([text]), "M", "%b %Y").days[0] == np.datetime64("2024-07-01")
+
+
+@pytest.mark.parametrize("text", ["jui 2024", "Smarch 2024", "listopad 2024"])
+def test_what_may_be_two_months_or_none_is_no_date(text):
+    assert np.isnat(read_dates(pd.Series([text]), "M", "%B %Y").days[0])
