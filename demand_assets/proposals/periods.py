@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Dates, Frequency, weekdays
+from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, weekdays
 from demand_assets.forecasting.validation.readings import read_dates
 from demand_assets.proposals.facts import Column
 
@@ -61,12 +61,13 @@ class Reading:
 
     @property
     def regularity(self) -> float:
-        """How many of the gaps between dates are of a day, a week or a month, whichever are most; 0 to 1."""
+        """How many of the gaps between dates are of a day, a week, a month or a quarter, whichever are most; 0 to 1."""
         days = np.unique(self.days[~np.isnat(self.days)])
         if len(days) < 3:
             return 0.0
         gaps = np.diff(days).astype(np.int64)
-        shares = [np.mean(gaps == 1), np.mean(gaps == 7), np.mean((gaps >= 28) & (gaps <= 31))]
+        shares = [np.mean(gaps == 1), np.mean(gaps == 7), np.mean((gaps >= 28) & (gaps <= 31)),
+                  np.mean((gaps >= 90) & (gaps <= 92))]
         return float(max(shares)) * (0.5 if days[-1] > np.datetime64("today") + _A_YEAR_AHEAD else 1.0)
 
 
@@ -78,7 +79,7 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
         values = [*values[:_MOST_VALUES // 2], *values[-_MOST_VALUES // 2:]]
     if not values:
         return []
-    plain = [reading for frequency in ("D", "M", "W")
+    plain = [reading for frequency in ("D", "M", "W", "Q")
              if (reading := _read(values, frequency, None)) is not None and _is_likely(values, reading)]
     if plain:
         months = next((one for one in plain if one.by == "M"), None)
@@ -144,7 +145,7 @@ def frequency_of(days: Dates, owner: npt.NDArray[np.int64], by: Frequency) -> Se
         by: how the dates are written: as months or weeks they are.
     """
     if by != "D":
-        return Seen(by, "they are written as months" if by == "M" else "they are written as weeks")
+        return Seen(by, f"they are written as {WORDS[by][1]}")
     known = ~np.isnat(days)
     rows = pd.DataFrame({"owner": owner[known], "day": days[known].astype(np.int64)}).drop_duplicates().sort_values(
         ["owner", "day"])
@@ -153,6 +154,9 @@ def frequency_of(days: Dates, owner: npt.NDArray[np.int64], by: Frequency) -> Se
     if not len(gaps):
         return Seen("D", "there are too few dates to tell")
     are_first, are_last = _are_firsts(distinct), _are_firsts(distinct + np.timedelta64(1, "D"))
+    if len(distinct) > 2 and (are_first or are_last) and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.8:
+        return Seen("Q", f"all dates are the {'first' if are_first else 'last'} day of a month, and follow each other "
+                         "in a quarter of a year")
     if len(distinct) > 2 and (are_first or are_last):
         return Seen("M", f"all dates are the {'first' if are_first else 'last'} day of a month")
     if np.mean((gaps >= 27) & (gaps <= 36)) >= 0.8 or np.median(gaps) > 36:
@@ -216,7 +220,7 @@ def first_period(newest: int, frequency: Frequency, today: pd.Timestamp) -> str:
     if frequency == "W":
         monday = today - pd.Timedelta(days=today.weekday() + 7)
         return str((monday - pd.Timedelta(weeks=newest)).date())
-    return str((today.to_period("M") - 1 - newest).to_timestamp().date())
+    return str((today.to_period(frequency) - 1 - newest).to_timestamp().date())
 
 
 def day_and_month_differ(readings: Sequence[Reading], values: Sequence[str]) -> str:

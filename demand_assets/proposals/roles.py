@@ -375,7 +375,7 @@ def _count_periods(roles: Roles, facts: Facts, ask: Ask, today: pd.Timestamp) ->
         named = next((column for column in facts.columns if column.says("date") >= 2), None)
         if named is not None and named.distinct:
             raise CannotProposeError(f"the column {named.name!r} should be the date, and {named.example()!r} cannot be "
-                                     f"read as one{_as_quarter(named)}; write dates as 2024-01-31")
+                                     "read as one; write dates as 2024-01-31")
         raise CannotProposeError("no column holds dates; the columns are "
                                  f"{', '.join(repr(column.name) for column in facts.columns[:12])}")
     column = max(counted, key=lambda one: max(one.says("date"), one.says("week"), one.says("month")))
@@ -405,8 +405,3 @@ def _counted_days(column: Column, start: str, frequency: Frequency) -> Dates:
     counted = ordinals(np.array([first]), frequency, weekday) + column.numbers[known].astype(np.int64)
     days[known] = period_dates(counted, frequency, weekday)
     return days
-
-
-def _as_quarter(column: Column) -> str:
-    return (" (quarters cannot be forecast; deliver months, weeks or days)"
-            if "q" in column.example().lower() and any(map(str.isdigit, column.example())) else "")

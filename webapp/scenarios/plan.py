@@ -245,7 +245,7 @@ class _Reader:
 
     def _date(self, line: int, text: str, key: str | None) -> date | None:
         try:
-            day = date_of(text, self._dataset.frequency == "M")
+            day = date_of(text, self._dataset.frequency)
             if key is not None and day not in self._periods[key]:
                 ahead = self._dates[key]
                 more = f" Its periods begin on {ahead[0]}, {ahead[1]} …" if len(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
-from demand_assets.forecasting.contract.periods import WORDS, Frequency
+from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Frequency
 from demand_assets.forecasting.contract.region_item import known_as
 
 if TYPE_CHECKING:
@@ -206,13 +206,14 @@ class Calendar(StrictEntry):
         return self
 
     def drivers(self, frequency: Frequency) -> tuple[Driver, ...]:
-        """The drivers that it makes: yes/no of days, a number of days of weeks and months.
+        """The drivers that it makes: yes/no of days, a number of days of weeks, months and quarters.
 
-        Raises: ValueError: an entry says nothing of months.
+        Raises: ValueError: an entry says nothing of months or quarters.
         """
-        if frequency == "M" and (self.pay_days or self.month_end):
-            raise ValueError(f"[calendar] {'pay_days' if self.pay_days else 'month_end'} says nothing of months: each "
-                             "has the same. Leave it out")
+        if frequency in MONTHS and (self.pay_days or self.month_end):
+            entry = "pay_days" if self.pay_days else "month_end"
+            raise ValueError(f"[calendar] {entry} says nothing of {WORDS[frequency][1]}: each has the same. "
+                             "Leave it out")
         found: list[Driver] = []
         if any(self.holidays.values()):
             found += _with_beside(HOLIDAY, "holiday", frequency, *self.beside_holidays(frequency))

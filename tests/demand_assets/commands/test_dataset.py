@@ -75,6 +75,20 @@ def test_one_week_that_the_iso_calendar_has_not_makes_it_no_other(tmp_path: Path
     assert units == sum(10 + place for place in range(150))
 
 
+@pytest.mark.parametrize("written", ["{year}-Q{quarter}", "Q{quarter} {year}", "{quarter}. Quartal {year}",
+                                     "{year}-{first:02}-01", "01.{first:02}.{year}"])
+def test_quarters_are_told_by_their_names_and_by_their_dates(written: str, tmp_path: Path) -> None:
+    quarters = [written.format(year=year, quarter=quarter, first=3 * quarter - 2)
+                for year in range(2015, 2026) for quarter in (1, 2, 3, 4)]
+    (tmp_path / "sales.csv").write_text("\n".join(
+        ["period,item,demand", *(f"{when},tea,{50 + place}" for place, when in enumerate(quarters))]))
+
+    made, units = proposed(tmp_path / "sales.csv")
+
+    assert (made.frequency, made.season_lengths, made.horizon) == ("Q", (4,), 4)
+    assert units == sum(50 + place for place in range(44))
+
+
 def test_decimals_of_parquet_are_numbers_and_its_lists_are_none_of_demand(tmp_path: Path) -> None:
     pq.write_table(pa.table({
         "date": _DAYS, "item": pa.array(["tea"] * 90).dictionary_encode(), "tags": [["a"]] * 90,

@@ -69,8 +69,10 @@ def test_daily_files(rows: Rows, items: int, tmp_path: Path) -> None:
     ("W", [f"2026-W{week:02}" for week in range(1, 40)]),
     ("M", [f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13)]),
     ("M", [date(year, month, 1) - timedelta(days=1) for year in (2024, 2025) for month in range(1, 13)]),
-], ids=["Mondays", "ISO weeks", "months", "ends of months"])
-def test_weeks_and_months(frequency: str, dates: Sequence[object], tmp_path: Path) -> None:
+    ("Q", [f"{year}-Q{quarter}" for year in range(2018, 2026) for quarter in (1, 2, 3, 4)]),
+    ("Q", [date(year, month, 1) - timedelta(days=1) for year in range(2018, 2026) for month in (1, 4, 7, 10)]),
+], ids=["Mondays", "ISO weeks", "months", "ends of months", "quarters", "ends of quarters"])
+def test_weeks_months_and_quarters(frequency: str, dates: Sequence[object], tmp_path: Path) -> None:
     rows = dated(dates)
 
     assert units_of(looked_through(tmp_path, rows, frequency=frequency)) == sum(row[3] for row in rows)
