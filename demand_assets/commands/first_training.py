@@ -55,8 +55,8 @@ def main() -> int:
         print(error, flush=True)
         return 2
     with open_instance(settings.folder / "dagster") as instance:
-        pipeline.store.write_catalogue(wanted)
         pipeline.store.write_source_notes(catalogue)
+        pipeline.store.write_catalogue(wanted)
         sync_partitions(instance, wanted)
         missing = _missing(pipeline, instance, wanted)
         if not missing:

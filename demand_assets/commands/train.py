@@ -110,8 +110,8 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
     with open_instance(home) as instance:
-        pipeline.store.write_catalogue(region_items)
         pipeline.store.write_source_notes(catalogue)
+        pipeline.store.write_catalogue(region_items)
         attributes = pipeline.take_in_attributes()
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)

@@ -19,7 +19,7 @@ from demand_assets.pipeline.outcomes import Outcome
 
 COVERAGE_RANGE = (0.6, 0.95)
 """Share of backtest actuals inside the 80 % interval that passes for one region-item."""
-DAYS_BEHIND = {"D": 2, "W": 14, "M": 62}
+DAYS_BEHIND = {"D": 2, "W": 14, "M": 62, "Q": 184}
 """How far demand of a region-item may end before the source's, by frequency."""
 
 

@@ -82,8 +82,8 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
         return dg.SensorResult(skip_reason="new demand is being taken in")
     catalogue = stages.source.catalogue()
     found = catalogue.region_items
-    stages.store.write_catalogue(found)
     stages.store.write_source_notes(catalogue)
+    stages.store.write_catalogue(found)
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
     partitions = [region_items.build_add_request(new)] if new else []
     newest = _newest(context.instance, RAW_DEMAND)

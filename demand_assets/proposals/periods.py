@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Dates, Frequency, weekdays
+from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, weekdays
 from demand_assets.forecasting.validation.readings import read_dates
 from demand_assets.proposals.facts import Column
 
 FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y",
            "%m-%d-%y", "%y-%m-%d", "%y/%m/%d", "%d %m %Y", "%d.%m.%Y.",
-           "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %b %y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d%b%Y",
+           "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %b %y", "%d %B %Y", "%d. %b %Y", "%d. %B %Y",
+           "%d de %B de %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d%b%Y",
            "%a %d %b %Y", "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%Y-%b-%d", "%d/%b/%Y",
            "%Y年%m月%d日", "%Y년 %m월 %d일", "%Y年%m月", "%Y년 %m월",
            "%b %Y", "%b-%Y", "%b-%y", "%b %y", "%B %Y", "%B-%Y", "%Y %b", "%Y-%b", "%Y %B", "%m/%Y", "%m.%Y", "%m-%Y",
@@ -36,6 +37,9 @@ _NEARLY_ALL = 0.95
 _MOST_VALUES = 4000
 _A_YEAR_AHEAD = 400
 _CLEARER = 0.2
+_ENOUGH_OTHER_WEEKS = 2
+"""Weeks that the ISO calendar does not have; one may be a slip of the pen."""
+_WEEK_ZERO = re.compile(r"\d{4}\D*00$")
 _WEEK_FORMAT = re.compile("%[VWU]")
 _DAY_FORMAT = re.compile("%[dj]")
 
@@ -57,12 +61,13 @@ class Reading:
 
     @property
     def regularity(self) -> float:
-        """How many of the gaps between dates are of a day, a week or a month, whichever are most; 0 to 1."""
+        """How many of the gaps between dates are of a day, a week, a month or a quarter, whichever are most; 0 to 1."""
         days = np.unique(self.days[~np.isnat(self.days)])
         if len(days) < 3:
             return 0.0
         gaps = np.diff(days).astype(np.int64)
-        shares = [np.mean(gaps == 1), np.mean(gaps == 7), np.mean((gaps >= 28) & (gaps <= 31))]
+        shares = [np.mean(gaps == 1), np.mean(gaps == 7), np.mean((gaps >= 28) & (gaps <= 31)),
+                  np.mean((gaps >= 90) & (gaps <= 92))]
         return float(max(shares)) * (0.5 if days[-1] > np.datetime64("today") + _A_YEAR_AHEAD else 1.0)
 
 
@@ -74,7 +79,7 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
         values = [*values[:_MOST_VALUES // 2], *values[-_MOST_VALUES // 2:]]
     if not values:
         return []
-    plain = [reading for frequency in ("D", "M", "W")
+    plain = [reading for frequency in ("D", "M", "W", "Q")
              if (reading := _read(values, frequency, None)) is not None and _is_likely(values, reading)]
     if plain:
         months = next((one for one in plain if one.by == "M"), None)
@@ -83,6 +88,8 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
             return plain[:1]
         others = [reading for written in ("%Y-%W", "%Y%W", "%Y-%U", "%Y%U", "%Y-W%W", "%YW%W")
                   if (reading := _read(values, "W", written)) is not None]
+        if (~np.isfinite(weeks.days)).sum() < _ENOUGH_OTHER_WEEKS and not any(_WEEK_ZERO.search(one) for one in values):
+            return [weeks]
         return [max([weeks, *others], key=lambda one: (one.share, one.regularity))]
     found: list[Reading] = []
     for date_format in FORMATS:
@@ -138,7 +145,7 @@ def frequency_of(days: Dates, owner: npt.NDArray[np.int64], by: Frequency) -> Se
         by: how the dates are written: as months or weeks they are.
     """
     if by != "D":
-        return Seen(by, "they are written as months" if by == "M" else "they are written as weeks")
+        return Seen(by, f"they are written as {WORDS[by][1]}")
     known = ~np.isnat(days)
     rows = pd.DataFrame({"owner": owner[known], "day": days[known].astype(np.int64)}).drop_duplicates().sort_values(
         ["owner", "day"])
@@ -147,6 +154,9 @@ def frequency_of(days: Dates, owner: npt.NDArray[np.int64], by: Frequency) -> Se
     if not len(gaps):
         return Seen("D", "there are too few dates to tell")
     are_first, are_last = _are_firsts(distinct), _are_firsts(distinct + np.timedelta64(1, "D"))
+    if len(distinct) > 2 and (are_first or are_last) and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.8:
+        return Seen("Q", f"all dates are the {'first' if are_first else 'last'} day of a month, and follow each other "
+                         "in a quarter of a year")
     if len(distinct) > 2 and (are_first or are_last):
         return Seen("M", f"all dates are the {'first' if are_first else 'last'} day of a month")
     if np.mean((gaps >= 27) & (gaps <= 36)) >= 0.8 or np.median(gaps) > 36:
@@ -210,7 +220,7 @@ def first_period(newest: int, frequency: Frequency, today: pd.Timestamp) -> str:
     if frequency == "W":
         monday = today - pd.Timedelta(days=today.weekday() + 7)
         return str((monday - pd.Timedelta(weeks=newest)).date())
-    return str((today.to_period("M") - 1 - newest).to_timestamp().date())
+    return str((today.to_period(frequency) - 1 - newest).to_timestamp().date())
 
 
 def day_and_month_differ(readings: Sequence[Reading], values: Sequence[str]) -> str:

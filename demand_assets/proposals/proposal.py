@@ -24,6 +24,7 @@ from demand_assets.proposals.periods import Reading, readings_of
 from demand_assets.proposals.roles import Roles, roles_of
 from demand_assets.proposals.rows import gaps, several_rows, totals
 from demand_assets.proposals.tables import CannotProposeError, Group, groups_in, sampled
+from demand_assets.sources.catalogue import NO_NAME
 
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""
@@ -277,6 +278,9 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
         draft.rules["negative"] = ("zero", f"{refused['negative']:,} of {rows:,} values are below 0, as "
                                            f"{'; '.join(seen.examples('negative'))}: returns, taken as nothing sold")
         seen = _tried(draft, read, group)
+    for notice in seen.catalogue.notices:
+        if any(NO_NAME.format(ours) in notice for ours in ("region", "item")):
+            raise CannotProposeError(_line(notice))
     if not seen.usable:
         problem, _ = (seen.problems.most_common(1) or [("no region-item has demand", 0)])[0]
         raise CannotProposeError(_line(problem))

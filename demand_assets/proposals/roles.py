@@ -22,6 +22,7 @@ from demand_assets.proposals.periods import (
 )
 from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.words import called
+from demand_assets.sources.workbooks import UNSTORED
 
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""
@@ -265,8 +266,11 @@ def _no_demand(columns: Sequence[Column], roles: Roles) -> None:
     if named is not None:
         wrong = next((value for number, value in zip(np.isnan(named._of_distinct[0]), named.distinct, strict=True)
                       if number), named.example())
+        cure = ("nothing of it can be read" if str(wrong).endswith(UNSTORED) else
+                "write numbers alone there, without units, currency or letters"
+                if any(map(str.isdigit, str(wrong))) else "a column with the units of each period is missing")
         raise CannotProposeError(f"the column {named.name!r} should be the demand and holds what is no number, as "
-                                 f"{wrong!r}; a column with the units of each period is missing")
+                                 f"{wrong!r}; {cure}")
     raise CannotProposeError("no column of numbers is left that could be the demand (units in each period); the "
                              f"columns are {', '.join(repr(column.name) for column in columns[:12])}")
 
@@ -371,7 +375,7 @@ def _count_periods(roles: Roles, facts: Facts, ask: Ask, today: pd.Timestamp) ->
         named = next((column for column in facts.columns if column.says("date") >= 2), None)
         if named is not None and named.distinct:
             raise CannotProposeError(f"the column {named.name!r} should be the date, and {named.example()!r} cannot be "
-                                     f"read as one{_as_quarter(named)}; write dates as 2024-01-31")
+                                     "read as one; write dates as 2024-01-31")
         raise CannotProposeError("no column holds dates; the columns are "
                                  f"{', '.join(repr(column.name) for column in facts.columns[:12])}")
     column = max(counted, key=lambda one: max(one.says("date"), one.says("week"), one.says("month")))
@@ -401,8 +405,3 @@ def _counted_days(column: Column, start: str, frequency: Frequency) -> Dates:
     counted = ordinals(np.array([first]), frequency, weekday) + column.numbers[known].astype(np.int64)
     days[known] = period_dates(counted, frequency, weekday)
     return days
-
-
-def _as_quarter(column: Column) -> str:
-    return (" (quarters cannot be forecast; deliver months, weeks or days)"
-            if "q" in column.example().lower() and any(map(str.isdigit, column.example())) else "")

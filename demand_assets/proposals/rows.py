@@ -13,7 +13,7 @@ from demand_assets.proposals.facts import Facts
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.roles import Roles
 
-_LONGEST_GAP = {"D": 62, "W": 10, "M": 4}
+_LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 """Periods; what is longer is an end and a new beginning, or lies between the parts of a sample."""
 _FEW = 0.005
 _MANY = 0.25

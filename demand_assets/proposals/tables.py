@@ -19,8 +19,8 @@ from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.words import known_words
-from demand_assets.sources.csv_and_parquet import DELIMITERS, MOST_COLUMNS, first_records
-from demand_assets.sources.files import format_of
+from demand_assets.sources.csv_and_parquet import DELIMITERS, MOST_COLUMNS, first_records, stray_zeros
+from demand_assets.sources.files import format_of, not_read
 from demand_assets.sources.headers import LOOKED_THROUGH, unique_names
 from demand_assets.sources.workbooks import cells_of
 
@@ -159,6 +159,8 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     by_name = format_of(path)
     with filesystem.open(path, "rb") as file:
         begin = file.read(_HEAD)
+    if (why := not_read(shown)) and not shown.lower().endswith(".xls"):  # which often are something else
+        raise CannotProposeError(f"{shown} is not read: {why}")
     kind = _kind_of(begin, by_name, shown)
     if not is_alone and by_name is None:
         raise CannotProposeError(f"{shown} is no table by its name")
@@ -191,7 +193,12 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     if kind == "parquet":
         with filesystem.open(path, "rb") as file:
             try:
-                names = pq.read_schema(file).names
+                schema = pq.read_schema(file)
+                nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+                names = [name for name in schema.names if name not in nested]
+                if told := [name for name in nested if known_words(name)]:
+                    raise CannotProposeError(f"the column {told[0]!r} of {shown} holds lists or structures, not one "
+                                             "value a row; write each value in a column of its own")
             except (pa.ArrowInvalid, OSError) as error:
                 raise CannotProposeError(f"{shown} is no readable Parquet file: {error}") from error
         return [Table(path, kind, _with(unique_names(names), constant), size, is_by_name=is_by_name)]
@@ -219,11 +226,13 @@ def _kind_of(begin: bytes, by_name: str | None, shown: str) -> str:
     if start.startswith((b"{", b'[{', b'[\n')) and by_name != "csv":
         raise CannotProposeError(f"{shown} is JSON; save it as CSV or Parquet")
     if begin.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
-        if by_name != "csv":
+        if by_name != "csv" or not shown.lower().endswith((".gz", ".bz2", ".xz")):
             raise CannotProposeError(f"{shown} is compressed, and its name does not say how; call it .csv.gz")
         return "csv"
     if b"\0" in begin[:4096] and not begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not (
             _is_utf16(begin)):
+        if (stray := stray_zeros(begin)) is not None:
+            raise CannotProposeError(_one_line(f"{shown} {stray}"))
         raise CannotProposeError(f"{shown} holds bytes that are no text, and is neither Parquet nor an Excel workbook")
     return "csv"
 
@@ -319,7 +328,8 @@ def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: M
         with filesystem.open(path, "rb") as file:
             sheets = _first_rows(file, 2 * LOOKED_THROUGH)
     else:
-        sheets = cells_of(filesystem, path)
+        book = cells_of(filesystem, path)
+        sheets = book.shown if any(book.shown.values()) else dict(book.sheets)
     found = []
     for name, cells in sheets.items():
         widths = [sum(value not in (None, "") for value in row) for row in cells]
@@ -347,8 +357,9 @@ def _first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
 
     try:
         book = load_workbook(file, read_only=True, data_only=True)
+        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         return {sheet.title: [tuple(row) for row in sheet.iter_rows(values_only=True, max_row=rows)]
-                for sheet in book.worksheets}
+                for sheet in shown or book.worksheets}
     except (BadZipFile, KeyError, ValueError, TypeError) as error:
         raise CannotProposeError(f"no Excel workbook that can be read: {error}") from error
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.calendar import DEFAULT, Event, Events, EventTables
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource, SqlSource
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_categories, read_dates
 from demand_assets.sources.side_tables import SideTable
@@ -133,7 +133,7 @@ def _events_of(events: Events, table: SideTable) -> EventTable:
             wrong.append(f"row {number}: it ends on {last}, before it begins on {first}")
         else:
             region = texts["region"][at]
-            found.append((number, Event(first.item(), last.item(), str(region) if region else None,
+            found.append((number, Event(first.item(), last.item(), known_as(str(region)) if region else None,
                                         events.yearly)))
     if not found:
         raise SourceError("none of its rows can be used" + (f", as in {wrong[0]}" if wrong else "; it is empty") +

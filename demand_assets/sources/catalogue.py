@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as, one_form
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.validation.readings import (
     distinct_values,
@@ -41,6 +41,13 @@ _SHOWN = 5
 """Names that are told one by one."""
 _SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+\d{2,3}")
 """A long number as a spreadsheet shows it, most of its digits gone."""
+NO_NAME = "have no {}: names stand in the first row of each block only, or their cells are merged"
+"""What is told of most rows being without a region or an item."""
+_MOSTLY = 0.5
+_AS_FORMULA = re.compile(r'="(.*)"')
+"""A text as spreadsheets are made to keep it one: ="007"."""
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks of the direction of writing, which cannot be seen."""
 _WHOLE_AS_FRACTION = re.compile(r"(-?\d+)[.,]0+")
 
 
@@ -143,12 +150,16 @@ class CatalogueBuilder:
             spellings: dict[str, list[str]] = {}
             for name in names:
                 match = _WHOLE_AS_FRACTION.fullmatch(name)
-                spellings.setdefault(match[1] if match else name, []).append(name)
-            same = {name: one for one, several in spellings.items() if len(several) > 1
-                    for name in several if name != one}
+                spellings.setdefault(match[1] if match else _bare(name), []).append(name)
+            same = {name: one for one, several in spellings.items() for name in several
+                    if name != one and (len(several) > 1 or _AS_FORMULA.fullmatch(name))}
             self._plan.rename(ours, same)
+            formulas = sorted(filter(_AS_FORMULA.fullmatch, same))
+            if formulas:
+                told.append(f"{len(formulas)} {ours}s are written as formulas, as {formulas[0]!r}, and read as "
+                            f"{same[formulas[0]]!r}.")
             told += [f"The {ours} {one!r} is also written {name!r}; both are read as {one!r}."
-                     for name, one in sorted(same.items())]
+                     for name, one in sorted(same.items()) if name not in formulas]
             told += _look_alike(ours, names - set(same))
             for names_of, number in list(self._places.items()):
                 if names_of[place] in same:
@@ -178,7 +189,7 @@ class CatalogueBuilder:
         self._check_periods()
         numbers, refused = {}, []
         rules = self._dataset.rules
-        regions, items = (set(map(one_form, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
+        regions, items = (set(map(known_as, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
         kept = {name: number for name, number in self._places.items()
                 if name[0] not in regions and name[1] not in items}
         for (region, item), number in kept.items():
@@ -199,7 +210,21 @@ class CatalogueBuilder:
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
             for name in sorted(names - {each[place] for each in self._places}))
-        return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices), numbers
+        notices = (*self._nameless(), *notices)
+        names = {name for one in numbers for name in (one.region, one.item)}
+        long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
+        return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices,
+                         long_names=long_names), numbers
+
+    def _nameless(self) -> list[str]:
+        """What is told where most rows have no region or no item, as below the first row of merged cells."""
+        told, rows = [], sum(self._rows[number] for number in set(self._places.values()))
+        for place, ours in enumerate(("region", "item")):
+            without = sum(self._rows[number] for names, number in self._places.items() if not names[place])
+            if without > _MOSTLY * rows:
+                told.append(f"{without:,} of {rows:,} rows {NO_NAME.format(ours)}. Fill them down in every row and "
+                            "export again.")
+        return told
 
     def _check_periods(self) -> None:
         """Nothing, where dates can mean one thing only. Raises: SourceError."""
@@ -277,6 +302,12 @@ def _look_alike(ours: str, names: Collection[str]) -> list[str]:
     more = f"; and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
     return [f"These {ours}s differ in capitals or in zeros before a number only and are taken for different ones: "
             f"{shown}{more}. If they are one, write them alike at the source."]
+
+
+def _bare(name: str) -> str:
+    """The name without what makes a text of it in a spreadsheet, and without marks that cannot be seen."""
+    match = _AS_FORMULA.fullmatch(name)
+    return _DIRECTIONS.sub("", match[1] if match else name).strip() or name
 
 
 def _read_as_utf_8(name: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.region_item import known_as, one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_numbers
 from demand_assets.sources.expressions import Expression
@@ -77,6 +77,8 @@ class ColumnPlan:
         named |= {name: columns.drivers.get(name, name) for name in dataset.driver_names}
         self._dataset = dataset
         self._renamed: dict[str, dict[str, str]] = {}
+        self.long_names: dict[str, str] = {}
+        """Short name -> the name that it stands for, of all regions and items that were met."""
         written = columns.expressions
         self._recipes = {ours: Recipe(ours, written.get(ours, one_form(text or "")), ours in written)
                          for ours, text in named.items() if text is not None or ours in written}
@@ -149,7 +151,7 @@ class ColumnPlan:
         """The region or the item of each row, as text without white space around it; empty where there is none."""
         if ours not in self._recipes:
             return pd.Series(pd.Categorical([THE_ONLY_ONE]).take(np.zeros(len(table), dtype=int)), index=table.index)
-        return _names(self._recipes[ours].make(table), self._renamed.get(ours, {}))
+        return _names(self._recipes[ours].make(table), self._renamed.get(ours, {}), self.long_names)
 
     def rename(self, ours: str, names: Mapping[str, str]) -> None:
         """Take regions or items of these names for others from now on, or for what they are called where it is not
@@ -187,9 +189,10 @@ class ColumnPlan:
         if not recipe.is_template:
             return recipe.make(table)
         parts = [pd.Series(index=table.index[:0], dtype=float)]
-        for (region, item), rows in table.groupby([regions, items], observed=True, sort=False):
-            if recipe.columns(str(region), str(item)) <= set(table.columns):
-                parts.append(recipe.make(rows, str(region), str(item)))
+        for names, rows in table.groupby([regions, items], observed=True, sort=False):
+            region, item = (self.long_names.get(str(name), str(name)) for name in names)
+            if recipe.columns(region, item) <= set(table.columns):
+                parts.append(recipe.make(rows, region, item))
         made: pd.Series[Any] = pd.concat([part for part in parts if len(part)] or parts)
         return made.reindex(table.index)
 
@@ -204,14 +207,16 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str, 
     return f"{where} has no column {name!r} for {what}; it has {shown or 'none'}.{hint} {cure} = \"…\"{alone}."
 
 
-def _names(column: "pd.Series[Any]", renamed: Mapping[str, str]) -> "pd.Series[Any]":
+def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dict[str, str]) -> "pd.Series[Any]":
     categories = column.astype("category")
     values = list(categories.cat.categories)
     texts = [one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
              for value in values]
     if texts and all(isinstance(value, str) for value in values) and all(map(WHOLE_AS_FRACTION.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
-    texts = [renamed.get(text, text) for text in texts]
+    short = {text: known_as(text) for text in texts}
+    long_names |= {inside: text for text, inside in short.items() if inside != text}
+    texts = [renamed.get(short[text], short[text]) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
     return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(distinct), validate=False), index=column.index)
@@ -248,5 +253,7 @@ def _uniform(column: "pd.Series[Any]", is_text: bool = False) -> "pd.Series[Any]
     if kind in ("string", "date", "datetime", "datetime64", "boolean", "empty") and not has_zone:
         return column
     if kind in ("decimal", "integer", "floating", "mixed-integer-float"):
+        if kind == "decimal" and is_text:  # 27.000 would be a number written with a mark
+            return column.map(lambda value: f"{value.normalize():f}", na_action="ignore")
         return column.map(as_text, na_action="ignore") if is_text else column.astype(float)
     return column.map(as_text, na_action="ignore")

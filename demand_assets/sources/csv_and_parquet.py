@@ -51,6 +51,9 @@ _HEAD_BYTES = 1 << 18
 """In which the header is looked for."""
 _EXACT_UP_TO = {pa.float16(): 2.0 ** 11, pa.float32(): 2.0 ** 24, pa.float64(): 2.0 ** 53}
 """Up to where numbers with a fraction hold all whole numbers."""
+_COMPRESSED = (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ")
+_FEW_ZEROS = 0.01
+"""Of the bytes; as many and more make no text."""
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -122,6 +125,9 @@ class ParquetTable:
         plan.check(available, path)
         self._columns = plan.wanted(schema.names)
         check_values(path, self._metadata.num_rows * len(self._columns), most_gb)
+        if nested := [field for field in schema if field.name in self._columns and pa.types.is_nested(field.type)]:
+            raise SourceError(f"The column {nested[0].name!r} of {path} holds {nested[0].type}, not one value a row. "
+                              "Write each value in a column of its own.")
         self._constant = {name: value for name, value in self._constant.items()
                           if name not in schema.names and name in plan.wanted(available)}
         texts = plan.text_columns() | self._names
@@ -321,9 +327,14 @@ class CsvTable:
         if len(begin) > LONGEST_HEADER:
             raise SourceError(f"The first line of {self._path} has more than {LONGEST_HEADER:,} bytes; at most so many "
                               "are read. Check that its lines end, and leave out columns that are not needed.")
+        if begin.startswith(_COMPRESSED):
+            raise SourceError(f"{self._path} is compressed, and its name does not say how. Call it .csv.gz, .csv.bz2 "
+                              "or .csv.xz.")
         self._encoding = self._encoding_of(begin)
         if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
             order = "be" if begin[::2].count(0) > begin[1::2].count(0) else "le"
+            if (stray := stray_zeros(begin)) is not None:
+                raise SourceError(f"{self._path} {stray}.")
             kind = ("an Excel workbook: set source.format to 'excel'" if begin.startswith(b"PK") else
                     "no CSV file, or UTF-16 without a byte order mark: set source.format to what it is, or "
                     f"source.encoding to 'utf-16-{order}'")
@@ -796,16 +807,37 @@ def _is_in(column: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.bool_]:
     return np.concatenate([np.zeros(0, dtype=bool), *parts])
 
 
+def stray_zeros(begin: bytes) -> str | None:
+    """What is wrong with a text in which some bytes are zero; None where it is none, or in UTF-16."""
+    count = begin.count(0)
+    if not count or count > _FEW_ZEROS * len(begin) or begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    line = begin[:begin.index(0)].count(b"\n") + 1
+    return (f"holds {count} zero bytes, the first in line {line}: it was damaged, or cut off while it was written. "
+            "Write it again, or take them out, as with tr -d '\\000'")
+
+
 def _is_text(kind: pa.DataType) -> bool:
     """Whether a column's values are text, also where each is stored once."""
     if pa.types.is_dictionary(kind):
         return _is_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_bytes(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    """Whether a column's values are bytes, as some programs write text."""
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
     """The table; whole numbers that are names are text, for a null beside them would make them fractions."""
     for place, field in enumerate(table.schema):
+        if _is_bytes(field.type):
+            try:
+                table = table.set_column(place, field.name, pc.cast(table[field.name], pa.string()))
+            except pa.ArrowInvalid as error:
+                raise SourceError(f"The column {field.name!r} holds bytes that are no text in UTF-8. Write it as text."
+                                  ) from error
         if field.name in names and pa.types.is_floating(field.type):
             largest = pc.max(pc.abs(table[field.name])).as_py()
             if largest is not None and largest > _EXACT_UP_TO[field.type]:

@@ -246,9 +246,8 @@ class Files:
             return list(sheets)
         if kind == "zip":
             return self._unpacked(filesystem, path, skipped, constant)
-        suffix = PurePosixPath(path).suffix.lower()
-        if suffix in _NOT_READ:
-            raise SourceError(f"{path} is not read: {_NOT_READ[suffix]}.")
+        if why := not_read(path):
+            raise SourceError(f"{path} is not read: {why}.")
         raise SourceError(f"{path} is neither a CSV nor a Parquet file, nor an Excel workbook by its name. Set "
                           "source.format to 'csv', 'parquet' or 'excel'.")
 
@@ -322,6 +321,12 @@ def format_of(path: str) -> str | None:
 def _by_number(owner: Numbers) -> npt.NDArray[np.int64]:
     """Row positions by the number of the region-item, in the file's order within each; small numbers sort faster."""
     return np.argsort(owner.astype(np.uint16) if owner.max() <= np.iinfo(np.uint16).max else owner, kind="stable")
+
+
+def not_read(path: str) -> str:
+    """Why a table is not read that is a workbook of another kind by its name; empty of all others."""
+    suffix = PurePosixPath(path).suffix.lower()
+    return _NOT_READ.get(suffix, "")
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

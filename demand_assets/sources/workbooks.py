@@ -1,11 +1,13 @@
 """Sheets of Excel workbooks as tables; openpyxl reads them."""
 
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +26,32 @@ from demand_assets.sources.unpacking import check_values, check_zip
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
 ALL_SHEETS = "*"
+UNSTORED = "(its value is not in the file; open the workbook in Excel and save it)"
+"""What follows the formula in a cell that has nothing else, so that it is refused and told."""
+_UNSTORED = re.compile(rb"<c(?:\s+(?!t=\"str\")[\w:]+=\"[^\"]*\")*\s*>\s*<f\b[^>]*?(?:/>|>[^<]*</f>)"
+                       rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+"""A cell with a formula and no value; a formula may have an empty text for one, which is a value."""
+_SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _LONGEST_NUMBER = 10 ** 15
 """From which on Excel keeps no longer all digits."""
 _BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
            AttributeError, LookupError, ArithmeticError, AssertionError, EOFError, RuntimeError)
 """What openpyxl raises on files that are damaged, locked or made by hand; it has no error of its own for them."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """The values of a workbook."""
+
+    sheets: Mapping[str, list[tuple[Any, ...]]]
+    """The rows of each sheet by its name, without the empty rows and columns after the last value."""
+    hidden: frozenset[str] = frozenset()
+    """Sheets that Excel does not show."""
+
+    @property
+    def shown(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The sheets that Excel shows."""
+        return {name: rows for name, rows in self.sheets.items() if name not in self.hidden}
 
 
 class SheetTable:
@@ -54,6 +77,8 @@ class SheetTable:
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
         for name in plan.name_columns() & set(self._table.columns):
             self._table[name] = self._table[name].map(_id, na_action="ignore").astype(object)
+            if unstored := next((value for value in self._table[name] if str(value).endswith(UNSTORED)), None):
+                raise SourceError(f"The column {name!r} has formulas whose values are not in the file, as {unstored}.")
         for name, value in constant.items():
             if name not in self._table and name in plan.wanted([name]):
                 self._table[name] = pd.Series([value] * len(self._table), dtype=object)
@@ -93,7 +118,8 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
 
     Raises: SourceError: it cannot be read, has no sheet of the name or with the columns, or more than one.
     """
-    sheets = cells_of(filesystem, path, source.most_unpacked_gb)
+    book = cells_of(filesystem, path, source.most_unpacked_gb)
+    sheets = book.sheets
     if source.sheet not in (None, ALL_SHEETS) and source.sheet not in sheets:
         raise SourceError(f"{path} has no sheet {source.sheet!r}; it has {', '.join(map(repr, sheets))}. Correct "
                           "source.sheet.")
@@ -104,6 +130,7 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
         number = header_line([_texts(row) for row in below[:LOOKED_THROUGH]], is_header)
         if below and is_header(_texts(below[number])):
             found[name] = source.skip_lines + number
+    found = {name: number for name, number in found.items() if name not in book.hidden} or found
     if source.sheet not in (None, ALL_SHEETS):
         chosen = [str(source.sheet)]
     elif len(found) > 1 and source.sheet is None:
@@ -120,14 +147,14 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
             raise SourceError(f"{where} is empty. Write it again, or name another with source.sheet.")
         layout = layout_of(_texts(cells[start]), plan, dataset, where, list(constant))
         tables.append(SheetTable(cells[start + 1:], layout, plan, constant))
-    others = [(f"{path}, sheet {name!r}", "it is not the sheet that is read") for name, cells in sheets.items()
+    others = [(f"{path}, sheet {name!r}", "it is hidden; name it in source.sheet if it is meant"
+               if name in book.hidden else "it is not the sheet that is read") for name, cells in sheets.items()
               if name not in chosen and cells]
     return tables, others
 
 
-def cells_of(filesystem: AbstractFileSystem, path: str,
-             most_gb: float | None = None) -> dict[str, list[tuple[Any, ...]]]:
-    """The values of all sheets by name, without the empty rows and columns after the last value."""
+def cells_of(filesystem: AbstractFileSystem, path: str, most_gb: float | None = None) -> Book:
+    """The values of a workbook. Raises: SourceError: it cannot be read, or holds too much."""
     try:
         with filesystem.open(path, "rb") as file:
             if file.read(4) == b"\xd0\xcf\x11\xe0":
@@ -136,7 +163,12 @@ def cells_of(filesystem: AbstractFileSystem, path: str,
             file.seek(0)
             check_zip(file, path, most_gb)
             book = load_workbook(file, read_only=True, data_only=True)
-            return {sheet.title: _filled(_rows(sheet, path, most_gb)) for sheet in book.worksheets}
+            sheets = {sheet.title: _rows(sheet, path, most_gb) for sheet in book.worksheets}
+            if _has_unstored(file):
+                for sheet in load_workbook(file, read_only=True).worksheets:
+                    sheets[sheet.title] = _with_formulas(sheets[sheet.title], sheet.iter_rows(values_only=True))
+            hidden = frozenset(sheet.title for sheet in book.worksheets if sheet.sheet_state != "visible")
+            return Book({name: _filled(rows) for name, rows in sheets.items()}, hidden)
     except SourceError:
         raise
     except _BROKEN as error:
@@ -153,6 +185,20 @@ def _rows(sheet: Any, path: str, most_gb: float | None) -> list[tuple[Any, ...]]
             check_values(path, values, most_gb)
         rows.append(tuple(row))
     return rows
+
+
+def _has_unstored(file: BinaryIO) -> bool:
+    """Whether a cell has a formula and no value, as programs write them that do not calculate."""
+    file.seek(0)
+    with zipfile.ZipFile(file) as packed:
+        return any(_UNSTORED.search(packed.read(name)) for name in packed.namelist() if _SHEETS.fullmatch(name))
+
+
+def _with_formulas(values: list[tuple[Any, ...]], formulas: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """The rows, with its formula in each cell that has nothing else."""
+    return [tuple(f"{text} {UNSTORED}" if value is None and isinstance(
+        text := getattr(formula, "text", formula), str) and text.startswith("=") else value
+        for value, formula in zip(row, made, strict=True)) for row, made in zip(values, formulas, strict=True)]
 
 
 def _filled(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.access import actor
 from webapp.api.operations import answers, needs, resource
@@ -49,7 +50,7 @@ class DatasetResponse(ResponsePart):
     title: str
     unit: str
     currency: str
-    frequency: Literal["D", "W", "M"]
+    frequency: Frequency
     horizon: int
     coverages: list[int]
     drivers: list[DriverResponse]

@@ -9,6 +9,7 @@ from pydantic import Field
 from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
+from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, ScenarioError
@@ -25,6 +26,7 @@ from webapp.api.shapes import (
     Horizon,
     Interval,
     Key,
+    Name,
     Named,
     Number,
     PageQuery,
@@ -39,6 +41,7 @@ from webapp.http.choices import one_of
 from webapp.http.costly_reads import costly_reads
 from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
+from webapp.pages.long_names import in_full
 from webapp.region_items.attributes import parsed
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
@@ -61,8 +64,8 @@ class ForecastsQuery(Query):
     """Of which region-items, and how far; those of `key`, `region` and `item` add up."""
 
     key: Keys = Field([], description="Keys of region-items")
-    region: Text = Field("", description="All items of this region")
-    item: Text = Field("", description="This item in all regions")
+    region: Name = Field("", description="All items of this region")
+    item: Name = Field("", description="This item in all regions")
     horizon: Horizon = None
     coverage: CoverageArgument = "80"
     overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
@@ -158,8 +161,8 @@ class TotalsQuery(Query):
     """Of what; region-items of all arguments add up."""
 
     all: Yes = Field("false", description="Everything")
-    region: Annotated[list[Text], Field(max_length=MOST_KEYS)] = Field([], description="Whole regions")
-    item: Annotated[list[Text], Field(max_length=MOST_KEYS)] = Field([], description="Items in all regions")
+    region: Annotated[list[Name], Field(max_length=MOST_KEYS)] = Field([], description="Whole regions")
+    item: Annotated[list[Name], Field(max_length=MOST_KEYS)] = Field([], description="Items in all regions")
     attribute: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
         [], description="Region-items with these attributes; of several values of one attribute, one of them")
     key: Keys = Field([], description="Single region-items")
@@ -232,7 +235,7 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
         abort(422, "Say of which region-items: with `key`, `region` or `item`.")
     rows_of(query.key)
     asked = select(RegionItemRow).where(RegionItemRow.in_catalogue, or_(
-        RegionItemRow.key.in_(query.key), *(column == name for column, name in (
+        RegionItemRow.key.in_(query.key), *(column == known_as(name) for column, name in (
             (RegionItemRow.region, query.region), (RegionItemRow.item, query.item)) if name)))
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
     horizon, coverage = horizon_of(query.horizon), int(query.coverage)
@@ -292,8 +295,8 @@ def list_group_totals(query: GroupsQuery) -> GroupsPage:
     rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
     others = None if rest is None else RestResponse(region_items=rest.size, forecast=rest.total, model=rest.model)
     return GroupsPage(unit=services().dataset.unit, by=kind, next=following, rest=others, totals=[GroupResponse(
-        name=row.name, region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper, model=row.model,
-        last_year=row.last_year, change=row.change, made_at=row.made_at) for row in rows])
+        name=in_full(row.name), region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper,
+        model=row.model, last_year=row.last_year, change=row.change, made_at=row.made_at) for row in rows])
 
 
 def _total(query: TotalsQuery) -> TotalsResponse:

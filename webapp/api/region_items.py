@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
@@ -18,6 +19,7 @@ from webapp.api.shapes import (
     Cursor,
     Day,
     KeyPath,
+    Name,
     Named,
     PageQuery,
     Query,
@@ -27,6 +29,7 @@ from webapp.api.shapes import (
     finite,
 )
 from webapp.data_quality.quarantine import refused_rows
+from webapp.pages.long_names import in_full
 from webapp.region_items.attributes import attributes_of, parsed
 from webapp.region_items.overview_query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
@@ -52,8 +55,8 @@ class RegionItemsQuery(PageQuery):
     """Which region-items."""
 
     q: Text = Field("", description="Words that region and item hold, in any case")
-    region: Text = Field("", description="Only this region")
-    item: Text = Field("", description="Only this item")
+    region: Name = Field("", description="Only this region")
+    item: Name = Field("", description="Only this item")
     status: Status | None = Field(None, description="Only those that stand so")
     attribute: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
         [], description="Only those with these attributes; of several values of one attribute, one of them")
@@ -151,7 +154,7 @@ def row_of(key: str) -> RegionItemRow:
 
 def name_of(row: RegionItemRow) -> dict[str, Any]:
     """The fields of ``Named``."""
-    return {"key": row.key, "region": row.region, "item": row.item}
+    return {"key": row.key, "region": in_full(row.region), "item": in_full(row.item)}
 
 
 def told(row: RegionItemRow, attributes: dict[str, str]) -> RegionItemResponse:
@@ -177,7 +180,7 @@ def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
     asked = select(RegionItemRow).where(*conditions(view))
     for column, name in ((RegionItemRow.region, query.region), (RegionItemRow.item, query.item)):
         if name:
-            asked = asked.where(column == name)
+            asked = asked.where(column == known_as(name))
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
     attributes = attributes_of([row.region_item for row in rows])
     return RegionItemPage(region_items=[told(row, attributes[row.region_item]) for row in rows], next=following)

@@ -15,6 +15,7 @@ from webapp.api.selections import Selected, keys_of
 from webapp.api.shapes import IdPath, Named, PageQuery, ResponsePart
 from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
+from webapp.pages.long_names import in_full
 from webapp.region_items.rows import rows_by_key
 from webapp.retrains.nothing_new import MOST_READ, nothing_new
 from webapp.retrains.progress import Outcome, Progress, progress_of
@@ -163,9 +164,9 @@ def list_retrain_items(path: IdPath, query: RetrainItemsQuery) -> RetrainItemPag
         asked = asked.where(RetrainItem.state == query.state)
     rows, following = page_of(asked, RetrainItem.key.expression, str, query.limit, query.cursor)
     return RetrainItemPage(next=following, region_items=[RetrainItemResponse(
-        key=row.key, region=row.region_item.region, item=row.region_item.item, state=cast(ItemState, row.state),
-        reason=row.reason, version_before=row.version_before, version=row.version, started_at=row.started_at,
-        finished_at=row.finished_at) for row in rows])
+        key=row.key, region=in_full(row.region_item.region), item=in_full(row.region_item.item),
+        state=cast(ItemState, row.state), reason=row.reason, version_before=row.version_before, version=row.version,
+        started_at=row.started_at, finished_at=row.finished_at) for row in rows])
 
 
 @bp.post("/retrains/<int:id>/cancel", responses=answers(RetrainResponse, 202, 404, 409))

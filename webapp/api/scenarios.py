@@ -15,8 +15,9 @@ from webapp.api.idempotency import once_token
 from webapp.api.operations import answers, needs, resource
 from webapp.api.paging import page_of
 from webapp.api.selections import Selected
-from webapp.api.shapes import Day, Interval, Named, PageQuery, RequestPart, ResponsePart, Text, TokenPath, Yes
+from webapp.api.shapes import Day, Interval, Name, Named, PageQuery, RequestPart, ResponsePart, Text, TokenPath, Yes
 from webapp.http.problems import PREFIX, problem
+from webapp.pages.long_names import in_full
 from webapp.scenarios.driver_changes import MOST_CHANGES
 from webapp.scenarios.editor import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want
@@ -33,8 +34,8 @@ bp = resource("scenarios", "What-if on drivers that is kept, computed beside the
 class ScopedChange(ChangeRequest):
     """A change, on all region-items of the selection or on some of its regions and items."""
 
-    regions: Annotated[list[Text], Field(max_length=200)] = Field([], description="Only these; all unless given")
-    items: Annotated[list[Text], Field(max_length=200)] = Field([], description="Only these; all unless given")
+    regions: Annotated[list[Name], Field(max_length=200)] = Field([], description="Only these; all unless given")
+    items: Annotated[list[Name], Field(max_length=200)] = Field([], description="Only these; all unless given")
 
 
 class NewScenarioRequest(Selected):
@@ -222,8 +223,9 @@ def get_result(path: TokenPath) -> ResultResponse | Response:
         revenue=_compared(result.revenue), why=result.why, notices=list(result.notices),
         periods=[ResultPeriod(date=one.date, units=_required(one.units), revenue=_compared(one.revenue))
                  for one in result.periods],
-        region_items=[ResultLineItem(key=one.key, region=one.region_item.region, item=one.region_item.item,
-                                 origin=one.origin, is_changed=one.is_changed, units=_required(one.units),
+        region_items=[ResultLineItem(key=one.key, region=in_full(one.region_item.region),
+                                 item=in_full(one.region_item.item), origin=one.origin,
+                                 is_changed=one.is_changed, units=_required(one.units),
                                  revenue=_compared(one.revenue)) for one in result.lines])
 
 

@@ -6,7 +6,7 @@ from flask import abort
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
-from webapp.api.shapes import AttributeFilter, Key, RequestPart, Text
+from webapp.api.shapes import AttributeFilter, Key, Name, RequestPart
 from webapp.forecasts.query import parse_forecast_query
 
 MOST_KEYS, MOST_NAMES = 1000, 200
@@ -16,8 +16,8 @@ class Selected(RequestPart):
     """Region-items; those of all parts add up."""
 
     keys: Annotated[list[Key], Field(max_length=MOST_KEYS)] = Field([], description="Single region-items")
-    regions: Annotated[list[Text], Field(max_length=MOST_NAMES)] = Field([], description="Whole regions")
-    items: Annotated[list[Text], Field(max_length=MOST_NAMES)] = Field([], description="Items in all regions")
+    regions: Annotated[list[Name], Field(max_length=MOST_NAMES)] = Field([], description="Whole regions")
+    items: Annotated[list[Name], Field(max_length=MOST_NAMES)] = Field([], description="Items in all regions")
     attributes: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
         [], description="Region-items with these attributes; of several values of one attribute, one of them")
     all: Annotated[bool, Field(strict=True)] = Field(False, description="Everything")

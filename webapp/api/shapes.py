@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from demand_assets.forecasting.contract.region_item import LONGEST_NAME
 from webapp.http.problems import PLACES
 from webapp.tables import RowStatus
 
@@ -55,6 +56,8 @@ Day = Annotated[date, BeforeValidator(_day)]
 """``2026-01-31`` and nothing else."""
 Text = Annotated[str, Field(max_length=200, pattern=_NO_CONTROLS)]
 """A line of text."""
+Name = Annotated[str, Field(max_length=LONGEST_NAME, pattern=_NO_CONTROLS)]
+"""Of a region or an item."""
 AttributeFilter = Annotated[str, Field(min_length=2, max_length=300, pattern=_NO_CONTROLS,
                                         description="An attribute and its value, as in `category:Food`")]
 Key = Annotated[str, Field(min_length=3, max_length=255, pattern=_NO_CONTROLS,

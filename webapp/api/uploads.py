@@ -8,7 +8,7 @@ from pydantic import Field
 
 from demand_assets.forecasting.store.uploads import NoUploadsError
 from webapp.api.operations import answers, needs, resource
-from webapp.api.shapes import Day, Number, RequestPart, ResponsePart, Text
+from webapp.api.shapes import Day, Name, Number, RequestPart, ResponsePart, Text
 from webapp.data_quality.uploads import UploadRow, WrongRowsError, upload
 from webapp.http.problems import WrongField, problem
 from webapp.services import services
@@ -29,8 +29,8 @@ Drivers = Annotated[dict[Text, DriverValue], Field(max_length=100, description="
 class DemandRow(RequestPart):
     """What was sold of a region-item in a period."""
 
-    region: Text
-    item: Text
+    region: Name
+    item: Name
     date: Day
     demand: Number = Field(description="Units sold")
     drivers: Drivers = Field({}, description="As they were, by name; what is left out is as the source has it")
@@ -39,8 +39,8 @@ class DemandRow(RequestPart):
 class PlanRow(RequestPart):
     """Drivers of a region-item in a future period."""
 
-    region: Text
-    item: Text
+    region: Name
+    item: Name
     date: Day
     drivers: Annotated[Drivers, Field(min_length=1)]
 

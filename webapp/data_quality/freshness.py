@@ -7,6 +7,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.periods import MONTHS
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.tables import RegionItemRow
@@ -25,15 +26,17 @@ def periods_behind(dataset: Dataset, last: date, today: date) -> int:
     Args:
         last: the date of the last period with known demand.
     """
-    if dataset.frequency == "M":
-        return max(_month(today) - _month(last) - 1, 0)
+    if dataset.frequency in MONTHS:
+        length = MONTHS[dataset.frequency]
+        return max(_month(today) // length - _month(last) // length - 1, 0)
     return max((today - last).days // (7 if dataset.frequency == "W" else 1) - 1, 0)
 
 
 def oldest_behind(dataset: Dataset, behind: int, today: date) -> date:
     """The oldest last period that is at most so many periods behind."""
-    if dataset.frequency == "M":
-        months = _month(today) - behind - 1
+    if dataset.frequency in MONTHS:
+        length = MONTHS[dataset.frequency]
+        months = (_month(today) // length - behind - 1) * length
         return date(months // 12, months % 12 + 1, 1)
     if dataset.frequency == "W":
         return today - timedelta(days=7 * (behind + 2) - 1)

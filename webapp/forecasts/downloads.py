@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, request, url_for
 
 from demand_assets.forecasting.contract.attributes import Attribute
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Bounds, Part
 from webapp.access import needs
@@ -249,4 +250,4 @@ def _cell(value: Any, kind: str) -> Cell:
 
 
 def _words(dataset: Dataset) -> str:
-    return {"D": "days", "W": "weeks", "M": "months"}[dataset.frequency]
+    return WORDS[dataset.frequency][1]

@@ -23,6 +23,7 @@ from openpyxl.utils import get_column_letter
 from werkzeug.datastructures import MultiDict
 
 from webapp.http.choices import one_of
+from webapp.pages.long_names import in_full
 
 Format = Literal["csv", "xlsx"]
 Cell = str | int | float | date | datetime | None
@@ -102,6 +103,8 @@ def _plain(cell: Cell) -> str | int | float:
         return cell.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(cell, date):
         return cell.isoformat()
+    if isinstance(cell, str):
+        return in_full(cell)
     return rounded(cell) if isinstance(cell, float) else cell
 
 
@@ -142,7 +145,7 @@ def _fill(sheet: Any, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) ->
 def excel_cell(sheet: Any, cell: Cell) -> Any:
     """A cell of a sheet that is written row by row; a text is typed as text, whatever it looks like."""
     if isinstance(cell, str):
-        made = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", cell))
+        made = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", in_full(cell)))
         made.data_type = "s"  # else "=1" would be a formula and "#N/A" an error
         made.quotePrefix = is_formula(cell)
         return made

@@ -95,12 +95,13 @@ def day(value: date | str | None) -> str:
 
 
 def period(value: date | str | None) -> str:
-    """The date of one of the dataset's periods: a day with its day of the week, a week by its date, a month."""
+    """The date of one of the dataset's periods: a day with its day of the week, a week by its date, a month or a
+    quarter."""
     if not value:
         return NOTHING
     at = date.fromisoformat(value[:10]) if isinstance(value, str) else value
-    written = {"D": reader_locale.weekday, "M": reader_locale.month}.get(services().dataset.frequency,
-                                                                           reader_locale.day)
+    written = {"D": reader_locale.weekday, "M": reader_locale.month, "Q": reader_locale.quarter}.get(
+        services().dataset.frequency, reader_locale.day)
     return written(at)
 
 

@@ -61,6 +61,11 @@ def month(value: date) -> str:
     return _month(value.replace(day=1), reader_locale())
 
 
+def quarter(value: date) -> str:
+    """The quarter of a date, as in ``Q3 2026``."""
+    return _quarter(value.replace(day=1), reader_locale())
+
+
 def clock(at: datetime) -> str:
     """The time of a moment in UTC, to the minute."""
     return f"{_time(at.astimezone(UTC).time().replace(second=0, microsecond=0), reader_locale())} UTC"
@@ -90,6 +95,11 @@ def _formatted(value: date, form: str, locale: Locale) -> str:
 @lru_cache(maxsize=1000)
 def _month(value: date, locale: Locale) -> str:
     return format_skeleton("yMMMM", value, locale=locale)
+
+
+@lru_cache(maxsize=1000)
+def _quarter(value: date, locale: Locale) -> str:
+    return format_skeleton("yQQQ", value, locale=locale)
 
 
 @lru_cache(maxsize=10_000)

@@ -15,12 +15,16 @@ from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now
 from webapp.db.locks import insert_absent, update_locked
+from webapp.pages.long_names import in_full
 from webapp.region_items.forecast_figures import want_totals
 from webapp.region_items.rows import hold_pooled, known_keys, locked_region_items
 from webapp.tables import Catalogue, ForecastFigures, LiveAccuracy, Production, RegionItemRow
 
 ACTIVITY_AFTER: dict[str, str] = {"started": "training", "validated": "training", "trained": "judging"}
 """Step -> what goes on with the region-item then; after the others nothing does."""
+
+_SEARCHED = 520
+"""Characters of region and item that a search looks through."""
 
 
 def new_row(region_item: RegionItem) -> RegionItemRow:
@@ -101,7 +105,7 @@ def forget_judging(before: str) -> None:
 
 def _names(region_item: RegionItem) -> dict[str, Any]:
     return {"key": region_item.key, "region": region_item.region, "item": region_item.item,
-            "search": f"{region_item.region} {region_item.item}".lower()}
+            "search": in_full(f"{region_item.region} {region_item.item}").lower()[:_SEARCHED]}
 
 
 def _defaults() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from webapp.access import needs
 from webapp.db.database import db
 from webapp.pages.listing import containing
+from webapp.pages.long_names import in_full
 from webapp.tables import RegionItemRow
 
 bp = Blueprint("search", __name__)
@@ -73,7 +74,7 @@ def _names(column: InstrumentedAttribute[str], words: str, most: int) -> list[st
     """Names of one kind that hold each word by themselves; databases lower ASCII only, so Python looks again."""
     matching = containing(select(RegionItemRow).where(RegionItemRow.in_catalogue), words)
     names = db.session.scalars(matching.with_only_columns(column).distinct().order_by(column))
-    return [name for name in names if all(word in name.lower() for word in words.lower().split())][:most]
+    return [name for name in names if all(word in in_full(name).lower() for word in words.lower().split())][:most]
 
 
 def add_to(app: Flask) -> None:

@@ -9,6 +9,7 @@ from flask import abort
 from sqlalchemy import and_, or_, select
 from werkzeug.datastructures import MultiDict
 
+from demand_assets.forecasting.contract.region_item import known_as
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
@@ -55,7 +56,8 @@ def link_arguments(keys: Sequence[str]) -> Arguments:
 
 def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, str]:
     """Keys, the arguments that name them, and what they are together; an error page for a name that is not there."""
-    regions, items = (list(dict.fromkeys(filter(None, fields.getlist(name)))) for name in ("region", "item"))
+    regions, items = (list(dict.fromkeys(known_as(name) for name in fields.getlist(kind) if name))
+                      for kind in ("region", "item"))
     filters = parse_filters(fields)
     grouped, words, args = list[str](), list[str](), Arguments()
     if fields.get("all", "0").strip("0"):

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.db.database import db
 from webapp.region_items.labels import selection_words
@@ -114,7 +114,7 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
     dates = dates_ahead(services, keys, horizon)
     ahead = sorted({day for days in dates.values() for day in days}) or _any_dates(services, horizon)
     form = parse_scenario(_completed(fields, services, ahead) if is_link else fields, services.dataset, ahead)
-    only = {row.number: Only(fields.getlist(f"{row.prefix}region"), fields.getlist(f"{row.prefix}item"))
+    only = {row.number: Only(_names(fields, f"{row.prefix}region"), _names(fields, f"{row.prefix}item"))
             for row in form.rows}
     if fields.get("add") in services.dataset.driver_names:
         form.rows.append(new_row(form.next_number, services.dataset.driver(fields["add"]), ahead))
@@ -130,9 +130,13 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
         except PlanFileError as error:
             errors.append(f"The plan cannot be read. {error}")
     return Editor(
-        _clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked, fields.getlist("region"),
-        fields.getlist("item"), bool(fields.get("everything")), horizon, ahead, form, only, text, plan,
-        bool(fields.get("private")), fields.get("use") == "good", errors)
+        _clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked,
+        _names(fields, "region"), _names(fields, "item"), bool(fields.get("everything")), horizon, ahead, form,
+        only, text, plan, bool(fields.get("private")), fields.get("use") == "good", errors)
+
+
+def _names(fields: MultiDict[str, str], field: str) -> list[str]:
+    return [known_as(name) for name in fields.getlist(field)]
 
 
 def check_complete(editor: Editor, services: Services) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from webapp.pages.typed_numbers import Mark
 from webapp.scenarios.plan_files import (
     CellError,
@@ -91,7 +91,7 @@ def named_region_items(text: str, dataset: Dataset, keys: Sequence[str]) -> list
     exact = {(one.region, one.item): key for key, one in region_items.items()}
     found: dict[str, None] = {}
     for _line, cells in rows[1:]:
-        at = {kind: cells[places[kind]] if len(cells) > places[kind] else "" for kind in places}
+        at = {kind: known_as(cells[places[kind]]) if len(cells) > places[kind] else "" for kind in places}
         name = (at["region"] if "region" in at else next(iter(regions)),
                 at["item"] if "item" in at else next(iter(items)))
         if key := exact.get(name) or by_name.get((name[0].casefold(), name[1].casefold())):
@@ -216,6 +216,7 @@ class _Reader:
             if text is None:
                 names[kind] = next(iter(self._names[kind]))
                 continue
+            text = known_as(text)
             name = text if text in self._names[kind] else self._folded[kind].get(text.casefold())
             if name is None:
                 known = sorted(self._of_selection(kind, names.get("region")))
@@ -244,7 +245,7 @@ class _Reader:
 
     def _date(self, line: int, text: str, key: str | None) -> date | None:
         try:
-            day = date_of(text, self._dataset.frequency == "M")
+            day = date_of(text, self._dataset.frequency)
             if key is not None and day not in self._periods[key]:
                 ahead = self._dates[key]
                 more = f" Its periods begin on {ahead[0]}, {ahead[1]} …" if len(

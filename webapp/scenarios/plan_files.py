@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.region_item import one_form
 from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number
 from webapp.scenarios.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
@@ -17,6 +18,7 @@ from webapp.scenarios.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, 
 MOST_BYTES = 5_000_000
 LARGEST_NUMBER = 1e12
 LONGEST_CATEGORY = 200
+_QUARTER = re.compile(r"(\d{4})-?Q([1-4])", re.IGNORECASE)
 _WRITTEN_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?\.\d\d?\.\d{4}|\d{4}/\d\d?/\d\d?")
 MOST_LINES = 10 * MOST_ROWS
 """With the blank ones between the rows."""
@@ -126,17 +128,20 @@ class CellError(ValueError):
     """What is allowed in a cell, as a sentence."""
 
 
-def date_of(text: str, monthly: bool) -> date:
-    """A date as 2026-01-31 or 31.01.2026; of months as 2026-01 too."""
+def date_of(text: str, frequency: Frequency) -> date:
+    """A date as 2026-01-31 or 31.01.2026; of months as 2026-01 too, of quarters as 2026-Q1."""
     text = text.removesuffix(" 00:00:00").removesuffix("T00:00:00")
-    for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", *(("%Y-%m",) if monthly else ())):
+    for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", *(("%Y-%m",) if frequency == "M" else ())):
         try:
             return datetime.strptime(text, form).date()
         except ValueError:
             continue
+    if frequency == "Q" and (quarter := _QUARTER.fullmatch(text)):
+        return date(int(quarter[1]), 3 * int(quarter[2]) - 2, 1)
     if _WRITTEN_DATE.fullmatch(text):
         raise CellError("The calendar has no such day. Write one that it has.")
-    raise CellError(f"Write the date as {'2026-01, ' if monthly else ''}2026-01-31 or 31.01.2026.")
+    shorter = {"M": "2026-01, ", "Q": "2026-Q1, "}.get(frequency, "")
+    raise CellError(f"Write the date as {shorter}2026-01-31 or 31.01.2026.")
 
 
 def mark_of(texts: Iterable[str], driver: Driver, dataset: Dataset) -> Mark | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from webapp.db.database import db
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.labels import NAMES_TOLD
@@ -46,7 +46,8 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
     It is these, and all ticked items in all ticked regions.
     """
     token = fields.get("selection", "")
-    regions, items, everything = fields.getlist("region"), fields.getlist("item"), bool(fields.get("everything"))
+    regions, items = ([known_as(name) for name in fields.getlist(kind)] for kind in ("region", "item"))
+    everything = bool(fields.get("everything"))
     asked = list(dict.fromkeys([*filter(None, fields.getlist("ri")), *(stored_keys(token) if token else [])]))
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
     wanted, count = query, len(asked)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.periods import MONTHS
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted import ADJUSTED
@@ -53,7 +54,7 @@ class History:
 
     def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
-        before = (dates - pd.DateOffset(months=dataset.year_length) if dataset.frequency == "M"
+        before = (dates - pd.DateOffset(years=1) if dataset.frequency in MONTHS
                   else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
         return sold_on(self.history, before.to_numpy().astype("datetime64[D]"))
 

@@ -8,6 +8,7 @@ const inLocale = (() => {
     return (text) => format.format(new Date(`${text}T00:00:00Z`));
   };
   const short = frequency === "M" ? { month: "short", year: "numeric" } : { dateStyle: "medium" };
+  const quarter = (text) => `Q${Math.ceil(Number(text.slice(5, 7)) / 3)} ${text.slice(0, 4)}`;
   const full = frequency === "D" ? { weekday: "short", day: "numeric", month: "short", year: "numeric" } : short;
   return {
     // As the server writes quantities: below 1 with two digits, wherever they stand.
@@ -15,7 +16,7 @@ const inLocale = (() => {
     // A value in percent; a sign that follows the number stands off it.
     percent: (value, decimals = 0) => known(value) ? (value / 100).toLocaleString(locale, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace(/(?<=\d)(?=[%٪])/, "\u00a0") : "–",
     // The date of a period, given as 2026-06-30: for an axis, and in full.
-    day: dates(short),
-    period: dates(full),
+    day: frequency === "Q" ? quarter : dates(short),
+    period: frequency === "Q" ? quarter : dates(full),
   };
 })();

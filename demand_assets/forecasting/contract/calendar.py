@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
-from demand_assets.forecasting.contract.periods import WORDS, Frequency
-from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Frequency
+from demand_assets.forecasting.contract.region_item import known_as
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -59,9 +59,9 @@ class EventRow(StrictEntry):
     @field_validator("region")
     @classmethod
     def _named(cls, region: str | None) -> str | None:
-        if region is not None and not one_form(region):
+        if region is not None and not known_as(region):
             raise ValueError("region is empty; leave it out where the event is in all regions")
-        return region if region is None else one_form(region)
+        return region if region is None else known_as(region)
 
     @model_validator(mode="after")
     def _in_order(self) -> "EventRow":
@@ -185,7 +185,7 @@ class Calendar(StrictEntry):
             if not isinstance(several, list | tuple) or not all(isinstance(one, str) for one in several):
                 raise ValueError(f"holidays are a code as in 'DE-BY', a list of codes, or a table of them by region; "
                                  f"not {value!r}")
-            codes[region if region == DEFAULT else one_form(region)] = tuple(_checked(one) for one in several)
+            codes[region if region == DEFAULT else known_as(region)] = tuple(_checked(one) for one in several)
         return codes
 
     @field_validator("pay_days", mode="before")
@@ -206,13 +206,14 @@ class Calendar(StrictEntry):
         return self
 
     def drivers(self, frequency: Frequency) -> tuple[Driver, ...]:
-        """The drivers that it makes: yes/no of days, a number of days of weeks and months.
+        """The drivers that it makes: yes/no of days, a number of days of weeks, months and quarters.
 
-        Raises: ValueError: an entry says nothing of months.
+        Raises: ValueError: an entry says nothing of months or quarters.
         """
-        if frequency == "M" and (self.pay_days or self.month_end):
-            raise ValueError(f"[calendar] {'pay_days' if self.pay_days else 'month_end'} says nothing of months: each "
-                             "has the same. Leave it out")
+        if frequency in MONTHS and (self.pay_days or self.month_end):
+            entry = "pay_days" if self.pay_days else "month_end"
+            raise ValueError(f"[calendar] {entry} says nothing of {WORDS[frequency][1]}: each has the same. "
+                             "Leave it out")
         found: list[Driver] = []
         if any(self.holidays.values()):
             found += _with_beside(HOLIDAY, "holiday", frequency, *self.beside_holidays(frequency))

@@ -11,11 +11,12 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from demand_assets.forecasting.contract.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.contract.calendar import Calendar, from_folder
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
 from demand_assets.forecasting.contract.validation_thresholds import Rules
 
-SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
-HORIZONS = {"D": 28, "W": 8, "M": 6}
+SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,), "Q": (4,)}
+HORIZONS = {"D": 28, "W": 8, "M": 6, "Q": 4}
 
 
 class DatasetFileError(ValueError):
@@ -206,7 +207,7 @@ class Dataset(StrictEntry):
     title: str = ""
     unit: str = "units"
     currency: str = ""
-    frequency: Literal["D", "W", "M"]
+    frequency: Frequency
     season_lengths: tuple[int, ...] = ()
     """Periods in each season; a week and a year of weeks for D, a year for W and M unless given."""
     baseline_season: int | None = Field(default=None, ge=1, le=400)
@@ -284,7 +285,7 @@ class Dataset(StrictEntry):
     @property
     def year_length(self) -> int:
         """Periods in a year, for comparisons with last year."""
-        return {"D": 364, "W": 52, "M": 12}[self.frequency]
+        return {"D": 364, "W": 52, "M": 12, "Q": 4}[self.frequency]
 
     @property
     def stale_periods(self) -> int:

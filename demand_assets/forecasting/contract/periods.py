@@ -1,11 +1,11 @@
-"""Periods as whole numbers: days, weeks that begin on a weekday, months. What comes next is one more."""
+"""Periods as whole numbers: days, weeks that begin on a weekday, months, quarters. What comes next is one more."""
 
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Frequency = Literal["D", "W", "M"]
+Frequency = Literal["D", "W", "M", "Q"]
 Dates = npt.NDArray[np.datetime64]
 Ordinals = npt.NDArray[np.int64]
 
@@ -13,7 +13,10 @@ _EPOCH_WEEKDAY = 3
 """1 January 1970, day 0, was a Thursday; Monday is 0."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-WORDS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months")}
+WORDS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months"),
+         "Q": ("quarter", "quarters")}
+MONTHS: dict[Frequency, int] = {"M": 1, "Q": 3}
+"""How many a period has, of those frequencies that are whole months."""
 
 
 def weekdays(dates: Dates) -> Ordinals:
@@ -26,19 +29,19 @@ def ordinals(dates: Dates, frequency: Frequency, weekday: int | Ordinals = 0) ->
 
     Args:
         dates: dates that are no NaT.
-        frequency: D, W or M.
+        frequency: D, W, M or Q; quarters are those of the calendar year.
         weekday: the day that dates a week, Monday = 0; a date between two of them belongs to the earlier.
     """
-    if frequency == "M":
-        return dates.astype("datetime64[M]").astype(np.int64)
+    if frequency in MONTHS:
+        return dates.astype("datetime64[M]").astype(np.int64) // MONTHS[frequency]
     days = dates.astype("datetime64[D]").astype(np.int64)
     return days if frequency == "D" else (days + _EPOCH_WEEKDAY - weekday) // 7
 
 
 def period_dates(numbers: Ordinals, frequency: Frequency, weekday: int | Ordinals = 0) -> Dates:
-    """The date of each period: the day, the week's weekday, the first of the month. Undoes ``ordinals``."""
-    if frequency == "M":
-        return numbers.astype("datetime64[M]").astype("datetime64[D]")
+    """The date of each period: the day, the week's weekday, the first of the month or quarter. Undoes ``ordinals``."""
+    if frequency in MONTHS:
+        return (numbers * MONTHS[frequency]).astype("datetime64[M]").astype("datetime64[D]")
     days = numbers if frequency == "D" else numbers * 7 - _EPOCH_WEEKDAY + weekday
     return days.astype("datetime64[D]")
 

@@ -2,14 +2,23 @@
 
 Names come from the source and may hold any character. Each character that Dagster, MLflow, a URL or a file system
 treats specially is written as ``~`` and the two hex digits of each of its UTF-8 bytes, in all three forms alike.
+
+A name that these forms cannot hold is known by a short one instead, everywhere but where people read it: its beginning
+and a digest of all of it. ``long_names.json`` of the demand store says which names they stand for.
 """
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
 
 LONGEST_NAME_BYTES = 100
-"""Longest region or item, in bytes of its escaped form: model names (256) and file names (255) must hold it."""
+"""From more bytes of its escaped form on, a short name stands for a region or an item: model names (256) and file names
+(255) must hold it."""
+LONGEST_NAME = 1000
+"""Characters of a region or an item; what is longer is a text in the wrong column."""
+SHORT_NAME = re.compile(r"\(=[0-9a-f]{16}\)")
+"""What each short name ends with, and no other name does."""
 
 _SPECIAL = re.compile(r"[^\w\- &()+=@!;]|^\s|\s$", re.UNICODE)
 _ESCAPED = re.compile(r"(?:~[0-9A-F]{2})+")
@@ -27,6 +36,26 @@ def one_form(name: str) -> str:
     """A name in the one form in which it is known: composed letters, plain spaces, nothing that cannot be seen."""
     composed = unicodedata.normalize("NFC", name)
     return _UNSEEN.sub("", _SPACE.sub(" ", composed)).strip()
+
+
+def known_as(name: str) -> str:
+    """What a region or an item is called inside: its one form, or the short name that stands for a long one."""
+    name = one_form(name)
+    return _short(name) if len(name) * 12 > LONGEST_NAME_BYTES and not name_problem(name) else name
+
+
+def _short(name: str) -> str:
+    """The name itself where keys, model names and paths can hold it; else its beginning and its digest."""
+    if len(escape(name).encode()) <= LONGEST_NAME_BYTES:
+        return name
+    mark = f" (={hashlib.sha256(name.encode()).hexdigest()[:16]})"
+    beginning, room = "", LONGEST_NAME_BYTES - len(mark)
+    for character in name:
+        room -= len(escape(character).encode())
+        if room < 0:
+            break
+        beginning += character
+    return beginning.rstrip() + mark
 
 
 def escape(name: str) -> str:
@@ -47,7 +76,10 @@ def unescape(text: str) -> str:
 
 @dataclass(frozen=True, order=True, slots=True)
 class RegionItem:
-    """One item in one region: one partition, one model. Sorts region-major."""
+    """One item in one region: one partition, one model. Sorts region-major.
+
+    Its names are those of inside: a long one that it is given becomes the short one that stands for it.
+    """
 
     region: str
     item: str
@@ -55,7 +87,9 @@ class RegionItem:
     def __post_init__(self) -> None:
         for what, name in (("region", self.region), ("item", self.item)):
             if problem := name_problem(name):
-                raise BadNameError(f"{what} {name!r} {problem}")
+                raise BadNameError(f"{what} {_beginning(name)!r} {problem}")
+        object.__setattr__(self, "region", _short(self.region))
+        object.__setattr__(self, "item", _short(self.item))
 
     def __str__(self) -> str:
         return f"{self.region} · {self.item}"
@@ -121,9 +155,15 @@ def name_problem(name: str) -> str | None:
         return ("holds control characters (0x80 to 0x9F), as Windows-1252 read as latin-1 has them; set "
                 "source.encoding = 'cp1252'")
     try:
-        size = len(escape(name).encode())
+        name.encode()
     except UnicodeEncodeError:
         return "is no valid Unicode text"
-    if size > LONGEST_NAME_BYTES:
-        return f"is too long: {size} bytes when escaped, at most {LONGEST_NAME_BYTES} are allowed"
+    if len(name) > LONGEST_NAME:
+        return (f"is too long: {len(name):,} characters, at most {LONGEST_NAME:,} are allowed; check that the column "
+                "holds names")
     return None
+
+
+def _beginning(name: str) -> str:
+    """So much of a name as a message can hold."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:80]}…"

@@ -1,6 +1,6 @@
 """What every source of demand answers, and its values as text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,6 +34,8 @@ class Catalogue:
     """Files and sheets beside those that are read: name, and why it is not."""
     notices: tuple[str, ...] = ()
     """What somebody has to know of the source as a whole, as sentences."""
+    long_names: Mapping[str, str] = field(default_factory=dict)
+    """Short name -> the region's or item's own name that it stands for."""
     events: EventTables = field(default_factory=dict)
     """The events of the calendar that stand in tables."""
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from demand_assets.forecasting.series.gapped import Floats, trailing_sum
 
-LEVEL_WINDOW = {"D": 28, "W": 8, "M": 12}
+LEVEL_WINDOW = {"D": 28, "W": 8, "M": 12, "Q": 4}
 LEVEL_FLOOR = 0.05
 """Share of the mean positive demand known at the origin below which no level falls."""
 SHRINKAGE_PERIODS = 2.0

@@ -26,8 +26,9 @@ from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.plans import Plans
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
 
-MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24)}
-SMOOTHING = {"D": 7, "W": 3, "M": 1}
+MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24),
+                "Q": (2, 4, 8)}
+SMOOTHING = {"D": 7, "W": 3, "M": 1, "Q": 1}
 """Periods over which last year's demand around the target is averaged."""
 LAST_VALUES = 3
 SMALLEST = 1e-9

@@ -19,7 +19,7 @@ from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, in_percent, wape
 
 DRIFT_BINS = 8
-LEAST_NEW_PERIODS = {"D": 7, "W": 2, "M": 1}
+LEAST_NEW_PERIODS = {"D": 7, "W": 2, "M": 1, "Q": 1}
 """Periods since the training before accuracy and drift say anything."""
 
 

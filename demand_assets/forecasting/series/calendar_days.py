@@ -20,7 +20,7 @@ from demand_assets.forecasting.contract.calendar import (
     holidays_of,
 )
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.periods import Dates, weekdays
+from demand_assets.forecasting.contract.periods import MONTHS, Dates, ordinals, period_dates, weekdays
 from demand_assets.forecasting.series.gapped import Floats
 
 Mask = npt.NDArray[np.bool_]
@@ -78,11 +78,12 @@ def _bounds(dates: Dates, dataset: Dataset) -> tuple[Dates, Dates]:
     days: Dates = dates.astype("datetime64[D]")
     if dataset.frequency == "D":
         return days, days
-    if dataset.frequency == "M":
-        months = days.astype("datetime64[M]")
-        return months.astype("datetime64[D]"), np.asarray((months + 1).astype("datetime64[D]") - ONE_DAY)
+    if dataset.frequency in MONTHS:
+        numbers = ordinals(days, dataset.frequency)
+        begins, following = (period_dates(each, dataset.frequency) for each in (numbers, numbers + 1))
+        return begins, np.asarray(following - ONE_DAY)
     is_last = dataset.calendar.weeks == "end" and dataset.columns.week_dated == "first_day"  # else shown by the first
-    begins: Dates = np.asarray(days - 6 * ONE_DAY) if is_last else days
+    begins = np.asarray(days - 6 * ONE_DAY) if is_last else days
     return begins, np.asarray(begins + 6 * ONE_DAY)
 
 

@@ -22,11 +22,11 @@ THRESHOLD = 4.0
 """Robust standard deviations from the usual."""
 LEAST_SHARE = 0.4
 """Of the usual units, by which an outlier differs from them at least."""
-LEVEL_WINDOWS = {"D": 57, "W": 17, "M": 9}
+LEVEL_WINDOWS = {"D": 57, "W": 17, "M": 9, "Q": 5}
 """Periods around each over which its level is taken."""
-LONGEST_RUN = {"D": 7, "W": 2, "M": 1}
+LONGEST_RUN = {"D": 7, "W": 2, "M": 1, "Q": 1}
 """Consecutive periods, all too high or all too low, beyond which it is the level that changed."""
-LEAST_HISTORY = {"D": 56, "W": 26, "M": 24}
+LEAST_HISTORY = {"D": 56, "W": 26, "M": 24, "Q": 12}
 """Known periods below which nothing is said."""
 LEAST_SPREAD = 0.05
 """Share of its usual value by which demand that is measured, not counted, is taken to vary at least."""

@@ -43,6 +43,7 @@ LISTED_FROM = 100
 CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
 EVENTS = "calendar_events.json"
+LONG_NAMES = "long_names.json"
 ATTRIBUTES = "attributes.json"
 ATTRIBUTES_HELD_SECONDS = 5.0
 """How long readers of demand go on with the attributes that they know."""
@@ -221,7 +222,10 @@ class DemandStore:
         self._write_json(CATALOGUE, [[entry.region, entry.item] for entry in sorted(region_items)])
 
     def write_source_notes(self, catalogue: Catalogue) -> None:
-        """Record what the source has that is not read."""
+        """Record what the source has that is not read, and what its short names stand for; those of before are kept."""
+        known = self.read_long_names() if catalogue.long_names else {}
+        if catalogue.long_names.items() - known.items():
+            self._write_json(LONG_NAMES, {**known, **catalogue.long_names})
         self._write_json(SOURCE_NOTES, {"refused": catalogue.refused, "skipped": catalogue.skipped,
                                         "notices": catalogue.notices})
 
@@ -260,6 +264,14 @@ class DemandStore:
                                tuple(map(str, told["notices"])))
         except (NotInStoreError, *_UNREADABLE):
             return SourceNotes()
+
+    def read_long_names(self) -> dict[str, str]:
+        """Short name -> the region's or item's own name; none where the file is damaged, which the next look at the
+        source makes again."""
+        try:
+            return {str(short): str(name) for short, name in _json_in(LONG_NAMES, self._content(LONG_NAMES)).items()}
+        except (NotInStoreError, *_UNREADABLE):
+            return {}
 
     def write_events(self, events: EventTables) -> None:
         """Record the calendar's events that stand in tables, for when these cannot be read."""

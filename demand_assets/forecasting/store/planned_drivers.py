@@ -13,7 +13,7 @@ from demand_assets.forecasting.series.driver_values import contradicted_default,
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
-_STEPS = {"D": "D", "W": "7D", "M": "MS"}
+_STEPS = {"D": "D", "W": "7D", "M": "MS", "Q": "QS-JAN"}
 
 
 def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -69,7 +69,8 @@ def _stretched(values: Values, periods: int) -> Values:
 
 
 def period_range(first: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
-    """So many consecutive periods from the first: days, weeks on the first's weekday, or months."""
+    """So many consecutive periods from the first: days, weeks on the first's weekday, months or
+    quarters."""
     return pd.date_range(first, periods=periods, freq=_STEPS[frequency])
 
 

@@ -13,7 +13,7 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.periods import WORDS, Ordinals, in_words, period_dates
+from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
@@ -292,7 +292,7 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
         return ""
     is_usual = np.isin(panel.dates.minute[rows], np.array(times) % _DAY_MINUTES)
     days = panel.days[rows][~np.isnat(panel.days[rows]) & is_usual]
-    is_month_end = dataset.frequency == "M" and np.all(
+    is_month_end = dataset.frequency in MONTHS and np.all(
         (days + np.timedelta64(1, "D")).astype("datetime64[M]") != days.astype("datetime64[M]"))
     at = " and ".join(f"{time // 60 % 24:02}:{time % 60:02}" for time in times)
     others = int((~is_usual & ~np.isnat(panel.days[rows])).sum())
@@ -450,15 +450,16 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
 def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
     if weeks := panel.retail_periods_seen(rows):
         if "week" not in weeks:
-            return (f"Its periods are {weeks}; only days, weeks and months can be forecast. Deliver demand by month, "
-                    "week or day at the source, and set frequency = 'M', 'W' or 'D'.")
-        return (f"Its periods are {weeks}: neither calendar months nor weeks, so frequency = 'M' would put them under "
-                "wrong months. Deliver demand by week or by day at the source, and set frequency = 'W' or 'D'.")
-    words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly"}
+            return (f"Its periods are {weeks}; days, weeks, months and quarters of the calendar year can be forecast. "
+                    "Deliver demand by month, week or day at the source, and set frequency = 'M', 'W' or 'D'.")
+        return (f"Its periods are {weeks}: neither weeks nor months or quarters of the calendar, so frequency = 'M' "
+                "or 'Q' would put them under wrong ones. Deliver demand by week or by day at the source, and "
+                "set frequency = 'W' or 'D'.")
+    words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly", "Q": "quarterly"}
     seen = panel.frequency_seen(rows)
     if seen is None or seen == dataset.frequency:
         return ""
-    coarser = "HDWM".index("H" if seen == "hour" else seen) < "HDWM".index(dataset.frequency)
+    coarser = "HDWMQ".index("H" if seen == "hour" else seen) < "HDWMQ".index(dataset.frequency)
     cure = (f"Sum demand to {words[dataset.frequency]} values at the source" if coarser else "Correct the dataset file"
             ) + (f", or set frequency = {seen!r}." if seen != "hour" else ".")
     return (f"Its dates look like {words[seen]} demand and the dataset says frequency = {dataset.frequency!r} "

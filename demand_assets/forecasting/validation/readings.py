@@ -1,10 +1,11 @@
 """Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
 
 import re
+from calendar import month_name
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from numbers import Number
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from babel.dates import get_month_names
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
 from demand_assets.forecasting.contract.source import is_whole
@@ -38,8 +40,15 @@ _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.
                    "it is a day as spreadsheets count them, give its column a date's format there and export it again")
 _CENTURY_FROM = 69
 """From which two digits of a year on it is one of the last century, as Python reads them."""
-_QUARTER = re.compile(r"\d{4}[-/ ]?Q[1-4]|Q[1-4][-/ ]?\d{4}", re.ASCII | re.IGNORECASE)
+_QUARTER = re.compile(
+    r"(?P<year>\d{4})(?:[-/. ]?[QT]|[-/ ])(?P<number>[1-4])(?:\. ?Quartal)?"
+    r"|(?P<before>[1-4])(?:[QT]|\. ?Quartal|. ?trimestre)[-/. ']?(?P<then>\d{4}|\d{2})"
+    r"|(?:[QT]|Quartal |Quarter )(?P<first>[1-4])[-/,. ']*(?P<later>\d{4}|\d{2})", re.ASCII | re.IGNORECASE)
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
+_MONTH_OF_FORMAT = re.compile("%[bB]")
+_LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb")
+"""Whose names of months are read where a format has ``%b`` or ``%B``."""
+_WORD = re.compile(r"[^\W\d_]+\.?")
 _DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
 _UTC = ("UTC", "+00:00", "Etc/UTC", "UTC+00:00")
 
@@ -65,7 +74,7 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
 
     Args:
         column: dates, stamps, ISO 8601 text, or numbers written as 20240131 (for months also 202401).
-        frequency: weeks may be written 2024-W05, months 2024-01.
+        frequency: weeks may be written 2024-W05, months 2024-01, quarters 2024-Q1.
         date_format: how text is written, if not as ISO 8601.
         is_last_day: whether weeks are dated on their last day; they are read as dated on their first.
         time_zone: on whose wall clock the date of a stamp counts instead; stamps without a zone are UTC then.
@@ -234,18 +243,19 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
             return _NUMBER_AS_DATE
         moment = _moment_of(text, frequency, date_format)
     else:
-        text = str(value).strip()
+        text = str(value).strip().strip("\ufeff")  # of files that were joined
         if text.lower() in _MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
-    if moment is None and _QUARTER.fullmatch(str(value).strip()):
-        return "is a quarter; only days, weeks and months can be forecast. Deliver demand by month, week or day"
+    if moment is None and frequency != "Q" and _quarter_of(str(value).strip()) is not None:
+        return "is a quarter; set frequency = 'Q' in the dataset file, or deliver demand by month, week or day"
     if moment is None and not date_format and _SERIAL.fullmatch(str(value).strip()):
         return _NUMBER_AS_DATE if frequency != "D" else (
             "is a number and no date; if it is a day as spreadsheets count them (45322 is 2024-01-31), set "
             "columns.date_start = '1899-12-30'; if it counts days otherwise, set it to the date of day 0")
     if moment is None:
-        expected = date_format or {"D": "2024-01-31", "W": "2024-01-31 or 2024-W05", "M": "2024-01-31 or 2024-01"}[
+        expected = date_format or {"D": "2024-01-31", "W": "2024-01-31 or 2024-W05", "M": "2024-01-31 or 2024-01",
+                                   "Q": "2024-01-31 or 2024-Q1"}[
             frequency]
         return (f"is no date written as {expected}" if date_format else
                 f"is no date written as {expected}; if dates are written otherwise, give columns.date_format, "
@@ -267,7 +277,7 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
             return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{time}")
         if frequency == "W" and (week := _week_of(text)) is not None:
             return week
-        return _month_of(text) if frequency == "M" else None
+        return _month_of(text) if frequency == "M" else _quarter_of(text) if frequency == "Q" else None
     except (ValueError, OverflowError):
         return None
 
@@ -283,7 +293,31 @@ def _written_as(text: str, date_format: str) -> datetime:
         if "%V" in date_format:
             date_format = date_format.replace("%Y", "%G")
         return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
-    return datetime.strptime(text, date_format)
+    try:
+        return datetime.strptime(text, date_format)
+    except ValueError:
+        if not _MONTH_OF_FORMAT.search(date_format):
+            raise
+        return datetime.strptime(_WORD.sub(_in_english, text), date_format.replace("%b", "%B"))
+
+
+def _in_english(word: re.Match[str]) -> str:
+    """A month's name, also shortened, as its English one; any other word as it is."""
+    number = _months_by_name().get(word[0].rstrip(".").casefold())
+    return month_name[number] if number else word[0]
+
+
+@cache
+def _months_by_name() -> dict[str, int]:
+    """The names of months and what they are shortened to -> number, but for words that mean two months."""
+    found: dict[str, set[int]] = {}
+    for language in _LANGUAGES:
+        for width in ("wide", "abbreviated"):
+            for context in ("format", "stand-alone"):
+                for number, name in get_month_names(width, context, language).items():
+                    for word in (name, name[:3]) if width == "wide" else (name,):
+                        found.setdefault(word.rstrip(".").casefold(), set()).add(number)
+    return {"mrz": 3, **{word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}}
 
 
 def _short_week(text: str, date_format: str) -> datetime:
@@ -311,6 +345,18 @@ def _week_of(text: str) -> datetime | None:
     if match := _WEEK_FIRST.fullmatch(text):
         return datetime.fromisocalendar(int(match[2]), int(match[1]), 1)
     return None
+
+
+def _quarter_of(text: str) -> datetime | None:
+    """The first day of a quarter of the calendar year: 2024-Q3, 2024Q3, Q3/2024, Q3 24, 3Q24, 3. Quartal 2024."""
+    match = _QUARTER.fullmatch(text)
+    if match is None or re.fullmatch(r"\d{4}[-/ ]\d", text):  # as well a month
+        return None
+    number = int(match["number"] or match["before"] or match["first"])
+    year = int(match["year"] or match["then"] or match["later"])
+    if year < 100:
+        year += 1900 if year >= _CENTURY_FROM else 2000
+    return datetime(year, 3 * number - 2, 1)
 
 
 def _month_of(text: str) -> datetime | None:

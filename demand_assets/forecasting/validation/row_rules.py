@@ -10,7 +10,16 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, Ordinals, ordinals, weekdays
+from demand_assets.forecasting.contract.periods import (
+    MONTHS,
+    WORDS,
+    Dates,
+    Frequency,
+    Ordinals,
+    ordinals,
+    period_dates,
+    weekdays,
+)
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, as_text
@@ -85,8 +94,11 @@ class ReadPanel:
         they do not."""
         distinct = self._distinct_days(rows)
         gaps = np.diff(distinct).astype(np.int64)
-        if len(gaps) >= _QUARTERS_SEEN and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.9:
-            return "quarters"
+        if len(gaps) >= _QUARTERS_SEEN and np.mean(np.isin(gaps, (91, 98))) >= 0.9 and len(
+                np.unique(weekdays(distinct))) == 1:
+            return "thirteen weeks long"
+        if len(gaps) >= _QUARTERS_SEEN and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.9 and not _are_quarters(distinct):
+            return "quarters that begin within one of the calendar year"
         if len(gaps) >= _QUARTERS_SEEN and np.mean(gaps >= 180) >= 0.9:
             return "half a year long or longer"
         if len(gaps) < 8 or np.mean(np.isin(gaps, (28, 35))) < 0.9 or len(np.unique(weekdays(distinct))) > 2:
@@ -94,11 +106,13 @@ class ReadPanel:
         return "four weeks long" if np.mean(gaps == 28) >= 0.9 else "four and five weeks long (4-4-5)"
 
     def frequency_seen(self, rows: npt.NDArray[np.intp]) -> str | None:
-        """The frequency that the dates of these rows look like: hour, D, W or M; None when they look like none."""
+        """The frequency that the dates of these rows look like: hour, D, W, M or Q; None when they look like none."""
         distinct = self._distinct_days(rows)
         if len(rows) >= 8 and self.has_time[rows].mean() > 0.5 and len(distinct) < 0.5 * len(rows):
             return "hour"
         gaps = np.diff(distinct).astype(np.int64)
+        if len(gaps) >= _QUARTERS_SEEN and np.mean((gaps >= 89) & (gaps <= 92)) >= 0.9:
+            return "Q"
         if len(gaps) < 8:
             return None
         shares = {"D": np.mean(gaps == 1), "W": np.mean(gaps == 7), "M": np.mean((gaps >= 28) & (gaps <= 31))}
@@ -224,15 +238,27 @@ def _broken_line(value: str) -> str:
     return f"The line is broken: {value!r}. {cure}."
 
 
+def _are_quarters(days: Dates) -> bool:
+    """Whether nearly all dates lie in the first month, or on the last day, of a quarter of the calendar year."""
+    months, following = (each.astype("datetime64[M]").astype(np.int64) % 3 for each in (
+        days, days + np.timedelta64(1, "D")))
+    return bool(np.mean((months == 0) & (following == 0)) >= 0.9 or np.mean((months == 2) & (following == 0)) >= 0.9)
+
+
 def starts(days: Dates, frequency: Frequency) -> Dates:
     """The first day of each date's period; a week begins on its date."""
-    return days.astype("datetime64[M]").astype("datetime64[D]") if frequency == "M" else days
+    if frequency not in MONTHS:
+        return days
+    begins = np.full(len(days), np.datetime64("NaT", "D"))
+    known = ~np.isnat(days)
+    begins[known] = period_dates(ordinals(days[known], frequency), frequency)
+    return begins
 
 
 def is_running(days: Dates, frequency: Frequency, today: np.datetime64) -> Mask:
     """Whether each date's period has begun and is not over on that day; a week begins on its date."""
-    if frequency == "M":
-        return np.asarray(days.astype("datetime64[M]") == today.astype("datetime64[M]"))
+    if frequency in MONTHS:
+        return np.asarray(starts(days, frequency) == starts(np.array([today], "datetime64[D]"), frequency))
     length = np.timedelta64(1 if frequency == "D" else 7, "D")
     return np.asarray((days <= today) & (today < days + length))
 

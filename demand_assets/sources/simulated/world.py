@@ -17,10 +17,10 @@ REGIONS = ("north", "south", "east", "west")
 ITEMS = ("kettle", "toaster", "blender", "mixer", "grill", "juicer", "fan", "heater", "coffee maker", "rice cooker",
          "waffle iron", "ice maker")
 
-_PRICE_BLOCK = {"D": 56, "W": 8, "M": 2}
-_PROMO_BLOCK, _PROMO_LENGTH = {"D": 14, "W": 4, "M": 4}, {"D": 7, "W": 1, "M": 1}
-_STOCK_BLOCK = {"D": 90, "W": 26, "M": 24}
-_DAYS = {"D": 1.0, "W": 7.0, "M": 30.4}
+_PRICE_BLOCK = {"D": 56, "W": 8, "M": 2, "Q": 1}
+_PROMO_BLOCK, _PROMO_LENGTH = {"D": 14, "W": 4, "M": 4, "Q": 4}, {"D": 7, "W": 1, "M": 1, "Q": 1}
+_STOCK_BLOCK = {"D": 90, "W": 26, "M": 24, "Q": 8}
+_DAYS = {"D": 1.0, "W": 7.0, "M": 30.4, "Q": 91.3}
 _LAUNCH_CYCLE_DAYS = 6 * 365
 _SHORTEST_LIFE_DAYS = 120
 _FIRST_YEAR = 2000

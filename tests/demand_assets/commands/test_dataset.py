@@ -1,17 +1,21 @@
 """``make dataset``: a file that works, or one line that says what is missing."""
 
+import gzip
 import os
 from datetime import date, timedelta
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
 from demand_assets.commands.check import main as check
 from demand_assets.commands.dataset import main
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.proposals.looked_through import look_through
 
 
@@ -51,6 +55,60 @@ def test_what_cannot_be_used_is_told_in_one_line(content: bytes, tmp_path: Path,
 
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "sales.toml").exists()
+
+
+def proposed(path: Path) -> tuple[Dataset, float]:
+    """What ``make dataset`` writes for a file, and the units that are read by it."""
+    assert main(["--file", str(path), "--yes"]) == 0
+    made = load_dataset(path.with_suffix(".toml"))
+    return made, sum(float(one.demand["demand"].sum()) for one in look_through(made).usable if one.demand is not None)
+
+
+def test_one_week_that_the_iso_calendar_has_not_makes_it_no_other(tmp_path: Path) -> None:
+    weeks = [date(2022, 1, 3) + timedelta(weeks=week) for week in range(150)]
+    lines = [f"{week:%G-W%V},tea,{10 + place}" for place, week in enumerate(weeks)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand", *lines, "2023-W53,tea,500"]))
+
+    made, units = proposed(tmp_path / "sales.csv")
+
+    assert made.columns.date_format is None
+    assert units == sum(10 + place for place in range(150))
+
+
+@pytest.mark.parametrize("written", ["{year}-Q{quarter}", "Q{quarter} {year}", "{quarter}. Quartal {year}",
+                                     "{year}-{first:02}-01", "01.{first:02}.{year}"])
+def test_quarters_are_told_by_their_names_and_by_their_dates(written: str, tmp_path: Path) -> None:
+    quarters = [written.format(year=year, quarter=quarter, first=3 * quarter - 2)
+                for year in range(2015, 2026) for quarter in (1, 2, 3, 4)]
+    (tmp_path / "sales.csv").write_text("\n".join(
+        ["period,item,demand", *(f"{when},tea,{50 + place}" for place, when in enumerate(quarters))]))
+
+    made, units = proposed(tmp_path / "sales.csv")
+
+    assert (made.frequency, made.season_lengths, made.horizon) == ("Q", (4,), 4)
+    assert units == sum(50 + place for place in range(44))
+
+
+def test_decimals_of_parquet_are_numbers_and_its_lists_are_none_of_demand(tmp_path: Path) -> None:
+    pq.write_table(pa.table({
+        "date": _DAYS, "item": pa.array(["tea"] * 90).dictionary_encode(), "tags": [["a"]] * 90,
+        "demand": pa.array([Decimal(units) for units in _UNITS], pa.decimal128(20, 3))}), tmp_path / "sales.parquet")
+
+    assert proposed(tmp_path / "sales.parquet")[1] == sum(_UNITS)
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [
+    ("sales.csv", gzip.compress(b"date,item,demand\n"), "call it .csv.gz"),
+    ("sales.ods", b"PK\3\4mimetypeapplication/vnd.oasis", "save it as .xlsx or CSV"),
+    ("sales.csv", b"date,item,demand\n2026-01-01,tea,3\0\n" + b"2026-01-02,tea,3\n" * 20,
+     "zero bytes, the first in line 2"),
+    ("sales.csv", b"date,item,demand\n" + b"2026-01-02,tea,3 Stk\n" * 20, "write numbers alone there, without units")])
+def test_the_cure_is_told(name: str, content: bytes, words: str, tmp_path: Path,
+                          capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    assert main(["--file", str(tmp_path / name), "--yes"]) == 2
+    assert words in capsys.readouterr().err
 
 
 _DAYS = [date(2025, 1, 1) + timedelta(days=day) for day in range(90)]

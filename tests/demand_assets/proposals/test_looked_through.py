@@ -69,11 +69,53 @@ def test_daily_files(rows: Rows, items: int, tmp_path: Path) -> None:
     ("W", [f"2026-W{week:02}" for week in range(1, 40)]),
     ("M", [f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13)]),
     ("M", [date(year, month, 1) - timedelta(days=1) for year in (2024, 2025) for month in range(1, 13)]),
-], ids=["Mondays", "ISO weeks", "months", "ends of months"])
-def test_weeks_and_months(frequency: str, dates: Sequence[object], tmp_path: Path) -> None:
+    ("Q", [f"{year}-Q{quarter}" for year in range(2018, 2026) for quarter in (1, 2, 3, 4)]),
+    ("Q", [date(year, month, 1) - timedelta(days=1) for year in range(2018, 2026) for month in (1, 4, 7, 10)]),
+], ids=["Mondays", "ISO weeks", "months", "ends of months", "quarters", "ends of quarters"])
+def test_weeks_months_and_quarters(frequency: str, dates: Sequence[object], tmp_path: Path) -> None:
     rows = dated(dates)
 
     assert units_of(looked_through(tmp_path, rows, frequency=frequency)) == sum(row[3] for row in rows)
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u2066"])
+def test_marks_of_direction_make_no_other_region(mark: str, tmp_path: Path) -> None:
+    rows = [(day, mark + region if place % 2 else region, item, units)
+            for place, (day, region, item, units) in enumerate(ROWS)]
+    seen = looked_through(tmp_path, rows)
+
+    assert units_of(seen) == sum(row[3] for row in rows)
+    assert {one.region_item.region for one in seen.usable} == {"north", "south"}
+    assert "is also written" in " ".join(seen.catalogue.notices)
+
+
+def test_a_mark_in_all_spellings_of_a_name_stays(tmp_path: Path) -> None:
+    seen = looked_through(tmp_path, renamed("\u200fשלום", "milk"))
+
+    assert {one.region_item.item for one in seen.usable} == {"\u200fשלום", "milk"}
+
+
+def test_names_that_are_written_as_formulas_are_what_the_formula_says(tmp_path: Path) -> None:
+    seen = looked_through(tmp_path, renamed('="007"', '="012"'))
+
+    assert {one.region_item.item for one in seen.usable} == {"007", "012"}
+    assert units_of(seen) == sum(row[3] for row in ROWS)
+    assert "2 items are written as formulas, as '=\"007\"', and read as '007'." in seen.catalogue.notices
+
+
+def test_names_that_stand_in_the_first_row_of_a_block_only_are_told(tmp_path: Path) -> None:
+    ordered = sorted(ROWS, key=lambda row: row[2])
+    rows = [(*row[:2], "" if before and before[2] == row[2] else row[2], row[3])
+            for before, row in zip([None, *ordered[:-1]], ordered, strict=True)]
+
+    assert "334 of 336 rows have no item: names stand in the first row" in " ".join(
+        looked_through(tmp_path, rows).catalogue.notices)
+
+
+def test_a_mark_of_joined_files_before_a_date_is_none_of_it(tmp_path: Path) -> None:
+    rows = [("\ufeff" + str(row[0]) if place == 20 else row[0], *row[1:]) for place, row in enumerate(ROWS)]
+
+    assert units_of(looked_through(tmp_path, rows)) == sum(row[3] for row in rows)
 
 
 def test_returns_count_as_zero_where_that_is_declared(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import re
 import zipfile
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
@@ -547,3 +549,84 @@ def test_joined_files_with_their_columns_in_another_order_are_refused(tmp_path):
     with pytest.raises(SourceError, match=r"Row 10 of .* is a header with its columns in another order"):
         source(tmp_path / "a.csv").catalogue()
     assert source(tmp_path / "b.csv").catalogue().region_items == (CANDLE,)
+
+
+def test_a_compressed_file_by_another_name_is_told_what_to_call_it(tmp_path):
+    (tmp_path / "a.csv").write_bytes(gzip.compress(text().encode()))
+
+    with pytest.raises(SourceError, match=r"is compressed.*Call it \.csv\.gz"):
+        sold(tmp_path / "a.csv")
+    (tmp_path / "a.csv").rename(tmp_path / "a.csv.gz")
+    assert sold(tmp_path / "a.csv.gz") == SOLD
+
+
+def test_a_zero_byte_among_text_is_told_with_its_line(tmp_path):
+    content = text().encode()
+    (tmp_path / "a.csv").write_bytes(content.replace(b";13", b";13\0"))
+
+    with pytest.raises(SourceError, match=r"holds 1 zero bytes, the first in line 4.*take them out"):
+        sold(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_bytes(content.replace(b"\0", b""))
+    assert sold(tmp_path / "a.csv") == SOLD
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_bytes_in_parquet_are_text(tmp_path, kind):
+    table = pa.table({name: pa.array([str(row[place]).encode() for row in ROWS], kind)
+                      for place, name in enumerate(HEADER)})
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    assert sold(tmp_path / "a.parquet") == SOLD
+
+
+def test_lists_and_structures_in_parquet_are_one_line(tmp_path):
+    table = pa.Table.from_pylist([dict(zip(HEADER, row, strict=True)) | {"article": {"id": 7}} for row in ROWS])
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    with pytest.raises(SourceError, match=r"'article' .* holds struct<id: int64>, not one value a row"):
+        source(tmp_path / "a.parquet").catalogue()
+
+
+def with_sheets(path, **sheets):
+    """A workbook with the rows, and on each further sheet the same with other demand."""
+    book = Workbook()
+    for number, title in enumerate(["data", *sheets]):
+        sheet = book.active if not number else book.create_sheet(title)
+        sheet.title = title
+        sheet.sheet_state = sheets.get(title, "visible")
+        for row in [HEADER, *ROWS]:
+            sheet.append([*row[:3], row[3] if number == 0 or row is HEADER else 1000 * number])
+    book.save(path)
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+@pytest.mark.parametrize("sheet", [None, "*"])
+def test_sheets_that_excel_does_not_show_are_not_read_unless_named(tmp_path, state, sheet):
+    with_sheets(tmp_path / "a.xlsx", old=state)
+
+    assert sold(tmp_path / "a.xlsx", sheet=sheet) == SOLD
+    [(name, reason)] = source(tmp_path / "a.xlsx", sheet=sheet).catalogue().skipped
+    assert name.endswith("sheet 'old'")
+    assert "hidden" in reason
+    assert sold(tmp_path / "a.xlsx", sheet="old") == [1000] * len(ROWS)
+
+
+def test_a_formula_without_a_value_is_never_nothing(tmp_path):
+    book = Workbook()
+    for row in [HEADER, *ROWS]:
+        book.active.append([*row[:3], f"={row[3]}+0" if row[3] in (11, 12) else row[3]])
+    book.save(tmp_path / "a.xlsx")
+
+    demand = source(tmp_path / "a.xlsx").read([CANDLE]).sort_values("row")["demand"].astype(str).tolist()
+    assert demand[0].startswith("=11+0 (its value is not in the file; open the workbook in Excel")
+    assert demand[2:] == [str(units) for units in SOLD[2:]]
+
+
+def test_formulas_for_names_are_one_line(tmp_path):
+    book = Workbook()
+    for row in [HEADER, *ROWS]:
+        book.active.append([row[0], row[1] if row is HEADER else f'="{row[1]}"', *row[2:]])
+    book.save(tmp_path / "a.xlsx")
+
+    with pytest.raises(SourceError, match="'article' has formulas whose values are not in the file"):
+        source(tmp_path / "a.xlsx").catalogue()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
 from tests.demand_assets.sources.shop import NORTH_7, SOUTH_7, SOUTH_ODD, file_dataset, sales
@@ -48,6 +48,25 @@ def test_only_the_region_items_asked_for_are_read_under_our_names(file):
     assert table["demand"].tolist()[:3] == [1, 2, 3]
     assert table["promo"].tolist()[:3] == ["no", "no", "yes"]
     assert pd.to_datetime(table["date"]).iloc[3] == pd.Timestamp("2024-01-04")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "xlsx"])
+def test_long_names_are_kept_beside_the_short_ones_that_stand_for_them(tmp_path, form):
+    long, longer = "Teekanne, 茶壺: " * 12 + "!", "Teekanne, 茶壺: " * 12 + "?"
+    table = sales()
+    table["article"] = [[long, longer][n % 2] for n in range(len(table))]
+    path = tmp_path / f"sales.{form}"
+    table.to_excel(path, index=False) if form == "xlsx" else write(table, path)
+
+    source = open_source(file_dataset(path))
+    catalogue = source.catalogue()
+    rows = source.read([one for one in catalogue.region_items if one.region == "north"])
+
+    assert set(catalogue.long_names.values()) == {long, longer}
+    assert {catalogue.long_names[one.item] for one in catalogue.region_items} == {long, longer}
+    assert rows.groupby("item")["demand"].sum().to_dict() == table[table["shop"] == "north"].assign(
+        article=table["article"].map(known_as)).groupby("article")["sold"].sum().to_dict()
+    assert not catalogue.refused
 
 
 def test_region_items_that_are_not_there_have_no_rows(file):

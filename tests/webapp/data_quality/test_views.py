@@ -283,13 +283,14 @@ def dataset_of(dataset: Dataset, frequency: str) -> Dataset:
 
 @pytest.mark.parametrize(("frequency", "last", "behind"), [
     ("D", "2026-06-29", 0), ("D", "2026-06-30", 0), ("D", "2026-06-27", 2), ("W", "2026-06-22", 0),
-    ("W", "2026-06-15", 1), ("W", "2026-06-17", 0), ("M", "2026-05-01", 0), ("M", "2025-05-01", 12)])
+    ("W", "2026-06-15", 1), ("W", "2026-06-17", 0), ("M", "2026-05-01", 0), ("M", "2025-05-01", 12),
+    ("Q", "2026-01-01", 0), ("Q", "2025-10-01", 1), ("Q", "2024-04-01", 7)])
 def test_periods_behind_today_count_only_those_that_are_over(dataset: Dataset, frequency: str, last: str,
                                                              behind: int) -> None:
     assert periods_behind(dataset_of(dataset, frequency), date.fromisoformat(last), date(2026, 6, 30)) == behind
 
 
-@pytest.mark.parametrize("frequency", ["D", "W", "M"])
+@pytest.mark.parametrize("frequency", ["D", "W", "M", "Q"])
 @pytest.mark.parametrize("behind", [0, 1, 5, 13])
 def test_the_oldest_period_so_far_behind_is_the_bound(dataset: Dataset, frequency: str, behind: int) -> None:
     used, today = dataset_of(dataset, frequency), date(2026, 3, 1)

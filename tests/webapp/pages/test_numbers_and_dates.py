@@ -1,4 +1,5 @@
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -73,6 +74,17 @@ def test_the_sign_of_percent_stands_where_the_reader_puts_it(app: Flask, asked: 
 def test_a_day_of_the_dataset_is_written_with_its_day_of_the_week(app: Flask, asked: str, words: str) -> None:
     with app.test_request_context("/", headers={"Accept-Language": asked}):
         assert period(date(2026, 6, 30)) == period("2026-06-30") == words
+
+
+@pytest.mark.parametrize(("asked", "words"), [("en-US", "Q2 2026"), ("de-DE", "Q2 2026"), ("fr-FR", "T2 2026")])
+def test_a_quarter_is_written_as_the_reader_writes_it(app: Flask, asked: str, words: str) -> None:
+    services = app.extensions["services"]
+    app.extensions["services"] = replace(services, dataset=services.dataset.model_copy(update={"frequency": "Q"}))
+    try:
+        with app.test_request_context(headers={"Accept-Language": asked}):
+            assert period("2026-04-01") == words
+    finally:
+        app.extensions["services"] = services
 
 
 def test_a_column_of_a_driver_has_the_decimals_of_its_longest_number() -> None:

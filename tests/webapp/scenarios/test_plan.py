@@ -41,6 +41,15 @@ def excel(rows: Sequence[Sequence[Any]]) -> bytes:
     return written.getvalue()
 
 
+@pytest.mark.parametrize("text", ["2026-Q3", "2026q3", "2026-07-01", "01.07.2026"])
+def test_a_quarter_may_be_named(dataset: Dataset, text: str) -> None:
+    quarterly = dataset.model_copy(update={"frequency": "Q"})
+
+    [row] = read(quarterly, f"date,price\n{text},9\n", {KETTLE.key: [date(2026, 7, 1), date(2026, 10, 1)]}).rows
+
+    assert (row.date, row.values) == (date(2026, 7, 1), {"price": 9.0})
+
+
 @pytest.mark.parametrize("text", [
     "region,item,date,price,promo\nnorth,kettle,2026-07-02,9.90,yes\n",
     "\ufeffRegion;Item;Date;Price (€);Promo\r\nnorth;kettle;02.07.2026;9,90;1\r\n",

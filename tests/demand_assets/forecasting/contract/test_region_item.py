@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demand_assets.forecasting.contract.region_item import (
+    SHORT_NAME,
     BadNameError,
     RegionItem,
     escape,
+    known_as,
     name_problem,
     one_form,
     unescape,
@@ -72,10 +74,34 @@ def test_special_characters_are_escaped_and_letters_stay(name, escaped):
 
 @pytest.mark.parametrize(("name", "words"), [
     ("", "is empty"), ("   ", "is empty"), ("a\nb", "control characters"), ("\x7f", "control characters"),
-    ("x" * 101, "too long: 101 bytes"), ("|" * 34, "too long: 102 bytes"), ("\ud800", "no valid Unicode")])
+    ("x" * 1001, "too long: 1,001 characters"), ("\ud800", "no valid Unicode")])
 def test_names_that_cannot_be_used_say_why(name, words):
     with pytest.raises(BadNameError, match=words):
         RegionItem("north", name)
+
+
+@pytest.mark.parametrize("name", ["x" * 500, "|" * 34, "茶" * 500, "é" * 51, "a~7Cb" * 100, "…" * 12,
+                                  "اختبار " * 70 + "!"])
+def test_a_short_name_stands_for_a_long_one(name):
+    one = RegionItem("north", name)
+
+    assert one.item == known_as(name) != name
+    assert SHORT_NAME.search(one.item)
+    assert len(escape(one.item).encode()) <= 100
+    assert one.item[0] == name[0]
+    assert known_as(one.item) == one.item
+    assert RegionItem.from_key(one.key) == RegionItem.from_path(one.path) == one
+    assert RegionItem.from_model_name(one.model_name("shop")) == ("shop", one)
+
+
+def test_long_names_that_begin_alike_are_two_and_spellings_of_one_are_one():
+    assert known_as("x" * 200 + "1") != known_as("x" * 200 + "2")
+    assert known_as("e\u0301" * 100) == known_as("\u00e9" * 100 + " ")
+
+
+@pytest.mark.parametrize("name", ["x" * 100, "|" * 33, "茶" * 33, "é" * 50])
+def test_names_that_keys_can_hold_stay_to_the_letter(name):
+    assert known_as(name) == RegionItem("north", name).item == name
 
 
 @pytest.mark.parametrize("key", ["", "north", "north|", "|kettle", "a|b|c", "north|~FF"])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.validation.panel import placeholders_among, validate_panel
 from demand_assets.forecasting.validation.readings import read_dates
 from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, dataset, days, raw, validate
@@ -265,16 +266,54 @@ def test_retail_months_are_named_and_no_advice_leads_into_another_error(gaps, wo
 
 
 @pytest.mark.parametrize(("dates", "words"), [
-    ([str(day.date()) for day in pd.date_range("2019-01-01", periods=20, freq="QS")], "Its periods are quarters"),
+    ([str(day.date()) for day in pd.date_range("2019-01-01", periods=20, freq="QS")], "look like quarterly demand"),
     ([f"{year}-Q{quarter}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter"),
-    ([f"Q{quarter} {year}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter"),
-    ([f"{year}-01-01" for year in range(2010, 2024)], "half a year long or longer")])
+    ([f"Q{quarter} {year}" for year in range(2019, 2024) for quarter in (1, 2, 3, 4)], "is a quarter")])
 @pytest.mark.parametrize("gaps", ["unknown", "zero"])
-def test_quarters_and_years_are_named_with_what_can_be_done(dates, words, gaps):
-    problem = validate(raw(dates), dataset("M", gaps=gaps)).problem
+@pytest.mark.parametrize("frequency", ["M", "W"])
+def test_quarters_are_named_and_the_advice_works(dates, words, gaps, frequency):
+    problem = validate(raw(dates), dataset(frequency, gaps=gaps)).problem
 
     assert words in problem
-    assert "by month, week or day" in problem
+    assert "set frequency = 'Q'" in problem
+    assert validate(raw(dates), dataset("Q", gaps=gaps, horizon=4)).problem == ""
+
+
+@pytest.mark.parametrize(("dates", "words"), [
+    ([f"{year}-01-01" for year in range(2010, 2024)], "half a year long or longer"),
+    ([str(day.date()) for day in pd.date_range("2019-02-01", periods=20, freq="QS-FEB")], "begin within one"),
+    ([str(day.date()) for day in pd.date_range("2019-01-31", periods=20, freq="QE-JAN")], "begin within one"),
+    ([str(day.date()) for day in pd.date_range("2019-01-07", periods=20, freq="91D")], "thirteen weeks long")])
+@pytest.mark.parametrize("frequency", ["M", "Q"])
+def test_years_and_other_quarters_are_named_with_what_can_be_done(dates, words, frequency):
+    problem = validate(raw(dates), dataset(frequency)).problem
+
+    assert words in problem
+    assert "Deliver demand by" in problem
+
+
+@pytest.mark.parametrize("text", [
+    "2024-Q3", "2024Q3", "2024 Q3", "2024/q3", "Q3/2024", "Q3 2024", "Q3-24", "Q3'24", "3Q24", "3Q 2024",
+    "3. Quartal 2024", "Quartal 3/2024", "Quarter 3, 2024", "T3 2024", "2024-T3", "3e trimestre 2024",
+    "2024-3. Quartal", "2024-07-01", "2024-09-30", "20240815"])
+def test_quarters_are_read_in_all_their_spellings(text):
+    days = read_dates(pd.Series([text]), "Q").days
+
+    assert period_dates(ordinals(days, "Q"), "Q")[0] == np.datetime64("2024-07-01")
+
+
+@pytest.mark.parametrize("text", [
+    "2024-Q5", "2024-Q0", "2024-3", "2024-03", "20243", "Q3", "5. Quartal 2024", "2024Q33"])
+def test_what_is_no_quarter_or_as_well_a_month_is_refused(text):
+    assert np.isnat(read_dates(pd.Series([text]), "Q").days[0])
+
+
+def test_a_quarter_that_is_not_over_is_set_aside():
+    dates = [f"{year}-Q{quarter}" for year in range(2019, 2025) for quarter in (1, 2, 3, 4)]
+    validated = validate_panel(raw(dates), dataset("Q", horizon=4), [KETTLE], None, pd.Timestamp("2024-12-31"))[0]
+
+    assert validated.quarantine["rule"].tolist() == ["unfinished"]
+    assert validated.demand.dropna(subset=["demand"])["date"].iloc[-1] == pd.Timestamp("2024-07-01")
 
 
 class TestDemandThatRecursEachYear:
@@ -447,3 +486,21 @@ def test_days_as_spreadsheets_count_them_are_told_with_an_entry_that_reads_them(
     problem = validate(raw([str(45292 + day) for day in range(8)])).problem
 
     assert "columns.date_start = '1899-12-30'" in problem
+
+
+@pytest.mark.parametrize(("text", "written"), [
+    ("3. März 2024", "%d. %B %Y"), ("3 Mrz 2024", "%d %b %Y"), ("3 Mär. 24", "%d %b %y"), ("3 mars 2024", "%d %B %Y"),
+    ("3 MARZO 2024", "%d %B %Y"), ("3 de março de 2024", "%d de %B de %Y"), ("3-mrt-2024", "%d-%b-%Y"),
+    ("3 mar 2024", "%d %b %Y"), ("3 March 2024", "%d %B %Y"), ("03Mar2024", "%d%b%Y")])
+def test_names_of_months_are_read_in_several_languages(text, written):
+    assert read_dates(pd.Series([text]), "D", written).days[0] == np.datetime64("2024-03-03")
+
+
+@pytest.mark.parametrize("text", ["juillet 2024", "juil. 2024", "Juli 2024", "julio 2024"])
+def test_july_is_not_june(text):
+    assert read_dates(pd.Series([text]), "M", "%b %Y").days[0] == np.datetime64("2024-07-01")
+
+
+@pytest.mark.parametrize("text", ["jui 2024", "Smarch 2024", "listopad 2024"])
+def test_what_may_be_two_months_or_none_is_no_date(text):
+    assert np.isnat(read_dates(pd.Series([text]), "M", "%B %Y").days[0])

@@ -36,7 +36,7 @@ def test_another_seed_is_another_world():
     assert not all_rows(simulation(seed=1))["demand"].equals(all_rows(simulation(seed=2))["demand"])
 
 
-@pytest.mark.parametrize("frequency", ["D", "W", "M"])
+@pytest.mark.parametrize("frequency", ["D", "W", "M", "Q"])
 @pytest.mark.parametrize("days_later", [1, 40, 400])
 def test_growing_changes_nothing_that_was_known(frequency, days_later):
     later = str((pd.Timestamp("2026-06-15") + timedelta(days=days_later)).date())
