@@ -21,7 +21,7 @@ from fsspec.implementations.zip import ZipFileSystem
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
-from demand_assets.forecasting.store.uploads import NAME, upload_source
+from demand_assets.forecasting.store.uploads import NAME, stock_column, upload_source
 from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
@@ -124,7 +124,9 @@ class Files:
                 parts.append(self._plan.canonical(table.rows(inside - start), inside + 1))
             start = end
         if not parts:
-            names = ["region", "item", "row", "date", "demand", *self._dataset.driver_names]
+            entry = self._dataset.stock_entry
+            names = ["region", "item", "row", "date", "demand", *([entry] if entry else []),
+                     *self._dataset.driver_names]
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in names})
         joined, is_uploaded = _joined(parts), positions >= loaded.uploads_from
         return with_uploads(joined, is_uploaded, self._dataset) if is_uploaded.any() else joined
@@ -144,7 +146,8 @@ class Files:
         skipped += [(path, _EMPTY) for path, info in files.items() if info["size"] == 0]
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
-        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source))
+        unsaid = {name: "" for name in [stock_column(self._dataset)] if name}  # of uploads of before it was declared
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source), unsaid)
                    for path in uploaded]
         self._settle(tables[:count], self._source)
         self._settle(tables[count:], upload_source(self._source))

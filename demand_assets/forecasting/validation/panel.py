@@ -18,6 +18,7 @@ from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
 from demand_assets.forecasting.contract.source import as_text
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.series.driver_values import carried, contradicted_default, in_quotes, tells_demand
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
@@ -61,8 +62,9 @@ class Validated:
     """``rows`` read; ``quarantined`` rows but for those of periods that are not over, and values by rule
     (``quarantined:negative`` …); rows not taken for other
     reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
-    the last known demand, of them ``unknown_periods`` and ``filled_zero``; ``negative_as_zero``; and periods without a
-    driver's value (``unknown:price`` …)."""
+    the last known demand or the last out of stock, of them ``unknown_periods``, ``censored_periods`` (out of stock) and
+    ``filled_zero``; ``negative_as_zero``; ``newest_censored``: periods out of stock after the last known demand; and
+    periods without a driver's value (``unknown:price`` …)."""
     units: "Units"
     notices: tuple[str, ...] = ()
     """What somebody has to know of it though it may be trusted, the gravest first."""
@@ -146,42 +148,50 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     units = _units(panel, rows, refused)
     stamped = _stamped_before_midnight(dataset, panel, rows)
     taken = rows[panel.is_taken[rows]]
-    known = taken[~np.isnan(panel.demand[taken])]
+    observed = taken[~np.isnan(panel.demand[taken])]
+    known = observed[~panel.is_out[observed]]
     if not len(known):
         if len(taken) and quarantine.empty and last_date is not None and (
                 table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
+            counts["leading_unknown"] = len(observed)
             table |= _of_calendar(table, dataset, region_item, tables)
-            return Validated(region_item, pd.DataFrame(table), quarantine, "", {**counts, "periods": 0}, units)
+            return Validated(region_item, _as_table(table), quarantine, "", {**counts, "periods": 0}, units)
         problem = _nothing_known(dataset, panel, rows, quarantine)
         return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
-    first, last_known = panel.number[known[0]], panel.number[known[-1]]
+    first, last_known, last_observed = (int(panel.number[row]) for row in (known[0], known[-1], observed[-1]))
     counts["leading_unknown"] = int((panel.number[taken] < first).sum())
     counts["negative_as_zero"] = int(panel.is_negative_as_zero[taken].sum())
     taken = taken[panel.number[taken] >= first]
     weekday = int(panel.weekday[taken[0]])
     dataset_end = panel.number_of(last_date, weekday) if last_date is not None else last_known
     behind = int(dataset_end - last_known)
-    end = last_known
+    end = last_observed
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
     table, is_filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
     table |= _of_calendar(table, dataset, region_item, tables)
     up_to_end = slice(0, int(end - first) + 1)
     units_known = table["demand"][up_to_end]
-    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()),
+    is_censored = np.zeros(len(is_filled), dtype=bool) if dataset.stock_entry is None else ~np.isnan(table[AT_LEAST])
+    censored = int(is_censored.sum())
+    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()) - censored,
                "filled_zero": int(is_filled.sum())}
+    if dataset.stock_entry is not None:
+        counts |= {"censored_periods": censored, "newest_censored": int(is_censored[last_known - first:].sum())}
     counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum()) for driver in dataset.drivers}
     told_by_missing = _complete_what_tells_demand(dataset, table, is_filled)
     known_part = {name: values[up_to_end] for name, values in table.items()}
-    ended = pd.Timestamp(table["date"][int(last_known - first)])
-    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, refused)
+    ended, observed_to = (pd.Timestamp(table["date"][number - first]) for number in (last_known, last_observed))
+    newest = _newest_refused(dataset, panel, rows, last_observed, weekday, observed_to, refused)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine) or _much_unknown(dataset, counts)
-               or _ended(dataset, behind, ended, last_date, newest.words))
-    notices = (newest.words, stamped, *told_by_missing, *_contradicted(dataset, known_part),
-               *_look_like_placeholders(dataset, known_part), *_stand_for_unknown(dataset, panel, rows))
-    return Validated(region_item, None if problem else pd.DataFrame(table), quarantine, problem, counts, units,
+               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine)
+               or _much_unknown(dataset, counts)
+               or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0)))
+    notices = (newest.words, stamped, _sold_while_out(dataset, table, counts), *told_by_missing,
+               *_contradicted(dataset, known_part), *_look_like_placeholders(dataset, known_part),
+               *_stand_for_unknown(dataset, panel, rows))
+    return Validated(region_item, None if problem else _as_table(table), quarantine, problem, counts, units,
                      tuple(filter(None, notices)))
 
 
@@ -255,11 +265,11 @@ class _Newest:
     words: str = ""
 
 
-def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_known: int, weekday: int,
+def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_observed: int, weekday: int,
                     ended: pd.Timestamp, refused: _Refused) -> _Newest:
-    """The periods after the last known demand of which something was refused."""
+    """The periods after the last known demand, or the last out of stock, of which something was refused."""
     lost = rows[panel.refusals.of_demand[rows]]
-    lost = lost[(panel.period[lost] > last_known) & ~panel.is_stray[lost]]
+    lost = lost[(panel.period[lost] > last_observed) & ~panel.is_stray[lost]]
     newest = np.flatnonzero(np.isin(refused.position, lost) & (refused.rule != "future")
                             & np.isin(refused.column, ("date", "demand")))
     if not len(newest):
@@ -384,6 +394,25 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
             or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
 
 
+def _stock_column(dataset: Dataset) -> str:
+    """The entry that says what is out of stock, and what its column has to hold."""
+    return f"columns.{dataset.stock_entry} of the dataset file, which is " + (
+        "the units on hand at the end of the period" if dataset.stock_entry == "stock" else
+        "yes or 1 where it could be bought throughout the period")
+
+
+def _sold_while_out(dataset: Dataset, table: Columns, counts: dict[str, int]) -> str:
+    """Words where most periods with a sale are out of stock, which looks like a column of another meaning."""
+    if not counts.get("censored_periods"):
+        return ""
+    out, known = table[AT_LEAST], table["demand"]
+    sold_out, sold = int((out > 0).sum()), int((known > 0).sum())
+    if sold_out < _ENOUGH_TO_TELL or sold_out <= sold:
+        return ""
+    return (f"It is out of stock in {sold_out} of the {in_words(sold_out + sold, dataset.frequency)} with a sale, "
+            f"whose demand is then not known: check {_stock_column(dataset)}.")
+
+
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
                  weekday: int, begin: int | None = None,
                  lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, npt.NDArray[np.bool_]]:
@@ -391,7 +420,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     the rule for gaps, which holds up to ``end``; ``lost`` periods are no gaps. Drivers of filled periods are as they
     would have been."""
     first = int(panel.number[rows[0]]) if begin is None else begin
-    last = max(int(panel.number[rows[-1]]), end)
+    last = max(int(panel.number[rows[-1]]) if len(rows) else first, end)
     if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach
         last = max(last, max(first, end) + dataset.horizon)
     numbers: Ordinals = np.arange(first, last + 1)
@@ -406,6 +435,16 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         is_filled[:len(is_gap)] = is_gap
         demand[is_filled] = 0.0
     demand[places] = panel.demand[rows]
+    censored = np.full(len(numbers), np.nan)
+    is_out = np.zeros(len(numbers), dtype=bool)
+    if dataset.stock_entry is not None:
+        is_out[places] = panel.is_out[rows]
+        if is_filled.any() and dataset.stock_entry == "stock":  # what a period ends with, those without a row begin with
+            before = np.arange(len(numbers))
+            before = np.maximum.accumulate(np.where(np.isin(before, places), before, 0))
+            is_out |= is_filled & is_out[before]
+        is_out &= ~np.isnan(demand)
+        censored[is_out], demand[is_out] = demand[is_out], np.nan
     columns: Columns = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
     for driver in dataset.of_source.drivers:
@@ -413,7 +452,9 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
         columns[driver.name] = carried(column, is_filled, driver, dataset.frequency, dataset.year_length)
-    return columns, is_filled
+    if dataset.stock_entry is not None:
+        columns[AT_LEAST] = censored
+    return columns, is_filled & ~is_out
 
 
 def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
@@ -423,15 +464,24 @@ def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tabl
     return dict(calendar_values(dataset, region_item.region, table["date"].astype("datetime64[D]"), tables))
 
 
+def _as_table(columns: Columns) -> pd.DataFrame:
+    """The columns as a table, what was sold out of stock the last of them."""
+    return pd.DataFrame({name: columns[name] for name in sorted(columns, key=lambda name: name == AT_LEAST)})
+
+
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
                   last_date: pd.Timestamp) -> Columns | None:
-    """The planned drivers of a region-item whose rows all lie in the future, from the dataset's last period on; None
-    where some do not."""
+    """The planned drivers of a region-item whose rows all lie in the future, or that was never in stock, from the
+    dataset's last period on; None where some lie in the past, and where more was sold than such a one can sell."""
     weekday = int(panel.weekday[rows[0]])
     end = int(panel.number_of(last_date, weekday))
-    if int(panel.number[rows[0]]) <= end:
+    is_out = panel.is_out[rows] & ~np.isnan(panel.demand[rows])
+    if (panel.demand[rows[is_out]] > 0).sum() >= _ENOUGH_TO_TELL:
         return None
-    return _consecutive(dataset, panel, rows, end - 1, weekday, begin=end)[0]
+    ahead = rows[~is_out]
+    if len(ahead) and int(panel.number[ahead[0]]) <= end:
+        return None
+    return _consecutive(dataset, panel, ahead, end - 1, weekday, begin=end)[0]
 
 
 def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
@@ -440,6 +490,11 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
                 "by mistake, restore it at the source and materialise `raw_demand` again.")
     if wrong := _wrong_frequency(dataset, panel, rows):
         return wrong
+    if (out := panel.is_out[rows] & ~np.isnan(panel.demand[rows])).any():
+        return (f"Nothing is known of its demand: it is out of stock in all of its "
+                f"{in_words(int(out.sum()), dataset.frequency)}, in which "
+                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check "
+                f"{_stock_column(dataset)}.")
     if quarantine.empty:
         return (f"None of its {len(rows)} rows has demand. Check the column {dataset.columns.demand!r} of the source, "
                 "then materialise `raw_demand` again.")
@@ -477,19 +532,29 @@ def _much_refused(dataset: Dataset, refused: int, rows: int, quarantine: pd.Data
 
 
 def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
-    unknown, periods, allowed = counts["unknown_periods"], counts["periods"], dataset.rules.unknown_share
+    censored = counts.get("censored_periods", 0)
+    unknown, periods, allowed = counts["unknown_periods"] + censored, counts["periods"], dataset.rules.unknown_share
     if unknown <= allowed * periods:
         return ""
+    if censored > unknown / 2:
+        return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known "
+                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check {_stock_column(dataset)}, "
+                "or raise rules.unknown_share.")
     return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
             f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
             "the source, or raise rules.unknown_share.")
 
 
-def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None, newest: str) -> str:
+def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None, newest: str,
+           censored: int) -> str:
     if behind <= dataset.stale_periods or last_date is None:
         return ""
     if newest:
         return newest
+    if censored:
+        return (f"It has been out of stock since {ended.date()}: demand is known in none of the "
+                f"{in_words(behind, dataset.frequency)} since; at most {dataset.stale_periods} are allowed. It is no "
+                f"longer sold, or something is wrong with {_stock_column(dataset)}; else raise rules.stale_periods.")
     return (f"Its demand ends on {ended.date()}, {in_words(behind, dataset.frequency)} before the dataset's "
             f"({last_date.date()}); at most {dataset.stale_periods} are allowed. It is no longer sold, or its feed has "
             "stopped: restore the feed, or raise rules.stale_periods.")
