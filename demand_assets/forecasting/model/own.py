@@ -69,7 +69,11 @@ class ModelCard:
     adjustments: int = 0
     """Periods of its demand that planners adjusted."""
     sold_hash: str = ""
-    """As ``data_hash``, without planners' adjustments; empty where it was not recorded."""
+    """As ``data_hash``, without planners' adjustments and what is carried over; empty where it was not recorded."""
+    carried_periods: int = 0
+    """Periods whose demand is carried over from other items: learned from, and part of no metric."""
+    carried_from: str = ""
+    """What that is, in words; empty where nothing is."""
     code_version: str = CODE_VERSION
     seconds: float = 0.0
 

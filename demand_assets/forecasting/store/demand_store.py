@@ -28,9 +28,12 @@ import pyarrow.parquet as pq
 
 from demand_assets.forecasting.contract.attributes import BESIDE, Attributes
 from demand_assets.forecasting.contract.calendar import Event, EventTables
+from demand_assets.forecasting.contract.predecessors import Link, Predecessors
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
+from demand_assets.forecasting.series.carried import Other, with_carried
 from demand_assets.forecasting.store import adjustments
+from demand_assets.forecasting.store.adjustments import NOTHING, Planned
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
 
@@ -44,9 +47,11 @@ CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
 EVENTS = "calendar_events.json"
 ATTRIBUTES = "attributes.json"
+PREDECESSORS = "predecessors.json"
 ATTRIBUTES_HELD_SECONDS = 5.0
-"""How long readers of demand go on with the attributes that they know."""
+"""How long readers of demand go on with the attributes and the predecessors that they know."""
 _NEVER = (float("-inf"), Attributes())
+_NO_LINKS_YET = (float("-inf"), Predecessors())
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
@@ -116,6 +121,7 @@ class DemandStore:
         self._url, self._options = url, options or {}
         self._opened_by = 0
         self._attributes = _NEVER
+        self._predecessors = _NO_LINKS_YET
         self._is_local = "file" in self._filesystem.protocol
 
     @property
@@ -136,12 +142,40 @@ class DemandStore:
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
-        """The region-item's table of that stage; demand with planners' adjustments and its attributes beside it, if
-        there are any.
+        """The region-item's table of that stage; demand with planners' adjustments, what it carries over from other
+        items and its attributes beside it, if there are any.
 
         Raises: NotInStoreError: the stage has not been materialised for it; DamagedFileError: its file, or that of its
-            adjustments, cannot be used.
+            adjustments or of an item that it carries on, cannot be used.
         """
+        if stage == "demand":
+            return self._read_demand(region_item, frozenset())
+        return self._read_table(stage, region_item)
+
+    def _read_demand(self, region_item: RegionItem, successors: frozenset[RegionItem]) -> pd.DataFrame:
+        """As ``read``.
+
+        Args:
+            successors: those whose predecessor it is, which it carries nothing over from.
+        """
+        table, planned = self._read_table("demand", region_item), self._planned(region_item)
+        table = adjustments.beside(table, planned.units)
+        if known := self._held_attributes().of(region_item):
+            table.attrs[BESIDE] = known
+        others, above = [], successors | {region_item}
+        for link in planned.links or self._held_predecessors().of(region_item):
+            other = RegionItem(region_item.region, link.of)
+            if other in above:
+                continue
+            try:
+                others.append(Other(link, self._read_demand(other, above)))
+            except DamagedFileError as error:
+                raise DamagedFileError(error.name, error.why, region_item) from error
+            except NotInStoreError:
+                continue
+        return with_carried(table, others) if others else table
+
+    def _read_table(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
         name = self._table(stage, region_item)
         try:
             content = self._content(name, region_item)
@@ -158,12 +192,41 @@ class DemandStore:
                 _check_foreign(stage, region_item, table)
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
-        if stage != "demand":
-            return table
-        table = adjustments.beside(table, self.adjustments(region_item))
-        if known := self._held_attributes().of(region_item):
-            table.attrs[BESIDE] = known
         return table
+
+    def links_of(self, region_item: RegionItem) -> tuple[Link, ...]:
+        """The links by which a region-item carries on the demand of others: those that planners made of it, where there
+        are any, else those of the dataset file.
+
+        Raises: DamagedFileError: the file of what planners said cannot be used.
+        """
+        return self._planned(region_item).links or self._held_predecessors().of(region_item)
+
+    def write_predecessors(self, predecessors: Predecessors) -> None:
+        """Replace the links of the dataset file."""
+        self._predecessors = _NO_LINKS_YET
+        if predecessors == Predecessors():
+            self.remove_bytes(PREDECESSORS)
+        else:
+            self._write_json(PREDECESSORS, predecessors.to_json())
+
+    def read_predecessors(self) -> Predecessors:
+        """The links of the dataset file; none before they were taken in first, and where the file is damaged, which the
+        next take-in makes again."""
+        try:
+            return Predecessors.from_json(_json_in(PREDECESSORS, self._content(PREDECESSORS)))
+        except NotInStoreError:
+            return Predecessors()
+        except _UNREADABLE as error:
+            if isinstance(error, OSError):
+                raise
+            return Predecessors()
+
+    def _held_predecessors(self) -> Predecessors:
+        """The links of the dataset file as they were some seconds ago at most."""
+        if monotonic() - self._predecessors[0] > ATTRIBUTES_HELD_SECONDS:
+            self._predecessors = (monotonic(), self.read_predecessors())
+        return self._predecessors[1]
 
     def _held_attributes(self) -> Attributes:
         """The attributes as they were some seconds ago at most."""
@@ -196,23 +259,28 @@ class DemandStore:
 
         Raises: DamagedFileError: the file cannot be used.
         """
+        return dict(self._planned(region_item).units)
+
+    def _planned(self, region_item: RegionItem) -> Planned:
         name = adjustments.file_of(region_item)
         try:
             content = self._content(name, region_item)
         except DamagedFileError:
             raise
         except NotInStoreError:
-            return {}
+            return NOTHING
         try:
             return adjustments.from_json(_json_in(name, content))
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
 
-    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float]) -> None:
-        """Replace the region-item's adjustments; without any, there is no file."""
+    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float],
+                          links: Sequence[Link] = ()) -> None:
+        """Replace what planners said of the region-item's past, its adjustments and what it carries on; without any,
+        there is no file."""
         name = adjustments.file_of(region_item)
-        if units:
-            self._write_json(name, adjustments.to_json(units))
+        if units or links:
+            self._write_json(name, adjustments.to_json(Planned(units, tuple(links))))
         else:
             self.remove_bytes(name)
 
@@ -244,12 +312,14 @@ class DemandStore:
 
     def read_source_notes(self) -> SourceNotes:
         """What the source has that is not read; nothing before the first look at it, where the store does not answer,
-        and where the file is damaged, which the next look makes again. What is wrong with attributes is among it."""
-        notes, attributes = self._source_notes(), Attributes()
+        and where the file is damaged, which the next look makes again. What is wrong with attributes and predecessors is
+        among it."""
+        notes, attributes, predecessors = self._source_notes(), Attributes(), Predecessors()
         with contextlib.suppress(OSError):
-            attributes = self.read_attributes()
-        problem = (f"Attributes could not be taken in, so those of before are used: {attributes.problem}",)
-        return replace(notes, notices=(*notes.notices, *(problem if attributes.problem else ()), *attributes.notices))
+            attributes, predecessors = self.read_attributes(), self.read_predecessors()
+        told = [f"{what} could not be taken in, so those of before are used: {problem}" for what, problem in (
+            ("Attributes", attributes.problem), ("Predecessors", predecessors.problem)) if problem]
+        return replace(notes, notices=(*notes.notices, *told, *attributes.notices, *predecessors.notices))
 
     def _source_notes(self) -> SourceNotes:
         try:

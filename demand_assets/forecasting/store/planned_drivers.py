@@ -8,7 +8,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, PAST, known_periods
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
@@ -20,15 +20,15 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand (with adjustments, if there are any) and drivers up to the horizon, and a sentence for each
-        driver that had to be assumed.
+    Returns: date, demand (with adjustments and what is carried over, if there are any) and drivers up to the horizon,
+        and a sentence for each driver that had to be assumed.
     """
-    is_known = np.flatnonzero(demand["demand"].notna())
-    known = int(is_known[-1]) + 1 if len(is_known) else 1
+    known = known_periods(demand)
     columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),
                                "demand": _stretched(demand["demand"].to_numpy(dtype=np.float64), known + horizon)}
-    if ADJUSTED in demand:
-        columns[ADJUSTED] = _stretched(demand[ADJUSTED].to_numpy(dtype=np.float64), known + horizon)
+    for name in (ADJUSTED, CARRIED, PAST):
+        if name in demand:
+            columns[name] = _stretched(demand[name].to_numpy(dtype=np.float64), known + horizon)
     sentences = []
     for driver in dataset.drivers:
         dtype = object if driver.kind == "category" else np.float64
