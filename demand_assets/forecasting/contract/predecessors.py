@@ -148,6 +148,12 @@ class Predecessors:
         return nearest([link for link in self.links if link.item == region_item.item
                         and link.is_in(region_item.region)])
 
+    def ends_of(self, region_item: RegionItem) -> dict[date, str]:
+        """The days from which on a region-item is replaced, each with what replaces it."""
+        region = region_item.region
+        there = [link for link in self.links if link.of == region_item.item and link.is_in(region)]
+        return ends_by([link for link in there if link in self.of(RegionItem(region, link.item))])
+
     def to_json(self) -> dict[str, Any]:
         """What ``from_json`` reads."""
         return {"links": [link.to_json() for link in self.links], "notices": list(self.notices),
@@ -168,6 +174,17 @@ def nearest(links: Iterable[Link]) -> tuple[Link, ...]:
     listed = list(links)
     of_region = [link for link in listed if link.region]
     return tuple(of_region or listed)
+
+
+def ends_by(links: Iterable[Link]) -> dict[date, str]:
+    """The days from which on an item is replaced by those of the links that say when, each with what replaces it."""
+    return {link.since: f"replaced by {link.item}" for link in links if link.kind == "replaces" and link.since}
+
+
+def begins_by(links: Iterable[Link]) -> dict[date, str]:
+    """The days from which on an item is sold, by those of its links that say so."""
+    return {link.since: f"{'replaces' if link.kind == 'replaces' else 'begins like'} {link.of}" for link in links
+            if link.since}
 
 
 def checked_scale(scale: float) -> float:
@@ -201,8 +218,8 @@ def _fault(link: Link, others: Sequence[Link]) -> str:
         if other.of == link.of and other.region == link.region:
             return f"{link} stands there more than once. Leave one row."
         if other.kind != link.kind and other.region == link.region:
-            return (f"{link}, and {other}: the demand before its own comes either from what it replaces or from similar "
-                    "items. Leave one of them out.")
+            return (f"{link}, and {other}: the demand before its own comes either from what it replaces or from "
+                    "similar items. Leave one of them out.")
     circle = circle_of(link, lambda item, region: [one for one in others if one.item == item and (
         not region or one.is_in(region))])
     if circle:
@@ -225,7 +242,6 @@ def circle_of(link: Link, links_of: Callable[[str, str], Iterable[Link]]) -> lis
         if (item, region) in seen:
             continue
         seen.add((item, region))
-        for one in links_of(item, region):
-            waiting.append((one.of, region or one.region, [*path, one.of]))
+        waiting += [(one.of, region or one.region, [*path, one.of]) for one in links_of(item, region)]
     return []
 

@@ -39,8 +39,8 @@ class SeriesInputs:
 
     @property
     def sold(self) -> Floats:
-        """What was sold in each period, which forecasts are judged by; shape (periods,), in units; NaN where it is carried
-        over."""
+        """What was sold in each period, which forecasts are judged by; shape (periods,), in units; NaN where it is
+        carried over."""
         return self.demand if self.as_sold is None else self.as_sold
 
 

@@ -26,6 +26,7 @@ from demand_assets.forecasting.model.pooled import (
     Contents,
     Fit,
     ModelFilesError,
+    OtherPastError,
     PooledModel,
     Rows,
     ServedBy,
@@ -34,6 +35,7 @@ from demand_assets.forecasting.model.pooled import (
     bounded,
     content_of,
 )
+from demand_assets.forecasting.series.carried import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:
@@ -129,11 +131,19 @@ class ForecastModel:
         return max(self.card.trained_to, str(self.pooled.latest.seen))
 
     def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
-        """The features that the model sees, as ``PooledModel.series_of``; raises as it does."""
+        """The features that the model sees, as ``PooledModel.series_of``; raises as ``check_drivers``."""
+        self.check_drivers(demand, dataset, region_item)
         return self.pooled.series_of(demand, dataset, region_item)
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does."""
+        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does.
+
+        Raises: OtherPastError: it learned demand carried over that is not what is carried over now.
+        """
+        learned, now = self.card.carried_from, demand.attrs.get(CARRIED_FROM, "")
+        if learned and learned != now:
+            raise OtherPastError(f"it learned demand carried over from {learned}, and {region_item} carries over "
+                                 f"{now or 'nothing'} now; a retrain makes one that knows it so")
         self.pooled.check_drivers(demand, dataset, region_item)
 
     def rows_of(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Rows:

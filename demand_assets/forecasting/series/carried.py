@@ -20,6 +20,8 @@ from demand_assets.forecasting.series.gapped import Floats
 CARRIED_FROM = "carried_from"
 """Under which a table of demand says among its ``attrs`` what is carried over, in words."""
 
+BEGINS, ENDS = "begins", "ends"
+"""Under which it says from which days on the item is sold, or is sold no longer: day -> why, in words."""
 LONGEST_WORDS = 500
 
 
@@ -145,7 +147,7 @@ def _units_of(other: Other, frequency: Frequency, weekday: int, begins: int) -> 
 
 
 def _together(parts: Sequence[tuple[Other, _Units]], numbers: Ordinals) -> Floats:
-    """Carried-over units in each period: the sum of what is replaced, the mean of what is similar; NaN where unknown."""
+    """Units carried over in each period: the sum of what is replaced, the mean of what is similar; NaN if unknown."""
     each = [units.at(numbers) for _, units in parts]
     values = np.stack([units for units, _ in each])
     is_there = np.stack([inside for _, inside in each])

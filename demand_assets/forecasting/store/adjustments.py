@@ -16,7 +16,7 @@ from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.adjusted import ADJUSTED
 
-_LINKS = "predecessors"
+_LINKS, _REPLACED_BY = "predecessors", "replaced_by"
 """Beside the dates in the file."""
 
 
@@ -37,6 +37,8 @@ class Planned:
     """Date of a period -> units that are used in place of what was sold."""
     links: tuple[Link, ...] = ()
     """What its demand before its own is carried over from."""
+    replaced_by: tuple[Link, ...] = ()
+    """The links of other items that name it."""
 
 
 NOTHING = Planned()
@@ -44,7 +46,8 @@ NOTHING = Planned()
 
 def to_json(planned: Planned) -> dict[str, Any]:
     """The file's content, as JSON types."""
-    links = {_LINKS: [link.to_json() for link in planned.links]} if planned.links else {}
+    links = {name: [link.to_json() for link in links] for name, links in (
+        (_LINKS, planned.links), (_REPLACED_BY, planned.replaced_by)) if links}
     return {str(at): planned.units[at] for at in sorted(planned.units)} | links
 
 
@@ -54,8 +57,9 @@ def from_json(content: Any) -> Planned:
     Raises: AdjustmentsError: it is something else.
     """
     try:
-        return Planned({date.fromisoformat(at): float(units) for at, units in content.items() if at != _LINKS},
-                       tuple(map(Link.from_json, content.get(_LINKS, ()))))
+        links, replaced_by = (tuple(map(Link.from_json, content.get(name, ()))) for name in (_LINKS, _REPLACED_BY))
+        return Planned({date.fromisoformat(at): float(units) for at, units in content.items()
+                        if at not in (_LINKS, _REPLACED_BY)}, links, replaced_by)
     except (ValueError, TypeError, AttributeError) as error:
         raise AdjustmentsError(f"the adjustments {str(content)[:60]!r} cannot be read: {error}") from error
 

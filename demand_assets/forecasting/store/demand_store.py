@@ -28,10 +28,10 @@ import pyarrow.parquet as pq
 
 from demand_assets.forecasting.contract.attributes import BESIDE, Attributes
 from demand_assets.forecasting.contract.calendar import Event, EventTables
-from demand_assets.forecasting.contract.predecessors import Link, Predecessors
+from demand_assets.forecasting.contract.predecessors import Link, Predecessors, begins_by, ends_by
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
-from demand_assets.forecasting.series.carried import Other, with_carried
+from demand_assets.forecasting.series.carried import BEGINS, ENDS, Other, with_carried
 from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.adjustments import NOTHING, Planned
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
@@ -162,8 +162,13 @@ class DemandStore:
         table = adjustments.beside(table, planned.units)
         if known := self._held_attributes().of(region_item):
             table.attrs[BESIDE] = known
+        links = planned.links or self._held_predecessors().of(region_item)
+        for name, days in ((BEGINS, begins_by(links)), (ENDS, {
+                **self._held_predecessors().ends_of(region_item), **ends_by(planned.replaced_by)})):
+            if days:
+                table.attrs[name] = days
         others, above = [], successors | {region_item}
-        for link in planned.links or self._held_predecessors().of(region_item):
+        for link in links:
             other = RegionItem(region_item.region, link.of)
             if other in above:
                 continue
@@ -274,13 +279,13 @@ class DemandStore:
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
 
-    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float],
-                          links: Sequence[Link] = ()) -> None:
-        """Replace what planners said of the region-item's past, its adjustments and what it carries on; without any,
-        there is no file."""
+    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float], links: Sequence[Link] = (),
+                          replaced_by: Sequence[Link] = ()) -> None:
+        """Replace what planners said of the region-item's past, its adjustments and what it carries on or is carried on
+        by; without any, there is no file."""
         name = adjustments.file_of(region_item)
-        if units or links:
-            self._write_json(name, adjustments.to_json(Planned(units, tuple(links))))
+        if units or links or replaced_by:
+            self._write_json(name, adjustments.to_json(Planned(units, tuple(links), tuple(replaced_by))))
         else:
             self.remove_bytes(name)
 
@@ -312,8 +317,8 @@ class DemandStore:
 
     def read_source_notes(self) -> SourceNotes:
         """What the source has that is not read; nothing before the first look at it, where the store does not answer,
-        and where the file is damaged, which the next look makes again. What is wrong with attributes and predecessors is
-        among it."""
+        and where the file is damaged, which the next look makes again. What is wrong with attributes and predecessors
+        is among it."""
         notes, attributes, predecessors = self._source_notes(), Attributes(), Predecessors()
         with contextlib.suppress(OSError):
             attributes, predecessors = self.read_attributes(), self.read_predecessors()

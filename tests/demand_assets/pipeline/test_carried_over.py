@@ -11,6 +11,7 @@ from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.pooled import OtherPastError
 from demand_assets.forecasting.series.adjusted import CARRIED
 from demand_assets.pipeline.carried_over import carried_in_words, carried_over
 from demand_assets.pipeline.outcomes import RequestedBy
@@ -34,7 +35,11 @@ def open_shop(folder: Path, rows: str, name: str = "shop"):
                                  "demand": rng.poisson(season[span]) if item != "launch" else None})
                    for item, span in sold.items()]).to_csv(folder / "sales.csv", index=False)
     file = folder / f"{name}.toml"
-    file.write_text('name = "shop"\nfrequency = "W"\nhorizon = 4\n[source]\nkind = "file"\npath = "sales.csv"\n' + rows)
+    file.write_text('name = "shop"\nfrequency = "W"\nhorizon = 4\n[source]\nkind = "file"\npath = "sales.csv"\n'
+                    '[training]\nscale = "tweedie"\ndrivers = "boosted"\nyear_features = false\nrounds = 20\n'
+                    'depth = 3\nlearning_rate = 0.2\nmin_child_weight = 5\nsubsample = 1.0\ncolumns = 1.0\n'
+                    'regularisation = 1\n'
+                    'own_rounds = 5\nown_share = 0.5\n' + rows)
     settings = Settings(dataset=file, state=folder / "var", cores=1, mlflow_url=None)
     return open_pipeline(settings)
 
@@ -96,10 +101,13 @@ def test_what_is_carried_over_is_learned_and_forecast_from_and_goes_with_its_row
 
     again = open_shop(shop, "")
     train(again)
+    now = forecasts(again)
 
     assert again.store.read("demand", NEW).equals(stored)
-    assert forecasts(again) == alone
+    assert (now[NEW], now[LAUNCH]) == (alone[NEW], alone[LAUNCH])
     assert carried_over(again.store, [NEW]) == {}
+    with pytest.raises(OtherPastError, match=r"carried over from 0.5 × old, and north · new"):
+        Forecaster(again.dataset, again.store).forecast(NEW, again.registry.load(NEW, card["version"]))
 
 
 def test_a_planners_word_counts_before_the_dataset_file_and_goes_alone(shop):

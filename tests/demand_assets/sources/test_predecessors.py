@@ -60,7 +60,7 @@ def test_ids_of_a_workbook_are_texts(tmp_path):
     ({"item": "new one", "replaces": "old one"}, "the demand has no item 'old one', so nothing is carried over"),
     ({"item": "newone", "replaces": "7"}, "no item 'newone', so nothing is carried over. It is used as soon as the "
                                           "demand has it. Perhaps 'new one' is meant"),
-    ({"item": "7", "replaces": "new one", "regions": ["nord"]}, "no region 'nord', so nothing is carried over. Perhaps"),
+    ({"item": "7", "replaces": "new one", "regions": ["nord"]}, "no region 'nord', so nothing is carried over. Per"),
     ({"item": "new one", "replaces": "007", "regions": ["north"]}, "no region has both")])
 def test_what_the_demand_has_not_is_told_in_a_line_and_not_used(tmp_path, row, words):
     found = read(dataset(tmp_path, [row, {"item": "é", "replaces": "7"}]))

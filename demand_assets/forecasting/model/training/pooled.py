@@ -74,8 +74,8 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     judgement = _judged(bare, judged)
     recipe, shares = share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else (recipe, {})
     card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": panel.size,
-            "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]), "code_version": CODE_VERSION,
-            "seconds": round(perf_counter() - started, 1)}
+            "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
+            "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1)}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=recipe, fits=calibrated, card=card, horizon_inflation=judgement.horizon_inflation)
 
