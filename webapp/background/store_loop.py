@@ -2,6 +2,7 @@
 
 from demand_assets.forecasting.store.journal import Journal
 from webapp.adjustments.adjustments import tell_store
+from webapp.adjustments.predecessors import follow_file
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.pacing import Paced
 from webapp.data_quality.uploads import finish_upload
@@ -17,7 +18,8 @@ SWEEP_SECONDS = 600.0
 
 
 class StoreLoop:
-    """Journal, catalogue and attributes -> rows; planners' adjustments -> the store; what was uploaded -> its place."""
+    """Journal, catalogue, attributes and predecessors -> rows; planners' adjustments -> the store; what was uploaded ->
+    its place."""
 
     def __init__(self, services: Services) -> None:
         self._store, self._dataset = services.store, services.dataset
@@ -31,6 +33,7 @@ class StoreLoop:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
                 follow(self._store.read_attributes(), self._dataset)
+                follow_file(self._store.read_predecessors())
             read_journal(self._journal)
             if self._sweep.is_due():
                 read_journal(self._journal, sweep=True)

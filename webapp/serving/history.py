@@ -12,7 +12,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
@@ -48,6 +48,8 @@ class History:
     """Yes/no driver -> periods, past and planned, in which half of the region-items or more have it."""
     adjusted: dict[date, float] = field(default_factory=dict)
     """Of one region-item: units that models learn in place of what was sold."""
+    carried: dict[date, float] = field(default_factory=dict)
+    """Of one region-item: units carried over from other items, in periods whose own demand is unknown."""
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Key -> the region-item's own history, with its drivers."""
 
@@ -82,12 +84,17 @@ def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str,
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
     marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
              if driver.kind == "yes_no"}
-    adjusted = {}
-    if len(lines) == 1 and ADJUSTED in histories[0]:
-        found = histories[0].dropna(subset=[ADJUSTED])
-        adjusted = {at.date(): float(units) for at, units in zip(found["date"], found[ADJUSTED], strict=True)}
-    return History(_summed(histories, dates[:len(histories)]), marks, adjusted,
+    adjusted, carried = (_beside(histories[0], name) if len(lines) == 1 else {} for name in (ADJUSTED, CARRIED))
+    return History(_summed(histories, dates[:len(histories)]), marks, adjusted, carried,
                 {line.row.key: history for line, history in zip(lines, histories, strict=True)})
+
+
+def _beside(history: pd.DataFrame, name: str) -> dict[date, float]:
+    """The units in a column beside demand, where there are some."""
+    if name not in history:
+        return {}
+    found = history.dropna(subset=[name])
+    return {at.date(): float(units) for at, units in zip(found["date"], found[name], strict=True)}
 
 
 def _summed(histories: Sequence[pd.DataFrame], dates: Sequence[Dates]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ them."""
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from math import isfinite
 from typing import Any, Literal, Self
 
@@ -145,14 +146,21 @@ class Predecessors:
     def of(self, region_item: RegionItem) -> tuple[Link, ...]:
         """The links by which a region-item carries on the demand of others; those of its region alone count before
         those of all regions."""
-        return nearest([link for link in self.links if link.item == region_item.item
-                        and link.is_in(region_item.region)])
+        return nearest([link for link in self._by_item.get(region_item.item, ()) if link.is_in(region_item.region)])
 
     def ends_of(self, region_item: RegionItem) -> dict[date, str]:
         """The days from which on a region-item is replaced, each with what replaces it."""
         region = region_item.region
-        there = [link for link in self.links if link.of == region_item.item and link.is_in(region)]
+        there = [link for link in self._by_other.get(region_item.item, ()) if link.is_in(region)]
         return ends_by([link for link in there if link in self.of(RegionItem(region, link.item))])
+
+    @cached_property
+    def _by_item(self) -> dict[str, list[Link]]:
+        return _grouped((link.item, link) for link in self.links)
+
+    @cached_property
+    def _by_other(self) -> dict[str, list[Link]]:
+        return _grouped((link.of, link) for link in self.links)
 
     def to_json(self) -> dict[str, Any]:
         """What ``from_json`` reads."""
@@ -167,6 +175,13 @@ class Predecessors:
         """
         return cls(tuple(map(Link.from_json, stored["links"])), tuple(map(str, stored["notices"])),
                    str(stored["problem"]))
+
+
+def _grouped(links: Iterable[tuple[str, Link]]) -> dict[str, list[Link]]:
+    groups: dict[str, list[Link]] = {}
+    for name, link in links:
+        groups.setdefault(name, []).append(link)
+    return groups
 
 
 def nearest(links: Iterable[Link]) -> tuple[Link, ...]:
