@@ -1,7 +1,7 @@
 """From when until when a region-item is sold: outside of it the forecast is zero, whatever the model says."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -67,5 +67,6 @@ class SoldSpan:
 def last_days(dates: Dates, frequency: Frequency) -> Dates:
     """The last day of each period, by its date."""
     if frequency == "M":
-        return period_dates(ordinals(dates, "M") + 1, "M") - np.timedelta64(1, "D")
-    return dates.astype("datetime64[D]") + np.timedelta64(timedelta(days=6 if frequency == "W" else 0))
+        dates = period_dates(ordinals(dates, "M") + 1, "M")
+    after = {"D": 0, "W": 6, "M": -1}[frequency]
+    return (dates.astype("datetime64[D]").astype(np.int64) + after).astype("datetime64[D]")

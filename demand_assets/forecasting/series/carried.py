@@ -7,6 +7,7 @@ carried over; what forecasts are judged by, and totals, do not.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,8 @@ def with_carried(own: pd.DataFrame, others: Sequence[Other]) -> pd.DataFrame:
     if np.isnan(carried).all():
         return own
     last = int(np.flatnonzero(~np.isnan(carried))[-1]) + 1
-    columns = {"date": period_dates(numbers, frequency, weekday).astype(own["date"].dtype), "demand": demand}
+    columns: dict[str, Any] = {
+        "date": pd.Series(period_dates(numbers, frequency, weekday)).astype(own["date"].dtype), "demand": demand}
     if ADJUSTED in own:
         columns[ADJUSTED] = np.append(np.full(offset, np.nan), own[ADJUSTED].to_numpy(dtype=np.float64))
     columns |= {CARRIED: carried, PAST: (np.arange(len(numbers)) < max(offset + ended, last)).astype(np.float64)}
@@ -159,7 +161,7 @@ def _together(parts: Sequence[tuple[Other, _Units]], numbers: Ordinals) -> Float
 
 
 def _driver(name: str, own: pd.DataFrame, offset: int, numbers: Ordinals, parts: Sequence[tuple[Other, _Units]],
-            frequency: Frequency, weekday: int) -> "pd.Series[object]":
+            frequency: Frequency, weekday: int) -> "pd.Series[Any]":
     """A driver's values: of others before the item's own rows, the first that knows one; then its own."""
     column = pd.Series(np.nan if own[name].dtype != object else None, index=range(offset), dtype=own[name].dtype)
     for other, _ in parts:
@@ -173,8 +175,8 @@ def _driver(name: str, own: pd.DataFrame, offset: int, numbers: Ordinals, parts:
 
 def _numbers(table: pd.DataFrame, frequency: Frequency, weekday: int) -> Ordinals:
     """The numbers of a table's periods; of weeks that begin on another day, those that they share most days with."""
-    middle = np.timedelta64(3 if frequency == "W" else 0, "D")
-    return ordinals(table["date"].to_numpy().astype("datetime64[D]") + middle, frequency, weekday)
+    days = table["date"].to_numpy().astype("datetime64[D]").astype(np.int64) + (3 if frequency == "W" else 0)
+    return ordinals(days.astype("datetime64[D]"), frequency, weekday)
 
 
 def _number_of(at: date, frequency: Frequency, weekday: int) -> int:
