@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 
 from demand_assets.forecasting.contract.predecessors import Link, Predecessors, checked_scale, circle_of
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
@@ -118,9 +118,24 @@ def counting(links: Iterable[CarriedLink], key: str) -> list[CarriedLink]:
     return [one for one in listed if not one.is_of_file] or listed
 
 
-def linked_count() -> int:
-    """How many region-items carry on the demand of another."""
-    return len(set(db.session.scalars(select(CarriedLink.key).where(CarriedLink.removed_at.is_(None)).distinct())))
+@dataclass(frozen=True)
+class CarryingOn:
+    """The region-items that carry on the demand of others."""
+
+    count: int
+    first: list[tuple[RegionItem, list[CarriedLink]]]
+    """Some of them by key, each with the links that count."""
+
+
+def carrying_on(shown: int) -> CarryingOn:
+    """All of them, and so many to show."""
+    is_open = CarriedLink.removed_at.is_(None)
+    count = db.session.scalar(select(func.count(CarriedLink.key.distinct())).where(is_open)) or 0
+    keys = db.session.scalars(select(CarriedLink.key).where(is_open).distinct().order_by(
+        CarriedLink.key).limit(shown)).all()
+    rows = db.session.scalars(select(CarriedLink).where(is_open, CarriedLink.key.in_(keys)).order_by(
+        CarriedLink.id)).all()
+    return CarryingOn(count, [(RegionItem.from_key(key), counting(rows, key)) for key in keys])
 
 
 def follow_file(stored: Predecessors) -> bool:

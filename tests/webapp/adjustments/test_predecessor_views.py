@@ -207,6 +207,9 @@ def test_the_dataset_files_links_are_shown_cannot_be_removed_here_and_are_overru
     assert rows[0].startswith("item 02 0.5")
     assert "overruled" in rows[1]
 
+    told = text_of(page(client.get("/data")).select_one("#carried-over"))
+    assert told == "north · item 01 replaces item 02 × 0.5"
+
     with app.app_context():
         assert follow_file(Predecessors())
         assert [one.other for one in db.session.query(CarriedLink)] == ["item 02"]
