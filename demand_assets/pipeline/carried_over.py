@@ -57,7 +57,9 @@ def carried_in_words(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _stored(store: DemandStore, region_item: RegionItem) -> Any:
-    try:
-        return store.read("demand", region_item)
-    except NotInStoreError:
-        return None
+    for stage in ("demand", "ended_demand"):
+        try:
+            return store.read(stage, region_item)
+        except NotInStoreError:
+            continue
+    return None

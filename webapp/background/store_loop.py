@@ -1,5 +1,6 @@
 """The demand store and the app's rows: journal and catalogue come in, what planners adjust and upload goes out."""
 
+from demand_assets.forecasting.contract.predecessors import Predecessors
 from demand_assets.forecasting.store.journal import Journal
 from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file
@@ -25,6 +26,7 @@ class StoreLoop:
         self._store, self._dataset = services.store, services.dataset
         self._journal = Journal(services.store)
         self._catalogue = Paced(CATALOGUE_SECONDS)
+        self._predecessors: Predecessors | None = None
         self._sweep = Paced(SWEEP_SECONDS)
 
     def step(self) -> None:
@@ -33,7 +35,9 @@ class StoreLoop:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
                 follow(self._store.read_attributes(), self._dataset)
-                follow_file(self._store.read_predecessors())
+                before, self._predecessors = self._predecessors, self._store.read_predecessors()
+                if before == self._predecessors:  # for so long that every reader of demand knows them
+                    follow_file(self._predecessors)
             read_journal(self._journal)
             if self._sweep.is_due():
                 read_journal(self._journal, sweep=True)

@@ -37,7 +37,7 @@ from demand_assets.forecasting.store.adjustments import NOTHING, Planned
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
 
-Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
+Stage = Literal["raw_demand", "demand", "demand_features", "quarantine", "ended_demand"]
 
 LISTED_FROM = 100
 """Region-items from which on one listing is quicker than a question for each."""
@@ -57,7 +57,8 @@ _ASIDE = ".aside"
 _LONGEST_WHY = 300
 _DAMAGES = "damaged"
 _NEEDED: dict[Stage, set[str]] = {"raw_demand": {"region", "item", "date", "demand"}, "demand": {"date", "demand"},
-                                  "quarantine": {"row", "rule"}, "demand_features": set()}
+                                  "quarantine": {"row", "rule"}, "demand_features": set(),
+                                  "ended_demand": {"date", "demand"}}
 """Columns without which a file of before there were checksums is none of the stage."""
 _OF_ONE_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EACCES, errno.EPERM})
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
@@ -158,7 +159,15 @@ class DemandStore:
         Args:
             successors: those whose predecessor it is, which it carries nothing over from.
         """
-        table, planned = self._read_table("demand", region_item), self._planned(region_item)
+        try:
+            table = self._read_table("demand", region_item)
+        except DamagedFileError:
+            raise
+        except NotInStoreError:
+            if not successors:
+                raise
+            table = self._read_table("ended_demand", region_item)
+        planned = self._planned(region_item)
         table = adjustments.beside(table, planned.units)
         if known := self._held_attributes().of(region_item):
             table.attrs[BESIDE] = known
@@ -587,7 +596,7 @@ def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -
     """
     if lacking := _NEEDED[stage] - set(table.columns):
         raise ValueError(f"it is another table: it has no column {', '.join(sorted(lacking))}")
-    if stage == "demand" and not (pd.api.types.is_datetime64_any_dtype(table["date"])
+    if stage in ("demand", "ended_demand") and not (pd.api.types.is_datetime64_any_dtype(table["date"])
                                   and table["date"].is_monotonic_increasing and table["date"].is_unique
                                   and pd.api.types.is_numeric_dtype(table["demand"])):
         raise ValueError("its dates or its demand are not as they were checked")

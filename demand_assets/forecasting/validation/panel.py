@@ -61,6 +61,8 @@ class Validated:
     units: "Units"
     notices: tuple[str, ...] = ()
     """What somebody has to know of it though it may be trusted, the gravest first."""
+    ended: pd.DataFrame | None = None
+    """As ``demand``, where nothing is wrong but that it ended too long ago: for items that carry it on."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,13 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, quarantine)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts)
-               or _ended(dataset, behind, ended, last_date, newest.words))
+               or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts))
+    is_sound = not problem and not newest.words
+    problem = problem or _ended(dataset, behind, ended, last_date, newest.words)
     notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
                *_stand_for_unknown(dataset, panel, rows))
     return Validated(region_item, None if problem else table, quarantine, problem, counts, units,
-                     tuple(filter(None, notices)))
+                     tuple(filter(None, notices)), table if problem and is_sound else None)
 
 
 def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> Units:
@@ -439,8 +442,8 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
 
 def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validated]:
     """The outcomes; demand that breaks schema Demand, which only a fault in the rules can bring about, is withheld."""
-    parts = [validated.demand.assign(**{PANEL_OWNER: place}) for place, validated in enumerate(outcomes)
-             if validated.demand is not None]
+    tables = [validated.ended if validated.demand is None else validated.demand for validated in outcomes]
+    parts = [table.assign(**{PANEL_OWNER: place}) for place, table in enumerate(tables) if table is not None]
     if not parts:
         return outcomes
     panel = pd.concat(parts, ignore_index=True)
@@ -451,7 +454,7 @@ def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validat
             places = [int(panel[PANEL_OWNER].iloc[int(failure.index)])] if pd.notna(failure.index) else range(
                 len(outcomes))
             for place in places:
-                outcomes[place] = replace(outcomes[place], demand=None, problem=(
+                outcomes[place] = replace(outcomes[place], demand=None, ended=None, problem=(
                     f"Its validated demand breaks the schema ({failure.check}: {failure.failure_case}). Its rows are "
                     "as they are; the fault is in the validation: report it."))
     return outcomes

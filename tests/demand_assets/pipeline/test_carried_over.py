@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import OtherPastError
-from demand_assets.forecasting.series.adjusted import CARRIED
+from demand_assets.forecasting.series.adjusted import CARRIED, known_periods
 from demand_assets.pipeline.carried_over import carried_in_words, carried_over
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.settings import Settings
@@ -137,6 +137,18 @@ def test_a_chain_carries_over_what_was_carried_over_and_a_circle_ends(shop):
     pipeline.store.write_adjustments(OLD, {}, [Link("old", "launch", by="ann@shop")])  # two acts at one moment
     assert pipeline.store.read("demand", OLD)["demand"].equals(old["demand"])
     assert CARRIED in pipeline.store.read("demand", LAUNCH)
+
+
+def test_an_item_that_ended_too_long_ago_to_be_forecast_is_carried_over(shop):
+    pipeline = open_shop(shop, '[[predecessors]]\nitem = "launch"\nreplaces = "old"\n[rules]\nstale_periods = 4\n')
+    outcomes = {(one.region_item, one.asset): one for one in pipeline.carry(
+        [OLD, LAUNCH], ["raw_demand", "demand"], RequestedBy())}
+
+    assert outcomes[OLD, "demand"].status == "quarantined"
+    assert not pipeline.store.has("demand", OLD)
+    demand = pipeline.store.read("demand", LAUNCH)
+    assert demand[CARRIED].count() == 100
+    assert known_periods(demand) == WEEKS
 
 
 def test_why_nothing_is_carried_over_is_told(shop):
