@@ -21,6 +21,7 @@ from webapp.accounts import (
 )
 from webapp.accounts import views as accounts_pages
 from webapp.accounts.sign_in import SignInForm
+from webapp.adjustments import predecessor_views as predecessors_pages
 from webapp.adjustments import views as adjustments_pages
 from webapp.administration import views as administration_pages
 from webapp.api import routes
@@ -44,8 +45,9 @@ from webapp.systems import views as systems_pages
 from webapp.tables import Role, User
 
 SUBJECTS = (
-    overview_pages, forecasts_pages, adjustments_pages, overrides_pages, scenarios_pages, retrains_pages, models_pages,
-    data_quality_pages, labels, search, accounts_pages, administration_pages, audit_pages, systems_pages,
+    overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
+    retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages, administration_pages,
+    audit_pages, systems_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600

@@ -16,7 +16,7 @@ ROLES: tuple[RoleName, ...] = get_args(RoleName)
 """From the one that may least on."""
 MAY: dict[RoleName, str] = {
     "viewer": "look at everything and download it",
-    "planner": "also scenarios, retrains, adjustments and overrides",
+    "planner": "also scenarios, retrains, adjustments, predecessors and overrides",
     "admin": "also users, roll back, pins, the audit log and settings",
 }
 PEOPLE: dict[RoleName, str] = {"viewer": "everybody", "planner": "planners", "admin": "administrators"}

@@ -38,6 +38,7 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.forecasting.store.private_folder import keep_private, private_files
+from demand_assets.pipeline.carried_over import carried_in_words, carried_over
 from demand_assets.pipeline.parallel import warm_up
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.resumable import Unfinished
@@ -113,6 +114,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         pipeline.store.write_source_notes(catalogue)
         pipeline.store.write_catalogue(region_items)
         attributes = pipeline.take_in_attributes()
+        predecessors = pipeline.take_in_predecessors()
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
         options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
@@ -157,10 +159,11 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     if all(map(progress.is_final, region_items)):
         unfinished.end()  # where a run broke, the same command goes on with what it left
     return _summary(pipeline.store, training.request_id, region_items, clock) | {
+        "carried_over": carried_over(pipeline.store, region_items),
         "names_left_out": [{"region": region, "item": item, "reason": reason, "rows": rows}
                            for region, item, reason, rows in catalogue.refused],
         "files_skipped": [{"name": name, "reason": reason} for name, reason in catalogue.skipped],
-        "source_notices": [*catalogue.notices, *attributes.notices]}
+        "source_notices": [*catalogue.notices, *attributes.notices, *predecessors.notices]}
 
 
 def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
@@ -270,14 +273,14 @@ def _print(summary: dict[str, Any], settings: Settings) -> None:
     table = Table(title=f"{settings.described.title}: {summary['region_items']} region-items", show_header=False)
     for name, value in summary.items():
         if name in ("reasons", "cpu_seconds", "worker_seconds", "unused", "notices", "names_left_out", "files_skipped",
-                    "source_notices"):
+                    "source_notices", "carried_over"):
             continue
         if name == "seconds":
             value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())
         table.add_row(name, "unknown" if value is None else str(value))
     console = Console()
     console.print(table)
-    for line in unused_in_words(summary):
+    for line in [*unused_in_words(summary), *carried_in_words(summary["carried_over"])]:
         console.print(line, markup=False)
     for reason, count in Counter(summary["reasons"].values()).most_common(8):
         console.print(f"{count} × {reason}", markup=False)

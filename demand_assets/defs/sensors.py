@@ -74,6 +74,7 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     """
     stages = pipeline.open()
     stages.refresh_attributes()
+    stages.refresh_predecessors()
     cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
     fingerprint = stages.source.fingerprint()
     if fingerprint == cursor.done and not cursor.wanted:

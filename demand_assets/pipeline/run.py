@@ -19,6 +19,7 @@ from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.predecessors import Predecessors
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source, SourceError
 from demand_assets.forecasting.gate.gate import Decision
@@ -46,6 +47,7 @@ from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
 from demand_assets.sources.attributes import AttributeReader
+from demand_assets.sources.predecessors import is_declared, read_predecessors
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -157,6 +159,7 @@ class Pipeline:
             Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
                                       for one in region_items)
             self.refresh_attributes()
+            self.refresh_predecessors()
         plots = len(region_items) <= PLOTS_UP_TO
         try:
             state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
@@ -214,6 +217,33 @@ class Pipeline:
             self.take_in_attributes()
         except SourceError as error:
             log.warning("attributes stay as they were: %s", error)
+
+    def take_in_predecessors(self) -> Predecessors:
+        """Which items carry on the demand of which others, as the dataset file and its table say now; planners' own
+        word is kept elsewhere.
+
+        Raises: SourceError: they cannot be read, as the stored ones say from then on; those of before stay in use.
+        """
+        known = self.store.read_predecessors()
+        if not is_declared(self.dataset):
+            found = Predecessors()
+        else:
+            try:
+                found = read_predecessors(self.dataset, self.source.catalogue())
+            except SourceError as error:
+                if known.problem != str(error):
+                    self.store.write_predecessors(replace(known, problem=str(error)))
+                raise
+        if found != known:
+            self.store.write_predecessors(found)
+        return found
+
+    def refresh_predecessors(self) -> None:
+        """Take predecessors in, whose trouble keeps no demand from being taken in."""
+        try:
+            self.take_in_predecessors()
+        except SourceError as error:
+            log.warning("predecessors stay as they were: %s", error)
 
     def _train(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,
                clock: Clock) -> Iterator[Part]:

@@ -92,6 +92,8 @@ class TakeInStage:
         region_item = validated.region_item
         self.store.write("quarantine", region_item, validated.quarantine)
         details = numbers_of(validated)
+        if validated.ended is not None:
+            self.store.write("ended_demand", region_item, validated.ended)
         if validated.demand is None:
             return Outcome(region_item, "demand", "quarantined", validated.problem, details)
         self.store.write("demand", region_item, validated.demand)

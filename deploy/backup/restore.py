@@ -151,11 +151,13 @@ def _settle(archive: Archive, contents: Contents, new: Path) -> Iterator[str]:
 
 
 def _write_adjustments_again(engine: Engine) -> None:
-    """Have the background process write every file of adjustments from the app's database."""
-    if inspect(engine).has_table("adjustment") and "is_due" in {
-            found["name"] for found in inspect(engine).get_columns("adjustment")}:
-        with engine.begin() as connection:
-            connection.execute(text("UPDATE adjustment SET is_due = :due"), {"due": True})
+    """Have the background process write every file of what planners said of the past from the app's database."""
+    for table, update in (("adjustment", "UPDATE adjustment SET is_due = :due"),
+                          ("carried_link", "UPDATE carried_link SET is_due = :due WHERE NOT is_of_file")):
+        if inspect(engine).has_table(table) and "is_due" in {
+                found["name"] for found in inspect(engine).get_columns(table)}:
+            with engine.begin() as connection:
+                connection.execute(text(update), {"due": True})
 
 
 def _require_usable(archive: Archive, contents: Contents) -> None:

@@ -48,6 +48,8 @@ NEEDS = {
     "GET /forecasts/why": "viewer",
     "POST /adjustments": "planner",
     "POST /adjustments/<int:adjustment_id>/remove": "planner",
+    "POST /predecessors": "planner",
+    "POST /predecessors/<int:link_id>/remove": "planner",
     "GET /fs-static/<path:filename>": "nobody",
     "GET /health": "nobody",
     "GET /heat-map": "viewer",
@@ -98,6 +100,7 @@ NEEDS = {
 VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
           "<int:session_id>": "999",
           "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
+          "<int:link_id>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
           "<int:override_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}
 API_NEEDS = {

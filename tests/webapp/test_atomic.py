@@ -24,6 +24,7 @@ from webapp import create_app
 from webapp.accounts import users
 from webapp.accounts.views import create_user
 from webapp.adjustments.adjustments import Wanted, adjust, remove
+from webapp.adjustments.predecessors import WantedLink, replace_with, unlink
 from webapp.administration.app_settings import AppSettings, change_settings
 from webapp.audit.record import record
 from webapp.background.journal import read_catalogue
@@ -101,6 +102,11 @@ def adjusted(units: float) -> Callable[[World], None]:
     return lambda world: adjust(Wanted(KETTLE.key, DAY, units, "a large order"), 9.0, EMAIL)
 
 
+def said(scale: float) -> Callable[[World], Any]:
+    return lambda world: replace_with(WantedLink(KETTLE.item, "item 01", (KETTLE.region,), scale, None, "a new box"),
+                                      EMAIL)
+
+
 def scenario(_: World) -> None:
     create(TOKEN, "Sale", "for all", ASKED, EMAIL)
 
@@ -140,6 +146,9 @@ CHANGES = {
     "an adjustment is made": Change(adjusted(40.0)),
     "an adjustment is replaced": Change(adjusted(20.0), before=adjusted(40.0)),
     "an adjustment is removed": Change(lambda _: remove(1, EMAIL), before=adjusted(40.0)),
+    "an item is said to replace another": Change(said(0.5)),
+    "it is said with another scale": Change(said(0.8), before=said(0.5)),
+    "it is taken back": Change(lambda _: unlink(1, EMAIL), before=said(0.5)),
     "a scenario is created": Change(scenario),
     "a scenario is changed and made private": Change(changed_scenario, before=scenario, entries=2),
     "a scenario is duplicated": Change(lambda _: duplicate(saved_scenario(), OTHER, EMAIL), before=scenario),

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
+from webapp.adjustments.predecessors import dependent_on, due_links, note_told, planned_for
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import locked_region_items
-from webapp.tables import Adjustment
+from webapp.tables import Adjustment, CarriedLink
 
 MOST_UNITS = 1e12
 LONGEST_REASON = 500
@@ -90,48 +91,63 @@ def adjustments_of(key: str) -> list[Adjustment]:
 
 
 def told_count(keys: Sequence[str]) -> int:
-    """A number that changes when the demand store is told of an adjustment, or of a removal, of these region-items."""
+    """A number that changes when the demand store is told of an adjustment or a predecessor, or of a removal, of these
+    region-items."""
     told = 0
     for part in chunked(keys):
-        told += db.session.scalar(select(func.count() + func.count(Adjustment.removed_at)).where(
-            Adjustment.key.in_(part), Adjustment.is_due.is_(False))) or 0
+        for table in (Adjustment, CarriedLink):
+            told += db.session.scalar(select(func.count() + func.count(table.removed_at)).where(
+                table.key.in_(part), table.is_due.is_(False))) or 0
     return told
 
 
 def tell_store(store: DemandStore) -> bool:
-    """Write the files of all region-items whose adjustments changed; whether there were any.
+    """Write the files of all region-items whose adjustments or predecessors changed; whether there were any.
 
     For the background process alone.
     Raises: OSError: the demand store does not answer; what is due stays due.
     """
-    keys = db.session.scalars(select(Adjustment.key).where(Adjustment.is_due).distinct()).all()
+    links = due_links()
+    told_links = [(link.id, link.removed_at is not None) for link in links]
+    linked = {key for link in links for key in (link.key, link.other_key)}
+    keys = sorted({*db.session.scalars(select(Adjustment.key).where(Adjustment.is_due).distinct()), *linked})
     for key in keys:
         rows = db.session.scalars(select(Adjustment).where(Adjustment.key == key)).all()
         told = [(row.id, row.removed_at) for row in rows]
         units = {date.fromisoformat(row.date): row.adjusted for row in rows if row.removed_at is None}
+        carries, carried_on = planned_for(key)
         db.session.rollback()
-        store.write_adjustments(RegionItem.from_key(key), units)
+        store.write_adjustments(RegionItem.from_key(key), units, carries, carried_on)
         with writing():
-            rows_now = locked_region_items([key])
+            rows_now = locked_region_items({key, *dependent_on([key])})
             for row_id, removed_at in told:
                 db.session.execute(update(Adjustment).values(is_due=False).where(
                     Adjustment.id == row_id, Adjustment.removed_at.is_(None) if removed_at is None
                     else Adjustment.removed_at.is_not(None)))
             for row in rows_now.values():
                 want_forecast(row)
+    if told_links:
+        with writing():
+            note_told(told_links)
     db.session.rollback()
     return bool(keys)
 
 
 def tell_again(store: DemandStore, key: str) -> None:
-    """Have the file of a region-item's adjustments written again, which is damaged; for the background process alone.
+    """Have the file of a region-item's adjustments and predecessors written again, which is damaged; for the background
+    process alone.
 
     Raises: OSError: the demand store does not answer.
     """
     with writing():
         rows = locked_region_items([key])
-        if db.session.scalar(select(func.count()).where(Adjustment.key == key)):
-            db.session.execute(update(Adjustment).where(Adjustment.key == key).values(is_due=True))
+        is_linked = or_(CarriedLink.key == key, CarriedLink.other_key == key) & CarriedLink.is_of_file.is_(False)
+        found = 0
+        for table, condition in ((Adjustment, Adjustment.key == key), (CarriedLink, is_linked)):
+            if db.session.scalar(select(func.count()).select_from(table).where(condition)):
+                db.session.execute(update(table).where(condition).values(is_due=True))
+                found += 1
+        if found:
             return
         store.write_adjustments(RegionItem.from_key(key), {})  # nobody makes the first one meanwhile
         for row in rows.values():

@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.series.adjusted import CARRIED
 from demand_assets.forecasting.series.outliers import usual_demand
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
@@ -33,7 +34,8 @@ class Unusual(StoredJson):
 
     @classmethod
     def of(cls, history: pd.DataFrame, dataset: Dataset) -> "Unusual":
-        """Found in a history of schema Demand, up to the last known demand."""
+        """Found in a history of schema Demand, up to the last known demand; what is carried over is left out."""
+        history = own_part(history)
         found = usual_demand(history, dataset)
         dates, sold = history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float)
         return cls([Outlier(dates[place].item(), float(sold[place]), float(found.units[place]))
@@ -51,10 +53,19 @@ def unusual_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset) -> U
     return Unusual.of(history, dataset)
 
 
+def own_part(history: pd.DataFrame) -> pd.DataFrame:
+    """The history from the region-item's own first demand on; all of it where nothing is carried over."""
+    if CARRIED not in history:
+        return history
+    known = history["demand"].notna().to_numpy()
+    return history.iloc[int(known.argmax()) if known.any() else len(history):]
+
+
 def usual_at(text: str, history: pd.DataFrame, dataset: Dataset) -> float | None:
     """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
     if not text:
         return None
+    history = own_part(history)
     is_there = history["date"].to_numpy().astype("datetime64[D]").astype(str) == text
     units = usual_demand(history, dataset).units[is_there] if is_there.any() else np.array([np.nan])
     return None if np.isnan(units[0]) else round(float(units[0]), max(1, decimals_for([abs(float(units[0]))])))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.contract.stock_entries import AT_LEAST
-from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.censored import sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
@@ -112,9 +112,12 @@ class PeriodOfDemand(ResponsePart):
     """One period."""
 
     date: Day
-    demand: float | None = Field(description="Units sold; null where nothing is known")
+    demand: float | None = Field(description="Units sold; null where nothing is known, and where it is carried over")
     censored: bool = Field(description="Whether it was out of stock: demand was at least the units sold, and neither "
                                        "models nor accuracy take these for demand")
+    carried_over: bool = Field(description="Whether models learn the demand of other items here, which it replaces or "
+                                           "is similar to; no metric and no total counts it")
+    carried: float | None = Field(description="How many units that is")
     adjusted: float | None = Field(description="Units that models learn in their place, where a planner said so")
     drivers: dict[str, float | str | None] = Field(description="As they were; yes/no is 1/0")
 
@@ -221,7 +224,8 @@ def get_demand(path: KeyPath, query: DemandQuery) -> DemandPage:
                                query.cursor)
     return DemandPage(**name_of(row), unit=dataset.unit, next=following, periods=[
         PeriodOfDemand(date=one["date"].date(), demand=finite(one[SOLD]),
-                       censored=finite(one.get(AT_LEAST)) is not None, adjusted=finite(one.get(ADJUSTED)),
+                       censored=finite(one.get(AT_LEAST)) is not None, carried=finite(one.get(CARRIED)),
+                       carried_over=finite(one.get(CARRIED)) is not None, adjusted=finite(one.get(ADJUSTED)),
                        drivers={name: driver_value(one[name]) for name in dataset.driver_names if name in one})
         for one in found])
 

@@ -6,10 +6,12 @@ from webapp.access import Actor, actor
 from webapp.db.database import db
 from webapp.tables import AuditEntry
 
-Kind = Literal["user", "token", "setting", "retrain", "model", "override", "adjustment", "scenario", "data"]
+Kind = Literal["user", "token", "setting", "retrain", "model", "override", "adjustment", "predecessor", "scenario",
+               "data"]
 KINDS: dict[Kind, str] = {
     "user": "users", "token": "API tokens", "setting": "settings", "retrain": "retrains", "model": "models",
-    "override": "overrides", "adjustment": "adjustments of the past", "scenario": "scenarios", "data": "uploaded data",
+    "override": "overrides", "adjustment": "adjustments of the past",
+    "predecessor": "items that replace others", "scenario": "scenarios", "data": "uploaded data",
 }
 LONGEST_SUBJECT = 520
 

@@ -1,7 +1,9 @@
 """The demand store and the app's rows: journal and catalogue come in, what planners adjust and upload goes out."""
 
+from demand_assets.forecasting.contract.predecessors import Predecessors
 from demand_assets.forecasting.store.journal import Journal
 from webapp.adjustments.adjustments import tell_store
+from webapp.adjustments.predecessors import follow_file
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.pacing import Paced
 from webapp.data_quality.uploads import finish_upload
@@ -17,12 +19,14 @@ SWEEP_SECONDS = 600.0
 
 
 class StoreLoop:
-    """Journal, catalogue and attributes -> rows; planners' adjustments -> the store; what was uploaded -> its place."""
+    """Journal, catalogue, attributes and predecessors -> rows; planners' adjustments -> the store; what was uploaded ->
+    its place."""
 
     def __init__(self, services: Services) -> None:
         self._store, self._dataset = services.store, services.dataset
         self._journal = Journal(services.store)
         self._catalogue = Paced(CATALOGUE_SECONDS)
+        self._predecessors: Predecessors | None = None
         self._sweep = Paced(SWEEP_SECONDS)
 
     def step(self) -> None:
@@ -31,6 +35,9 @@ class StoreLoop:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
                 follow(self._store.read_attributes(), self._dataset)
+                before, self._predecessors = self._predecessors, self._store.read_predecessors()
+                if before == self._predecessors:  # for so long that every reader of demand knows them
+                    follow_file(self._predecessors)
             read_journal(self._journal)
             if self._sweep.is_due():
                 read_journal(self._journal, sweep=True)

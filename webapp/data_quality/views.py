@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
 from webapp.access import needs
+from webapp.adjustments.predecessors import carrying_on
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.data_quality import drift, freshness, quarantine
 from webapp.data_quality.data_loads import LOADS_KEPT, RUNS_KEPT
@@ -22,6 +23,9 @@ from webapp.systems.state import WORDS
 from webapp.tables import DataLoad, DataLoadRun, RegionItemRow
 
 bp = Blueprint("data_quality", __name__, url_prefix="/data")
+
+CARRYING_ON_SHOWN = 20
+"""Region-items that carry on another's demand, as listed; of more the number is told."""
 
 
 @bp.errorhandler(OSError)
@@ -43,7 +47,8 @@ def show() -> ResponseReturnValue:
     return render_template(
         "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
         drifted=drift.drift_counts(dataset.retraining.drift), fresh=freshness.counts(dataset, date.today()),
-        states=freshness.STATES, unused=quarantine.unused(), notes=services().store.read_source_notes())
+        states=freshness.STATES, unused=quarantine.unused(), notes=services().store.read_source_notes(),
+        carrying_on=carrying_on(CARRYING_ON_SHOWN))
 
 
 @bp.get("/region-items")

@@ -28,9 +28,10 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
-        ``adjusted`` and ``out_of_stock`` (what was sold, at least so much was wanted): pairs of place and units. With
-        overrides ``plan`` and its bounds include them, ``model`` is the forecast without them, and ``overridden`` the
-        places of their dates.
+        ``adjusted`` and ``out_of_stock`` (what was sold, at least so much was wanted): pairs of place and units;
+        ``carried`` where demand is carried over from other items: a value or null for each date. With overrides
+        ``plan`` and its bounds include them, ``model`` is the forecast without them, and ``overridden`` the places of
+        their dates.
     """
     known, ahead = _days(past.history["date"].to_numpy()), [period.date for period in periods]
     days = sorted({*known, *ahead})
@@ -57,6 +58,8 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
                   for name, marked in past.marks.items() if marked],
         "outliers": [place[at] for at in outliers if at in place],
         "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place)}
+    if past.carried:
+        drawn["carried"] = column(list(past.carried), np.array(list(past.carried.values()), dtype=np.float64))
     if backtest is not None:
         drawn["backtest"] = column(_days(backtest.units.index.to_numpy()),
                                    backtest.units.to_numpy(dtype=np.float64))

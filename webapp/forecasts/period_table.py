@@ -62,7 +62,8 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         all_bounds: whether the model's interval stands beside that with overrides.
         without_overrides: whether there are some that are left out: what is shown is called the model's then.
     """
-    history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
+    is_known = past.history["demand"].notna() | past.history["date"].dt.date.isin(past.carried)
+    history = past.history[is_known].tail(back) if back else past.history.iloc[:0]
     out = [past.out_of_stock.get(at.date()) for at in history["date"]]
     dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
     has_scenario = any(period.scenario is not None for period in periods)
@@ -76,6 +77,9 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
 
     measures = [Measure("Sold", "units", known(history["demand"].to_numpy(dtype=float)) + [None] * len(periods))] if (
         back) else []
+    carried = [past.carried.get(at.date()) for at in history["date"]]
+    if any(units is not None for units in carried):
+        measures.append(Measure("Carried over", "units", carried + [None] * len(periods)))
     if back and stood is not None:
         measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
     if any(value is not None for value in out):

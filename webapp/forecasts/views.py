@@ -14,6 +14,7 @@ from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.access import needs
 from webapp.accuracy.by_lead import MOST_SEEN, lead_accuracy
 from webapp.adjustments.adjustments import told_count
+from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
 from webapp.forecasts.chart import chart_of
@@ -195,7 +196,8 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         "forecasts/_result.html" if alone else "forecasts/show.html", forecast_query=forecast_query, answer=result,
         form=form,
         retraining=open_retrains(forecast_query.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
-        outliers=outliers, told=told_count(forecast_query.keys), found=found, included=included,
+        outliers=outliers, predecessors=predecessors_of(only.row, result.past.each[only.row.key]) if only else None,
+        told=told_count(forecast_query.keys), found=found, included=included,
         chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
                        [row.date for row in outliers.rows]) if lines else {}, backtest=backtest,
         table=table_of(periods, result.past, dataset, result.coverage,

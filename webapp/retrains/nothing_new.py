@@ -15,7 +15,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.services import Services
-from webapp.tables import Adjustment, ModelVersion, RegionItemRow
+from webapp.tables import Adjustment, CarriedLink, ModelVersion, RegionItemRow
 
 log = logging.getLogger(__name__)
 
@@ -98,5 +98,6 @@ def _newest_decided(keys: Sequence[str]) -> list[ModelVersion]:
 
 
 def _adjusted_since(keys: Sequence[str]) -> set[str]:
-    """Those with adjustments that the demand store does not tell of yet."""
-    return set(db.session.scalars(select(Adjustment.key).where(Adjustment.key.in_(keys), Adjustment.is_due)))
+    """Those with adjustments or predecessors that the demand store does not tell of yet."""
+    return {key for table in (Adjustment, CarriedLink)
+            for key in db.session.scalars(select(table.key).where(table.key.in_(keys), table.is_due))}

@@ -77,7 +77,8 @@ class Answer:
     @cached_property
     def known_until(self) -> date | None:
         """The last period with known demand; None where nothing is known of any region-item."""
-        return None if self.history.empty else self.history["date"].max().date()
+        known = self.history.loc[self.history["demand"].notna(), "date"]
+        return None if known.empty else known.max().date()
 
     @cached_property
     def plan_total(self) -> totals.Bounds:

@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.periods import MONTHS
 from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.censored import sold
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import NotInStoreError
@@ -53,6 +53,8 @@ class History:
     """Of one region-item: units that models learn in place of what was sold."""
     out_of_stock: dict[date, float] = field(default_factory=dict)
     """Of one region-item: units sold in periods out of stock, whose demand was at least that."""
+    carried: dict[date, float] = field(default_factory=dict)
+    """Of one region-item: units carried over from other items, in periods whose own demand is unknown."""
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Key -> the region-item's own history, with its drivers; demand is null where it was out of stock."""
 
@@ -87,9 +89,9 @@ def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str,
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
     marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
              if driver.kind == "yes_no"}
-    adjusted, out_of_stock = (_units_by_date(histories[0], name) if len(lines) == 1 else {}
-                              for name in (ADJUSTED, AT_LEAST))
-    return History(_summed(histories, dates[:len(histories)]), marks, adjusted, out_of_stock,
+    adjusted, out_of_stock, carried = (_units_by_date(histories[0], name) if len(lines) == 1 else {}
+                                       for name in (ADJUSTED, AT_LEAST, CARRIED))
+    return History(_summed(histories, dates[:len(histories)]), marks, adjusted, out_of_stock, carried,
                 {line.row.key: history for line, history in zip(lines, histories, strict=True)})
 
 

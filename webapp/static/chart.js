@@ -47,6 +47,7 @@
     };
     const out = data.out_of_stock.find(([at]) => at === place);
     if (out) row(`Out of stock: demand at least ${number(out[1])} ${unit}`); else value("Demand", data.demand);
+    value("Carried over", data.carried);
     data.adjusted.filter(([at]) => at === place).forEach(([, units]) => row(`Adjusted to: ${number(units)} ${unit}`));
     if (data.outliers.includes(place)) row("Unusual");
     value("Backtest", data.backtest);
@@ -74,6 +75,7 @@
       ...band(interval, data.lower, data.upper, colour("--plan")),
       ...(data.scenario ? band(`Scenario's ${interval}`, data.scenario_lower, data.scenario_upper, colour("--scenario")) : []),
     ];
+    if (data.carried) series.push(line("Carried over", data.carried, palette[0], { type: [6, 4] }));
     if (data.last_year.some(known)) series.push(line("Last year", data.last_year, palette[0], { type: "dotted", width: 2 }));
     if (data.backtest) series.push(line("Backtest", data.backtest, palette[4], { type: [8, 3, 2, 3] }));
     series.push(line(plan, data.plan, colour("--plan"), { width: 2.5 }));

@@ -12,8 +12,10 @@ import pandas as pd
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.backtest import repeated_season
+from demand_assets.forecasting.series.adjusted import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
@@ -134,8 +136,8 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
 def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileError) -> None:
     """Ask for the damaged file once more: adjustments are written from the rows here, the rest by the pipeline."""
     log.error("%s: %s", row.region_item, error)
-    if error.name.startswith("adjustments/"):
-        key = row.key
+    if error.name.startswith("adjustments/"):  # its own, or of an item that it carries on
+        key = RegionItem.from_path(error.name.removeprefix("adjustments/").removesuffix(".json")).key
         db.session.rollback()
         try:
             tell_again(services.store, key)
@@ -192,5 +194,5 @@ def _naive(part: Part, history: pd.DataFrame, dataset: Dataset) -> Floats:
     leads = np.arange(1, len(part.forecast) + 1)
     if history.empty:
         return np.full(len(leads), np.nan)
-    return repeated_season(history["demand"].to_numpy(dtype=float), np.full(len(leads), len(history) - 1), leads,
+    return repeated_season(learned(history), np.full(len(leads), len(history) - 1), leads,
                            dataset.season_length)

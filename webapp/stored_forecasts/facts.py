@@ -29,7 +29,7 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
     last_year = float(units[places].sum()) if within else float("nan")
     recent = units[-dataset.horizon:]
     note_demand(row, last_year=None if np.isnan(last_year) else last_year,
-                last=float(units[-1]) if len(units) else None,
+                last=float(units[-1]) if len(units) and not np.isnan(units[-1]) else None,
                 volume=float(np.nansum(recent)) if (~np.isnan(recent)).any() else None)
 
 

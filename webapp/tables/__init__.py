@@ -2,7 +2,7 @@
 
 from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
-from webapp.tables.forecasts import Adjustment, ArchivedForecast, GroupForecast, Override, StoredForecast
+from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.people import (
     Answered,
@@ -44,6 +44,7 @@ __all__ = [
     "AttributeValue",
     "AuditEntry",
     "AuditSeal",
+    "CarriedLink",
     "Catalogue",
     "DataLoad",
     "DataLoadRun",

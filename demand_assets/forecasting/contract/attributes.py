@@ -32,6 +32,9 @@ class Attribute(StrictEntry):
     where there is one."""
     date_format: str | None = None
     """How a date is written, as in ``%d/%m/%Y``; ISO 8601 unless given."""
+    marks: Literal["", "begin", "end"] = ""
+    """Of a date: the first day of sale, before which an item or region that never sold is forecast as 0; or the first
+    day after the last, from which on it is."""
     label: str = ""
     """Words for the page; the name with spaces unless given."""
     unit: str = ""
@@ -40,8 +43,9 @@ class Attribute(StrictEntry):
     def _check(self) -> Self:
         if self.name in _RESERVED:
             raise ValueError(f"an attribute may not be called {self.name!r}; that name is taken")
-        if self.date_format is not None and self.kind != "date":
-            raise ValueError(f"date_format is for kind = 'date', and {self.name} is of kind {self.kind!r}")
+        for entry in ("date_format", "marks"):
+            if getattr(self, entry) and self.kind != "date":
+                raise ValueError(f"{entry} is for kind = 'date', and {self.name} is of kind {self.kind!r}")
         return self
 
     @property

@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.attributes import Attribute, Axis, Hiera
 from demand_assets.forecasting.contract.calendar import Calendar, from_folder
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.contract.periods import Frequency
+from demand_assets.forecasting.contract.predecessors import Predecessor, faults
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
 from demand_assets.forecasting.contract.stock_entries import STOCK_ENTRIES
 from demand_assets.forecasting.contract.validation_thresholds import Rules
@@ -183,6 +184,24 @@ class AttributeTables(StrictEntry):
         return self.item if axis == "item" else self.region
 
 
+class PredecessorTable(StrictEntry):
+    """A table with a row for each item that replaces another, beside the rows of ``[[predecessors]]``."""
+
+    item: str = "item"
+    """The column with the new item."""
+    replaces: str = "replaces"
+    """The column with the item in whose place it is sold."""
+    region: str = ""
+    """The column with the region; where it is empty, or there is none, the row counts everywhere."""
+    scale: str = ""
+    """The column with the units of the new item for each unit of the other; 1 where it is empty, or there is none."""
+    date: str = ""
+    """The column with the first day on which the new item is sold in the other's place."""
+    date_format: str | None = None
+    """How the date is written, as in ``%d/%m/%Y``; ISO 8601 unless given."""
+    source: Annotated[FileSource | SqlSource, Field(discriminator="kind")]
+
+
 class Backtesting(StrictEntry):
     """The windows on which models are judged, at the end of the history."""
 
@@ -230,6 +249,8 @@ class Dataset(StrictEntry):
     attributes: tuple[Attribute, ...] = ()
     attribute_tables: AttributeTables = AttributeTables()
     hierarchies: Hierarchies = Hierarchies()
+    predecessors: tuple[Predecessor, ...] = ()
+    predecessor_table: PredecessorTable | None = None
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
@@ -274,6 +295,8 @@ class Dataset(StrictEntry):
         if any(not 2 <= season <= 400 for season in self.season_lengths):
             raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
         check_declared(self.attributes, self.hierarchies, names)
+        if wrong := faults([link for one in self.predecessors for link in one.links]):
+            raise ValueError("\n  predecessors: ".join(wrong.values()))
         for attribute in self.attributes:
             if attribute.read_from == "table" and self.attribute_tables.of(attribute.of) is None:
                 raise ValueError(f"the attribute {attribute.name} is read from a table, and there is no "
@@ -380,7 +403,7 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
             source["uploads"] = _from_folder(source["uploads"], path.parent)
     from_folder(entries.get("calendar"), lambda written: _from_folder(written, path.parent))
     tables = entries.get("attribute_tables")
-    for table in tables.values() if isinstance(tables, dict) else ():
+    for table in (*(tables.values() if isinstance(tables, dict) else ()), entries.get("predecessor_table")):
         source = table.get("source") if isinstance(table, dict) else None
         if isinstance(source, dict) and isinstance(source.get("path"), str):
             source["path"] = _from_folder(source["path"], path.parent)

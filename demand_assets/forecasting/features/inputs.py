@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.series.adjusted import ADJUSTED, learned
-from demand_assets.forecasting.series.censored import at_least, observed_periods
+from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, known_periods, learned
+from demand_assets.forecasting.series.censored import at_least
 from demand_assets.forecasting.series.gapped import Floats
 
 Categories = Mapping[str, tuple[str, ...]]
@@ -27,8 +27,8 @@ class SeriesInputs:
 
     dates: pd.DatetimeIndex
     demand: Floats
-    """As models learn it, with planners' adjustments: shape (periods,), in units; NaN where unknown and in the future.
-    """
+    """As models learn it, with planners' adjustments and what is carried over: shape (periods,), in units; NaN where
+    unknown and in the future."""
     known: int
     dataset: Dataset
     drivers: dict[str, Floats]
@@ -37,7 +37,7 @@ class SeriesInputs:
     common: Categories = field(default_factory=dict)
     """The values of each category driver that have a column in ``drivers``; the others share ``name=(other)``."""
     as_sold: Floats | None = None
-    """Demand without adjustments; None where there are none."""
+    """Demand without adjustments and what is carried over; None where there is neither."""
     unknown_texts: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     """Category driver -> whether its value is unknown, shape (periods,)."""
     is_censored: npt.NDArray[np.bool_] | None = None
@@ -45,7 +45,8 @@ class SeriesInputs:
 
     @property
     def sold(self) -> Floats:
-        """What was sold in each period, which forecasts are judged by; shape (periods,), in units."""
+        """What was sold in each period, which forecasts are judged by; shape (periods,), in units; NaN where it is
+        carried over."""
         return self.demand if self.as_sold is None else self.as_sold
 
 
@@ -55,13 +56,13 @@ def series_inputs(demand: pd.DataFrame, dataset: Dataset, categories: Categories
 
     Args:
         demand: schema Demand, with rows beyond the last known demand, or the last out of stock, for the known future;
-            with a column ``ADJUSTED`` where planners adjusted it.
+            with a column ``ADJUSTED`` where planners adjusted it, ``CARRIED`` and ``PAST`` where it carries on that of
+            others.
         dataset: names the drivers.
         categories: values of each category driver; those of the demand itself unless given.
         common: those of them that have a column of their own; all unless given.
     """
-    units = learned(demand)
-    known = max(observed_periods(demand), 1)
+    units, known = learned(demand), known_periods(demand)
     is_censored = ~np.isnan(at_least(demand)) & np.isnan(units)
     if categories is None:
         categories = {driver.name: tuple(sorted(set(_texts(demand[driver.name])[:known])))
@@ -69,7 +70,7 @@ def series_inputs(demand: pd.DataFrame, dataset: Dataset, categories: Categories
     common = categories if common is None else common
     return SeriesInputs(
         pd.DatetimeIndex(demand["date"]), units, known, dataset, driver_columns(demand, dataset, common), categories,
-        common, demand["demand"].to_numpy(dtype=np.float64) if ADJUSTED in demand else None,
+        common, demand["demand"].to_numpy(dtype=np.float64) if ADJUSTED in demand or CARRIED in demand else None,
         {driver.name: demand[driver.name].isna().to_numpy() for driver in dataset.drivers
          if driver.kind == "category"},
         is_censored if is_censored.any() else None)

@@ -391,6 +391,11 @@ class SeriesFeatures:
         return self.past.inputs.sold
 
     @property
+    def judged(self) -> Floats:
+        """Demand as models learn it, NaN where it is not the region-item's own but carried over."""
+        return np.where(np.isnan(self.sold), np.nan, self.demand)
+
+    @property
     def known(self) -> int:
         """The first period of the future."""
         return self.past.inputs.known

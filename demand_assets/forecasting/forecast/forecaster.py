@@ -14,10 +14,12 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.stored_drivers import with_every_driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.forecast.sold_span import SoldSpan
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.intervals import bounds
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.series.adjusted import known_periods, learned
 from demand_assets.forecasting.series.censored import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
@@ -74,6 +76,7 @@ class _Ready:
     future: pd.DataFrame
     """Dates and drivers of the horizon as planned."""
     assumed: tuple[str, ...]
+    span: SoldSpan
     pooled: PooledModel | None
     """What the features were made for; None for the baseline."""
 
@@ -95,6 +98,7 @@ class ForecastRequest:
     planned: pd.DataFrame
     """The same under the plan."""
     assumed: tuple[str, ...]
+    span: SoldSpan
     plan: "Forecast | ForecastRequest | None"
     """The same under the plan, for a scenario that is held to declared directions."""
     known_as: Hashable = None
@@ -115,8 +119,8 @@ class Forecaster:
         self._lock = Lock()
 
     def history(self, region_item: RegionItem, periods: int | None = None, known_as: Hashable = None) -> pd.DataFrame:
-        """Date, demand (NaN = unknown) and drivers up to the last known demand, or the last period out of stock; the
-        last ``periods`` of it.
+        """Date, demand (NaN = unknown; what is carried over in a column of its own) and drivers up to the last known
+        demand, or the last period out of stock; the last ``periods`` of it.
 
         Raises: NotInStoreError: no demand is stored for the region-item.
         """
@@ -124,7 +128,8 @@ class Forecaster:
         is_held = held is not None and known_as is not None and held[0] == known_as
         demand = held[1].demand if held and is_held else with_every_driver(
             self._store.read("demand", region_item), self._dataset)
-        history = demand.iloc[: observed_periods(demand)]
+        is_known = not np.isnan(learned(demand)).all()
+        history = demand.iloc[: known_periods(demand) if is_known else observed_periods(demand)]
         return history.tail(periods) if periods else history
 
     def forecast(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
@@ -181,8 +186,7 @@ class Forecaster:
             raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
         rows = model.rows_of(series, origins, leads)
         return ForecastRequest(region_item, model, scenario, series, origins, leads, rows, drivers, planned,
-                               ready.assumed,
-                     needed, known_as)
+                               ready.assumed, ready.span, needed, known_as)
 
     def answered(self, region_item: RegionItem, model: ServingModel, horizon: int,
                  known_as: Hashable) -> Forecast | None:
@@ -215,7 +219,10 @@ class Forecaster:
             asked.drivers, model.driver_ranges, model.categories, series.dataset), *_of_calendar(asked, dataset),
                  *_of_attributes(asked, dataset))
         calibration = model.calibration_of(series)
-        scale = calibration.scaling.scale(units, series.level[asked.origins], asked.leads)
+        days = asked.drivers["date"].to_numpy().astype("datetime64[D]")
+        is_sold = asked.span.covers(days, dataset.frequency)
+        units = np.where(is_sold, units, 0.0)
+        scale = np.where(is_sold, calibration.scaling.scale(units, series.level[asked.origins], asked.leads), 0.0)
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
         dates = asked.drivers["date"].to_numpy()
         columns = {"date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
@@ -223,8 +230,8 @@ class Forecaster:
         return Forecast(
             region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
             version=model.version, served_by=model.served_by,
-            assumed=asked.assumed, flags=flags, part=totals.Part(
-                dates.astype("datetime64[D]"), units, scale, calibration.lower, calibration.upper, model.paths,
+            assumed=(*asked.span.words_for(days, dataset.frequency), *asked.assumed), flags=flags, part=totals.Part(
+                days, units, scale, calibration.lower, calibration.upper, model.paths,
                 model.horizon_inflation))
 
     def explain(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
@@ -267,7 +274,8 @@ class Forecaster:
         demand, assumed = future_drivers(stored, dataset, horizon)
         demand.attrs.update(stored.attrs)
         ready = _Ready(stored, model.series_of(demand, dataset, region_item),
-                       demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names]], assumed, model.pooled)
+                       demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names]], assumed,
+                       SoldSpan.of(stored, dataset), model.pooled)
         if known_as is not None:
             with self._lock:
                 self._held[region_item] = (known_as, ready)

@@ -52,13 +52,26 @@ def other_drivers(candidate: ServingModel, production: ServingModel) -> str:
     return f"the model in production knows other drivers: {'; '.join(differences)}" if differences else ""
 
 
+def _other_past(candidate: ForecastModel, production: ForecastModel) -> str:
+    """Words where production learned other demand carried over from other items than holds now, or none; else empty.
+
+    Who says what an item replaces, or takes it back, wants it so: the model of before is no measure of it.
+    """
+    now, before = candidate.card.carried_from, production.card.carried_from
+    if now == before:
+        return ""
+    return (f"the model in production learned {f'demand carried over ({before})' if before else 'its own demand alone'}"
+            f", the candidate {f'demand carried over ({now})' if now else 'its own demand alone'}")
+
+
 def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
                            production: ForecastModel, region_item: RegionItem) -> Contestant:
     dates = candidate.backtest["origins"]
     forecast = np.full(_table(candidate, "forecast").shape, np.nan)
     is_same = has_same_interval = False
     interval_growth = 0.0
-    problem = (other_drivers(candidate, production) or _unusable(production, demand, dataset, region_item)
+    problem = (other_drivers(candidate, production) or _other_past(candidate, production)
+               or _unusable(production, demand, dataset, region_item)
                or _unusable(candidate, demand, dataset, region_item))
     if not problem:
         forecast = _by_production(demand, dataset, candidate, production, region_item)

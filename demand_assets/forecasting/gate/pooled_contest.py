@@ -38,6 +38,8 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
         return Decision("promote", f"the pooled model in production cannot be used: {error}", numbers)
     if problem := other_drivers(candidate, production):
         return _on_its_own(problem, numbers)
+    if candidate.card.get("carried_over", "") != production.card.get("carried_over", ""):
+        return _on_its_own("other items' demand is carried over than when the one in production was trained", numbers)
     if _forecasts_the_same(candidate, production, region_items, read, dataset):
         return _of_the_same(candidate, production, numbers)
     actual, mine, theirs = _compared(candidate, production, region_items, read, dataset)

@@ -71,7 +71,7 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     origins = last_seen + (targets - last_seen - 1) // horizon * horizon
     leads = targets - origins
     return Unseen(
-        series.dates.to_numpy()[targets].astype("datetime64[D]"), series.demand[targets],
+        series.dates.to_numpy()[targets].astype("datetime64[D]"), series.judged[targets],
         tuple(model.predict(own, origins, leads) for model, own in zip(models, each, strict=True)),
         seasonal_naive(series, origins, leads))
 
@@ -111,7 +111,7 @@ def unseen_windows(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
                 rows.append(np.array(table[model.backtest["origins"].index(origin)], dtype=float))
         return np.concatenate(rows)
 
-    return Unseen(np.concatenate([_after(origin, dataset) for origin in chosen]), each[0].demand[starts + ahead],
+    return Unseen(np.concatenate([_after(origin, dataset) for origin in chosen]), each[0].judged[starts + ahead],
                   tuple(by(model, place) for place, model in enumerate(models)),
                   seasonal_naive(each[0], starts, ahead))
 

@@ -27,6 +27,7 @@ from demand_assets.forecasting.model.pooled import (
     Contents,
     Fit,
     ModelFilesError,
+    OtherPastError,
     PooledModel,
     Rows,
     ServedBy,
@@ -35,6 +36,7 @@ from demand_assets.forecasting.model.pooled import (
     bounded,
     content_of,
 )
+from demand_assets.forecasting.series.carried import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:
@@ -70,12 +72,16 @@ class ModelCard:
     adjustments: int = 0
     """Periods of its demand that planners adjusted."""
     sold_hash: str = ""
-    """As ``data_hash``, without planners' adjustments; empty where it was not recorded."""
+    """As ``data_hash``, without planners' adjustments and what is carried over; empty where it was not recorded."""
     judged_with: str = ""
     """Which drivers the backtest saw: ``backtest.AS_PLANNED`` or, empty, those that came."""
     wape_realised: float = float("nan")
     """As ``wape``, had the drivers been known."""
     bias_realised: float = float("nan")
+    carried_periods: int = 0
+    """Periods whose demand is carried over from other items: learned from, and part of no metric."""
+    carried_from: str = ""
+    """What that is, in words; empty where nothing is."""
     code_version: str = CODE_VERSION
     seconds: float = 0.0
 
@@ -137,11 +143,19 @@ class ForecastModel:
         return max(self.card.trained_to, str(self.pooled.latest.seen))
 
     def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
-        """The features that the model sees, as ``PooledModel.series_of``; raises as it does."""
+        """The features that the model sees, as ``PooledModel.series_of``; raises as ``check_drivers``."""
+        self.check_drivers(demand, dataset, region_item)
         return self.pooled.series_of(demand, dataset, region_item)
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does."""
+        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does.
+
+        Raises: OtherPastError: it learned demand carried over that is not what is carried over now.
+        """
+        learned, now = self.card.carried_from, demand.attrs.get(CARRIED_FROM, "")
+        if learned and learned != now:
+            raise OtherPastError(f"it learned demand carried over from {learned}, and {region_item} carries over "
+                                 f"{now or 'nothing'} now; a retrain makes one that knows it so")
         self.pooled.check_drivers(demand, dataset, region_item)
 
     def rows_of(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Rows:

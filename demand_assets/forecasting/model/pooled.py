@@ -65,6 +65,10 @@ class OtherDriversError(ModelFilesError):
     """A model that was trained with drivers which the dataset file or the stored demand does not have."""
 
 
+class OtherPastError(OtherDriversError):
+    """A model that learned demand carried over from other items, which is carried over no longer, or otherwise."""
+
+
 @dataclass(frozen=True)
 class TrainingRows:
     """Rows that boosters learn from; prepared once, shared by all windows."""

@@ -1,19 +1,24 @@
-"""What planners say that past demand would usually have been: kept beside the history, never over it.
+"""What planners say of the past of a region-item: what demand would usually have been, and which item it replaces.
 
 The web app writes one small file for each region-item to the demand store; whoever reads demand finds the adjusted
-units in a column of their own. Features and what models learn from use them, in training and in forecasting alike;
-what is shown, compared with and judged by stays what was sold.
+units in a column of their own, beside the history and never over it. Features and what models learn from use them, in
+training and in forecasting alike; what is shown, compared with and judged by stays what was sold.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
+from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.series.censored import observed
+
+_LINKS, _REPLACED_BY = "predecessors", "replaced_by"
+"""Beside the dates in the file."""
 
 
 class AdjustmentsError(ValueError):
@@ -25,22 +30,37 @@ def file_of(region_item: RegionItem) -> str:
     return f"adjustments/{region_item.path}.json"
 
 
-def to_json(units: Mapping[date, float]) -> dict[str, float]:
-    """The file's content, as JSON types.
+@dataclass(frozen=True)
+class Planned:
+    """What planners said of a region-item's past."""
 
-    Args:
-        units: date of a period -> units that are used in place of what was sold.
-    """
-    return {str(at): units[at] for at in sorted(units)}
+    units: Mapping[date, float] = field(default_factory=dict)
+    """Date of a period -> units that are used in place of what was sold."""
+    links: tuple[Link, ...] = ()
+    """What its demand before its own is carried over from."""
+    replaced_by: tuple[Link, ...] = ()
+    """The links of other items that name it."""
 
 
-def from_json(content: Any) -> dict[date, float]:
+NOTHING = Planned()
+
+
+def to_json(planned: Planned) -> dict[str, Any]:
+    """The file's content, as JSON types."""
+    links = {name: [link.to_json() for link in links] for name, links in (
+        (_LINKS, planned.links), (_REPLACED_BY, planned.replaced_by)) if links}
+    return {str(at): planned.units[at] for at in sorted(planned.units)} | links
+
+
+def from_json(content: Any) -> Planned:
     """What ``to_json`` gave.
 
     Raises: AdjustmentsError: it is something else.
     """
     try:
-        return {date.fromisoformat(at): float(units) for at, units in content.items()}
+        links, replaced_by = (tuple(map(Link.from_json, content.get(name, ()))) for name in (_LINKS, _REPLACED_BY))
+        return Planned({date.fromisoformat(at): float(units) for at, units in content.items()
+                        if at not in (_LINKS, _REPLACED_BY)}, links, replaced_by)
     except (ValueError, TypeError, AttributeError) as error:
         raise AdjustmentsError(f"the adjustments {str(content)[:60]!r} cannot be read: {error}") from error
 

@@ -28,13 +28,16 @@ import pyarrow.parquet as pq
 
 from demand_assets.forecasting.contract.attributes import BESIDE, Attributes
 from demand_assets.forecasting.contract.calendar import Event, EventTables
+from demand_assets.forecasting.contract.predecessors import Link, Predecessors, begins_by, ends_by
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
+from demand_assets.forecasting.series.carried import BEGINS, ENDS, Other, with_carried
 from demand_assets.forecasting.store import adjustments
+from demand_assets.forecasting.store.adjustments import NOTHING, Planned
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
 
-Stage = Literal["raw_demand", "demand", "demand_features", "quarantine"]
+Stage = Literal["raw_demand", "demand", "demand_features", "quarantine", "ended_demand"]
 
 LISTED_FROM = 100
 """Region-items from which on one listing is quicker than a question for each."""
@@ -45,15 +48,18 @@ SOURCE_NOTES = "source_notes.json"
 EVENTS = "calendar_events.json"
 LONG_NAMES = "long_names.json"
 ATTRIBUTES = "attributes.json"
+PREDECESSORS = "predecessors.json"
 ATTRIBUTES_HELD_SECONDS = 5.0
-"""How long readers of demand go on with the attributes that they know."""
+"""How long readers of demand go on with the attributes and the predecessors that they know."""
 _NEVER = (float("-inf"), Attributes())
+_NO_LINKS_YET = (float("-inf"), Predecessors())
 _ASIDE = ".aside"
 """How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
 _DAMAGES = "damaged"
 _NEEDED: dict[Stage, set[str]] = {"raw_demand": {"region", "item", "date", "demand"}, "demand": {"date", "demand"},
-                                  "quarantine": {"row", "rule"}, "demand_features": set()}
+                                  "quarantine": {"row", "rule"}, "demand_features": set(),
+                                  "ended_demand": {"date", "demand"}}
 """Columns without which a file of before there were checksums is none of the stage."""
 _OF_ONE_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EACCES, errno.EPERM})
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
@@ -117,6 +123,7 @@ class DemandStore:
         self._url, self._options = url, options or {}
         self._opened_by = 0
         self._attributes = _NEVER
+        self._predecessors = _NO_LINKS_YET
         self._is_local = "file" in self._filesystem.protocol
 
     @property
@@ -137,12 +144,53 @@ class DemandStore:
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
-        """The region-item's table of that stage; demand with planners' adjustments and its attributes beside it, if
-        there are any.
+        """The region-item's table of that stage; demand with planners' adjustments, what it carries over from other
+        items and its attributes beside it, if there are any.
 
         Raises: NotInStoreError: the stage has not been materialised for it; DamagedFileError: its file, or that of its
-            adjustments, cannot be used.
+            adjustments or of an item that it carries on, cannot be used.
         """
+        if stage == "demand":
+            return self._read_demand(region_item, frozenset())
+        return self._read_table(stage, region_item)
+
+    def _read_demand(self, region_item: RegionItem, successors: frozenset[RegionItem]) -> pd.DataFrame:
+        """As ``read``.
+
+        Args:
+            successors: those whose predecessor it is, which it carries nothing over from.
+        """
+        try:
+            table = self._read_table("demand", region_item)
+        except DamagedFileError:
+            raise
+        except NotInStoreError:
+            if not successors:
+                raise
+            table = self._read_table("ended_demand", region_item)
+        planned = self._planned(region_item)
+        table = adjustments.beside(table, planned.units)
+        if known := self._held_attributes().of(region_item):
+            table.attrs[BESIDE] = known
+        links = planned.links or self._held_predecessors().of(region_item)
+        for name, days in ((BEGINS, begins_by(links)), (ENDS, {
+                **self._held_predecessors().ends_of(region_item), **ends_by(planned.replaced_by)})):
+            if days:
+                table.attrs[name] = days
+        others, above = [], successors | {region_item}
+        for link in links:
+            other = RegionItem(region_item.region, link.of)
+            if other in above:
+                continue
+            try:
+                others.append(Other(link, self._read_demand(other, above)))
+            except DamagedFileError as error:
+                raise DamagedFileError(error.name, error.why, region_item) from error
+            except NotInStoreError:
+                continue
+        return with_carried(table, others) if others else table
+
+    def _read_table(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:
         name = self._table(stage, region_item)
         try:
             content = self._content(name, region_item)
@@ -159,12 +207,41 @@ class DemandStore:
                 _check_foreign(stage, region_item, table)
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
-        if stage != "demand":
-            return table
-        table = adjustments.beside(table, self.adjustments(region_item))
-        if known := self._held_attributes().of(region_item):
-            table.attrs[BESIDE] = known
         return table
+
+    def links_of(self, region_item: RegionItem) -> tuple[Link, ...]:
+        """The links by which a region-item carries on the demand of others: those that planners made of it, where there
+        are any, else those of the dataset file.
+
+        Raises: DamagedFileError: the file of what planners said cannot be used.
+        """
+        return self._planned(region_item).links or self._held_predecessors().of(region_item)
+
+    def write_predecessors(self, predecessors: Predecessors) -> None:
+        """Replace the links of the dataset file."""
+        self._predecessors = _NO_LINKS_YET
+        if predecessors == Predecessors():
+            self.remove_bytes(PREDECESSORS)
+        else:
+            self._write_json(PREDECESSORS, predecessors.to_json())
+
+    def read_predecessors(self) -> Predecessors:
+        """The links of the dataset file; none before they were taken in first, and where the file is damaged, which the
+        next take-in makes again."""
+        try:
+            return Predecessors.from_json(_json_in(PREDECESSORS, self._content(PREDECESSORS)))
+        except NotInStoreError:
+            return Predecessors()
+        except _UNREADABLE as error:
+            if isinstance(error, OSError):
+                raise
+            return Predecessors()
+
+    def _held_predecessors(self) -> Predecessors:
+        """The links of the dataset file as they were some seconds ago at most."""
+        if monotonic() - self._predecessors[0] > ATTRIBUTES_HELD_SECONDS:
+            self._predecessors = (monotonic(), self.read_predecessors())
+        return self._predecessors[1]
 
     def _held_attributes(self) -> Attributes:
         """The attributes as they were some seconds ago at most."""
@@ -197,23 +274,28 @@ class DemandStore:
 
         Raises: DamagedFileError: the file cannot be used.
         """
+        return dict(self._planned(region_item).units)
+
+    def _planned(self, region_item: RegionItem) -> Planned:
         name = adjustments.file_of(region_item)
         try:
             content = self._content(name, region_item)
         except DamagedFileError:
             raise
         except NotInStoreError:
-            return {}
+            return NOTHING
         try:
             return adjustments.from_json(_json_in(name, content))
         except _UNREADABLE as error:
             raise DamagedFileError(name, _first_line(error), region_item) from error
 
-    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float]) -> None:
-        """Replace the region-item's adjustments; without any, there is no file."""
+    def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float], links: Sequence[Link] = (),
+                          replaced_by: Sequence[Link] = ()) -> None:
+        """Replace what planners said of the region-item's past, its adjustments and what it carries on or is carried on
+        by; without any, there is no file."""
         name = adjustments.file_of(region_item)
-        if units:
-            self._write_json(name, adjustments.to_json(units))
+        if units or links or replaced_by:
+            self._write_json(name, adjustments.to_json(Planned(units, tuple(links), tuple(replaced_by))))
         else:
             self.remove_bytes(name)
 
@@ -248,12 +330,14 @@ class DemandStore:
 
     def read_source_notes(self) -> SourceNotes:
         """What the source has that is not read; nothing before the first look at it, where the store does not answer,
-        and where the file is damaged, which the next look makes again. What is wrong with attributes is among it."""
-        notes, attributes = self._source_notes(), Attributes()
+        and where the file is damaged, which the next look makes again. What is wrong with attributes and predecessors
+        is among it."""
+        notes, attributes, predecessors = self._source_notes(), Attributes(), Predecessors()
         with contextlib.suppress(OSError):
-            attributes = self.read_attributes()
-        problem = (f"Attributes could not be taken in, so those of before are used: {attributes.problem}",)
-        return replace(notes, notices=(*notes.notices, *(problem if attributes.problem else ()), *attributes.notices))
+            attributes, predecessors = self.read_attributes(), self.read_predecessors()
+        told = [f"{what} could not be taken in, so those of before are used: {problem}" for what, problem in (
+            ("Attributes", attributes.problem), ("Predecessors", predecessors.problem)) if problem]
+        return replace(notes, notices=(*notes.notices, *told, *attributes.notices, *predecessors.notices))
 
     def _source_notes(self) -> SourceNotes:
         try:
@@ -524,7 +608,7 @@ def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -
     """
     if lacking := _NEEDED[stage] - set(table.columns):
         raise ValueError(f"it is another table: it has no column {', '.join(sorted(lacking))}")
-    if stage == "demand" and not (pd.api.types.is_datetime64_any_dtype(table["date"])
+    if stage in ("demand", "ended_demand") and not (pd.api.types.is_datetime64_any_dtype(table["date"])
                                   and table["date"].is_monotonic_increasing and table["date"].is_unique
                                   and pd.api.types.is_numeric_dtype(table["demand"])):
         raise ValueError("its dates or its demand are not as they were checked")

@@ -9,8 +9,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.stock_entries import AT_LEAST
-from demand_assets.forecasting.series.adjusted import ADJUSTED
-from demand_assets.forecasting.series.censored import observed_periods
+from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, PAST, known_periods
 from demand_assets.forecasting.series.driver_values import contradicted_default, in_quotes
 
 Values = npt.NDArray[Any]
@@ -23,13 +22,13 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand (with adjustments and what was sold out of stock, if there are any) and drivers up to the
-        horizon, and a sentence for each driver that had to be assumed.
+    Returns: date, demand (with adjustments, what is carried over and what was sold out of stock, if there are any) and
+        drivers up to the horizon, and a sentence for each driver that had to be assumed.
     """
-    known = max(observed_periods(demand), 1)
+    known = known_periods(demand)
     columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),
                                "demand": _stretched(demand["demand"].to_numpy(dtype=np.float64), known + horizon)}
-    for name in (ADJUSTED, AT_LEAST):
+    for name in (ADJUSTED, CARRIED, PAST, AT_LEAST):
         if name in demand:
             columns[name] = _stretched(demand[name].to_numpy(dtype=np.float64), known + horizon)
     sentences = []

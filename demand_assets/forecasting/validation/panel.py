@@ -68,6 +68,8 @@ class Validated:
     units: "Units"
     notices: tuple[str, ...] = ()
     """What somebody has to know of it though it may be trusted, the gravest first."""
+    ended: pd.DataFrame | None = None
+    """As ``demand``, where nothing is wrong but that it ended too long ago: for items that carry it on."""
 
 
 @dataclass(frozen=True)
@@ -186,13 +188,14 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
                or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine)
-               or _much_unknown(dataset, counts)
-               or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0)))
+               or _much_unknown(dataset, counts))
+    is_sound = not problem and not newest.words
+    problem = problem or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0))
     notices = (newest.words, stamped, _sold_while_out(dataset, table, counts), *told_by_missing,
                *_contradicted(dataset, known_part), *_look_like_placeholders(dataset, known_part),
                *_stand_for_unknown(dataset, panel, rows))
     return Validated(region_item, None if problem else _as_table(table), quarantine, problem, counts, units,
-                     tuple(filter(None, notices)))
+                     tuple(filter(None, notices)), _as_table(table) if problem and is_sound else None)
 
 
 def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], refused: _Refused) -> Units:
@@ -562,7 +565,8 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
 
 def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validated]:
     """The outcomes; demand that breaks schema Demand, which only a fault in the rules can bring about, is withheld."""
-    parts = {place: validated.demand for place, validated in enumerate(outcomes) if validated.demand is not None}
+    tables = [validated.ended if validated.demand is None else validated.demand for validated in outcomes]
+    parts = {place: table for place, table in enumerate(tables) if table is not None}
     if not parts:
         return outcomes
     panel = pd.concat(parts.values(), ignore_index=True)
@@ -574,7 +578,7 @@ def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validat
             places = [int(panel[PANEL_OWNER].iloc[int(failure.index)])] if pd.notna(failure.index) else range(
                 len(outcomes))
             for place in places:
-                outcomes[place] = replace(outcomes[place], demand=None, problem=(
+                outcomes[place] = replace(outcomes[place], demand=None, ended=None, problem=(
                     f"Its validated demand breaks the schema ({failure.check}: {failure.failure_case}). Its rows are "
                     "as they are; the fault is in the validation: report it."))
     return outcomes

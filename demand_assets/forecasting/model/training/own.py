@@ -39,6 +39,7 @@ from demand_assets.forecasting.model.pooled import (
     bounded,
     training_rows,
 )
+from demand_assets.forecasting.series.carried import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
@@ -94,7 +95,7 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     return ForecastModel(
         booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
-        card=_card(series, judged, pooled, kind, perf_counter() - started),
+        card=_card(series, judged, pooled, kind, perf_counter() - started, demand.attrs.get(CARRIED_FROM, "")),
         backtest={**judged.to_json(series),
                   "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]},
         report=judged.report(series), paths=_paths(series, windows, pooled.latest.calibration.scaling))
@@ -197,7 +198,8 @@ def _paths(series: SeriesFeatures, windows: list[Window], scaling: Scaling) -> E
     return ErrorPaths(tuple(dates), tuple(paths[date] for date in dates))
 
 
-def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: str, seconds: float) -> ModelCard:
+def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: str, seconds: float,
+          carried_from: str) -> ModelCard:
     history = series.demand[: int(judged.origins[0]) + 1]
     first = int(np.flatnonzero(~np.isnan(series.demand))[0])
     return ModelCard(
@@ -215,4 +217,5 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         trained_from=str(series.dates[first].date()), trained_to=str(series.dates[series.known - 1].date()),
         rows=int(np.count_nonzero(~np.isnan(series.demand))), data_hash=data_hash(series), demand_class=kind,
         pooled_version=pooled.version or 0, adjustments=series.adjustments, sold_hash=sold_hash(series),
-        seconds=round(seconds, 3))
+        carried_periods=int(np.count_nonzero(np.isnan(series.sold) & ~np.isnan(series.demand))),
+        carried_from=carried_from, seconds=round(seconds, 3))

@@ -1,6 +1,7 @@
 """From the demand of a whole dataset to its pooled model: choices by data, fits for each window, shapes of errors."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -26,6 +27,7 @@ from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, 
 from demand_assets.forecasting.model.pooled import CALENDAR, Fit, PooledModel, fit_boosters, used_columns
 from demand_assets.forecasting.model.training.panel import Member, longest_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
+from demand_assets.forecasting.series.carried import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
 
@@ -52,7 +54,8 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     """
     started = perf_counter()
     dataset = _with_drivers_of(region_items, read, dataset)
-    read = _completed(read, dataset)
+    carried: dict[RegionItem, str] = {}
+    read = _noting_carried(_completed(read, dataset), carried)
     panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
     facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
     names, constraints = panel.names, panel.constraints
@@ -71,8 +74,9 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     judgement = _judged(bare, judged)
     recipe, shares = share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else (recipe, {})
     card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": panel.size,
-            "rows": len(rows.ratio), "trained_to": str(ends[-1]), "code_version": CODE_VERSION,
-            "seconds": round(perf_counter() - started, 1), CALENDAR: dataset.calendar.meanings(dataset.frequency)}
+            "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
+            "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
+            CALENDAR: dataset.calendar.meanings(dataset.frequency)}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=recipe, fits=calibrated, card=card, horizon_inflation=judgement.horizon_inflation)
 
@@ -93,6 +97,24 @@ def _completed(read: Callable[[RegionItem], pd.DataFrame],
                dataset: Dataset) -> Callable[[RegionItem], pd.DataFrame]:
     """``read`` with every driver in its tables, unknown where a region-item was taken in before it was declared."""
     return lambda one: with_every_driver(read(one), dataset)
+
+
+def _noting_carried(read: Callable[[RegionItem], pd.DataFrame],
+                    carried: dict[RegionItem, str]) -> Callable[[RegionItem], pd.DataFrame]:
+    """``read`` that notes of each region-item which demand is carried over, where some is."""
+    def noting(one: RegionItem) -> pd.DataFrame:
+        demand = read(one)
+        if words := demand.attrs.get(CARRIED_FROM):
+            carried[one] = words
+        return demand
+
+    return noting
+
+
+def _fingerprint(carried: Mapping[RegionItem, str]) -> str:
+    """A text that is another when other demand is carried over; empty where none is."""
+    told = "\n".join(f"{one.key} {words}" for one, words in sorted(carried.items()))
+    return hashlib.sha256(told.encode()).hexdigest()[:16] if told else ""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from demand_assets.forecasting.gate.contest import contest, same_forecasts
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled import OtherPastError, PooledModel
 from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.series.carried import CARRIED_FROM
 from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, weekly_demand
 
 EVENT = Driver(name="event", kind="category")
@@ -306,3 +307,22 @@ def test_the_same_model_from_its_files_is_the_same(weekly: Dataset, tmp_path: Pa
 
     assert (decision.verdict, decision.reason.split(":")[0]) == ("keep", "the same forecasts")
     assert "ahead" in decision.reason
+
+
+def test_a_model_that_learned_demand_carried_over_is_no_measure_of_one_that_did_not(weekly: Dataset) -> None:
+    alone, plain = on(weekly), demand()
+    linked = replace(alone, card=replace(alone.card, carried_from="0.5 × old", data_hash="another"))
+    carrying = demand()
+    carrying.attrs[CARRIED_FROM] = "0.5 × old"
+    pooled = replace(alone.pooled, card={**alone.pooled.card, "carried_over": "abc"})
+
+    for candidate, production, table, words in (
+            (alone, linked, plain, "learned demand carried over (0.5 × old), the candidate its own demand alone"),
+            (linked, alone, carrying, "learned its own demand alone, the candidate demand carried over (0.5 × old)")):
+        decision = contest(table, weekly, candidate, production, KETTLES)
+        assert decision.reason.startswith(f"cannot be compared: the model in production {words}; judged on its own: ")
+        assert has_no_score_of_production(decision)
+    assert "other items' demand is carried over" in judge_pooled(
+        alone.pooled, pooled, [KETTLES], lambda _: plain, weekly).reason
+    with pytest.raises(OtherPastError, match="and north · kettle carries over nothing now"):
+        linked.series_of(plain, weekly, KETTLES)

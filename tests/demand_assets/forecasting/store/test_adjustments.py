@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.series.adjusted import ADJUSTED, learned
-from demand_assets.forecasting.store.adjustments import AdjustmentsError, beside, from_json, to_json
+from demand_assets.forecasting.store.adjustments import AdjustmentsError, Planned, beside, from_json, to_json
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import KETTLES, trained, weekly_demand
 
@@ -32,7 +33,10 @@ def replaced() -> pd.DataFrame:
 
 
 def test_a_file_is_read_as_it_was_written_and_a_damaged_one_is_told() -> None:
-    assert from_json(to_json({DAY: 12.5, date(2025, 1, 1): 0.0})) == {date(2025, 1, 1): 0.0, DAY: 12.5}
+    planned = Planned({DAY: 12.5, date(2025, 1, 1): 0.0}, (Link("kettle 2", "kettle", scale=0.5, by="ann@shop"),))
+
+    assert from_json(to_json(planned)) == planned
+    assert from_json({str(DAY): 12.5}) == Planned({DAY: 12.5})  # as files were before there were links
     for damaged in (None, [], {"soon": 1}, {"2025-01-01": "many"}):
         with pytest.raises(AdjustmentsError, match="cannot be read"):
             from_json(damaged)
