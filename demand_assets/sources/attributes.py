@@ -17,6 +17,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Axis, Value
 from demand_assets.forecasting.contract.dataset_file import AttributeTable, Columns, Dataset, FileSource
 from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.money import Money
 from demand_assets.forecasting.contract.region_item import RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.contract.validation_thresholds import Rules
@@ -233,7 +234,7 @@ class AttributeReader:
                               item=table.key if axis == "item" else None, drivers=named)
             rules = Rules(unfinished="final")
         given = {**dict(self._dataset), "source": source, "columns": columns, "drivers": drivers, "rules": rules,
-                 "attributes": (), "axis": axis, "is_demand": table is None}
+                 "attributes": (), "money": Money(), "axis": axis, "is_demand": table is None}
         return _TableDataset.model_construct(**given)
 
     def _named(self, axis: Axis, ask: Any) -> Any:

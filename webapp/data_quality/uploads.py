@@ -189,7 +189,8 @@ def _beside_known(store: DemandStore, dataset: Dataset, at: RegionItem,
     new = new.astype(numbers)
     try:
         known = store.read("demand", at)
-        known = known.loc[~known["date"].isin(new["date"]), ["date", "demand", *dataset.driver_names]].assign(row=0)
+        known = known.loc[~known["date"].isin(new["date"])].reindex(
+            columns=["date", "demand", *dataset.driver_names]).assign(row=0)
     except NotInStoreError:
         known = new.iloc[:0]
     table = pd.concat([known.astype(numbers), new], ignore_index=True) if len(known) else new

@@ -335,7 +335,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
-    if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach
+    if dataset.has_calendar:  # what a calendar makes is known as far as forecasts reach
         last = max(last, max(first, end) + dataset.horizon)
     numbers: Ordinals = np.arange(first, last + 1)
     places = panel.number[rows] - first
@@ -351,7 +351,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     demand[places] = panel.demand[rows]
     columns: dict[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]] = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
-    for driver in dataset.of_source.drivers:
+    for driver in dataset.of_source.drivers:  # with prices and costs
         values = panel.drivers[driver.name]
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
