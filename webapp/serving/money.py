@@ -37,6 +37,8 @@ def summed_in_money(models: Mapping[str, Part], money: Mapping[str, UnitMoney],
         overrides: key -> what is in place of the model's forecast.
     """
     found = MoneySum()
+    if not money:
+        return MoneySum(size=len(models))
     for key, part in models.items():
         held = overrides.get(key, ())
         found.add(part.dates, units_in_money(part, held) if held else as_kept(part.forecast),

@@ -6,6 +6,7 @@ Only the background process makes them; many at a time in a process of their own
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,14 @@ class LoadedForecast:
     served_by: str
     """As in ``tables.StoredForecast``."""
     origin: str
-    money: UnitMoney
+    told_in_money: dict[str, Any] | None = None
+    """As in ``tables.StoredForecast``."""
+
+    @cached_property
+    def money(self) -> UnitMoney:
+        """Prices and costs in its periods."""
+        told = self.told_in_money
+        return UnitMoney.from_json(told, len(self.part.dates)) if told else NOTHING_KNOWN
 
 
 def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
@@ -71,14 +79,9 @@ def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
         rows = db.session.execute(select(
             StoredForecast.key, StoredForecast.content, StoredForecast.served_by, StoredForecast.origin,
             StoredForecast.money).where(StoredForecast.key.in_(part)))
-        found |= {key: _loaded(Part.from_bytes(content), served_by, origin, money)
+        found |= {key: LoadedForecast(Part.from_bytes(content), served_by, origin, money)
                   for key, content, served_by, origin, money in rows}
     return found
-
-
-def _loaded(part: Part, served_by: str, origin: str, money: dict[str, Any] | None) -> LoadedForecast:
-    return LoadedForecast(part, served_by, origin,
-                          UnitMoney.from_json(money, len(part.dates)) if money else NOTHING_KNOWN)
 
 
 def due_keys(most: int) -> list[str]:

@@ -7,6 +7,7 @@ of their region-items have one.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -38,11 +39,6 @@ class UnitMoney:
     """Known last, up to the last known demand; else the first that is planned."""
     latest_cost: Known | None
 
-    def first(self, horizon: int) -> Self:
-        """Of the first so many periods."""
-        return type(self)(None if self.price is None else self.price[:horizon],
-                          None if self.cost is None else self.cost[:horizon], self.latest_price, self.latest_cost)
-
     def to_json(self) -> dict[str, Any]:
         """What ``from_json`` reads."""
         latest = {kind: [known.value, None if known.on is None else str(known.on)]
@@ -54,7 +50,7 @@ class UnitMoney:
         """What ``to_json`` gave.
 
         Args:
-            periods: of the forecast.
+            periods: so many, the first of the forecast.
         """
         latest = {kind: Known(value, date.fromisoformat(on) if on else None)
                   for kind, (value, on) in stored["latest"].items()}
@@ -127,8 +123,10 @@ class MoneySum:
     """Those whose price and cost are known, of which the margin is."""
     revenue: float = 0.0
     margin: float = 0.0
-    by_date: dict[date, list[float]] = field(default_factory=dict)
-    """Of each period: revenue, margin, and how many region-items each is of."""
+    _dates: list[Dates] = field(default_factory=list)
+    """Of those whose price is known; beside each its revenue, and its margin, NaN where its cost is not known."""
+    _revenues: list[Floats] = field(default_factory=list)
+    _margins: list[Floats] = field(default_factory=list)
 
     def add(self, dates: Dates, units: Floats, money: UnitMoney) -> None:
         """Take in one region-item.
@@ -140,19 +138,29 @@ class MoneySum:
         if money.price is None:
             return
         revenue = units * money.price
-        margin = revenue - units * money.cost if money.cost is not None else None
+        margin = revenue - units * money.cost if money.cost is not None else np.full(len(revenue), np.nan)
         self.priced += 1
         self.revenue += float(revenue.sum())
-        if margin is not None:
+        if money.cost is not None:
             self.costed += 1
             self.margin += float(margin.sum())
-        for place, at in enumerate(dates.astype("datetime64[D]").tolist()):
-            sums = self.by_date.setdefault(at, [0.0, 0.0, 0, 0])
-            sums[0] += float(revenue[place])
-            sums[2] += 1
-            if margin is not None:
-                sums[1] += float(margin[place])
-                sums[3] += 1
+        self._dates.append(dates)
+        self._revenues.append(revenue)
+        self._margins.append(margin)
+
+    @cached_property
+    def by_date(self) -> dict[date, tuple[float, float | None]]:
+        """Period -> revenue and margin, of the periods in which a price is known; to be asked when all are added."""
+        if not self._dates:
+            return {}
+        dates, place = np.unique(np.concatenate(self._dates).astype("datetime64[D]"), return_inverse=True)
+        margins = np.concatenate(self._margins)
+        is_known = ~np.isnan(margins)
+        revenue = np.bincount(place, np.concatenate(self._revenues))
+        margin = np.bincount(place, np.where(is_known, margins, 0.0))
+        costed = np.bincount(place, is_known) > 0
+        return {at: (float(sold), float(kept) if there else None)
+                for at, sold, kept, there in zip(dates.tolist(), revenue, margin, costed, strict=True)}
 
     @property
     def revenue_known(self) -> float | None:
@@ -176,13 +184,11 @@ class MoneySum:
 
     def revenue_on(self, at: date) -> float | None:
         """Of one period; None where no price is known."""
-        sums = self.by_date.get(at)
-        return sums[0] if sums and sums[2] else None
+        return self.by_date.get(at, (None, None))[0]
 
     def margin_on(self, at: date) -> float | None:
         """Of one period; None where no price and cost are known."""
-        sums = self.by_date.get(at)
-        return sums[1] if sums and sums[3] else None
+        return self.by_date.get(at, (None, None))[1]
 
 
 def _planned(dataset: Dataset, kind: Kind, planned: Mapping[str, Any],
@@ -232,4 +238,5 @@ def _packed(values: Floats | None) -> float | list[float] | None:
 def _unpacked(values: float | list[float] | None, periods: int) -> Floats | None:
     if values is None:
         return None
-    return np.array(values, dtype=np.float64) if isinstance(values, list) else np.full(periods, float(values))
+    return np.array(values[:periods], dtype=np.float64) if isinstance(values, list) else np.full(
+        periods, float(values))
