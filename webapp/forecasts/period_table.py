@@ -93,13 +93,13 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
     if len(past.history):
         measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
+    if in_money is not None:
+        measures += _in_money(in_money, [at.date() for at in dates], len(history), has_scenario)
     if all(period.drivers for period in periods):
         before = _drivers_then(past, pd.DatetimeIndex(history["date"]), dataset)
         measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
                              before[driver.name] + [period.drivers[driver.name] for period in periods], driver.kind)
                      for driver in dataset.drivers]
-    if in_money is not None:
-        measures += _in_money(in_money, [at.date() for at in dates], len(history), has_scenario)
     return PeriodTable([at.date() for at in dates], len(history), measures)
 
 
@@ -122,7 +122,7 @@ def _in_money(told: InMoney, dates: Sequence[date], known: int, has_scenario: bo
     """The measures of a forecast in money; the past is told in units only."""
     found: list[Measure] = []
     for title, kind in (("Price", "price"), ("Cost", "cost")):
-        values = getattr(told.unit, kind) if kind not in told.shown else None
+        values = getattr(told.unit, kind) if told.unit and kind not in told.shown else None
         if values is not None:
             found.append(Measure(in_currency(title), "price", [None] * known + values.tolist()))
     sums = [("", told.plan), *([("Scenario ", told.scenario)] if told.scenario else [])]

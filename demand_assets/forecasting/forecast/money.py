@@ -63,10 +63,7 @@ NOTHING_KNOWN = UnitMoney(None, None, None, None)
 
 def unit_money(dataset: Dataset, planned: Mapping[str, Any], history: pd.DataFrame,
                attributes: Mapping[str, float], used: Mapping[str, Any] | None = None) -> UnitMoney:
-    """The prices and costs of a region-item in each period of a forecast.
-
-    Where a scenario changes the price driver, a driver's price is the scenario's, and a price that stands elsewhere
-    changes in proportion. Costs are those of the plan.
+    """The prices and costs of a region-item in each period of a forecast, and the latest known.
 
     Args:
         planned: ``Forecast.columns`` under the plan.
@@ -74,8 +71,21 @@ def unit_money(dataset: Dataset, planned: Mapping[str, Any], history: pd.DataFra
         attributes: name -> value, of those that are prices or costs and known.
         used: ``Forecast.columns`` under a scenario; none unless given.
     """
-    price, cost = (_planned(dataset, kind, planned, attributes) for kind in KINDS)
+    price, cost = prices_and_costs(dataset, planned, attributes, used)
     latest_price, latest_cost = (_latest(dataset, kind, planned, history, attributes) for kind in KINDS)
+    return UnitMoney(price, cost, latest_price, latest_cost)
+
+
+def prices_and_costs(dataset: Dataset, planned: Mapping[str, Any], attributes: Mapping[str, float],
+                     used: Mapping[str, Any] | None = None) -> tuple[Floats | None, Floats | None]:
+    """The price and the cost of a unit in each period of a forecast; None where one is not known in all of them.
+
+    Where a scenario changes the price driver, a driver's price is the scenario's, and a price that stands elsewhere
+    changes in proportion. Costs are those of the plan.
+
+    Args: as for ``unit_money``.
+    """
+    price, cost = (_planned(dataset, kind, planned, attributes) for kind in KINDS)
     driver = dataset.price_driver
     if used is not None and price is not None and driver is not None:
         before, after = (np.asarray(columns[driver], dtype=np.float64) for columns in (planned, used))
@@ -85,7 +95,7 @@ def unit_money(dataset: Dataset, planned: Mapping[str, Any], history: pd.DataFra
         else:
             price = price * np.where((before > 0) & np.isfinite(after), after / np.where(before > 0, before, 1.0), 1.0)
         price = _whole(price)
-    return UnitMoney(price, cost, latest_price, latest_cost)
+    return price, cost
 
 
 def past_prices(dataset: Dataset, history: pd.DataFrame, attributes: Mapping[str, float]) -> Floats | None:
