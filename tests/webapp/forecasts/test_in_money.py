@@ -31,7 +31,7 @@ NOWHERE = RegionItem("north", "item 02")
 
 @pytest.fixture(scope="module")
 def shop(template_app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """Dinars of three decimals; costs of two items, one of them above its price; overrides that are no round numbers."""
+    """Dinars of three decimals; two costs, one of them above its price; overrides that are no round numbers."""
     declare_money(template_app, {"cost": {"attribute": "landed"}}, "KWD")
     background = Background(template_app, FakeDagster(keys=keys_of(sorted(REGION_ITEMS))),
                             FakeRegistry(tmp_path_factory.mktemp("registry"), "shop"))
