@@ -50,8 +50,8 @@ PRICE = """price preis vk vkpreis verkaufspreis prix precio prezzo
 COST = """cost unitcost itemcost costprice costperunit purchaseprice purchasecost buyingprice cogs landedcost
  standardcost kosten stuckkosten selbstkosten einstand einstandspreis einkaufspreis ek ekpreis einkauf cout coutunitaire
  prixachat coste costeunitario preciocompra costo costounitario prezzoacquisto custo custounitario kostprijs
- inkoopprijs inkoop kostpris inkopspris innkjopspris koszt cenazakupu naklady nakupnicena себестоимость закупка 原価 成本
- 仕入値 进价 원가 maliyet"""
+ inkoopprijs inkoop kostpris inkopspris innkjopspris koszt cenazakupu naklady nakupnicena себестоимость закупка 原価
+ 成本 仕入値 进价 원가 maliyet"""
 PROMO = """promo promotion promotions onpromotion campaign offer deal feat feature display discount markdown coupon
  advert ad leaflet aktion werbung rabatt angebot promocion oferta descuento promozione sconto offerta promocao desconto
  aanbieding kampanj kampanje tilbud akce sleva promocja znizka акция
