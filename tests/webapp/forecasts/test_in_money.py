@@ -3,7 +3,9 @@
 import csv
 import io
 from typing import Any
+from urllib.parse import quote
 
+import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -11,7 +13,18 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.attribute_builders import take_in
-from tests.webapp.conftest import EMAIL, KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of, with_session
+from tests.webapp.conftest import (
+    EMAIL,
+    KETTLE,
+    LAST_DAY,
+    ODD,
+    REGION_ITEMS,
+    Background,
+    demand_of,
+    page,
+    text_of,
+    with_session,
+)
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from tests.webapp.forecasts.builders import ask, change
 from tests.webapp.money_builders import declare_money
@@ -20,7 +33,7 @@ from webapp import create_app
 from webapp.db.database import db, writing
 from webapp.forecasts import query
 from webapp.region_items.money import follow_entries
-from webapp.stored_forecasts.computing import tell_totals
+from webapp.stored_forecasts.computing import due_keys, make, tell_totals
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import GroupForecast, Override, RegionItemRow
 
@@ -59,6 +72,12 @@ def planner(shop: Flask, session_cookies: dict[str, str]) -> FlaskClient:
 @pytest.fixture(scope="module")
 def api(shop: Flask) -> Program:
     return Program(shop, token_for(shop, "planner"))
+
+
+def made(app: Flask, *region_items: RegionItem) -> None:
+    """Their stored forecasts are made."""
+    with app.app_context():
+        make(app.extensions["services"], [one.key for one in region_items])
 
 
 def files(client: FlaskClient, of: str, **args: Any) -> list[dict[str, str]]:
@@ -191,10 +210,10 @@ def test_a_scenario_is_told_at_its_own_price(planner: FlaskClient, api: Program)
 
 
 def test_a_dataset_without_a_price_says_nothing_of_money(
-        client: FlaskClient, app: Flask, background: Background) -> None:
+        client: FlaskClient, app: Flask) -> None:
     declare_money(app, {}, drivers=False, attributes=())
     judge_all(app)
-    background.make_stored_forecasts()
+    made(app, KETTLE)
     with app.app_context():
         assert not follow_entries(app.extensions["services"].dataset)
 
@@ -209,11 +228,11 @@ def test_a_dataset_without_a_price_says_nothing_of_money(
 
 
 def test_a_price_that_is_no_driver_follows_the_price_driver_of_a_scenario(
-        app: Flask, background: Background) -> None:
+        app: Flask) -> None:
     """Net of tax, say: its change is that of the price on the shelf; and an item without one has no revenue."""
     declare_money(app, {"price": {"attribute": "list_price"}})
     take_in(app, {"kettle": {"list_price": 8.0}})
-    background.make_stored_forecasts()
+    made(app, KETTLE, ODD)
     api = Program(app, token_for(app, "planner"))
     told = api.post("/forecasts", {"keys": [KETTLE.key, ODD.key], "changes": [
         {"driver": "price", "action": "percent", "value": -50, "first": "2026-07-01", "last": "2026-07-14"}]}).json
@@ -225,8 +244,36 @@ def test_a_price_that_is_no_driver_follows_the_price_driver_of_a_scenario(
     assert odd["plan"]["revenue"] is odd["scenario"]["revenue"] is None
     assert (told["scenario_money"]["priced"], told["scenario_money"]["revenue"]) == (1, kettle["scenario"]["revenue"])
 
+    with app.app_context(), writing():
+        for row in db.session.scalars(db.select(RegionItemRow)):
+            row.forecast_due = False
     take_in(app, {"kettle": {"list_price": 7.0}}, state="2")
-    background.make_stored_forecasts()
+    with app.app_context():
+        assert due_keys(100) == [KETTLE.key, "south|kettle"]
+    made(app, KETTLE)
     listed = api.told("/region-items/north%7Ckettle")
     assert (listed["price"], listed["price_date"]) == (7.0, None)
     assert listed["revenue"] == pytest.approx(7.0 * listed["forecast"], rel=1e-6)
+
+
+def test_prices_in_the_rows_are_told_with_their_date_and_only_where_they_are(app: Flask) -> None:
+    """One table is of before the dataset file said where prices stand; one region has none; errors weigh by them."""
+    declare_money(app, {"price": {"column": "VK"}, "cost": {"column": "EK"}}, attributes=())
+    store = app.extensions["services"].store
+    rows = demand_of(12.0)
+    dearer = rows.assign(unit_price=[*[4.0] * (len(rows) - 5), *[5.0] * 2, *[float("nan")] * 3], unit_cost=float("nan"))
+    ahead = dearer.tail(1).assign(date=pd.Timestamp(LAST_DAY) + pd.Timedelta(days=8), demand=float("nan"),
+                                  unit_price=6.0)
+    gap = pd.DataFrame({"date": pd.date_range(LAST_DAY, periods=8)[1:]})
+    store.write("demand", KETTLE, pd.concat([dearer, gap, ahead], ignore_index=True))
+    made(app, KETTLE, ODD)
+    api = Program(app, token_for(app, "viewer"))
+    kettle, [now] = api.told("/region-items/north%7Ckettle"), api.told("/forecasts?key=north%7Ckettle")["forecasts"]
+    odd = api.told(f"/region-items/{quote(ODD.key, safe='')}")
+
+    assert (kettle["price"], kettle["price_date"], kettle["cost"]) == (5.0, "2026-06-27", None)
+    assert [one["price"] for one in now["periods"]] == [5.0] * 7 + [6.0] * 7
+    assert kettle["revenue"] == now["revenue"] > 0
+    assert (kettle["margin"], now["margin"]) == (None, None)
+    assert (odd["price"], odd["price_date"], odd["revenue"]) == (None, None, None)
+    assert odd["forecast"] > 0
