@@ -1,5 +1,6 @@
 """Prices and costs in the rows of demand: read, refused and put together, and never a reason to lose demand."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,10 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.store.uploads import NAME, Uploaded, put_staged, read_uploads, stage_uploads
 from demand_assets.forecasting.validation.panel import Validated, validate_panel
 from demand_assets.sources import open_source
 
@@ -120,3 +123,22 @@ def test_a_column_for_each_item_is_taken_as_for_drivers(tmp_path: Any) -> None:
 
     assert demand is not None
     assert set(demand["unit_price"]) == {7.0}
+
+
+def test_rows_that_were_uploaded_before_there_was_such_an_entry_are_read(tmp_path: Any) -> None:
+    dataset = dataset_of(tmp_path, sales(), source='uploads = "kept"')
+    later = pd.DataFrame({"item": ["tea"], "date": ["2026-02-10"], "demand": [7]})
+    (tmp_path / "kept").mkdir()
+    later.to_csv(tmp_path / "kept" / NAME, index=False)
+    demand = taken_in(dataset).demand
+
+    assert demand is not None
+    assert demand["demand"].iloc[-1] == 7
+    assert demand["unit_price"].iloc[-2:].isna().tolist() == [False, True]
+    assert [one.drivers for one in read_uploads(dataset).values()] == [{}]
+    put_staged(dataset, stage_uploads(dataset, {(RegionItem("all", "tea"), date(2026, 2, 11)): Uploaded(
+        8.0, {"unit_price": 6.5})}))
+    assert "VK" in (tmp_path / "kept" / NAME).read_text()
+    again = taken_in(dataset).demand
+    assert again is not None
+    assert again["unit_price"].iloc[-1] == 6.5
