@@ -1,7 +1,7 @@
 """Which of the other columns may drive demand: their kinds, effects, futures, placeholders; and why others may not."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -196,7 +196,6 @@ def _mostly_above_0(column: Column) -> bool:
 
 def _settle_money(proposed: Proposed, amounts: list[ProposedAmount]) -> None:
     """Take over the costs, and one price where no driver is the price anyway."""
-    proposed.money += [one for one in amounts if one.kind == "cost"]
     still = [one for one in amounts if one.kind == "price"]
     driver = next((one for one in proposed.drivers if one.name != "price" and one.kind == "number"
                    and one.source is not None and one.source.says("price") and _is_own_price(one.source)
@@ -205,6 +204,9 @@ def _settle_money(proposed: Proposed, amounts: list[ProposedAmount]) -> None:
     if not any(one.name == "price" for one in proposed.drivers):
         taken = [ProposedAmount("price", "called so; the driver's, since it is no price to the product by its name",
                                 driver=driver.name)] if driver else still[:1]
+    has_price = bool(taken) or any(one.name == "price" for one in proposed.drivers)
+    proposed.money += [one if has_price else replace(one, why=f"{one.why}; nothing is told in money until there is a "
+                                                              "price") for one in amounts if one.kind == "cost"]
     proposed.money += taken
     proposed.left += [(one.column.name, "it is a price that never changes, and another price is there")
                       for one in still if one not in taken and one.column is not None]

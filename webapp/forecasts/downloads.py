@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, request, url_for
 from demand_assets.forecasting.contract.attributes import Attribute
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN
+from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, in_money
 from demand_assets.forecasting.forecast.totals import Bounds, Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.access import needs
@@ -26,13 +26,13 @@ from webapp.pages.money import in_currency, rounded_money, rounded_price
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.labels import version_words
+from webapp.region_items.money import units_in_money
 from webapp.region_items.rows import rows_by_key
 from webapp.scenarios.driver_changes import ScenarioForm
 from webapp.services import services
 from webapp.serving.answer import Answer
 from webapp.serving.history import History
 from webapp.serving.line_item import mark_of
-from webapp.serving.money import summed_in_money
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 
 bp = Blueprint("downloads", __name__, url_prefix="/forecasts/download")
@@ -153,17 +153,18 @@ class _Found:
         """Of each period of a region-item, the cells of ``_money_titles``."""
         if self.in_money is None:
             return [[] for _ in model.dates]
-        held = self.included.open.get(key, ()) if self.included else ()
         plan, changed = (each.get(key, NOTHING_KNOWN) for each in self._unit_money)
-        sums = [summed_in_money({key: part}, {key: at}, {key: open_now})
-                for part, at, open_now in ((model, plan, held), (scenario, changed, ())) if part is not None]
+        told = [(plan, in_money(units_in_money(model, self.included.open.get(key, ()) if self.included else ()), plan))]
+        if scenario is not None:
+            told.append((changed, in_money(units_in_money(scenario, ()), changed)))
         found = []
-        for place, at in enumerate(model.dates.astype("datetime64[D]").tolist()):
+        for place in range(len(model.dates)):
             cells: list[Cell] = []
-            for each, unit in zip(sums, (plan, changed), strict=False):
-                cells += [_price(unit.price, place), _exact(rounded_money(each.revenue_on(at)))]
+            for unit, (revenue, _) in told:
+                cells += [_price(unit.price, place), _exact(rounded_money(float(revenue[place])))]
             if self.in_money.has_cost:
-                cells += [_price(plan.cost, place), *(_exact(rounded_money(each.margin_on(at))) for each in sums)]
+                cells += [_price(plan.cost, place),
+                          *(_exact(rounded_money(float(margin[place]))) for _, (_, margin) in told)]
             found.append(cells)
         return found
 

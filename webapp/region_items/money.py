@@ -1,7 +1,7 @@
 """Prices and costs as the app knows them, and units as they are counted where they become money."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
@@ -30,10 +30,11 @@ def amounts_of(region_items: Sequence[RegionItem], dataset: Dataset) -> dict[Reg
             for one, values in attributes_of(region_items).items()}
 
 
-def units_in_money(model: Part, overrides: Iterable[Override]) -> Floats:
+def units_in_money(model: Part, overrides: Sequence[Override]) -> Floats:
     """Units of each period, with overrides, from the model's forecast as it is kept: what is told of them in money is
     the same to the digit on every page, in files and in the API."""
-    return as_kept(apply(replace(model, forecast=as_kept(model.forecast)), overrides).forecast)
+    kept = as_kept(model.forecast)
+    return as_kept(apply(replace(model, forecast=kept), overrides).forecast) if overrides else kept
 
 
 def follow_entries(dataset: Dataset) -> bool:

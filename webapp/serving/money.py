@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, as_kept, unit_money
+from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, unit_money
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.region_items.money import amounts_of, units_in_money
 from webapp.serving.history import History
@@ -40,7 +40,5 @@ def summed_in_money(models: Mapping[str, Part], money: Mapping[str, UnitMoney],
     if not money:
         return MoneySum(size=len(models))
     for key, part in models.items():
-        held = overrides.get(key, ())
-        found.add(part.dates, units_in_money(part, held) if held else as_kept(part.forecast),
-                  money.get(key, NOTHING_KNOWN))
+        found.add(part.dates, units_in_money(part, overrides.get(key, ())), money.get(key, NOTHING_KNOWN))
     return found

@@ -121,6 +121,19 @@ def as_kept(units: Floats) -> Floats:
     return units.astype(np.float32).astype(np.float64)
 
 
+def in_money(units: Floats, money: UnitMoney) -> tuple[Floats, Floats]:
+    """Revenue and margin of one region-item in each period, NaN where they are not known.
+
+    Args:
+        units: in each period, as ``as_kept``.
+    """
+    nothing = np.full(len(units), np.nan)
+    if money.price is None:
+        return nothing, nothing
+    revenue = units * money.price
+    return revenue, revenue - units * money.cost if money.cost is not None else nothing
+
+
 @dataclass
 class MoneySum:
     """Revenue and margin of region-items, summed up; 0 where nothing is known of any."""
@@ -147,8 +160,7 @@ class MoneySum:
         self.size += 1
         if money.price is None:
             return
-        revenue = units * money.price
-        margin = revenue - units * money.cost if money.cost is not None else np.full(len(revenue), np.nan)
+        revenue, margin = in_money(units, money)
         self.priced += 1
         self.revenue += float(revenue.sum())
         if money.cost is not None:

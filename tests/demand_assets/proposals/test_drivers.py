@@ -39,7 +39,7 @@ def test_a_cost_of_a_unit_is_told_by_its_name_and_one_is_taken(tmp_path: Path) -
     assert money(draft) == {"cost": {"column": "unit_cost"}}
     assert draft.drivers == []
     assert {why_not(draft)[name] for name in names[1:]} == {"'unit_cost' is taken for the cost of a unit"}
-    assert "called so" in draft.money["cost"][1]
+    assert "nothing is told in money until there is a price" in draft.money["cost"][1]
     assert "[money]\n" in draft.text()
     assert draft.dataset().of_source.driver_names == ("unit_cost",)
 
