@@ -35,7 +35,7 @@ from webapp.http.request_sizes import LARGEST_BODY
 from webapp.models import views as models_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
-from webapp.pages import long_names, numbers_and_dates
+from webapp.pages import long_names, money, numbers_and_dates
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
 from webapp.scenarios import views as scenarios_pages
@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for part in (downloads, override_views, links, single_sign_on, user_views, token_views, session_views):
         app.register_blueprint(part.bp)
     routes.add_to(app, csrf)
-    for shared in (access, long_names, numbers_and_dates, form_tokens, errors, security_headers):
+    for shared in (access, long_names, numbers_and_dates, money, form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)
     return app

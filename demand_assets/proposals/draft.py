@@ -26,6 +26,7 @@ class Draft:
     driver_columns: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Entry] = field(default_factory=dict)
     drivers: list[dict[str, Entry]] = field(default_factory=list)
+    money: dict[str, Entry] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
     """Columns that are not used, and why."""
     notes: list[str] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Draft:
             "source": {**{key: value for key, (value, _) in self.source.items()}, **(source or {})},
             "columns": {**columns, "expressions": {key: value for key, (value, _) in self.expressions.items()},
                         "drivers": self.driver_columns},
+            "money": {key: value for key, (value, _) in self.money.items()},
             "rules": {key: value for key, (value, _) in self.rules.items()},
             "drivers": [{key: value for key, (value, _) in driver.items()} for driver in self.drivers]})
 
@@ -80,6 +82,8 @@ class Draft:
                 yield from _entry(key, entry)
         for driver in self.drivers:
             yield from _table("[[drivers]]", driver)
+        if self.money:
+            yield from _table("[money]", self.money)
         if self.left:
             yield ""
             yield from _comment("Columns that are not used:")

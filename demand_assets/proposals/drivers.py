@@ -1,7 +1,7 @@
 """Which of the other columns may drive demand: their kinds, effects, futures, placeholders; and why others may not."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.drivers import RESERVED_COLUMNS
+from demand_assets.forecasting.contract.money import Kind
 from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.proposals.facts import Column, Facts
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.roles import Roles
-from demand_assets.proposals.words import plain
+from demand_assets.proposals.words import called, plain
 
 MOST_DRIVERS = 16
 _MOST_CATEGORIES = 40
@@ -27,6 +28,10 @@ _OWN_PRICE = frozenset([
     "unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average",
     "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo",
     "actual"])
+_OF_A_UNIT = frozenset([
+    "unit", "units", "item", "product", "article", "piece", "per", "net", "avg", "average", "mean", "std", "standard",
+    "price", "purchase", "buying", "landed", "wholesale", "goods", "je", "pro", "stuck", "stück", "preis", "netto",
+    "de", "du", "di", "prix", "precio", "prezzo", "eur", "usd", "gbp", "chf", "in", "ek", "euro"])
 _YEAR_DAYS = 380
 
 
@@ -56,6 +61,23 @@ class Proposed:
 
     drivers: list[ProposedDriver] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
+    money: list["ProposedAmount"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ProposedAmount:
+    """The price, or the cost, of one unit, with the reason."""
+
+    kind: Kind
+    why: str
+    column: Column | None = None
+    """Of the rows of demand; None where it is a driver."""
+    driver: str = ""
+
+    @property
+    def entry(self) -> dict[str, str]:
+        """As ``[money]`` has it."""
+        return {"driver": self.driver} if self.column is None else {"column": self.column.name}
 
 
 @dataclass(frozen=True)
@@ -111,8 +133,20 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
             made.name = _slug(re.sub(r"\{\w+\}", "", text)) or made.name
             made.kind_why = f"{len(names)} columns, one for each {'item' if '{item}' in text else 'region'}"
             chosen.append((10 + column.says("price"), made))
+    amounts: list[ProposedAmount] = []
     for column in others:
         if column.name in grouped:
+            continue
+        if _is_cost(column):
+            if why := _no_unit_cost(column, table, amounts):
+                proposed.left.append((column.name, why))
+            else:
+                amounts.append(ProposedAmount("cost", f"called so, and none of the demand; numbers, as "
+                                                      f"{column.example()!r}", column))
+            continue
+        if _is_still_price(column, table):
+            amounts.append(ProposedAmount("price", f"the same in all rows of a region-item, so it moves nothing; "
+                                                   f"numbers, as {column.example()!r}", column))
             continue
         made = _driver(column, table, roles, proposed)
         if made is not None:
@@ -123,7 +157,69 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
     proposed.left += [(chosen[place][1].column, f"there are {MOST_DRIVERS} drivers already that are clearer")
                       for place in sorted(order[MOST_DRIVERS:])]
     _name(proposed.drivers)
+    _settle_money(proposed, amounts)
     return proposed
+
+
+def _is_cost(column: Column) -> bool:
+    """Whether its name says that it is what a unit costs, and nothing else that costs."""
+    parts = _parts_of(column.name)
+    return column.is_number and (column.says("cost") == 3 or (
+        column.says("cost") == 2 and all(part in _OF_A_UNIT or called(part, "cost") == 3 for part in parts)))
+
+
+def _no_unit_cost(column: Column, table: _Table, before: list[ProposedAmount]) -> str:
+    """Why a column is not taken for the cost of a unit; empty where it is."""
+    if not _mostly_above_0(column):
+        return "it is called a cost, and hardly any of its values is above 0"
+    correlation = table.correlation(column.numbers)
+    if abs(correlation) >= _HARDLY:
+        return (f"it goes with demand (correlation {correlation:.2f}), so it may be the cost of all that was sold; if "
+                f"it is that of a unit, declare it under [money], as in cost = {{ column = \"{column.name}\" }}")
+    if other := next((one.column.name for one in before if one.kind == "cost" and one.column is not None), ""):
+        return f"{other!r} is taken for the cost of a unit"
+    return ""
+
+
+def _is_still_price(column: Column, table: _Table) -> bool:
+    """Whether it is a price that never changes, of which no driver can be made."""
+    if not column.is_number or column.says("price") < 2 or not _is_own_price(column) or not _mostly_above_0(column):
+        return False
+    known = column.codes[0] >= 0
+    return bool(pd.Series(column.codes[0][known]).groupby(table.series[known]).nunique().max() == 1)
+
+
+def _mostly_above_0(column: Column) -> bool:
+    known = column.numbers[np.isfinite(column.numbers)]
+    return bool(len(known)) and float((known > 0).mean()) >= 0.5
+
+
+def _settle_money(proposed: Proposed, amounts: list[ProposedAmount]) -> None:
+    """Take over the costs, and one price where no driver is the price anyway."""
+    still = [one for one in amounts if one.kind == "price"]
+    driver = next((one for one in proposed.drivers if one.name != "price" and one.kind == "number"
+                   and one.source is not None and one.source.says("price") and _is_own_price(one.source)
+                   and "{" not in one.column), None)
+    taken: list[ProposedAmount] = []
+    if not any(one.name == "price" for one in proposed.drivers):
+        taken = [ProposedAmount("price", "called so; the driver's, since it is no price to the product by its name",
+                                driver=driver.name)] if driver else still[:1]
+    has_price = bool(taken) or any(one.name == "price" for one in proposed.drivers)
+    proposed.money += [one if has_price else replace(one, why=f"{one.why}; nothing is told in money until there is a "
+                                                              "price") for one in amounts if one.kind == "cost"]
+    proposed.money += taken
+    proposed.left += [(one.column.name, "it is a price that never changes, and another price is there")
+                      for one in still if one not in taken and one.column is not None]
+
+
+def _is_own_price(column: Column) -> bool:
+    """Whether a price is that of the item itself, not a rival's."""
+    others = _parts_of(column.name) - {"price", "prices", "preis", "prix"}
+    return column.says("price") == 3 or others <= _OWN_PRICE
+
+
+def _parts_of(name: str) -> set[str]:
+    return {part for part in re.split(r"[\W_\d]+", _spaced(name).lower()) if part}
 
 
 def _clearness(column: Column) -> int:
@@ -279,10 +375,7 @@ def _note_effect(made: ProposedDriver, column: Column, table: _Table, values: np
         return
     correlation = table.correlation(values)
     if column.says("price"):
-        others = {part for part in re.split(r"[\W_\d]+", _spaced(column.name).lower()) if part} - {"price", "prices",
-                                                                                                 "preis", "prix"}
-        is_own = column.says("price") == 3 or others <= _OWN_PRICE
-        if not is_own:
+        if not _is_own_price(column):
             made.effect_why = "it may not be the item's own price; 'decreasing' if it is"
         elif correlation > 0.2:
             made.effect_why = f"a price, but demand rises with it here (correlation {correlation:.2f}): look at it"

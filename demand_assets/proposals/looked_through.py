@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.money import COLUMNS
 from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, weekdays
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -138,6 +139,13 @@ class LookedThrough:
             unknown = sum(one.counts.get(name, 0) for one in self.usable)
             if unknown and told["periods"]:
                 yield f"driver {driver.name}: unknown in {unknown} of {told['periods']} {word[1]}"
+        for kind, column in COLUMNS.items():
+            if column in self.dataset.money.by_row:
+                priced = {one.region_item for one in self.usable
+                          if one.demand is not None and one.demand[column].notna().any()}
+                without = next((one.region_item for one in self.usable if one.region_item not in priced), None)
+                yield (f"money.{kind}: known of {len(priced):,} of {len(self.usable):,} "
+                       f"region-item{'s' * (len(self.usable) != 1)}{f', not of {without}' if without else ''}")
         if self.closed_weekdays:
             yield f"nothing is ever sold on {' and '.join(self.closed_weekdays)}: forecast as closed"
 

@@ -220,6 +220,16 @@ def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, gi
         else:
             kept.append(driver)
     proposed.drivers = kept
+    amounts = []
+    for amount in proposed.money:
+        column = amount.column
+        why = _other_marks(ProposedDriver(amount.kind, column.name, "number", "", source=column),
+                           draft) if column else ""
+        if why and column:
+            proposed.left.append((column.name, why))
+        elif column or any(driver.name == amount.driver for driver in kept):
+            amounts.append(amount)
+    proposed.money = amounts
 
 
 def _other_marks(driver: ProposedDriver, draft: Draft) -> str:
@@ -253,6 +263,8 @@ def _add_drivers(draft: Draft, proposed: Proposed) -> None:
         draft.drivers.append(entries_of(driver))
         if driver.column != driver.name:
             draft.driver_columns[driver.name] = driver.column
+    for amount in proposed.money:
+        draft.money[amount.kind] = (amount.entry, amount.why)
 
 
 def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, sample: Mapping[str, Any] | None,

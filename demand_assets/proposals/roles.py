@@ -191,7 +191,7 @@ def _choose_keys(roles: Roles, columns: Sequence[Column], facts: Facts) -> None:
 def _is_driver_by_name(column: Column, kind: str) -> bool:
     own = column.says(kind)
     return any(column.says(other) > own or (column.says(other) == own == 2 and column.is_yes_no)
-               for other in ("price", "promo", "holiday", "weather", "open", "stock")) or (
+               for other in ("price", "cost", "promo", "holiday", "weather", "open", "stock")) or (
         column.says("holiday") == 3)
 
 
@@ -215,9 +215,9 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
             named += 4
         if column.says("money") and column.says("money") >= column.says("demand"):
             named = column.says("money") * 0.5
-        for other in ("price", "promo", "holiday", "stock", "afterwards", "calendar", "weather", "open"):
+        for other in ("price", "cost", "promo", "holiday", "stock", "afterwards", "calendar", "weather", "open"):
             if column.says(other) > column.says("demand") or (column.says(other) == column.says("demand") == 3 and (
-                    other in ("price", "stock"))):
+                    other in ("price", "cost", "stock"))):
                 named = -1.0
         if column.name in {each.name for each in logarithms}:
             named = 1.5
@@ -284,8 +284,8 @@ def _fill_keys(roles: Roles, columns: Sequence[Column], facts: Facts) -> None:
         return
     left = [column for column in columns if column.name not in roles.used and not column.is_yes_no
             and _can_be_key(column, facts.rows) and not column.is_constant and column.known_share > _MOSTLY_KNOWN
-            and not any(column.says(kind) for kind in ("calendar", "holiday", "promo", "price", "weather", "open",
-                                                       "afterwards", "stock", "date"))]
+            and not any(column.says(kind) for kind in ("calendar", "holiday", "promo", "price", "cost", "weather",
+                                                       "open", "afterwards", "stock", "date"))]
     for column in sorted(left, key=lambda column: (column.is_number, -len(column.distinct)))[:_MOST_OTHERS]:
         role = "item" if roles.item is None else "region"
         if getattr(roles, role) is not None:

@@ -47,6 +47,11 @@ STOCK = """stock inventory onhand availability available bestand lagerbestand st
 PRICE = """price preis vk vkpreis verkaufspreis prix precio prezzo
  preco prijs pris cena hinta цена 価格 単価 价格 单价 가격
  fiyat τιμη sellprice unitprice listprice"""
+COST = """cost unitcost itemcost costprice costperunit purchaseprice purchasecost buyingprice cogs landedcost
+ standardcost kosten stuckkosten selbstkosten einstand einstandspreis einkaufspreis ek ekpreis einkauf cout coutunitaire
+ prixachat coste costeunitario preciocompra costo costounitario prezzoacquisto custo custounitario kostprijs
+ inkoopprijs inkoop kostpris inkopspris innkjopspris koszt cenazakupu naklady nakupnicena себестоимость закупка 原価
+ 成本 仕入値 进价 원가 maliyet"""
 PROMO = """promo promotion promotions onpromotion campaign offer deal feat feature display discount markdown coupon
  advert ad leaflet aktion werbung rabatt angebot promocion oferta descuento promozione sconto offerta promocao desconto
  aanbieding kampanj kampanje tilbud akce sleva promocja znizka акция
@@ -68,9 +73,9 @@ DAY = "day tag jour dia giorno dag dzien den день 日 일 gun dayofmonth"
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _APART = re.compile(r"[^\w]+|_+")
 _LISTS = {"date": DATE, "region": REGION, "item": ITEM, "weak item": WEAK_ITEM, "demand": DEMAND, "money": MONEY,
-          "afterwards": AFTERWARDS, "stock": STOCK, "price": PRICE, "promo": PROMO, "holiday": HOLIDAY, "open": OPEN,
-          "closed": CLOSED, "weather": WEATHER, "calendar": CALENDAR, "year": YEAR, "month": MONTH, "week": WEEK,
-          "day": DAY}
+          "afterwards": AFTERWARDS, "stock": STOCK, "price": PRICE, "cost": COST, "promo": PROMO, "holiday": HOLIDAY,
+          "open": OPEN, "closed": CLOSED, "weather": WEATHER, "calendar": CALENDAR, "year": YEAR,
+          "month": MONTH, "week": WEEK, "day": DAY}
 
 
 def plain(word: str) -> str:

@@ -18,7 +18,7 @@ def open_source(dataset: Dataset, started_at: datetime | None = None,
         environment: values of ``${NAME}`` in paths and URLs; the process's environment unless given.
     """
     source = _source_of(dataset.of_source, started_at, environment)
-    if dataset.of_source is dataset:
+    if not dataset.has_calendar:
         return source
     from demand_assets.sources.calendar_tables import WithCalendar
     return WithCalendar(source, dataset, environment)

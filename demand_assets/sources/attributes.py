@@ -18,6 +18,7 @@ from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attri
 from demand_assets.forecasting.contract.calendar import Calendar
 from demand_assets.forecasting.contract.dataset_file import AttributeTable, Dataset, FileSource
 from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.money import Money
 from demand_assets.forecasting.contract.region_item import RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers, read_yes_no
@@ -218,13 +219,13 @@ class AttributeReader:
         if isinstance(source, FileSource):
             source = source.model_copy(update={"uploads": None})
         columns = dataset.columns.model_copy(update={
-            "drivers": {one.name: one.column or one.name for one in wanted},
+            "stock": None, "available": None, "drivers": {one.name: one.column or one.name for one in wanted},
             "expressions": {ours: text for ours, text in dataset.columns.expressions.items()
                             if ours in ("date", "region", "item", "demand")}})
         drivers = tuple(Driver(name=one.name, kind="number" if one.kind == "number" else "category") for one in wanted)
         return open_source(DescribedTable.model_construct(**{
             **dict(dataset), "calendar": Calendar(), "source": source, "columns": columns, "drivers": drivers,
-            "attributes": (), "called": {one.name: _called(one) for one in wanted}}), environment=self._environment)
+            "attributes": (), "money": Money(), "called": {one.name: _called(one) for one in wanted}}), environment=self._environment)
 
     def _named(self, axis: Axis, ask: Any) -> Any:
         """What ``ask`` gives; its errors say which table they are of."""

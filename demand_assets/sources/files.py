@@ -1,5 +1,6 @@
 """Demand in CSV or Parquet files or Excel workbooks: a path, a folder, a glob, a zip, or an object store's URL."""
 
+import csv
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -147,8 +148,8 @@ class Files:
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
         unsaid = {name: "" for name in [stock_column(self._dataset)] if name}  # of uploads of before it was declared
-        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source), unsaid)
-                   for path in uploaded]
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source),
+                            unsaid | self._not_asked_then(path)) for path in uploaded]
         self._settle(tables[:count], self._source)
         self._settle(tables[count:], upload_source(self._source))
         for ours in ("region", "item"):
@@ -215,6 +216,13 @@ class Files:
         """The file of what programs uploaded, with its details; nothing where they did not."""
         path = self._dataset.uploads / NAME if self._dataset.uploads else None
         return {str(path): LocalFileSystem().info(str(path))} if path and path.exists() else {}
+
+    def _not_asked_then(self, path: str) -> dict[str, str | None]:
+        """The columns of drivers, prices and costs that the dataset file did not name when this was uploaded."""
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            there = next(csv.reader(file), [])
+        names = [self._dataset.columns.drivers.get(name, name) for name in self._dataset.driver_names]
+        return {name: None for name in names if name not in there}
 
     def _is_upload(self, name: str) -> bool:
         return self._dataset.uploads is not None and Path(name).is_relative_to(self._dataset.uploads)

@@ -43,9 +43,17 @@ def pooled_accuracy(past: Sequence[PastForecast], history: pd.DataFrame) -> Accu
         past: of one region-item, oldest origin first.
         history: columns date and demand (NaN = unknown), consecutive periods, oldest first.
     """
+    return newest_judged(past, history).measured(slice(None))
+
+
+def newest_judged(past: Sequence[PastForecast], history: pd.DataFrame) -> "Judged":
+    """The forecasts that ``pooled_accuracy`` is over, beside what was sold.
+
+    Args: as for ``pooled_accuracy``.
+    """
     known = history["date"].iloc[-1] if len(history) else None
-    judged = [one for one in past if known is not None and pd.Timestamp(one.origin) < known][-JUDGED_ORIGINS:]
-    return Judged.of(judged, history).measured(slice(None))
+    return Judged.of([one for one in past if known is not None and pd.Timestamp(one.origin) < known][-JUDGED_ORIGINS:],
+                     history)
 
 
 @dataclass(frozen=True)

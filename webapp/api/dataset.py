@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from demand_assets.forecasting.contract.money import UnitAmount
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.access import actor
@@ -56,6 +57,9 @@ class DatasetResponse(ResponsePart):
     drivers: list[DriverResponse]
     attributes: list[AttributeResponse]
     hierarchies: HierarchiesResponse
+    price_from: Literal["rows", "driver", "attribute"] | None = Field(
+        description="Where the price of one unit stands; null where there is none, and nothing is told in money")
+    cost_from: Literal["rows", "driver", "attribute"] | None = Field(description="The same of its cost")
     takes_uploads: bool = Field(description="Whether demand and plans of drivers can be uploaded")
 
 
@@ -78,10 +82,17 @@ def get_dataset() -> DatasetResponse:
         attributes=[AttributeResponse(name=one.name, title=one.title, of=one.of, kind=one.kind, unit=one.unit)
                     for one in dataset.attributes],
         hierarchies=HierarchiesResponse(item=list(dataset.hierarchies.item), region=list(dataset.hierarchies.region)),
+        price_from=_stands(dataset.amount("price")), cost_from=_stands(dataset.amount("cost")),
         takes_uploads=dataset.uploads is not None, drivers=[DriverResponse(
             name=one.name, title=one.title, kind=one.kind, effect=one.effect, unit=one.unit,
             future="known" if one.future == "calendar" else one.future)
             for one in dataset.drivers])
+
+
+def _stands(amount: UnitAmount | None) -> Literal["rows", "driver", "attribute"] | None:
+    if amount is None:
+        return None
+    return "driver" if amount.driver else "attribute" if amount.attribute else "rows"
 
 
 @bp.get("/me", responses=answers(WhoResponse))

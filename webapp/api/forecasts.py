@@ -1,6 +1,6 @@
 """Forecasts of region-items, under the plan and under a scenario, and totals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
+from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney
 from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
 from webapp.api.operations import answers, costly, needs, resource, unless_known
@@ -41,7 +42,9 @@ from webapp.http.choices import one_of
 from webapp.http.costly_reads import costly_reads
 from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden
+from webapp.overrides.in_money import answer_in_money
 from webapp.pages.long_names import in_full
+from webapp.pages.money import rounded_money, rounded_price
 from webapp.region_items.attributes import parsed
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
@@ -49,6 +52,7 @@ from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
 from webapp.serving.answer import Answer, Period, plan_of, under
 from webapp.serving.line_item import LineItem
+from webapp.serving.money import money_of, summed_in_money
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 from webapp.stored_forecasts.group_page import group_conditions, kinds, rest_of
 from webapp.tables import GroupForecast, RegionItemRow
@@ -101,6 +105,16 @@ class ForecastPeriod(Interval):
 
     date: Day
     model: float = Field(description="The model's own forecast; another than `forecast` where it is overridden")
+    revenue: float | None = Field(description="`forecast` in the dataset's currency; null where a price is not known, "
+                                              "and in totals where none is")
+    margin: float | None
+
+
+class PricedPeriod(ForecastPeriod):
+    """One period of one region-item."""
+
+    price: float | None = Field(description="Of one unit")
+    cost: float | None
 
 
 class ForecastResponse(Named):
@@ -111,11 +125,14 @@ class ForecastResponse(Named):
     version: int | None
     notice: str = Field(description="Why it is not the announced version that forecasts; empty when it is")
     total: float = Field(description="Units over the horizon")
+    revenue: float | None = Field(description="`total` at the prices of its periods, a scenario's at the scenario's; "
+                                              "null where one is not known")
+    margin: float | None = Field(description="The revenue less the cost of what is sold")
     model: float = Field(description="The model's own total; another than `total` where it is overridden")
     overrides: int = Field(description="Periods whose forecast a planner overrode, in these numbers")
     assumed: list[str] = Field(description="What was assumed of drivers")
     flags: list[str] = Field(description="Where drivers leave what the model has seen")
-    periods: list[ForecastPeriod]
+    periods: list[PricedPeriod]
 
 
 class MissingResponse(Named):
@@ -128,6 +145,7 @@ class ForecastPage(ResponsePart):
     """Forecasts, by key."""
 
     unit: str
+    currency: str
     coverage: int
     includes_overrides: bool = Field(description="Whether planners' overrides are in the numbers")
     forecasts: list[ForecastResponse]
@@ -146,13 +164,25 @@ class TotalResponse(Interval):
     """Sum over the horizon, with the interval of the sum."""
 
 
+class MoneyResponse(ResponsePart):
+    """A sum in the dataset's currency."""
+
+    revenue: float | None = Field(description="Of the region-items whose price is known; null where it is of none")
+    priced: int = Field(description="How many these are")
+    margin: float | None = Field(description="Of those whose price and cost are known")
+    costed: int
+
+
 class ScenarioAnswer(ResponsePart):
     """What-if."""
 
     unit: str
+    currency: str
     coverage: int
     plan: TotalResponse = Field(description="The models' own, without planners' overrides")
     scenario: TotalResponse
+    plan_money: MoneyResponse
+    scenario_money: MoneyResponse = Field(description="At the scenario's prices")
     region_items: list[ScenarioForecast]
     missing: list[MissingResponse]
 
@@ -190,6 +220,8 @@ class GroupResponse(ResponsePart):
     model: float | None = Field(description="The models' own total")
     last_year: float | None = Field(description="Units in the same periods a year earlier, of those sold then")
     change: float | None = Field(description="Relative change on last year, of those sold then")
+    money: MoneyResponse
+    wape_by_money: float | None = Field(description="Error of published forecasts, weighed by the prices")
     made_at: datetime
 
 
@@ -205,6 +237,7 @@ class GroupsPage(ResponsePart):
     """Totals, by name."""
 
     unit: str
+    currency: str
     by: str
     totals: list[GroupResponse]
     rest: RestResponse | None = Field(description="Of the region-items without a value of the attribute, on whichever "
@@ -216,6 +249,7 @@ class TotalsResponse(ResponsePart):
     """The forecast of a sum."""
 
     unit: str
+    currency: str
     coverage: int
     region_items: int = Field(description="How many are summed")
     missing: int = Field(description="How many have no forecast, and are not in the sum")
@@ -223,6 +257,7 @@ class TotalsResponse(ResponsePart):
     overrides: int = Field(description="Periods of region-items that are overridden, in these numbers")
     total: TotalResponse
     model: float = Field(description="The models' own total; another than `total` where there are overrides")
+    money: MoneyResponse
     periods: list[ForecastPeriod]
 
 
@@ -243,14 +278,15 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     unless_known([(row.key, row.production_version, row.forecast_wanted, row.last_date, row.fetch_after)
                   for row in rows], pooled and pooled.production_version, told_count(keys),
                  [one.id for each in open_overrides(keys).values() for one in each])
-    told: dict[str, Any] = {"unit": services().dataset.unit, "coverage": coverage,
-                            "includes_overrides": query.overrides == "true"}
+    told: dict[str, Any] = {"unit": services().dataset.unit, "currency": services().dataset.currency,
+                            "coverage": coverage, "includes_overrides": query.overrides == "true"}
     if not rows:
         return ForecastPage(**told, next=following, forecasts=[], missing=[])
     plan = plan_of(services(), rows, horizon).within(coverage / 100)
     final = _overridden(plan) if query.overrides == "true" else None
+    money = money_of(plan.lines, plan.past, services().dataset)
     return ForecastPage(**told, next=following, missing=_missing(plan), forecasts=[
-        forecast_told(line, line.plan, coverage, final) for line in plan.lines])
+        forecast_told(line, line.plan, coverage, money, final) for line in plan.lines])
 
 
 @bp.post("/forecasts", responses=answers(ScenarioAnswer, 200, 404, 413, 415))
@@ -267,13 +303,19 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
         found = under(services(), plan, horizon, scenario).within(body.coverage / 100) if scenario.changes else plan
     except ScenarioError as error:
         abort(422, f"This scenario cannot be answered: {error}.")
-    parts = [(line.scenario or line.plan).part for line in found.lines]
-    coverage = body.coverage / 100
+    parts = {line.row.key: (line.scenario or line.plan).part for line in found.lines}
+    coverage, planned = body.coverage / 100, {line.row.key: line.plan.part for line in found.lines}
+    at_plan, at_scenario = (money_of(found.lines, found.past, services().dataset, of_scenario)
+                            for of_scenario in (False, True))
     return ScenarioAnswer(
-        unit=services().dataset.unit, coverage=body.coverage, missing=_missing(plan),
-        plan=_bounds(plan.within(coverage).plan_total), scenario=_bounds(totals.over_all(parts, coverage)),
-        region_items=[ScenarioForecast(plan=forecast_told(line, line.plan, body.coverage),
-                                       scenario=forecast_told(line, line.scenario or line.plan, body.coverage))
+        unit=services().dataset.unit, currency=services().dataset.currency, coverage=body.coverage,
+        missing=_missing(plan), plan=_bounds(plan.within(coverage).plan_total),
+        scenario=_bounds(totals.over_all(list(parts.values()), coverage)),
+        plan_money=_money(summed_in_money(planned, at_plan, {})),
+        scenario_money=_money(summed_in_money(parts, at_scenario, {})),
+        region_items=[ScenarioForecast(plan=forecast_told(line, line.plan, body.coverage, at_plan),
+                                       scenario=forecast_told(line, line.scenario or line.plan, body.coverage,
+                                                              at_scenario))
                       for line in found.lines])
 
 
@@ -293,10 +335,15 @@ def list_group_totals(query: GroupsQuery) -> GroupsPage:
     within = parsed(query.within) if query.within else None
     asked, rest = select(GroupForecast).where(*group_conditions(kind, within)), rest_of(kind, within)
     rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
+    dataset = services().dataset
     others = None if rest is None else RestResponse(region_items=rest.size, forecast=rest.total, model=rest.model)
-    return GroupsPage(unit=services().dataset.unit, by=kind, next=following, rest=others, totals=[GroupResponse(
-        name=in_full(row.name), region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper,
-        model=row.model, last_year=row.last_year, change=row.change, made_at=row.made_at) for row in rows])
+    return GroupsPage(unit=dataset.unit, currency=dataset.currency, by=kind, next=following, rest=others, totals=[
+        GroupResponse(
+            name=in_full(row.name), region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper,
+            model=row.model, last_year=row.last_year, change=row.change, made_at=row.made_at,
+            wape_by_money=row.wape_by_money,
+            money=MoneyResponse(revenue=rounded_money(row.revenue), priced=row.priced, margin=rounded_money(row.margin),
+                                costed=row.costed)) for row in rows])
 
 
 def _total(query: TotalsQuery) -> TotalsResponse:
@@ -310,12 +357,14 @@ def _total(query: TotalsQuery) -> TotalsResponse:
         abort(422, "Say of what: with `all=true`, `region`, `item`, `attribute` or `key`.")
     answer, total = _summed(forecast_query)
     final = _overridden(answer) if query.overrides == "true" else None
+    money = answer_in_money(answer, final)
     return TotalsResponse(
-        unit=services().dataset.unit, coverage=forecast_query.coverage, region_items=len(forecast_query.keys),
+        unit=services().dataset.unit, currency=services().dataset.currency, money=_money(money),
+        coverage=forecast_query.coverage, region_items=len(forecast_query.keys),
         missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing),
         includes_overrides=final is not None, overrides=final.count if final else 0,
         total=_bounds(final.total if final else total), model=total.forecast,
-        periods=[_period(period) for period in (final or answer).periods])
+        periods=[_period(period, money) for period in (final or answer).periods])
 
 
 def _summed(forecast_query: ForecastQuery) -> tuple[Answer | GroupAnswer, totals.Bounds]:
@@ -366,20 +415,32 @@ def refuse_changes(errors: Sequence[str], wrong: Sequence[tuple[int, str, str]])
     abort(problem(422, " ".join(errors) or "Some changes cannot be used; `errors` names each.", fields))
 
 
-def forecast_told(line: LineItem, forecast: Forecast, coverage: int,
+def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapping[str, UnitMoney],
                   final: Overridden | None = None) -> ForecastResponse:
-    """One region-item's forecast; with its overrides where they are given."""
+    """One region-item's forecast; with its overrides where they are given.
+
+    Args:
+        money: as ``money_of`` gives it, of the plan or the scenario as the forecast is.
+    """
+    key, at = line.row.key, money.get(line.row.key, NOTHING_KNOWN)
+    sums = summed_in_money({key: forecast.part}, money, final.open if final else {})
+    prices, costs = (values.tolist() if values is not None else [None] * len(forecast.part.dates)
+                     for values in (at.price, at.cost))
     part = final.parts[line.row.key] if final else forecast.part
     lower, upper = part.interval(coverage / 100)
     return ForecastResponse(
         **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, version=forecast.version,
-        notice=line.notice, total=float(part.forecast.sum()), model=float(forecast.part.forecast.sum()),
+        notice=line.notice, total=float(part.forecast.sum()), revenue=rounded_money(sums.revenue_known),
+        margin=rounded_money(sums.margin_known), model=float(forecast.part.forecast.sum()),
         assumed=list(forecast.assumed),
         flags=list(forecast.flags), overrides=len(final.open.get(line.row.key, ())) if final else 0,
-        periods=[ForecastPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high),
-                                model=float(own))
-                 for at, units, low, high, own in zip(forecast.table["date"], part.forecast, lower, upper,
-                                                      forecast.part.forecast, strict=True)])
+        periods=[PricedPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high),
+                              model=float(own), price=rounded_price(price), cost=rounded_price(cost),
+                              revenue=rounded_money(sums.revenue_on(at.date())),
+                              margin=rounded_money(sums.margin_on(at.date())))
+                 for at, units, low, high, own, price, cost in zip(
+                     forecast.table["date"], part.forecast, lower, upper, forecast.part.forecast, prices, costs,
+                     strict=True)])
 
 
 def _overridden(answer: Answer | GroupAnswer) -> Overridden:
@@ -392,12 +453,18 @@ def _missing(plan: Answer) -> list[MissingResponse]:
     return [MissingResponse(**name_of(row), reason=reason) for row, reason in plan.missing]
 
 
-def _period(period: Period) -> ForecastPeriod:
+def _period(period: Period, money: MoneySum) -> ForecastPeriod:
+    told: dict[str, Any] = {"date": period.date, "model": period.plan,
+                            "revenue": rounded_money(money.revenue_on(period.date)),
+                            "margin": rounded_money(money.margin_on(period.date))}
     if period.final is None or period.final_lower is None or period.final_upper is None:
-        return ForecastPeriod(date=period.date, forecast=period.plan, lower=period.lower, upper=period.upper,
-                              model=period.plan)
-    return ForecastPeriod(date=period.date, forecast=period.final, lower=period.final_lower, upper=period.final_upper,
-                          model=period.plan)
+        return ForecastPeriod(**told, forecast=period.plan, lower=period.lower, upper=period.upper)
+    return ForecastPeriod(**told, forecast=period.final, lower=period.final_lower, upper=period.final_upper)
+
+
+def _money(found: MoneySum) -> MoneyResponse:
+    return MoneyResponse(revenue=rounded_money(found.revenue_known), priced=found.priced,
+                         margin=rounded_money(found.margin_known), costed=found.costed)
 
 
 def _bounds(found: totals.Bounds) -> TotalResponse:

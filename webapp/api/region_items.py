@@ -32,6 +32,7 @@ from webapp.api.shapes import (
 )
 from webapp.data_quality.quarantine import refused_rows
 from webapp.pages.long_names import in_full
+from webapp.pages.money import rounded_money, rounded_price
 from webapp.region_items.attributes import attributes_of, parsed
 from webapp.region_items.overview_query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
@@ -89,6 +90,18 @@ class RegionItemResponse(Named):
     drift: float | None = Field(description="Largest population stability index since the training")
     quarantined_rows: int = Field(description="Rows refused at the last look at its demand")
     quarantine_reason: str = Field(description="Why its last good demand is kept; empty when it is new")
+    price: float | None = Field(description="Of one unit, known last, in the dataset's `currency` as all money; null: "
+                                            "not known")
+    price_date: str | None = Field(description="Of which period; null of a price that is the same at all times")
+    cost: float | None
+    cost_date: str | None
+    revenue: float | None = Field(description="`forecast` at the prices of its periods; null where one is not known")
+    margin: float | None = Field(description="The revenue less the cost of what is sold")
+    live_error_money: float | None = Field(
+        description="Mean error a period of the forecasts as they stood, at the prices then")
+    live_sold_money: float | None = Field(description="What was sold a period in those, in money")
+    backtest_error_money: float | None = Field(description="The same of the backtest")
+    backtest_sold_money: float | None
     attributes: dict[str, str] = Field(description="Name -> value, as `attribute` takes it; without those not known")
 
 
@@ -176,6 +189,11 @@ def told(row: RegionItemRow, attributes: dict[str, str]) -> RegionItemResponse:
         live_wape=finite(row.live_wape), live_skill=finite(row.live_skill), live_bias=finite(row.live_bias),
         live_periods=row.live_periods, backtest_wape=finite(row.wape),
         backtest_wape_seasonal_naive=finite(row.wape_seasonal_naive), drift=finite(row.drift),
+        price=rounded_price(row.price), price_date=row.price_date, cost=rounded_price(row.cost),
+        cost_date=row.cost_date, revenue=rounded_money(row.revenue), margin=rounded_money(row.margin),
+        live_error_money=rounded_money(row.live_error_money), live_sold_money=rounded_money(row.live_sold_money),
+        backtest_error_money=rounded_money(row.backtest_error_money),
+        backtest_sold_money=rounded_money(row.backtest_sold_money),
         quarantined_rows=row.quarantined_rows, quarantine_reason=row.quarantine_reason, attributes=attributes)
 
 

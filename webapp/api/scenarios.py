@@ -154,6 +154,9 @@ class ResultResponse(ResponsePart):
     computed_at: datetime
     units: ComparedResponse
     revenue: ComparedResponse | None
+    without_price: int = Field(description="Region-items whose price is not known, which the revenue leaves out")
+    margin: ComparedResponse | None = Field(description="Revenue less the cost of what is sold")
+    without_cost: int = Field(description="Region-items whose price or cost is not known, which the margin leaves out")
     periods: list[ResultPeriod]
     region_items: list[ResultLineItem]
     why: dict[str, float] = Field(description="Driver -> what it adds to the difference, in units")
@@ -220,7 +223,8 @@ def get_result(path: TokenPath) -> ResultResponse | Response:
     result = Result.from_json(scenario.computed)
     return ResultResponse(
         token=scenario.token, computed_at=scenario.computed_at, units=_required(result.units),
-        revenue=_compared(result.revenue), why=result.why, notices=list(result.notices),
+        revenue=_compared(result.revenue), without_price=result.without_price, margin=_compared(result.margin),
+        without_cost=result.without_cost, why=result.why, notices=list(result.notices),
         periods=[ResultPeriod(date=one.date, units=_required(one.units), revenue=_compared(one.revenue))
                  for one in result.periods],
         region_items=[ResultLineItem(key=one.key, region=in_full(one.region_item.region),

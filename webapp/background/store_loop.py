@@ -8,6 +8,7 @@ from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.pacing import Paced
 from webapp.data_quality.uploads import finish_upload
 from webapp.region_items.attributes import follow
+from webapp.region_items.money import follow_entries
 from webapp.services import Services
 from webapp.systems.state import note
 
@@ -35,6 +36,7 @@ class StoreLoop:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
                 follow(self._store.read_attributes(), self._dataset)
+                follow_entries(self._dataset)
                 before, self._predecessors = self._predecessors, self._store.read_predecessors()
                 if before == self._predecessors:  # for so long that every reader of demand knows them
                     follow_file(self._predecessors)

@@ -199,8 +199,8 @@ def _beside_known(store: DemandStore, dataset: Dataset, at: RegionItem,
     try:
         known = store.read("demand", at)
         known = known.assign(demand=sold(known), **{entry: 1.0 * np.isnan(at_least(known)) for entry in entries})
-        known = known.loc[~known["date"].isin(new["date"]), ["date", "demand", *entries, *dataset.driver_names]].assign(
-            row=0)
+        known = known.loc[~known["date"].isin(new["date"])].reindex(
+            columns=["date", "demand", *entries, *dataset.driver_names]).assign(row=0)
     except NotInStoreError:
         known = new.iloc[:0]
     table = pd.concat([known.astype(numbers), new], ignore_index=True) if len(known) else new

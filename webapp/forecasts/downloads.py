@@ -11,17 +11,23 @@ from demand_assets.forecasting.contract.attributes import Attribute
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, in_money
 from demand_assets.forecasting.forecast.totals import Bounds, Part
+from demand_assets.forecasting.series.gapped import Floats
 from webapp.access import needs
 from webapp.db.database import now
+from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.period_table import PeriodTable, table_of
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import answer_to
 from webapp.overrides.applied import Overridden, overridden, override_words
-from webapp.pages.files import Cell, Sheet, book_of, file_of, requested_format, rounded
+from webapp.overrides.in_money import unit_money_of
+from webapp.pages.files import Cell, Exact, Sheet, book_of, file_of, requested_format, rounded
+from webapp.pages.money import in_currency, rounded_money, rounded_price
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.labels import version_words
+from webapp.region_items.money import units_in_money
 from webapp.region_items.rows import rows_by_key
 from webapp.scenarios.driver_changes import ScenarioForm
 from webapp.services import services
@@ -64,6 +70,9 @@ class _Found:
         self.dataset: Dataset = services().dataset
         self.included = None if self.is_empty or not forecast_query.overrides or (
             isinstance(answer, Answer) and answer.has_scenario) else self._overridden()
+        self.in_money = in_money_of(answer, self.included)
+        self._unit_money = (unit_money_of(answer), unit_money_of(answer, of_scenario=True)) if self.in_money else (
+            {}, {})
 
     @classmethod
     def of(cls, forecast_query: ForecastQuery) -> "_Found":
@@ -105,10 +114,10 @@ class _Found:
         table = table_of(periods, past, self.dataset, self.forecast_query.coverage / 100,
                          self.forecast_query.horizon if self.forecast_query.past else 0,
                          override_words=lambda found: override_words(found, several, _plain),
-                         all_bounds=True, without_overrides=not self.included)
+                         all_bounds=True, without_overrides=not self.included, in_money=self.in_money)
         unit = self.dataset.unit
-        titles = [self._driver_title(measure.title) if measure.kind == "driver" else f"{measure.title}, {unit}"
-                  for measure in table.measures]
+        titles = [self._driver_title(measure.title) if measure.kind == "driver" else measure.title if (
+            measure.kind in ("price", "money")) else f"{measure.title}, {unit}" for measure in table.measures]
         return Sheet("By period", ["Date", *titles], _cells(table))
 
     def _driver_title(self, title: str) -> str:
@@ -128,8 +137,37 @@ class _Found:
         if self.included:
             columns += [f"Override, {unit}", "Override, %", f"Model, {unit}", f"Model {words} from, {unit}",
                         f"Model {words} to, {unit}"]
+        if self.in_money:
+            columns += [in_currency(title) for title in self._money_titles(has_scenario)]
         columns += [one.title[:1].upper() + one.title[1:] for one in declared().values()]
         return Sheet("By region-item and period", columns, self._each())
+
+    def _money_titles(self, has_scenario: bool) -> list[str]:
+        assert self.in_money is not None
+        plan = "Plan " if has_scenario else ""
+        titles = [f"{plan}price", f"{plan}revenue", *(["Scenario price", "Scenario revenue"] if has_scenario else [])]
+        if self.in_money.has_cost:
+            titles += ["cost", f"{plan}margin", *(["Scenario margin"] if has_scenario else [])]
+        return [title[:1].upper() + title[1:] for title in titles]
+
+    def _money_cells(self, key: str, model: Part, scenario: Part | None) -> list[list[Cell]]:
+        """Of each period of a region-item, the cells of ``_money_titles``."""
+        if self.in_money is None:
+            return [[] for _ in model.dates]
+        plan, changed = (each.get(key, NOTHING_KNOWN) for each in self._unit_money)
+        told = [(plan, in_money(units_in_money(model, self.included.open.get(key, ()) if self.included else ()), plan))]
+        if scenario is not None:
+            told.append((changed, in_money(units_in_money(scenario, ()), changed)))
+        found = []
+        for place in range(len(model.dates)):
+            cells: list[Cell] = []
+            for unit, (revenue, _) in told:
+                cells += [_price(unit.price, place), _exact(rounded_money(float(revenue[place])))]
+            if self.in_money.has_cost:
+                cells += [_price(plan.cost, place),
+                          *(_exact(rounded_money(float(margin[place]))) for _, (_, margin) in told)]
+            found.append(cells)
+        return found
 
     def _each(self) -> Iterator[Sequence[Cell]]:
         coverage = self.forecast_query.coverage / 100
@@ -138,17 +176,20 @@ class _Found:
             attributes = _attributes([row.region_item for row in rows.values()])
             for key, kept in self.answer.kept.items():
                 more = self._overrides_of(key, kept.part)
+                money = self._money_cells(key, kept.part, None)
                 for place, (at, *units) in enumerate(_units(self._final(key, kept.part), coverage)):
                     yield (rows[key].region, rows[key].item, at, *units, version_words(kept.served_by),
-                           *more[place], *attributes[rows[key].region_item])
+                           *more[place], *money[place], *attributes[rows[key].region_item])
             return
         attributes = _attributes([line.row.region_item for line in self.answer.lines])
         for line in self.answer.lines:
             changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
             more = self._overrides_of(line.row.key, line.plan.part)
+            money = self._money_cells(line.row.key, line.plan.part, line.scenario.part if line.scenario else None)
             for place, (at, *units) in enumerate(_units(self._final(line.row.key, line.plan.part), coverage)):
                 yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
-                       version_words(mark_of(line.plan)), *more[place], *attributes[line.row.region_item])
+                       version_words(mark_of(line.plan)), *more[place], *money[place],
+                       *attributes[line.row.region_item])
 
     def _final(self, key: str, model: Part) -> Part:
         """The region-item's forecast as the file has it."""
@@ -170,6 +211,23 @@ class _Found:
             return [("Overrides", "not included; every forecast is the model's")]
         return [("Overrides", f"{plural(self.included.count, 'override')} included in what is named Forecast; what is "
                               "named Model is without them"), *self._total("Model total", self._model_total)]
+
+    def _about_money(self) -> list[tuple[str, Cell]]:
+        found: list[tuple[str, Cell]] = []
+        if self.in_money is None:
+            return found
+        plan = "Plan" if self.in_money.scenario else "Total"
+        for name, sums in ((plan, self.in_money.plan), ("Scenario", self.in_money.scenario)):
+            if sums is None:
+                continue
+            found.append((in_currency(f"{name} revenue"), _exact(rounded_money(sums.revenue_known))))
+            if self.in_money.has_cost:
+                found.append((in_currency(f"{name} margin"), _exact(rounded_money(sums.margin_known))))
+        sums = self.in_money.plan
+        found.append(("Price not known of", f"{sums.unpriced} of {plural(sums.size, 'region-item')}"))
+        if self.in_money.has_cost:
+            found.append(("Price or cost not known of", f"{sums.uncosted} of {plural(sums.size, 'region-item')}"))
+        return found
 
     @property
     def _model_total(self) -> Bounds:
@@ -205,6 +263,7 @@ class _Found:
                           ("Scenario total to", answer.scenario_total.upper)]
             served = [version_words(mark_of(line.plan)) for line in answer.lines]
         facts += self._about_overrides()
+        facts += self._about_money()
         facts += [("Forecast by", f"{words}: {plural(served.count(words), 'region-item')}")
                   for words in sorted(set(served))]
         facts.append(("Totals", "The forecast of a sum is the sum of the forecasts; its interval comes from errors "
@@ -224,6 +283,14 @@ def _typed(value: str | None, attribute: Attribute) -> Cell:
     if attribute.kind == "date":
         return date.fromisoformat(value)
     return float(value) if attribute.kind == "number" else value
+
+
+def _exact(value: float | None) -> Cell:
+    return None if value is None else Exact(value)
+
+
+def _price(values: Floats | None, place: int) -> Cell:
+    return None if values is None else _exact(rounded_price(float(values[place])))
 
 
 def _plain(value: float) -> str:
@@ -246,6 +313,8 @@ def _cells(table: PeriodTable) -> Iterator[Sequence[Cell]]:
 def _cell(value: Any, kind: str) -> Cell:
     if kind == "driver":
         value = value[1] if value else None
+    if kind in ("money", "price"):
+        return _exact(rounded_money(value) if kind == "money" else rounded_price(value))
     return value if value is None or isinstance(value, str) else rounded(value)
 
 

@@ -13,14 +13,16 @@ from flask import Flask
 from markupsafe import Markup
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
 from demand_assets.forecasting.series.gapped import Floats
+from webapp.pages.money import in_currency, money, unit_price
 from webapp.pages.numbers_and_dates import NOTHING, signed, units
 from webapp.pages.reader_locale import number
 from webapp.serving.answer import Period
 from webapp.serving.history import History
 from webapp.tables import Override
 
-Kind = Literal["units", "bound", "signed", "driver"]
+Kind = Literal["units", "bound", "signed", "driver", "price", "money"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class PeriodTable:
 def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, back: int = 0,
              stood: pd.Series | None = None,
              override_words: Callable[[Sequence[Override]], str] = lambda found: str(len(found)),
-             all_bounds: bool = False, without_overrides: bool = False) -> PeriodTable:
+             all_bounds: bool = False, without_overrides: bool = False,
+             in_money: "InMoney | None" = None) -> PeriodTable:
     """The table of a forecast.
 
     Args:
@@ -61,6 +64,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         override_words: what overrides of one period do.
         all_bounds: whether the model's interval stands beside that with overrides.
         without_overrides: whether there are some that are left out: what is shown is called the model's then.
+        in_money: the forecast in money; None where the dataset has no price.
     """
     is_known = past.history["demand"].notna() | past.history["date"].dt.date.isin(past.carried)
     history = past.history[is_known].tail(back) if back else past.history.iloc[:0]
@@ -98,12 +102,46 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
     if len(past.history):
         measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
+    if in_money is not None:
+        measures += _in_money(in_money, [at.date() for at in dates], len(history), has_scenario)
     if all(period.drivers for period in periods):
         before = _drivers_then(past, pd.DatetimeIndex(history["date"]), dataset)
         measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
                              before[driver.name] + [period.drivers[driver.name] for period in periods], driver.kind)
                      for driver in dataset.drivers]
     return PeriodTable([at.date() for at in dates], len(history), measures)
+
+
+@dataclass(frozen=True)
+class InMoney:
+    """A forecast in money."""
+
+    plan: MoneySum
+    """With overrides, where they are in the numbers."""
+    scenario: MoneySum | None
+    unit: UnitMoney | None
+    """Of one region-item: its prices and costs under what is shown."""
+    has_cost: bool
+    """Whether the dataset has costs."""
+    shown: frozenset[str] = frozenset()
+    """``price``, ``cost``: those that are drivers, which stand in the table anyway."""
+
+
+def _in_money(told: InMoney, dates: Sequence[date], known: int, has_scenario: bool) -> list[Measure]:
+    """The measures of a forecast in money; the past is told in units only."""
+    found: list[Measure] = []
+    for title, kind in (("Price", "price"), ("Cost", "cost")):
+        values = getattr(told.unit, kind) if told.unit and kind not in told.shown else None
+        if values is not None:
+            found.append(Measure(in_currency(title), "price", [None] * known + values.tolist()))
+    sums = [("", told.plan), *([("Scenario ", told.scenario)] if told.scenario else [])]
+    for name, each in sums:
+        title = f"{name}revenue" if name else "Plan revenue" if has_scenario else "Revenue"
+        found.append(Measure(in_currency(title), "money", [each.revenue_on(at) for at in dates]))
+        if told.has_cost:
+            title = f"{name}margin" if name else "Plan margin" if has_scenario else "Margin"
+            found.append(Measure(in_currency(title), "money", [each.margin_on(at) for at in dates]))
+    return found
 
 
 def _overridden(periods: Sequence[Period], back: int, override_words: Callable[[Sequence[Override]], str], words: str,
@@ -157,6 +195,8 @@ def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
     found = measure.values[place]
     if found is None:
         return ""
+    if measure.kind in ("money", "price"):
+        return money(found) if measure.kind == "money" else unit_price(found)
     if measure.kind != "driver":
         return signed(found, decimals) if measure.kind == "signed" else units(found, decimals)
     before, after = (driver_value(value, measure.driver_kind, measure.decimals) for value in found)

@@ -18,6 +18,7 @@ from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
 from webapp.forecasts.chart import chart_of
+from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, ForecastQuery, parse_forecast_query
 from webapp.overrides.applied import overridden, override_words
@@ -192,9 +193,10 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
     alone = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
     backtest = backtest_of(lines, result.past, dataset)
     query: dict[str, Any] = {**forecast_query.query(), **(form.query() if form.is_valid else {})}
+    in_money = in_money_of(result, included)
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", forecast_query=forecast_query, answer=result,
-        form=form,
+        form=form, in_money=in_money,
         retraining=open_retrains(forecast_query.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
         outliers=outliers, predecessors=predecessors_of(only.row, result.past.each[only.row.key]) if only else None,
         told=told_count(forecast_query.keys), found=found, included=included,
@@ -203,7 +205,7 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         table=table_of(periods, result.past, dataset, result.coverage,
                        forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
                        partial(override_words, of_sum=len(lines) > 1),
-                       without_overrides=bool(found.count and not included)) if lines else None,
+                       without_overrides=bool(found.count and not included), in_money=in_money) if lines else None,
         explanation=explain(services(), result) if forecast_query.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
@@ -228,16 +230,17 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
     if last_year and is_model:
         last_year = replace(last_year, change=None)  # what is kept of the change is of the forecast with overrides
     periods = included.periods if included else answer.periods if answer.kept else []
+    in_money = in_money_of(answer, included)
     return render_template(
         "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
-        last_year=last_year, is_model=is_model, query=forecast_query.query(),
+        last_year=last_year, is_model=is_model, in_money=in_money, query=forecast_query.query(),
         page_size=PAGE_SIZE, found=found, included=included, most=MOST_REGION_ITEMS,
         lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest) if answer.kept else {},
         table=table_of(periods, answer.past, dataset, answer.coverage,
                        forecast_query.horizon if forecast_query.past else 0,
                        override_words=partial(override_words, of_sum=True),
-                       without_overrides=is_model) if answer.kept else None,
+                       without_overrides=is_model, in_money=in_money) if answer.kept else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 

@@ -14,10 +14,8 @@ from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
 from webapp.pages.listing import parse_page
 from webapp.region_items.attributes import beside_controls, controls, declared, next_level, parsed, words_of
 from webapp.region_items.overview_query import (
-    COLUMNS,
     FLAGS,
     MOST_SORTS,
-    ORDERS,
     PAGE_SIZES,
     SINCE_DAYS,
     STATUSES,
@@ -25,7 +23,10 @@ from webapp.region_items.overview_query import (
     View,
     counts,
     find_page,
+    offered_columns,
+    offered_orders,
     parse_view,
+    without_price,
 )
 from webapp.region_items.rows import open_retrains, pooled_row
 from webapp.stored_forecasts.group_page import GROUP_ORDERS, GroupView, group_page, kinds
@@ -42,11 +43,11 @@ def show() -> ResponseReturnValue:
     view = parse_view(request.args)
     found = counts(view)
     page = find_page(view, found.total)
-    view = replace(view, page=page.number)
+    view, offered = replace(view, page=page.number), offered_columns()
     part, asked_by = request.headers.get("HX-Target") == "table", request.headers.get("HX-Trigger")
     text = render_template(
         "overview/_table.html" if part else "overview/show.html", view=view, page=page,
-        columns={name: COLUMNS[name] for name in view.columns}, pooled=pooled_row(),
+        columns={name: offered[name] for name in view.columns}, pooled=pooled_row(), unpriced=without_price(view),
         retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
         with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
         **_around(view, found, part))
@@ -96,7 +97,8 @@ def _kind_title(kind: str) -> str:
 def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
     """What every view of the overview has around it; ``part`` leaves out what it does not need."""
     shown = [] if part else controls(view.attributes)
-    return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": COLUMNS, "orders": ORDERS,
+    return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": offered_columns(),
+            "orders": offered_orders(),
             "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
             "attribute_words": words_of(view.attributes),
             "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,

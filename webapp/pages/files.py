@@ -29,6 +29,10 @@ Format = Literal["csv", "xlsx"]
 Cell = str | int | float | date | datetime | None
 """Moments carry their time zone and are written in UTC. None and NaN are left empty."""
 
+class Exact(float):
+    """A number that is rounded already, as money is to the smallest unit of its currency: it stays as it is."""
+
+
 FORMATS: dict[Format, str] = {"csv": "CSV", "xlsx": "Excel"}
 MIME_TYPES: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
@@ -105,6 +109,8 @@ def _plain(cell: Cell) -> str | int | float:
         return cell.isoformat()
     if isinstance(cell, str):
         return in_full(cell)
+    if isinstance(cell, Exact):
+        return float(cell)
     return rounded(cell) if isinstance(cell, float) else cell
 
 
@@ -151,6 +157,8 @@ def excel_cell(sheet: Any, cell: Cell) -> Any:
         return made
     if isinstance(cell, datetime):
         return WriteOnlyCell(sheet, value=cell.astimezone(UTC).replace(tzinfo=None))
+    if isinstance(cell, Exact):
+        return WriteOnlyCell(sheet, value=float(cell))
     if isinstance(cell, float):
         return WriteOnlyCell(sheet, value=rounded(cell) if isfinite(cell) else None)
     return WriteOnlyCell(sheet, value=cell)

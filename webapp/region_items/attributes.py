@@ -13,11 +13,12 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attributes, as_written
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.money import KINDS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.http.choices import one_of
-from webapp.region_items.forecast_figures import want_totals_of
+from webapp.region_items.forecast_figures import want_forecasts_of, want_totals_of
 from webapp.services import services
 from webapp.tables import AttributeValue, RegionItemRow
 
@@ -45,8 +46,11 @@ def follow(stored: Attributes, dataset: Dataset) -> bool:
     if wanted == known:
         return False
     changed = {key for key in wanted.keys() | known.keys() if wanted.get(key) != known.get(key)}
+    in_money = {amount.attribute for kind in KINDS if (amount := dataset.amount(kind)) is not None}
     with writing():
         for axis in AXES:
+            want_forecasts_of(axis, sorted({owner for which, owner, name in changed if which == axis
+                                            and name in in_money}))
             of_axis = sorted({owner for which, owner, _ in changed if which == axis})
             for owners in chunked(of_axis):
                 db.session.execute(delete(AttributeValue).where(

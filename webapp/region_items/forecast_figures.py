@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 
 from demand_assets.forecasting.contract.attributes import Axis
+from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
 from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now
@@ -72,6 +73,23 @@ def note_total(row: RegionItemRow, total: Bounds | None, model: float | None) ->
     row.change_on_last_year = total.forecast / row.last_year - 1 if total and row.last_year else None
 
 
+def note_money(row: RegionItemRow, money: UnitMoney | None, total: MoneySum) -> None:
+    """Note the latest price and cost, and the forecast in money; None where there is no stored forecast, or where
+    nothing is known of them."""
+    price, cost = (money.latest_price, money.latest_cost) if money else (None, None)
+    row.price, row.cost = price.value if price else None, cost.value if cost else None
+    row.price_date, row.cost_date = (str(each.on) if each and each.on else None for each in (price, cost))
+    row.revenue, row.margin = total.revenue_known, total.margin_known
+
+
+def note_errors_in_money(row: RegionItemRow, live: tuple[float, float] | None,
+                         backtest: tuple[float, float] | None) -> None:
+    """Note the error and what was sold, a period and in money, of published forecasts and of the backtest; None where
+    they are not known."""
+    row.live_error_money, row.live_sold_money = live or (None, None)
+    row.backtest_error_money, row.backtest_sold_money = backtest or (None, None)
+
+
 def note_demand(row: RegionItemRow, last_year: float | None, last: float | None, volume: float | None) -> None:
     """Note last year's demand in the periods of the forecast, and what was sold lately."""
     row.last_year, row.last_demand, row.volume = last_year, last, volume
@@ -109,6 +127,17 @@ def want_totals_of(axis: Axis, names: Sequence[str]) -> None:
         of_names = select(Catalogue.id).where(column.in_(part), Catalogue.in_catalogue)
         db.session.execute(update(ForecastFigures).where(ForecastFigures.id.in_(of_names)).values(
             groups_due=ForecastFigures.groups_due + 1), execution_options={"synchronize_session": False})
+
+
+def want_forecasts_of(axis: Axis, names: Sequence[str]) -> None:
+    """Let the stored forecasts be made again of region-items of these regions, or items."""
+    column = Catalogue.region if axis == "region" else Catalogue.item
+    for part in chunked(names):
+        lock_in_order(Catalogue.key, column.in_(part))
+        of_names = select(Catalogue.id).where(column.in_(part), Catalogue.in_catalogue)
+        db.session.execute(update(ForecastFigures).where(ForecastFigures.id.in_(of_names)).values(
+            forecast_due=True, forecast_wanted=ForecastFigures.forecast_wanted + 1), execution_options={
+                "synchronize_session": False})
 
 
 def note_totals_made(keys: Sequence[str], times: int) -> None:

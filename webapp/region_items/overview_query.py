@@ -1,7 +1,7 @@
 """Region-items as a table: which are shown, in which order, with which columns; found and counted by the database."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +9,11 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
+from demand_assets.forecasting.contract.money import KINDS, Kind
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
 from webapp.pages.listing import parse_page, place_of
+from webapp.pages.money import in_currency
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
@@ -38,6 +40,8 @@ class Column:
     is_usual: bool = False
     """Whether it is shown unless told otherwise."""
     is_number: bool = True
+    of: Kind | None = None
+    """What has to be known for it: the price of a unit, or its price and cost; nothing of a column of units."""
 
 
 COLUMNS: dict[str, Column] = {
@@ -74,11 +78,37 @@ COLUMNS: dict[str, Column] = {
     "drift": Column("Drift", "largest population stability index since the training", RegionItemRow.drift.expression),
     "quarantined": Column("Refused rows", "rows refused at the last look at its demand",
                           RegionItemRow.quarantined_rows.expression),
+    "revenue": Column("Revenue", "the forecast at the prices of its periods, over the next horizon",
+                      RegionItemRow.revenue.expression, of="price"),
+    "margin": Column("Margin", "that revenue less the cost of what is sold, and its share of the revenue",
+                     RegionItemRow.margin.expression, of="cost"),
+    "price": Column("Price", "of one unit, known last, and of which period", RegionItemRow.price.expression,
+                    of="price"),
+    "cost": Column("Cost", "of one unit, known last, and of which period", RegionItemRow.cost.expression, of="cost"),
+    "error_money": Column("Error", "mean error a period of the forecasts as they stood, at the prices then",
+                          RegionItemRow.live_error_money.expression, of="price"),
+    "backtest_error_money": Column("Backtest error", "mean error a period on the backtest, at the prices then",
+                                   RegionItemRow.backtest_error_money.expression, of="price"),
 }
+"""Those of money are offered where the dataset has it: ``offered_columns``."""
 ORDERS: dict[str, ColumnElement[Any]] = {
     "region_item": RegionItemRow.position.expression, "item": RegionItemRow.item.expression,
     **{name: column.order for name, column in COLUMNS.items()}}
 USUAL_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.is_usual)
+
+
+def offered_columns() -> dict[str, Column]:
+    """The columns that this dataset has; those of money with its currency."""
+    dataset = services().dataset
+    known = {None, *(kind for kind in KINDS if dataset.has_money and dataset.amount(kind) is not None)}
+    return {name: replace(column, title=in_currency(column.title)) if column.of else column
+            for name, column in COLUMNS.items() if column.of in known}
+
+
+def offered_orders() -> dict[str, ColumnElement[Any]]:
+    """Those of ``ORDERS`` that this dataset has."""
+    offered = offered_columns()
+    return {name: order for name, order in ORDERS.items() if name not in COLUMNS or name in offered}
 
 
 @dataclass(frozen=True)
@@ -214,7 +244,7 @@ def parse_view(fields: MultiDict[str, str]) -> View:
         flags=_some_of("flag", fields, FLAGS), sort=_sort(fields)[:MOST_SORTS] or ("region_item",),
         page=parse_page(fields),
         size=int(one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
-        columns=_some_of("columns", fields, COLUMNS) or USUAL_COLUMNS,
+        columns=_some_of("columns", fields, offered_columns()) or USUAL_COLUMNS,
         since_days=int(one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])),
         attributes=parse_filters(fields))
 
@@ -264,6 +294,15 @@ def find_page(view: View, total: int | None = None) -> Page:
     keys = list(db.session.scalars(matching(view).limit(view.size).offset(place.before)))
     rows = rows_by_key(keys)
     return Page([rows[key] for key in keys if key in rows], count, place.number, place.pages)
+
+
+def without_price(view: View) -> int | None:
+    """How many region-items that a view shows are forecast and have no revenue, since a price is not known; None
+    where it shows no money."""
+    if not any(COLUMNS[name].of for name in view.columns):
+        return None
+    return db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
+        *conditions(view), RegionItemRow.forecast_total.is_not(None), RegionItemRow.revenue.is_(None)))
 
 
 def matching_keys(view: View) -> list[str]:
@@ -327,7 +366,7 @@ def _sort(fields: MultiDict[str, str]) -> tuple[str, ...]:
     """The columns to sort by, each once."""
     found: dict[str, str] = {}
     for name in _listed("sort", fields):
-        found.setdefault(one_of("sort", name.removeprefix("-"), ORDERS), name)
+        found.setdefault(one_of("sort", name.removeprefix("-"), offered_orders()), name)
     return tuple(found.values())
 
 

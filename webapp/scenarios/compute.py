@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.forecast.money import prices_and_costs
 from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, over_all
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
@@ -16,6 +16,7 @@ from demand_assets.forecasting.whatif.explanation import USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, ScenarioError
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.region_items.money import amounts_of
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Compared, Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, Result
@@ -47,6 +48,7 @@ class _Computed:
     line: LineItem
     plan_prices: Floats | None
     scenario_prices: Floats | None
+    costs: Floats | None
     why: pd.DataFrame | None
     """Date and groups: scenario minus plan."""
 
@@ -70,6 +72,13 @@ class _Computed:
             return None
         return self.plan.times(self.plan_prices), self.scenario.times(self.scenario_prices)
 
+    @property
+    def margin_parts(self) -> tuple[Part, Part] | None:
+        """What is left of it when what is sold is paid; None where a price or the cost is not known."""
+        if self.plan_prices is None or self.scenario_prices is None or self.costs is None:
+            return None
+        return self.plan.times(self.plan_prices - self.costs), self.scenario.times(self.scenario_prices - self.costs)
+
 
 def compute(services: Services, asked: ScenarioRequest, report: Callable[[int], None] = lambda done: None) -> Result:
     """Forecast the selection under the plan and under the scenario.
@@ -90,12 +99,13 @@ def compute(services: Services, asked: ScenarioRequest, report: Callable[[int], 
         first, last = min(days[0] for days in dates.values()), max(days[-1] for days in dates.values())
         raise ScenarioError(f"Nothing that it asks touches a period of the forecasts, which run from {first} to "
                             f"{last}.")
+    amounts = amounts_of([line.row.region_item for line in lines], services.dataset)
     exact = sum(scenario != PLAN for scenario in scenarios.values()) <= MOST_EXACT
     computed: list[_Computed] = []
     for part in chunked(lines, AT_ONCE):
         part = _changed(services, part, scenarios, missing)
         with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-            computed += pool.map(lambda line: _one(services, line, exact), part)
+            computed += pool.map(lambda line: _one(services, line, exact, amounts[line.row.region_item]), part)
         report(len(missing) + (len(lines) + len(computed)) // 2)
     return _result(services, asked, computed, missing)
 
@@ -140,24 +150,24 @@ def _planned(services: Services, asked: ScenarioRequest,
     return lines, missing
 
 
-def _one(services: Services, line: LineItem, exact: bool) -> _Computed:
+def _one(services: Services, line: LineItem, exact: bool, amounts: Mapping[str, float]) -> _Computed:
     """One region-item with what explains its difference, and its prices."""
     is_changed = line.asked != PLAN
     try:
         why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
     except NotInStoreError:  # damaged since it was forecast
         why = None
-    name = services.dataset.price_driver
-    prices = [table[name].to_numpy(dtype=float) if name else np.array([np.nan])
-              for table in (line.plan.table, (line.scenario or line.plan).table)]
-    known = not any(np.isnan(values).any() for values in prices)
-    return _Computed(line, prices[0] if known else None, prices[1] if known else None, why)
+    before, costs = prices_and_costs(services.dataset, line.plan.columns, amounts)
+    after, _ = prices_and_costs(services.dataset, line.plan.columns, amounts, (line.scenario or line.plan).columns)
+    known = before is not None and after is not None
+    return _Computed(line, before if known else None, after if known else None, costs, why)
 
 
 def _result(services: Services, asked: ScenarioRequest, computed: Sequence[_Computed],
             missing: Sequence[tuple[str, str]]) -> Result:
     pairs = [(one.plan, one.scenario) for one in computed]
     money = [parts for one in computed if (parts := one.revenue_parts) is not None]
+    margins = [parts for one in computed if (parts := one.margin_parts) is not None]
     changed = sorted((one for one in computed if one.is_changed), key=_size, reverse=True)
     why = [one.why for one in changed if one.why is not None]
     in_units, in_money = _by_period(pairs), _by_period(money)
@@ -171,11 +181,13 @@ def _result(services: Services, asked: ScenarioRequest, computed: Sequence[_Comp
         assumed=_told((sentence, one.line.row.key) for one in computed for sentence in one.line.plan.assumed),
         likenesses=tuple(like for one in changed[:MOST_LIKENED] for like in _likenesses(services, one.line)),
         missing=_told((reason, key) for key, reason in missing), notices=tuple(_notices(services, asked, computed)),
-        without_price=len(computed) - len(money) if services.dataset.price_driver else 0)
+        without_price=len(computed) - len(money) if services.dataset.has_money else 0,
+        margin=_compared(margins, signed=True) if margins else None, without_cost=len(computed) - len(margins))
 
 
-def _compared(pairs: Sequence[tuple[Part, Part]]) -> Compared:
-    return Compared(over_all([plan for plan, _ in pairs]), over_all([scenario for _, scenario in pairs]),
+def _compared(pairs: Sequence[tuple[Part, Part]], signed: bool = False) -> Compared:
+    return Compared(over_all([plan for plan, _ in pairs], signed=signed),
+                    over_all([scenario for _, scenario in pairs], signed=signed),
                     over_all([scenario.minus(plan) for plan, scenario in pairs], signed=True))
 
 

@@ -95,6 +95,10 @@ def _about(scenario: SavedScenario, asked: ScenarioRequest, result: Result,
     yield [dataset.unit, *_compared(result.units)]
     if result.revenue:
         yield [f"revenue {dataset.currency}".strip(), *_compared(result.revenue)]
+        yield ["price not known of", f"{result.without_price} of {len(result.lines)} region-items"]
+    if result.margin:
+        yield [f"margin {dataset.currency}".strip(), *_compared(result.margin)]
+        yield ["price or cost not known of", f"{result.without_cost} of {len(result.lines)} region-items"]
     for flag in result.flags:
         yield ["take care", flag.sentence, f"{len(flag.keys)} region-items"]
 

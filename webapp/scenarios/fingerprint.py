@@ -9,6 +9,7 @@ from hashlib import blake2b
 import numpy as np
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.money import Money
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.stored_json import StoredJson
@@ -63,7 +64,10 @@ def plan_of(forecast: Sequence[float] | Floats, known_as: int) -> PlanOf:
 
 def digest_of_dataset(dataset: Dataset) -> str:
     """A digest of the entries of the dataset file that a result depends on."""
-    return _digest(dataset.model_dump(mode="json", include=ENTRIES))
+    found = dataset.model_dump(mode="json", include=ENTRIES)
+    if dataset.money != Money():  # results of before there was such an entry stay as they are
+        found["money"] = dataset.money.model_dump(mode="json")
+    return _digest(found)
 
 
 def digests(overrides: Mapping[str, Iterable[Override]], first: date, last: date) -> dict[str, str]:

@@ -45,12 +45,12 @@ def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, 
     has_happened = _has_happened(state, result)
     is_read = has_happened and (len(lines) <= MOST_READ or bool(fields.get("actual")))
     actual = actual_of(services, result) if is_read else {}
-    sold = sold_by_date(result, actual)
+    sold, price = sold_by_date(result, actual), services.dataset.amount("price")
     return found | {
         "result": result, "sort": sort, "sorts": SORTS, "lines": lines if fields.get("rows") == "all" else
         lines[:MOST_SHOWN], "line_count": len(lines), "chart": chart_of(result, sold), "sold": sold,
         "sold_by_key": {key: sum(values.values()) for key, values in actual.items()},
-        "can_read_actual": has_happened and not is_read, "price": services.dataset.price_driver}
+        "can_read_actual": has_happened and not is_read, "price": price.driver if price else None}
 
 
 def known_categories(services: Services, keys: Sequence[str]) -> dict[str, list[str]]:

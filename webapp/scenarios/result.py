@@ -131,6 +131,10 @@ class Result(StoredJson):
     notices: tuple[str, ...]
     without_price: int
     """Region-items that revenue leaves out."""
+    margin: Compared | None = None
+    """Revenue less the cost of what is sold; None where no cost is known, and of older results."""
+    without_cost: int = 0
+    """Region-items that the margin leaves out."""
 
     @property
     def dates(self) -> list[date]:

@@ -6,6 +6,8 @@ Only the background process makes them; many at a time in a process of their own
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,14 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.money import (
+    NOTHING_KNOWN,
+    MoneySum,
+    UnitMoney,
+    as_kept,
+    past_prices,
+    unit_money,
+)
 from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.adjusted import learned
@@ -23,14 +33,15 @@ from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.region_items.forecast_figures import keep_move, note_made, note_total, want_totals
+from webapp.region_items.forecast_figures import keep_move, note_made, note_money, note_total, want_totals
 from webapp.region_items.live_accuracy import forget_monitored
+from webapp.region_items.money import amounts_of
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.serving.history import windows_of
 from webapp.serving.line_item import LineItem, line_of
-from webapp.stored_forecasts.facts import tell_accuracy, tell_demand, tell_moves
+from webapp.stored_forecasts.facts import tell_accuracy, tell_demand, tell_errors_in_money, tell_moves
 from webapp.stored_forecasts.histories import pack
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import RegionItemRow, StoredForecast
@@ -53,6 +64,14 @@ class LoadedForecast:
     served_by: str
     """As in ``tables.StoredForecast``."""
     origin: str
+    told_in_money: dict[str, Any] | None = None
+    """As in ``tables.StoredForecast``."""
+
+    @cached_property
+    def money(self) -> UnitMoney:
+        """Prices and costs in its periods."""
+        told = self.told_in_money
+        return UnitMoney.from_json(told, len(self.part.dates)) if told else NOTHING_KNOWN
 
 
 def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
@@ -60,10 +79,10 @@ def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
     found: dict[str, LoadedForecast] = {}
     for part in chunked(keys):
         rows = db.session.execute(select(
-            StoredForecast.key, StoredForecast.content, StoredForecast.served_by, StoredForecast.origin).where(
-            StoredForecast.key.in_(part)))
-        found |= {key: LoadedForecast(Part.from_bytes(content), served_by, origin)
-                  for key, content, served_by, origin in rows}
+            StoredForecast.key, StoredForecast.content, StoredForecast.served_by, StoredForecast.origin,
+            StoredForecast.money).where(StoredForecast.key.in_(part)))
+        found |= {key: LoadedForecast(Part.from_bytes(content), served_by, origin, money)
+                  for key, content, served_by, origin, money in rows}
     return found
 
 
@@ -114,11 +133,14 @@ class _Made:
     history: pd.DataFrame
     past: list[PastForecast]
     """Of earlier origins, oldest first."""
+    amounts: dict[str, float]
+    """Attributes that are prices or costs."""
 
 
 def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[str, _Made | None]]:
     """Each region-item's forecast under the plan; None where no demand is stored."""
     pooled = pooled_row()
+    amounts = amounts_of([row.region_item for row in rows], services.dataset)
     for row in rows:
         try:
             line = line_of(services, row, services.models.serving(row, pooled), pooled, services.dataset.horizon)
@@ -130,7 +152,8 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
             continue
         origin = line.plan.origin.date()
         history = history[history["date"] <= line.plan.origin]
-        yield row.key, _Made(line, history, [one for one in past_forecasts(row.key) if one.origin < origin])
+        yield row.key, _Made(line, history, [one for one in past_forecasts(row.key) if one.origin < origin],
+                             amounts[row.region_item])
 
 
 def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileError) -> None:
@@ -156,6 +179,7 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
             want_totals(row)
         keep_move(row)
         note_total(row, None, None)
+        note_money(row, None, MoneySum())
         return
     part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark
     content = part.to_bytes()
@@ -165,10 +189,16 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         forget_monitored(row)
     tell_accuracy(row, made.past, made.history)
     tell_demand(row, part, made.history, dataset)
+    windows = windows_of(made.line.model, dataset)
+    money = None
+    if dataset.has_money:
+        money = unit_money(dataset, made.line.plan.columns, made.history, made.amounts).to_json()
+        tell_errors_in_money(row, made.past, made.history, windows, past_prices(dataset, made.history, made.amounts))
+    elif row.backtest_sold_money is not None:
+        tell_errors_in_money(row, made.past, made.history, windows, None)
     db.session.merge(StoredForecast(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
                              unusual=Unusual.of(made.history, dataset).to_json(),
-                             past=pack(made.history, windows_of(made.line.model, dataset), made.line.plan.origin,
-                                       dataset)))
+                             past=pack(made.history, windows, made.line.plan.origin, dataset), money=money))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     db.session.flush()
     tell_totals([row])
@@ -181,12 +211,16 @@ def tell_totals(rows: Iterable[RegionItemRow]) -> None:
     Region-items without a stored forecast have no total yet.
     """
     for some in chunked(list(rows)):
-        models = {key: kept.part for key, kept in stored_forecasts_of([row.key for row in some]).items()}
+        stored = stored_forecasts_of([row.key for row in some])
+        models = {key: kept.part for key, kept in stored.items()}
         final = with_open_overrides(models)
         for row in some:
             if row.key in final:
                 want_totals(row)
                 note_total(row, over_all([final[row.key]]), float(models[row.key].forecast.sum()))
+                in_money, total = stored[row.key].money, MoneySum()
+                total.add(final[row.key].dates, as_kept(final[row.key].forecast), in_money)
+                note_money(row, in_money, total)
 
 
 def _naive(part: Part, history: pd.DataFrame, dataset: Dataset) -> Floats:

@@ -9,9 +9,9 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats
-from webapp.accuracy.accuracy import pooled_accuracy
+from webapp.accuracy.accuracy import newest_judged, pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
-from webapp.region_items.forecast_figures import note_demand, note_moves
+from webapp.region_items.forecast_figures import note_demand, note_errors_in_money, note_moves
 from webapp.region_items.live_accuracy import note_accuracy
 from webapp.serving.history import sold_on
 from webapp.tables import RegionItemRow
@@ -38,6 +38,34 @@ def tell_accuracy(row: RegionItemRow, past: Sequence[PastForecast], history: pd.
     measured = pooled_accuracy(past, history)
     if measured.periods:
         note_accuracy(row, measured.wape, measured.skill, measured.bias, measured.periods)
+
+
+def tell_errors_in_money(row: RegionItemRow, past: Sequence[PastForecast], history: pd.DataFrame,
+                         windows: tuple[Dates, Floats] | None, prices: Floats | None) -> None:
+    """Note how far published forecasts and the backtest were off, in money.
+
+    Args:
+        history: columns date and demand (NaN = unknown), consecutive periods, oldest first.
+        windows: dates and units of the backtest.
+        prices: of each period of the history; None where they are not known.
+    """
+    if prices is None:
+        note_errors_in_money(row, None, None)
+        return
+    priced = pd.DataFrame({"date": history["date"].to_numpy(), "demand": prices})
+    judged = newest_judged(past, history)
+    dates, units = windows or (np.array([], dtype="datetime64[D]"), np.array([]))
+    note_errors_in_money(row, _in_money(judged.actual, judged.forecast, sold_on(priced, judged.dates)),
+                         _in_money(sold_on(history, dates), units, sold_on(priced, dates)))
+
+
+def _in_money(actual: Floats, forecast: Floats, prices: Floats) -> tuple[float, float] | None:
+    """Mean absolute error and mean sale of the periods that are known, in money; None where none is."""
+    known = ~np.isnan(actual) & ~np.isnan(forecast) & ~np.isnan(prices)
+    if not known.any():
+        return None
+    actual, forecast, prices = actual[known], forecast[known], prices[known]
+    return float((np.abs(actual - forecast) * prices).mean()), float((actual * prices).mean())
 
 
 def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], replaced: Part | None,

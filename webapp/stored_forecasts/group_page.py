@@ -29,6 +29,8 @@ GROUP_ORDERS: dict[str, ColumnElement[Any]] = {
     "last_year": GroupForecast.last_year.expression,
     "change": GroupForecast.compared / func.nullif(GroupForecast.last_year, 0),
     "size": GroupForecast.size.expression,
+    "revenue": GroupForecast.revenue.expression, "margin": GroupForecast.margin.expression,
+    "wape_by_money": GroupForecast.live_error_money / func.nullif(GroupForecast.live_sold_money, 0),
 }
 
 

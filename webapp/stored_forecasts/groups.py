@@ -2,7 +2,7 @@
 background."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, delete, select
 
@@ -21,8 +21,8 @@ from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 IN_WORKER_FROM = 60
 """Region-items that changed from which on the worker process sums up."""
 
-Member = tuple[str, float, float | None]
-"""Key, total and last year's demand of a region-item with a stored forecast."""
+Member = tuple[str, float, float | None, "_Money"]
+"""Key, total, last year's demand, and what is known in money, of a region-item with a stored forecast."""
 
 
 def refresh_due(services: Services, make_app: AppFactory) -> bool:
@@ -73,15 +73,37 @@ class _Sum:
     last_year: float = 0.0
     compared: float = 0.0
     compared_size: int = 0
+    money: "_Money" = field(default_factory=lambda: _Money())
+
+
+@dataclass
+class _Money:
+    """Of a region-item, or summed up so far; None where nothing is known."""
+
+    revenue: float | None = None
+    margin: float | None = None
+    live_error_money: float | None = None
+    live_sold_money: float | None = None
+    priced: int = 0
+    costed: int = 0
+
+    def add(self, other: "_Money | GroupForecast") -> None:
+        for name in ("revenue", "margin", "live_error_money", "live_sold_money"):
+            if (value := getattr(other, name)) is not None:
+                setattr(self, name, (getattr(self, name) or 0.0) + value)
+        self.priced += other.priced
+        self.costed += other.costed
 
 
 def _members(which: ColumnElement[bool]) -> list[Member]:
     rows = db.session.execute(
-        select(RegionItemRow.key, RegionItemRow.forecast_total, RegionItemRow.last_year).where(
+        select(RegionItemRow.key, RegionItemRow.forecast_total, RegionItemRow.last_year, RegionItemRow.revenue,
+               RegionItemRow.margin, RegionItemRow.live_error_money, RegionItemRow.live_sold_money).where(
             RegionItemRow.in_catalogue, RegionItemRow.forecast_total.is_not(None), which)
         .order_by(RegionItemRow.position)).all()
     db.session.rollback()
-    return [(row[0], float(row[1] or 0.0), row[2]) for row in rows]
+    return [(row[0], float(row[1] or 0.0), row[2], _Money(*row[3:], row[3] is not None, row[4] is not None))
+            for row in rows]
 
 
 def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
@@ -94,11 +116,12 @@ def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
 
 
 def _take_in(found: _Sum, members: Sequence[Member]) -> None:
-    models = {key: kept.part for key, kept in stored_forecasts_of([key for key, _, _ in members]).items()}
+    models = {key: kept.part for key, kept in stored_forecasts_of([key for key, *_ in members]).items()}
     final = with_open_overrides(models)
-    for key, total, last_year in members:
+    for key, total, last_year, money in members:
         if key not in models:
             continue
+        found.money.add(money)
         found.running.add(final[key])
         found.model += float(models[key].forecast.sum())
         if last_year is not None:
@@ -123,6 +146,7 @@ def _merge(found: _Sum, row: GroupForecast) -> None:
     found.last_year += row.last_year or 0.0
     found.compared += row.compared or 0.0
     found.compared_size += row.compared_size
+    found.money.add(row)
 
 
 def _is_merged(axis: str) -> bool:
@@ -189,7 +213,7 @@ def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
     db.session.merge(GroupForecast(
         kind=kind, name=name, made_at=now(), size=found.running.size, total=total.forecast, lower=total.lower,
         upper=total.upper, model=found.model, last_year=found.last_year if is_compared else None,
-        compared=found.compared if is_compared else None, compared_size=found.compared_size,
+        compared=found.compared if is_compared else None, compared_size=found.compared_size, **vars(found.money),
         running=found.running.to_json() if with_running else {}))
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, text
+from sqlalchemy import JSON, Double, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -29,6 +29,8 @@ class StoredForecast(Base):
     """``unusual.Unusual`` of the history up to the origin; None where nobody has looked yet."""
     past: Mapped[bytes | None]
     """``kept_pasts.pack``; None where it was not kept yet."""
+    money: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """``money.UnitMoney`` of the forecast's periods; None where nothing is known of it."""
 
 
 class GroupForecast(Base):
@@ -53,6 +55,16 @@ class GroupForecast(Base):
     compared: Mapped[float | None]
     """Their part of the total."""
     compared_size: Mapped[int] = mapped_column(default=0)
+    revenue: Mapped[float | None] = mapped_column(Double)
+    """The total at the prices of its periods, of those region-items whose price is known; None where it is of none."""
+    margin: Mapped[float | None] = mapped_column(Double)
+    """Of those whose price and cost are known."""
+    priced: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Region-items that the revenue is of; ``costed`` that the margin is of."""
+    costed: Mapped[int] = mapped_column(default=0, server_default="0")
+    live_error_money: Mapped[float | None] = mapped_column(Double)
+    """Sums of those of its region-items; None where it is known of none."""
+    live_sold_money: Mapped[float | None] = mapped_column(Double)
     running: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Of a region, and of an item where items have attributes: ``totals.RunningTotal.to_json``, of which the totals of
     all and of attributes are made."""
@@ -61,6 +73,12 @@ class GroupForecast(Base):
     def change(self) -> float | None:
         """Relative change on last year, of the region-items that have one."""
         return self.compared / self.last_year - 1 if self.compared is not None and self.last_year else None
+
+    @property
+    def wape_by_money(self) -> float | None:
+        """Error of published forecasts weighed by the prices, over all its region-items; None where it is not known."""
+        return self.live_error_money / self.live_sold_money if (
+            self.live_error_money is not None and self.live_sold_money) else None
 
 
 class ArchivedForecast(Base):

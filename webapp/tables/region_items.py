@@ -127,6 +127,23 @@ class ForecastFigures(Base):
     missed: Mapped[float | None]
     """Actual minus forecast of the newest periods, in units."""
     moved_at: Mapped[datetime | None]
+    price: Mapped[float | None] = mapped_column(Double)
+    """Of one unit, known last, and of which period; in the dataset's currency, as all money. None where not known."""
+    price_date: Mapped[str | None] = mapped_column(String(10))
+    """None of a price that is the same at all times."""
+    cost: Mapped[float | None] = mapped_column(Double)
+    cost_date: Mapped[str | None] = mapped_column(String(10))
+    revenue: Mapped[float | None] = mapped_column(Double)
+    """``forecast_total`` at the prices of its periods; None where one is not known."""
+    margin: Mapped[float | None] = mapped_column(Double)
+    """The revenue less the cost of what is sold; None where a price or the cost is not known."""
+    live_error_money: Mapped[float | None] = mapped_column(Double)
+    """Absolute error a period at the price of the period, of the forecasts that ``live_wape`` is of."""
+    live_sold_money: Mapped[float | None] = mapped_column(Double)
+    """What was sold a period in those."""
+    backtest_error_money: Mapped[float | None] = mapped_column(Double)
+    """As ``live_error_money``, of the windows of the backtest."""
+    backtest_sold_money: Mapped[float | None] = mapped_column(Double)
     groups_due: Mapped[int] = mapped_column(default=0, index=True)
     """How often the totals that it is in were asked for since they were made; 0 when they are as it is."""
 

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from demand_assets.forecasting.contract.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.contract.calendar import Calendar, from_folder
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.contract.money import COLUMNS, Kind, Money, UnitAmount
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.predecessors import Predecessor, faults
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
@@ -251,6 +252,7 @@ class Dataset(StrictEntry):
     hierarchies: Hierarchies = Hierarchies()
     predecessors: tuple[Predecessor, ...] = ()
     predecessor_table: PredecessorTable | None = None
+    money: Money = Money()
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
@@ -289,7 +291,8 @@ class Dataset(StrictEntry):
                              "one that is right more often")
         if taken := entries & set(names):
             raise ValueError(f"columns.{taken.pop()} is the name of a driver too; name the driver otherwise")
-        known = {*self.of_source.driver_names, *entries, "date", "region", "item", "demand"}
+        known = {*(driver.name for driver in self.drivers if driver.future != "calendar"), *entries, "date", "region",
+                 "item", "demand"}
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
@@ -304,6 +307,7 @@ class Dataset(StrictEntry):
             if self.table_of(attribute) is None and self.source.kind == "simulated":
                 raise ValueError(f"simulated demand has no column for the attribute {attribute.name}; give a table "
                                  f"[attribute_tables.{attribute.of}]")
+        self.money.check(self.drivers, self.attributes, self.source.kind == "simulated")
         return self
 
     def _says(self, entry: str) -> bool:
@@ -322,6 +326,9 @@ class Dataset(StrictEntry):
 
     def missing(self, ours: str) -> tuple[str, str]:
         """What a column of ours is called where the source lacks it, and how to name it, up to the equals sign."""
+        if ours in self.money.by_row:
+            kind = next(kind for kind, name in COLUMNS.items() if name == ours)
+            return f"the {kind} of a unit", f"Name the column under [money] in the dataset file, as in: {kind}.column"
         is_own = ours in ("date", "region", "item", "demand") or ours == self.stock_entry
         entry = "columns" if is_own else "columns.drivers"
         return ours, f"Name the column under {entry} in the dataset file, as in: {ours}"
@@ -349,6 +356,18 @@ class Dataset(StrictEntry):
         in_currency = [driver.name for driver in numbers if driver.unit and driver.unit == self.currency]
         return next(iter([*named, *in_currency]), None)
 
+    def amount(self, kind: Kind) -> UnitAmount | None:
+        """Where the price, or the cost, of one unit stands; None where the dataset has none."""
+        given = self.money.of(kind)
+        if given is None and kind == "price" and (name := self.price_driver) is not None:
+            return UnitAmount(driver=name)
+        return given
+
+    @property
+    def has_money(self) -> bool:
+        """Whether demand can be told in money: there is a price."""
+        return self.money.price is not None or self.price_driver is not None
+
     @property
     def uploads(self) -> Path | None:
         """The folder of what programs upload; None where they may not."""
@@ -365,12 +384,27 @@ class Dataset(StrictEntry):
         raise KeyError(f"{name!r} is no declared driver; declared are {', '.join(self.driver_names) or 'none'}")
 
     @property
+    def has_calendar(self) -> bool:
+        """Whether its calendar makes drivers."""
+        return any(driver.future == "calendar" for driver in self.drivers)
+
+    @property
     def of_source(self) -> "Dataset":
-        """The dataset without its calendar and what that makes: what its source has to have."""
-        drivers = tuple(driver for driver in self.drivers if driver.future != "calendar")
-        if len(drivers) == len(self.drivers):
+        """The dataset as its source has it: without its calendar and what that makes, and with prices and costs that
+        stand in the rows of demand as drivers, which no model sees."""
+        by_row = {name: amount for name, amount in self.money.by_row.items() if name not in self.driver_names}
+        if not by_row and not self.has_calendar:
             return self
-        return self.model_copy(update={"drivers": drivers, "calendar": Calendar()})
+        drivers = tuple(driver for driver in self.drivers if driver.future != "calendar")
+        if not by_row:
+            return self.model_copy(update={"drivers": drivers, "calendar": Calendar()})
+        columns = self.columns.model_copy(update={
+            "drivers": {**self.columns.drivers, **{
+                name: amount.column for name, amount in by_row.items() if amount.column is not None}},
+            "expressions": {**self.columns.expressions, **{
+                name: amount.expression for name, amount in by_row.items() if amount.expression is not None}}})
+        return self.model_copy(update={"drivers": (*drivers, *self.money.as_drivers(self.currency)),
+                                       "columns": columns, "calendar": Calendar()})
 
     @property
     def driver_names(self) -> tuple[str, ...]:

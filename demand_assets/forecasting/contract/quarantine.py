@@ -55,10 +55,12 @@ class Refusals:
         self.any = np.zeros(len(self.panel), dtype=bool)
         self.of_demand = np.zeros(len(self.panel), dtype=bool)
 
-    def add(self, mask: Mask, column: str, rule: str, message: Callable[[int, str], str]) -> None:
+    def add(self, mask: Mask, column: str, rule: str, message: Callable[[int, str], str],
+            is_harmless: bool = False) -> None:
         """Refuse the values of one column in the rows of the mask.
 
         Args:
+            is_harmless: demand is none the worse for it, as for rules that are ``HARMLESS``.
             message: says for a position in the panel, and the text of the value there, what is wrong with it, what
                 is allowed, what to do.
         """
@@ -69,7 +71,7 @@ class Refusals:
         self._parts.append(pd.DataFrame({
             "position": positions, "column": column, "value": values, "rule": rule,
             "message": [message(position, value) for position, value in zip(positions.tolist(), values, strict=True)]}))
-        if rule not in HARMLESS:
+        if rule not in HARMLESS and not is_harmless:
             self.any |= mask
             if column in ("date", "demand"):
                 self.of_demand |= mask

@@ -109,12 +109,16 @@ _EFFECTS = {"increasing": "demand rises with it", "decreasing": "demand falls wi
 
 
 def demand_schema(dataset: Dataset, of_panel: bool = False) -> pa.DataFrameSchema:
-    """Schema Demand with the dataset's drivers.
+    """Schema Demand with the dataset's drivers, and the prices and costs that stand in its source's rows.
 
     Args:
         of_panel: for several region-items at once, one below the other, told apart by a column ``region_item``.
     """
-    columns = {driver.name: _driver_column(driver) for driver in dataset.drivers}
+    own, money = dataset.driver_names, dataset.money.as_drivers(dataset.currency)
+    sold_for = [driver for driver in money if driver.name not in own]
+    made = [driver for driver in dataset.drivers if driver.future == "calendar"]
+    read = [driver for driver in dataset.drivers if driver.future != "calendar"]
+    columns = {driver.name: _driver_column(driver) for driver in (*read, *sold_for, *made)}
     if dataset.stock_entry is not None:
         columns[AT_LEAST] = pa.Column(float, pa.Check.ge(0), nullable=True, description=(
             "units sold in a period out of stock, whose demand was at least that and is null; null in all others"))

@@ -16,7 +16,8 @@ def drivers_in(table: pd.DataFrame, dataset: Dataset) -> frozenset[str]:
 
 
 def with_every_driver(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """The table with a column for each declared driver: unknown throughout where it has none of the declared kind.
+    """The table with a column for each declared driver, and for prices and costs that stand in the source's rows:
+    unknown throughout where it has none of the declared kind.
 
     It is the table itself where nothing is missing.
     """
@@ -24,6 +25,8 @@ def with_every_driver(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     missing = {driver.name: np.full(len(table), None if driver.kind == "category" else np.nan,
                                     dtype=object if driver.kind == "category" else np.float64)
                for driver in dataset.drivers if driver.name not in there}
+    missing |= {name: np.full(len(table), np.nan) for name in dataset.money.by_row
+                if name not in table.columns or not pd.api.types.is_numeric_dtype(table[name].dtype)}
     return table.assign(**missing) if missing else table
 
 

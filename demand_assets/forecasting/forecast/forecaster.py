@@ -59,7 +59,8 @@ class Forecast:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Schema Forecast: date, lead, forecast, lower_80, upper_80 (units), and each driver as used.
+        """Schema Forecast: date, lead, forecast, lower_80, upper_80 (units), each driver as used, and as planned the
+        price and the cost of a unit where they stand in the rows of demand.
 
         Made when it is asked for: totals of hundreds do not need it.
         """
@@ -226,7 +227,7 @@ class Forecaster:
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
         dates = asked.drivers["date"].to_numpy()
         columns = {"date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
-                   **{name: asked.drivers[name].to_numpy() for name in dataset.driver_names}}
+                   **{name: asked.drivers[name].to_numpy() for name in (*dataset.driver_names, *dataset.money.by_row)}}
         return Forecast(
             region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
             version=model.version, served_by=model.served_by,
@@ -274,8 +275,8 @@ class Forecaster:
         demand, assumed = future_drivers(stored, dataset, horizon)
         demand.attrs.update(stored.attrs)
         ready = _Ready(stored, model.series_of(demand, dataset, region_item),
-                       demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names]], assumed,
-                       SoldSpan.of(stored, dataset), model.pooled)
+                       demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names, *dataset.money.by_row]],
+                       assumed, SoldSpan.of(stored, dataset), model.pooled)
         if known_as is not None:
             with self._lock:
                 self._held[region_item] = (known_as, ready)

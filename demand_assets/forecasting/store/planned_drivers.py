@@ -22,8 +22,9 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand (with adjustments, what is carried over and what was sold out of stock, if there are any) and
-        drivers up to the horizon, and a sentence for each driver that had to be assumed.
+    Returns: date, demand (with adjustments, what is carried over and what was sold out of stock, if there are any),
+        drivers, and prices and costs that stand in the rows of the source, up to the horizon; and a sentence for each
+        driver that had to be assumed. A price goes on as it was last known until another is planned.
     """
     known = known_periods(demand)
     columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),
@@ -44,6 +45,9 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
             sentences.append(f"{driver.title}: {in_quotes(driver.default, driver)} is planned unless a scenario says "
                              f"otherwise, but {words}.")
         columns[driver.name] = np.append(values[:known], _planned(values, known, missing, driver, dataset.year_length))
+    for name in dataset.money.by_row:
+        values = _stretched(demand[name].to_numpy(dtype=np.float64), known + horizon)
+        columns[name] = np.append(values[:known], _carried_on(values[:known], values[known:]))
     return pd.DataFrame(columns), tuple(sentences)
 
 
@@ -58,8 +62,13 @@ def _planned(values: Values, known: int, missing: npt.NDArray[np.bool_], driver:
         future = np.where(missing, season, future)
     elif driver.future == "calendar" or (driver.future == "known" and driver.kind == "yes_no"):
         future[missing] = 0.0
-    before = values[:known][~pd.isna(values[:known])]
-    filled = np.append(before[-1:] if len(before) else np.array([np.nan], dtype=values.dtype), future)
+    return _carried_on(values[:known], future)
+
+
+def _carried_on(past: Values, future: Values) -> Values:
+    """The values of the future, each that is not known as the last one before it."""
+    before = past[~pd.isna(past)]
+    filled = np.append(before[-1:] if len(before) else np.array([np.nan], dtype=past.dtype), future)
     latest = np.maximum.accumulate(np.where(pd.isna(filled), 0, np.arange(len(filled))))
     return filled[latest][1:]
 

@@ -62,7 +62,7 @@ def uploads_folder(dataset: Dataset) -> Path:
 
     Raises: NoUploadsError.
     """
-    columns = dataset.columns
+    columns = dataset.of_source.columns
     if dataset.uploads is None:
         raise NoUploadsError(f"{dataset.title} takes no uploads. Correct or complete its source, or, where that is "
                              "files, give `uploads = \"folder\"` under [source] in the dataset file.")
@@ -83,18 +83,19 @@ def read_uploads(dataset: Dataset) -> dict[Place, Uploaded]:
 
     Raises: NoUploadsError.
     """
-    path, columns = uploads_folder(dataset) / NAME, dataset.columns
+    path, dataset = uploads_folder(dataset) / NAME, dataset.of_source
+    columns = dataset.columns
     if not path.exists():
         return {}
     found: dict[Place, Uploaded] = {}
-    names = {name: columns.drivers.get(name, name) for name in dataset.of_source.driver_names}
+    names = {name: columns.drivers.get(name, name) for name in dataset.driver_names}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             at = RegionItem(row[columns.region] if columns.region else "all", row[columns.item] if columns.item
                             else "all")
             day = pd.to_datetime(row[columns.date], format=columns.date_format or "%Y-%m-%d").date()
             drivers = {name: _value(row[column], dataset.driver(name).kind) for name, column in names.items()
-                       if row[column]}
+                       if row.get(column)}
             units = float(row[columns.demand]) if row[columns.demand] else None
             found[at, day - timedelta(_days_into(dataset))] = Uploaded(
                 units, drivers, _OUT_OF_STOCK.get(row.get(stock_column(dataset) or "", "")))
@@ -108,8 +109,9 @@ def stage_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> str:
     Returns: the name of the staged file.
     Raises: NoUploadsError. OSError: the folder cannot be written.
     """
-    folder, columns = uploads_folder(dataset), dataset.columns
-    names = {name: columns.drivers.get(name, name) for name in dataset.of_source.driver_names}
+    folder, dataset = uploads_folder(dataset), dataset.of_source
+    columns = dataset.columns
+    names = {name: columns.drivers.get(name, name) for name in dataset.driver_names}
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     stock = [stock_column(dataset)] if stock_column(dataset) else []

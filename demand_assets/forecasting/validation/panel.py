@@ -13,6 +13,7 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -317,12 +318,17 @@ def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArr
     return f"Its dates are all stamped {at}{but}, which may be local midnight told in UTC. {cure}"
 
 
+def _delivered(dataset: Dataset) -> list[Driver]:
+    """The drivers that the source delivers."""
+    return [driver for driver in dataset.drivers if driver.future != "calendar"]
+
+
 def _complete_what_tells_demand(dataset: Dataset, table: Columns, is_filled: npt.NDArray[np.bool_]) -> list[str]:
     """Words for each driver whose missing values tell demand; in the table they are completed, so that no model learns
     that nothing is sold without them."""
     found = []
     has_row = ~is_filled
-    for driver in dataset.of_source.drivers:
+    for driver in _delivered(dataset):
         values = table[driver.name]
         if not tells_demand(table["demand"][has_row], values[has_row]):
             continue
@@ -340,7 +346,7 @@ def _contradicted(dataset: Dataset, table: Columns) -> list[str]:
     return [f"{driver.title} is planned as {in_quotes(driver.default, driver)}, but {words}: forecasts will be off by "
             f"what it does. Set another default for the driver {driver.name}, deliver its plan as rows ahead (future = "
             "'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
-            for driver in dataset.of_source.drivers
+            for driver in _delivered(dataset)
             if (words := contradicted_default(table[driver.name], driver, dataset.frequency, dataset.year_length))]
 
 
@@ -424,7 +430,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     would have been."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]) if len(rows) else first, end)
-    if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach
+    if dataset.has_calendar:  # what a calendar makes is known as far as forecasts reach
         last = max(last, max(first, end) + dataset.horizon)
     numbers: Ordinals = np.arange(first, last + 1)
     places = panel.number[rows] - first
@@ -450,7 +456,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         censored[is_out], demand[is_out] = demand[is_out], np.nan
     columns: Columns = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
-    for driver in dataset.of_source.drivers:
+    for driver in dataset.of_source.drivers:  # with prices and costs
         values = panel.drivers[driver.name]
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
@@ -462,7 +468,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
 
 def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
     """The drivers that the calendar makes, as columns."""
-    if dataset.of_source is dataset:
+    if not dataset.has_calendar:
         return {}
     return dict(calendar_values(dataset, region_item.region, table["date"].astype("datetime64[D]"), tables))
 

@@ -1,6 +1,6 @@
 """The rules that look at single rows and values, applied to a whole panel at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -320,10 +320,11 @@ def _usual_largest(demand: Floats, owner: Ordinals, is_taken: Mask) -> Floats:
 def _read_drivers(refusals: Refusals, dataset: Dataset, is_taken: Mask) -> dict[str, npt.NDArray[Any]]:
     """The values of each driver; NaN (None for a category) where unknown or refused."""
     return {driver.name: read_categories(refusals.panel[driver.name]) if driver.kind == "category"
-            else _read_driver(refusals, driver, is_taken) for driver in dataset.drivers}
+            else _read_driver(refusals, driver, is_taken, driver.name in dataset.money.by_row)
+            for driver in dataset.drivers}
 
 
-def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask) -> Floats:
+def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask, is_money: bool) -> Floats:
     column = refusals.panel[driver.name]
     if driver.kind == "yes_no":
         values, unreadable = read_yes_no(column)
@@ -333,10 +334,10 @@ def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask) -> Floats:
         return values
     values, unreadable = read_numbers(column)
     refusals.add(unreadable & is_taken, driver.name, "driver_not_a_number",
-                 lambda n, value: f"{driver.title} {value!r} is no number; leave it empty if it is unknown, or "
-                           "declare the driver as a category.")
+                 lambda n, value: f"{driver.title} {value!r} is no number; leave it empty if it is unknown"
+                           f"{'' if is_money else ', or declare the driver as a category'}.", is_money)
     refusals.add(np.isinf(values) & is_taken, driver.name, "driver_infinite",
-                 lambda n, value: f"{driver.title} is infinite; leave it empty if it is unknown.")
+                 lambda n, value: f"{driver.title} is infinite; leave it empty if it is unknown.", is_money)
     values[np.isinf(values)] = np.nan
     return values
 
@@ -376,16 +377,22 @@ def _placeholders(driver: Driver, values: npt.NDArray[Any]) -> Mask:
 
 
 def _accept_prices(refusals: Refusals, dataset: Dataset, drivers: dict[str, npt.NDArray[Any]], is_taken: Mask) -> None:
-    """Refuse prices that are not above 0, unless the dataset file says what they mean."""
+    """Refuse prices that are not above 0, unless the dataset file says what they mean, and costs that are not."""
     name = dataset.price_driver
-    if name is None or dataset.driver(name).placeholders is not None:
-        return
-    values = drivers[name]
+    if name is not None and dataset.driver(name).placeholders is None:
+        values, title = drivers[name].copy(), dataset.driver(name).title
+        _refuse_low(refusals, name, drivers[name], is_taken, lambda n, value: (
+            f"{title} {value} is no price, so it is unknown. Set placeholders = "
+            f"[{as_text(values[n])}] for the driver {name} to declare that, or placeholders = [] if it was really so."))
+    for money in dataset.money.by_row:
+        _refuse_low(refusals, money, drivers[money], is_taken, lambda n, value, money=money: (  # type: ignore[misc]
+            f"{dataset.driver(money).title.capitalize()} {value} is below 0, so it is unknown. Correct the source."))
+
+
+def _refuse_low(refusals: Refusals, name: str, values: Floats, is_taken: Mask,
+                words: Callable[[int, str], str]) -> None:
     is_low = values <= 0
-    refusals.add(is_low & is_taken, name, "price_not_above_0",
-                 lambda n, value: f"{dataset.driver(name).title} {value} is no price, so it is unknown. Set "
-                           f"placeholders = [{as_text(values[n])}] for the driver {name} to declare that, or "
-                           "placeholders = [] if it was really so.")
+    refusals.add(is_low & is_taken, name, "price_not_above_0", words)
     values[is_low & is_taken] = np.nan
 
 
@@ -448,9 +455,20 @@ def _combined(values: pd.DataFrame, group: npt.NDArray[np.integer[Any]], rule: s
     combined["demand"] = grouped["demand"].sum(min_count=1) if rule == "sum" else grouped["demand"].mean()
     for driver in dataset.drivers:
         column = f"driver {driver.name}"
-        if driver.kind != "category":
+        if driver.name in dataset.money.by_row:
+            combined[column] = _weighted_mean(values[column], values["demand"], group)
+        elif driver.kind != "category":
             combined[column] = grouped[column].mean() if driver.kind == "number" else grouped[column].max()
     return combined
+
+
+def _weighted_mean(amounts: "pd.Series[float]", units: "pd.Series[float]",
+                   group: npt.NDArray[np.integer[Any]]) -> "pd.Series[float]":
+    """The mean of each group's known amounts, weighed by the units sold at each; the plain one where nothing was."""
+    sold = units.where(amounts.notna() & (units > 0), 0.0)
+    weights = sold.groupby(group).sum()
+    weighed = (sold * amounts.fillna(0.0)).groupby(group).sum() / weights.where(weights > 0)
+    return weighed.fillna(amounts.groupby(group).mean())
 
 
 def _accept_future(refusals: Refusals, number: Ordinals, owner: Ordinals, is_taken: Mask, demand: Floats,

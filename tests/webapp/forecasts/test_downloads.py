@@ -76,8 +76,8 @@ def test_excel_has_a_sheet_for_each_table_and_one_that_says_what_it_is(
                            "Difference, units")
     assert first[0] == datetime(2026, 7, 1)
     assert first[5] == pytest.approx(first[4] - first[1], abs=1e-3)
-    assert [row[-1] for row in found["By region-item and period"].iter_rows(min_row=2, values_only=True)] == [
-        "v1"] * 3 + ["baseline"] * 3
+    titles, *rows = found["By region-item and period"].iter_rows(values_only=True)
+    assert [row[titles.index("Forecast by")] for row in rows] == ["v1"] * 3 + ["baseline"] * 3
     told = facts(found)
     assert (told["Selection"], told["Horizon, days"], told["Units"]) == ("2 region-items, summed", 3, "units")
     assert told["Scenario"] == "price percent -20.0 from 2026-07-01 to 2026-07-02"

@@ -1,5 +1,6 @@
 """What the overview tells of a region-item: last year, moves, misses, accuracy, drift."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from flask import Flask
@@ -10,6 +11,7 @@ from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.db.database import db
+from webapp.stored_forecasts.facts import tell_errors_in_money
 from webapp.tables import RegionItemRow
 
 
@@ -158,3 +160,17 @@ def test_a_measure_that_could_not_be_taken_is_unknown(app: Flask, background: Ba
 
     row = row_of(app)
     assert (row.live_wape, row.live_from, row.drift) == (None, "", 0.1)
+
+
+def test_errors_are_weighed_by_the_price_of_their_period_and_unknown_without_one() -> None:
+    row = RegionItemRow()
+    history = pd.DataFrame({"date": pd.date_range("2026-06-01", periods=4), "demand": [10.0, 10.0, float("nan"), 20.0]})
+    windows = np.arange("2026-06-01", "2026-06-05", dtype="datetime64[D]"), np.array([8.0, 11.0, 50.0, 25.0])
+
+    tell_errors_in_money(row, [], history, windows, np.array([2.0, 4.0, 4.0, 4.0]))
+    assert (row.live_error_money, row.live_sold_money) == (None, None)
+    assert row.backtest_error_money == pytest.approx((2 * 2 + 1 * 4 + 5 * 4) / 3)
+    assert row.backtest_sold_money == pytest.approx((10 * 2 + 10 * 4 + 20 * 4) / 3)
+
+    tell_errors_in_money(row, [], history, windows, None)
+    assert (row.backtest_error_money, row.backtest_sold_money) == (None, None)

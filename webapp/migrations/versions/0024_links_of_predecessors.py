@@ -1,15 +1,15 @@
 """Which items carry on the demand of which others
 
-Revision ID: predecessors_links
-Revises: 0022
+Revision ID: 0024
+Revises: 0023
 Create Date: 2026-11-29
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "predecessors_links"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 LOSES = "planners' word on which items replace which"

@@ -1,6 +1,6 @@
 """Each load of demand says in how many periods a region-item was out of stock
 
-Revision ID: stockouts_1
+Revision ID: 0023
 Revises: 0022
 Create Date: 2026-11-29
 """
@@ -8,7 +8,7 @@ Create Date: 2026-11-29
 import sqlalchemy as sa
 from alembic import op
 
-revision = "stockouts_1"
+revision = "0023"
 down_revision = "0022"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,44 @@
+"""An answer in money: prices and costs of its region-items under the plan and under a scenario, and their sums."""
+
+from collections.abc import Mapping, Sequence
+
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, unit_money
+from demand_assets.forecasting.forecast.totals import Part
+from webapp.region_items.money import amounts_of, units_in_money
+from webapp.serving.history import History
+from webapp.serving.line_item import LineItem
+from webapp.tables import Override
+
+
+def money_of(lines: Sequence[LineItem], past: History, dataset: Dataset,
+             of_scenario: bool = False) -> dict[str, UnitMoney]:
+    """Key -> prices and costs of each region-item in the periods of its forecast; none where the dataset has no price.
+
+    Args:
+        past: theirs.
+        of_scenario: whether at the prices of the scenario, where a line has one.
+    """
+    if not dataset.has_money:
+        return {}
+    attributes = amounts_of([line.row.region_item for line in lines], dataset)
+    return {line.row.key: unit_money(
+        dataset, line.plan.columns, past.each[line.row.key], attributes[line.row.region_item],
+        line.scenario.columns if of_scenario and line.scenario else None) for line in lines}
+
+
+def summed_in_money(models: Mapping[str, Part], money: Mapping[str, UnitMoney],
+                    overrides: Mapping[str, Sequence[Override]]) -> MoneySum:
+    """Revenue and margin of these forecasts.
+
+    Args:
+        models: key -> the model's forecast.
+        money: key -> prices and costs; those left out are not known.
+        overrides: key -> what is in place of the model's forecast.
+    """
+    found = MoneySum()
+    if not money:
+        return MoneySum(size=len(models))
+    for key, part in models.items():
+        found.add(part.dates, units_in_money(part, overrides.get(key, ())), money.get(key, NOTHING_KNOWN))
+    return found
