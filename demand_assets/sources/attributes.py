@@ -225,7 +225,8 @@ class AttributeReader:
         drivers = tuple(Driver(name=one.name, kind="number" if one.kind == "number" else "category") for one in wanted)
         return open_source(DescribedTable.model_construct(**{
             **dict(dataset), "calendar": Calendar(), "source": source, "columns": columns, "drivers": drivers,
-            "attributes": (), "money": Money(), "called": {one.name: _called(one) for one in wanted}}), environment=self._environment)
+            "attributes": (), "money": Money(), "called": {one.name: _called(one) for one in wanted}}),
+            environment=self._environment)
 
     def _named(self, axis: Axis, ask: Any) -> Any:
         """What ``ask`` gives; its errors say which table they are of."""

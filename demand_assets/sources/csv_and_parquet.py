@@ -393,8 +393,8 @@ class CsvTable:
 
     def _read(self, head: "_Head", columns: Sequence[str], broken: list[pv.InvalidRow],
               in_order: bool) -> tuple[pa.Table, int]:
-        """Columns as text, each distinct one of a block once, and how many lines that are not blank the file has below its header; lines with too many or
-        too few values are left out and collected.
+        """Columns as text, each distinct one of a block once, and how many lines that are not blank the file has below
+        its header; lines with too many or too few values are left out and collected.
 
         Args:
             in_order: read by one thread, so that it is known where the broken lines stand.

@@ -181,7 +181,8 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
                "filled_zero": int(is_filled.sum())}
     if dataset.stock_entry is not None:
         counts |= {"censored_periods": censored, "newest_censored": int(is_censored[last_known - first:].sum())}
-    counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum()) for driver in dataset.drivers}
+    counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum())
+               for driver in dataset.drivers}
     told_by_missing = _complete_what_tells_demand(dataset, table, is_filled)
     known_part = {name: values[up_to_end] for name, values in table.items()}
     ended, observed_to = (pd.Timestamp(table["date"][number - first]) for number in (last_known, last_observed))
@@ -448,7 +449,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
     is_out = np.zeros(len(numbers), dtype=bool)
     if dataset.stock_entry is not None:
         is_out[places] = panel.is_out[rows]
-        if is_filled.any() and dataset.stock_entry == "stock":  # what a period ends with, those without a row begin with
+        if is_filled.any() and dataset.stock_entry == "stock":  # those without a row begin as it ended
             before = np.arange(len(numbers))
             before = np.maximum.accumulate(np.where(np.isin(before, places), before, 0))
             is_out |= is_filled & is_out[before]

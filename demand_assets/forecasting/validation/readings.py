@@ -221,12 +221,13 @@ def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any
 def distinct_values(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.intp], Sequence[Any]]:
     """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
+        return column.cat.codes.to_numpy().astype(np.intp), list(column.cat.categories)
     values = column.astype(object)
     try:
-        return pd.factorize(values)
+        codes, distinct = pd.factorize(values)
     except TypeError:  # lists and other values that cannot be compared
-        return pd.factorize(values.map(str))
+        codes, distinct = pd.factorize(values.map(str))
+    return codes, list(distinct)
 
 
 def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datetime | str:
