@@ -304,7 +304,8 @@ class CsvTable:
         most = max((len(column.distinct) for column in self._columns.values()), default=0)
         size = max(_ROWS_A_PIECE, most)  # what is known of distinct values is looked at for each piece
         parts = [builder.add(pd.DataFrame({name: self._columns[name].at(slice(start, start + size), self._is_kept(name))
-                                           for name in self._keys})) for start in range(0, self._size, size)]
+                                           for name in self._keys}, index=range(min(size, self._size - start))))
+                 for start in range(0, self._size, size)]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
     def rows(self, positions: Positions) -> pd.DataFrame:
@@ -778,6 +779,11 @@ class _Coded:
         return cast("pd.Series[Any]", self.distinct.take(pa.array(places, mask=places < 0)).to_pandas())
 
 
+def _places(chunk: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Of each row's value among the distinct ones; -1 where none stands."""
+    return chunk.indices.fill_null(-1).to_numpy()
+
+
 def _coded(table: pa.Table) -> dict[str, _Coded]:
     """The columns of a table of text."""
     found, columns = {}, dict(zip(table.column_names, table.columns, strict=True))
@@ -788,7 +794,7 @@ def _coded(table: pa.Table) -> dict[str, _Coded]:
             column = column.dictionary_encode()
         column = column.unify_dictionaries()
         distinct = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
-        places = [chunk.indices.to_numpy() for chunk in column.chunks]
+        places = [_places(chunk) for chunk in column.chunks]
         found[name] = _Coded(pa.chunked_array([distinct]), np.concatenate([np.zeros(0, dtype=np.int32), *places]))
     return found
 
@@ -802,7 +808,7 @@ def _is_in(column: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.bool_]:
     """Which rows of a column of text hold one of these."""
     if not pa.types.is_dictionary(column.type):
         return np.asarray(pc.is_in(column, known).to_numpy(zero_copy_only=False))
-    parts = [pc.is_in(chunk.dictionary, known).to_numpy(zero_copy_only=False)[chunk.indices.to_numpy()]
+    parts = [np.append(pc.is_in(chunk.dictionary, known).to_numpy(zero_copy_only=False), False)[_places(chunk)]
              for chunk in column.chunks if len(chunk)]
     return np.concatenate([np.zeros(0, dtype=bool), *parts])
 
