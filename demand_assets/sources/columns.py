@@ -214,7 +214,8 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str]) -> "pd.Series[A
     texts = [renamed.get(text, text) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
-    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(distinct), validate=False), index=column.index)
+    made = pd.Categorical.from_codes(codes, categories=pd.Index(distinct), validate=False)
+    return pd.Series(made, index=column.index)
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":

@@ -55,7 +55,7 @@ _ENOUGH_TO_TELL = 50_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _CODED = pa.dictionary(pa.int32(), pa.string())
-_ROWS_A_PIECE = 1 << 20
+_ROWS_A_PIECE = 1 << 19
 """Rows of a table that are looked through at a time."""
 _CLUSTERED = 2
 """In so many pieces of a file region-items may have rows, in the mean, to be read from it when they are asked for."""
@@ -255,8 +255,9 @@ class CsvTable:
             if name not in table.column_names:
                 table = table.append_column(name, pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()),
                                                                               len(table))]))
-        self._columns = _coded(table)
-        self._size = len(table)
+        self._size, columns = len(table), dict(zip(table.column_names, table.columns, strict=True))
+        del table
+        self._columns = _coded(columns)
         self._keys = [name for name in self._columns if name in plan.key_columns()]
         self._in_pieces = self._names | plan.plain_columns()
 
@@ -380,8 +381,8 @@ class CsvTable:
 
     def _read(self, head: "_Head", columns: Sequence[str], broken: list[pv.InvalidRow],
               in_order: bool) -> tuple[pa.Table, int]:
-        """Columns as text, each distinct one of a block once, and how many lines that are not blank the file has below its header; lines with too many or
-        too few values are left out and collected.
+        """Columns as text, each distinct one of a block once, and how many lines that are not blank the file has below
+        its header; lines with too many or too few values are left out and collected.
 
         Args:
             in_order: read by one thread, so that it is known where the broken lines stand.
@@ -753,10 +754,9 @@ class _Coded:
         return cast("pd.Series[Any]", self.distinct.take(pa.array(places, mask=places < 0)).to_pandas())
 
 
-def _coded(table: pa.Table) -> dict[str, _Coded]:
-    """The columns of a table of text."""
-    found, columns = {}, dict(zip(table.column_names, table.columns, strict=True))
-    del table
+def _coded(columns: dict[str, pa.ChunkedArray]) -> dict[str, _Coded]:
+    """These columns of text, which are taken out of where they are, so that no two of them are there twice."""
+    found = {}
     for name in list(columns):
         column = columns.pop(name)
         if not pa.types.is_dictionary(column.type):
@@ -765,6 +765,8 @@ def _coded(table: pa.Table) -> dict[str, _Coded]:
         distinct = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
         places = [chunk.indices.to_numpy() for chunk in column.chunks]
         found[name] = _Coded(pa.chunked_array([distinct]), np.concatenate([np.zeros(0, dtype=np.int32), *places]))
+        del column, places
+        pa.default_memory_pool().release_unused()
     return found
 
 

@@ -172,8 +172,9 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     ended = pd.Timestamp(table["date"][int(last_known - first)])
     newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, refused)
     counts["newest_refused"] = newest.periods
+    how_many_refused = int(panel.refusals.any[rows].sum())
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine) or _much_unknown(dataset, counts)
+               or _much_refused(dataset, how_many_refused, len(rows), quarantine) or _much_unknown(dataset, counts)
                or _ended(dataset, behind, ended, last_date, newest.words))
     notices = (newest.words, stamped, *_look_like_placeholders(dataset, known_part),
                *_stand_for_unknown(dataset, panel, rows))
@@ -356,8 +357,8 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
                  weekday: int, begin: int | None = None,
                  lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, int]:
-    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
-    gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
+    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero
+    by the rule for gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
     last = max(int(panel.number[rows[-1]]), end)
     if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach

@@ -1,7 +1,7 @@
 """Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -188,7 +188,7 @@ def read_categories(column: "pd.Series[Any]") -> npt.NDArray[np.object_]:
     parts = _by_value(column, _category_of, None)
     words = np.empty(len(parts.read), dtype=object)
     words[:] = parts.read
-    return words[parts.codes]
+    return np.asarray(words[parts.codes])
 
 
 _MIDNIGHT = datetime.min.time()
@@ -200,7 +200,7 @@ _IMPOSSIBLE = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}; leave it emp
 @dataclass(frozen=True)
 class _ByValue:
     read: list[Any]
-    codes: npt.NDArray[np.intp]
+    codes: npt.NDArray[np.integer[Any]]
 
 
 def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any) -> _ByValue:
@@ -209,7 +209,7 @@ def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any
     return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
 
 
-def distinct_values(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.intp], Sequence[Any]]:
+def distinct_values(column: "pd.Series[Any]") -> "tuple[npt.NDArray[np.integer[Any]], pd.Index[Any]]":
     """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
