@@ -55,7 +55,7 @@ _ENOUGH_TO_TELL = 50_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _CODED = pa.dictionary(pa.int32(), pa.string())
-_ROWS_A_PIECE = 1 << 19
+ROWS_A_PIECE = 1 << 19
 """Rows of a table that are looked through at a time."""
 _CLUSTERED = 2
 """In so many pieces of a file region-items may have rows, in the mean, to be read from it when they are asked for."""
@@ -127,7 +127,7 @@ class ParquetTable:
                          and _is_text(field.type)]
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
-        self._pieces = _pieces([self._metadata.row_group(group).num_rows
+        self._pieces = pieces_of([self._metadata.row_group(group).num_rows
                                 for group in range(self._metadata.num_row_groups)])
         ends = np.cumsum([0, *(size for _, size in self._pieces)])
         self._starts: Positions = ends.astype(np.int64)
@@ -295,7 +295,7 @@ class CsvTable:
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
         most = max((len(column.distinct) for column in self._columns.values()), default=0)
-        size = max(_ROWS_A_PIECE, most)  # what is known of distinct values is looked at for each piece
+        size = max(ROWS_A_PIECE, most)  # what is known of distinct values is looked at for each piece
         parts = [builder.add(pd.DataFrame({name: self._columns[name].at(slice(start, start + size), self._is_kept(name))
                                            for name in self._keys})) for start in range(0, self._size, size)]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
@@ -566,11 +566,11 @@ class _Head:
     """Lines above the header."""
 
 
-def _pieces(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
+def pieces_of(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
     """Row groups that are read together, and how many rows they have."""
     found: list[tuple[list[int], int]] = []
     for group, size in enumerate(sizes):
-        if found and found[-1][1] + size <= _ROWS_A_PIECE:
+        if found and found[-1][1] + size <= ROWS_A_PIECE:
             found[-1] = ([*found[-1][0], group], found[-1][1] + size)
         else:
             found.append(([group], size))
