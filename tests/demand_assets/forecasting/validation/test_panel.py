@@ -60,7 +60,8 @@ def test_rows_of_region_items_may_lie_mixed():
     alone = [validate_panel(part, dataset(), [one], None, TODAY)[0]
              for part, one in zip(parts, (KETTLE, TOASTER), strict=True)]
 
-    mixed = validate_panel(pd.concat(parts).sort_values("row", kind="stable"), dataset(), [TOASTER, KETTLE], None, TODAY)
+    rows = pd.concat(parts).sort_values("row", kind="stable")
+    mixed = validate_panel(rows, dataset(), [TOASTER, KETTLE], None, TODAY)
 
     for found, expected in zip(mixed, reversed(alone), strict=True):
         assert (found.region_item, found.counts, found.units, found.problem, found.notices) == (
