@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -279,7 +280,7 @@ class CatalogueBuilder:
         return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])
 
 
-def _distinct(dates: pd.Series) -> tuple[npt.NDArray[np.intp], pd.Series]:
+def _distinct(dates: pd.Series) -> tuple[npt.NDArray[np.integer[Any]], pd.Series]:
     """The place of each row's date among the distinct ones, -1 where it is missing, and these."""
     if pd.api.types.is_datetime64_any_dtype(dates.dtype):
         places, values = pd.factorize(dates)

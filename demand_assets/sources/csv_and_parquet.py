@@ -59,7 +59,7 @@ _ENOUGH_TO_TELL = 50_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _CODED = pa.dictionary(pa.int32(), pa.string())
-_ROWS_A_PIECE = 1 << 20
+ROWS_A_PIECE = 1 << 19
 """Rows of a table that are looked through at a time."""
 _CLUSTERED = 2
 """In so many pieces of a file region-items may have rows, in the mean, to be read from it when they are asked for."""
@@ -135,7 +135,7 @@ class ParquetTable:
                          and _is_text(field.type)]
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
-        self._pieces = _pieces([self._metadata.row_group(group).num_rows
+        self._pieces = pieces_of([self._metadata.row_group(group).num_rows
                                 for group in range(self._metadata.num_row_groups)])
         ends = np.cumsum([0, *(size for _, size in self._pieces)])
         self._starts: Positions = ends.astype(np.int64)
@@ -263,8 +263,9 @@ class CsvTable:
             if name not in table.column_names:
                 table = table.append_column(name, pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()),
                                                                               len(table))]))
-        self._columns = _coded(table)
-        self._size = len(table)
+        self._size, columns = len(table), dict(zip(table.column_names, table.columns, strict=True))
+        del table
+        self._columns = _coded(columns)
         self._keys = [name for name in self._columns if name in plan.key_columns()]
         self._in_pieces = self._names | plan.plain_columns()
 
@@ -302,7 +303,7 @@ class CsvTable:
     def scan(self, builder: CatalogueBuilder) -> Numbers:
         """The number of each row's region-item."""
         most = max((len(column.distinct) for column in self._columns.values()), default=0)
-        size = max(_ROWS_A_PIECE, most)  # what is known of distinct values is looked at for each piece
+        size = max(ROWS_A_PIECE, most)  # what is known of distinct values is looked at for each piece
         parts = [builder.add(pd.DataFrame({name: self._columns[name].at(slice(start, start + size), self._is_kept(name))
                                            for name in self._keys}, index=range(min(size, self._size - start))))
                  for start in range(0, self._size, size)]
@@ -583,11 +584,11 @@ class _Head:
     """Lines above the header."""
 
 
-def _pieces(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
+def pieces_of(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
     """Row groups that are read together, and how many rows they have."""
     found: list[tuple[list[int], int]] = []
     for group, size in enumerate(sizes):
-        if found and found[-1][1] + size <= _ROWS_A_PIECE:
+        if found and found[-1][1] + size <= ROWS_A_PIECE:
             found[-1] = ([*found[-1][0], group], found[-1][1] + size)
         else:
             found.append(([group], size))
@@ -784,10 +785,9 @@ def _places(chunk: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     return chunk.indices.fill_null(-1).to_numpy()
 
 
-def _coded(table: pa.Table) -> dict[str, _Coded]:
-    """The columns of a table of text."""
-    found, columns = {}, dict(zip(table.column_names, table.columns, strict=True))
-    del table
+def _coded(columns: dict[str, pa.ChunkedArray]) -> dict[str, _Coded]:
+    """These columns of text, which are taken out of where they are, so that no two of them are there twice."""
+    found = {}
     for name in list(columns):
         column = columns.pop(name)
         if not pa.types.is_dictionary(column.type):
@@ -796,6 +796,8 @@ def _coded(table: pa.Table) -> dict[str, _Coded]:
         distinct = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
         places = [_places(chunk) for chunk in column.chunks]
         found[name] = _Coded(pa.chunked_array([distinct]), np.concatenate([np.zeros(0, dtype=np.int32), *places]))
+        del column, places
+        pa.default_memory_pool().release_unused()
     return found
 
 

@@ -188,8 +188,9 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     ended, observed_to = (pd.Timestamp(table["date"][number - first]) for number in (last_known, last_observed))
     newest = _newest_refused(dataset, panel, rows, last_observed, weekday, observed_to, refused)
     counts["newest_refused"] = newest.periods
+    how_many_refused = int(panel.refusals.any[rows].sum())
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine)
+               or _much_refused(dataset, how_many_refused, len(rows), quarantine)
                or _much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
     problem = problem or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0))

@@ -2,7 +2,7 @@
 
 import re
 from calendar import month_name
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -197,7 +197,7 @@ def read_categories(column: "pd.Series[Any]") -> npt.NDArray[np.object_]:
     parts = _by_value(column, _category_of, None)
     words = np.empty(len(parts.read), dtype=object)
     words[:] = parts.read
-    return words[parts.codes]
+    return np.asarray(words[parts.codes])
 
 
 _MIDNIGHT = datetime.min.time()
@@ -209,7 +209,7 @@ _IMPOSSIBLE = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}; leave it emp
 @dataclass(frozen=True)
 class _ByValue:
     read: list[Any]
-    codes: npt.NDArray[np.intp]
+    codes: npt.NDArray[np.integer[Any]]
 
 
 def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any) -> _ByValue:
@@ -218,16 +218,15 @@ def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any
     return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
 
 
-def distinct_values(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.intp], Sequence[Any]]:
+def distinct_values(column: "pd.Series[Any]") -> "tuple[npt.NDArray[np.integer[Any]], pd.Index[Any]]":
     """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy().astype(np.intp), list(column.cat.categories)
+        return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
     values = column.astype(object)
     try:
-        codes, distinct = pd.factorize(values)
+        return pd.factorize(values)
     except TypeError:  # lists and other values that cannot be compared
-        codes, distinct = pd.factorize(values.map(str))
-    return codes, list(distinct)
+        return pd.factorize(values.map(str))
 
 
 def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datetime | str:

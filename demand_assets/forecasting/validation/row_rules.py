@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -134,8 +136,8 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     """The rows of these region-items, read and held to the rules."""
     owners = {(entry.region, entry.item): place for place, entry in enumerate(region_items)}
     owner = _owners(raw, owners)
-    panel = raw.loc[owner >= 0].reset_index(drop=True)
-    owner = owner[owner >= 0]
+    together = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0):]  # what is looked at together lies so
+    panel, owner = raw.iloc[together].reset_index(drop=True), owner[together]
     refusals = Refusals(panel)
     columns = dataset.columns
     dates = read_dates(panel["date"], dataset.frequency, columns.date_format, columns.time_zone,
@@ -304,16 +306,17 @@ def _recurs(rows: npt.NDArray[np.intp], days: Dates, owner: Ordinals, is_taken: 
 
 def _usual_largest(demand: Floats, owner: Ordinals, is_taken: Mask) -> Floats:
     """For each row the 99th percentile of the region-item's positive demand; the three largest never count (in short
-    histories the largest), so that a few typing errors cannot raise it."""
+    histories the largest), so that a few typing errors cannot raise it. Rows stand together by ``owner``."""
     rows = np.flatnonzero(is_taken & (demand > 0))
-    rows = rows[np.lexsort((demand[rows], owner[rows]))]
     size = int(owner.max()) + 1 if len(owner) else 0
-    start = np.searchsorted(owner[rows], np.arange(size))
-    count = np.searchsorted(owner[rows], np.arange(size), side="right") - start
-    aside = np.maximum(np.ceil(0.01 * count), np.where(count >= 20, 3, 1)).astype(np.int64)
+    bounds = np.searchsorted(owner[rows], np.arange(size + 1))
     usual = np.full(size, np.inf)
-    has_usual = count > aside
-    usual[has_usual] = demand[rows[(start + count - 1 - aside)[has_usual]]]
+    for place, (start, stop) in enumerate(pairwise(bounds.tolist())):
+        count = stop - start
+        aside = max(ceil(0.01 * count), 3 if count >= 20 else 1)
+        if count > aside:
+            at = count - 1 - aside
+            usual[place] = np.partition(demand[rows[start:stop]], at)[at]
     return usual[owner]
 
 

@@ -14,6 +14,7 @@ from openpyxl import Workbook
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
+from demand_assets.sources.csv_and_parquet import ROWS_A_PIECE, pieces_of
 from tests.demand_assets.sources.shop import file_dataset
 
 HEADER = ["shop", "article", "day", "sold"]
@@ -630,3 +631,76 @@ def test_formulas_for_names_are_one_line(tmp_path):
 
     with pytest.raises(SourceError, match="'article' has formulas whose values are not in the file"):
         source(tmp_path / "a.xlsx").catalogue()
+
+
+class TestRowsByDate:
+    """Region-items scattered over a file: each is read whole, whatever lies between its rows."""
+
+    ROWS = pd.DataFrame([(shop, article, f"2024-01-{day:02}", None if day == 3 else float(100 * place + day))
+                         for day in range(1, 21) for place, (shop, article) in enumerate(
+                             [("n", "x"), ("n", "y"), ("s", "x"), ("s", "z")])], columns=HEADER)
+
+    @pytest.mark.parametrize("rows_a_group", [3, 7, 80])
+    @pytest.mark.parametrize("kind", ["object", "category"])
+    def test_of_parquet_in_any_row_groups(self, tmp_path, rows_a_group, kind):
+        table = self.ROWS.astype({"article": kind}).assign(sold=self.ROWS["sold"].astype("Int64"))
+        table.to_parquet(tmp_path / "a.parquet", row_group_size=rows_a_group)
+        opened = source(tmp_path / "a.parquet")
+
+        self.check(opened)
+
+    def test_of_csv(self, tmp_path):
+        self.ROWS.to_csv(tmp_path / "a.csv", index=False)
+
+        self.check(source(tmp_path / "a.csv"))
+
+    def test_small_row_groups_are_read_together(self):
+        assert pieces_of([ROWS_A_PIECE - 4, 4, 1, ROWS_A_PIECE + 1, 2]) == [
+            ([0, 1], ROWS_A_PIECE), ([2], 1), ([3], ROWS_A_PIECE + 1), ([4], 2)]
+
+    def check(self, opened):
+        expected = self.ROWS.assign(row=range(1, len(self.ROWS) + 1))
+        region_items = opened.catalogue().region_items
+        for some in (region_items, region_items[2:], region_items[:1], [region_items[3], region_items[0]]):
+            read = opened.read(some).sort_values("row")
+            wanted = expected[[RegionItem(shop, article) in some for shop, article in zip(
+                expected["shop"], expected["article"], strict=True)]]
+            assert read["row"].tolist() == wanted["row"].tolist()
+            assert read["region"].tolist() == wanted["shop"].tolist()
+            assert read["item"].tolist() == wanted["article"].tolist()
+            assert pd.to_datetime(read["date"]).tolist() == pd.to_datetime(wanted["day"]).tolist()
+            assert read["demand"].isna().tolist() == wanted["sold"].isna().tolist()
+            assert read["demand"].dropna().tolist() == wanted["sold"].dropna().tolist()
+
+
+def test_what_is_written_in_two_ways_and_read_alike_is_one_value(tmp_path):
+    """A column that stays text, since one of its values is no number: its others are read all the same."""
+    (tmp_path / "a.csv").write_text("shop;article;day;sold\n" + "".join(
+        f"n;x;2024-01-0{day};{sold}\n" for day, sold in enumerate(
+            ["1,5", " 1,5", "1,50", "see note", "", " ", "2,25"], 1)))
+    opened = source(tmp_path / "a.csv")
+
+    read = opened.read(opened.catalogue().region_items)["demand"]
+
+    assert [value if isinstance(value, str) else None for value in read] == [
+        "1.5", "1.5", "1.50", "see note", None, None, "2.25"]
+
+
+def test_a_date_counts_where_it_has_known_demand_only(tmp_path):
+    (tmp_path / "a.csv").write_text("shop;article;day;sold\n" + "".join(
+        f"n;{item};2024-01-0{day};{day if day < 4 else ''}\n" for day in range(1, 7) for item in "xy"))
+
+    assert source(tmp_path / "a.csv").catalogue().last_date == pd.Timestamp("2024-01-03")
+
+
+def test_a_line_of_too_few_values_stays_in_its_place_among_coded_ones(tmp_path):
+    lines = [f"n;x;2024-01-{day:02};{day}" for day in range(1, 21)]
+    lines[6] = "n;x;2024-01-07"
+    (tmp_path / "a.csv").write_text("\n".join(["shop;article;day;sold", *lines]))
+    opened = source(tmp_path / "a.csv")
+
+    read = opened.read(opened.catalogue().region_items).sort_values("row")
+
+    assert read["date"].tolist() == [f"2024-01-{day:02}" for day in range(1, 21)]
+    assert read["demand"].iloc[6].startswith("broken line")
+    assert read["demand"].drop(index=6).tolist() == [str(day) for day in range(1, 21) if day != 7]

@@ -53,6 +53,23 @@ def test_rows_are_sorted_by_date():
     assert validate(rows).demand["demand"].tolist() == [float(n) for n in range(60)]
 
 
+def test_rows_of_region_items_may_lie_mixed():
+    """Each is judged as if it stood alone: its demand, what is refused of it and in which order, its units."""
+    parts = [raw(days(60), demand=[-1.0, *[3.0] * 30, "see note", 900.0, *[float(n) for n in range(27)]]),
+             raw(days(60), demand=[2.0] * 60, region_item=TOASTER)]
+    alone = [validate_panel(part, dataset(), [one], None, TODAY)[0]
+             for part, one in zip(parts, (KETTLE, TOASTER), strict=True)]
+
+    rows = pd.concat(parts).sort_values("row", kind="stable")
+    mixed = validate_panel(rows, dataset(), [TOASTER, KETTLE], None, TODAY)
+
+    for found, expected in zip(mixed, reversed(alone), strict=True):
+        assert (found.region_item, found.counts, found.units, found.problem, found.notices) == (
+            expected.region_item, expected.counts, expected.units, expected.problem, expected.notices)
+        pd.testing.assert_frame_equal(found.quarantine, expected.quarantine)
+        pd.testing.assert_frame_equal(found.demand, expected.demand)
+
+
 def test_demand_fits_its_schema_and_refusals_fit_theirs():
     of = dataset(drivers=(PRICE, PROMO, EVENT))
     rows = raw(days(60), demand=[-1.0, *[3.0] * 59], price=9.9, promo="yes", event="fair")

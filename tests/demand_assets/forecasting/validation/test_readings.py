@@ -1,0 +1,47 @@
+"""Values as they are written, read once for each distinct one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.validation.readings import distinct_values, read_dates, read_numbers
+
+
+def texts(*values):
+    return pd.Series(list(values), dtype=object)
+
+
+def test_a_text_is_read_by_the_frequency_each_time():
+    found = {frequency: str(read_dates(texts("2024-05"), frequency).days[0]) for frequency in ("D", "W", "M", "D")}
+
+    assert found == {"D": "NaT", "W": "2024-01-29", "M": "2024-05-01"}
+
+
+def test_a_text_is_read_by_the_format_and_the_zone_each_time():
+    assert str(read_dates(texts("03/04/2024"), "D", "%d/%m/%Y").days[0]) == "2024-04-03"
+    assert str(read_dates(texts("03/04/2024"), "D", "%m/%d/%Y").days[0]) == "2024-03-04"
+    assert str(read_dates(texts("2024-01-01T23:30Z"), "D").days[0]) == "2024-01-01"
+    assert str(read_dates(texts("2024-01-01T23:30Z"), "D", time_zone="Europe/Berlin").days[0]) == "2024-01-02"
+
+
+@pytest.mark.parametrize("value", ["1900-01-01", "1969-12-31", "1970-01-01", "2200-12-31"])
+def test_days_far_from_today_are_what_they_are(value):
+    assert str(read_dates(texts(value), "D").days[0]) == value
+
+
+def test_a_number_and_its_text_are_read_each_for_itself():
+    read = read_dates(texts(20240131, "20240131", 20240131.5, True, None), "D")
+
+    assert [str(day) for day in read.days] == ["2024-01-31", "2024-01-31", "NaT", "NaT", "NaT"]
+    assert read.problem[4] == "is missing"
+
+
+def test_categories_are_read_as_the_values_that_they_stand_for():
+    column = pd.Series(pd.Categorical.from_codes([1, -1, 0, 1], ["x", "7", "never there"]))
+
+    numbers, unreadable = read_numbers(column)
+
+    np.testing.assert_array_equal(numbers, [7.0, np.nan, np.nan, 7.0])
+    assert unreadable.tolist() == [False, False, True, False]
+    places, distinct = distinct_values(column)
+    assert [distinct[place] if place >= 0 else None for place in places] == ["7", None, "x", "7"]
