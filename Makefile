@@ -69,7 +69,7 @@ test: setup ## run all tests, those with the real servers beside the others; PYT
 test-fast: setup ## run the tests that start no server, no browser and no other process, in under two minutes
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --durations 25 -m "not (end_to_end or browser or servers or slow)" $(PYTEST_ARGS)
 
-attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1; no 5xx, nothing undocumented [POSTGRESQL=yes]
+attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1, JSON to forms, slow connections beside them; no 5xx, nothing undocumented [POSTGRESQL=yes]
 	@OMP_NUM_THREADS=1 $(PY) -m tests.webapp.api.attack --cases "$(CASES)" --seed "$(SEED)" $(if $(POSTGRESQL),--postgresql)
 
 chaos: setup ## kill, stop, damage and fill the whole product for ROUNDS=200 of SEED=1; audit it [ONLY=17,23 ROUNDS_FROM=1 PROFILE=stores, celery]

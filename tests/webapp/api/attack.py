@@ -1,11 +1,12 @@
 """A generated run over the API: every operation of its document, every role, right and wrong requests.
 
 ``python -m tests.webapp.api.attack --cases 5000 --seed 1`` (``make attack``) ends with status 1 and the request when
-any answer is a 5xx or contradicts the document.
+any answer is a 5xx or contradicts the document, or none comes beside slow connections.
 """
 
 import argparse
 import contextlib
+import http.client
 import json
 import random
 import sys
@@ -48,6 +49,7 @@ from tests.webapp.conftest import (
     signed_in,
 )
 from tests.webapp.doors import address
+from tests.webapp.http.slow_clients import KINDS, connected, gunicorn, slow_connections
 from webapp import create_app
 from webapp.accounts.views import create_user
 from webapp.api.document import document_of
@@ -67,6 +69,9 @@ JSON_TYPES = ("application/json", "application/json; charset=utf-8", "applicatio
 FORM_FIELDS = {"email": EMAIL, "password": PASSWORD, "new_password": "another long one", "own_password": PASSWORD,
                "new_password_confirm": "another long one", "again": "another long one", "role": "admin",
                "active": "no", "name": "x", "days": "30", "ri": "north|kettle", "token": "b" * 32}
+SLOW, BESIDE_SLOW = 200, 300
+"""Slow connections that are there throughout, and requests that are sent beside them."""
+ANSWERED_SECONDS = 60
 KEYS = [one.key for one in REGION_ITEMS[:4]] + [REGION_ITEMS[-1].key]
 
 
@@ -175,6 +180,48 @@ def attack_forms(app: Flask, report: Report, number: int) -> None:
             report.failures.append(f"{role}: signed in or out by what is no form")
 
 
+def attack_beside_slow_connections(app: Flask, report: Report, number: int, folder: Path) -> None:
+    """Send requests of all roles, right and wrong ones, JSON to forms among them, to a real server that has 200 slow
+    connections, some of them new with each request: each is answered, and none with a 5xx.
+
+    Args:
+        number: the seed.
+    """
+    draw = random.Random(number)
+    told = app.extensions["services"].settings
+    tokens = {role: token_for(app, role) for role in ROLES}
+    reads = ["/region-items", "/totals?all=true", "/retrains", "/scenarios", "/versions?key=x", "/no-such-thing"]
+    environment = {"DEMAND_DATASET": str(told.demand_dataset), "DEMAND_STATE": str(told.demand_state),
+                   "WEB_SECRET_KEY": told.web_secret_key, "WEB_API_PER_MINUTE": "10000000",
+                   **({"WEB_DATABASE_URL": told.web_database_url} if told.web_database_url else {})}
+    with gunicorn(folder, "/health", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi:app",
+                  **environment) as port, slow_connections(port, SLOW):
+        for _ in range(BESIDE_SLOW):
+            more = connected(port, draw.choice(KINDS))
+            role = draw.choice(FORM_ROLES)
+            headers = {"Authorization": f"Bearer {tokens[role]}"} if role in tokens else {}
+            method, path, body, kind = draw.choice((
+                ("GET", f"{PREFIX}{draw.choice(reads)}", None, ""), ("GET", draw.choice(("/health", "/sign-in", "/")),
+                                                                    None, ""),
+                ("POST", f"{PREFIX}{draw.choice(('/retrains', '/scenarios', '/overrides'))}",
+                 json.dumps({"keys": [draw.choice(KEYS)], "reason": 7}), "application/json"),
+                ("POST", address(draw.choice([route for route in form_routes(app) if route.startswith("POST ")])
+                                 .split(" ", 1)[1]), json.dumps(FORM_FIELDS), draw.choice(JSON_TYPES[:6]))))
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWERED_SECONDS)
+            try:
+                connection.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
+                status = connection.getresponse().status
+            except OSError as error:
+                report.failures.append(f"{role} {method} {path} beside slow connections: no answer: {error}")
+                continue
+            finally:
+                connection.close()
+                more.close()
+            report.cases[f"{role}, slow", status] += 1
+            if status >= 500:
+                report.failures.append(f"{role} {method} {path} beside slow connections: {status}")
+
+
 def _attack_one(app: Flask, report: Report, operation: Any, role: str, headers: dict[str, str], mode: GenerationMode,
                 each: int, number: int) -> None:
     @seed(number)
@@ -243,6 +290,8 @@ def main(arguments: list[str]) -> int:
             url = servers.environment("attack_")["WEB_DATABASE_URL"]
         app = attacked_app(Path(held.enter_context(tempfile.TemporaryDirectory())), url)
         report = attack(app, asked.cases, asked.seed)
+        attack_beside_slow_connections(app, report, asked.seed,
+                                       Path(held.enter_context(tempfile.TemporaryDirectory())))
         with app.app_context():
             db.engine.dispose()
     print(report)

@@ -1,54 +1,18 @@
 """Slow clients beside others: a real gunicorn, with the product's configuration and with a small app."""
 
-import http.client
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
-from tests.services import free_ports
 from tests.waiting import eventually
+from tests.webapp.http.slow_clients import UNREAD, answers, connected, gunicorn, slow_connections
 from webapp.http.request_sizes import LARGEST_BODY, LARGEST_HEAD
 from webapp.settings import Settings
 
-PROJECT = Path(__file__).parents[3]
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
-
-
-@contextmanager
-def gunicorn(folder: Path, path: str, *arguments: str, **environment: str) -> Iterator[int]:
-    """The port of a server that answers."""
-    port = free_ports(["web"])["web"]
-    with (folder / "gunicorn.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{port}", *arguments],
-            cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT), **environment}, stdout=log, stderr=log)
-    try:
-        eventually(lambda: process.poll() is not None or answers(port, path), 120,
-                   lambda: (folder / "gunicorn.log").read_text())
-        assert process.poll() is None, (folder / "gunicorn.log").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(40)
-
-
-def answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +22,6 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
                   "webapp.http.buffered_worker.BufferedWorker", "--worker-connections", "120", "--threads", "1",
                   "tests.webapp.http.echo:app") as port:
         yield port
-
-
-def connected(port: int, sent: bytes = b"") -> socket.socket:
-    made = socket.create_connection(("127.0.0.1", port), timeout=60)
-    made.sendall(sent)
-    return made
 
 
 def told(connection: socket.socket) -> bytes:
@@ -184,41 +142,15 @@ def test_whether_the_app_is_well_is_answered_while_every_thread_is_at_work(echo:
 
 
 def test_200_slow_connections_of_each_kind_while_pages_answer(settings: Settings, tmp_path: Path) -> None:
-    kinds = (b"", b"GET /health HTTP/1.1\r\nHost: he", b"GET /health HTTP/1.1\r\nX: ",
-             b"POST /sign-in HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-             b"Content-Length: 5000\r\n\r\nemail=",
-             b"POST /sign-in HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n",
-             b"GET /static/vendor/echarts.common.min.js HTTP/1.1\r\nHost: here\r\n\r\n" * 20)
-    trickling = kinds[2:4]
-    over = Event()
     with gunicorn(tmp_path, "/health", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi:app",
                   DEMAND_DATASET=str(settings.demand_dataset), DEMAND_STATE=str(settings.demand_state),
-                  WEB_SECRET_KEY="x" * 32) as port:
-        slow = [(kind, connected(port, kind)) for _ in range(200 // len(kinds) + 1) for kind in kinds]
-
-        def trickle() -> None:
-            while not over.wait(0.5):
-                for kind, connection in slow:
-                    if kind in trickling:
-                        try:
-                            connection.send(b"a")
-                        except OSError:
-                            continue  # closed, as it should be
-
-        feeder = Thread(target=trickle)
-        feeder.start()
-        try:
-            for _ in range(5):
-                assert answers(port, "/health")
-                assert answers(port, "/sign-in")
-            waiting = {connection for kind, connection in slow if kind is not kinds[-1]}
-            eventually(lambda: not drop_closed(waiting), 90, lambda: f"{len(waiting)} are open still")
+                  WEB_SECRET_KEY="x" * 32) as port, slow_connections(port, 200) as slow:
+        for _ in range(5):
             assert answers(port, "/health")
-        finally:
-            over.set()
-            feeder.join()
-            for _, connection in slow:
-                connection.close()
+            assert answers(port, "/sign-in")
+        waiting = {connection for kind, connection in slow if kind is not UNREAD}
+        eventually(lambda: not drop_closed(waiting), 90, lambda: f"{len(waiting)} are open still")
+        assert answers(port, "/health")
 
 
 def drop_closed(waiting: set[socket.socket]) -> set[socket.socket]:
