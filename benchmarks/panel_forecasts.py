@@ -15,6 +15,8 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
+from demand_assets.forecasting.series.censored import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
@@ -61,8 +63,8 @@ OneWindow = Callable[[Tables, Dataset], dict[RegionItem, Ahead]]
 
 
 def known_periods(table: pd.DataFrame) -> int:
-    """Periods up to the last known demand."""
-    return int(np.flatnonzero(table["demand"].notna())[-1]) + 1
+    """Periods up to the last with known demand, or out of stock."""
+    return observed_periods(table)
 
 
 def rolling_origins(table: pd.DataFrame, horizon: int, windows: int) -> Ints:
@@ -76,7 +78,8 @@ def known_at(table: pd.DataFrame, origin: int, dataset: Dataset) -> pd.DataFrame
     The plan is what came true; where the source does not say, the last value before.
     """
     known = table.iloc[:origin + 1 + dataset.horizon].copy()
-    known["demand"] = known["demand"].where(np.arange(len(known)) <= origin)
+    for name in ("demand", *known.columns.intersection([AT_LEAST])):
+        known[name] = known[name].where(np.arange(len(known)) <= origin)
     for name in dataset.driver_names:
         known[name] = known[name].where(np.arange(len(known)) <= origin, known[name].ffill())
     return known

@@ -14,6 +14,7 @@ from demand_assets.defs.partitions import region_items
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL, DEMAND
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.series.censored import observed
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.pipeline.outcomes import Outcome
 
@@ -75,7 +76,7 @@ def is_fresh(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource)
         demand = opened.store.read("demand", one)
     except NotInStoreError as error:
         return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
-    last: date = demand.loc[demand["demand"].notna(), "date"].iloc[-1].date()
+    last: date = demand.loc[observed(demand), "date"].iloc[-1].date()
     behind = (last_in_source.date() - last).days if last_in_source is not None else 0
     allowed = DAYS_BEHIND[opened.dataset.frequency]
     return dg.AssetCheckResult(passed=behind <= allowed, severity=dg.AssetCheckSeverity.WARN,

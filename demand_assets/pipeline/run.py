@@ -28,6 +28,7 @@ from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.series.censored import observed
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.pipeline.outcomes import (
@@ -238,11 +239,12 @@ class Pipeline:
             return None
 
     def _last_known(self) -> pd.Timestamp | None:
-        """The last period with known demand in what is stored of some region-items; None where nothing is."""
+        """The last period that is the past in what is stored of some region-items; None where nothing is."""
         found = []
         for one in self.store.read_catalogue():
             with suppress(NotInStoreError):
-                found.append(self.store.read("demand", one).dropna(subset=["demand"])["date"].max())
+                demand = self.store.read("demand", one)
+                found.append(demand.loc[observed(demand), "date"].max())
             if len(found) == ASKED_FOR_LAST:
                 break
         return max((at for at in found if pd.notna(at)), default=None)

@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.table import features_table
+from demand_assets.forecasting.series.censored import observed
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
 from demand_assets.forecasting.validation.panel import Validated, validate_panel
 from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded
@@ -94,7 +95,7 @@ class TakeInStage:
         if validated.demand is None:
             return Outcome(region_item, "demand", "quarantined", validated.problem, details)
         self.store.write("demand", region_item, validated.demand)
-        known = validated.demand.loc[validated.demand["demand"].notna(), "date"]
+        known = validated.demand.loc[observed(validated.demand), "date"]
         if len(known):
             details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
         lines = {"#444": validated.demand["demand"].astype(float).tolist()[-PLOT_PERIODS:]} if plots else {}

@@ -74,13 +74,15 @@ class ColumnPlan:
         columns = dataset.columns
         named: dict[str, str | None] = {"date": columns.date, "region": columns.region, "item": columns.item,
                                         "demand": columns.demand}
+        if dataset.stock_entry is not None:
+            named[dataset.stock_entry] = getattr(columns, dataset.stock_entry)
         named |= {name: columns.drivers.get(name, name) for name in dataset.driver_names}
         self._dataset = dataset
         self._renamed: dict[str, dict[str, str]] = {}
         written = columns.expressions
         self._recipes = {ours: Recipe(ours, written.get(ours, one_form(text or "")), ours in written)
                          for ours, text in named.items() if text is not None or ours in written}
-        for ours in ("date", "region", "item", "demand"):
+        for ours in ("date", "region", "item", "demand", dataset.stock_entry):
             if ours in self._recipes and self._recipes[ours].is_template:
                 raise SourceError(f"columns.{ours} = {self._recipes[ours].text!r} may not hold {{region}} or {{item}}; "
                                   "only drivers may.")
@@ -171,6 +173,8 @@ class ColumnPlan:
         regions, items = self.names(table, "region"), self.names(table, "item")
         ours = {"region": regions.astype(object), "item": items.astype(object), "row": rows,
                 "date": _uniform(self.dates(table)), "demand": _uniform(self.demand(table))}
+        if (entry := self._dataset.stock_entry) is not None:
+            ours[entry] = _uniform(self._recipes[entry].make(table))
         for name in self._dataset.driver_names:
             ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items),
                                   is_text=self._dataset.driver(name).kind == "category")

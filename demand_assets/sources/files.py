@@ -123,7 +123,9 @@ class Files:
                 parts.append(self._plan.canonical(table.rows(inside - start), inside + 1))
             start = end
         if not parts:
-            names = ["region", "item", "row", "date", "demand", *self._dataset.driver_names]
+            entry = self._dataset.stock_entry
+            names = ["region", "item", "row", "date", "demand", *([entry] if entry else []),
+                     *self._dataset.driver_names]
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in names})
         joined, is_uploaded = _joined(parts), positions >= loaded.uploads_from
         return with_uploads(joined, is_uploaded, self._dataset) if is_uploaded.any() else joined

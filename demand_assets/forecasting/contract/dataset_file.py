@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.attributes import Attribute, Axis, Hiera
 from demand_assets.forecasting.contract.calendar import Calendar, from_folder
 from demand_assets.forecasting.contract.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.contract.retraining_thresholds import Retraining
+from demand_assets.forecasting.contract.stock_entries import STOCK_ENTRIES
 from demand_assets.forecasting.contract.validation_thresholds import Rules
 
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,)}
@@ -37,6 +38,11 @@ class Columns(StrictEntry):
     item: str | None = "item"
     """Empty when the source has one item only, which is then called ``all``."""
     demand: str = "demand"
+    stock: str | None = Field(default=None, min_length=1)
+    """Units on hand at the end of the period: 0 and less is out of stock."""
+    available: str | None = Field(default=None, min_length=1)
+    """Whether the item could be bought throughout the period: yes or no, or the share of it, 0 to 1. Anything but yes
+    and 1 is out of stock."""
     drivers: dict[str, str] = Field(default={})
     """Driver name -> column of the source, where they differ. ``{item}`` and ``{region}`` in the column's name stand
     for the row's own, as in ``price = "price{item}"`` for a table with one price column for each item."""
@@ -86,6 +92,9 @@ class SimulatedSource(StrictEntry):
     """Demand ends the day before; the real today unless given."""
     seconds_per_day: float | None = Field(default=None, gt=0)
     """Let a simulated day pass in so many seconds from the first start on, to watch the loop; else in a real day."""
+    stock_outs: float = Field(default=0.0, ge=0, lt=0.9)
+    """The share of periods that end out of stock because more was wanted than was there; beside those few in which the
+    world has none of an item, whatever is wanted."""
     confounded: bool = False
     """Promos come with price cuts and prices rise with demand, so that effects cannot be told apart naively."""
 
@@ -250,7 +259,13 @@ class Dataset(StrictEntry):
         names = [driver.name for driver in self.drivers]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"drivers declared twice: {', '.join(sorted(repeated))}")
-        known = {*self.of_source.driver_names, "date", "region", "item", "demand"}
+        entries = {entry for entry in STOCK_ENTRIES if self._says(entry)}
+        if len(entries) > 1:
+            raise ValueError("columns.stock and columns.available both say which periods are out of stock; give the "
+                             "one that is right more often")
+        if taken := entries & set(names):
+            raise ValueError(f"columns.{taken.pop()} is the name of a driver too; name the driver otherwise")
+        known = {*self.of_source.driver_names, *entries, "date", "region", "item", "demand"}
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
@@ -265,13 +280,24 @@ class Dataset(StrictEntry):
                                  f"[attribute_tables.{attribute.of}]")
         return self
 
+    def _says(self, entry: str) -> bool:
+        """Whether the columns have that entry, or make it by an expression that is no driver's."""
+        return getattr(self.columns, entry) is not None or (
+            entry in self.columns.expressions and entry not in self.driver_names)
+
+    @property
+    def stock_entry(self) -> str | None:
+        """The entry of ``STOCK_ENTRIES`` by which periods out of stock are known; None where nothing tells."""
+        return next((entry for entry in STOCK_ENTRIES if self._says(entry)), None)
+
     def table_of(self, attribute: Attribute) -> AttributeTable | None:
         """The table that holds an attribute; None where it is a column of the source."""
         return None if attribute.read_from == "demand" else self.attribute_tables.of(attribute.of)
 
     def missing(self, ours: str) -> tuple[str, str]:
         """What a column of ours is called where the source lacks it, and how to name it, up to the equals sign."""
-        entry = "columns" if ours in ("date", "region", "item", "demand") else "columns.drivers"
+        is_own = ours in ("date", "region", "item", "demand") or ours == self.stock_entry
+        entry = "columns" if is_own else "columns.drivers"
         return ours, f"Name the column under {entry} in the dataset file, as in: {ours}"
 
     @property

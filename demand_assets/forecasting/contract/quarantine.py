@@ -27,6 +27,7 @@ RULES = {
     "absurd": "demand is many times anything seen before",
     "future": "demand of a date that lies ahead",
     "unfinished": "demand of a period that is not over yet",
+    "stock_unclear": "whether the item was in stock cannot be read",
     "price_not_above_0": "a price that is not above 0",
     "driver_not_a_number": "a driver is no number",
     "driver_infinite": "a driver is infinite",

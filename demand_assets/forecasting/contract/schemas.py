@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import Frequency, ordinals
 from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 
 
 class Demand(pa.DataFrameModel):
@@ -114,6 +115,9 @@ def demand_schema(dataset: Dataset, of_panel: bool = False) -> pa.DataFrameSchem
         of_panel: for several region-items at once, one below the other, told apart by a column ``region_item``.
     """
     columns = {driver.name: _driver_column(driver) for driver in dataset.drivers}
+    if dataset.stock_entry is not None:
+        columns[AT_LEAST] = pa.Column(float, pa.Check.ge(0), nullable=True, description=(
+            "units sold in a period out of stock, whose demand was at least that and is null; null in all others"))
     if of_panel:
         columns[PANEL_OWNER] = pa.Column(int)
     schema = Demand.to_schema().add_columns(columns)
@@ -125,9 +129,11 @@ def demand_schema(dataset: Dataset, of_panel: bool = False) -> pa.DataFrameSchem
 
 def raw_schema(dataset: Dataset) -> pa.DataFrameSchema:
     """Schema RawDemand with the dataset's drivers."""
-    return RawDemand.to_schema().add_columns(
-        {driver.name: pa.Column(nullable=True, description=f"{driver.title} as the source has it")
-         for driver in dataset.drivers})
+    columns = {driver.name: pa.Column(nullable=True, description=f"{driver.title} as the source has it")
+               for driver in dataset.drivers}
+    if dataset.stock_entry is not None:
+        columns[dataset.stock_entry] = pa.Column(nullable=True, description="what says whether the item was in stock")
+    return RawDemand.to_schema().add_columns(columns)
 
 
 def _driver_column(driver: Driver) -> pa.Column:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.series.adjusted import ADJUSTED, learned
+from demand_assets.forecasting.series.censored import at_least, observed_periods
 from demand_assets.forecasting.series.gapped import Floats
 
 Categories = Mapping[str, tuple[str, ...]]
@@ -20,7 +21,8 @@ Categories = Mapping[str, tuple[str, ...]]
 class SeriesInputs:
     """Demand and drivers of one region-item.
 
-    Periods are counted from 0; those from ``known`` on are the future, whose demand is not known.
+    Periods are counted from 0; those from ``known`` on are the future, whose demand is not known. The last before it
+    has known demand or is out of stock.
     """
 
     dates: pd.DatetimeIndex
@@ -36,6 +38,8 @@ class SeriesInputs:
     """The values of each category driver that have a column in ``drivers``; the others share ``name=(other)``."""
     as_sold: Floats | None = None
     """Demand without adjustments; None where there are none."""
+    is_censored: npt.NDArray[np.bool_] | None = None
+    """Which periods are out of stock, so that their demand is not known; None where none is said to be."""
 
     @property
     def sold(self) -> Floats:
@@ -48,21 +52,23 @@ def series_inputs(demand: pd.DataFrame, dataset: Dataset, categories: Categories
     """The inputs of one region-item.
 
     Args:
-        demand: schema Demand, with rows beyond the last known demand for the known future; with a column ``ADJUSTED``
-            where planners adjusted it.
+        demand: schema Demand, with rows beyond the last known demand, or the last out of stock, for the known future;
+            with a column ``ADJUSTED`` where planners adjusted it.
         dataset: names the drivers.
         categories: values of each category driver; those of the demand itself unless given.
         common: those of them that have a column of their own; all unless given.
     """
     units = learned(demand)
-    known = int(np.flatnonzero(~np.isnan(units))[-1]) + 1 if (~np.isnan(units)).any() else 1
+    known = max(observed_periods(demand), 1)
+    is_censored = ~np.isnan(at_least(demand)) & np.isnan(units)
     if categories is None:
         categories = {driver.name: tuple(sorted(set(_texts(demand[driver.name])[:known])))
                       for driver in dataset.drivers if driver.kind == "category"}
     common = categories if common is None else common
     return SeriesInputs(
         pd.DatetimeIndex(demand["date"]), units, known, dataset, driver_columns(demand, dataset, common), categories,
-        common, demand["demand"].to_numpy(dtype=np.float64) if ADJUSTED in demand else None)
+        common, demand["demand"].to_numpy(dtype=np.float64) if ADJUSTED in demand else None,
+        is_censored if is_censored.any() else None)
 
 
 def driver_columns(table: pd.DataFrame, dataset: Dataset, common: Categories) -> dict[str, Floats]:

@@ -97,7 +97,21 @@ class Past:
     @cached_property
     def level(self) -> Floats:
         """Level of cleared demand at the end of each period, in units, positive; shape (periods,)."""
-        return level_of(self.cleared, self.inputs.dataset.frequency, self.borrowed.level)
+        use = self.in_stock
+        return level_of(self.cleared[use], self.inputs.dataset.frequency, self.borrowed.level)[self._last_in_stock]
+
+    @property
+    def in_stock(self) -> slice | npt.NDArray[np.bool_]:
+        """The periods that are not out of stock. Recent demand is counted in them: weeks without stock leave a level as
+        it was, since what would have been sold meanwhile is more like what was sold before than like the long run."""
+        censored = self.inputs.is_censored
+        return slice(None) if censored is None else ~censored
+
+    @cached_property
+    def _last_in_stock(self) -> slice | Ints:
+        """For each period the place among those in stock of the last one up to it."""
+        censored = self.inputs.is_censored
+        return slice(None) if censored is None else np.maximum(np.cumsum(~censored) - 1, 0)
 
     @cached_property
     def largest(self) -> Floats:
@@ -120,27 +134,27 @@ class Past:
     @cached_property
     def origin(self) -> dict[str, Floats]:
         """Features of the recent past of cleared demand, as of the end of each period."""
-        level = self.level
+        cleared, level = self.cleared[self.in_stock], self.level[self.in_stock]
         columns: dict[str, Floats] = {}
         for back in range(LAST_VALUES):
-            columns[f"last_{back + 1}"] = shifted(self.cleared, back) / level
+            columns[f"last_{back + 1}"] = shifted(cleared, back) / level
         for window in MEAN_WINDOWS[self.inputs.dataset.frequency]:
-            total, count = trailing_sum(self.cleared, window)
+            total, count = trailing_sum(cleared, window)
             columns[f"mean_{window}"] = np.where(count > 0, total / np.maximum(count, 1), np.nan) / level
         window = LEVEL_WINDOW[self.inputs.dataset.frequency]
-        total, count = trailing_sum(self.cleared, window)
-        squares, _ = trailing_sum(self.cleared**2, window)
+        total, count = trailing_sum(cleared, window)
+        squares, _ = trailing_sum(cleared**2, window)
         mean = total / np.maximum(count, 1)
         columns["spread"] = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0.0)) / level
-        zeros, _ = trailing_sum(np.where(np.isnan(self.cleared), np.nan, self.cleared == 0), window)
+        zeros, _ = trailing_sum(np.where(np.isnan(cleared), np.nan, cleared == 0), window)
         columns["share_of_zeros"] = zeros / np.maximum(count, 1)
-        periods = np.arange(len(self.cleared), dtype=np.float64)
-        last_sale = np.maximum.accumulate(np.where(self.cleared > 0, periods, -1.0))
+        periods = np.arange(len(cleared), dtype=np.float64)
+        last_sale = np.maximum.accumulate(np.where(cleared > 0, periods, -1.0))
         columns["since_last_sale"] = periods - last_sale
-        logs, count = trailing_sum(np.log1p(self.cleared), window)
+        logs, count = trailing_sum(np.log1p(cleared), window)
         columns["geometric_mean"] = np.expm1(logs / np.maximum(count, 1)) / level
         columns["level"] = np.log(level)
-        return columns
+        return {name: values[self._last_in_stock] for name, values in columns.items()}
 
     @cached_property
     def recent(self) -> dict[str, Floats]:
@@ -380,7 +394,7 @@ class SeriesFeatures:
     @property
     def adjustments(self) -> int:
         """How many periods planners adjusted."""
-        return int(np.count_nonzero(~np.isnan(self.sold) & (self.sold != self.demand)))
+        return int(np.count_nonzero(~np.isnan(self.demand) & (self.sold != self.demand)))
 
     @cached_property
     def names(self) -> list[str]:

@@ -18,6 +18,7 @@ from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.intervals import bounds
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.series.censored import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import future_drivers
@@ -41,7 +42,7 @@ class Forecast:
 
     region_item: RegionItem
     origin: pd.Timestamp
-    """The last period with known demand."""
+    """The last period with known demand, or out of stock."""
     served_by: ServedBy
     version: int | None
     """Of the model that serves; of the pooled one where it serves alone."""
@@ -114,7 +115,8 @@ class Forecaster:
         self._lock = Lock()
 
     def history(self, region_item: RegionItem, periods: int | None = None, known_as: Hashable = None) -> pd.DataFrame:
-        """Date, demand (NaN = unknown) and drivers up to the last known demand; the last ``periods`` of it.
+        """Date, demand (NaN = unknown) and drivers up to the last known demand, or the last period out of stock; the
+        last ``periods`` of it.
 
         Raises: NotInStoreError: no demand is stored for the region-item.
         """
@@ -122,8 +124,7 @@ class Forecaster:
         is_held = held is not None and known_as is not None and held[0] == known_as
         demand = held[1].demand if held and is_held else with_every_driver(
             self._store.read("demand", region_item), self._dataset)
-        known = np.flatnonzero(demand["demand"].notna())
-        history = demand.iloc[: int(known[-1]) + 1 if len(known) else 0]
+        history = demand.iloc[: observed_periods(demand)]
         return history.tail(periods) if periods else history
 
     def forecast(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,

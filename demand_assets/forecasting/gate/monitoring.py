@@ -110,7 +110,7 @@ def drift_of(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, regio
     """
     series = model.series_of(demand, dataset, region_item)
     trained_to = _trained_to(series, model)
-    return Drift(pd.Timestamp(model.card.trained_to), max(series.known - 1 - trained_to, 0),
+    return Drift(pd.Timestamp(model.card.trained_to), _new_periods(series, trained_to),
                  _stabilities(series, trained_to, dataset))
 
 
@@ -129,10 +129,10 @@ def observe(demand: pd.DataFrame, dataset: Dataset, model: ForecastModel, region
     except OtherDriversError as error:
         series, unusable = BASELINE.series_of(demand, dataset, region_item), str(error)
     trained_to, seen = _trained_to(series, model), _last_period(series, model.seen)
-    new = max(series.known - 1 - trained_to, 0)
+    new = _new_periods(series, trained_to)
     measured, its_bias, drift, drifted = float("nan"), float("nan"), 0.0, "demand"
     least = LEAST_NEW_PERIODS[dataset.frequency]
-    if series.known - 1 - seen >= least and trained_to >= 0 and not unusable:
+    if _new_periods(series, seen) >= least and trained_to >= 0 and not unusable:
         actual, forecast = _since(series, model, seen, dataset.horizon)
         measured, its_bias = wape(actual, forecast), bias(actual, forecast)
     if new >= least and trained_to >= 0 and not unusable:
@@ -186,6 +186,13 @@ def _since(series: SeriesFeatures, model: ForecastModel, seen: int, horizon: int
     targets = np.arange(seen + 1, series.known)
     origins = seen + (targets - seen - 1) // horizon * horizon
     return series.sold[targets], model.predict(series, origins, targets - origins)
+
+
+def _new_periods(series: SeriesFeatures, after: int) -> int:
+    """Periods of demand after one; those out of stock are none, so that they ask for nothing by themselves."""
+    new = slice(after + 1, series.known)
+    censored = series.past.inputs.is_censored
+    return max(series.known - 1 - after, 0) - (int(censored[new].sum()) if censored is not None else 0)
 
 
 def _trained_to(series: SeriesFeatures, model: ForecastModel) -> int:

@@ -79,6 +79,8 @@ def judged_origins(series: SeriesFeatures) -> Ints:
     origins = origins_before(series.known - 1, series.dataset)
     first = int(np.flatnonzero(~np.isnan(series.demand))[0]) if series.known else 0
     origins = origins[origins > first]
+    if len(origins) and np.isnan(series.sold[int(origins[0]) + 1: series.known]).all():
+        raise NotEnoughHistoryError("in all backtest windows it is out of stock, so nothing is known to be judged by")
     if not len(origins):
         raise NotEnoughHistoryError(f"{series.known - first} periods of demand are too few for a backtest window of "
                                     f"{series.dataset.horizon}")

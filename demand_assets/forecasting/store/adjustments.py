@@ -13,6 +13,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.censored import observed
 
 
 class AdjustmentsError(ValueError):
@@ -45,7 +46,7 @@ def from_json(content: Any) -> dict[date, float]:
 
 
 def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
-    """Demand with the adjusted units in a column beside it; as it is where no adjusted period has known demand.
+    """Demand with the adjusted units in a column beside it; as it is where no adjusted period is known or out of stock.
 
     Args:
         demand: columns date and demand, at least.
@@ -54,5 +55,5 @@ def beside(demand: pd.DataFrame, units: Mapping[date, float]) -> pd.DataFrame:
     if not units:
         return demand
     adjusted = demand["date"].map({pd.Timestamp(at): value for at, value in units.items()}).astype(float)
-    adjusted = adjusted.where(demand["demand"].notna())
+    adjusted = adjusted.where(observed(demand))
     return demand.assign(**{ADJUSTED: adjusted}) if adjusted.notna().any() else demand

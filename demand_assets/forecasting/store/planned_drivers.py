@@ -8,7 +8,9 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.censored import observed_periods
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
@@ -16,19 +18,19 @@ _STEPS = {"D": "D", "W": "7D", "M": "MS"}
 
 
 def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Demand with its drivers completed for ``horizon`` periods beyond the last known demand.
+    """Demand with its drivers completed for ``horizon`` periods beyond the last that is the past.
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand (with adjustments, if there are any) and drivers up to the horizon, and a sentence for each
+    Returns: date, demand (with adjustments and what was sold out of stock, if there are any) and drivers up to the horizon, and a sentence for each
         driver that had to be assumed.
     """
-    is_known = np.flatnonzero(demand["demand"].notna())
-    known = int(is_known[-1]) + 1 if len(is_known) else 1
+    known = max(observed_periods(demand), 1)
     columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),
                                "demand": _stretched(demand["demand"].to_numpy(dtype=np.float64), known + horizon)}
-    if ADJUSTED in demand:
-        columns[ADJUSTED] = _stretched(demand[ADJUSTED].to_numpy(dtype=np.float64), known + horizon)
+    for name in (ADJUSTED, AT_LEAST):
+        if name in demand:
+            columns[name] = _stretched(demand[name].to_numpy(dtype=np.float64), known + horizon)
     sentences = []
     for driver in dataset.drivers:
         dtype = object if driver.kind == "category" else np.float64

@@ -15,7 +15,9 @@ from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
 from demand_assets.forecasting.contract.source import as_text
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
+from demand_assets.forecasting.series.censored import at_least
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 
@@ -56,8 +58,9 @@ class Validated:
     """``rows`` read; ``quarantined`` rows but for those of periods that are not over, and values by rule
     (``quarantined:negative`` …); rows not taken for other
     reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
-    the last known demand, of them ``unknown_periods`` and ``filled_zero``; ``negative_as_zero``; and periods without a
-    driver's value (``unknown:price`` …)."""
+    the last known demand or the last out of stock, of them ``unknown_periods``, ``censored_periods`` (out of stock) and
+    ``filled_zero``; ``negative_as_zero``; ``newest_censored``: periods out of stock after the last known demand; and
+    periods without a driver's value (``unknown:price`` …)."""
     units: "Units"
     notices: tuple[str, ...] = ()
     """What somebody has to know of it though it may be trusted, the gravest first."""
@@ -122,38 +125,47 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     units = _units(panel, rows, quarantine)
     stamped = _stamped_before_midnight(dataset, panel, rows)
     taken = rows[panel.is_taken[rows]]
-    known = taken[~np.isnan(panel.demand[taken])]
+    observed = taken[~np.isnan(panel.demand[taken])]
+    known = observed[~panel.is_out[observed]]
     if not len(known):
         if len(taken) and quarantine.empty and last_date is not None and (
                 table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
+            counts["leading_unknown"] = len(observed)
             table = _with_calendar(table, dataset, region_item, tables)
             return Validated(region_item, table, quarantine, "", {**counts, "periods": 0}, units)
         problem = _nothing_known(dataset, panel, rows, quarantine)
         return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
-    first, last_known = panel.number[known[0]], panel.number[known[-1]]
+    first, last_known, last_observed = (int(panel.number[row]) for row in (known[0], known[-1], observed[-1]))
     counts["leading_unknown"] = int((panel.number[taken] < first).sum())
     counts["negative_as_zero"] = int(panel.is_negative_as_zero[taken].sum())
     taken = taken[panel.number[taken] >= first]
     weekday = int(panel.weekday[taken[0]])
     dataset_end = panel.number_of(last_date, weekday) if last_date is not None else last_known
     behind = int(dataset_end - last_known)
-    end = last_known
+    end = last_observed
     if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
         end = max(end, dataset_end)
     table, filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
     table = _with_calendar(table, dataset, region_item, tables)
-    units_known = table["demand"].to_numpy()[:int(end - first) + 1]
-    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()), "filled_zero": filled}
+    units_known, is_censored = table["demand"].to_numpy()[:int(end - first) + 1], ~np.isnan(at_least(table))
+    censored = int(is_censored.sum())
+    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()) - censored,
+               "filled_zero": filled}
+    if dataset.stock_entry is not None:
+        newest_censored = int(is_censored[last_known - first:].sum())
+        counts |= {"censored_periods": censored, "newest_censored": newest_censored}
     counts |= {f"unknown:{driver.name}": int(table[driver.name].iloc[:len(units_known)].isna().sum())
                for driver in dataset.drivers}
     refused = int(panel.refusals.any[rows].sum())
-    ended = table["date"].iloc[int(last_known - first)]
-    newest = _newest_refused(dataset, panel, rows, int(last_known), weekday, ended, quarantine)
+    ended = table["date"].iloc[last_known - first]
+    newest = _newest_refused(dataset, panel, rows, last_observed, weekday, table["date"].iloc[last_observed - first],
+                             quarantine)
     counts["newest_refused"] = newest.periods
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
                or _much_refused(dataset, refused, len(rows), quarantine) or _much_unknown(dataset, counts)
-               or _ended(dataset, behind, ended, last_date, newest.words))
-    notices = (newest.words, stamped, *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
+               or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0)))
+    notices = (newest.words, stamped, _sold_while_out(dataset, table, counts),
+               *_look_like_placeholders(dataset, table.iloc[:len(units_known)]),
                *_stand_for_unknown(dataset, panel, rows))
     return Validated(region_item, None if problem else table, quarantine, problem, counts, units,
                      tuple(filter(None, notices)))
@@ -226,11 +238,11 @@ class _Newest:
     words: str = ""
 
 
-def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_known: int, weekday: int,
+def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_observed: int, weekday: int,
                     ended: pd.Timestamp, quarantine: pd.DataFrame) -> _Newest:
-    """The periods after the last known demand of which something was refused."""
+    """The periods after the last known demand, or the last out of stock, of which something was refused."""
     lost = rows[panel.refusals.of_demand[rows]]
-    lost = lost[(panel.period[lost] > last_known) & ~panel.is_stray[lost]]
+    lost = lost[(panel.period[lost] > last_observed) & ~panel.is_stray[lost]]
     shown = set(panel.refusals.panel["row"].to_numpy()[lost].tolist())
     newest = quarantine[quarantine["row"].isin(shown) & ~quarantine["rule"].isin(("future",))
                         & quarantine["column"].isin(("date", "demand"))]
@@ -328,13 +340,30 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
             or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
 
 
+_WHAT_STOCK_IS = {"stock": ", the units on hand at the end of the period",
+                  "available": ", which says yes or 1 of a period in which it could be bought throughout"}
+
+
+def _sold_while_out(dataset: Dataset, table: pd.DataFrame, counts: dict[str, int]) -> str:
+    """Words where most periods with a sale are out of stock, which looks like a column of another meaning."""
+    if not counts.get("censored_periods"):
+        return ""
+    out, known = at_least(table), table["demand"].to_numpy()
+    sold_out, sold = int((out > 0).sum()), int((known > 0).sum())
+    if sold_out < _ENOUGH_TO_TELL or sold_out <= sold:
+        return ""
+    return (f"It is out of stock in {sold_out} of the {in_words(sold_out + sold, dataset.frequency)} with a sale, "
+            f"whose demand is then not known: check that columns.{dataset.stock_entry} is the right column"
+            f"{_WHAT_STOCK_IS[str(dataset.stock_entry)]}.")
+
+
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
                  weekday: int, begin: int | None = None,
                  lost: npt.NDArray[np.int64] | None = None) -> tuple[pd.DataFrame, int]:
     """One row a period from ``begin`` or the first of ``rows`` on, and how many were filled with zero by the rule for
     gaps, which holds up to ``end``; ``lost`` periods are no gaps."""
     first = int(panel.number[rows[0]]) if begin is None else begin
-    last = max(int(panel.number[rows[-1]]), end)
+    last = max(int(panel.number[rows[-1]]) if len(rows) else first, end)
     if dataset.of_source is not dataset:  # what a calendar makes is known as far as forecasts reach
         last = max(last, max(first, end) + dataset.horizon)
     numbers: Ordinals = np.arange(first, last + 1)
@@ -349,6 +378,16 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         demand[:len(is_gap)][is_gap] = 0.0
         filled = int(is_gap.sum())
     demand[places] = panel.demand[rows]
+    censored = np.full(len(numbers), np.nan)
+    if dataset.stock_entry is not None:
+        is_out = np.zeros(len(numbers), dtype=bool)
+        is_out[places] = panel.is_out[rows]
+        if filled and dataset.stock_entry == "stock":  # what a period ends with, those without a row begin with
+            last = np.maximum.accumulate(np.where(np.isin(np.arange(len(is_gap)), places), np.arange(len(is_gap)), 0))
+            is_out[:len(is_gap)] |= is_gap & is_out[last]
+        is_out &= ~np.isnan(demand)
+        censored[is_out], demand[is_out] = demand[is_out], np.nan
+        filled -= int((is_out[:len(is_gap)] & is_gap).sum()) if filled else 0
     columns: dict[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]] = {
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
     for driver in dataset.of_source.drivers:
@@ -356,6 +395,8 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
         column[places] = values[rows]
         columns[driver.name] = column
+    if dataset.stock_entry is not None:
+        columns[AT_LEAST] = censored
     return pd.DataFrame(columns), filled
 
 
@@ -363,18 +404,23 @@ def _with_calendar(table: pd.DataFrame, dataset: Dataset, region_item: RegionIte
                    tables: EventTables | None) -> pd.DataFrame:
     """The table with the drivers that the calendar makes."""
     dates = table["date"].to_numpy().astype("datetime64[D]")
-    return table.assign(**calendar_values(dataset, region_item.region, dates, tables))
+    table = table.assign(**calendar_values(dataset, region_item.region, dates, tables))
+    return table[[name for name in table if name != AT_LEAST] + [AT_LEAST]] if AT_LEAST in table else table
 
 
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
                   last_date: pd.Timestamp) -> pd.DataFrame | None:
-    """The planned drivers of a region-item whose rows all lie in the future, from the dataset's last period on; None
-    where some do not."""
+    """The planned drivers of a region-item whose rows all lie in the future, or that was never in stock, from the
+    dataset's last period on; None where some lie in the past, and where more was sold than such a one can sell."""
     weekday = int(panel.weekday[rows[0]])
     end = int(panel.number_of(last_date, weekday))
-    if int(panel.number[rows[0]]) <= end:
+    is_out = panel.is_out[rows] & ~np.isnan(panel.demand[rows])
+    if (panel.demand[rows[is_out]] > 0).sum() >= _ENOUGH_TO_TELL:
         return None
-    return _consecutive(dataset, panel, rows, end - 1, weekday, begin=end)[0]
+    ahead = rows[~is_out]
+    if len(ahead) and int(panel.number[ahead[0]]) <= end:
+        return None
+    return _consecutive(dataset, panel, ahead, end - 1, weekday, begin=end)[0]
 
 
 def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
@@ -383,6 +429,10 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
                 "by mistake, restore it at the source and materialise `raw_demand` again.")
     if wrong := _wrong_frequency(dataset, panel, rows):
         return wrong
+    if (out := panel.is_out[rows] & ~np.isnan(panel.demand[rows])).any():
+        return (f"Nothing is known of its demand: it is out of stock in all of its "
+                f"{in_words(int(out.sum()), dataset.frequency)}, in which "
+                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check columns.{dataset.stock_entry} of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}.")
     if quarantine.empty:
         return (f"None of its {len(rows)} rows has demand. Check the column {dataset.columns.demand!r} of the source, "
                 "then materialise `raw_demand` again.")
@@ -419,19 +469,30 @@ def _much_refused(dataset: Dataset, refused: int, rows: int, quarantine: pd.Data
 
 
 def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
-    unknown, periods, allowed = counts["unknown_periods"], counts["periods"], dataset.rules.unknown_share
+    censored = counts.get("censored_periods", 0)
+    unknown, periods, allowed = counts["unknown_periods"] + censored, counts["periods"], dataset.rules.unknown_share
     if unknown <= allowed * periods:
         return ""
+    if censored > unknown / 2:
+        return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known in "
+                f"{periods - unknown} only; at most {allowed:.0%} may be unknown. Check columns.{dataset.stock_entry} of "
+                f"the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}, or raise rules.unknown_share.")
     return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
             f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
             "the source, or raise rules.unknown_share.")
 
 
-def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None, newest: str) -> str:
+def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None, newest: str,
+           censored: int) -> str:
     if behind <= dataset.stale_periods or last_date is None:
         return ""
     if newest:
         return newest
+    if censored:
+        return (f"It has been out of stock since {ended.date()}: demand is known in none of the "
+                f"{in_words(behind, dataset.frequency)} since; at most {dataset.stale_periods} are allowed. It is no "
+                f"longer sold, or columns.{dataset.stock_entry} of the dataset file is another column"
+                f"{_WHAT_STOCK_IS[str(dataset.stock_entry)]}; else raise rules.stale_periods.")
     return (f"Its demand ends on {ended.date()}, {in_words(behind, dataset.frequency)} before the dataset's "
             f"({last_date.date()}); at most {dataset.stale_periods} are allowed. It is no longer sold, or its feed has "
             "stopped: restore the feed, or raise rules.stale_periods.")

@@ -71,6 +71,8 @@ class ReadPanel:
     has_zone: Mask
     read_drivers: dict[str, npt.NDArray[Any]]
     """Drivers as they were read, before any rule."""
+    is_out: Mask
+    """Whether the row's period is out of stock, so that demand is at least what was sold."""
     placeholders: dict[str, Mask]
     """Driver, or ``demand``, -> where a declared placeholder stood."""
     refusals: Refusals
@@ -143,7 +145,8 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
             continue
         drivers[name][mask] = None if drivers[name].dtype == object else np.nan
     _accept_prices(refusals, dataset, drivers, is_taken)
-    rows = _Rows(owner, number, demand, drivers)
+    out = _read_stock(refusals, dataset, is_taken)
+    rows = _Rows(owner, number, demand, drivers, out)
     is_repeated, is_combined, conflicts = _several(refusals, dataset, rows, is_taken)
     is_taken &= ~is_repeated & ~is_combined & ~conflicts
     as_zero = _accept_sizes(refusals, dataset, days, owner, is_taken, demand)
@@ -151,7 +154,7 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     number[~is_taken] = NO_PERIOD
     return ReadPanel(dataset.frequency, owner, dates.days, number, weekday, demand, drivers, is_taken, is_repeated,
                      as_zero & is_taken, dates.has_time, dates, period, read, is_combined, ~is_near,
-                     dates.has_zone, read_drivers, placeholders, refusals)
+                     dates.has_zone, read_drivers, out == 1, placeholders, refusals)
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,8 @@ class _Rows:
     number: Ordinals
     demand: Floats
     drivers: dict[str, npt.NDArray[Any]]
+    out: Floats
+    """1 out of stock, 0 not, NaN where nothing tells."""
 
 
 def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
@@ -304,6 +309,31 @@ def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask) -> Floats:
     return values
 
 
+def _read_stock(refusals: Refusals, dataset: Dataset, is_taken: Mask) -> Floats:
+    """Whether each row's period is out of stock: 1 or 0, NaN where nothing tells. What cannot be read is refused, and
+    demand counts as it stands."""
+    entry = dataset.stock_entry
+    if entry is None:
+        return np.full(len(refusals.panel), np.nan)
+    if entry == "stock":
+        values, unreadable = read_numbers(refusals.panel[entry])
+        unreadable |= np.isinf(values)
+        out = values <= 0
+    else:
+        values, unreadable = read_yes_no(refusals.panel[entry])
+        shares, is_no_share = read_numbers(refusals.panel[entry])
+        is_share = unreadable & ~is_no_share & (shares >= 0) & (shares <= 1)
+        values[is_share], unreadable = shares[is_share], unreadable & ~is_share
+        out = values < 1
+    words = ("is no number of units on hand at the end of the period; where the column says yes and no, it is "
+             "columns.available" if entry == "stock" else
+             "is neither yes or no nor a share of the period from 0 to 1; percents are made shares by an expression, "
+             "as in available = \"percent / 100\"")
+    refusals.add(unreadable & is_taken, entry, "stock_unclear",
+                 lambda n, value: f"Stock {value!r} {words}. The demand of the row counts as it stands.")
+    return np.where(np.isnan(values) | unreadable, np.nan, out.astype(np.float64))
+
+
 def _placeholders(driver: Driver, values: npt.NDArray[Any]) -> Mask:
     """Where a value stands that the dataset file declares to mean "not known"."""
     if not driver.placeholders:
@@ -341,7 +371,7 @@ def _several(refusals: Refusals, dataset: Dataset, rows: _Rows, is_taken: Mask) 
     at = at[np.argsort(refusals.panel["row"].to_numpy()[at], kind="stable")]
     group = pd.DataFrame({"owner": rows.owner[at], "number": rows.number[at]}).groupby(
         ["owner", "number"], sort=False).ngroup().to_numpy(dtype=np.intp)
-    values = pd.DataFrame({"demand": rows.demand[at],
+    values = pd.DataFrame({"demand": rows.demand[at], "out": rows.out[at],
                            **{f"driver {name}": column[at] for name, column in rows.drivers.items()}})
     refused = np.full(len(at), "", dtype=object)
     is_marked = refusals.of_demand[at]
@@ -361,6 +391,7 @@ def _several(refusals: Refusals, dataset: Dataset, rows: _Rows, is_taken: Mask) 
         combined.loc[marked.any().to_numpy() if rule != "last" else marked.last().to_numpy(), "demand"] = np.nan
     stands = at[first & is_clear]
     rows.demand[stands] = combined["demand"].to_numpy()[group[first & is_clear]]
+    rows.out[stands] = combined["out"].to_numpy()[group[first & is_clear]]
     for name, column in rows.drivers.items():
         column[stands] = combined[f"driver {name}"].to_numpy(dtype=column.dtype)[group[first & is_clear]]
         if column.dtype == object:
@@ -381,6 +412,7 @@ def _combined(values: pd.DataFrame, group: npt.NDArray[np.integer[Any]], rule: s
     if rule == "last":
         return grouped.last()
     combined = grouped.last()
+    combined["out"] = grouped["out"].max()  # at least so much, if of any part
     combined["demand"] = grouped["demand"].sum(min_count=1) if rule == "sum" else grouped["demand"].mean()
     for driver in dataset.drivers:
         column = f"driver {driver.name}"

@@ -69,7 +69,9 @@ class Simulation:
         first = self._number(start.replace(day=1)) + (self._dataset.frequency == "W")
         tables = [self._table(region_item, first, last) for region_item in sorted(set(region_items) & self._known)]
         if not tables:
-            return pd.DataFrame(columns=["region", "item", "row", "date", "demand", *self._dataset.driver_names])
+            entry = self._dataset.stock_entry
+            return pd.DataFrame(columns=["region", "item", "row", "date", "demand", *([entry] if entry else []),
+                                         *self._dataset.driver_names])
         table = pd.concat(tables, ignore_index=True)
         table.insert(2, "row", np.arange(1, len(table) + 1))
         return table
@@ -92,17 +94,34 @@ class Simulation:
                 values[name] = np.where(np.isnan(given), values[name], given)
         return self._world.expected(region_item, dates, values)
 
+    def wanted(self, region_item: RegionItem, dates: Dates) -> Floats:
+        """What was wanted in each period, in stock or not, in units: what no source outside of a simulation knows.
+
+        Args:
+            dates: of consecutive periods.
+        """
+        first, last = (self._number(pd.Timestamp(date)) for date in (dates[0], dates[-1]))
+        return self._world.stocked(region_item, first, last, self._settings.stock_outs).wanted
+
     def _table(self, region_item: RegionItem, first: int, last: int) -> pd.DataFrame:
         launch = self._world.launch(region_item, self.today().to_datetime64().astype("datetime64[D]"))
         first = max(first, self._number(pd.Timestamp(launch)) + 1)
         dates = self._dates(np.arange(first, last + self._dataset.horizon + 1))
-        demand = np.full(len(dates), np.nan)
-        demand[:last + 1 - first] = self._world.demand(region_item, first, last)
+        demand, known = np.full(len(dates), np.nan), slice(0, last + 1 - first)
+        share, entry, stock = self._settings.stock_outs, self._dataset.stock_entry, np.full(len(dates), np.nan)
+        if share or entry:
+            stocked = self._world.stocked(region_item, first, last, share)
+            demand[known] = stocked.sold
+            stock[known] = stocked.left if entry == "stock" else np.where(
+                stocked.left > 0, 1.0, stocked.sold / np.maximum(stocked.wanted, 1.0) * 0.99)
+        else:
+            demand[known] = self._world.demand(region_item, first, last)
         values = self._world.drivers(region_item, dates)
         for name in set(DRIVERS) - set(_KNOWN_AHEAD):
             values[name][last + 1 - first:] = np.nan
         return pd.DataFrame({"region": region_item.region, "item": region_item.item,
                              "date": dates.astype("datetime64[ns]"), "demand": demand,
+                             **({entry: stock} if entry else {}),
                              **{name: values[name] for name in self._dataset.driver_names}})
 
     def _last_number(self) -> int:

@@ -20,6 +20,9 @@ ITEMS = ("kettle", "toaster", "blender", "mixer", "grill", "juicer", "fan", "hea
 _PRICE_BLOCK = {"D": 56, "W": 8, "M": 2}
 _PROMO_BLOCK, _PROMO_LENGTH = {"D": 14, "W": 4, "M": 4}, {"D": 7, "W": 1, "M": 1}
 _STOCK_BLOCK = {"D": 90, "W": 26, "M": 24}
+_DELIVERED_EVERY = {"D": 7, "W": 4, "M": 2}
+"""Periods for which a delivery has to last."""
+_PLENTY, _STEPS_TO_SHARE = 8.0, 24
 _DAYS = {"D": 1.0, "W": 7.0, "M": 30.4}
 _LAUNCH_CYCLE_DAYS = 6 * 365
 _SHORTEST_LIFE_DAYS = 120
@@ -51,6 +54,16 @@ class Traits:
     """Of the gamma that varies the mean from period to period; small means erratic."""
     is_late: bool
     launch_phase: float
+
+
+@dataclass(frozen=True)
+class Stocked:
+    """Demand and what became of it; each of shape (periods,), in units."""
+
+    wanted: Floats
+    sold: Floats
+    left: Floats
+    """On hand at the end of the period: 0 means out of stock."""
 
 
 class World:
@@ -95,6 +108,19 @@ class World:
         return np.concatenate([self._demand_of_year(region_item, int(year)) for year in np.unique(years)])[
             self._position_in_year(int(first)):][:len(numbers)]
 
+    def stocked(self, region_item: RegionItem, first: int, last: int, share: float) -> "Stocked":
+        """What was wanted, sold and left in each period from the number ``first`` to ``last``, where deliveries are
+        made for what is usually sold, so that items run out when more is wanted: before holidays, during promos.
+
+        Args:
+            share: of the periods of a year, so many end out of stock for want of a delivery.
+        """
+        numbers = np.arange(first, last + 1, dtype=np.int64)
+        years = np.unique(period_dates(numbers, self._frequency).astype("datetime64[Y]").astype(np.int64) + 1970)
+        parts = [self._stocked_in_year(region_item, int(year), share) for year in years]
+        span = slice(start := self._position_in_year(int(first)), start + len(numbers))
+        return Stocked(*(np.concatenate(values)[span] for values in zip(*parts, strict=True)))
+
     def climate(self, region: str, dates: Dates) -> Floats:
         """The temperature that is usual at the date, °C."""
         mean, size = self._uniform(("climate", region), np.arange(2))
@@ -125,15 +151,44 @@ class World:
             is_late=bool(own[3] < 0.12), launch_phase=float(own[4]))
 
     def _demand_of_year(self, region_item: RegionItem, year: int) -> Floats:
+        wanted, out_of_stock = self._wanted_in_year(region_item, year)
+        return np.where(out_of_stock, 0.0, wanted)
+
+    def _stocked_in_year(self, region_item: RegionItem, year: int, share: float) -> tuple[Floats, Floats, Floats]:
+        """Units wanted, sold and left at the end of each period of a year."""
+        wanted, gone = self._wanted_in_year(region_item, year)
+        asked, numbers = np.where(gone, 0.0, wanted), _numbers_of_year(year, self._frequency)
+        dates, nothing = period_dates(numbers, self._frequency), np.zeros(len(numbers))
+        usual = self.expected(region_item, dates, {**self.drivers(region_item, dates), "promo": nothing,
+                                                   "holiday": nothing})
+        cycle = np.unique(numbers // _DELIVERED_EVERY[self._frequency], return_inverse=True)[1]
+        so_far = np.cumsum(asked)
+        starts = np.flatnonzero(np.diff(cycle, prepend=-1))
+        in_cycle = so_far - (so_far - asked)[starts][cycle]  # wanted since the delivery, this period included
+        delivered = np.bincount(cycle, usual)
+
+        def left(times: float) -> Floats:
+            return np.asarray(np.ceil(times * delivered)[cycle] - in_cycle)
+
+        low, high = (0.0, _PLENTY) if share else (_PLENTY, _PLENTY)
+        for _ in range(_STEPS_TO_SHARE):
+            middle = (low + high) / 2
+            low, high = (middle, high) if (left(middle) <= 0).mean() > share else (low, middle)
+        units = left(high)
+        sold = np.clip(asked + np.minimum(units, 0.0), 0.0, None) if share else asked
+        return wanted, sold, np.where(gone, 0.0, np.maximum(units, 0.0 if share else 1.0))
+
+    def _wanted_in_year(self, region_item: RegionItem, year: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Units wanted in each period of a year, and where none of the item is there whatever is wanted."""
         numbers = _numbers_of_year(year, self._frequency)
         dates = period_dates(numbers, self._frequency)
         expected = self.expected(region_item, dates, self.drivers(region_item, dates))
         shape = self.traits(region_item).shape
         generator = np.random.Generator(np.random.Philox(key=self._key("noise", *_names(region_item), str(year))))
-        sold = generator.poisson(expected * generator.gamma(shape, 1 / shape, len(dates))).astype(float)
+        wanted = generator.poisson(expected * generator.gamma(shape, 1 / shape, len(dates))).astype(float)
         out_of_stock = self._spells("stock", region_item, numbers, _STOCK_BLOCK[self._frequency], 0.15,
                                     6 if self._frequency == "D" else 1)
-        return np.where(out_of_stock == 1, 0.0, sold)
+        return wanted, out_of_stock == 1
 
     def _position_in_year(self, number: int) -> int:
         year = int(period_dates(np.array([number]), self._frequency).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
