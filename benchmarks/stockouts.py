@@ -1,6 +1,6 @@
 """What it is worth to say which periods are out of stock: errors against what was wanted, with the entry and without.
 
-    REAL_DATA_DIR=../shared/data python -m benchmarks.stockouts [--windows 4] [--only simulated|closures] [--json out.json]
+    REAL_DATA_DIR=../shared/data python -m benchmarks.stockouts [--windows 4] [--only closures]
 
 The simulated world knows what would have been sold: region-items are delivered what is usually sold in a week, so that
 they run out when more is wanted, above all in promos. The product forecasts it at rolling origins from what was sold,

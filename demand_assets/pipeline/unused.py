@@ -15,7 +15,8 @@ _SHOWN = 5
 
 
 def unused(taken_in: Mapping[RegionItem, Entry]) -> dict[str, Any]:
-    """Rows, units and periods that were not used, by rule, and the largest refused values.
+    """Rows, units and periods that were not used, by rule, the largest refused values, and which region-items were out
+    of stock in how many periods, those with the largest share of them first.
 
     Args:
         taken_in: what the validation said of each region-item.
@@ -23,13 +24,17 @@ def unused(taken_in: Mapping[RegionItem, Entry]) -> dict[str, Any]:
     rows, units, counts = Counter[str](), Counter[str](), Counter[str]()
     sums = Counter[str]()
     largest: list[tuple[float, dict[str, str]]] = []
+    out: list[dict[str, Any]] = []
     for one, entry in sorted(taken_in.items()):
         numbers = entry.numbers
         rows.update(numbers.get("quarantined_by_rule", {}))
         units.update(numbers.get("units_refused_by_rule", {}))
         counts.update({name: numbers.get(name, 0) for name in (
             "rows", "quarantined", "repeated", "combined", "periods", "unknown_periods", "filled_zero",
-            "newest_refused", "negative_as_zero")})
+            "newest_refused", "negative_as_zero", "censored_periods", "newest_censored")})
+        if numbers.get("censored_periods"):
+            out.append({"region_item": one.key, "periods": numbers["censored_periods"], "share": round(
+                numbers["censored_periods"] / numbers["periods"], 4), "newest": numbers.get("newest_censored", 0)})
         sums.update({name: numbers.get(name, 0.0) for name in ("units_read", "units_refused", "units_repeated")})
         for date, value, rule in numbers.get("largest_refused", []):
             largest.append((_size(value), {"region_item": one.key, "date": date, "value": value, "rule": rule}))
@@ -44,7 +49,9 @@ def unused(taken_in: Mapping[RegionItem, Entry]) -> dict[str, Any]:
         "rows_repeated": counts["repeated"], "units_repeated": _short(sums["units_repeated"]),
         "rows_combined": counts["combined"], "periods": counts["periods"],
         "periods_unknown": counts["unknown_periods"], "periods_filled_zero": counts["filled_zero"],
-        "newest_periods_refused": counts["newest_refused"], "negative_as_zero": counts["negative_as_zero"]}
+        "newest_periods_refused": counts["newest_refused"], "negative_as_zero": counts["negative_as_zero"],
+        "periods_out_of_stock": counts["censored_periods"], "newest_periods_out_of_stock": counts["newest_censored"],
+        "out_of_stock": sorted(out, key=lambda told: -told["share"])}
 
 
 def unused_in_words(summary: Mapping[str, Any]) -> list[str]:
@@ -74,6 +81,11 @@ def unused_in_words(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"{told['rows_combined']} rows were put together with another of their period")
     if told["periods_unknown"]:
         lines.append(f"demand is unknown in {told['periods_unknown']} of {told['periods']} periods")
+    if out := told["out_of_stock"]:
+        each = "; ".join(f"{one['region_item']} {one['periods']} ({one['share']:.1%})" for one in out[:_SHOWN])
+        now = sum(one["newest"] > 0 for one in out)
+        lines.append(f"out of stock, so that demand is at least what was sold: {told['periods_out_of_stock']} of "
+                     f"{told['periods']} periods, of {len(out)} region-items, {now} of them to the end; most in {each}")
     names, files = summary["names_left_out"], summary["files_skipped"]
     lines += [f"left out: region {one['region']!r}, item {one['item']!r}: {one['reason']} ({one['rows']} rows)"
               for one in names[:_SHOWN]]

@@ -21,7 +21,7 @@ from fsspec.implementations.zip import ZipFileSystem
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
-from demand_assets.forecasting.store.uploads import NAME, upload_source
+from demand_assets.forecasting.store.uploads import NAME, stock_column, upload_source
 from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
@@ -145,7 +145,8 @@ class Files:
         skipped += [(path, _EMPTY) for path, info in files.items() if info["size"] == 0]
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
-        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source))
+        unsaid = {name: "" for name in [stock_column(self._dataset)] if name}  # of uploads of before it was declared
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source), unsaid)
                    for path in uploaded]
         self._settle(tables[:count], self._source)
         self._settle(tables[count:], upload_source(self._source))

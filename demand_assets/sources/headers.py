@@ -87,7 +87,7 @@ def fits(plan: ColumnPlan, dataset: Dataset, constant: Sequence[str]) -> Callabl
         try:
             layout_of(names, plan, dataset, "", constant)
         except SourceError as error:
-            return isinstance(error, TwoColumnsError)
+            return isinstance(error, TwoColumnsError | StockOfWideTableError)
         return True
 
     return is_header
@@ -95,6 +95,10 @@ def fits(plan: ColumnPlan, dataset: Dataset, constant: Sequence[str]) -> Callabl
 
 class TwoColumnsError(SourceError):
     """Two columns of the name that is wanted."""
+
+
+class StockOfWideTableError(SourceError):
+    """A wide table in a dataset that says which periods are out of stock."""
 
 
 def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
@@ -145,6 +149,10 @@ def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, data
     dates = tuple(name for name, day in zip(left, days, strict=True) if day == day)
     if len(dates) < _ENOUGH_DATES:
         return None
+    if (entry := dataset.stock_entry) is not None:
+        raise StockOfWideTableError(
+            f"{len(dates)} columns are dates with demand in them, as {dates[0]!r}: in such a wide table no column can "
+            f"say of each period whether it was in stock. Deliver a row for each period, or leave columns.{entry} out.")
     try:
         plan.check([*others, *plan.period_columns()], "")
     except SourceError:

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor, needs
 from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
@@ -86,10 +87,10 @@ def make() -> ResponseReturnValue:
         history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
-    sold = history.loc[history["date"] == pd.Timestamp(at), "demand"]
+    sold = units_sold(history)[history["date"] == pd.Timestamp(at)]
     try:
         adjust(Wanted(row.key, at, units, " ".join(request.form.get("reason", "").split())),
-               float(sold.iloc[0]) if len(sold) else None, actor().email)
+               float(sold[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
     flash(f"Recorded for {period(at)}: {units_words(units)} {services().dataset.unit} in place of what "

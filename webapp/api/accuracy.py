@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import or_, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor
 from webapp.accuracy.accuracy import Accuracy, Judged
@@ -180,8 +181,8 @@ def adjust_demand(path: KeyPath, body: AdjustmentRequest) -> AdjustmentResponse 
         history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         return problem(409, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
-    sold = history.loc[history["date"] == pd.Timestamp(body.date), "demand"]
-    known = float(sold.iloc[0]) if len(sold) and isfinite(sold.iloc[0]) else None
+    sold = units_sold(history)[history["date"] == pd.Timestamp(body.date)]
+    known = float(sold[0]) if len(sold) and isfinite(sold[0]) else None
     try:
         adjust(Wanted(row.key, body.date, body.units, " ".join(body.reason.split())), known, actor().email)
     except AdjustmentError as error:

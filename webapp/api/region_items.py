@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.quarantine import RULES
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.censored import sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.operations import answers, needs, resource, unless_known
 from webapp.api.paging import page_of, part_of
@@ -33,6 +35,8 @@ from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.tables import RegionItemRow
 
+SOLD = "demand:sold"
+"""A column of units sold, out of stock or not; no driver can be called so."""
 bp = resource("region_items", "What is forecast: each item in each region.")
 
 FlagName = Literal["drifting", "refused_rows", "stand_in", "retrain_running", "pinned", "stale", "new_demand",
@@ -106,6 +110,8 @@ class PeriodOfDemand(ResponsePart):
 
     date: Day
     demand: float | None = Field(description="Units sold; null where nothing is known")
+    censored: bool = Field(description="Whether it was out of stock: demand was at least the units sold, and neither "
+                                       "models nor accuracy take these for demand")
     adjusted: float | None = Field(description="Units that models learn in their place, where a planner said so")
     drivers: dict[str, float | str | None] = Field(description="As they were; yes/no is 1/0")
 
@@ -202,6 +208,7 @@ def get_demand(path: KeyPath, query: DemandQuery) -> DemandPage:
         table = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         abort(404, f"No demand is stored for {row.region_item} yet.")
+    table = table.assign(**{SOLD: sold(table)})
     days = table["date"].dt.date
     if query.first:
         table, days = table[days >= query.first], days[days >= query.first]
@@ -210,7 +217,8 @@ def get_demand(path: KeyPath, query: DemandQuery) -> DemandPage:
     found, following = part_of(table.to_dict("records"), lambda one: str(one["date"].date()), str, query.limit,
                                query.cursor)
     return DemandPage(**name_of(row), unit=dataset.unit, next=following, periods=[
-        PeriodOfDemand(date=one["date"].date(), demand=finite(one["demand"]), adjusted=finite(one.get(ADJUSTED)),
+        PeriodOfDemand(date=one["date"].date(), demand=finite(one[SOLD]),
+                       censored=finite(one.get(AT_LEAST)) is not None, adjusted=finite(one.get(ADJUSTED)),
                        drivers={name: driver_value(one[name]) for name in dataset.driver_names if name in one})
         for one in found])
 

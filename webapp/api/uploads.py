@@ -33,6 +33,9 @@ class DemandRow(RequestPart):
     item: Text
     date: Day
     demand: Number = Field(description="Units sold")
+    out_of_stock: Annotated[bool, Field(strict=True)] | None = Field(
+        None, description="Whether it was out of stock in some of the period, so that demand is at least the units "
+                          "sold; where the dataset says so of its periods")
     drivers: Drivers = Field({}, description="As they were, by name; what is left out is as the source has it")
 
 
@@ -69,7 +72,8 @@ class UploadResponse(ResponsePart):
 @needs("planner", status=201, starts=True)
 def upload_demand(body: DemandUpload) -> UploadResponse | Response:
     """Upload what was sold: after the last period that the source knows."""
-    return _stored([UploadRow(row.region, row.item, row.date, row.demand, row.drivers) for row in body.rows])
+    return _stored([UploadRow(row.region, row.item, row.date, row.demand, row.drivers, row.out_of_stock)
+                    for row in body.rows])
 
 
 @bp.post("/driver-plans", responses=answers(UploadResponse, 201, 409, 413, 415))

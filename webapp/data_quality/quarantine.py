@@ -72,6 +72,9 @@ class Unused:
     """Of all units that were read, those refused; None where none were read."""
     periods: int
     unknown_periods: int
+    out_of_stock_periods: int
+    out_of_stock: int
+    """Region-items of which some were."""
     repeated_rows: int
     newest_refused: int
     """Region-items of which the newest demand was refused."""
@@ -79,13 +82,20 @@ class Unused:
 
 def unused() -> Unused:
     """The newest loads of all region-items together."""
-    read, refused, periods, unknown, repeated, newest = db.session.execute(
+    read, refused, periods, unknown, out_periods, out, repeated, newest = db.session.execute(
         select(func.sum(DataLoad.units_read), func.sum(DataLoad.units_refused), func.sum(DataLoad.periods),
-               func.sum(DataLoad.unknown_periods), func.sum(DataLoad.repeated_rows),
+               func.sum(DataLoad.unknown_periods), func.sum(DataLoad.out_of_stock_periods),
+               func.count().filter(DataLoad.out_of_stock_periods > 0), func.sum(DataLoad.repeated_rows),
                func.count().filter(DataLoad.newest_refused > 0))
         .join(RegionItemRow, (RegionItemRow.key == DataLoad.key) & (RegionItemRow.loaded_at == DataLoad.at))
         .where(RegionItemRow.in_catalogue)).one()
-    return Unused(refused / read if read else None, periods or 0, unknown or 0, repeated or 0, newest)
+    return Unused(refused / read if read else None, periods or 0, unknown or 0, out_periods or 0, out, repeated or 0,
+                  newest)
+
+
+def newest_load(row: RegionItemRow) -> DataLoad | None:
+    """The newest load of a region-item; None before the first one."""
+    return db.session.get(DataLoad, (row.key, row.loaded_at)) if row.loaded_at else None
 
 
 def region_items(view: View) -> Query:

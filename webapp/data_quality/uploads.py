@@ -9,6 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
+from demand_assets.forecasting.series.censored import at_least, sold
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.uploads import (
     Place,
@@ -40,6 +41,7 @@ class UploadRow:
     date: date
     demand: float | None
     drivers: dict[str, Value]
+    out_of_stock: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,10 @@ def _placed(rows: Sequence[UploadRow], dataset: Dataset, uploaded: dict[Place, U
                                       f"{', '.join(dataset.driver_names) or 'none'}."))
             elif problem := _misfit(row.drivers[name], dataset.driver(name).kind):
                 wrong.append(WrongRow(number, f"drivers.{name}", problem))
-        found.append((place, Uploaded(row.demand, row.drivers)))
+        if row.out_of_stock is not None and dataset.stock_entry is None:
+            wrong.append(WrongRow(number, "out_of_stock", "The dataset file does not say which periods are out of "
+                                   "stock (columns.stock or columns.available), so rows cannot."))
+        found.append((place, Uploaded(row.demand, row.drivers, row.out_of_stock)))
     if wrong:
         raise WrongRowsError(wrong)
     return found
@@ -182,14 +187,20 @@ def _check(services: Services, rows: Sequence[UploadRow], places: Sequence[Place
 def _beside_known(store: DemandStore, dataset: Dataset, at: RegionItem,
                   rows: Sequence[tuple[int, UploadRow]]) -> pd.DataFrame:
     """Raw demand as a source gives it: what is known with row 0, the new rows numbered from 1."""
+    entries = [dataset.stock_entry] if dataset.stock_entry else []
     new = pd.DataFrame([{"date": pd.Timestamp(row.date), "row": number + 1,
                          "demand": np.nan if row.demand is None else row.demand,
+                         **{entry: None if row.out_of_stock is None else float(not row.out_of_stock)
+                            for entry in entries},
                          **{name: row.drivers.get(name) for name in dataset.driver_names}} for number, row in rows])
-    numbers = {driver.name: float for driver in dataset.drivers if driver.kind != "category"}
+    numbers = dict.fromkeys([*entries, *(driver.name for driver in dataset.drivers if driver.kind != "category")],
+                            float)
     new = new.astype(numbers)
     try:
         known = store.read("demand", at)
-        known = known.loc[~known["date"].isin(new["date"]), ["date", "demand", *dataset.driver_names]].assign(row=0)
+        known = known.assign(demand=sold(known), **{entry: 1.0 * np.isnan(at_least(known)) for entry in entries})
+        known = known.loc[~known["date"].isin(new["date"]), ["date", "demand", *entries, *dataset.driver_names]].assign(
+            row=0)
     except NotInStoreError:
         known = new.iloc[:0]
     table = pd.concat([known.astype(numbers), new], ignore_index=True) if len(known) else new

@@ -82,16 +82,19 @@ def load(run_id: str) -> ResponseReturnValue:
     if run is None:
         abort(404, f"There is no load {run_id[:64]!r}. The newest {RUNS_KEPT} are kept; Data lists them under Loads.")
 
+    has_stock = services().dataset.stock_entry is not None
+
     def cells(found: tuple[DataLoad, RegionItemRow]) -> Sequence[Cell]:
         one, row = found
         by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(one.refused))
         return (row.region, row.item, one.at, one.outcome, one.rows_read, one.refused_rows, by_rule, one.reason,
-                _day(one.last_date))
+                _day(one.last_date), *([one.out_of_stock_periods, one.periods] if has_stock else []))
 
     link = DagsterClient(services().settings.dagster_url).link(Sent("run", run_id)) if len(run_id) > 10 else None
     return _list(quarantine.LOAD, lambda view: quarantine.load_of(run_id, view), "load", cells, (
         "Region", "Item", "At (UTC)", "Outcome", "Rows read", "Rows refused", "Values refused by rule", "Reason",
-        "Last demand"), run=run, link=link, loads_kept=LOADS_KEPT)
+        "Last demand", *(["Periods out of stock", "Periods"] if has_stock else [])), run=run, link=link,
+        loads_kept=LOADS_KEPT, has_stock=has_stock)
 
 
 @bp.get("/quarantine", endpoint="quarantine")
@@ -104,8 +107,8 @@ def show_quarantine() -> ResponseReturnValue:
     if form := requested_format(request.args):
         return file_of(form, _name(f"quarantine-{row.region_item}"), COLUMNS, found[list(COLUMNS)].itertuples(
             index=False))
-    return render_template("data_quality/quarantine.html", row=row, page=_page_of(found.to_dict("records"), view),
-                           rules=RULES)
+    return render_template("data_quality/quarantine.html", row=row, load=quarantine.newest_load(row),
+                           page=_page_of(found.to_dict("records"), view), rules=RULES)
 
 
 @bp.get("/drift")

@@ -28,8 +28,9 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
-        ``adjusted``: pairs of place and units. With overrides ``plan`` and its bounds include them, ``model`` is the
-        forecast without them, and ``overridden`` the places of their dates.
+        ``adjusted`` and ``out_of_stock`` (what was sold, at least so much was wanted): pairs of place and units. With
+        overrides ``plan`` and its bounds include them, ``model`` is the forecast without them, and ``overridden`` the
+        places of their dates.
     """
     known, ahead = _days(past.history["date"].to_numpy()), [period.date for period in periods]
     days = sorted({*known, *ahead})
@@ -55,7 +56,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in marked if at in place]}
                   for name, marked in past.marks.items() if marked],
         "outliers": [place[at] for at in outliers if at in place],
-        "adjusted": _adjusted(past.adjusted, place)}
+        "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place)}
     if backtest is not None:
         drawn["backtest"] = column(_days(backtest.units.index.to_numpy()),
                                    backtest.units.to_numpy(dtype=np.float64))
@@ -66,7 +67,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     return drawn
 
 
-def _adjusted(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
+def _units_at(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
     return [(place[at], rounded(units[at])) for at in sorted(units) if at in place]
 
 

@@ -63,6 +63,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         without_overrides: whether there are some that are left out: what is shown is called the model's then.
     """
     history = past.history.dropna().tail(back) if back else past.history.iloc[:0]
+    out = [past.out_of_stock.get(at.date()) for at in history["date"]]
     dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
     has_scenario = any(period.scenario is not None for period in periods)
     words = f"{100 * coverage:.0f} %"
@@ -77,6 +78,10 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         back) else []
     if back and stood is not None:
         measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
+    if any(value is not None for value in out):
+        said = ["" if value is None else f"at least {units(value)}" for value in out]
+        measures.append(Measure("Out of stock", "driver", [*((text, text) for text in said), *[None] * len(periods)],
+                                "text"))
     bounds = [Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
     if any(period.final is not None for period in periods):
         measures += _overridden(periods, len(history), override_words, words, all_bounds)

@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted import ADJUSTED
+from demand_assets.forecasting.series.censored import sold
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
@@ -25,7 +27,7 @@ YEARS = 3
 
 
 def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
-    """Units sold on each date; NaN where unknown.
+    """Demand on each date; NaN where unknown, and where it was out of stock: no forecast is judged by that.
 
     Args:
         history: columns date and demand, oldest first.
@@ -43,13 +45,15 @@ class History:
     """What is known of a selection's past, summed over its region-items."""
 
     history: pd.DataFrame
-    """Columns date and demand (units; null where nothing is known), oldest first."""
+    """Columns date and demand (units sold; null where nothing is known), oldest first."""
     marks: dict[str, list[date]] = field(default_factory=dict)
     """Yes/no driver -> periods, past and planned, in which half of the region-items or more have it."""
     adjusted: dict[date, float] = field(default_factory=dict)
     """Of one region-item: units that models learn in place of what was sold."""
+    out_of_stock: dict[date, float] = field(default_factory=dict)
+    """Of one region-item: units sold in periods out of stock, whose demand was at least that."""
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
-    """Key -> the region-item's own history, with its drivers."""
+    """Key -> the region-item's own history, with its drivers; demand is null where it was out of stock."""
 
     def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
@@ -82,22 +86,28 @@ def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str,
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
     marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
              if driver.kind == "yes_no"}
-    adjusted = {}
-    if len(lines) == 1 and ADJUSTED in histories[0]:
-        found = histories[0].dropna(subset=[ADJUSTED])
-        adjusted = {at.date(): float(units) for at, units in zip(found["date"], found[ADJUSTED], strict=True)}
-    return History(_summed(histories, dates[:len(histories)]), marks, adjusted,
+    adjusted, out_of_stock = (_units_by_date(histories[0], name) if len(lines) == 1 else {}
+                              for name in (ADJUSTED, AT_LEAST))
+    return History(_summed(histories, dates[:len(histories)]), marks, adjusted, out_of_stock,
                 {line.row.key: history for line, history in zip(lines, histories, strict=True)})
 
 
+def _units_by_date(history: pd.DataFrame, name: str) -> dict[date, float]:
+    """What a column beside demand has, by date; nothing where there is none."""
+    if name not in history:
+        return {}
+    found = history.dropna(subset=[name])
+    return {at.date(): float(units) for at, units in zip(found["date"], found[name], strict=True)}
+
+
 def _summed(histories: Sequence[pd.DataFrame], dates: Sequence[Dates]) -> pd.DataFrame:
-    """Date and demand over all; NaN where nothing is known of any."""
+    """Date and units sold over all; NaN where nothing is known of any."""
     days = np.concatenate(dates)
     if not len(days):
         return pd.DataFrame({"date": days.astype("datetime64[ns]"), "demand": np.zeros(0)})
     first = days.min()
     place = (days - first).astype(np.int64)  # counted by day, which takes a tenth of sorting them
-    units = np.concatenate([history["demand"].to_numpy(dtype=np.float64) for history in histories])
+    units = np.concatenate([sold(history) for history in histories])
     known = ~np.isnan(units)
     sums = np.where(np.bincount(place, known) > 0, np.bincount(place, np.where(known, units, 0.0)), np.nan)
     there = np.flatnonzero(np.bincount(place))

@@ -7,6 +7,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates, Part
+from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.accuracy import pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
@@ -17,12 +18,12 @@ from webapp.tables import RegionItemRow
 
 
 def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: Dataset) -> None:
-    """Note last year's demand in the forecast's periods, the last period's, and that of the last horizon.
+    """Note what was sold last year in the forecast's periods, in the last period, and in the last horizon.
 
     Args:
         history: columns date and demand (NaN = unknown) up to the origin.
     """
-    units = history["demand"].to_numpy(dtype=float)
+    units = units_sold(history)
     places = len(units) - 1 + np.arange(1, len(part.forecast) + 1) - dataset.year_length
     within = len(places) and places[0] >= 0 and places[-1] < len(units)
     last_year = float(units[places].sum()) if within else float("nan")

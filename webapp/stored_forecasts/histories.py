@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.series.censored import sold
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import periods_until
 from webapp.db.chunked import chunked
@@ -41,8 +42,9 @@ def pack(history: pd.DataFrame, windows: tuple[Dates, Floats] | None, origin: pd
     """
     dates = _dates(origin, dataset)
     tested, units = windows or (np.array([], dtype="datetime64[D]"), np.array([]))
-    known = [history.set_index("date")["demand"], pd.Series(units, index=pd.DatetimeIndex(tested))]
-    return zlib.compress(np.stack([each.reindex(dates).to_numpy(_PACKED) for each in known]).tobytes(), level=1)
+    kept = [history.assign(demand=sold(history)).set_index("date")["demand"],
+            pd.Series(units, index=pd.DatetimeIndex(tested))]
+    return zlib.compress(np.stack([each.reindex(dates).to_numpy(_PACKED) for each in kept]).tobytes(), level=1)
 
 
 def history_of_group(keys: Sequence[str], dataset: Dataset) -> GroupHistory:

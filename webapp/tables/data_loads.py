@@ -28,6 +28,8 @@ class DataLoad(Base):
     units_refused: Mapped[float] = mapped_column(default=0.0, server_default="0")
     periods: Mapped[int] = mapped_column(default=0, server_default="0")
     unknown_periods: Mapped[int] = mapped_column(default=0, server_default="0")
+    out_of_stock_periods: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Whose demand is at least what was sold."""
     repeated_rows: Mapped[int] = mapped_column(default=0, server_default="0")
     """Left out because they are identical to another."""
     newest_refused: Mapped[int] = mapped_column(default=0, server_default="0")

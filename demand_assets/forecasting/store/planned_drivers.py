@@ -22,8 +22,8 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
 
     Args:
         demand: schema Demand; where nothing was ever sold, its first period is the origin.
-    Returns: date, demand (with adjustments and what was sold out of stock, if there are any) and drivers up to the horizon, and a sentence for each
-        driver that had to be assumed.
+    Returns: date, demand (with adjustments and what was sold out of stock, if there are any) and drivers up to the
+        horizon, and a sentence for each driver that had to be assumed.
     """
     known = max(observed_periods(demand), 1)
     columns: dict[str, Any] = {"date": period_range(demand["date"].iloc[0], known + horizon, dataset.frequency),

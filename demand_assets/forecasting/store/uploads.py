@@ -27,6 +27,9 @@ STAGED = ".uploaded.{}.staged"
 FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "thousands": None, "encoding": "utf-8", "skip_lines": 0,
         "layout": "long"}
 """How it is written, whatever the source's own files are."""
+IN_STOCK = ("0", "1")
+"""What is written of a period out of stock, and of one in stock, be it units on hand or yes and no."""
+_OUT_OF_STOCK = {"0": True, "1": False}
 Value = float | bool | str
 Place = tuple[RegionItem, date]
 
@@ -42,12 +45,16 @@ class Uploaded:
     demand: float | None
     """Units; None for a plan of drivers."""
     drivers: Mapping[str, Value]
+    out_of_stock: bool | None = None
+    """None where it was not said."""
 
     def over(self, before: "Uploaded | None") -> "Uploaded":
         """This where it tells something, else what was uploaded before."""
         if before is None:
             return self
-        return Uploaded(before.demand if self.demand is None else self.demand, {**before.drivers, **self.drivers})
+        is_new = self.demand is not None  # what was said of stock was said of the units
+        return Uploaded(self.demand if is_new else before.demand, {**before.drivers, **self.drivers},
+                        self.out_of_stock if is_new else before.out_of_stock)
 
 
 def uploads_folder(dataset: Dataset) -> Path:
@@ -63,6 +70,12 @@ def uploads_folder(dataset: Dataset) -> Path:
         raise NoUploadsError(f"The columns of {dataset.title} are computed from its source's, so rows cannot be "
                              "uploaded. Complete the source.")
     return dataset.uploads
+
+
+def stock_column(dataset: Dataset) -> str | None:
+    """The source's column that says which periods are out of stock; None where none does."""
+    entry = dataset.stock_entry
+    return getattr(dataset.columns, entry) if entry else None
 
 
 def read_uploads(dataset: Dataset) -> dict[Place, Uploaded]:
@@ -83,7 +96,8 @@ def read_uploads(dataset: Dataset) -> dict[Place, Uploaded]:
             drivers = {name: _value(row[column], dataset.driver(name).kind) for name, column in names.items()
                        if row[column]}
             units = float(row[columns.demand]) if row[columns.demand] else None
-            found[at, day - timedelta(_days_into(dataset))] = Uploaded(units, drivers)
+            found[at, day - timedelta(_days_into(dataset))] = Uploaded(
+                units, drivers, _OUT_OF_STOCK.get(row.get(stock_column(dataset) or "", "")))
     return found
 
 
@@ -98,10 +112,13 @@ def stage_uploads(dataset: Dataset, rows: Mapping[Place, Uploaded]) -> str:
     names = {name: columns.drivers.get(name, name) for name in dataset.of_source.driver_names}
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*filter(None, (columns.region, columns.item)), columns.date, columns.demand, *names.values()])
+    stock = [stock_column(dataset)] if stock_column(dataset) else []
+    writer.writerow([*filter(None, (columns.region, columns.item)), columns.date, columns.demand, *stock,
+                     *names.values()])
     for (at, day), row in sorted(rows.items(), key=lambda one: one[0]):
         named = [name for name, column in ((at.region, columns.region), (at.item, columns.item)) if column]
-        writer.writerow([*named, _day(day, dataset), _written(row.demand),
+        told = "" if row.out_of_stock is None else IN_STOCK[not row.out_of_stock]
+        writer.writerow([*named, _day(day, dataset), _written(row.demand), *(told for _ in stock),
                          *(_written(row.drivers.get(name)) for name in names)])
     folder.mkdir(parents=True, exist_ok=True)
     for forgotten in folder.glob(STAGED.format("*")):

@@ -383,8 +383,9 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         is_out = np.zeros(len(numbers), dtype=bool)
         is_out[places] = panel.is_out[rows]
         if filled and dataset.stock_entry == "stock":  # what a period ends with, those without a row begin with
-            last = np.maximum.accumulate(np.where(np.isin(np.arange(len(is_gap)), places), np.arange(len(is_gap)), 0))
-            is_out[:len(is_gap)] |= is_gap & is_out[last]
+            before = np.arange(len(is_gap))
+            before = np.maximum.accumulate(np.where(np.isin(before, places), before, 0))
+            is_out[:len(is_gap)] |= is_gap & is_out[before]
         is_out &= ~np.isnan(demand)
         censored[is_out], demand[is_out] = demand[is_out], np.nan
         filled -= int((is_out[:len(is_gap)] & is_gap).sum()) if filled else 0
@@ -432,7 +433,8 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
     if (out := panel.is_out[rows] & ~np.isnan(panel.demand[rows])).any():
         return (f"Nothing is known of its demand: it is out of stock in all of its "
                 f"{in_words(int(out.sum()), dataset.frequency)}, in which "
-                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check columns.{dataset.stock_entry} of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}.")
+                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check columns.{dataset.stock_entry} "
+                f"of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}.")
     if quarantine.empty:
         return (f"None of its {len(rows)} rows has demand. Check the column {dataset.columns.demand!r} of the source, "
                 "then materialise `raw_demand` again.")
@@ -474,9 +476,9 @@ def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
     if unknown <= allowed * periods:
         return ""
     if censored > unknown / 2:
-        return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known in "
-                f"{periods - unknown} only; at most {allowed:.0%} may be unknown. Check columns.{dataset.stock_entry} of "
-                f"the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}, or raise rules.unknown_share.")
+        return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known "
+                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check columns.{dataset.stock_entry}"
+                f" of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}, or raise rules.unknown_share.")
     return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
             f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
             "the source, or raise rules.unknown_share.")
