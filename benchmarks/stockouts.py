@@ -106,7 +106,7 @@ def closures(shops: int, windows: int) -> list[dict[str, Any]]:
     closed = table.loc[table["imputed_closed"] == 1, "region"].drop_duplicates().sort_values()
     chosen = closed.iloc[::max(1, len(closed) // shops)].iloc[:shops]
     raw = table[table["region"].isin(chosen)].reset_index(drop=True)
-    raw = raw.assign(region=raw["region"].astype(str), item=raw["item"].astype(str), row=np.arange(len(raw)) + 1,
+    raw = raw.assign(date=pd.to_datetime(raw["date"]), region=raw["region"].astype(str), item=raw["item"].astype(str), row=np.arange(len(raw)) + 1,
                      available=1.0 - raw["imputed_closed"].fillna(0).astype(float))
     members = sorted({RegionItem(region, item) for region, item in zip(raw["region"], raw["item"], strict=True)})
     wanted, out = raw["demand"].astype(float), raw["available"] < 1
@@ -125,7 +125,7 @@ def closures(shops: int, windows: int) -> list[dict[str, Any]]:
 def _errors(table: pd.DataFrame, dataset: Dataset, members: list[RegionItem], source: Simulation | None, windows: int,
             wanted: pd.Series, out: pd.Series, raw: pd.DataFrame) -> dict[str, float | None]:
     """WAPE and bias over the windows, in all periods and in those out of stock."""
-    last = raw.loc[raw["demand"].notna(), "date"].max()
+    last = pd.Timestamp(raw.loc[raw["demand"].notna(), "date"].max())
     today = source.today() if source else last + pd.Timedelta(days=1)
     checked = validate_panel(table, dataset, members, last, today)
     tables = {one.region_item: one.demand for one in checked if one.demand is not None}

@@ -188,7 +188,7 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
     if column.is_constant:
         return f"it holds nothing but {column.example()!r}"
     if column.says("stock") >= 2 and not column.says("price"):
-        return "a stock is known only afterwards, and sold-out periods cannot be declared"
+        return "a stock is known only afterwards"
     if len(column.distinct) > 0.9 * len(column.texts) * column.known_share and not column.is_number:
         return "it has another value in nearly every row"
     days, known = table.days, column.codes[0] >= 0

@@ -23,6 +23,7 @@ from demand_assets.proposals.looked_through import LookedThrough, look_through
 from demand_assets.proposals.periods import Reading, readings_of
 from demand_assets.proposals.roles import Roles, roles_of
 from demand_assets.proposals.rows import gaps, several_rows, totals
+from demand_assets.proposals.stock import take_stock
 from demand_assets.proposals.tables import CannotProposeError, Group, groups_in, sampled
 
 _ENOUGH_DATES = 3
@@ -71,7 +72,9 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     if not facts.rows:
         raise CannotProposeError(f"{given} has a header and no rows")
     roles = roles_of(facts, ask, bool(dates), wide, today)
+    says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
     draft = _begin(name, group, roles, facts, path, written_path)
+    draft.left += says_nothing
     sized = f"a sample of {facts.rows:,} rows" if is_sample else f"{facts.rows:,} rows"
     draft.looked_at = f"{Path(given).name or given} ({sized})"
     if dates:
@@ -84,6 +87,12 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     _note_numbers(draft, demand, proposed, ask, given)
     _add_drivers(draft, proposed)
     return _settle(draft, facts, roles, units, ask, source if is_sample else None, group)
+
+
+def _units(roles: Roles, facts: Facts) -> Any:
+    """Of each row of a table that has a column of demand."""
+    numbers = (facts.column(roles.demand) if roles.demand else _of_expression(roles, facts)).numbers
+    return np.exp(numbers) if "demand" in roles.expressions else numbers
 
 
 def _as_entry(path: str) -> str:
@@ -139,6 +148,8 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
             columns[role] = (chosen, roles.reasons[role])
     if roles.demand is not None:
         columns["demand"] = (roles.demand, roles.reasons["demand"])
+    if roles.stock is not None and roles.stock_column is not None:
+        columns[roles.stock] = (roles.stock_column, roles.reasons["stock"])
     draft.columns = columns
     for ours, text in roles.expressions.items():
         draft.expressions[ours] = (text, roles.reasons[f"expression {ours}"])

@@ -36,6 +36,9 @@ class Roles:
     region: str | None = None
     item: str | None = None
     demand: str | None = None
+    stock: str | None = None
+    """``stock`` or ``available``: what the stock column says of a period; None where there is none."""
+    stock_column: str | None = None
     frequency: Frequency = "D"
     date_format: str | None = None
     date_start: str | None = None

@@ -477,8 +477,8 @@ def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
         return ""
     if censored > unknown / 2:
         return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known "
-                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check columns.{dataset.stock_entry}"
-                f" of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}, or raise rules.unknown_share.")
+                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check "
+                f"columns.{dataset.stock_entry} of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}, or raise rules.unknown_share.")
     return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
             f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
             "the source, or raise rules.unknown_share.")
