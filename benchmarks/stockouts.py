@@ -1,16 +1,16 @@
 """What it is worth to say which periods are out of stock: errors against what was wanted, with the entry and without.
 
-    REAL_DATA_DIR=../shared/data python -m benchmarks.stockouts [--windows 4] [--only closures]
+    REAL_DATA_DIR=../shared/data python -m benchmarks.stockouts [--windows 4] [--only simulated] [--json out.json]
 
 The simulated world knows what would have been sold: region-items are delivered what is usually sold in a week, so that
 they run out when more is wanted, above all in promos. The product forecasts it at rolling origins from what was sold,
 with ``columns.stock`` and without it (zeros and halved days believed), and from what was wanted, which nobody has; all
 are held against what was wanted, in all periods and in those that were out of stock.
 
-No open set here flags stock-outs. Rossmann's ``open`` says when shops are closed, which is no stock-out: nothing is
-wanted of a closed shop on a Sunday, and a driver that is known ahead says so. What comes nearest to one is that 180 of
-its shops were closed for half a year for rebuilding (``imputed_closed``): of these a sample is forecast after they had
-opened again, with ``columns.available`` and without it, from promos alone, and held against what they then sold.
+No open set here flags stock-outs. The second set is real demand, weekly orange juice with its prices and promotions, of
+which stock-outs are made: no more is sold than is usual of late, and some deliveries come a week late; what was really
+sold is what was wanted. The third shows what the entry is not for: Rossmann's closed days (``open``), called out of
+stock. Nothing is wanted of a closed shop, and who says so learns nothing of Sundays.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy_sets import DATA_FOLDER, environment
+from benchmarks.accuracy_sets import described, environment
 from benchmarks.machine import described as machine
 from benchmarks.product_method import product_forecasts
 from demand_assets.forecasting.contract.dataset_file import Dataset
@@ -37,7 +37,8 @@ from demand_assets.sources.simulated.source import Simulation
 
 REGIONS, ITEMS, YEARS, TODAY = 3, 8, 2.5, "2026-06-01"
 SHARES = (0.05, 0.15)
-SHOPS = 16
+SHOPS, JUICES = 8, 60
+USUAL_WEEKS, ORDERED, LATE = 8, 2.0, 0.3
 DRIVERS = [{"name": "price", "kind": "number", "effect": "decreasing"},
            {"name": "promo", "kind": "yes_no", "effect": "increasing"}, {"name": "holiday", "kind": "yes_no"}]
 
@@ -46,15 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stockouts", description=__doc__)
     parser.add_argument("--windows", type=int, default=4)
-    parser.add_argument("--shops", type=int, default=SHOPS)
-    parser.add_argument("--only", choices=["simulated", "closures"])
+    parser.add_argument("--only", choices=["simulated", "orange_juice", "closed_days"])
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     started, rows = perf_counter(), []
-    if given.only != "closures":
+    if given.only in (None, "simulated"):
         rows += [row for share in SHARES for row in simulated(share, given.windows)]
-    if given.only != "simulated":
-        rows += closures(given.shops, given.windows)
+    if given.only in (None, "orange_juice"):
+        rows += orange_juice(JUICES, 3)
+    if given.only in (None, "closed_days"):
+        rows += closed_days(SHOPS, 3)
     told = Table(title="Errors against what was wanted, with stock-outs declared and without")
     for name in ("set", "learned from", "WAPE", "bias", "WAPE out of stock", "bias out of stock"):
         told.add_column(name, justify="left" if name in ("set", "learned from") else "right")
@@ -86,7 +88,7 @@ def simulated(share: float, windows: int) -> list[dict[str, Any]]:
             ("what was wanted", simulated_dataset(share, {}),
              raw.drop(columns="stock").assign(demand=wanted.where(raw["demand"].notna())))):
         rows.append({"set": f"simulated, {sold_out.sum() / raw['demand'].notna().sum():.1%} out of stock",
-                     "from": words} | _errors(table, dataset, members, source, windows, wanted, sold_out, raw))
+                     "from": words} | _errors(table, dataset, members, source.today(), windows, wanted, sold_out, raw))
         print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
@@ -99,34 +101,58 @@ def simulated_dataset(share: float, columns: dict[str, str]) -> Dataset:
                    "stock_outs": share}})
 
 
-def closures(shops: int, windows: int) -> list[dict[str, Any]]:
-    """Errors of Rossmann's shops after half a year in which they were closed for rebuilding."""
-    path = Path(environment()[DATA_FOLDER]) / "rossmann.parquet"
-    table = pd.read_parquet(path, columns=["date", "region", "item", "demand", "promo", "open", "imputed_closed"])
-    closed = table.loc[table["imputed_closed"] == 1, "region"].drop_duplicates().sort_values()
-    chosen = closed.iloc[::max(1, len(closed) // shops)].iloc[:shops]
-    raw = table[table["region"].isin(chosen)].reset_index(drop=True)
-    raw = raw.assign(date=pd.to_datetime(raw["date"]), region=raw["region"].astype(str), item=raw["item"].astype(str), row=np.arange(len(raw)) + 1,
-                     available=1.0 - raw["imputed_closed"].fillna(0).astype(float))
-    members = sorted({RegionItem(region, item) for region, item in zip(raw["region"], raw["item"], strict=True)})
-    wanted, out = raw["demand"].astype(float), raw["available"] < 1
+def orange_juice(count: int, windows: int) -> list[dict[str, Any]]:
+    """Errors on real demand of which stock-outs are made."""
+    whole = described("dominicks_oj")
+    source = open_source(whole, environment=environment())
+    catalogue = source.catalogue()
+    members = sorted(catalogue.region_items)
+    members = members[::max(1, len(members) // count)][:count]
+    raw = source.read(members).sort_values(["region", "item", "date"]).reset_index(drop=True)
+    raw = raw.assign(date=pd.to_datetime(raw["date"]))
+    wanted = raw["demand"].astype(float)
+    usual = wanted.groupby([raw["region"], raw["item"]]).transform(
+        lambda units: units.shift().rolling(USUAL_WEEKS, min_periods=2).median())
+    late = np.random.default_rng(0).random(len(raw)) < LATE
+    limit = np.ceil(ORDERED * usual)
+    is_short = (wanted >= limit).to_numpy()
+    left = np.where(is_short, 0.0, limit - wanted)
+    sold = np.minimum(wanted, limit.fillna(np.inf))
+    is_late = np.append(False, is_short[:-1]) & late  # the delivery after one that did not last
+    sold, left = np.where(is_late, 0.0, sold), np.where(is_late, 0.0, left)
+    shown = raw.assign(demand=sold, stock=left)
+    of = whole.model_dump(by_alias=True)
+    declared = Dataset.model_validate(of | {"columns": of["columns"] | {"stock": "stock"}})
+    out = pd.Series(left <= 0)
+    return [{"set": f"orange juice, {out.mean():.1%} out of stock", "from": words} | _errors(
+        table, dataset, members, source.today(), windows, wanted, out, raw) for words, dataset, table in (
+            ("sold, with the entry", declared, shown), ("sold, believed", whole, shown.drop(columns="stock")),
+            ("what was wanted", whole, raw))]
+
+
+def closed_days(shops: int, windows: int) -> list[dict[str, Any]]:
+    """Errors of Rossmann's shops where closed days are called out of stock, which they are not."""
+    whole = described("rossmann")
+    source = open_source(whole, environment=environment())
+    members = sorted(source.catalogue().region_items)
+    members = members[::max(1, len(members) // shops)][:shops]
+    raw = source.read(members)
+    raw = raw.assign(date=pd.to_datetime(raw["date"]), available=raw["open"])
+    wanted, out = raw["demand"].astype(float), raw["open"].astype(float) < 1
+    of = whole.model_dump(by_alias=True) | {"drivers": [driver.model_dump() for driver in whole.drivers
+                                                        if driver.name == "promo"]}
     rows = []
-    for words, columns in (("sold, with the entry", {"available": "available"}), ("sold, believed", {})):
-        dataset = Dataset.model_validate({
-            "name": "closures", "frequency": "D", "columns": columns, "baseline_season": 14,
-            "season_lengths": [7, 14, 364], "source": {"kind": "file", "path": str(path)},
-            "drivers": [{"name": "promo", "kind": "yes_no", "effect": "increasing"}]})
-        rows.append({"set": f"{len(members)} rebuilt shops", "from": words} | _errors(
-            raw, dataset, members, None, windows, wanted, out, raw))
-        print(rows[-1], file=sys.stderr, flush=True)
+    for words, columns in (("closed days out of stock (wrong)", {"available": "open"}), ("sold, believed", {})):
+        dataset = Dataset.model_validate(of | {"columns": of["columns"] | columns})
+        rows.append({"set": "Rossmann, from promos alone", "from": words} | _errors(
+            raw, dataset, members, source.today(), windows, wanted, out, raw))
     return rows
 
 
-def _errors(table: pd.DataFrame, dataset: Dataset, members: list[RegionItem], source: Simulation | None, windows: int,
+def _errors(table: pd.DataFrame, dataset: Dataset, members: list[RegionItem], today: pd.Timestamp, windows: int,
             wanted: pd.Series, out: pd.Series, raw: pd.DataFrame) -> dict[str, float | None]:
     """WAPE and bias over the windows, in all periods and in those out of stock."""
     last = pd.Timestamp(raw.loc[raw["demand"].notna(), "date"].max())
-    today = source.today() if source else last + pd.Timedelta(days=1)
     checked = validate_panel(table, dataset, members, last, today)
     tables = {one.region_item: one.demand for one in checked if one.demand is not None}
     units = pd.DataFrame({"region": raw["region"], "item": raw["item"], "date": raw["date"], "wanted": wanted,

@@ -14,9 +14,9 @@ from demand_assets.proposals.words import plain
 
 _OUT = frozenset(["stockout", "stockouts", "oos", "outofstock", "ausverkauft", "rupture", "agotado", "esaurito",
                   "uitverkocht", "slutsald"])
-_BEFORE = frozenset(["opening", "open", "begin", "beginning", "start", "initial", "before", "anfang", "anfangs", "inicial",
-                     "initiale", "safety", "min", "minimum", "max", "maximum", "target", "transit", "ordered", "value",
-                     "cover", "days"])
+_BEFORE = frozenset(["opening", "open", "begin", "beginning", "start", "initial", "before", "anfang", "anfangs",
+                     "inicial", "initiale", "safety", "min", "minimum", "max", "maximum", "target", "transit",
+                     "ordered", "value", "cover", "days"])
 """Words of stocks that are not what is left at the end of a period."""
 _MOSTLY = 0.5
 

@@ -340,8 +340,11 @@ def placeholders_among(values: Floats) -> list[tuple[float, int]]:
             or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
 
 
-_WHAT_STOCK_IS = {"stock": ", the units on hand at the end of the period",
-                  "available": ", which says yes or 1 of a period in which it could be bought throughout"}
+def _stock_column(dataset: Dataset) -> str:
+    """The entry that says what is out of stock, and what its column has to hold."""
+    return f"columns.{dataset.stock_entry} of the dataset file, which is " + (
+        "the units on hand at the end of the period" if dataset.stock_entry == "stock" else
+        "yes or 1 where it could be bought throughout the period")
 
 
 def _sold_while_out(dataset: Dataset, table: pd.DataFrame, counts: dict[str, int]) -> str:
@@ -353,8 +356,7 @@ def _sold_while_out(dataset: Dataset, table: pd.DataFrame, counts: dict[str, int
     if sold_out < _ENOUGH_TO_TELL or sold_out <= sold:
         return ""
     return (f"It is out of stock in {sold_out} of the {in_words(sold_out + sold, dataset.frequency)} with a sale, "
-            f"whose demand is then not known: check that columns.{dataset.stock_entry} is the right column"
-            f"{_WHAT_STOCK_IS[str(dataset.stock_entry)]}.")
+            f"whose demand is then not known: check {_stock_column(dataset)}.")
 
 
 def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
@@ -433,8 +435,8 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
     if (out := panel.is_out[rows] & ~np.isnan(panel.demand[rows])).any():
         return (f"Nothing is known of its demand: it is out of stock in all of its "
                 f"{in_words(int(out.sum()), dataset.frequency)}, in which "
-                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check columns.{dataset.stock_entry} "
-                f"of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}.")
+                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check "
+                f"{_stock_column(dataset)}.")
     if quarantine.empty:
         return (f"None of its {len(rows)} rows has demand. Check the column {dataset.columns.demand!r} of the source, "
                 "then materialise `raw_demand` again.")
@@ -477,8 +479,8 @@ def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
         return ""
     if censored > unknown / 2:
         return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known "
-                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check "
-                f"columns.{dataset.stock_entry} of the dataset file{_WHAT_STOCK_IS[str(dataset.stock_entry)]}, or raise rules.unknown_share.")
+                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check {_stock_column(dataset)}, "
+                "or raise rules.unknown_share.")
     return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
             f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
             "the source, or raise rules.unknown_share.")
@@ -493,8 +495,7 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
     if censored:
         return (f"It has been out of stock since {ended.date()}: demand is known in none of the "
                 f"{in_words(behind, dataset.frequency)} since; at most {dataset.stale_periods} are allowed. It is no "
-                f"longer sold, or columns.{dataset.stock_entry} of the dataset file is another column"
-                f"{_WHAT_STOCK_IS[str(dataset.stock_entry)]}; else raise rules.stale_periods.")
+                f"longer sold, or something is wrong with {_stock_column(dataset)}; else raise rules.stale_periods.")
     return (f"Its demand ends on {ended.date()}, {in_words(behind, dataset.frequency)} before the dataset's "
             f"({last_date.date()}); at most {dataset.stale_periods} are allowed. It is no longer sold, or its feed has "
             "stopped: restore the feed, or raise rules.stale_periods.")

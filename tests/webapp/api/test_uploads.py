@@ -1,5 +1,6 @@
 """Demand and plans of drivers that programs upload: stored whole or not at all, and read beside the source's own."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
+from demand_assets.forecasting.contract.dataset_file import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.store.uploads import read_uploads
 from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
@@ -220,3 +223,25 @@ def test_an_upload_whose_process_ends_after_its_transaction_is_finished(
     planning.post("/demand", {"rows": [{**ROW, "date": "2026-07-02"}]})
 
     assert len(read_uploads(dataset)) == 2
+
+
+def test_what_was_out_of_stock_is_uploaded_too(shop: Flask, planning: Program, tmp_path: Path) -> None:
+    refused = problem_of(planning.post("/demand", {"rows": [{**ROW, "out_of_stock": True}]}), 422)
+    planning.post("/demand", {"rows": [ROW]})  # of before the dataset file says so
+    declared = DATASET.replace('demand = "sold"', 'demand = "sold"\nstock = "left"')
+    (tmp_path / "shop.toml").write_text(declared)
+    own = (tmp_path / "demand.csv").read_text().splitlines()
+    (tmp_path / "demand.csv").write_text("\n".join([f"{own[0]},left", *(f"{line},4" for line in own[1:])]) + "\n")
+    services = shop.extensions["services"]
+    shop.extensions["services"] = replace(services, dataset=load_dataset(tmp_path / "shop.toml"))
+    days = [{**ROW, "date": f"2026-07-{day:02}", "demand": 3.0, **more} for day, more in (
+        (2, {"out_of_stock": True}), (3, {"out_of_stock": False}), (4, {}))]
+    response = planning.post("/demand", {"rows": days})
+
+    assert "columns.stock or columns.available" in str(refused["errors"])
+    assert response.status_code == 201, response.text
+    found = taken_in(shop).set_index("date")
+    assert found.loc["2026-07-01":"2026-07-04", "demand"].fillna(-1).tolist() == [12.5, -1, 3.0, 3.0]
+    assert found.loc["2026-07-02", AT_LEAST] == 3.0
+    planning.post("/demand", {"rows": [{**ROW, "date": "2026-07-02", "demand": 9.0}]})
+    assert taken_in(shop).set_index("date").loc["2026-07-02", "demand"] == 9.0

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -75,6 +76,29 @@ def test_what_was_not_used_is_told(client: FlaskClient, background: Background, 
         "Units rejected: 25.0 % of all.", "Periods without known demand: 7 of 90.",
         'Identical rows left out: 3. If each is a sale, set several_rows = "sum" under [rules] .',
         "Name left out: region “north”, item “” (4 rows): item '' is empty", "Not read: south.xls: save it as .xlsx"]
+
+
+def test_periods_out_of_stock_are_told_of_all_and_of_each(client: FlaskClient, background: Background, app: Flask,
+                                                          services: Services) -> None:
+    told = look(0)
+    told.numbers.update(periods=90, unknown_periods=0, censored_periods=9)
+    background.journal(told, look(1))
+
+    soup = page(client.get("/data"))
+    of_kettle = text_of(page(client.get("/data/quarantine?ri=north%7Ckettle")).select_one("#out-of-stock"))
+
+    assert [text_of(line) for line in soup.select("#not-used li")] == [
+        "Periods out of stock: 9 of 90, of 1 region-item. Demand there was at least what was sold."]
+    assert "Out of stock in 9 of 90 days (10.0 %)" in of_kettle
+    assert page(client.get("/data/quarantine?ri=north%7Citem+00")).select_one("#out-of-stock") is None
+    assert "Out of stock" not in text_of(page(client.get("/data/loads/run-one-of-dagster")).thead)
+
+    declared = services.dataset.model_copy(update={"columns": services.dataset.columns.model_copy(
+        update={"stock": "on_hand"})})
+    app.extensions["services"] = replace(services, dataset=declared)
+    rows = [text_of(row) for row in page(client.get("/data/loads/run-one-of-dagster")).select("tbody tr")]
+    assert sorted("9 of 90 (10.0 %)" in row for row in rows) == [False, True]
+    assert csv_of(client, "/data/loads/run-one-of-dagster?format=csv")[0][-2:] == ["Periods out of stock", "Periods"]
 
 
 def test_before_any_load_every_part_says_what_to_do(client: FlaskClient) -> None:

@@ -25,8 +25,9 @@ from tests.demand_assets.forecasting.conftest import KETTLES, daily_demand, trai
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAILY = {"name": "shop", "frequency": "D", "horizon": 7, "source": {"kind": "file", "path": "nowhere.csv"},
-         "backtest": {"windows": 2}, "training": {"scale": "log", "year_features": False, "own_share": 0.5, "rounds": 30,
-                                                  "drivers": "boosted", "own_rounds": 10}}
+         "backtest": {"windows": 2}, "training": {
+             "scale": "log", "year_features": False, "own_share": 0.5, "rounds": 30, "drivers": "boosted",
+             "own_rounds": 10}}
 
 
 def out_of_stock(demand: pd.DataFrame, places: object, share: float = 0.3) -> pd.DataFrame:
