@@ -8,9 +8,10 @@ with ``columns.stock`` and without it (zeros and halved days believed), and from
 are held against what was wanted, in all periods and in those that were out of stock.
 
 No open set here flags stock-outs. The second set is real demand, weekly orange juice with its prices and promotions, of
-which stock-outs are made: no more is sold than is usual of late, and some deliveries come a week late; what was really
-sold is what was wanted. The third shows what the entry is not for: Rossmann's closed days (``open``), called out of
-stock. Nothing is wanted of a closed shop, and who says so learns nothing of Sundays.
+which stock-outs are made: no more is sold than twice what is usual of late, in all weeks or in half of them, so that
+promotions sell out, which multiply demand by up to ten; what was really sold is what was wanted. The third shows what
+the entry is not for: Rossmann's closed days (``open``), called out of stock. Nothing is wanted of a closed shop, and who
+says so learns nothing of Sundays.
 """
 
 import argparse
@@ -37,8 +38,12 @@ from demand_assets.sources.simulated.source import Simulation
 
 REGIONS, ITEMS, YEARS, TODAY = 3, 8, 2.5, "2026-06-01"
 SHARES = (0.05, 0.15)
-SHOPS, JUICES = 8, 60
-USUAL_WEEKS, ORDERED, LATE = 8, 2.0, 0.3
+WINDOWS = 3
+SHOPS, JUICES = 8, 30
+USUAL_WEEKS, ORDERED = 8, 2.0
+"""Orders of orange juice are for so many times the median of so many weeks."""
+AMPLE = {"half of the orders ample": 0.5, "no order for a promotion": 0.0}
+"""The share of the orders that last whatever is wanted."""
 DRIVERS = [{"name": "price", "kind": "number", "effect": "decreasing"},
            {"name": "promo", "kind": "yes_no", "effect": "increasing"}, {"name": "holiday", "kind": "yes_no"}]
 
@@ -54,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.only in (None, "simulated"):
         rows += [row for share in SHARES for row in simulated(share, given.windows)]
     if given.only in (None, "orange_juice"):
-        rows += orange_juice(JUICES, 3)
+        rows += orange_juice(JUICES, WINDOWS)
     if given.only in (None, "closed_days"):
-        rows += closed_days(SHOPS, 3)
+        rows += closed_days(SHOPS, WINDOWS)
     told = Table(title="Errors against what was wanted, with stock-outs declared and without")
     for name in ("set", "learned from", "WAPE", "bias", "WAPE out of stock", "bias out of stock"):
         told.add_column(name, justify="left" if name in ("set", "learned from") else "right")
@@ -113,21 +118,19 @@ def orange_juice(count: int, windows: int) -> list[dict[str, Any]]:
     wanted = raw["demand"].astype(float)
     usual = wanted.groupby([raw["region"], raw["item"]]).transform(
         lambda units: units.shift().rolling(USUAL_WEEKS, min_periods=2).median())
-    late = np.random.default_rng(0).random(len(raw)) < LATE
-    limit = np.ceil(ORDERED * usual)
-    is_short = (wanted >= limit).to_numpy()
-    left = np.where(is_short, 0.0, limit - wanted)
-    sold = np.minimum(wanted, limit.fillna(np.inf))
-    is_late = np.append(False, is_short[:-1]) & late  # the delivery after one that did not last
-    sold, left = np.where(is_late, 0.0, sold), np.where(is_late, 0.0, left)
-    shown = raw.assign(demand=sold, stock=left)
-    of = whole.model_dump(by_alias=True)
+    of, ample = whole.model_dump(by_alias=True), np.random.default_rng(0).random(len(raw))
     declared = Dataset.model_validate(of | {"columns": of["columns"] | {"stock": "stock"}})
-    out = pd.Series(left <= 0)
-    return [{"set": f"orange juice, {out.mean():.1%} out of stock", "from": words} | _errors(
-        table, dataset, members, source.today(), windows, wanted, out, raw) for words, dataset, table in (
-            ("sold, with the entry", declared, shown), ("sold, believed", whole, shown.drop(columns="stock")),
-            ("what was wanted", whole, raw))]
+    rows = []
+    for named, share in AMPLE.items():
+        limit = np.ceil(ORDERED * usual).mask(ample < share).fillna(np.inf)
+        shown = raw.assign(demand=np.minimum(wanted, limit), stock=(limit - wanted).clip(lower=0).clip(upper=1e6))
+        out = shown["stock"] <= 0
+        cases = [("sold, with the entry", declared, shown), ("sold, believed", whole, shown.drop(columns="stock"))]
+        if share:
+            cases.append(("what was wanted", whole, raw))
+        rows += [{"set": f"orange juice, {named}, {out.mean():.1%} out", "from": words} | _errors(
+            table, dataset, members, source.today(), windows, wanted, out, raw) for words, dataset, table in cases]
+    return rows
 
 
 def closed_days(shops: int, windows: int) -> list[dict[str, Any]]:

@@ -44,3 +44,17 @@ def test_nothing_is_said_where_all_was_used() -> None:
 
     assert unused_in_words(told) == []
     assert unused({})["units_refused_share"] is None
+
+
+def test_periods_out_of_stock_are_told_by_region_item_with_their_share() -> None:
+    told = unused({NORTH: Entry(NORTH, "validated", numbers={
+        "rows": 50, "periods": 50, "censored_periods": 5, "newest_censored": 2}),
+        SOUTH: Entry(SOUTH, "validated", numbers={"rows": 10, "periods": 10, "censored_periods": 4})})
+    lines = unused_in_words({"unused": told, "source_notices": [], "notices": {}, "names_left_out": [],
+                             "files_skipped": []})
+
+    assert (told["periods_out_of_stock"], told["newest_periods_out_of_stock"]) == (9, 2)
+    assert told["out_of_stock"] == [{"region_item": SOUTH.key, "periods": 4, "share": 0.4, "newest": 0},
+                                    {"region_item": NORTH.key, "periods": 5, "share": 0.1, "newest": 2}]
+    assert lines == ["out of stock, so that demand is at least what was sold: 9 of 60 periods, of 2 region-items, 1 of "
+                     "them to the end; most in south|kettle 4 (40.0%); north|kettle 5 (10.0%)"]

@@ -152,3 +152,53 @@ def test_it_opens_by_its_kind():
     described = Dataset.model_validate({"name": "s", "frequency": "D", "source": {"kind": "simulated"}})
 
     assert len(open_source(described).catalogue().region_items) == 48
+
+
+def stocked(share, entry="stock", frequency="D", today="2026-06-15"):
+    described = Dataset.model_validate({
+        "name": "simulated", "frequency": frequency, "horizon": 7, "columns": {entry: "s"} if entry else {},
+        "source": {"kind": "simulated", "regions": 2, "items": 6, "years": 2, "today": today, "stock_outs": share}})
+    return Simulation(described)
+
+
+@pytest.mark.parametrize("entry", [None, "stock", "available"])
+def test_without_stock_outs_demand_is_what_it_was(entry):
+    plain, told = (all_rows(source) for source in (simulation(drivers=[]), stocked(0.0, entry)))
+
+    pd.testing.assert_frame_equal(told.drop(columns=[entry] if entry else []), plain)
+    if entry:
+        known = told[told["demand"].notna()]
+        assert (known.loc[known[entry] <= 0, "demand"] == 0).all()
+        assert 0 < (known[entry] <= 0).mean() < 0.03
+
+
+@pytest.mark.parametrize("frequency", ["D", "W"])
+def test_stock_outs_are_where_more_is_wanted_than_was_delivered(frequency):
+    source = stocked(0.2, frequency=frequency)
+    rows = all_rows(source)
+    rows = rows[rows["demand"].notna()]
+    parts = [(group, source.wanted(RegionItem(*names), group["date"].to_numpy().astype("datetime64[D]")))
+             for names, group in rows.groupby(["region", "item"])]
+    sold, wanted, left = (np.concatenate(values) for values in (
+        [group["demand"] for group, _ in parts], [units for _, units in parts], [group["stock"] for group, _ in parts]))
+
+    assert 0.15 < (left == 0).mean() < 0.25
+    assert (sold <= wanted).all()
+    assert (sold == wanted)[left > 0].all()
+    assert sold[left == 0].sum() < 0.8 * wanted[left == 0].sum()
+    assert (sold[left == 0] > 0).any()
+
+
+def test_growing_changes_nothing_of_stock_outs():
+    keys = ["region", "item", "date"]
+    before, later = (all_rows(stocked(0.1, today=today)).dropna(subset="demand").drop(columns="row")
+                     for today in ("2026-06-15", "2026-08-01"))
+
+    both = before.merge(later, on=keys, suffixes=("", "_later"))
+    assert len(both) > 0.5 * len(before)
+    assert (both["demand"] == both["demand_later"]).all()
+    assert (both["stock"] == both["stock_later"]).all()
+
+
+def test_nothing_to_read_has_the_stock_column_too():
+    assert "stock" in stocked(0.1).read([]).columns
