@@ -36,7 +36,7 @@ from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.simulated.source import Simulation
 
-REGIONS, ITEMS, YEARS, TODAY = 3, 8, 2.5, "2026-06-01"
+REGIONS, ITEMS, YEARS, TODAY = 3, 5, 2.5, "2026-06-01"
 SHARES = (0.05, 0.15)
 WINDOWS = 3
 SHOPS, JUICES = 8, 30

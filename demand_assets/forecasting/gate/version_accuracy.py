@@ -66,7 +66,7 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     series, horizon = each[0], dataset.horizon
     last_seen = int(series.dates.searchsorted(pd.Timestamp(seen), side="right")) - 1
     targets = np.arange(last_seen + 1, series.known)
-    if last_seen < 0 or not len(targets):
+    if last_seen < 0 or np.isnan(series.demand[targets]).all():
         return None
     origins = last_seen + (targets - last_seen - 1) // horizon * horizon
     leads = targets - origins

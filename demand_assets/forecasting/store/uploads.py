@@ -161,7 +161,7 @@ def settled(rows: pd.DataFrame, is_uploaded: npt.NDArray[np.bool_], dataset: Dat
     known = {at[position]: position for position in own}
     left = np.ones(len(rows), dtype=bool)
     result = rows.copy()
-    drivers = [name for name in dataset.driver_names if name in rows]
+    drivers = [name for name in (*dataset.driver_names, dataset.stock_entry) if name in rows]
     for position in np.flatnonzero(is_uploaded).tolist():
         twin = known.get(at[position])
         if twin is None:
