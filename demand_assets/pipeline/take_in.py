@@ -112,6 +112,8 @@ def numbers_of(validated: Validated) -> dict[str, Any]:
     """What the validation counted, and what of the source's units and rows was not used, for whoever has to know."""
     units = validated.units
     told: dict[str, Any] = {name: count for name, count in validated.counts.items() if ":" not in name}
+    if told.get("censored_periods"):
+        told["censored_share"] = round(told["censored_periods"] / told["periods"], 4)
     rules = validated.quarantine["rule"].value_counts()
     told["quarantined_by_rule"] = {str(rule): int(count) for rule, count in rules.items()}
     told |= {"units_read": units.read, "units_refused": units.refused}

@@ -34,7 +34,7 @@ def unused(taken_in: Mapping[RegionItem, Entry]) -> dict[str, Any]:
             "newest_refused", "negative_as_zero", "censored_periods", "newest_censored")})
         if numbers.get("censored_periods"):
             out.append({"region_item": one.key, "periods": numbers["censored_periods"], "share": round(
-                numbers["censored_periods"] / numbers["periods"], 4), "newest": numbers.get("newest_censored", 0)})
+                numbers["censored_periods"] / max(numbers["periods"], 1), 4), "newest": numbers.get("newest_censored", 0)})
         sums.update({name: numbers.get(name, 0.0) for name in ("units_read", "units_refused", "units_repeated")})
         for date, value, rule in numbers.get("largest_refused", []):
             largest.append((_size(value), {"region_item": one.key, "date": date, "value": value, "rule": rule}))

@@ -47,6 +47,9 @@ def test_the_page_shows_what_was_sold_and_marks_it(client: FlaskClient, of_kettl
     assert "Out of stock in 3 days" in text_of(soup.select_one("#out-of-stock"))
     rows = [text_of(row) for row in soup.select("#by-period tbody.past tr")]
     assert [bool(re.search("at least 2", row)) for row in rows] == [False] * 12 + [True] * 2
+    file = client.get("/forecasts/download?ri=north%7Ckettle&past=1&horizon=14&format=csv").data.decode("utf-8-sig")
+    assert file.splitlines()[0].startswith("Date,\"Sold, ")
+    assert file.count("at least 2") == 2
 
 
 def test_without_any_the_page_says_nothing_of_it(client: FlaskClient) -> None:

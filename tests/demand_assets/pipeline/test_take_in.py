@@ -1,0 +1,40 @@
+"""What taking demand in tells of periods out of stock, and what it stores."""
+
+import numpy as np
+import pytest
+
+from demand_assets.defs.metadata import to_metadata
+from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.pipeline.outcomes import INSPECTED
+from demand_assets.pipeline.take_in import TakeIn, TakeInStage
+from demand_assets.sources import open_source
+
+WEEKLY = {"name": "shop", "frequency": "W", "horizon": 4, "columns": {"stock": "left"}, "source": {
+    "kind": "simulated", "regions": 1, "items": 2, "years": 2, "today": "2026-06-01", "stock_outs": 0.2}}
+
+
+@pytest.mark.parametrize("gone", [0, 3])
+def test_periods_out_of_stock_are_told_and_stored(tmp_path, gone):
+    dataset, store = Dataset.model_validate(WEEKLY), DemandStore(str(tmp_path))
+    source = open_source(dataset)
+    catalogue = source.catalogue()
+    one, other = catalogue.region_items
+    raw = source.read([one, other])
+    last = np.sort(raw.loc[raw["demand"].notna(), "date"].unique())[len(raw["date"].unique()) - 4 - gone:]
+    raw.loc[raw["date"].isin(last) & (raw["item"] == one.item), ["demand", "stock"]] = [0.0, 0.0]
+
+    part = TakeInStage(dataset, store).take_in(TakeIn([one, other], ["raw_demand", "demand", INSPECTED], raw,
+                                                      catalogue.last_date, source.today(), plots=True))
+
+    assert [outcome.status for outcome in part.outcomes] == ["done"] * 6
+    told = next(outcome for outcome in part.outcomes if (outcome.asset, outcome.region_item) == ("demand", one))
+    stored = store.read("demand", one)
+    censored = int(stored[AT_LEAST].notna().sum())
+    assert 0.1 * len(stored) < censored < 0.4 * len(stored)
+    metadata = to_metadata(told)
+    assert (told.details["censored_periods"], told.details["newest_censored"] >= gone) == (censored, True)
+    assert told.details["censored_share"] == round(censored / told.details["periods"], 4)
+    assert {"censored_periods", "censored_share"} <= set(metadata)
+    assert told.details["last_date"] == str(catalogue.last_date.date())
