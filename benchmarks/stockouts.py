@@ -10,8 +10,8 @@ are held against what was wanted, in all periods and in those that were out of s
 No open set here flags stock-outs. The second set is real demand, weekly orange juice with its prices and promotions, of
 which stock-outs are made: no more is sold than twice what is usual of late, in all weeks or in half of them, so that
 promotions sell out, which multiply demand by up to ten; what was really sold is what was wanted. The third shows what
-the entry is not for: Rossmann's closed days (``open``), called out of stock. Nothing is wanted of a closed shop, and who
-says so learns nothing of Sundays.
+the entry is not for: Rossmann's closed days (``open``), called out of stock. Nothing is wanted of a closed shop, and
+who says so learns nothing of Sundays.
 """
 
 import argparse

@@ -32,9 +32,9 @@ def unused(taken_in: Mapping[RegionItem, Entry]) -> dict[str, Any]:
         counts.update({name: numbers.get(name, 0) for name in (
             "rows", "quarantined", "repeated", "combined", "periods", "unknown_periods", "filled_zero",
             "newest_refused", "negative_as_zero", "censored_periods", "newest_censored")})
-        if numbers.get("censored_periods"):
-            out.append({"region_item": one.key, "periods": numbers["censored_periods"], "share": round(
-                numbers["censored_periods"] / max(numbers["periods"], 1), 4), "newest": numbers.get("newest_censored", 0)})
+        if censored := numbers.get("censored_periods"):
+            out.append({"region_item": one.key, "periods": censored, "share": round(censored / numbers["periods"], 4),
+                        "newest": numbers.get("newest_censored", 0)})
         sums.update({name: numbers.get(name, 0.0) for name in ("units_read", "units_refused", "units_repeated")})
         for date, value, rule in numbers.get("largest_refused", []):
             largest.append((_size(value), {"region_item": one.key, "date": date, "value": value, "rule": rule}))

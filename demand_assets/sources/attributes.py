@@ -221,7 +221,8 @@ class AttributeReader:
             source: Any = self._dataset.source
             if isinstance(source, FileSource):
                 source = source.model_copy(update={"uploads": None})
-            columns = self._dataset.columns.model_copy(update={"drivers": named, "expressions": {
+            columns = self._dataset.columns.model_copy(update={"stock": None, "available": None, "drivers": named,
+                                                               "expressions": {
                 ours: text for ours, text in self._dataset.columns.expressions.items()
                 if ours in ("date", "region", "item", "demand")}})
             rules = self._dataset.rules
