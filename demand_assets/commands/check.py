@@ -10,7 +10,9 @@ from rich.console import Console
 from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.validation.panel import RawDemandError
+from demand_assets.proposals.draft import written
 from demand_assets.proposals.looked_through import LookedThrough, look_through
+from demand_assets.proposals.unused_money import unused_money
 
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
@@ -20,13 +22,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Look through a dataset's demand; 0 only when something could be used and no threshold is passed."""
     given = _parser().parse_args(arguments)
     try:
-        seen = look_through(load_dataset(given.dataset, given.horizon))
+        dataset = load_dataset(given.dataset, given.horizon)
+        seen = look_through(dataset)
     except (DatasetFileError, SourceError, RawDemandError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
     console = Console()
     for line in seen.lines():
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for amount in unused_money(dataset):
+        name = amount.entry["column"]
+        console.print(f"the column {name!r} may be the {amount.kind} of a unit ({amount.why}); to have demand told in "
+                      f"money, write {amount.kind} = {{ column = {written(name)} }} under [money]",
+                      markup=False, highlight=False, soft_wrap=True)
     for problem in (problems := _problems(seen)):
         print(problem, file=sys.stderr)
     if not problems:

@@ -137,9 +137,9 @@ class _Found:
         if self.included:
             columns += [f"Override, {unit}", "Override, %", f"Model, {unit}", f"Model {words} from, {unit}",
                         f"Model {words} to, {unit}"]
+        columns += [one.title[:1].upper() + one.title[1:] for one in declared().values()]
         if self.in_money:
             columns += [in_currency(title) for title in self._money_titles(has_scenario)]
-        columns += [one.title[:1].upper() + one.title[1:] for one in declared().values()]
         return Sheet("By region-item and period", columns, self._each())
 
     def _money_titles(self, has_scenario: bool) -> list[str]:
@@ -179,7 +179,7 @@ class _Found:
                 money = self._money_cells(key, kept.part, None)
                 for place, (at, *units) in enumerate(_units(self._final(key, kept.part), coverage)):
                     yield (rows[key].region, rows[key].item, at, *units, version_words(kept.served_by),
-                           *more[place], *money[place], *attributes[rows[key].region_item])
+                           *more[place], *attributes[rows[key].region_item], *money[place])
             return
         attributes = _attributes([line.row.region_item for line in self.answer.lines])
         for line in self.answer.lines:
@@ -188,8 +188,8 @@ class _Found:
             money = self._money_cells(line.row.key, line.plan.part, line.scenario.part if line.scenario else None)
             for place, (at, *units) in enumerate(_units(self._final(line.row.key, line.plan.part), coverage)):
                 yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
-                       version_words(mark_of(line.plan)), *more[place], *money[place],
-                       *attributes[line.row.region_item])
+                       version_words(mark_of(line.plan)), *more[place], *attributes[line.row.region_item],
+                       *money[place])
 
     def _final(self, key: str, model: Part) -> Part:
         """The region-item's forecast as the file has it."""

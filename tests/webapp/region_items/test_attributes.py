@@ -190,9 +190,9 @@ def test_files_have_a_column_for_each_attribute(client: FlaskClient) -> None:
     lines = client.get("/forecasts/download?format=csv&of=region-items&attribute=category:Kettles, hot"
                        ).text.splitlines()
 
-    assert lines[0].endswith("to, units\",Department,Product group,Size,Opened,Fresh")
-    assert lines[1].endswith(',Kitchen,"Kettles, hot",1250.5,2020-02-29,no')
-    assert lines[-1].endswith(',Kitchen,"Kettles, hot",80.0,,no')
+    assert lines[0].endswith("to, units\",Department,Product group,Size,Opened,Fresh,\"Price, €\",\"Revenue, €\"")
+    assert ',Kitchen,"Kettles, hot",1250.5,2020-02-29,no,10.0,' in lines[1]
+    assert ',Kitchen,"Kettles, hot",80.0,,no,10.0,' in lines[-1]
 
 
 @pytest.mark.usefixtures("attributes")
