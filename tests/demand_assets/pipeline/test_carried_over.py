@@ -17,7 +17,6 @@ from demand_assets.pipeline.carried_over import carried_in_words, carried_over
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.settings import Settings
 
-ASSETS = ["raw_demand", "demand", "candidate_model", "production_model"]
 OLD, NEW, LAUNCH, TEA = (RegionItem("north", item) for item in ("old", "new", "launch", "tea"))
 WEEKS = 110
 ROWS = ('[[predecessors]]\nitem = "new"\nreplaces = "old"\nscale = 0.5\n'
@@ -52,33 +51,27 @@ def shop(tmp_path: Path, empty_mlflow: Path) -> Path:
     return tmp_path
 
 
-def train(pipeline):
-    """Outcomes by region-item and asset, of a training of the whole shop, its pooled model made anew."""
+def pool(pipeline):
+    """Take all demand in, and make the pooled model anew."""
     list(pipeline.carry([OLD, NEW, LAUNCH, TEA], ["raw_demand", "demand"], RequestedBy()))
     pipeline.pool(RequestedBy())
-    return {(one.region_item, one.asset): one for one in pipeline.carry(
-        [OLD, NEW, LAUNCH, TEA], ["candidate_model", "production_model"], RequestedBy())}
 
 
 def forecasts(pipeline):
-    """Of each region-item, by what serves it."""
-    forecaster, found = Forecaster(pipeline.dataset, pipeline.store), {}
+    """Of each region-item, by the pooled model in production."""
+    forecaster = Forecaster(pipeline.dataset, pipeline.store)
     pooled = pipeline.registry.load_pooled(pipeline.registry.pooled_production())
-    for one in (OLD, NEW, LAUNCH, TEA):
-        entry = pipeline.registry.entry(one)
-        version = entry.production if entry else None
-        model = pipeline.registry.load(one, version) if version else pooled
-        found[one] = forecaster.forecast(one, model).table["forecast"].tolist()
-    return found
+    return {one: forecaster.forecast(one, pooled).table["forecast"].tolist() for one in (OLD, NEW, LAUNCH, TEA)}
 
 
 def test_what_is_carried_over_is_learned_and_forecast_from_and_goes_with_its_row(shop):
     before = open_shop(shop, "")
-    train(before)
+    pool(before)
     alone, stored = forecasts(before), before.store.read("demand", NEW)
 
     linked = open_shop(shop, ROWS)
-    outcomes = train(linked)
+    pool(linked)
+    outcomes = {one.asset: one for one in linked.carry([NEW], ["candidate_model", "production_model"], RequestedBy())}
     carried = linked.store.read("demand", NEW)
     told = carried_over(linked.store, [OLD, NEW, LAUNCH, TEA])
 
@@ -90,7 +83,7 @@ def test_what_is_carried_over_is_learned_and_forecast_from_and_goes_with_its_row
     assert set(told) == {NEW.key, LAUNCH.key}
     assert "north|new from 0.5 × old: 98 periods" in carried_in_words(told)[0]
 
-    card = outcomes[NEW, "candidate_model"].details  # 12 weeks of its own are too few for a model; 110 are enough
+    card = outcomes["candidate_model"].details  # 12 weeks of its own are too few for a model; 110 are enough
     assert (card["carried_periods"], card["carried_from"]) == (WEEKS - 12, "0.5 × old")
     assert card["backtest_sums"]["points"] == 12
     assert card["backtest_sums"]["actual"] == stored["demand"].sum()
@@ -100,11 +93,10 @@ def test_what_is_carried_over_is_learned_and_forecast_from_and_goes_with_its_row
     assert 0.6 < np.mean(now[LAUNCH]) / (2 * tea.iloc[WEEKS - 8:WEEKS].mean()) < 1.6
 
     again = open_shop(shop, "")
-    train(again)
-    now = forecasts(again)
+    pool(again)
 
     assert again.store.read("demand", NEW).equals(stored)
-    assert (now[NEW], now[LAUNCH]) == (alone[NEW], alone[LAUNCH])
+    assert forecasts(again) == alone
     assert carried_over(again.store, [NEW]) == {}
     with pytest.raises(OtherPastError, match=r"carried over from 0.5 × old, and north · new"):
         Forecaster(again.dataset, again.store).forecast(NEW, again.registry.load(NEW, card["version"]))
