@@ -22,7 +22,8 @@ def difference(soup: BeautifulSoup) -> float:
 @pytest.fixture
 def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
     """The kettle's and the odd one's first models are in production."""
-    registry.promote(KETTLE, model, {"wape": 0.0512, "wape_seasonal_naive": 0.1, "coverage_80": 0.8, "wape_realised": 0.031})
+    registry.promote(KETTLE, model, {"wape": 0.0512, "wape_seasonal_naive": 0.1, "coverage_80": 0.8,
+                                     "wape_realised": 0.031})
     registry.promote(ODD, model)
     background.watch()
     return registry
