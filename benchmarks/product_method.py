@@ -32,8 +32,6 @@ def product_forecasts(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset, 
                     for driver in dataset.drivers)
     dataset = dataset.model_copy(update={
         "drivers": drivers, "backtest": dataset.backtest.model_copy(update={"windows": windows})})
-    texts = [driver.name for driver in drivers if driver.kind == "category"]
-    tables = {one: table.assign(**{name: table[name].fillna("") for name in texts}) for one, table in tables.items()}
     started = cpu_seconds()
     pooled = train_pooled(list(tables), lambda one: tables[one], dataset).with_version(1)
     found = {one: _windows(table, dataset, pooled, one, windows) for one, table in tables.items()}

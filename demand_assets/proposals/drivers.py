@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.contract.money import Kind
 from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
+from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
 from demand_assets.proposals.facts import Column, Facts
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.roles import Roles
@@ -33,6 +34,7 @@ _OF_A_UNIT = frozenset([
     "price", "purchase", "buying", "landed", "wholesale", "goods", "je", "pro", "stuck", "stück", "preis", "netto",
     "de", "du", "di", "prix", "precio", "prezzo", "eur", "usd", "gbp", "chf", "in", "ek", "euro"])
 _YEAR_DAYS = 380
+_YEAR = 365
 
 
 @dataclass
@@ -425,6 +427,29 @@ def _note_future(made: ProposedDriver, column: Column, table: _Table, values: np
         made.future, made.future_why = "repeat_season", "no later rows hold it, and it changes from period to period"
     else:
         made.future, made.future_why = "repeat_last", "no later rows hold it; it changes slowly"
+    _fit_default(made, table, values)
+
+
+def _fit_default(made: ProposedDriver, table: _Table, values: npt.NDArray[np.float64]) -> None:
+    """Propose another default where that of the kind contradicts the last year's rows."""
+    if made.future != "given" or made.kind == "category":
+        return
+    recent = values
+    if len(table.days) == len(values) and (~np.isnat(table.days)).any():
+        recent = values[table.days > table.days[~np.isnat(table.days)].max() - np.timedelta64(_YEAR, "D")]
+    recent = recent[np.isfinite(recent)]
+    if len(recent) < ENOUGH:
+        return
+    if made.kind == "yes_no":
+        is_mostly = bool(np.mean(recent) > MOSTLY)
+        if is_mostly != made.default and np.mean(recent) != MOSTLY:
+            share = np.mean(recent == is_mostly)
+            made.default, made.future_why = is_mostly, (
+                f"no later rows hold it, and {share:.0%} of the last year's rows say {'yes' if is_mostly else 'no'}")
+    elif made.default is not None and not (
+            np.quantile(recent, EDGES[0]) <= float(made.default) <= np.quantile(recent, EDGES[1])):
+        made.default = round(float(np.median(recent)), 4)
+        made.future_why = "no later rows hold it, and the last year's rows are about so"
 
 
 def _most_frequent(column: Column) -> str:

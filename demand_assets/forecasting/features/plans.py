@@ -1,8 +1,9 @@
 """The drivers that a forecast of the past would have been given: by their declared rules, from what was known then.
 
 What ``store.planned_drivers`` does ahead of the last known demand, this does ahead of any origin, so that a window of
-the past is forecast as the future is. Plans of old are not kept: drivers that are ``known`` ahead count as known as
-they came, and of the others as many periods as the source has of them ahead now.
+the past is forecast as the future is. Plans of old are not kept: drivers that are ``known`` ahead, and those of a
+calendar, count as known as they came, holes among them, and of the others as many periods as the source has of them
+ahead now.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
+_AS_THEY_CAME = ("known", "calendar")
 _ASSUMED = -1
 """In place of the period whose value is repeated: the rule has a value of its own, or nothing is known to repeat."""
 
@@ -28,9 +30,7 @@ class Plans:
     @cached_property
     def is_what_came(self) -> bool:
         """Whether every plan of the past is what came true, so that there is nothing to tell apart."""
-        known = self.inputs.known
-        return all(driver.future in ("known", "calendar") and self._is_known[driver.name][:known].all()
-                   for driver in self.inputs.dataset.drivers)
+        return all(driver.future in _AS_THEY_CAME for driver in self.inputs.dataset.drivers)
 
     def values(self, column: str, origins: Ints, periods: Ints) -> Floats:
         """A column of ``SeriesInputs.drivers`` in these periods as it was known and planned at these origins.
@@ -41,8 +41,9 @@ class Plans:
             periods: within one year after the last known period, shape (n,).
         Returns: shape (n,); NaN where nothing was known to repeat.
         """
-        name = column.split("=")[0]
-        driver, own = self.inputs.dataset.driver(name), self.inputs.drivers[column]
+        driver, own = self.inputs.dataset.driver(column.split("=")[0]), self.inputs.drivers[column]
+        if driver.future in _AS_THEY_CAME:
+            return own[periods]
         is_planned = (periods > origins) & (origins < self.inputs.known - 1)
         source = np.where(is_planned, self._source(driver, origins, periods), periods)
         return np.where(source == _ASSUMED, self._assumed(driver, column), own[source])
@@ -59,14 +60,10 @@ class Plans:
         told = latest[np.minimum(periods, origins + self._ahead[driver.name])]
         if driver.future == "repeat_last":
             return told
-        if driver.future == "repeat_season":
-            year = self.inputs.dataset.year_length
-            last_year = latest[np.maximum(np.minimum(periods - year, origins), 0)]
-            is_there = (periods >= year) & (last_year + year > np.maximum(told, origins))
-            return np.where(is_there, last_year, told)
-        if driver.future == "calendar" or driver.kind == "yes_no":
-            return np.where(self._is_known[driver.name][periods], periods, _ASSUMED)
-        return latest[periods]
+        year = self.inputs.dataset.year_length
+        last_year = latest[np.maximum(np.minimum(periods - year, origins), 0)]
+        is_there = (periods >= year) & (last_year + year > np.maximum(told, origins))
+        return np.where(is_there, last_year, told)
 
     def _assumed(self, driver: Driver, column: str) -> float:
         if driver.kind == "category":
@@ -74,9 +71,7 @@ class Plans:
             category = column.split("=", 1)[1]
             is_other = text not in self.inputs.common[driver.name]
             return float(is_other if category == "(other)" else category == text)
-        if driver.future == "given":
-            return float(driver.default)  # type: ignore[arg-type]
-        return 0.0 if driver.future == "calendar" or (driver.future == "known" and driver.kind == "yes_no") else np.nan
+        return float(driver.default) if driver.future == "given" else np.nan  # type: ignore[arg-type]
 
     @cached_property
     def _is_known(self) -> Mapping[str, np.ndarray]:

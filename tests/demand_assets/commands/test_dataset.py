@@ -189,3 +189,24 @@ def test_data_from_the_world_gives_a_file_that_works_or_one_line(given: Path, tm
     else:
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
         assert not made.exists()
+
+
+@pytest.mark.parametrize("mostly", [0, 1])
+def test_the_default_that_is_proposed_fits_the_past_and_another_is_told(mostly: int, tmp_path: Path,
+                                                                         capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{day},Nord,Tee,{units},{mostly if place % 9 else 1 - mostly}"
+            for place, (day, units) in enumerate(zip(_DAYS, _UNITS, strict=True))]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,region,item,demand,promo", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    made = tmp_path / "sales.toml"
+    promo = load_dataset(made).driver("promo")
+    assert (promo.future, promo.default) == ("given", bool(mostly))
+    capsys.readouterr()
+    assert check(["--dataset", str(made)]) == 0
+    assert "is planned as" not in capsys.readouterr().out
+    written = made.read_text().replace(f"default = {str(bool(mostly)).lower()}", f"default = {str(not mostly).lower()}")
+    made.write_text(written)
+    assert check(["--dataset", str(made)]) == 0
+    assert f"promo is planned as “{'no' if mostly else 'yes'}”, but 80 of its last 90 days" in capsys.readouterr().out

@@ -25,7 +25,7 @@ def dataset(frequency: str, rules=RULES) -> Dataset:
 
 
 def demand(of: Dataset, share_unknown: float, seed: int = 0, ahead: int = 0) -> pd.DataFrame:
-    """Random values of everything, with holes; the last ``ahead`` periods are still to come."""
+    """Random values of everything, with holes in what is not known ahead; the last ``ahead`` periods are to come."""
     generator = np.random.default_rng(seed)
     step = {"D": "D", "W": "7D", "M": "MS"}[of.frequency]
     table = pd.DataFrame({"date": pd.date_range("2015-01-01", periods=PERIODS, freq=step),
@@ -33,7 +33,7 @@ def demand(of: Dataset, share_unknown: float, seed: int = 0, ahead: int = 0) -> 
     for driver in of.drivers:
         drawn = {"number": generator.lognormal(1, 0.3, PERIODS), "yes_no": generator.integers(0, 2, PERIODS).astype(
             float), "category": generator.choice(["fair", "rain", ""], PERIODS)}[driver.kind]
-        is_hole = generator.random(PERIODS) < share_unknown
+        is_hole = (generator.random(PERIODS) < share_unknown) & (driver.future != "known")
         table[driver.name] = pd.Series(drawn).astype(object if driver.kind == "category" else float).where(
             ~is_hole, None if driver.kind == "category" else np.nan)
     if ahead:
