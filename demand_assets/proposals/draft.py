@@ -26,6 +26,7 @@ class Draft:
     driver_columns: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Entry] = field(default_factory=dict)
     drivers: list[dict[str, Entry]] = field(default_factory=list)
+    attributes: list[dict[str, Entry]] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     """Columns that are not used, and why."""
     notes: list[str] = field(default_factory=list)
@@ -49,7 +50,8 @@ class Draft:
             "columns": {**columns, "expressions": {key: value for key, (value, _) in self.expressions.items()},
                         "drivers": self.driver_columns},
             "rules": {key: value for key, (value, _) in self.rules.items()},
-            "drivers": [{key: value for key, (value, _) in driver.items()} for driver in self.drivers]})
+            "drivers": [{key: value for key, (value, _) in driver.items()} for driver in self.drivers],
+            "attributes": [{key: value for key, (value, _) in one.items()} for one in self.attributes]})
 
     def text(self) -> str:
         """The dataset file."""
@@ -80,6 +82,8 @@ class Draft:
                 yield from _entry(key, entry)
         for driver in self.drivers:
             yield from _table("[[drivers]]", driver)
+        for attribute in self.attributes:
+            yield from _table("[[attributes]]", attribute)
         if self.left:
             yield ""
             yield from _comment("Columns that are not used:")

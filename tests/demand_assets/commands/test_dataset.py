@@ -13,6 +13,8 @@ from demand_assets.commands.check import main as check
 from demand_assets.commands.dataset import main
 from demand_assets.forecasting.contract.dataset_file import load_dataset
 from demand_assets.proposals.looked_through import look_through
+from demand_assets.sources import open_source
+from demand_assets.sources.attributes import AttributeReader
 
 
 def test_a_german_file_is_described_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,3 +133,41 @@ def test_data_from_the_world_gives_a_file_that_works_or_one_line(given: Path, tm
     else:
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
         assert not made.exists()
+
+
+def test_what_is_the_same_of_an_item_or_a_region_is_proposed_as_an_attribute_and_read(tmp_path: Path) -> None:
+    items = {"Tee": "Heiß;4711;ja;01.02.2020;12,5;Tee grün", "Saft": "Kalt;0815;nein;03.04.2021;7,25;Saft rot",
+             "Milch": "Kalt;4711;nein;05.06.2022;9;Milch weiß"}
+    lines = [f"{day.strftime('%d.%m.%Y')};{region};{item};{units};{item_columns};{size}"
+             for region, size in (("Nord", 120), ("Süd", 80)) for item, item_columns in items.items()
+             for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "sales.csv").write_text("\n".join([
+        "Datum;Filiale;Artikel;Menge;Warengruppe;Klasse;Bio;Name;Gewicht;Bezeichnung;Fläche", *lines, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    made = load_dataset(tmp_path / "sales.toml")
+    assert [(one.name, one.of, one.kind) for one in made.attributes] == [
+        ("warengruppe", "item", "text"), ("klasse", "item", "text"), ("bio", "item", "yes_no"),
+        ("item_name", "item", "date"), ("gewicht", "item", "number"), ("flache", "region", "number")]
+    found = AttributeReader(made, open_source(made)).read()
+    assert found.items["Saft"] == {"warengruppe": "Kalt", "klasse": "0815", "bio": False, "gewicht": 7.25,
+                                   "item_name": date(2021, 4, 3)}
+    assert found.regions == {"Nord": {"flache": 120.0}, "Süd": {"flache": 80.0}}
+    assert found.notices == ()
+    assert made.driver_names == ()
+
+
+@pytest.mark.parametrize(("yes", "no"), [("ja", "nein"), ("Oui", "Non"), ("SÍ", "NO"), ("si\u0301", "no"),
+                                         ("sim", "não"), ("WAHR", "FALSCH"), ("да", "нет")])
+def test_yes_and_no_are_read_in_other_languages(yes: str, no: str, tmp_path: Path) -> None:
+    lines = [f"{day},Tee,{units},{yes if day.day % 3 else no}" for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand,promo", *lines, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    seen = look_through(load_dataset(tmp_path / "sales.toml"))
+    assert [driver.kind for driver in seen.dataset.drivers] == ["yes_no"]
+    demand = seen.usable[0].demand
+    assert demand is not None
+    assert demand["promo"].sum() == sum(day.day % 3 > 0 for day in _DAYS)
