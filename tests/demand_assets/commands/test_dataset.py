@@ -11,7 +11,9 @@ from openpyxl import Workbook
 
 from demand_assets.commands.check import main as check
 from demand_assets.commands.dataset import main
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.looked_through import look_through
 from demand_assets.sources import open_source
 from demand_assets.sources.attributes import AttributeReader
@@ -120,6 +122,25 @@ _GIVEN = [*sorted(_DATA.glob("*_original_head.csv")),
             if file.suffix in {".csv", ".xlsx", ".txt", ".zip", ".parquet"})]
 
 
+def _units(dataset: Dataset) -> dict[RegionItem, dict[str, float]]:
+    """Region-item -> date -> units, of those that can be used."""
+    return {one.region_item: {str(row.date): row.demand for row in one.demand.dropna(subset=["demand"]).itertuples()}
+            for one in look_through(dataset).usable if one.demand is not None}
+
+
+def _described_by_hand(file: Path, proposed: Dataset) -> dict[RegionItem, dict[str, float]]:
+    """What the case's own dataset file reads, which says nothing of several rows for a period; nothing where there is
+    none, or the case is that it cannot be read so."""
+    if not file.exists():
+        return {}
+    dataset = load_dataset(file)
+    rules = dataset.rules.model_copy(update={"several_rows": proposed.rules.several_rows})
+    try:
+        return _units(dataset.model_copy(update={"rules": rules}))
+    except SourceError:
+        return {}
+
+
 @pytest.mark.skipif(not _GIVEN, reason=f"the open data sets and the cases are not there: {_DATA} (REAL_DATA_DIR)")
 @pytest.mark.parametrize("given", _GIVEN, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_data_from_the_world_gives_a_file_that_works_or_one_line(given: Path, tmp_path: Path,
@@ -129,7 +150,10 @@ def test_data_from_the_world_gives_a_file_that_works_or_one_line(given: Path, tm
     status = main(["--file", str(given), "--yes", "--to", str(made)])
 
     if status == 0:
-        assert look_through(load_dataset(made)).usable
+        found = _units(load_dataset(made))
+        assert found
+        truth = _described_by_hand(given.parent / "data.toml", load_dataset(made))
+        assert not truth or found == truth
     else:
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
         assert not made.exists()
