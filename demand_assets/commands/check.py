@@ -11,6 +11,8 @@ from demand_assets.forecasting.contract.dataset_file import DatasetFileError, lo
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.validation.panel import RawDemandError
 from demand_assets.proposals.looked_through import LookedThrough, look_through
+from demand_assets.sources import open_source
+from demand_assets.sources.attributes import AttributeReader
 
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
@@ -20,12 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Look through a dataset's demand; 0 only when something could be used and no threshold is passed."""
     given = _parser().parse_args(arguments)
     try:
-        seen = look_through(load_dataset(given.dataset, given.horizon))
+        dataset = load_dataset(given.dataset, given.horizon)
+        source = open_source(dataset)
+        seen = look_through(dataset, source)
+        notices = AttributeReader(dataset, source).read().notices if dataset.attributes else ()
     except (DatasetFileError, SourceError, RawDemandError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
     console = Console()
-    for line in seen.lines():
+    for line in (*seen.lines(), *notices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for problem in (problems := _problems(seen)):
         print(problem, file=sys.stderr)

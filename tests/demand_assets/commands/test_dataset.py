@@ -195,3 +195,33 @@ def test_yes_and_no_are_read_in_other_languages(yes: str, no: str, tmp_path: Pat
     demand = seen.usable[0].demand
     assert demand is not None
     assert demand["promo"].sum() == sum(day.day % 3 > 0 for day in _DAYS)
+
+
+def test_make_check_looks_at_attributes_and_tables_of_events(tmp_path: Path,
+                                                             capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sales.csv").write_bytes(_long("date,region,item,demand"))
+    (tmp_path / "items.csv").write_text("id,category\nTee,Food\nSaft,Food\n")
+    (tmp_path / "fairs.csv").write_text("from,to,region\n2025-02-01,,\n")
+    (tmp_path / "shop.toml").write_text("""frequency = "D"
+[source]
+kind = "file"
+path = "sales.csv"
+[[calendar.events]]
+name = "fair"
+path = "fairs.csv"
+[[attributes]]
+name = "category"
+of = "item"
+[attribute_tables.item]
+key = "id"
+source = { kind = "file", path = "items.csv" }
+""")
+
+    assert check(["--dataset", str(tmp_path / "shop.toml")]) == 0
+
+    told = capsys.readouterr().out
+    assert "1 item ('Saft') is in the table but not in the demand" in told
+    assert "driver fair: unknown" not in told
+    (tmp_path / "items.csv").unlink()
+    assert check(["--dataset", str(tmp_path / "shop.toml")]) == 2
+    assert "[attribute_tables.item]: no file matches" in capsys.readouterr().err
