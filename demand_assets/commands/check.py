@@ -13,6 +13,8 @@ from demand_assets.forecasting.validation.panel import RawDemandError
 from demand_assets.proposals.draft import written
 from demand_assets.proposals.looked_through import LookedThrough, look_through
 from demand_assets.proposals.unused_money import unused_money
+from demand_assets.sources import open_source
+from demand_assets.sources.attributes import AttributeReader
 
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
@@ -23,12 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         dataset = load_dataset(given.dataset, given.horizon)
-        seen = look_through(dataset)
+        source = open_source(dataset)
+        seen = look_through(dataset, source)
+        notices = AttributeReader(dataset, source).read().notices if dataset.attributes else ()
     except (DatasetFileError, SourceError, RawDemandError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
     console = Console()
-    for line in seen.lines():
+    for line in (*seen.lines(), *notices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for amount in unused_money(dataset):
         name = amount.entry["column"]

@@ -27,6 +27,7 @@ class Draft:
     rules: dict[str, Entry] = field(default_factory=dict)
     drivers: list[dict[str, Entry]] = field(default_factory=list)
     money: dict[str, Entry] = field(default_factory=dict)
+    attributes: list[dict[str, Entry]] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     """Columns that are not used, and why."""
     notes: list[str] = field(default_factory=list)
@@ -51,7 +52,8 @@ class Draft:
                         "drivers": self.driver_columns},
             "money": {key: value for key, (value, _) in self.money.items()},
             "rules": {key: value for key, (value, _) in self.rules.items()},
-            "drivers": [{key: value for key, (value, _) in driver.items()} for driver in self.drivers]})
+            "drivers": [{key: value for key, (value, _) in driver.items()} for driver in self.drivers],
+            "attributes": [{key: value for key, (value, _) in one.items()} for one in self.attributes]})
 
     def text(self) -> str:
         """The dataset file."""
@@ -84,6 +86,8 @@ class Draft:
             yield from _table("[[drivers]]", driver)
         if self.money:
             yield from _table("[money]", self.money)
+        for attribute in self.attributes:
+            yield from _table("[[attributes]]", attribute)
         if self.left:
             yield ""
             yield from _comment("Columns that are not used:")

@@ -2,23 +2,26 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.attributes import RESERVED, Axis
 from demand_assets.forecasting.contract.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.contract.money import Kind
 from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
 from demand_assets.proposals.facts import Column, Facts
-from demand_assets.proposals.periods import series_codes
+from demand_assets.proposals.periods import readings_of, series_codes
 from demand_assets.proposals.roles import Roles
 from demand_assets.proposals.words import called, plain
 
 MOST_DRIVERS = 16
+_CODE = re.compile(
+    r"(id|nr|no|number|nummer|code|class|klasse|group|gruppe|cluster|type|typ|category|kategorie|ean|sku)$")
 _MOST_CATEGORIES = 40
 _ENOUGH_TO_TELL = 5
 _TELLS_DEMAND = 0.9
@@ -58,10 +61,34 @@ class ProposedDriver:
 
 
 @dataclass
+class ProposedAttribute:
+    """An attribute of items or regions, with the reasons for its entries."""
+
+    name: str
+    column: str
+    of: Axis
+    of_why: str
+    kind: str
+    kind_why: str
+    date_format: str | None = None
+
+    def entries(self) -> dict[str, tuple[Any, str]]:
+        """Its entries in the dataset file, each with the reason."""
+        found: dict[str, tuple[Any, str]] = {"name": (self.name, ""), "of": (self.of, self.of_why),
+                                             "kind": (self.kind, self.kind_why)}
+        if self.column != self.name:
+            found["column"] = (self.column, "")
+        if self.date_format:
+            found["date_format"] = (self.date_format, "")
+        return found
+
+
+@dataclass
 class Proposed:
-    """The drivers, and the columns that are none, with the reason."""
+    """The drivers and attributes, and the columns that are neither, with the reason."""
 
     drivers: list[ProposedDriver] = field(default_factory=list)
+    attributes: list[ProposedAttribute] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     money: list["ProposedAmount"] = field(default_factory=list)
 
@@ -150,6 +177,10 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
             amounts.append(ProposedAmount("price", f"the same in all rows of a region-item, so it moves nothing; "
                                                    f"numbers, as {column.example()!r}", column))
             continue
+        attribute = _attribute(column, facts, roles)
+        if attribute is not None:
+            proposed.attributes.append(attribute)
+            continue
         made = _driver(column, table, roles, proposed)
         if made is not None:
             chosen.append((_clearness(column), made))
@@ -160,6 +191,7 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
                       for place in sorted(order[MOST_DRIVERS:])]
     _name(proposed.drivers)
     _settle_money(proposed, amounts)
+    _name_attributes(proposed)
     return proposed
 
 
@@ -222,6 +254,57 @@ def _is_own_price(column: Column) -> bool:
 
 def _parts_of(name: str) -> set[str]:
     return {part for part in re.split(r"[\W_\d]+", _spaced(name).lower()) if part}
+
+
+def _attribute(column: Column, facts: Facts, roles: Roles) -> ProposedAttribute | None:
+    """The attribute that a column is: the same in all rows of an item, or of a region, and not of all; else None."""
+    if column.is_constant or any(mark in column.name for mark in ("{region}", "{item}")):
+        return None
+    known = column.codes[0] >= 0
+    for axis, key in (("item", roles.item), ("region", roles.region)):
+        owners = facts.column(key).codes[0] if key else np.zeros(0)
+        there = known & (owners >= 0) if key else known
+        if not key or not there.any():
+            continue
+        values = pd.Series(column.codes[0][there]).groupby(owners[there])
+        size = values.size()
+        if values.nunique().max() > 1 or len(size) < 2 or size.max() < _ENOUGH_TO_TELL:
+            continue
+        kind, why, date_format = _attribute_kind(column)
+        if kind == "text" and len(column.distinct) == len(size) > 2:
+            return None  # another name of the same, by which nothing is found or added up
+        return ProposedAttribute(_slug(column.name), column.name, cast(Axis, axis),
+                                 f"it is the same in all rows of each of {len(size)} {axis}s", kind, why, date_format)
+    return None
+
+
+def _attribute_kind(column: Column) -> tuple[str, str, str | None]:
+    """The kind, why, and how dates are written."""
+    if column.is_yes_no:
+        return "yes_no", f"all values are yes or no, as {' and '.join(map(repr, column.distinct[:2]))}", None
+    dates = readings_of(column.distinct) if not column.is_number or column.says("date") else []
+    if dates and dates[0].by == "D" and dates[0].share == 1:
+        return "date", f"dates, as {column.example()!r}", dates[0].date_format
+    if column.is_number and not _is_code(column) and not np.isnan(column._of_distinct[0]).any():
+        return "number", f"numbers, as {column.example()!r}", None
+    return "text", f"{len(column.distinct)} different values, as {column.example()!r}", None
+
+
+def _is_code(column: Column) -> bool:
+    """Whether whole numbers are names: article 4711, class 12, 007."""
+    return column.is_number and column.is_whole and (
+        bool(_CODE.search(plain(_spaced(column.name)))) or any(re.fullmatch(r"0\d+", text) for text in column.distinct))
+
+
+def _name_attributes(proposed: Proposed) -> None:
+    """Give each a name of its own that is allowed and no driver's."""
+    taken = {driver.name for driver in proposed.drivers}
+    for place, one in enumerate(proposed.attributes, 1):
+        base = one.name or f"attribute_{place}"
+        base = f"{one.of}_{base}" if base in RESERVED else base
+        one.name = next(name for name in (base, *(f"{base[:36]}_{number}" for number in range(2, 999)))
+                        if name not in taken)
+        taken.add(one.name)
 
 
 def _clearness(column: Column) -> int:
@@ -297,8 +380,8 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
         return "it follows from the date, which the models know"
     by_series = pd.Series(column.codes[0][known]).groupby(table.series[known]).nunique()
     if not is_template and len(by_series) > 1 and by_series.max() == 1:
-        return ("it is the same in all rows of a region-item and moves nothing: declare it under [[attributes]] to "
-                "find and add up region-items by it")
+        return ("it is the same in all rows of a region-item and moves nothing, and no attribute by which items or "
+                "regions are found: it is another name of them, or of both together")
     if not column.is_yes_no and not column.is_number and len(column.distinct) > _MOST_CATEGORIES:
         return f"text of {len(column.distinct)} different values"
     if column.is_number and not column.is_yes_no:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.money import COLUMNS
@@ -163,16 +162,11 @@ def look_through(dataset: Dataset, source: Source | None = None, most_rows: int 
     rows = 0
     for some in _spread(catalogue.region_items):
         raw = source.read(some)
-        validated += _checked(raw, dataset, some, catalogue.last_date, today)
+        validated += validate_panel(raw, dataset, some, catalogue.last_date, today, catalogue.events)
         rows += len(raw)
         if rows >= most_rows:
             break
     return LookedThrough(dataset, catalogue, tuple(sorted(validated, key=lambda one: one.region_item)))
-
-
-def _checked(raw: pd.DataFrame, dataset: Dataset, some: Sequence[RegionItem], last_date: pd.Timestamp | None,
-             today: pd.Timestamp) -> list[Validated]:
-    return validate_panel(raw, dataset, some, last_date, today)
 
 
 def _spread(region_items: Sequence[RegionItem]) -> Iterator[list[RegionItem]]:

@@ -259,6 +259,7 @@ def _other_marks(driver: ProposedDriver, draft: Draft) -> str:
 
 def _add_drivers(draft: Draft, proposed: Proposed) -> None:
     draft.left += proposed.left
+    draft.attributes += [one.entries() for one in proposed.attributes]
     for driver in proposed.drivers:
         draft.drivers.append(entries_of(driver))
         if driver.column != driver.name:

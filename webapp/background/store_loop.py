@@ -1,5 +1,6 @@
 """The demand store and the app's rows: journal and catalogue come in, what planners adjust and upload goes out."""
 
+from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.predecessors import Predecessors
 from demand_assets.forecasting.store.journal import Journal
 from webapp.adjustments.adjustments import tell_store
@@ -29,13 +30,17 @@ class StoreLoop:
         self._catalogue = Paced(CATALOGUE_SECONDS)
         self._predecessors: Predecessors | None = None
         self._sweep = Paced(SWEEP_SECONDS)
+        self._followed: Attributes | None = None
 
     def step(self) -> None:
         """Look once."""
         try:
             if self._catalogue.is_due():
                 read_catalogue(self._store)
-                follow(self._store.read_attributes(), self._dataset)
+                attributes = self._store.read_attributes()
+                if attributes is not self._followed:
+                    follow(attributes, self._dataset)
+                    self._followed = attributes
                 follow_entries(self._dataset)
                 before, self._predecessors = self._predecessors, self._store.read_predecessors()
                 if before == self._predecessors:  # for so long that every reader of demand knows them

@@ -34,9 +34,9 @@ LISTED = 200
 def follow(stored: Attributes, dataset: Dataset) -> bool:
     """Whether the app's attributes were others than those stored, which they are now; their totals are due then.
 
-    What was never taken in, or is damaged, changes nothing.
+    What was never taken in, or is damaged, changes nothing, also where it cannot be taken in again.
     """
-    if dataset.attributes and not (stored.state or stored.problem):
+    if dataset.attributes and not (stored.state or stored.items or stored.regions):
         return False
     wanted = {(axis, owner, one.name): as_written(values[one.name]) for one in dataset.attributes for axis in AXES
               if one.of == axis for owner, values in stored.on(axis).items() if one.name in values}

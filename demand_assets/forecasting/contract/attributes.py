@@ -16,7 +16,7 @@ Value = str | float | bool | date
 """Of an attribute: a text, a number, yes or no, or a date, by its kind."""
 BESIDE = "attributes"
 """Under which a table of demand has the attributes of its region-item among its ``attrs``."""
-_RESERVED = RESERVED_COLUMNS | {"all", "attribute", "key", "level", "name", "total"}
+RESERVED = RESERVED_COLUMNS | {"all", "attribute", "key", "level", "name", "total"}
 
 
 class Attribute(StrictEntry):
@@ -41,7 +41,7 @@ class Attribute(StrictEntry):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.name in _RESERVED:
+        if self.name in RESERVED:
             raise ValueError(f"an attribute may not be called {self.name!r}; that name is taken")
         for entry in ("date_format", "marks"):
             if getattr(self, entry) and self.kind != "date":

@@ -37,6 +37,8 @@ EFFECT = "effect:"
 """How the columns begin that hold a driver's effect at the target, as a logarithm: no feature, but put back after."""
 STATE_DEPTHS = (4, 12, 52)
 """Past periods in the target's state whose mean is a feature."""
+_STATES = 2**48 - 59
+"""A prime, by which numbers of states are folded: of more drivers than fit they would lose the first ones."""
 _OF_DRIVER = re.compile(r"target:([a-z0-9_]+)(.*)", re.DOTALL)
 _NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
@@ -237,7 +239,7 @@ class Past:
         for driver in dataset.drivers:
             is_switch = driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)
             if is_switch and driver.name not in self.borrowed.effects:
-                codes = codes * 2 + (np.nan_to_num(drivers[driver.name]) > 0)
+                codes = (codes * 2 + (np.nan_to_num(drivers[driver.name]) > 0)) % _STATES
         return codes
 
     @cached_property

@@ -16,6 +16,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, cast
@@ -111,6 +112,12 @@ class Damage:
     """ISO, UTC."""
 
 
+@lru_cache(maxsize=1)
+def _attributes_in(content: bytes) -> Attributes:
+    """Read once in each process: of 100,000 items that takes a second, and workers open the store for every task."""
+    return Attributes.from_json(_json_in(ATTRIBUTES, content))
+
+
 class DemandStore:
     """Tables of region-items under one URL. Every method raises OSError when the disk or object store does not answer.
 
@@ -125,6 +132,10 @@ class DemandStore:
         self._attributes = _NEVER
         self._predecessors = _NO_LINKS_YET
         self._is_local = "file" in self._filesystem.protocol
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the attributes, which each process reads once."""
+        return self.__dict__ | {"_attributes": _NEVER}
 
     @property
     def _filesystem(self) -> Any:
@@ -317,10 +328,10 @@ class DemandStore:
         self._write_json(ATTRIBUTES, attributes.to_json())
 
     def read_attributes(self) -> Attributes:
-        """The attributes of all items and regions; none before they were taken in first, and where the file is damaged,
-        which the next take-in makes again."""
+        """The attributes of all items and regions, the same object as long as they are the same; none before they were
+        taken in first, and where the file is damaged, which the next take-in makes again."""
         try:
-            return Attributes.from_json(_json_in(ATTRIBUTES, self._content(ATTRIBUTES)))
+            return _attributes_in(self._content(ATTRIBUTES))
         except NotInStoreError:
             return Attributes()
         except _UNREADABLE as error:

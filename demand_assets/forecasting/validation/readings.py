@@ -1,6 +1,7 @@
 """Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
 
 import re
+import unicodedata
 from calendar import month_name
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,11 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Dates outside are placeholders such as 0001-01-01 and 9999-12-31."""
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>"})
-_YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on"})
-_NO = frozenset({"0", "0.0", "false", "f", "no", "n", "off"})
+_YES = frozenset(["1", "1.0", "true", "t", "yes", "y", "on", "ja", "oui", "sí", "si", "sim", "tak", "ano", "да",
+                  "wahr", "vrai", "verdadero", "verdadeiro", "vero", "はい", "是"])
+_NO = frozenset(["0", "0.0", "false", "f", "no", "n", "off", "nein", "non", "não", "nao", "nee", "nej", "nie", "ne",
+                 "нет", "falsch", "faux", "falso", "いいえ", "否"])
+"""In small letters; single letters of other languages than English may be anything."""
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)
 _WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
@@ -384,7 +388,7 @@ def _number_of(value: Any) -> tuple[float, bool]:
 
 
 def _yes_no_of(value: Any) -> tuple[float, bool]:
-    word = str(value).strip().lower()
+    word = unicodedata.normalize("NFC", str(value)).strip().lower()
     if word in _MISSING:
         return np.nan, False
     return (1.0, False) if word in _YES else (0.0, False) if word in _NO else (np.nan, True)

@@ -16,7 +16,11 @@ from openpyxl import Workbook
 from demand_assets.commands.check import main as check
 from demand_assets.commands.dataset import main
 from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.looked_through import look_through
+from demand_assets.sources import open_source
+from demand_assets.sources.attributes import AttributeReader
 
 
 def test_a_german_file_is_described_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,6 +180,25 @@ _GIVEN = [*sorted(_DATA.glob("*_original_head.csv")),
             if file.suffix in {".csv", ".xlsx", ".txt", ".zip", ".parquet"})]
 
 
+def _units(dataset: Dataset) -> dict[RegionItem, dict[str, float]]:
+    """Region-item -> date -> units, of those that can be used."""
+    return {one.region_item: {str(row.date): row.demand for row in one.demand.dropna(subset=["demand"]).itertuples()}
+            for one in look_through(dataset).usable if one.demand is not None}
+
+
+def _described_by_hand(file: Path, proposed: Dataset) -> dict[RegionItem, dict[str, float]]:
+    """What the case's own dataset file reads, which says nothing of several rows for a period; nothing where there is
+    none, or the case is that it cannot be read so."""
+    if not file.exists():
+        return {}
+    dataset = load_dataset(file)
+    rules = dataset.rules.model_copy(update={"several_rows": proposed.rules.several_rows})
+    try:
+        return _units(dataset.model_copy(update={"rules": rules}))
+    except SourceError:
+        return {}
+
+
 @pytest.mark.skipif(not _GIVEN, reason=f"the open data sets and the cases are not there: {_DATA} (REAL_DATA_DIR)")
 @pytest.mark.parametrize("given", _GIVEN, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_data_from_the_world_gives_a_file_that_works_or_one_line(given: Path, tmp_path: Path,
@@ -185,7 +208,10 @@ def test_data_from_the_world_gives_a_file_that_works_or_one_line(given: Path, tm
     status = main(["--file", str(given), "--yes", "--to", str(made)])
 
     if status == 0:
-        assert look_through(load_dataset(made)).usable
+        found = _units(load_dataset(made))
+        assert found
+        truth = _described_by_hand(given.parent / "data.toml", load_dataset(made))
+        assert not truth or found == truth
     else:
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
         assert not made.exists()
@@ -210,3 +236,71 @@ def test_the_default_that_is_proposed_fits_the_past_and_another_is_told(mostly: 
     made.write_text(written)
     assert check(["--dataset", str(made)]) == 0
     assert f"promo is planned as “{'no' if mostly else 'yes'}”, but 80 of its last 90 days" in capsys.readouterr().out
+
+
+def test_what_is_the_same_of_an_item_or_a_region_is_proposed_as_an_attribute_and_read(tmp_path: Path) -> None:
+    items = {"Tee": "Heiß;4711;ja;01.02.2020;12,5;Tee grün", "Saft": "Kalt;0815;nein;03.04.2021;7,25;Saft rot",
+             "Milch": "Kalt;4711;nein;05.06.2022;9;Milch weiß"}
+    lines = [f"{day.strftime('%d.%m.%Y')};{region};{item};{units};{item_columns};{size}"
+             for region, size in (("Nord", 120), ("Süd", 80)) for item, item_columns in items.items()
+             for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "sales.csv").write_text("\n".join([
+        "Datum;Filiale;Artikel;Menge;Warengruppe;Klasse;Bio;Name;Gewicht;Bezeichnung;Fläche", *lines, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    made = load_dataset(tmp_path / "sales.toml")
+    assert [(one.name, one.of, one.kind) for one in made.attributes] == [
+        ("warengruppe", "item", "text"), ("klasse", "item", "text"), ("bio", "item", "yes_no"),
+        ("item_name", "item", "date"), ("gewicht", "item", "number"), ("flache", "region", "number")]
+    found = AttributeReader(made, open_source(made)).read()
+    assert found.items["Saft"] == {"warengruppe": "Kalt", "klasse": "0815", "bio": False, "gewicht": 7.25,
+                                   "item_name": date(2021, 4, 3)}
+    assert found.regions == {"Nord": {"flache": 120.0}, "Süd": {"flache": 80.0}}
+    assert found.notices == ()
+    assert made.driver_names == ()
+
+
+@pytest.mark.parametrize(("yes", "no"), [("ja", "nein"), ("Oui", "Non"), ("SÍ", "NO"), ("si\u0301", "no"),
+                                         ("sim", "não"), ("WAHR", "FALSCH"), ("да", "нет")])
+def test_yes_and_no_are_read_in_other_languages(yes: str, no: str, tmp_path: Path) -> None:
+    lines = [f"{day},Tee,{units},{yes if day.day % 3 else no}" for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand,promo", *lines, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    seen = look_through(load_dataset(tmp_path / "sales.toml"))
+    assert [driver.kind for driver in seen.dataset.drivers] == ["yes_no"]
+    demand = seen.usable[0].demand
+    assert demand is not None
+    assert demand["promo"].sum() == sum(day.day % 3 > 0 for day in _DAYS)
+
+
+def test_make_check_looks_at_attributes_and_tables_of_events(tmp_path: Path,
+                                                             capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sales.csv").write_bytes(_long("date,region,item,demand"))
+    (tmp_path / "items.csv").write_text("id,category\nTee,Food\nSaft,Food\n")
+    (tmp_path / "fairs.csv").write_text("from,to,region\n2025-02-01,,\n")
+    (tmp_path / "shop.toml").write_text("""frequency = "D"
+[source]
+kind = "file"
+path = "sales.csv"
+[[calendar.events]]
+name = "fair"
+path = "fairs.csv"
+[[attributes]]
+name = "category"
+of = "item"
+[attribute_tables.item]
+key = "id"
+source = { kind = "file", path = "items.csv" }
+""")
+
+    assert check(["--dataset", str(tmp_path / "shop.toml")]) == 0
+
+    told = capsys.readouterr().out
+    assert "1 item ('Saft') is in the table but not in the demand" in told
+    assert "driver fair: unknown" not in told
+    (tmp_path / "items.csv").unlink()
+    assert check(["--dataset", str(tmp_path / "shop.toml")]) == 2
+    assert "[attribute_tables.item]: no file matches" in capsys.readouterr().err

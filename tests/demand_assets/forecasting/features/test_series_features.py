@@ -147,3 +147,18 @@ def test_monthly_periods_are_month_starts() -> None:
     completed, _ = future_drivers(demand, dataset, horizon=3)
 
     assert [str(day.date()) for day in completed["date"].iloc[-3:]] == ["2024-01-01", "2024-02-01", "2024-03-01"]
+
+
+@pytest.mark.parametrize("count", [3, 70])
+def test_every_yes_no_driver_makes_a_state_however_many_there_are(daily: Dataset, count: int) -> None:
+    drivers = tuple(Driver(name=f"event_{number}", kind="yes_no") for number in range(count))
+    dataset = daily.model_copy(update={"drivers": drivers})
+    demand = daily_demand(count + 1)[["date", "demand"]].assign(date=pd.date_range("2024-01-01", periods=count + 1))
+    for number, driver in enumerate(drivers):
+        demand[driver.name] = (np.arange(count + 1) == number).astype(float)
+    series = series_features(demand, dataset)
+    weekdays = series.past.calendar["day_of_week"]
+
+    states = series.past.states(series.drivers)
+
+    assert len(set(zip(states.tolist(), weekdays.tolist(), strict=True))) == len(set(states.tolist())) == count + 1

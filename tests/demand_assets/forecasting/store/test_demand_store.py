@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.adjusted import ADJUSTED as UNITS
 from demand_assets.forecasting.store.demand_store import CATALOGUE, DamagedFileError, DemandStore, NotInStoreError
@@ -295,3 +297,14 @@ def test_what_is_damaged_is_noted_once_until_it_is_made_again(two):
     two.write_bytes(f"damaged/{CATALOGUE}.json", b"{")
     assert two.damages() == []
     assert two.damages() == []
+
+
+def test_attributes_are_the_same_object_until_they_are_others(tmp_path):
+    store, other = DemandStore(str(tmp_path)), DemandStore(str(tmp_path))
+    store.write_attributes(Attributes({"kettle": {"category": "Food"}}, state="1"))
+    first = store.read_attributes()
+
+    assert other.read_attributes() is first
+    assert pickle.loads(pickle.dumps(store)).read_attributes() is first
+    other.write_attributes(Attributes({"kettle": {"category": "Tea"}}, state="2"))
+    assert store.read_attributes().items == {"kettle": {"category": "Tea"}}
