@@ -400,11 +400,13 @@ def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.in
                 "set frequency = 'W' or 'D'.")
     words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly", "Q": "quarterly"}
     seen = panel.frequency_seen(rows)
-    if seen is None or seen == dataset.frequency:
+    are_put_together = dataset.rules.several_rows in ("sum", "mean", "last")
+    if seen is None or seen == dataset.frequency or (seen == "hour" and are_put_together):
         return ""
     coarser = "HDWMQ".index("H" if seen == "hour" else seen) < "HDWMQ".index(dataset.frequency)
     cure = (f"Sum demand to {words[dataset.frequency]} values at the source" if coarser else "Correct the dataset file"
-            ) + (f", or set frequency = {seen!r}." if seen != "hour" else ".")
+            ) + (f", or set frequency = {seen!r}." if seen != "hour" else
+                 ", or set rules.several_rows = 'sum' if each row is a sale of its own.")
     return (f"Its dates look like {words[seen]} demand and the dataset says frequency = {dataset.frequency!r} "
             f"({words[dataset.frequency]}). {cure}")
 

@@ -128,6 +128,17 @@ def test_hours_are_named():
 
     assert "several rows a day" in problem
     assert "Sum demand to daily values" in problem
+    assert "set rules.several_rows = 'sum'" in problem
+
+
+def test_hours_are_put_together_where_that_is_declared_also_where_clocks_change():
+    hours = pd.date_range("2024-03-01", "2024-04-09 23:00", freq="h", tz="Europe/Berlin")
+
+    validated = validate(raw([stamp.isoformat() for stamp in hours]), dataset(several_rows="sum"))
+
+    assert validated.problem == ""
+    assert validated.demand.set_index("date")["demand"].loc[["2024-03-30", "2024-03-31", "2024-04-01"]].tolist() == [
+        5.0 * 24, 5.0 * 23, 5.0 * 24]
 
 
 def test_working_days_are_daily_demand_with_gaps():
