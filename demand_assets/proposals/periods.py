@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, weekdays
-from demand_assets.forecasting.validation.readings import read_dates
+from demand_assets.forecasting.validation.readings import FIRST_YEAR, LAST_YEAR, read_dates
 from demand_assets.proposals.facts import Column
 
 FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y",
@@ -197,6 +197,8 @@ def counts_periods(column: Column, keys: Sequence[Column]) -> bool:
     known = numbers[np.isfinite(numbers)]
     distinct = np.unique(known)
     if len(known) < 3 or distinct.min() < -1 or distinct.max() > 20_000 or len(distinct) < 6:
+        return False
+    if distinct.min() >= FIRST_YEAR and distinct.max() <= LAST_YEAR:
         return False
     near = np.mean(np.diff(distinct) == 1)
     codes = series_codes(keys, len(numbers))

@@ -19,7 +19,13 @@ from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.words import known_words
-from demand_assets.sources.csv_and_parquet import DELIMITERS, MOST_COLUMNS, first_records, stray_zeros
+from demand_assets.sources.csv_and_parquet import (
+    DELIMITERS,
+    MOST_COLUMNS,
+    first_records,
+    nearly_utf_8,
+    stray_zeros,
+)
 from demand_assets.sources.files import format_of, not_read
 from demand_assets.sources.headers import LOOKED_THROUGH, unique_names
 from demand_assets.sources.workbooks import cells_of
@@ -308,6 +314,8 @@ def _decoded(begin: bytes, shown: str) -> tuple[str, str]:
         return "utf-8", codecs.getincrementaldecoder("utf-8")().decode(begin).removeprefix("\ufeff")
     except UnicodeDecodeError:
         pass
+    if spoilt := nearly_utf_8(begin):
+        raise CannotProposeError(_one_line(f"{shown} {spoilt}"))
     readings = []
     for encoding in _ENCODINGS:
         try:

@@ -52,6 +52,8 @@ _HEAD_BYTES = 1 << 18
 _EXACT_UP_TO = {pa.float16(): 2.0 ** 11, pa.float32(): 2.0 ** 24, pa.float64(): 2.0 ** 53}
 """Up to where numbers with a fraction hold all whole numbers."""
 _COMPRESSED = (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ")
+_FEW_WRONG = 0.1
+"""Of the letters beyond ASCII; in a text of another encoding nearly all are wrong."""
 _FEW_ZEROS = 0.01
 """Of the bytes; as many and more make no text."""
 _ENOUGH_TO_TELL = 50_000
@@ -149,7 +151,8 @@ class ParquetTable:
             return {}
         with self._filesystem.open(self._path, "rb") as file:
             table = self._open(file).read(columns=self._written)
-        return {name: evidence_of(pc.cast(table[name], pa.string())) for name in self._written}
+        return {name: evidence_of(pc.cast(_as_text(table[name]) if _is_bytes(table[name].type) else table[name],
+                                          pa.string())) for name in self._written}
 
     def settle(self, marks: Mapping[str, Marks]) -> None:
         """Take note of how the numbers in columns of text are written."""
@@ -561,7 +564,10 @@ class CsvTable:
             return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
                                "'utf-8'.")
         with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
-            readings = _readings(file.read())
+            content = file.read()
+        if spoilt := nearly_utf_8(content):
+            return SourceError(f"{self._path} {spoilt}.")
+        readings = _readings(content)
         return SourceError(f"{self._path} is no utf-8 text: {error}. Set source.encoding, as in {readings}; files in "
                            "UTF-8 beside it are read as such.")
 
@@ -815,6 +821,19 @@ def _is_in(column: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.bool_]:
     return np.concatenate([np.zeros(0, dtype=bool), *parts])
 
 
+def nearly_utf_8(content: bytes) -> str | None:
+    """What is wrong with a text that is UTF-8 but for a few bytes, which no other encoding would read right; None of
+    any other. What may be cut off at its end is left aside."""
+    wrong = content[:-3].decode("utf-8", errors="replace")
+    few = wrong.count("\ufffd") - content.count(b"\xef\xbf\xbd")
+    many = sum(1 for letter in wrong if ord(letter) > 127) - few
+    if not 0 < few <= _FEW_WRONG * many:
+        return None
+    line = wrong[:wrong.index("\ufffd")].count("\n") + 1
+    return (f"is UTF-8 but for {few} bytes, the first in line {line}: lines of another encoding were put into it. "
+            "Correct them there, or write the whole file as UTF-8")
+
+
 def stray_zeros(begin: bytes) -> str | None:
     """What is wrong with a text in which some bytes are zero; None where it is none, or in UTF-16."""
     count = begin.count(0)
@@ -834,7 +853,16 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _is_bytes(kind: pa.DataType) -> bool:
     """Whether a column's values are bytes, as some programs write text."""
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    if pa.types.is_dictionary(kind):
+        return _is_bytes(kind.value_type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Bytes as the text that they are in UTF-8. Raises: pa.ArrowInvalid: they are none."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    return pc.cast(pc.cast(column, pa.large_binary()), pa.large_string())
 
 
 def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
@@ -842,7 +870,7 @@ def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFr
     for place, field in enumerate(table.schema):
         if _is_bytes(field.type):
             try:
-                table = table.set_column(place, field.name, pc.cast(table[field.name], pa.string()))
+                table = table.set_column(place, field.name, _as_text(table[field.name]))
             except pa.ArrowInvalid as error:
                 raise SourceError(f"The column {field.name!r} holds bytes that are no text in UTF-8. Write it as text."
                                   ) from error

@@ -11,31 +11,35 @@ from webapp.services import services
 
 HELD_SECONDS = 5.0
 """How long a short name whose long one is not known is not looked for again."""
+MOST_MISSED = 1000
+"""Texts that only look like short names, which anybody can send, take no more memory than this."""
 
 
 class LongNames:
     """The long names of a dataset, as the demand store has them."""
 
     def __init__(self, store: DemandStore) -> None:
-        self._store, self._looked_at = store, float("-inf")
+        self._store = store
+        self._missed: dict[str, float] = {}
+        """The mark of a short name that was not there -> when it was looked for."""
         self._of: dict[str, tuple[str, str]] = {}
         """The mark at a short name's end -> the short name, and the long one that it stands for."""
 
     def in_full(self, text: str) -> str:
         """A text with each short name in it written out; those that are not known stay as they are."""
         for mark in set(SHORT_NAME.findall(text)):
-            if mark not in self._of:
-                self._look()
+            if mark not in self._of and monotonic() - self._missed.get(mark, float("-inf")) >= HELD_SECONDS:
+                self._look(mark)
             if mark in self._of:
                 text = text.replace(*self._of[mark])
         return text
 
-    def _look(self) -> None:
-        if monotonic() - self._looked_at < HELD_SECONDS:
-            return
+    def _look(self, mark: str) -> None:
         self._of = {SHORT_NAME.findall(short)[-1]: (short, name)
                     for short, name in self._store.read_long_names().items() if SHORT_NAME.search(short)}
-        self._looked_at = monotonic()
+        if mark not in self._of:
+            self._missed = {mark: monotonic()} if len(self._missed) >= MOST_MISSED else {**self._missed,
+                                                                                        mark: monotonic()}
 
 
 def in_full(text: str) -> str:

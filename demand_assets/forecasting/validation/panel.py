@@ -14,7 +14,7 @@ from pandera.errors import SchemaError, SchemaErrors
 from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Ordinals, in_words, period_dates
+from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
@@ -513,7 +513,35 @@ def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
             f"{quarantine['message'].mode().iloc[0]}")
 
 
+def _half_swapped(panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
+    """Words where day and month have changed places in all dates in which they can, as a spreadsheet of another country
+    does it: as they stand the rows are in no order, and the other way they are in order."""
+    at = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
+    days = panel.days[at]
+    at, days = at[~np.isnat(days)], days[~np.isnat(days)]
+    if len(days) < _ENOUGH_TO_TELL or _is_in_order(days):
+        return ""
+    months = days.astype("datetime64[M]")
+    day, month, year = ((days - months.astype("datetime64[D]")).astype(np.int64), months.astype(np.int64) % 12,
+                        months.astype("datetime64[Y]"))
+    can = day < 12
+    other = np.where(can, (year.astype("datetime64[M]") + day).astype("datetime64[D]") + month, days)
+    if can.all() or not _is_in_order(other):
+        return ""
+    first = int(np.flatnonzero(other != days)[0])
+    return (f"Day and month have changed places in its dates up to the 12th: as they stand the rows are in no order, "
+            f"and with {other[first]} for {days[first]} and so on they are. A spreadsheet of another country does so "
+            "when it opens a file. Write all dates as 2024-01-31 at the source, from before that.")
+
+
+def _is_in_order(days: Dates) -> bool:
+    steps = np.diff(days).astype(np.int64)
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
 def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
+    if dataset.frequency == "D" and (swapped := _half_swapped(panel, rows)):
+        return swapped
     if weeks := panel.retail_periods_seen(rows):
         if "week" not in weeks:
             return (f"Its periods are {weeks}; days, weeks, months and quarters of the calendar year can be forecast. "
@@ -523,11 +551,13 @@ def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.in
                 "set frequency = 'W' or 'D'.")
     words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly", "Q": "quarterly"}
     seen = panel.frequency_seen(rows)
-    if seen is None or seen == dataset.frequency:
+    are_put_together = dataset.rules.several_rows in ("sum", "mean", "last")
+    if seen is None or seen == dataset.frequency or (seen == "hour" and are_put_together):
         return ""
     coarser = "HDWMQ".index("H" if seen == "hour" else seen) < "HDWMQ".index(dataset.frequency)
     cure = (f"Sum demand to {words[dataset.frequency]} values at the source" if coarser else "Correct the dataset file"
-            ) + (f", or set frequency = {seen!r}." if seen != "hour" else ".")
+            ) + (f", or set frequency = {seen!r}." if seen != "hour" else
+                 ", or set rules.several_rows = 'sum' if each row is a sale of its own.")
     return (f"Its dates look like {words[seen]} demand and the dataset says frequency = {dataset.frequency!r} "
             f"({words[dataset.frequency]}). {cure}")
 

@@ -571,13 +571,35 @@ def test_a_zero_byte_among_text_is_told_with_its_line(tmp_path):
     assert sold(tmp_path / "a.csv") == SOLD
 
 
-@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize("kind", ["binary", "large", "dictionary", "fixed"])
 def test_bytes_in_parquet_are_text(tmp_path, kind):
-    table = pa.table({name: pa.array([str(row[place]).encode() for row in ROWS], kind)
-                      for place, name in enumerate(HEADER)})
+    made = {}
+    for place, name in enumerate(HEADER):
+        values = [str(row[place]).encode() for row in ROWS]
+        size = len(values[0]) if kind == "fixed" else -1
+        array = pa.array(values, pa.large_binary() if kind == "large" else pa.binary(size))
+        made[name] = array.dictionary_encode() if kind == "dictionary" else array
+    table = pa.table(made)
     pq.write_table(table, tmp_path / "a.parquet")
 
     assert sold(tmp_path / "a.parquet") == SOLD
+
+
+def test_bytes_that_are_no_text_are_one_line(tmp_path):
+    columns = {name: [str(row[place]) for row in ROWS] for place, name in enumerate(HEADER)}
+    pq.write_table(pa.table(columns | {"article": [b"\xff\xfe"] * 9}), tmp_path / "a.parquet")
+
+    with pytest.raises(SourceError, match="'article' holds bytes that are no text in UTF-8"):
+        source(tmp_path / "a.parquet").catalogue()
+
+
+def test_a_line_of_another_encoding_in_utf_8_is_told_and_no_encoding_advised(tmp_path):
+    lines = text().encode().split(b"\n")
+    lines[4] = lines[4].replace("Ł".encode(), b"\xa3")
+    (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
+
+    with pytest.raises(SourceError, match=r"is UTF-8 but for 1 bytes, the first in line 5: .*Correct them there"):
+        sold(tmp_path / "a.csv")
 
 
 def test_lists_and_structures_in_parquet_are_one_line(tmp_path):

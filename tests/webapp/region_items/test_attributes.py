@@ -113,8 +113,8 @@ def test_filters_have_controls_are_named_and_can_be_left_out(client: FlaskClient
 @pytest.mark.parametrize("asked", [["category:Pans", "category:Rakes"], ["size:80"], ["fresh:yes"],
                                    ["category:Kettles, hot", "size:80", "fresh:no"], ["category:x&y=z:ü"]])
 def test_the_form_that_is_sent_again_keeps_what_was_asked_for(client: FlaskClient, path: str, asked: list[str]) -> None:
-    soup = page(client.get(path, query_string={"attribute": asked}))
-    form = soup.select_one("form[role=search]:has([name^=attribute])")
+    shown = page(client.get(path, query_string={"attribute": asked}))
+    form = shown.select_one("form[role=search]:has([name^=attribute])")
 
     assert form is not None
     sent = [(str(field["name"]), str(field.get("value", ""))) for field in form.select("input[type=hidden]")]

@@ -121,6 +121,26 @@ def test_another_frequency_than_the_datasets_is_named(dates, frequency, words):
     assert validated.demand is None
 
 
+def half_swapped(dates):
+    """The dates as a spreadsheet of another country reads them: with day and month changed where they can be."""
+    return [f"{date[:4]}-{date[8:]}-{date[5:7]}" if int(date[8:]) <= 12 else date for date in dates]
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+@pytest.mark.parametrize("count", [60, 400])
+def test_dates_of_which_half_have_day_and_month_changed_are_told(in_order, count):
+    dates = days(count, "2023-01-05")[::1 if in_order else -1]
+
+    assert "Day and month have changed places in its dates up to the 12th" in validate(raw(half_swapped(dates))).problem
+    assert validate(raw(dates)).problem == ""
+
+
+def test_dates_in_no_order_are_no_swapped_ones():
+    shuffled = sorted(days(200, "2023-01-05"), key=lambda date: date[::-1])
+
+    assert validate(raw(shuffled)).problem == ""
+
+
 def test_hours_are_named():
     stamps = [str(stamp) for stamp in pd.date_range("2024-01-01", periods=24 * 40, freq="h")]
 
@@ -128,6 +148,17 @@ def test_hours_are_named():
 
     assert "several rows a day" in problem
     assert "Sum demand to daily values" in problem
+    assert "set rules.several_rows = 'sum'" in problem
+
+
+def test_hours_are_put_together_where_that_is_declared_also_where_clocks_change():
+    hours = pd.date_range("2024-03-01", "2024-04-09 23:00", freq="h", tz="Europe/Berlin")
+
+    validated = validate(raw([stamp.isoformat() for stamp in hours]), dataset(several_rows="sum"))
+
+    assert validated.problem == ""
+    assert validated.demand.set_index("date")["demand"].loc[["2024-03-30", "2024-03-31", "2024-04-01"]].tolist() == [
+        5.0 * 24, 5.0 * 23, 5.0 * 24]
 
 
 def test_working_days_are_daily_demand_with_gaps():
