@@ -318,6 +318,9 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
 def _tried(draft: Draft, read: Mapping[str, Any], group: Group | None) -> LookedThrough:
     try:
         dataset: Dataset = draft.dataset(read)
+        if group is not None and group.is_large:  # between the parts of a sample nothing is known
+            rules = dataset.rules.model_copy(update={"unknown_share": 1.0})
+            dataset = dataset.model_copy(update={"rules": rules})
         return look_through(dataset, most_rows=_LOOKED_AT)
     except ValidationError as error:
         raise CannotProposeError(f"no dataset file can be made: {_line(error)}") from error

@@ -49,6 +49,20 @@ def test_a_file_that_is_named_from_another_folder_is_found_from_its_dataset_file
     assert 'path = "sales.csv"' in (tmp_path / "sales.toml").read_text()
 
 
+def test_the_hole_in_the_sample_of_a_large_file_is_no_unknown_demand(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a file by date its first and last days are looked at: nothing is known between them, and nothing wrong."""
+    days = [date(2018, 1, 1) + timedelta(place) for place in range(2000)]
+    with (tmp_path / "sales.csv").open("w") as file:
+        file.write("date,item,demand,note\n")
+        file.writelines(f"{day},{item},{3 + place % 7},{'long ' * 1600}\n" for place, day in enumerate(days)
+                        for item in ("tea", "coffee", "cocoa", "juice", "water"))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    assert "a sample of" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("content", [b"", b"date,region,item,demand\n", b"\x89PNG\r\n", b"<html><table></table></html>",
                                      b"only\n1\n2\n", b"date,item,demand\n2026-01-01,tea,3\n"])
 def test_what_cannot_be_used_is_told_in_one_line(content: bytes, tmp_path: Path,
