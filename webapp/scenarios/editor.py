@@ -13,8 +13,8 @@ from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.db.database import db
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
-from webapp.scenarios.plan import DriverPlan, named_region_items, plan_text, read_plan
-from webapp.scenarios.plan_files import MOST_BYTES, PlanFileError, text_of_upload
+from webapp.scenarios.plans.plan import DriverPlan, named_region_items, plan_text, read_plan
+from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenarios.request import MOST_REGION_ITEMS, ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
 from webapp.scenarios.selection import selected, ticks_of

@@ -16,7 +16,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
 from webapp.region_items.labels import names_or_count
-from webapp.scenarios.plan import PlanRow
+from webapp.scenarios.plans.plan import PlanRow
 from webapp.services import Services
 from webapp.tables import StoredForecast
 

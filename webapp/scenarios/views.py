@@ -18,7 +18,8 @@ from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
 from webapp.scenarios.editor import Editor, check_complete, fields_of, parse_editor
 from webapp.scenarios.page import known_categories, page_of
-from webapp.scenarios.plan_files import MOST_BYTES
+from webapp.scenarios.plans.plan_files import MOST_BYTES
+from webapp.scenarios.plans.workbook import MOST_ROWS
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import (
     SHOWN,
@@ -39,7 +40,6 @@ from webapp.scenarios.result import Result, Summary
 from webapp.scenarios.selection import offered
 from webapp.scenarios.staleness import states_of
 from webapp.scenarios.states import is_waiting, stamp
-from webapp.scenarios.workbook import MOST_ROWS
 from webapp.services import services
 from webapp.tables import SavedScenario
 

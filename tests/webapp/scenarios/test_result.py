@@ -15,7 +15,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_
 from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.compute import compute
-from webapp.scenarios.plan import PlanRow
+from webapp.scenarios.plans.plan import PlanRow
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.services import Services

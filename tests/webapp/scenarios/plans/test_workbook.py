@@ -11,8 +11,8 @@ from openpyxl import Workbook
 
 from tests.webapp.conftest import page, text_of
 from tests.webapp.scenario_forms import send
-from webapp.scenarios import workbook
-from webapp.scenarios.workbook import MOST_ROWS, WorkbookError, cells_or_words, check_parts, read_workbook
+from webapp.scenarios.plans import workbook
+from webapp.scenarios.plans.workbook import MOST_ROWS, WorkbookError, cells_or_words, check_parts, read_workbook
 
 Parts = dict[str, bytes]
 

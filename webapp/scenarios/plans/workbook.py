@@ -41,7 +41,7 @@ MEMORY_BYTES = 1_500_000_000
 AT_ONCE = 2
 """Files that each worker of the web app reads at the same time."""
 
-log = logging.getLogger("webapp.scenarios.workbook")
+log = logging.getLogger("webapp.scenarios.plans.workbook")
 _room = BoundedSemaphore(AT_ONCE)
 _SMALLER = "Keep only the sheet with the plan and the columns that are needed, or save it as CSV."
 

@@ -8,7 +8,7 @@ from datetime import date
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from webapp.pages.typed_numbers import Mark
-from webapp.scenarios.plan_files import (
+from webapp.scenarios.plans.plan_files import (
     CellError,
     Cells,
     PlanFileError,

@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.region_item import one_form
 from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number
-from webapp.scenarios.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
+from webapp.scenarios.plans.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
 
 MOST_BYTES = 5_000_000
 LARGEST_NUMBER = 1e12

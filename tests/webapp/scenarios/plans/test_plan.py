@@ -14,9 +14,9 @@ from openpyxl import Workbook
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD
-from webapp.scenarios.plan import DriverPlan, PlanRow, named_region_items, plan_text, read_plan
-from webapp.scenarios.plan_files import MOST_BYTES, PlanFileError, text_of_rows, text_of_upload, value_of
-from webapp.scenarios.workbook import MOST_ROWS, cells_or_words
+from webapp.scenarios.plans.plan import DriverPlan, PlanRow, named_region_items, plan_text, read_plan
+from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_rows, text_of_upload, value_of
+from webapp.scenarios.plans.workbook import MOST_ROWS, cells_or_words
 
 FIRST = date(2026, 7, 1)
 DAYS = [FIRST + timedelta(days) for days in range(14)]
