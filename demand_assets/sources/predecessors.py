@@ -12,7 +12,7 @@ import numpy as np
 from demand_assets.forecasting.contract.dataset_file import Columns, Dataset, FileSource, PredecessorTable
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.predecessors import BY_TABLE, Link, Predecessors, checked_scale, faults
-from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.contract.source import BROKEN_LINE, Catalogue, SourceError, as_text
 from demand_assets.forecasting.contract.validation_thresholds import Rules
 from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers
@@ -109,7 +109,7 @@ def _from_table(dataset: Dataset, table: PredecessorTable,
         np.full(len(rows), np.datetime64("NaT", "D")))
     links, wrong = [], []
     for at, number in enumerate(rows["row"].tolist()):
-        item, of, region = (one_form(str(texts[ours][at] or "")) for ours in ("new_item", "old_item", "of_region"))
+        item, of, region = (known_as(str(texts[ours][at] or "")) for ours in ("new_item", "old_item", "of_region"))
         problem, written = "", as_text(rows["demand"].iloc[at], 100)
         if written.startswith(BROKEN_LINE):
             problem = f"its values stand under no column for certain ({written.removeprefix(BROKEN_LINE).strip(': ')})"

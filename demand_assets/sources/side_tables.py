@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource, SqlSource
-from demand_assets.forecasting.contract.region_item import RegionItem, one_form
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as, one_form
 from demand_assets.forecasting.validation.readings import read_categories
 from demand_assets.sources.columns import THE_ONLY_ONE, WHOLE_AS_FRACTION
 from demand_assets.sources.files import Files
@@ -126,7 +126,7 @@ def _names(column: "pd.Series[Any]") -> list[str | None]:
     if known and all(isinstance(value, str) for value in column.dropna()) and all(
             map(WHOLE_AS_FRACTION.fullmatch, known)):
         return [text and text.split(".")[0] for text in texts]
-    return texts
+    return [text and known_as(text) for text in texts]
 
 
 def _can_be_quoted(column: str) -> bool:

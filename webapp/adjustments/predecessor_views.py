@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.region_item import RegionItem, one_form
+from demand_assets.forecasting.contract.region_item import LONGEST_NAME, RegionItem, known_as
 from demand_assets.forecasting.series.adjusted import CARRIED
 from webapp.access import actor, needs
 from webapp.adjustments.predecessors import (
@@ -80,8 +80,8 @@ def make() -> ResponseReturnValue:
         scale = read_number(typed) if typed else 1.0
     except TypedNumberError as error:
         abort(422, f"{error} You wrote {typed[:40]!r} as scale.")
-    regions = tuple(dict.fromkeys(request.form.getlist("region"))) or (row.region,)
-    other = one_form(request.form.get("other", "")[:500])
+    regions = tuple(dict.fromkeys(map(known_as, request.form.getlist("region")))) or (row.region,)
+    other = known_as(request.form.get("other", "")[:LONGEST_NAME + 1])
     if not other:
         abort(422, f"Write the item that {row.item} replaces.")
     for region in regions:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from demand_assets.forecasting.contract.drivers import StrictEntry
-from demand_assets.forecasting.contract.region_item import RegionItem, one_form
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 
 Kind = Literal["replaces", "similar"]
 LARGEST_SCALE = 1000.0
@@ -39,13 +39,13 @@ class Predecessor(StrictEntry):
 
     @field_validator("item", "replaces")
     @classmethod
-    def _in_one_form(cls, name: str) -> str:
-        return one_form(name)
+    def _as_known(cls, name: str) -> str:
+        return known_as(name)
 
     @field_validator("regions", "similar")
     @classmethod
-    def _each_in_one_form(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(map(one_form, names)))
+    def _each_as_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(known_as, names)))
 
     @field_validator("scale")
     @classmethod

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
 from demand_assets.sources.attributes import AttributeReader
@@ -57,6 +58,15 @@ def test_ids_match_in_whichever_form_they_are_written(tmp_path, written):
     found = read(shop(tmp_path, tables=table(tmp_path, f"id,category\n7,Food\n{written},Tea\n")))
 
     assert found.items == {"7": {"category": "Food"}, "é": {"category": "Tea"}}
+
+
+def test_long_names_are_those_of_the_demand(tmp_path):
+    long = "kettle of stainless steel " + "with a long description " * 12
+    (tmp_path / "sales.csv").write_text(f"shop,article,day,sold\nnorth,{long},2024-01-01,1\n")
+    found = read(shop(tmp_path, tables=table(tmp_path, f"id,category\n{long},Kitchen\n")))
+
+    assert found.items == {known_as(long): {"category": "Kitchen"}}
+    assert found.notices == ()
 
 
 @pytest.mark.parametrize("frequency", ["D", "W", "M"])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
 from demand_assets.sources.predecessors import read_predecessors
@@ -54,6 +55,21 @@ def test_ids_of_a_workbook_are_texts(tmp_path):
     found = read(dataset(tmp_path, table={"source": {"kind": "file", "path": str(tmp_path / "pairs.xlsx")}}))
 
     assert [(link.item, link.of) for link in found.links] == [("new one", "7"), ("7", "é")]
+
+
+@pytest.mark.parametrize("in_table", [False, True])
+def test_long_names_are_those_of_the_demand(tmp_path, in_table):
+    new, old = (f"the {age} kettle of stainless steel " + "with a long description " * 12 for age in ("new", "old"))
+    pd.DataFrame([("north", item, "2024-01-01", 1) for item in (new, old)],
+                 columns=["region", "item", "date", "demand"]).to_csv(tmp_path / "sales.csv", index=False)
+    pair = {"item": new, "replaces": old}
+    found = read(Dataset.model_validate({
+        "name": "shop", "frequency": "D", "source": {"kind": "file", "path": str(tmp_path / "sales.csv")},
+        "predecessors": [] if in_table else [pair],
+        "predecessor_table": table(tmp_path, f"item,replaces\n{new},{old}\n") if in_table else None}))
+
+    assert [(link.item, link.of) for link in found.links] == [(known_as(new), known_as(old))]
+    assert found.notices == ()
 
 
 @pytest.mark.parametrize(("row", "words"), [
