@@ -35,7 +35,7 @@ def test_a_dataset_file_with_a_wrong_entry(settings, tmp_path):
     refused = run(settings)
 
     assert refused.returncode == 1
-    assert "frequency: Input should be 'D', 'W' or 'M'" in refused.stderr
+    assert "frequency: Input should be 'D', 'W', 'M' or 'Q'" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

@@ -162,6 +162,8 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     background.journal(Entry(ODD, "started", request_id="r"), Entry(ODD, "failed", request_id="r", reason="x"))
     ask_for_retrain(client, [KETTLE.key])
     post(client, "/adjustments", {"ri": KETTLE.key, "date": "2026-06-17", "units": "40", "reason": "x"})
+    post(client, "/predecessors", {"ri": KETTLE.key, "other": "item 01", "reason": "new packaging"},
+         form_on=f"/forecasts?ri={KETTLE.key}")
     saved(client, ri=[KETTLE.key])
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})

@@ -76,6 +76,11 @@ class _Sum:
     money: "_Money" = field(default_factory=lambda: _Money())
 
 
+def _plus(so_far: float | None, more: float | None) -> float | None:
+    """The sum of what is known; None where nothing is."""
+    return so_far if more is None else (so_far or 0.0) + more
+
+
 @dataclass
 class _Money:
     """Of a region-item, or summed up so far; None where nothing is known."""
@@ -88,9 +93,10 @@ class _Money:
     costed: int = 0
 
     def add(self, other: "_Money | GroupForecast") -> None:
-        for name in ("revenue", "margin", "live_error_money", "live_sold_money"):
-            if (value := getattr(other, name)) is not None:
-                setattr(self, name, (getattr(self, name) or 0.0) + value)
+        self.revenue = _plus(self.revenue, other.revenue)
+        self.margin = _plus(self.margin, other.margin)
+        self.live_error_money = _plus(self.live_error_money, other.live_error_money)
+        self.live_sold_money = _plus(self.live_sold_money, other.live_sold_money)
         self.priced += other.priced
         self.costed += other.costed
 

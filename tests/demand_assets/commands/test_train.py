@@ -80,7 +80,7 @@ def test_a_training_that_ended_is_begun_anew(settings: Settings, pipeline: Pipel
 def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Settings, pipeline: Pipeline,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: TrainStage, task: object) -> object:
-        raise MemoryError
+        raise RuntimeError("broken")
 
     with monkeypatch.context() as breaking:
         breaking.setattr(TrainStage, "train", broken)

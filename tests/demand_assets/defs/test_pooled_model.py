@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, r
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
+from demand_assets.settings import Settings
 
 TODAY = RequestedBy(request_id="r1", run_id="run", by="a test")
 
@@ -51,11 +52,13 @@ def test_dagster_is_told_of_the_first_pooled_model_before_what_stands_on_it(
     assert pooled[0].storage_id < candidates[0].storage_id
 
 
-def test_a_renewed_pooled_model_is_stood_on_from_then_on(pipeline: Pipeline, instance: dg.DagsterInstance,
+def test_a_renewed_pooled_model_is_stood_on_from_then_on(settings: Settings, pipeline: Pipeline,
+                                                         instance: dg.DagsterInstance,
                                                          resource: PipelineResource) -> None:
     ones = list(pipeline.source.catalogue().region_items)
     take_in(pipeline, ones)
     [before] = train(pipeline, ones[:1])
+    settings.dataset.write_text(settings.dataset.read_text() + "\n[training]\nrounds = 25\n")  # else it is the same
 
     result = dg.materialize([pooled_model], instance=instance, resources={"pipeline": resource})
     [after] = train(pipeline, ones[:1])

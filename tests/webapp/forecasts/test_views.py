@@ -223,7 +223,7 @@ def test_a_row_is_added_by_htmx(client: FlaskClient) -> None:
     ("ri=north|kettle|x", 404, "is no region-item"),
     ("ri=~FF|x", 404, "no UTF-8"),
     ("ri=%00|x", 400, "NUL character"),
-    ("ri=" + "x" * 300 + "|y", 404, "too long"),
+    ("ri=" + "x" * 1001 + "|y", 404, "too long"),
 ])
 def test_impossible_questions_get_a_clear_page(client: FlaskClient, caplog: pytest.LogCaptureFixture, query: str,
                                                status: int, message: str) -> None:
