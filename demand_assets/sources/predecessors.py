@@ -11,6 +11,7 @@ import numpy as np
 
 from demand_assets.forecasting.contract.dataset_file import Columns, Dataset, FileSource, PredecessorTable
 from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.money import Money
 from demand_assets.forecasting.contract.predecessors import BY_TABLE, Link, Predecessors, checked_scale, faults
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.contract.source import BROKEN_LINE, Catalogue, SourceError, as_text
@@ -144,7 +145,8 @@ def _as_dataset(dataset: Dataset, table: PredecessorTable) -> Dataset:
     drivers = tuple(Driver(name=ours, kind="number" if ours == "units_each" else "category") for ours in named)
     columns = Columns(date=table.item, demand=table.item, region=None, item=None, drivers=named)
     given = {**dict(dataset), "source": source, "columns": columns, "drivers": drivers,
-             "rules": Rules(unfinished="final"), "attributes": (), "predecessors": (), "predecessor_table": None}
+             "rules": Rules(unfinished="final"), "attributes": (), "predecessors": (), "predecessor_table": None,
+             "money": Money()}
     given["calendar"] = type(dataset.calendar)()
     return _TableDataset.model_construct(**given)
 

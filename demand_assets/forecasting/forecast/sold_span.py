@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.attributes import BESIDE
 from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.periods import Frequency, ordinals, period_dates
+from demand_assets.forecasting.contract.periods import MONTHS, Frequency, ordinals, period_dates
 from demand_assets.forecasting.series.carried import BEGINS, ENDS
 
 Dates = npt.NDArray[np.datetime64]
@@ -66,7 +66,7 @@ class SoldSpan:
 
 def last_days(dates: Dates, frequency: Frequency) -> Dates:
     """The last day of each period, by its date."""
-    if frequency == "M":
-        dates = period_dates(ordinals(dates, "M") + 1, "M")
-    after = {"D": 0, "W": 6, "M": -1}[frequency]
+    if frequency in MONTHS:
+        dates = period_dates(ordinals(dates, frequency) + 1, frequency)
+    after = {"D": 0, "W": 6, "M": -1, "Q": -1}[frequency]
     return (dates.astype("datetime64[D]").astype(np.int64) + after).astype("datetime64[D]")

@@ -17,6 +17,7 @@ from demand_assets.forecasting.contract.periods import Frequency, Ordinals, ordi
 from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, PAST, learned
+from demand_assets.forecasting.series.censored import at_least, observed_periods, sold
 from demand_assets.forecasting.series.gapped import Floats
 
 CARRIED_FROM = "carried_from"
@@ -25,6 +26,8 @@ CARRIED_FROM = "carried_from"
 BEGINS, ENDS = "begins", "ends"
 """Under which it says from which days on the item is sold, or is sold no longer: day -> why, in words."""
 LONGEST_WORDS = 500
+LONGEST_MONTH = 31
+"""Days; what lies further apart is quarters."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,10 @@ def with_carried(own: pd.DataFrame, others: Sequence[Other]) -> pd.DataFrame:
     frequency = _frequency_of([own, *(other.demand for other in others)])
     weekday = pd.Timestamp(own["date"].iloc[0]).weekday()
     mine = _numbers(own, frequency, weekday)
-    sold = own["demand"].to_numpy(dtype=np.float64)
-    known = np.flatnonzero(~np.isnan(sold))
-    ended = int(known[-1]) + 1 if len(known) else 1
-    begins = _first_own(sold, mine, ended, others, frequency, weekday)
+    units = sold(own)
+    ended = max(observed_periods(own), 1)
+    begins = _first_own(units, mine, ended, others, frequency, weekday)
+    is_before = (units == 0) & (mine < begins)
     parts = [(other, _units_of(other, frequency, weekday, begins)) for other in others]
     there = [(other, units) for other, units in parts if units is not None]
     if not there:
@@ -78,15 +81,17 @@ def with_carried(own: pd.DataFrame, others: Sequence[Other]) -> pd.DataFrame:
     carried = _together(there, numbers)
     carried[numbers >= begins] = np.nan
     offset = int(mine[0] - numbers[0])
-    demand = np.append(np.full(offset, np.nan), np.where((sold == 0) & (mine < begins), np.nan, sold))
+    nothing = np.full(offset, np.nan)
+    demand = np.append(nothing, np.where(is_before, np.nan, own["demand"].to_numpy(dtype=np.float64)))
     if np.isnan(carried).all():
         return own
     last = int(np.flatnonzero(~np.isnan(carried))[-1]) + 1
     columns: dict[str, Any] = {
         "date": pd.Series(period_dates(numbers, frequency, weekday)).astype(own["date"].dtype), "demand": demand}
-    for name in (ADJUSTED, AT_LEAST):
-        if name in own:
-            columns[name] = np.append(np.full(offset, np.nan), own[name].to_numpy(dtype=np.float64))
+    if ADJUSTED in own:
+        columns[ADJUSTED] = np.append(nothing, own[ADJUSTED].to_numpy(dtype=np.float64))
+    if AT_LEAST in own:  # before its first sale it was out of stock of nothing that was sold yet
+        columns[AT_LEAST] = np.append(nothing, np.where(is_before, np.nan, at_least(own)))
     columns |= {CARRIED: carried, PAST: (np.arange(len(numbers)) < max(offset + ended, last)).astype(np.float64)}
     for name in own.columns.difference([*columns], sort=False):
         columns[name] = _driver(name, own, offset, numbers, there, frequency, weekday)
@@ -190,5 +195,5 @@ def _frequency_of(tables: Sequence[pd.DataFrame]) -> Frequency:
     for table in tables:
         if len(table) > 1:
             days = (table["date"].iloc[1] - table["date"].iloc[0]).days
-            return "D" if days == 1 else "W" if days == 7 else "M"
+            return "D" if days == 1 else "W" if days == 7 else "M" if days <= LONGEST_MONTH else "Q"
     return "D"

@@ -13,7 +13,7 @@ from demand_assets.forecasting.series.gapped import Floats
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; null where unknown."""
 Mask = npt.NDArray[np.bool_]
-RECENT = {"D": 28, "W": 8, "M": 6}
+RECENT = {"D": 28, "W": 8, "M": 6, "Q": 4}
 """Known values before a gap among which the most frequent of a yes/no or a category is what it would have been."""
 ENOUGH = 8
 """Values of the last year from which on a default can contradict them."""

@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.attributes import BESIDE, Attribute
 from demand_assets.forecasting.contract.predecessors import Link, Predecessors
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.forecast.sold_span import SoldSpan
+from demand_assets.forecasting.forecast.sold_span import SoldSpan, last_days
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.series.carried import BEGINS, ENDS
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -100,3 +100,9 @@ def test_what_says_nothing_limits_nothing(daily):
     assert SoldSpan.of(demand, daily) == SoldSpan()
     assert BEGINS not in demand.attrs
     assert ENDS not in demand.attrs
+
+
+@pytest.mark.parametrize(("frequency", "last"), [
+    ("D", "2024-10-01"), ("W", "2024-10-07"), ("M", "2024-10-31"), ("Q", "2024-12-31")])
+def test_a_period_ends_with_its_last_day(frequency, last):
+    assert last_days(np.array(["2024-10-01"], dtype="datetime64[D]"), frequency).astype(str).tolist() == [last]

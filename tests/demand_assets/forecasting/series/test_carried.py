@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.predecessors import Link
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, known_periods, learned
 from demand_assets.forecasting.series.carried import CARRIED_FROM, Other, why_nothing, with_carried
 
@@ -155,3 +156,24 @@ def test_where_nothing_can_be_carried_over_all_stays_as_it_is(more, old, why):
 
     assert with_carried(own, [Other(one, old)]) is own
     assert why_nothing(own, [(one, old)]).startswith(why)
+
+
+def test_quarters_follow_quarters():
+    table = with_carried(days("2024-07-01", [5, 6], freq="QS"),
+                         [Other(link(), days("2023-10-01", [1, 2, 3, 4], freq="QS"))])
+
+    assert carried(table) == {"2023-10-01": 1.0, "2024-01-01": 2.0, "2024-04-01": 3.0}
+    assert learned(table).tolist() == [1.0, 2.0, 3.0, 5.0, 6.0]
+
+
+def test_what_was_sold_out_of_stock_is_its_own_sale_and_before_it_nothing_was_out_of_stock():
+    own = days("2024-01-02", [NAN, NAN, 4, NAN], **{AT_LEAST: [0.0, 3.0, NAN, 2.0]})
+    other = days("2024-01-01", [1, 2, 3, 4, 5], **{AT_LEAST: [NAN] * 5})
+
+    table = with_carried(own, [Other(link(), other)])
+
+    assert carried(table) == {"2024-01-01": 1.0, "2024-01-02": 2.0}
+    assert table[AT_LEAST].tolist()[2::2] == [3.0, 2.0]
+    assert table[AT_LEAST].isna().tolist() == [True, True, False, True, False]
+    assert known_periods(table) == 5
+    assert np.isnan(learned(table)[[2, 4]]).all()

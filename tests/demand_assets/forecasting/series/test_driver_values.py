@@ -26,10 +26,11 @@ def texts(*values: str | None) -> np.ndarray:
     (PROMO, [1.0, 1.0, 0.0, X, 0.0], [1.0, 1.0, 0.0, 1.0, 0.0]),
     (PROMO, [0.0, 1.0, X, X, 1.0], [0.0, 1.0, 1.0, 1.0, 1.0]),  # as often one as the other: the newer
     (WEATHER, [20.0, 21.0, 19.0, 5.0, X], [20.0, 21.0, 19.0, 5.0, 21.0])])  # three periods before
-def test_what_a_filled_period_would_have_had(driver, values, expected):
+@pytest.mark.parametrize("frequency", ["D", "W", "M", "Q"])
+def test_what_a_filled_period_would_have_had(driver, values, expected, frequency):
     values = np.array(values)
 
-    completed = carried(values, np.isnan(values), driver, "D", year_length=3)
+    completed = carried(values, np.isnan(values), driver, frequency, year_length=3)
 
     np.testing.assert_array_equal(completed, expected)
 
