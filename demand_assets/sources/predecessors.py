@@ -138,13 +138,14 @@ def _from_table(dataset: Dataset, table: PredecessorTable,
 
 
 def _as_dataset(dataset: Dataset, table: PredecessorTable) -> Dataset:
+    """The table as a dataset of days, for an id may look like a week or a month and is none."""
     source: Any = table.source
     if isinstance(source, FileSource):
         source = source.model_copy(update={"layout": "long"})
     named = {ours: column for ours, entry in _ENTRIES.items() if (column := getattr(table, entry))}
     drivers = tuple(Driver(name=ours, kind="number" if ours == "units_each" else "category") for ours in named)
     columns = Columns(date=table.item, demand=table.item, region=None, item=None, drivers=named)
-    given = {**dict(dataset), "source": source, "columns": columns, "drivers": drivers,
+    given = {**dict(dataset), "frequency": "D", "source": source, "columns": columns, "drivers": drivers,
              "rules": Rules(unfinished="final"), "attributes": (), "predecessors": (), "predecessor_table": None,
              "money": Money()}
     given["calendar"] = type(dataset.calendar)()

@@ -57,6 +57,20 @@ def test_ids_of_a_workbook_are_texts(tmp_path):
     assert [(link.item, link.of) for link in found.links] == [("new one", "7"), ("7", "é")]
 
 
+@pytest.mark.parametrize("frequency", ["D", "W", "M", "Q"])
+@pytest.mark.parametrize("ids", [("20240131", "7"), ("202405", "202406"), ("00123", "7"), ("1.234", "2.345"),
+                                 ("2024-01-01", "x"), ("1,5", "2,5")], ids=lambda ids: ids[0])
+def test_ids_are_no_dates_whatever_they_look_like(tmp_path, ids, frequency):
+    pd.DataFrame([("north", item, "2024-01-01", 1) for item in ids],
+                 columns=["region", "item", "date", "demand"]).to_csv(tmp_path / "sales.csv", index=False)
+    found = read(Dataset.model_validate({
+        "name": "shop", "frequency": frequency, "source": {"kind": "file", "path": str(tmp_path / "sales.csv")},
+        "predecessor_table": table(tmp_path, pd.DataFrame([ids], columns=["item", "replaces"]).to_csv(index=False))}))
+
+    assert [(link.item, link.of) for link in found.links] == [ids]
+    assert found.notices == ()
+
+
 @pytest.mark.parametrize("in_table", [False, True])
 def test_long_names_are_those_of_the_demand(tmp_path, in_table):
     new, old = (f"the {age} kettle of stainless steel " + "with a long description " * 12 for age in ("new", "old"))
