@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.attributes import BESIDE
 from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import MONTHS, Frequency, ordinals, period_dates
 from demand_assets.forecasting.series.carried import BEGINS, ENDS
+from demand_assets.forecasting.series.censored import sold as sold_in
 
 Dates = npt.NDArray[np.datetime64]
 
@@ -38,7 +39,8 @@ class SoldSpan:
             value = known.get(attribute.name)
             if attribute.marks and type(value) is date:
                 (ends if attribute.marks == "end" else begins).setdefault(value, attribute.title)
-        sold = demand.loc[demand["demand"] > 0, ["date", "demand"]]
+        units = sold_in(demand)
+        sold = pd.DataFrame({"date": demand["date"], "demand": units})[units > 0]
         begin = max(begins, default=None) if sold.empty else None
         end = min(ends, default=None)
         why = []

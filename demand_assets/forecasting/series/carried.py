@@ -108,7 +108,7 @@ def why_nothing(own: pd.DataFrame, others: Sequence[tuple[Link, pd.DataFrame | N
         own: schema Demand.
         others: each link with the demand of the item that it names; None where none is stored.
     """
-    sold = own.loc[own["demand"] > 0, "date"]
+    own_sales = own.loc[sold(own) > 0, "date"]
     told = []
     for link, demand in others:
         if demand is None:
@@ -121,22 +121,23 @@ def why_nothing(own: pd.DataFrame, others: Sequence[tuple[Link, pd.DataFrame | N
         first = known.iloc[0].date()
         if link.since is not None and link.since <= first:
             told.append(f"its date {link.since} is not after {first}, where the history of {link.of!r} begins")
-        elif len(sold) and sold.iloc[0].date() <= first:
-            told.append(f"its own demand begins on {sold.iloc[0].date()}, not after that of {link.of!r} ({first})")
+        elif len(own_sales) and own_sales.iloc[0].date() <= first:
+            told.append(f"its own demand begins on {own_sales.iloc[0].date()}, not after that of {link.of!r} ({first})")
         else:
             told.append(f"{link.of!r} sold nothing before its own demand begins")
     return "; ".join(told)
 
 
-def _first_own(sold: Floats, numbers: Ordinals, ended: int, others: Sequence[Other], frequency: Frequency,
+def _first_own(units: Floats, numbers: Ordinals, ended: int, others: Sequence[Other], frequency: Frequency,
                weekday: int) -> int:
-    """The number of the first period of the item's own demand: its first sale, or the period of the day from which on
-    it is said to be sold where demand of it is known from then on; after all that is known where it has none."""
-    found = [int(numbers[place]) for place in np.flatnonzero(sold > 0)[:1]]
+    """The number of the first period of the item's own demand: its first sale, out of stock or not, or the period of
+    the day from which on it is said to be sold where something is known of it from then on; after all that is known
+    where it has none."""
+    found = [int(numbers[place]) for place in np.flatnonzero(units > 0)[:1]]
     for since in {other.link.since for other in others}:
         if since is not None:
             number = _number_of(since, frequency, weekday)
-            found += [int(numbers[place]) for place in np.flatnonzero((numbers >= number) & ~np.isnan(sold))[:1]]
+            found += [int(numbers[place]) for place in np.flatnonzero((numbers >= number) & ~np.isnan(units))[:1]]
     return min(found, default=int(numbers[0]) + ended)
 
 
@@ -144,15 +145,17 @@ def _units_of(other: Other, frequency: Frequency, weekday: int, begins: int) -> 
     """What one item gives before its successor begins; None where it has no known demand then."""
     units = learned(other.demand) * other.link.scale
     numbers = _numbers(other.demand, frequency, weekday)
+    is_sold_out = np.isnan(units) & (at_least(other.demand) > 0)
     if other.link.kind == "replaces":
-        sales = np.flatnonzero(units > 0)
+        sales = np.flatnonzero((units > 0) | is_sold_out)
         units = units[:int(sales[-1]) + 1] if len(sales) else units[:0]
     end = begins if other.link.since is None else min(begins, _number_of(other.link.since, frequency, weekday))
     units = units[:max(end - int(numbers[0]), 0)]
     known = np.flatnonzero(~np.isnan(units))
     if not len(known):
         return None
-    return _Units(int(numbers[known[0]]), units[known[0]:known[-1] + 1])
+    last = int(np.flatnonzero(~np.isnan(units) | is_sold_out[:len(units)])[-1])
+    return _Units(int(numbers[known[0]]), units[known[0]:last + 1])
 
 
 def _together(parts: Sequence[tuple[Other, _Units]], numbers: Ordinals) -> Floats:

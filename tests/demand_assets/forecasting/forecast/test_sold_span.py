@@ -9,6 +9,7 @@ import pytest
 from demand_assets.forecasting.contract.attributes import BESIDE, Attribute
 from demand_assets.forecasting.contract.predecessors import Link, Predecessors
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.forecast.sold_span import SoldSpan, last_days
 from demand_assets.forecasting.model.baseline import BASELINE
@@ -106,3 +107,13 @@ def test_what_says_nothing_limits_nothing(daily):
     ("D", "2024-10-01"), ("W", "2024-10-07"), ("M", "2024-10-31"), ("Q", "2024-12-31")])
 def test_a_period_ends_with_its_last_day(frequency, last):
     assert last_days(np.array(["2024-10-01"], dtype="datetime64[D]"), frequency).astype(str).tolist() == [last]
+
+
+def test_sales_out_of_stock_are_sales(daily):
+    demand = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=2), "demand": [0.0, np.nan],
+                           AT_LEAST: [np.nan, 3.0]})
+    demand.attrs |= {BEGINS: {date(2024, 2, 1): "launch"}, ENDS: {date(2024, 1, 2): "end"}}
+    span = SoldSpan.of(demand, daily)
+
+    assert span.begins is None
+    assert span.why == ("It is forecast as 0 from 2024-01-02 on (end), although 3 were sold since.",)

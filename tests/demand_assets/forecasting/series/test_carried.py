@@ -177,3 +177,17 @@ def test_what_was_sold_out_of_stock_is_its_own_sale_and_before_it_nothing_was_ou
     assert table[AT_LEAST].isna().tolist() == [True, True, False, True, False]
     assert known_periods(table) == 5
     assert np.isnan(learned(table)[[2, 4]]).all()
+
+
+def test_the_others_last_sales_out_of_stock_are_not_known_of_the_sum():
+    parts = [Other(link("a"), days("2024-01-01", [5, NAN, NAN], **{AT_LEAST: [NAN, 3.0, 0.0]})),
+             Other(link("b"), days("2024-01-01", [1, 1, 1], **{AT_LEAST: [NAN] * 3}))]
+    table = with_carried(days("2024-01-04", [9], **{AT_LEAST: [NAN]}), parts)
+
+    assert carried(table) == {"2024-01-01": 6.0, "2024-01-03": 1.0}
+
+
+def test_why_nothing_is_carried_over_knows_sales_out_of_stock():
+    own = days("2024-01-01", [NAN, 4], **{AT_LEAST: [2.0, NAN]})
+
+    assert "its own demand begins on 2024-01-01" in why_nothing(own, [(link(), days("2024-01-01", [1, 2]))])
