@@ -15,6 +15,7 @@ from demand_assets.proposals.looked_through import LookedThrough, look_through
 from demand_assets.proposals.unused_money import unused_money
 from demand_assets.sources import open_source
 from demand_assets.sources.attributes import AttributeReader
+from demand_assets.sources.predecessors import is_declared, read_predecessors
 
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dataset = load_dataset(given.dataset, given.horizon)
         source = open_source(dataset)
         seen = look_through(dataset, source)
-        notices = AttributeReader(dataset, source).read().notices if dataset.attributes else ()
+        notices = [*AttributeReader(dataset, source).read().notices] if dataset.attributes else []
+        notices += read_predecessors(dataset, source.catalogue()).notices if is_declared(dataset) else []
     except (DatasetFileError, SourceError, RawDemandError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE

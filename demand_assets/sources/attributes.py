@@ -24,7 +24,7 @@ from demand_assets.forecasting.contract.source import Catalogue, Source, SourceE
 from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers, read_yes_no
 from demand_assets.sources import open_source
 from demand_assets.sources.columns import WHOLE_AS_FRACTION
-from demand_assets.sources.side_tables import DescribedTable, SideTable
+from demand_assets.sources.side_tables import BROKEN, DescribedTable, SideTable, of_broken
 
 LONGEST_TEXT = 200
 """Characters of a text."""
@@ -105,6 +105,8 @@ class AttributeReader:
         """Id -> attributes, of the ids that have demand."""
         rows, where = self._named(axis, self._opened[axis].rows), f"[attribute_tables.{axis}]"
         is_known = set(known).__contains__
+        if broken := [of_broken(row, line) for row, line in zip(rows["row"], rows[BROKEN], strict=True) if line]:
+            notices.append(f"{where}: {broken[0]}{f'; {len(broken) - 1} more like it' if broken[1:] else ''}.")
         rows = rows[rows[_KEY].notna()]
         ids = [name if is_known(name) or not is_known(name.split(".")[0]) or not WHOLE_AS_FRACTION.fullmatch(name)
                else name.split(".")[0] for name in rows[_KEY]]

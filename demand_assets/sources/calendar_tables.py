@@ -16,7 +16,7 @@ from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource,
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_categories, read_dates
-from demand_assets.sources.side_tables import SideTable
+from demand_assets.sources.side_tables import BROKEN, SideTable, of_broken
 
 T = TypeVar("T")
 
@@ -118,6 +118,7 @@ def _events_of(events: Events, table: SideTable) -> EventTable:
     found: list[tuple[int, Event]] = []
     wrong: list[str] = []
     is_named = np.isin(texts["name"].astype(str), events.only) if events.only else np.ones(len(rows), dtype=bool)
+    is_named |= rows[BROKEN].notna().to_numpy()
     if not is_named.any() and len(rows):
         names = sorted({str(name) for name in texts["name"] if name})[:20]
         raise SourceError(f"the table has no event called {' or '.join(map(repr, events.only))}; it has "
@@ -125,7 +126,9 @@ def _events_of(events: Events, table: SideTable) -> EventTable:
     for at in np.flatnonzero(is_named).tolist():
         number = int(rows["row"].iloc[at])
         first, last = begins.days[at], ends.days[at] if has_end[at] else begins.days[at]
-        if begins.problem[at]:
+        if rows[BROKEN].iloc[at] is not None:
+            wrong.append(of_broken(number, rows[BROKEN].iloc[at]))
+        elif begins.problem[at]:
             wrong.append(f"row {number}: {_told(events.columns.first, rows['first_day'].iloc[at], begins.problem[at])}")
         elif has_end[at] and ends.problem[at]:
             wrong.append(f"row {number}: {_told(events.columns.last, rows['last_day'].iloc[at], ends.problem[at])}")

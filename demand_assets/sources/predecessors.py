@@ -1,23 +1,18 @@
 """Which items replace which others: the rows of the dataset file and those of its table, held against the demand.
 
-The table is read as demand is, by the same readers, so that ids, numbers and dates are read the same everywhere.
+The table is read as others beside the demand are, so that ids, numbers and dates are read the same everywhere.
 """
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset_file import Columns, Dataset, FileSource, PredecessorTable
-from demand_assets.forecasting.contract.drivers import Driver
-from demand_assets.forecasting.contract.money import Money
+from demand_assets.forecasting.contract.dataset_file import Dataset, PredecessorTable
 from demand_assets.forecasting.contract.predecessors import BY_TABLE, Link, Predecessors, checked_scale, faults
-from demand_assets.forecasting.contract.region_item import known_as
-from demand_assets.forecasting.contract.source import BROKEN_LINE, Catalogue, SourceError, as_text
-from demand_assets.forecasting.contract.validation_thresholds import Rules
+from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
 from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers
-from demand_assets.sources import open_source
+from demand_assets.sources.side_tables import BROKEN, SideTable, of_broken
 
 TABLE, ROWS = "[predecessor_table]", "[[predecessors]]"
 MOST_NOTICES = 50
@@ -25,15 +20,6 @@ MOST_NOTICES = 50
 _ENTRIES = {"new_item": "item", "old_item": "replaces", "of_region": "region", "units_each": "scale",
             "first_day": "date"}
 """What the columns of the table are called while it is read, and by their entries."""
-
-
-class _TableDataset(Dataset):
-    """The table, described as if it held demand."""
-
-    def missing(self, ours: str) -> tuple[str, str]:
-        """As of every dataset, in the words of ``[predecessor_table]``."""
-        entry = _ENTRIES.get(ours, "item")
-        return entry, f"Name it under {TABLE}, as in: {entry}"
 
 
 def read_predecessors(dataset: Dataset, catalogue: Catalogue,
@@ -48,7 +34,7 @@ def read_predecessors(dataset: Dataset, catalogue: Catalogue,
     links = [link for one in dataset.predecessors for link in one.links]
     told: list[str] = []
     if dataset.predecessor_table is not None:
-        of_table, wrong = _from_table(dataset, dataset.predecessor_table, environment)
+        of_table, wrong = _from_table(dataset.predecessor_table, environment)
         told += wrong
         links += of_table
     wrong_places = faults(links)
@@ -94,12 +80,10 @@ def _perhaps(name: str, known: Sequence[str]) -> str:
     return f" Perhaps {near[0]!r} is meant." if near else ""
 
 
-def _from_table(dataset: Dataset, table: PredecessorTable,
-                environment: Mapping[str, str] | None) -> tuple[list[Link], list[str]]:
+def _from_table(table: PredecessorTable, environment: Mapping[str, str] | None) -> tuple[list[Link], list[str]]:
     """The links of the table's rows, and a sentence for each row that is none."""
     try:
-        opened = open_source(_as_dataset(dataset, table), environment=environment)
-        rows = opened.read(opened.catalogue().region_items).sort_values("row", kind="stable")
+        rows = _opened(table, environment).rows()
     except SourceError as error:
         raise SourceError(f"{TABLE}: {error}") from error
     nothing = np.full(len(rows), None, dtype=object)
@@ -110,13 +94,14 @@ def _from_table(dataset: Dataset, table: PredecessorTable,
         np.full(len(rows), np.datetime64("NaT", "D")))
     links, wrong = [], []
     for at, number in enumerate(rows["row"].tolist()):
-        item, of, region = (known_as(str(texts[ours][at] or "")) for ours in ("new_item", "old_item", "of_region"))
-        problem, written = "", as_text(rows["demand"].iloc[at], 100)
-        if written.startswith(BROKEN_LINE):
-            problem = f"its values stand under no column for certain ({written.removeprefix(BROKEN_LINE).strip(': ')})"
-        elif not item and not of:
+        if (line := rows[BROKEN].iloc[at]) is not None:
+            wrong.append(f"{TABLE}: {of_broken(number, line)}.")
             continue
-        elif not item or not of:
+        item, of, region = (texts[ours][at] or "" for ours in ("new_item", "old_item", "of_region"))
+        problem = ""
+        if not item and not of:
+            continue
+        if not item or not of:
             problem = f"{table.replaces if item else table.item} is empty"
         elif is_no_scale[at]:
             problem = f"{table.scale} is {as_text(rows['units_each'].iloc[at], 40)!r} and no number"
@@ -137,19 +122,11 @@ def _from_table(dataset: Dataset, table: PredecessorTable,
     return links, wrong
 
 
-def _as_dataset(dataset: Dataset, table: PredecessorTable) -> Dataset:
-    """The table as a dataset of days, for an id may look like a week or a month and is none."""
-    source: Any = table.source
-    if isinstance(source, FileSource):
-        source = source.model_copy(update={"layout": "long"})
-    named = {ours: column for ours, entry in _ENTRIES.items() if (column := getattr(table, entry))}
-    drivers = tuple(Driver(name=ours, kind="number" if ours == "units_each" else "category") for ours in named)
-    columns = Columns(date=table.item, demand=table.item, region=None, item=None, drivers=named)
-    given = {**dict(dataset), "frequency": "D", "source": source, "columns": columns, "drivers": drivers,
-             "rules": Rules(unfinished="final"), "attributes": (), "predecessors": (), "predecessor_table": None,
-             "money": Money()}
-    given["calendar"] = type(dataset.calendar)()
-    return _TableDataset.model_construct(**given)
+def _opened(table: PredecessorTable, environment: Mapping[str, str] | None) -> SideTable:
+    called = {ours: (entry, f"Name it under {TABLE}, as in: {entry}") for ours, entry in _ENTRIES.items()}
+    columns = {ours: column for ours, entry in _ENTRIES.items() if (column := getattr(table, entry))}
+    return SideTable(table.source, columns, called, names=["new_item", "old_item", "of_region"],
+                     numbers=["units_each"] if table.scale else [], environment=environment)
 
 
 def is_declared(dataset: Dataset) -> bool:

@@ -1,4 +1,4 @@
-"""Tables beside the demand, of attributes or events: described as a dataset, so that they are read as any source is."""
+"""Tables beside the demand, of attributes, events or predecessors: described as a dataset, read as any source is."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource, SqlSource
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as, one_form
+from demand_assets.forecasting.contract.source import BROKEN_LINE, as_text
 from demand_assets.forecasting.validation.readings import read_categories
 from demand_assets.sources.columns import THE_ONLY_ONE, WHOLE_AS_FRACTION
 from demand_assets.sources.files import Files
@@ -19,6 +20,8 @@ from demand_assets.sources.sql import Database
 
 CONTENT_SECONDS = 300.0
 """How soon a change of values is noticed in a database, whose table has to be read for it; new rows are at once."""
+BROKEN = "broken"
+"""Column of the line of a row whose values stand under no column for certain, all of which are None; None of others."""
 _LONGEST_QUOTED = 400
 
 
@@ -67,18 +70,19 @@ class SideTable:
         if isinstance(source, FileSource):
             source = source.model_copy(update={"layout": "long", "uploads": None})
         others = [ours for ours in columns if ours != date]
-        expressions = {"demand": "1"} | {
+        first, marked = date or others[0], others[0] if others else None
+        expressions = {  # demand holds the line of a broken row, and nothing else that is wanted
+            "demand": f"text(`{columns[marked]}`)" if marked and _can_be_quoted(columns[marked]) else "1"} | {
             ours: f"text(`{columns[ours]}`)" for ours in names if ours in columns and _can_be_quoted(columns[ours])}
         if date is None and is_file:
             expressions["date"] = "'2000-01-01'"  # a database needs a column, and any will do
         plain = {ours: columns[ours] for ours in others if ours not in expressions}
-        first = date or others[0]
         dataset = DescribedTable.model_validate({
             "name": "table", "frequency": "D", "source": source,
             "drivers": [{"name": ours, "kind": "number" if ours in numbers else "category"} for ours in others],
             "columns": {"date": columns[first], "region": "", "item": "", "drivers": plain, "expressions": expressions,
                         "date_format": date_format},
-            "called": {**called, "date": called[first]}})
+            "called": {**called, "date": called[first], "demand": called[marked or first]}})
         self._opened: Files | Database = (Files if is_file else Database)(dataset, environment)
         self._read: _Read | None = None
 
@@ -93,7 +97,8 @@ class SideTable:
         return f"{self._opened.fingerprint()} {self._of_database(self._opened).content}"
 
     def rows(self) -> pd.DataFrame:
-        """``row``, the table's number of each, and the wanted columns; the names in the form in which they are known.
+        """``row``, the table's number of each, ``BROKEN``, and the wanted columns; the names in the form in which they
+        are known.
 
         Raises: SourceError: it cannot be read, or lacks a column.
         """
@@ -111,11 +116,21 @@ class SideTable:
         return self._read
 
     def _named(self, rows: pd.DataFrame) -> pd.DataFrame:
+        lines = [text.removeprefix(BROKEN_LINE).strip(": ") if isinstance(text, str) and text.startswith(BROKEN_LINE)
+                 else None for text in rows["demand"]]
         rows = rows.drop(columns=["region", "item", "demand", *([] if self._date else ["date"])])
         if self._date:
             rows = rows.rename(columns={"date": self._date})
+        if any(lines):
+            rows.loc[[line is not None for line in lines], rows.columns.drop("row")] = None
+        rows = rows.assign(**{BROKEN: pd.Series(lines, index=rows.index, dtype=object)})
         rows = rows.sort_values("row", ignore_index=True)
         return rows.assign(**{ours: _names(rows[ours]) for ours in self._names if ours in rows})
+
+
+def of_broken(row: int, line: str) -> str:
+    """Words for a row whose values stand under no column for certain."""
+    return f"row {row} is not used: its values stand under no column for certain {as_text(line, 100)}"
 
 
 def _names(column: "pd.Series[Any]") -> list[str | None]:

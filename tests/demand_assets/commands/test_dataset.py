@@ -313,13 +313,21 @@ of = "item"
 [attribute_tables.item]
 key = "id"
 source = { kind = "file", path = "items.csv" }
+[predecessor_table]
+source = { kind = "file", path = "pairs.csv" }
 """)
+    (tmp_path / "pairs.csv").write_text("item,replaces\nTee,Kaffee\n")
 
     assert check(["--dataset", str(tmp_path / "shop.toml")]) == 0
 
     told = capsys.readouterr().out
+    assert "[predecessor_table]: 'Tee'" in told
+    assert "has no item 'Kaffee'" in told
     assert "1 item ('Saft') is in the table but not in the demand" in told
     assert "driver fair: unknown" not in told
+    (tmp_path / "pairs.csv").write_text("new,replaces\nTee,Kaffee\n")
+    assert check(["--dataset", str(tmp_path / "shop.toml")]) == 2
+    assert "[predecessor_table]: " in capsys.readouterr().err
     (tmp_path / "items.csv").unlink()
     assert check(["--dataset", str(tmp_path / "shop.toml")]) == 2
     assert "[attribute_tables.item]: no file matches" in capsys.readouterr().err

@@ -60,6 +60,15 @@ def test_ids_match_in_whichever_form_they_are_written(tmp_path, written):
     assert found.items == {"7": {"category": "Food"}, "é": {"category": "Tea"}}
 
 
+def test_rows_with_too_many_or_too_few_values_are_told_as_such(tmp_path):
+    found = read(shop(tmp_path, tables=table(tmp_path, "id,category,size\n7,Food,1\né,Kitchen\n8,Food,3,4\n")))
+
+    assert found.items == {"7": {"category": "Food"}}
+    assert found.notices[0] == (
+        "[attribute_tables.item]: row 2 is not used: its values stand under no column for certain "
+        "(2 values, 3 columns): é,Kitchen; 1 more like it.")
+
+
 def test_long_names_are_those_of_the_demand(tmp_path):
     long = "kettle of stainless steel " + "with a long description " * 12
     (tmp_path / "sales.csv").write_text(f"shop,article,day,sold\nnorth,{long},2024-01-01,1\n")

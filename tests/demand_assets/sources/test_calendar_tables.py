@@ -114,6 +114,7 @@ class TestTrouble:
     @pytest.mark.parametrize(("row", "words"), [
         ("2024-07-03,2024-07-01,", "row 3: it ends on 2024-07-01, before it begins on 2024-07-03"),
         ("2024-02-30,,", "row 3: from '2024-02-30'"), (",2024-07-01,", "row 3: from is missing"),
+        ("2024-07-01,2024-07-03", "row 3 is not used: its values stand under no column for certain (2 values, 3 col"),
         ("2024-07-01,soon,", "row 3: to 'soon'"), ("0001-01-01,,", "row 3: from '0001-01-01'"),
         ("2024-07-01,9999-12-31,north", "row 3: to '9999-12-31'"), ("01.07.2024,,", "row 3: from '01.07.2024'")])
     def test_rows_that_cannot_be_used(self, tmp_path: Path, row: str, words: str) -> None:
