@@ -11,6 +11,8 @@ from sqlalchemy import Engine, event
 
 from webapp.db.database import db
 
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
 
 def makes(change: Callable[[], Any], moment: int) -> bool:
     """Make the change in a process of its own that kills itself at a moment; whether it came so far."""
@@ -36,24 +38,19 @@ def makes(change: Callable[[], Any], moment: int) -> bool:
 
 
 def kill_at(engine: Engine, moment: int) -> None:
-    """Let this process be killed at the so many-th moment: before and after each statement, and before each commit.
-
-    What is only read after a commit is no moment: the change is made by then.
+    """Let this process be killed at the so many-th moment: before and after each statement that writes, and before
+    each commit. Between them nothing changes: what is read leaves the database as it was.
     """
-    passed, commits = count(), list[int]()
+    passed = count()
 
-    def pass_moment() -> None:
+    def pass_moment(*_: Any) -> None:
         if next(passed) == moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def at_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not commits or statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+        if statement.lstrip().upper().startswith(WRITES):
             pass_moment()
-
-    def at_commit(_connection: Any) -> None:
-        pass_moment()
-        commits.append(moment)
 
     event.listen(engine, "before_cursor_execute", at_statement)
     event.listen(engine, "after_cursor_execute", at_statement)
-    event.listen(engine, "commit", at_commit)
+    event.listen(engine, "commit", pass_moment)
