@@ -525,7 +525,7 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
 
     Args:
         demand: schema Demand, with rows beyond the last known demand for the known future; with a column ``ADJUSTED``
-            where planners adjusted it, and attributes as ``contract.attributes.BESIDE``.
+            where planners adjusted it, and attributes as ``dataset.attributes.BESIDE``.
         dataset: names drivers, seasons and frequency.
         facts: what is borrowed from the panel; of this region-item alone unless given.
         region_item: whose demand it is; needed with ``facts``.

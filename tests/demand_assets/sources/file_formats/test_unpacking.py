@@ -60,8 +60,8 @@ def test_what_unpacks_to_more_than_the_setting_says_is_refused(tmp_path: Path, k
 @pytest.mark.parametrize("kind", [*PACKED, "zip", "gz in a zip"])
 def test_what_packs_as_no_demand_does_is_refused_unless_the_setting_allows_it(
         tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demand_assets.sources.unpacking.ANY_RATIO_UP_TO", 100_000)
-    monkeypatch.setattr("demand_assets.sources.unpacking.LARGEST_RATIO", 100)
+    monkeypatch.setattr("demand_assets.sources.file_formats.unpacking.ANY_RATIO_UP_TO", 100_000)
+    monkeypatch.setattr("demand_assets.sources.file_formats.unpacking.LARGEST_RATIO", 100)
     path = bomb(tmp_path, kind)
 
     said = refusal(path)
