@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.panel_forecasts import known_periods
-from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, FileSource, load_dataset
 from demand_assets.forecasting.contract.periods import in_words
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, FileSource, load_dataset
 from demand_assets.forecasting.model.enough_history import needed_periods
 from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from demand_assets.sources import open_source

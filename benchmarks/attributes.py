@@ -19,15 +19,15 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.machine import described
-from demand_assets.forecasting.contract.attributes import BESIDE, Attribute, Hierarchies
-from demand_assets.forecasting.contract.dataset_file import Dataset, Pins, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.stored_drivers import with_every_driver
+from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute, Hierarchies
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset
+from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
-from demand_assets.sources.attributes import AttributeReader
+from demand_assets.sources.beside_demand.attributes import AttributeReader
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 LEFT_OUT = 10

@@ -25,9 +25,9 @@ from rich.table import Table
 from benchmarks.accuracy_sets import described, environment
 from benchmarks.machine import described as machine
 from benchmarks.product_method import product_forecasts
-from demand_assets.forecasting.contract.calendar import holidays_of
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.calendar import holidays_of
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 

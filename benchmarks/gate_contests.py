@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.gate.gate import Contestant
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.sources.simulated.source import Simulation

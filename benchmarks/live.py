@@ -25,8 +25,8 @@ from benchmarks.accuracy_sets import DATA_FOLDER, SETS, SetError, data_folder, i
 from benchmarks.live_sets import MADE_UP, LiveSet, live_set
 from benchmarks.machine import described
 from benchmarks.panel_forecasts import cpu_seconds
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.backtest import REALISED

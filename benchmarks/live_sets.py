@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy_sets import SetError, described, environment
-from demand_assets.forecasting.contract.calendar import EventTables
-from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
-from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.periods import ordinals, weekdays
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.validation.panel import RawDemandError, validate_panel
 from demand_assets.forecasting.validation.readings import read_dates
 from demand_assets.sources import open_source

@@ -38,8 +38,8 @@ from rich.table import Table
 from benchmarks.machine import described
 from benchmarks.product import PROJECT, Running, form_fields, page, running
 from benchmarks.registry_load import counted, fill, registry_queries
-from demand_assets.forecasting.contract.dataset_file import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore

@@ -24,8 +24,8 @@ from benchmarks.accuracy_sets import described as described_set
 from benchmarks.accuracy_sets import environment
 from benchmarks.machine import described
 from benchmarks.panel_forecasts import known_at, known_periods
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.own import fit_own, own_factor

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.panel_forecasts import Ahead, Method, Tables, roll
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model import backtest
 from demand_assets.forecasting.series.gapped import Floats

@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.machine import described
 from benchmarks.measured_process import PROJECT, Measured, bytes_in, measured
 from demand_assets.dagster_instance.instance import open_instance
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.store.demand_store import DemandStore
 
 PARTITIONS_THE_NAIVE_WAY = 5

@@ -25,8 +25,8 @@ from demand_assets.forecasting.contract.dagster_names import (
     PRODUCTION_MODEL,
     TAKEN_IN_ASSETS,
 )
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError

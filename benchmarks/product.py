@@ -17,7 +17,7 @@ from uuid import uuid4
 import requests
 from bs4 import BeautifulSoup
 
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 900

@@ -11,8 +11,8 @@ from benchmarks.panel_forecasts import (
     cpu_seconds,
     rolling_origins,
 )
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError

@@ -139,7 +139,7 @@ def _processor_seconds() -> float:
 
 def _dataset(given: argparse.Namespace) -> Any:
     from benchmarks.readers import DATASET
-    from demand_assets.forecasting.contract.dataset_file import load_dataset
+    from demand_assets.forecasting.dataset.dataset_file import load_dataset
 
     file: Path = given.store.parent / "readers.toml"
     file.write_text(DATASET.format(path=given.file))

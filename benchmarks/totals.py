@@ -13,8 +13,8 @@ import pandas as pd
 
 from benchmarks.accuracy_sets import sample
 from benchmarks.machine import described
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError

@@ -35,8 +35,8 @@ from rich.table import Table
 
 from benchmarks.machine import described
 from benchmarks.product import PROJECT, Running, form_fields, free_port, page, running
-from demand_assets.forecasting.contract.dataset_file import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastRequest
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.files import local_path

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from demand_assets.dagster_instance.instance import prepare_home
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.moved_state import prepare_models

@@ -7,7 +7,7 @@ import sys
 from types import FrameType
 
 from demand_assets.dagster_instance.instance import prepare_home
-from demand_assets.forecasting.contract.dataset_file import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.commands import CommandFailedError

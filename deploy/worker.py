@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from deploy.processes import RUN_FOLDER_VARIABLE, Folders, environment
 from deploy.run import StopSignals, no_arguments

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import WORDS
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.serving.production_models import ProductionModels

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from demand_assets.forecasting.contract.database_urls import with_driver
-from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.store.private_folder import keep_private
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.validation.panel import RawDemandError
 from demand_assets.proposals.draft import written
 from demand_assets.proposals.looked_through import LookedThrough, look_through
 from demand_assets.proposals.unused_money import unused_money
 from demand_assets.sources import open_source
-from demand_assets.sources.attributes import AttributeReader
-from demand_assets.sources.predecessors import is_declared, read_predecessors
+from demand_assets.sources.beside_demand.attributes import AttributeReader
+from demand_assets.sources.beside_demand.predecessors import is_declared, read_predecessors
 
 UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.proposals.asking import default_answers, in_terminal
 from demand_assets.proposals.proposal import propose_for_files
 from demand_assets.proposals.tables import CannotProposeError

@@ -30,10 +30,10 @@ from demand_assets.forecasting.contract.dagster_names import (
     TAKEN_IN_ASSETS,
     run_config,
 )
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.journal import FINAL_STEPS

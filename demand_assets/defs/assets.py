@@ -24,9 +24,9 @@ from demand_assets.forecasting.contract.dagster_names import (
     RAW_DEMAND,
     REGION_ITEM_OP,
 )
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.settings import Settings
 
 SPECS = [

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import dagster as dg
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.pipeline.run import Pipeline

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.predecessors import Predecessors
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source, SourceError
+from demand_assets.forecasting.dataset.attributes import Attributes
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.predecessors import Predecessors
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
@@ -46,8 +46,8 @@ from demand_assets.pipeline.outcomes import (
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
-from demand_assets.sources.attributes import AttributeReader
-from demand_assets.sources.predecessors import is_declared, read_predecessors
+from demand_assets.sources.beside_demand.attributes import AttributeReader
+from demand_assets.sources.beside_demand.predecessors import is_declared, read_predecessors
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.calendar import EventTables
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.series.censored import observed
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 
 Entry = tuple[Any, str]
 """A value, and why; empty where it needs no reason."""

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import RESERVED, Axis
-from demand_assets.forecasting.contract.drivers import RESERVED_COLUMNS
-from demand_assets.forecasting.contract.money import Kind
 from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
+from demand_assets.forecasting.dataset.attributes import RESERVED, Axis
+from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
+from demand_assets.forecasting.dataset.money import Kind
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
 from demand_assets.proposals.facts import Column, Facts
 from demand_assets.proposals.periods import readings_of, series_codes

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError, as_text
+from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.validation.readings import read_numbers, read_yes_no
 from demand_assets.proposals.words import called
 from demand_assets.sources import open_source

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.money import COLUMNS
 from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, weekdays
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.money import COLUMNS
 from demand_assets.forecasting.model.enough_history import needed_periods
 from demand_assets.forecasting.store.journal import Entry
 from demand_assets.forecasting.validation.panel import Validated, validate_panel

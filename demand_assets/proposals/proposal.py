@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from demand_assets.forecasting.contract.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.panel import RawDemandError
 from demand_assets.proposals.asking import Ask

@@ -22,7 +22,7 @@ from demand_assets.proposals.periods import (
 )
 from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.words import called
-from demand_assets.sources.workbooks import UNSTORED
+from demand_assets.sources.file_formats.workbooks import UNSTORED
 
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""

@@ -19,16 +19,12 @@ from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.words import known_words
-from demand_assets.sources.csv_and_parquet import (
-    DELIMITERS,
-    MOST_COLUMNS,
-    first_records,
-    nearly_utf_8,
-    stray_zeros,
-)
+from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
+from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
+from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, unique_names
+from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, stray_zeros
+from demand_assets.sources.file_formats.workbooks import cells_of
 from demand_assets.sources.files import format_of, not_read
-from demand_assets.sources.headers import LOOKED_THROUGH, unique_names
-from demand_assets.sources.workbooks import cells_of
 
 WHOLE_UP_TO = 24_000_000
 """Bytes that are looked at whole; of more, a sample is."""

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.source import Source
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.sources.source_kinds import source_of
 
 
 def open_source(dataset: Dataset, started_at: datetime | None = None,
@@ -17,21 +18,8 @@ def open_source(dataset: Dataset, started_at: datetime | None = None,
             state passes the moment of the first start, else each start begins the story anew.
         environment: values of ``${NAME}`` in paths and URLs; the process's environment unless given.
     """
-    source = _source_of(dataset.of_source, started_at, environment)
+    source = source_of(dataset.of_source, started_at, environment)
     if not dataset.has_calendar:
         return source
-    from demand_assets.sources.calendar_tables import WithCalendar
+    from demand_assets.sources.beside_demand.calendar_tables import WithCalendar
     return WithCalendar(source, dataset, environment)
-
-
-def _source_of(dataset: Dataset, started_at: datetime | None, environment: Mapping[str, str] | None) -> Source:
-    match dataset.source.kind:
-        case "simulated":
-            from demand_assets.sources.simulated.source import Simulation
-            return Simulation(dataset, started_at)
-        case "file":
-            from demand_assets.sources.files import Files
-            return Files(dataset, environment)
-        case "sql":
-            from demand_assets.sources.sql import Database
-            return Database(dataset, environment)

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as, one_form
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.readings import (
     distinct_values,
     read_dates,

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import known_as, one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.readings import read_numbers
 from demand_assets.sources.expressions import Expression
 

@@ -19,17 +19,19 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
+from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.store.uploads import NAME, stock_column, upload_source
 from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.csv_and_parquet import CsvTable, ParquetTable, Table
 from demand_assets.sources.environment import Environment
-from demand_assets.sources.unpacking import check_zip
-from demand_assets.sources.workbooks import sheets_of
+from demand_assets.sources.file_formats.csv_file import CsvTable
+from demand_assets.sources.file_formats.file_table import Table
+from demand_assets.sources.file_formats.parquet_file import ParquetTable
+from demand_assets.sources.file_formats.unpacking import check_zip
+from demand_assets.sources.file_formats.workbooks import sheets_of
 from demand_assets.sources.written_numbers import Evidence, settled
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demand_assets.forecasting.contract.dataset_file import FileSource
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import FileSource
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _SIGN = "^[+\u2212-]?"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.private_folder import private_files
 from deploy.backup.archive import FORMAT, ArchiveWriter, BackupError, Manifest

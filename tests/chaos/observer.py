@@ -16,8 +16,8 @@ import psutil
 from sqlalchemy import Engine, create_engine, event, text
 
 from demand_assets.dagster_instance.instance import open_instance
-from demand_assets.forecasting.contract.dataset_file import load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.files import IDENTITY_FILE

@@ -118,7 +118,7 @@ class TestInstalled:
     def test_state_is_kept_where_the_caller_stands(self, installed: Path, tmp_path: Path) -> None:
         said = self.run(installed, tmp_path, """
 from deploy.settings import read_settings
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 settings = read_settings()
 print(settings.state_folder, load_dataset(settings.dataset_file).name)""")
 

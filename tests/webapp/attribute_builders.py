@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from flask import Flask
 
-from demand_assets.forecasting.contract.attributes import Attribute, Attributes, Hierarchies, Value
+from demand_assets.forecasting.dataset.attributes import Attribute, Attributes, Hierarchies, Value
 from webapp.region_items.attributes import follow
 from webapp.services import Services
 

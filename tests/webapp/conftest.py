@@ -20,8 +20,8 @@ from typing_extensions import override
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train

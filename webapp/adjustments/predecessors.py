@@ -10,8 +10,8 @@ from datetime import date
 
 from sqlalchemy import delete, func, or_, select
 
-from demand_assets.forecasting.contract.predecessors import Link, Predecessors, checked_scale, circle_of
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
+from demand_assets.forecasting.dataset.predecessors import Link, Predecessors, checked_scale, circle_of
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.adjusted import CARRIED
 from demand_assets.forecasting.series.outliers import usual_demand
 from webapp.db.database import db

@@ -8,7 +8,7 @@ from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
 
 from webapp.access import PEOPLE, needs
-from webapp.api.idempotency import ALLOWED, HEADER
+from webapp.api.conventions.idempotency import ALLOWED, HEADER
 from webapp.http.problems import PREFIX
 from webapp.http.security_headers import POLICY
 

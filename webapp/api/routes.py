@@ -4,10 +4,10 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 
-from webapp.api import (
+from webapp.api import document
+from webapp.api.resources import (
     accuracy,
     dataset,
-    document,
     forecasts,
     models,
     overrides,

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import and_, delete, exists, or_, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from webapp.api.idempotency import forget_old
+from webapp.api.conventions.idempotency import forget_old
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
 from webapp.retrains import states

@@ -1,7 +1,7 @@
 """The demand store and the app's rows: journal and catalogue come in, what planners adjust and upload goes out."""
 
-from demand_assets.forecasting.contract.attributes import Attributes
-from demand_assets.forecasting.contract.predecessors import Predecessors
+from demand_assets.forecasting.dataset.attributes import Attributes
+from demand_assets.forecasting.dataset.predecessors import Predecessors
 from demand_assets.forecasting.store.journal import Journal
 from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file

@@ -6,8 +6,8 @@ from typing import Literal
 from sqlalchemy import and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import MONTHS
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.tables import RegionItemRow

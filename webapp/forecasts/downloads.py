@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request, url_for
 
-from demand_assets.forecasting.contract.attributes import Attribute
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import Attribute
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, in_money
 from demand_assets.forecasting.forecast.totals import Bounds, Part
 from demand_assets.forecasting.series.gapped import Floats

@@ -1,6 +1,6 @@
 """What the forecast page and its files tell of an answer in money."""
 
-from demand_assets.forecasting.contract.money import KINDS
+from demand_assets.forecasting.dataset.money import KINDS
 from webapp.forecasts.period_table import InMoney
 from webapp.overrides.applied import Overridden
 from webapp.overrides.in_money import answer_in_money, scenario_in_money, unit_money_of

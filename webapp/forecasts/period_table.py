@@ -12,7 +12,7 @@ import pandas as pd
 from flask import Flask
 from markupsafe import Markup
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.money import in_currency, money, unit_price

@@ -11,10 +11,10 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.attributes import AXES, Attribute, Attributes, as_written
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.money import KINDS
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attributes, as_written
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.money import KINDS
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.http.choices import one_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Flask, url_for
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from webapp.region_items.best_model import CONTESTANTS
 from webapp.region_items.rows import pooled_row
 from webapp.services import services

@@ -9,7 +9,7 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.money import KINDS, Kind
+from demand_assets.forecasting.dataset.money import KINDS, Kind
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
 from webapp.pages.listing import parse_page, place_of

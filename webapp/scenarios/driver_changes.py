@@ -6,8 +6,8 @@ from datetime import date
 
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.whatif.scenario import ACTIONS, Action, Change, Scenario
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 

@@ -8,8 +8,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.money import Money
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.money import Money
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.stored_json import StoredJson

@@ -7,8 +7,8 @@ from datetime import date
 import pandas as pd
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
 from demand_assets.forecasting.whatif.scenario import Action, Change, Planned, Scenario

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, unit_money
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.region_items.money import amounts_of, units_in_money

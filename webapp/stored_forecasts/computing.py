@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import (
     NOTHING_KNOWN,
     MoneySum,

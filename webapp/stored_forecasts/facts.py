@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats

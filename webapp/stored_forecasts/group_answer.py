@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast import totals
 from webapp.region_items.rows import rows_by_key
 from webapp.serving.answer import Period

@@ -7,7 +7,7 @@ from typing import Any
 from flask import abort
 from sqlalchemy import ColumnElement, case, func, select
 
-from demand_assets.forecasting.contract.attributes import AXES
+from demand_assets.forecasting.dataset.attributes import AXES
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.pages.listing import place_of

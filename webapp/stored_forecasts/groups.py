@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, delete, select
 
-from demand_assets.forecasting.contract.attributes import AXES, Axis
+from demand_assets.forecasting.dataset.attributes import AXES, Axis
 from demand_assets.forecasting.forecast.totals import RunningTotal
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing

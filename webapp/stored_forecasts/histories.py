@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.censored import sold
 from demand_assets.forecasting.series.gapped import Floats

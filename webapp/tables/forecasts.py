@@ -134,7 +134,7 @@ class CarriedLink(Base):
     other_key: Mapped[str] = mapped_column(String(255), index=True)
     """Of the other item there."""
     kind: Mapped[str] = mapped_column(String(10), default="replaces")
-    """As in ``contract.predecessors.Link``."""
+    """As in ``dataset.predecessors.Link``."""
     scale: Mapped[float] = mapped_column(default=1.0)
     since: Mapped[str] = mapped_column(String(10), default="")
     """The first day on which the other item is sold no longer, ISO; empty where nobody says so."""

@@ -224,7 +224,7 @@ class AttributeValue(Base):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     """Of the attribute; no two axes have attributes of one name."""
     value: Mapped[str] = mapped_column(String(255))
-    """As ``contract.attributes.as_written``."""
+    """As ``dataset.attributes.as_written``."""
 
 
 class PooledRow(Base):

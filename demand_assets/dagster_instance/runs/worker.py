@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.dagster_instance.runs.celery_queue import RUNS_PER_PROCESS, Deliveries, Heartbeats, launcher_config
-from demand_assets.forecasting.contract.dataset_file import DatasetFileError
+from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.worker")

@@ -1,1 +1,1 @@
-"""What both halves call things, and the shapes of the tables that they share: the data dictionary."""
+"""What both halves call things: region-items, periods, events, names in Dagster, and what every source answers."""

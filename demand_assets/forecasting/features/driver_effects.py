@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.series.gapped import Floats, Ints
 

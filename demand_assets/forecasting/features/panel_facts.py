@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from demand_assets.forecasting.contract.attributes import AXES, Attribute, Value, as_written, kind_of, meaning
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Value, as_written, kind_of, meaning
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of

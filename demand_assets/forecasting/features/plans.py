@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.series.gapped import Floats, Ints
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import BESIDE, Value
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Kind
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import BESIDE, Value
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Kind
 from demand_assets.forecasting.features.driver_effects import Effects, has_effect, logarithms, multiplier
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
@@ -525,7 +525,7 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
 
     Args:
         demand: schema Demand, with rows beyond the last known demand for the known future; with a column ``ADJUSTED``
-            where planners adjusted it, and attributes as ``contract.attributes.BESIDE``.
+            where planners adjusted it, and attributes as ``dataset.attributes.BESIDE``.
         dataset: names drivers, seasons and frequency.
         facts: what is borrowed from the panel; of this region-item alone unless given.
         region_item: whose demand it is; needed with ``facts``.

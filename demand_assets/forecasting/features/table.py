@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.schemas import DemandFeatures
-from demand_assets.forecasting.contract.stored_drivers import drivers_in
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.stored_drivers import drivers_in
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.validation.schemas import DemandFeatures
 
 _EXACT = frozenset(DemandFeatures.to_schema().columns)
 """Columns of the features table with full precision; the others have that of the boosters."""

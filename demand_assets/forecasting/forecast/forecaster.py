@@ -9,9 +9,9 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.stored_drivers import with_every_driver
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.sold_span import SoldSpan

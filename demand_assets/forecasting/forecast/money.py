@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.money import COLUMNS, KINDS, Kind
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.money import COLUMNS, KINDS, Kind
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import BESIDE
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.periods import MONTHS, Frequency, ordinals, period_dates
+from demand_assets.forecasting.dataset.attributes import BESIDE
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.carried import BEGINS, ENDS
 from demand_assets.forecasting.series.censored import sold as sold_in
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.gapped import Floats
 
 WARMUP = {"D": 28, "W": 8, "M": 6, "Q": 4}

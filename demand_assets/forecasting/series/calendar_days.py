@@ -9,18 +9,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.calendar import (
-    DEFAULT,
-    HOLIDAY,
-    MONTH_END,
-    PAY_DAY,
-    Event,
-    Events,
-    EventTables,
-    holidays_of,
-)
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.contract.events import Event, EventTables
 from demand_assets.forecasting.contract.periods import MONTHS, Dates, ordinals, period_dates, weekdays
+from demand_assets.forecasting.dataset.calendar import DEFAULT, HOLIDAY, MONTH_END, PAY_DAY, Events, holidays_of
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.gapped import Floats
 
 Mask = npt.NDArray[np.bool_]

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Frequency, Ordinals, ordinals, period_dates
-from demand_assets.forecasting.contract.predecessors import Link
-from demand_assets.forecasting.contract.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.predecessors import Link
+from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, PAST, learned
 from demand_assets.forecasting.series.censored import at_least, observed_periods, sold
 from demand_assets.forecasting.series.gapped import Floats

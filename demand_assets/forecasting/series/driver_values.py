@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import Frequency, in_words
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.gapped import Floats
 
 Values = npt.NDArray[Any]

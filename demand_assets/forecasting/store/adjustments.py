@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.series.adjusted import ADJUSTED
 from demand_assets.forecasting.series.censored import observed
 

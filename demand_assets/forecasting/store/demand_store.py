@@ -27,11 +27,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demand_assets.forecasting.contract.attributes import BESIDE, Attributes
-from demand_assets.forecasting.contract.calendar import Event, EventTables
-from demand_assets.forecasting.contract.predecessors import Link, Predecessors, begins_by, ends_by
+from demand_assets.forecasting.contract.events import Event, EventTables
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
+from demand_assets.forecasting.dataset.attributes import BESIDE, Attributes
+from demand_assets.forecasting.dataset.predecessors import Link, Predecessors, begins_by, ends_by
 from demand_assets.forecasting.series.carried import BEGINS, ENDS, Other, with_carried
 from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.adjustments import NOTHING, Planned

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.validation.readings import read_dates
 
 NAME = "uploaded.csv"

@@ -11,19 +11,19 @@ import numpy.typing as npt
 import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
-from demand_assets.forecasting.contract.calendar import EventTables
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.schemas import PANEL_OWNER, demand_schema, raw_schema
 from demand_assets.forecasting.contract.source import as_text
-from demand_assets.forecasting.contract.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.series.driver_values import carried, contradicted_default, in_quotes, tells_demand
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
+from demand_assets.forecasting.validation.schemas import PANEL_OWNER, demand_schema, raw_schema
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]

@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import (
     MONTHS,
     WORDS,
@@ -25,6 +23,8 @@ from demand_assets.forecasting.contract.periods import (
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, as_text
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays, accept_weekdays
 from demand_assets.forecasting.validation.readings import (
     ReadDates,

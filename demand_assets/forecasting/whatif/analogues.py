@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.gapped import Floats
 
 QUARTER_DAYS = 365.25 / 4

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.dataset_file import SimulatedSource as Settings
 from demand_assets.forecasting.contract.periods import Dates, Ordinals, ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import SimulatedSource as Settings
 from demand_assets.sources.simulated.world import Floats, World, item_names, region_names
 
 DRIVERS = ("price", "promo", "holiday", "temperature")

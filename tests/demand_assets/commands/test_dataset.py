@@ -15,12 +15,12 @@ from openpyxl import Workbook
 
 from demand_assets.commands.check import main as check
 from demand_assets.commands.dataset import main
-from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.proposals.looked_through import look_through
 from demand_assets.sources import open_source
-from demand_assets.sources.attributes import AttributeReader
+from demand_assets.sources.beside_demand.attributes import AttributeReader
 
 
 def test_a_german_file_is_described_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

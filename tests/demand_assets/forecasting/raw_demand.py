@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.panel import Validated, validate_panel
 
 KETTLE = RegionItem("north", "kettle")

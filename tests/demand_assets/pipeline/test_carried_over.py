@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from demand_assets.defs.resources import open_pipeline
-from demand_assets.forecasting.contract.predecessors import Link
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import OtherPastError
 from demand_assets.forecasting.series.adjusted import CARRIED, known_periods

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import demand_assets.pipeline
-from demand_assets.forecasting.contract.attributes import Attributes
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
-from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.attributes import Attributes
+from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.store.demand_store import ATTRIBUTES
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, Pins
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.monitoring import nominate
 from demand_assets.pipeline.monitor import latest, measure

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.proposals.looked_through import LookedThrough, look_through
 
 HEADER = ("date", "region", "item", "demand")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.proposals.asking import default_answers
 from demand_assets.proposals.proposal import propose_for_files
 

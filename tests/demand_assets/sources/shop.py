@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 
 NORTH_7 = RegionItem("north", "7")
 SOUTH_7 = RegionItem("south", "7")

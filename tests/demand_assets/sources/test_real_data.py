@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import load_dataset
+from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.sources import open_source
 

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.contract.predecessors import Link, Predecessors
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.predecessors import Link, Predecessors
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.conftest import DAYS, EMAIL, KETTLE, LAST_DAY, Background, demand_of, page, post, text_of

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.attributes import Attribute, Attributes
+from demand_assets.forecasting.dataset.attributes import Attribute, Attributes
 from tests.webapp.attribute_builders import CATEGORY, declare, take_in
 from tests.webapp.conftest import KETTLE, ODD, Background, page, post, text_of
 from tests.webapp.overview.builders import judge_all, rows

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.attributes import Attribute
+from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.forecast.totals import over_all
 from tests.webapp.attribute_builders import CATEGORY, DEPARTMENT, declare, take_in
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from webapp.pages.typed_numbers import Mark
 from webapp.scenarios.plans.plan_files import (
     CellError,

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number
 from webapp.scenarios.plans.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
     AS_PLANNED,

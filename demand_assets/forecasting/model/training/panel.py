@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.attributes import BESIDE, Value
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import BESIDE, Value
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.inputs import SeriesInputs, series_inputs
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.stored_drivers import drivers_in, with_every_driver
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import (
     errors_of,

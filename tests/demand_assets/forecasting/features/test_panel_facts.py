@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.attributes import BESIDE, Attribute, Attributes, Value
-from demand_assets.forecasting.contract.dataset_file import Dataset, Pins
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute, Attributes, Value
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.store.demand_store import DemandStore

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import Known, MoneySum, UnitMoney, as_kept, past_prices, unit_money
 
 DATES = np.datetime64("2026-07-01") + np.arange(3)

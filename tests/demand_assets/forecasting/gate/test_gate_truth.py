@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Contestant, judge
 from demand_assets.forecasting.series.gapped import Floats

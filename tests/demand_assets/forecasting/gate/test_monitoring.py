@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.retraining_thresholds import Retraining
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
 from demand_assets.forecasting.gate.monitoring import Observation, drift_of, nominate, observe, stability
 from tests.demand_assets.forecasting.conftest import as_trained_before, daily_demand, trained, weekly_demand
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.demand_assets.forecasting.conftest import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from tests.demand_assets.forecasting.conftest import trained, weekly_demand
 
 

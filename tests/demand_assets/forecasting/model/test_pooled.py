@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
@@ -30,7 +30,7 @@ NEW = RegionItem("west", "kettle")
 
 @pytest.fixture(scope="module")
 def weekly_module() -> Dataset:
-    from demand_assets.forecasting.contract.drivers import Driver
+    from demand_assets.forecasting.dataset.drivers import Driver
     from tests.demand_assets.forecasting.conftest import HERE
 
     return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(

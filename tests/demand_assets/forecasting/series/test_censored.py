@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.monitoring import drift_of, nominate, observe

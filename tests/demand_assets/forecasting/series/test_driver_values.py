@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.drivers import Driver
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.driver_values import carried, contradicted_default, tells_demand
 
 PRICE = Driver(name="price", kind="number", future="repeat_last")

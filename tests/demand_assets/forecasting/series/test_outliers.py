@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.periods import ordinals
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.outliers import usual_demand
 from demand_assets.sources.simulated.world import World, item_names
 from tests.demand_assets.forecasting.conftest import HERE, daily_demand, weekly_demand

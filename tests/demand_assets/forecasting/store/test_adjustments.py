@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.predecessors import Link
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.forecast.forecaster import Forecaster

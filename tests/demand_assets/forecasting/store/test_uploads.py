@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.store.uploads import NAME, Uploaded, put_staged, read_uploads, stage_uploads
 
 

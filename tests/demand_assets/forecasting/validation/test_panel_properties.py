@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from demand_assets.forecasting.contract.schemas import Quarantine, demand_schema
 from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.schemas import Quarantine, demand_schema
 from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, TOASTER, TODAY, dataset
 
 DATES = st.one_of(

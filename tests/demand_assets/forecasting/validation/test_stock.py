@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.validation.panel import Validated, validate_panel
 from tests.demand_assets.forecasting.raw_demand import KETTLE, PRICE, TODAY, dataset, days, raw, validate
 

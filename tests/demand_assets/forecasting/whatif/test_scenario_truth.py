@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
-from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects
 from demand_assets.forecasting.features.inputs import series_inputs
 from demand_assets.forecasting.forecast.forecaster import Forecaster

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from tests.webapp.conftest import KETTLE, ODD
 from webapp.scenarios.plans.plan import DriverPlan, PlanRow, named_region_items, plan_text, read_plan
 from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_rows, text_of_upload, value_of

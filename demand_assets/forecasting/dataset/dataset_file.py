@@ -1,0 +1,461 @@
+"""The dataset file: where demand comes from, what its columns mean, and what is known of the future."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from demand_assets.forecasting.contract.periods import Frequency
+from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierarchies, check_declared
+from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
+from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
+from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
+from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
+from demand_assets.forecasting.dataset.stock_entries import STOCK_ENTRIES
+from demand_assets.forecasting.dataset.validation_thresholds import Rules
+
+SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,), "Q": (4,)}
+HORIZONS = {"D": 28, "W": 8, "M": 6, "Q": 4}
+
+
+class DatasetFileError(ValueError):
+    """A dataset file that cannot be used; the message names each wrong entry."""
+
+
+def _checked_date(value: str | None) -> str | None:
+    if value is not None:
+        date.fromisoformat(value)
+    return value
+
+
+class Columns(StrictEntry):
+    """The source's names for our columns; drivers name their own."""
+
+    date: str = "date"
+    region: str | None = "region"
+    """Empty when the source has one region only, which is then called ``all``."""
+    item: str | None = "item"
+    """Empty when the source has one item only, which is then called ``all``."""
+    demand: str = "demand"
+    stock: str | None = Field(default=None, min_length=1)
+    """Units on hand at the end of the period: 0 and less is out of stock."""
+    available: str | None = Field(default=None, min_length=1)
+    """Whether the item could be bought throughout the period: yes or no, or the share of it, 0 to 1. Anything but yes
+    and 1 is out of stock."""
+    drivers: dict[str, str] = Field(default={})
+    """Driver name -> column of the source, where they differ. ``{item}`` and ``{region}`` in the column's name stand
+    for the row's own, as in ``price = "price{item}"`` for a table with one price column for each item."""
+    expressions: dict[str, str] = Field(default={})
+    """Column of ours -> an expression over the source's columns, as in ``demand = "exp(logmove)"``."""
+    date_start: str | None = None
+    """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
+    date_format: str | None = None
+    """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
+
+    week_dated: Literal["first_day", "last_day"] = "first_day"
+    """Which day of a week its date is; weeks that are dated on their last are shown by their first."""
+    time_zone: str | None = None
+    """The time zone whose days, weeks and months stamps stand for, as in ``Europe/Berlin``; stamps that name none are
+    taken as UTC then. Unless given, the date of a stamp counts as it is written."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ValueError, OSError, ZoneInfoNotFoundError):
+                raise ValueError(f"{value!r} is no time zone; write one as in 'Europe/Berlin' or 'UTC'") from None
+        return value
+
+    @field_validator("region", "item", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("date_start")
+    @classmethod
+    def _is_date(cls, value: str | None) -> str | None:
+        return _checked_date(value)
+
+
+class SimulatedSource(StrictEntry):
+    """Demand with known truth, made on the fly."""
+
+    kind: Literal["simulated"]
+    regions: int = Field(default=4, ge=1, le=10_000)
+    items: int = Field(default=12, ge=1, le=100_000)
+    years: float = Field(default=3, gt=0, le=20)
+    seed: int = 0
+    today: str | None = None
+    """Demand ends the day before; the real today unless given."""
+    seconds_per_day: float | None = Field(default=None, gt=0)
+    """Let a simulated day pass in so many seconds from the first start on, to watch the loop; else in a real day."""
+    stock_outs: float = Field(default=0.0, ge=0, lt=0.9)
+    """The share of periods that end out of stock because more was wanted than was there; beside those few in which the
+    world has none of an item, whatever is wanted."""
+    confounded: bool = False
+    """Promos come with price cuts and prices rise with demand, so that effects cannot be told apart naively."""
+
+    @field_validator("today")
+    @classmethod
+    def _is_date(cls, value: str | None) -> str | None:
+        return _checked_date(value)
+
+
+class FileSource(StrictEntry):
+    """CSV or Parquet: a path, a glob, or an object-store URL such as ``s3://bucket/demand/*.parquet``."""
+
+    kind: Literal["file"]
+    path: str
+    format: Literal["auto", "csv", "parquet", "excel"] = "auto"
+    options: dict[str, str | int | float | bool] = Field(default={})
+    """Passed to fsspec (endpoint, credentials …)."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """Between the columns of a CSV file; found in its header unless given."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of numbers that are text; settled by each column as a whole unless given."""
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    """What groups the thousands of numbers that are text; a space stands for every kind of space. Spaces and
+    apostrophes between groups of three digits are read without it."""
+    encoding: str = "utf-8"
+    """Of a CSV file; UTF-16 is found by its byte order mark."""
+    skip_lines: int = Field(default=0, ge=0)
+    """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
+    holds the wanted names."""
+    sheet: str | None = None
+    """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
+    layout: Literal["auto", "long", "wide"] = "auto"
+    """A row a period, or a column for each date with demand in it."""
+    most_unpacked_gb: float | None = Field(default=None, gt=0, le=1000)
+    """What one file may hold once unpacked; unless given, 8 GB and at most 250 times its size."""
+    uploads: str | None = Field(default=None, min_length=1)
+    """A folder on this machine in which the web app keeps what programs upload, read beside ``path``; uploads are
+    refused unless it is given. A relative one is taken from the dataset file's folder."""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> "FileSource":
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; only one of them can be")
+        return self
+
+    @field_validator("uploads")
+    @classmethod
+    def _is_folder(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value:
+            raise ValueError(f"uploads are kept in a folder of this machine, not at {value!r}")
+        return value
+
+
+class SqlSource(StrictEntry):
+    """A database by URL, with a table or a query."""
+
+    kind: Literal["sql"]
+    url: str
+    table: str | None = None
+    query: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "SqlSource":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either a table or a query")
+        return self
+
+
+class AttributeTable(StrictEntry):
+    """A table with a row for each item, or each region, and its attributes in columns."""
+
+    key: str
+    """The column that holds the item, or the region."""
+    source: Annotated[FileSource | SqlSource, Field(discriminator="kind")]
+
+
+class AttributeTables(StrictEntry):
+    """Where attributes stand that are not in the rows of demand."""
+
+    item: AttributeTable | None = None
+    region: AttributeTable | None = None
+
+    def of(self, axis: Axis) -> AttributeTable | None:
+        """The table of items, or of regions."""
+        return self.item if axis == "item" else self.region
+
+
+class PredecessorTable(StrictEntry):
+    """A table with a row for each item that replaces another, beside the rows of ``[[predecessors]]``."""
+
+    item: str = "item"
+    """The column with the new item."""
+    replaces: str = "replaces"
+    """The column with the item in whose place it is sold."""
+    region: str = ""
+    """The column with the region; where it is empty, or there is none, the row counts everywhere."""
+    scale: str = ""
+    """The column with the units of the new item for each unit of the other; 1 where it is empty, or there is none."""
+    date: str = ""
+    """The column with the first day on which the new item is sold in the other's place."""
+    date_format: str | None = None
+    """How the date is written, as in ``%d/%m/%Y``; ISO 8601 unless given."""
+    source: Annotated[FileSource | SqlSource, Field(discriminator="kind")]
+
+
+class Backtesting(StrictEntry):
+    """The windows on which models are judged, at the end of the history."""
+
+    windows: int = Field(default=3, ge=1, le=24)
+    """Windows of one horizon each; fewer where the history is short."""
+    stride: int | None = Field(default=None, ge=1)
+    """Periods between their origins; one horizon unless given."""
+
+
+class Pins(StrictEntry):
+    """Training choices that are pinned instead of made by data (see ``contract.recipes.Recipe``)."""
+
+    scale: Literal["log", "tweedie", "mix"] | None = None
+    drivers: Literal["log_linear", "boosted"] | None = None
+    year_features: bool | None = None
+    rounds: int | None = Field(default=None, ge=1, le=5000)
+    depth: int | None = Field(default=None, ge=1, le=12)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    min_child_weight: float | None = Field(default=None, ge=0)
+    subsample: float | None = Field(default=None, gt=0, le=1)
+    columns: float | None = Field(default=None, gt=0, le=1)
+    regularisation: float | None = Field(default=None, ge=0)
+    own_rounds: int | None = Field(default=None, ge=1, le=1000)
+    own_share: float | None = Field(default=None, ge=0, le=1)
+
+
+class Dataset(StrictEntry):
+    """One dataset: its source, its columns, its drivers, its calendar."""
+
+    name: Name
+    title: str = ""
+    unit: str = "units"
+    currency: str = ""
+    frequency: Frequency
+    season_lengths: tuple[int, ...] = ()
+    """Periods in each season; a week and a year of weeks for D, a year for W and M unless given."""
+    baseline_season: int | None = Field(default=None, ge=1, le=400)
+    """Periods back that the seasonal-naive baseline repeats; the shortest season unless given."""
+    horizon: int = Field(default=0, ge=0, le=400)
+    source: Annotated[SimulatedSource | FileSource | SqlSource, Field(discriminator="kind")]
+    columns: Columns = Columns()
+    calendar: Calendar = Calendar()
+    drivers: tuple[Driver, ...] = ()
+    """Those of the file, then those that its calendar makes."""
+    attributes: tuple[Attribute, ...] = ()
+    attribute_tables: AttributeTables = AttributeTables()
+    hierarchies: Hierarchies = Hierarchies()
+    predecessors: tuple[Predecessor, ...] = ()
+    predecessor_table: PredecessorTable | None = None
+    money: Money = Money()
+    rules: Rules = Rules()
+    retraining: Retraining = Retraining()
+    backtest: Backtesting = Backtesting()
+    training: Pins = Pins()
+
+    @field_validator("title", mode="after")
+    @classmethod
+    def _titled(cls, title: str, given: ValidationInfo) -> str:
+        return title or str(given.data.get("name", "")).replace("_", " ")
+
+    @field_validator("season_lengths", mode="after")
+    @classmethod
+    def _seasons(cls, seasons: tuple[int, ...], given: ValidationInfo) -> tuple[int, ...]:
+        return tuple(sorted(seasons)) or SEASON_LENGTHS.get(given.data.get("frequency", ""), ())
+
+    @field_validator("horizon", mode="after")
+    @classmethod
+    def _ahead(cls, horizon: int, given: ValidationInfo) -> int:
+        return horizon or HORIZONS.get(given.data.get("frequency", ""), 0)
+
+    @field_validator("drivers", mode="after")
+    @classmethod
+    def _with_calendar(cls, drivers: tuple[Driver, ...], given: ValidationInfo) -> tuple[Driver, ...]:
+        if "calendar" not in given.data or "frequency" not in given.data:
+            return drivers
+        return cast(Calendar, given.data["calendar"]).beside(drivers, given.data["frequency"])
+
+    @model_validator(mode="after")
+    def _check(self) -> "Dataset":
+        names = [driver.name for driver in self.drivers]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"drivers declared twice: {', '.join(sorted(repeated))}")
+        entries = {entry for entry in STOCK_ENTRIES if self._says(entry)}
+        if len(entries) > 1:
+            raise ValueError("columns.stock and columns.available both say which periods are out of stock; give the "
+                             "one that is right more often")
+        if taken := entries & set(names):
+            raise ValueError(f"columns.{taken.pop()} is the name of a driver too; name the driver otherwise")
+        known = {*(driver.name for driver in self.drivers if driver.future != "calendar"), *entries, "date", "region",
+                 "item", "demand"}
+        if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
+            raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
+        if any(not 2 <= season <= 400 for season in self.season_lengths):
+            raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
+        check_declared(self.attributes, self.hierarchies, names)
+        if wrong := faults([link for one in self.predecessors for link in one.links]):
+            raise ValueError("\n  predecessors: ".join(wrong.values()))
+        for attribute in self.attributes:
+            if attribute.read_from == "table" and self.attribute_tables.of(attribute.of) is None:
+                raise ValueError(f"the attribute {attribute.name} is read from a table, and there is no "
+                                 f"[attribute_tables.{attribute.of}]")
+            if self.table_of(attribute) is None and self.source.kind == "simulated":
+                raise ValueError(f"simulated demand has no column for the attribute {attribute.name}; give a table "
+                                 f"[attribute_tables.{attribute.of}]")
+        self.money.check(self.drivers, self.attributes, self.source.kind == "simulated")
+        return self
+
+    def _says(self, entry: str) -> bool:
+        """Whether the columns have that entry, or make it by an expression that is no driver's."""
+        return getattr(self.columns, entry) is not None or (
+            entry in self.columns.expressions and entry not in self.driver_names)
+
+    @property
+    def stock_entry(self) -> str | None:
+        """The entry of ``STOCK_ENTRIES`` by which periods out of stock are known; None where nothing tells."""
+        return next((entry for entry in STOCK_ENTRIES if self._says(entry)), None)
+
+    def table_of(self, attribute: Attribute) -> AttributeTable | None:
+        """The table that holds an attribute; None where it is a column of the source."""
+        return None if attribute.read_from == "demand" else self.attribute_tables.of(attribute.of)
+
+    def missing(self, ours: str) -> tuple[str, str]:
+        """What a column of ours is called where the source lacks it, and how to name it, up to the equals sign."""
+        if ours in self.money.by_row:
+            kind = next(kind for kind, name in COLUMNS.items() if name == ours)
+            return f"the {kind} of a unit", f"Name the column under [money] in the dataset file, as in: {kind}.column"
+        is_own = ours in ("date", "region", "item", "demand") or ours == self.stock_entry
+        entry = "columns" if is_own else "columns.drivers"
+        return ours, f"Name the column under {entry} in the dataset file, as in: {ours}"
+
+    @property
+    def season_length(self) -> int:
+        """Periods back that the seasonal-naive baseline repeats."""
+        return self.baseline_season or self.season_lengths[0]
+
+    @property
+    def year_length(self) -> int:
+        """Periods in a year, for comparisons with last year."""
+        return {"D": 364, "W": 52, "M": 12, "Q": 4}[self.frequency]
+
+    @property
+    def stale_periods(self) -> int:
+        """How many periods behind the dataset a region-item may end and still be forecast."""
+        return self.rules.stale_periods or max(2 * self.horizon, self.year_length // 4)
+
+    @property
+    def price_driver(self) -> str | None:
+        """The driver that is the price of one unit: the one named so, else the one in the dataset's currency."""
+        numbers = [driver for driver in self.drivers if driver.kind == "number"]
+        named = [driver.name for driver in numbers if driver.name == "price"]
+        in_currency = [driver.name for driver in numbers if driver.unit and driver.unit == self.currency]
+        return next(iter([*named, *in_currency]), None)
+
+    def amount(self, kind: Kind) -> UnitAmount | None:
+        """Where the price, or the cost, of one unit stands; None where the dataset has none."""
+        given = self.money.of(kind)
+        if given is None and kind == "price" and (name := self.price_driver) is not None:
+            return UnitAmount(driver=name)
+        return given
+
+    @property
+    def has_money(self) -> bool:
+        """Whether demand can be told in money: there is a price."""
+        return self.money.price is not None or self.price_driver is not None
+
+    @property
+    def uploads(self) -> Path | None:
+        """The folder of what programs upload; None where they may not."""
+        return Path(self.source.uploads) if isinstance(self.source, FileSource) and self.source.uploads else None
+
+    def driver(self, name: str) -> Driver:
+        """The declared driver of that name.
+
+        Raises: KeyError: it is not declared.
+        """
+        for driver in self.drivers:
+            if driver.name == name:
+                return driver
+        raise KeyError(f"{name!r} is no declared driver; declared are {', '.join(self.driver_names) or 'none'}")
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether its calendar makes drivers."""
+        return any(driver.future == "calendar" for driver in self.drivers)
+
+    @property
+    def of_source(self) -> "Dataset":
+        """The dataset as its source has it: without its calendar and what that makes, and with prices and costs that
+        stand in the rows of demand as drivers, which no model sees."""
+        by_row = {name: amount for name, amount in self.money.by_row.items() if name not in self.driver_names}
+        if not by_row and not self.has_calendar:
+            return self
+        drivers = tuple(driver for driver in self.drivers if driver.future != "calendar")
+        if not by_row:
+            return self.model_copy(update={"drivers": drivers, "calendar": Calendar()})
+        columns = self.columns.model_copy(update={
+            "drivers": {**self.columns.drivers, **{
+                name: amount.column for name, amount in by_row.items() if amount.column is not None}},
+            "expressions": {**self.columns.expressions, **{
+                name: amount.expression for name, amount in by_row.items() if amount.expression is not None}}})
+        return self.model_copy(update={"drivers": (*drivers, *self.money.as_drivers(self.currency)),
+                                       "columns": columns, "calendar": Calendar()})
+
+    @property
+    def driver_names(self) -> tuple[str, ...]:
+        """The names of the drivers in the order of the file."""
+        return tuple(driver.name for driver in self.drivers)
+
+
+def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
+    """The dataset that a TOML file describes; relative file paths are taken from the file's folder.
+
+    Args:
+        path: the dataset file.
+        horizon: periods; overrides the file's.
+    Raises: DatasetFileError: the file is missing, is no TOML, or an entry is wrong.
+    """
+    path = Path(path)
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetFileError(f"dataset file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DatasetFileError(f"dataset file {path} is no valid TOML: {error}") from error
+    entries.setdefault("name", _name_of(path.stem))
+    if horizon:
+        entries["horizon"] = horizon
+    source = entries.get("source")
+    if isinstance(source, dict) and source.get("kind") == "file" and isinstance(source.get("path"), str):
+        source["path"] = _from_folder(source["path"], path.parent)
+        if isinstance(source.get("uploads"), str):
+            source["uploads"] = _from_folder(source["uploads"], path.parent)
+    from_folder(entries.get("calendar"), lambda written: _from_folder(written, path.parent))
+    tables = entries.get("attribute_tables")
+    for table in (*(tables.values() if isinstance(tables, dict) else ()), entries.get("predecessor_table")):
+        source = table.get("source") if isinstance(table, dict) else None
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = _from_folder(source["path"], path.parent)
+    try:
+        return Dataset.model_validate(entries)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(part) for part in problem['loc']) or 'file'}: {problem['msg']}"
+                 for problem in error.errors()]
+        raise DatasetFileError("\n".join([f"dataset file {path} is wrong:", *lines])) from error
+
+
+def _name_of(stem: str) -> str:
+    """A dataset name made of a file's name."""
+    name = "".join(character if character.isascii() and character.isalnum() else "_" for character in stem.lower())
+    return (name if name[:1].isalpha() else f"d_{name}")[:40]
+
+
+def _from_folder(path: str, folder: Path) -> str:
+    if "://" in path or path.startswith("${") or Path(path).is_absolute():
+        return path
+    return str((folder / path).resolve())

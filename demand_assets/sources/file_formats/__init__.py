@@ -1,0 +1,1 @@
+"""Files of each format as tables: CSV, Parquet, Excel workbooks; their headers, encodings and packing."""

@@ -1,0 +1,160 @@
+"""Where the header of a table is, and which of its names are dates: reports have titles above it, and wide tables a
+column for each period."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from demand_assets.forecasting.contract.region_item import one_form
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.validation.readings import read_dates
+from demand_assets.sources.columns import ColumnPlan
+
+LOOKED_THROUGH = 50
+"""Lines in which the header is looked for."""
+_ENOUGH_DATES = 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the columns of a table are to be read."""
+
+    names: tuple[str, ...]
+    """Of the columns, each once."""
+    wanted: tuple[str, ...]
+    """Those of ours, without dates."""
+    dates: tuple[str, ...] = ()
+    """The columns of a wide table that are dates, with demand in them."""
+
+
+def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: str,
+              constant: Sequence[str] = ()) -> Layout:
+    """How a table with this header is read.
+
+    Args:
+        constant: columns that it has from elsewhere: the names in its path.
+    Raises: SourceError: a column is missing; the message names those that are there.
+    """
+    names = unique_names(header)
+    available = [*names, *(name for name in constant if name not in names)]
+    wide = isinstance(dataset.source, FileSource) and dataset.source.layout
+    if wide != "wide":
+        try:
+            plan.check(available, where)
+        except SourceError as error:
+            _explain_twice(header, plan, where)
+            if wide == "long":
+                raise
+            if (found := _wide(names, available, plan, dataset)) is not None:
+                return found
+            _explain_wide(header, names, available, plan, dataset, where)
+            raise error
+        return Layout(names, tuple(plan.wanted(names)))
+    if (found := _wide(names, available, plan, dataset)) is None:
+        plan.check([*available, *plan.period_columns()], where)
+        raise SourceError(f"{where} has no {_ENOUGH_DATES} columns whose names are dates, as source.layout = 'wide' "
+                          f"says; it has {', '.join(map(repr, names[:40]))}. Give columns.date_format, or leave "
+                          "source.layout out.")
+    return found
+
+
+def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], bool],
+                plan: ColumnPlan | None = None) -> int:
+    """The number of the first line that fits; where none does, of the one that holds the most of what the plan wants,
+    or, without a plan, of the first that is not blank."""
+    for number, names in enumerate(lines[:LOOKED_THROUGH]):
+        if fits(names):
+            return number
+    filled = [number for number, names in enumerate(lines[:LOOKED_THROUGH]) if any(names)]
+    if plan is None or not filled:
+        return filled[0] if filled else 0
+    best = max(held(lines[number], plan) for number in filled)
+    return next(number for number in filled if held(lines[number], plan) == best)
+
+
+def held(names: Sequence[str], plan: ColumnPlan) -> tuple[int, int]:
+    """How much a line looks like the header: how many of the wanted columns it holds, and how many names."""
+    distinct = dict.fromkeys(one_form(name) for name in names if name.strip())
+    return len(plan.wanted(distinct)), len(distinct)
+
+
+def fits(plan: ColumnPlan, dataset: Dataset, constant: Sequence[str]) -> Callable[[Sequence[str]], bool]:
+    """Whether a line is a header that can be read."""
+    def is_header(names: Sequence[str]) -> bool:
+        try:
+            layout_of(names, plan, dataset, "", constant)
+        except SourceError as error:
+            return isinstance(error, TwoColumnsError | StockOfWideTableError)
+        return True
+
+    return is_header
+
+
+class TwoColumnsError(SourceError):
+    """Two columns of the name that is wanted."""
+
+
+class StockOfWideTableError(SourceError):
+    """A wide table in a dataset that says which periods are out of stock."""
+
+
+def _explain_twice(header: Sequence[str], plan: ColumnPlan, where: str) -> None:
+    names = [one_form(name) for name in header]
+    twice = [name for name in plan.wanted(dict.fromkeys(names)) if names.count(name) > 1]
+    if twice:
+        each = " and ".join(repr(_numbered(twice[0], count + 1)) for count in range(names.count(twice[0])))
+        raise TwoColumnsError(f"{where} has {names.count(twice[0])} columns {twice[0]!r}. Name the one that is "
+                              f"meant under columns in the dataset file; they are called {each} there, from left to "
+                              "right.")
+
+
+def _explain_wide(header: Sequence[str], names: Sequence[str], available: Sequence[str], plan: ColumnPlan,
+                  dataset: Dataset, where: str) -> None:
+    """Say what keeps a table with columns that are dates from being read as a wide one. Raises: SourceError."""
+    titles = [one_form(name) for name in header]
+    twice = [title for title, often in Counter(titles).items() if often > 1]
+    if twice and _wide(list(dict.fromkeys(titles)), available, plan, dataset) is not None:
+        raise SourceError(f"{where} has {titles.count(twice[0])} columns {twice[0]!r}; a period has one column. "
+                          "Remove or rename the others.")
+    days = read_dates(pd.Series(list(names), dtype=object), dataset.frequency, dataset.columns.date_format).days
+    if sum(day == day for day in days) >= _ENOUGH_DATES:
+        plan.check([*available, *plan.period_columns()], where)
+
+
+def unique_names(header: Sequence[str]) -> tuple[str, ...]:
+    """The names in one form, without white space around them; columns of one name are numbered."""
+    names = [one_form(name) for name in header]
+    often, seen = Counter(names), Counter[str]()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(_numbered(name, seen[name]) if name and often[name] > 1 else name)
+    return tuple(found)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name} ({number})"
+
+
+def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, dataset: Dataset) -> Layout | None:
+    others = [name for name in available if name not in plan.period_columns()]
+    wanted = tuple(plan.wanted(others))
+    left = [name for name in names if name and name not in wanted]
+    if not left or dataset.columns.date_start:
+        return None
+    days = read_dates(pd.Series(left, dtype=object), dataset.frequency, dataset.columns.date_format).days
+    dates = tuple(name for name, day in zip(left, days, strict=True) if day == day)
+    if len(dates) < _ENOUGH_DATES:
+        return None
+    if (entry := dataset.stock_entry) is not None:
+        raise StockOfWideTableError(
+            f"{len(dates)} columns are dates with demand in them, as {dates[0]!r}: in such a wide table no column can "
+            f"say of each period whether it was in stock. Deliver a row for each period, or leave columns.{entry} out.")
+    try:
+        plan.check([*others, *plan.period_columns()], "")
+    except SourceError:
+        return None
+    return Layout(tuple(names), tuple(name for name in wanted if name in names), dates)

@@ -1,0 +1,91 @@
+"""In which encoding a file of text is written, and what is told where it is in none."""
+
+import codecs
+import contextlib
+import re
+import unicodedata
+
+_FEW_WRONG = 0.1
+"""Of the letters beyond ASCII; in a text of another encoding nearly all are wrong."""
+_FEW_ZEROS = 0.01
+"""Of the bytes; as many and more make no text."""
+_WESTERN = ("cp1252", "cp1250")
+_ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874")
+_BYTES_LOOKED_AT = 1 << 18
+_WORDS_LOOKED_AT = 200
+_READINGS = 5
+_LETTERS_OF_ONE_BYTE = 90
+"""Of the upper 128, in an encoding with one byte a letter; some of its places are empty."""
+
+
+def readings_of(content: bytes) -> str:
+    """How a word of the file would be read in some encodings, the likeliest first, as words."""
+    words = re.findall(rb"[^\s,;|\"]*[\x80-\xff][^\s,;|\"]*", content[:_BYTES_LOOKED_AT])[:_WORDS_LOOKED_AT]
+    word = max(words or [b"\x80"], key=lambda one: sum(byte > 127 for byte in one))
+    is_foreign = sum(byte > 127 for byte in word) > len(word) / 2  # in the west few letters of a word have accents
+    found = []
+    for encoding in _ENCODINGS:
+        try:
+            content.decode(encoding)
+            found.append((encoding, word.decode(encoding)))
+        except UnicodeDecodeError:
+            continue
+    found.sort(key=lambda one: (not _is_word(one[1]), is_foreign and one[0] in _WESTERN))
+    told = [f"{encoding!r} reads {read!r}" if place else f"{encoding!r}, which reads {read!r}"
+            for place, (encoding, read) in enumerate(one for one in found if _is_shown(one[1]))]
+    return "; ".join(told[:_READINGS]) or "'cp1252'"
+
+
+def _is_shown(text: str) -> bool:
+    """Whether every letter can be shown."""
+    return text.isprintable() and not any(unicodedata.category(letter) == "Co" for letter in text)
+
+
+def _is_word(text: str) -> bool:
+    """Whether a text is made of letters of one script, capitals where they stand in words."""
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in text}
+    is_cased = text in (text.lower(), text.upper(), text.capitalize())
+    return text.isalpha() and is_cased and len(scripts - {"HALFWIDTH"}) == 1
+
+
+def is_utf_8(content: bytes, declared: str) -> bool:
+    """Whether a file is UTF-8 and not what is declared: text in an encoding of one byte a letter is hardly ever UTF-8
+    by chance; one of several is taken for what is declared if it can be."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    known = 0
+    for byte in range(128, 256):
+        with contextlib.suppress(UnicodeDecodeError):
+            known += bool(bytes([byte]).decode(declared))
+    if known >= _LETTERS_OF_ONE_BYTE:
+        return True
+    try:
+        content.decode(declared)
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def nearly_utf_8(content: bytes) -> str | None:
+    """What is wrong with a text that is UTF-8 but for a few bytes, which no other encoding would read right; None of
+    any other. What may be cut off at its end is left aside."""
+    wrong = content[:-3].decode("utf-8", errors="replace")
+    few = wrong.count("\ufffd") - content.count(b"\xef\xbf\xbd")
+    many = sum(1 for letter in wrong if ord(letter) > 127) - few
+    if not 0 < few <= _FEW_WRONG * many:
+        return None
+    line = wrong[:wrong.index("\ufffd")].count("\n") + 1
+    return (f"is UTF-8 but for {few} bytes, the first in line {line}: lines of another encoding were put into it. "
+            "Correct them there, or write the whole file as UTF-8")
+
+
+def stray_zeros(begin: bytes) -> str | None:
+    """What is wrong with a text in which some bytes are zero; None where it is none, or in UTF-16."""
+    count = begin.count(0)
+    if not count or count > _FEW_ZEROS * len(begin) or begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    line = begin[:begin.index(0)].count(b"\n") + 1
+    return (f"holds {count} zero bytes, the first in line {line}: it was damaged, or cut off while it was written. "
+            "Write it again, or take them out, as with tr -d '\\000'")
