@@ -61,7 +61,7 @@ def test_windows_that_contradict_each_other_tell_no_spread() -> None:
     assert prior.clustering > 10
 
 
-@pytest.mark.parametrize("actual, pooled, own", [
+@pytest.mark.parametrize(("actual", "pooled", "own"), [
     ([np.nan, np.nan], [1.0, 2.0], [2.0, 3.0]), ([1.0, 2.0], [0.0, 0.0], [0.0, 0.0]), ([], [], []),
     ([5.0, 5.0], [5.0, 5.0], [5.0, 5.0])])
 def test_nothing_known_or_nothing_corrected_is_no_evidence(actual: list[float], pooled: list[float],
