@@ -1,6 +1,7 @@
 """From the demand of one region-item to a candidate, with its backtest."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -31,6 +32,7 @@ from demand_assets.forecasting.model.own import (
     own_factor,
     sold_hash,
 )
+from demand_assets.forecasting.model.own_share import Evidence, SharePrior
 from demand_assets.forecasting.model.pooled import (
     Fit,
     PooledModel,
@@ -71,7 +73,8 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     """A candidate for one region-item, with its backtest; it knows the drivers that the pooled model knows.
 
     The backtest judges windows that neither the fits nor the choice of the recipe have seen, with the drivers that
-    their declared rules would have planned; the model itself is then fitted on everything known.
+    their declared rules would have planned; the model itself is then fitted on everything known. How much of the own
+    booster is used is decided by the windows before (``model.own_share``), at each window's origin as at the end.
 
     Args:
         demand: schema Demand.
@@ -87,6 +90,8 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
         rows = training_rows(series, region_item, OWN_ROWS)
     with clock("backtest"):
         judged, windows = backtest(series.as_planned, rows, pooled, recipe)
+    prior = SharePrior.from_card(recipe.own_share, pooled.card)
+    recipe = replace(recipe, own_share=prior.share(_evidence(series, windows, series.known - 1)))
     with clock("fit"):
         booster = fit_own(rows, pooled, pooled.latest, recipe, series.constraints)
     kind = demand_class(series.demand[: series.known])
@@ -108,14 +113,19 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
     Args:
         series: the region-item's features, with drivers as the windows shall see them.
         rows: its training rows; each window uses those whose target lies before it.
+        recipe: its share of the own booster is used where the pooled model says nothing of how region-items differ.
         origins: last period known in each judged window; as the dataset asks unless given.
     Raises: NotEnoughHistoryError: no window has a pooled fit and a training row before it.
     """
     dataset = series.dataset
     judged = judged_origins(series) if origins is None else origins
     earlier = selection_origins(int(judged[0]), dataset.horizon)
-    windows = [window for origin in (*earlier, *judged)
-               if (window := _window(series, rows, pooled, recipe, int(origin))) is not None]
+    prior = SharePrior.from_card(recipe.own_share, pooled.card)
+    windows: list[Window] = []
+    for origin in (*earlier, *judged):
+        share = prior.share(_evidence(series, windows, int(origin)))
+        window = _window(series, rows, pooled, replace(recipe, own_share=share), int(origin))
+        windows += [window] if window is not None else []
     judged = np.array([window.origin for window in windows if window.origin >= judged[0]], dtype=np.int64)
     if not len(judged):
         raise NotEnoughHistoryError("no backtest window has both a pooled fit and a training row before it")
@@ -168,6 +178,20 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
         realised = corrected(pooled.ratio(came, fit), came, recipe.own_share)
     return Window(origin, starts, leads, bounded(base, series, starts), corrected(base, features, 1.0), served,
                   realised[:dataset.horizon], fit, np.append(known.date, fit.seen).max())
+
+
+def _evidence(series: SeriesFeatures, windows: Sequence[Window], until: int) -> Evidence:
+    """What the windows' own horizons that are over say of the share of the own booster.
+
+    Args:
+        until: the last period known.
+    """
+    found = Evidence()
+    for window in windows:
+        ends = (window.starts + window.leads)[:series.dataset.horizon]
+        over = ends <= until
+        found += Evidence.of(series.demand[ends][over], window.pooled[:len(ends)][over], window.own[:len(ends)][over])
+    return found
 
 
 def _errors(series: SeriesFeatures, window: Window) -> Errors:

@@ -24,6 +24,7 @@ from demand_assets.forecasting.model.backtest import (
 )
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled import CALENDAR, Fit, PooledModel, fit_boosters, used_columns
 from demand_assets.forecasting.model.training.panel import Member, longest_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
@@ -72,13 +73,16 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits)), judged)
     fits = list(bare.fits)
     judgement = _judged(bare, judged)
-    recipe, shares = share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else (recipe, {})
-    card = {**judgement.card, "recipes": choice, "own_shares": shares, "region_items": panel.size,
+    prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else
+                     (SharePrior(recipe.own_share), {}))
+    card = {**judgement.card, "recipes": choice, "own_shares": shares, SHARE_PRIOR: prior.to_json(),
+            "region_items": panel.size,
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
             CALENDAR: dataset.calendar.meanings(dataset.frequency)}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
-    return replace(bare, recipe=recipe, fits=calibrated, card=card, horizon_inflation=judgement.horizon_inflation)
+    return replace(bare, recipe=replace(recipe, own_share=prior.mean), fits=calibrated, card=card,
+                   horizon_inflation=judgement.horizon_inflation)
 
 
 def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],

@@ -21,6 +21,7 @@ from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.model.own import fit_own, own_factor
+from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
 from demand_assets.forecasting.model.pooled import Fit, PooledModel, bounded, fit_boosters, used_columns
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -31,6 +32,8 @@ SELECTION_ROWS = 100_000
 BIAS_WEIGHT = 0.5
 """Of the absolute bias beside accuracy in the choice of a recipe."""
 OWN_SHARES = (0.0, 0.25, 0.5)
+SHARE_MEMBERS = 200
+"""Region-items on which the share of own boosters is chosen."""
 CAUTION = 1.01
 """A single booster must be so much better than the mean of two to be chosen: the mean is wrong less often."""
 DISTRUST = 1.05
@@ -181,14 +184,14 @@ def _score(selection: Sequence[Selection], units: Sequence[Floats], realised: Se
 
 
 def share_of_own(model: PooledModel, members: Sequence[Member],
-                dataset: Dataset) -> tuple[Recipe, dict[str, float]]:
-    """The recipe with the best share of the own boosters, and the score of each share."""
+                 dataset: Dataset) -> tuple[SharePrior, dict[str, float]]:
+    """The best share of the own boosters for all, with how much region-items differ in it, and each share's score."""
     pinned = dataset.training.own_share
     first = model.fits[0]
-    selection = _selection(members[:: max(1, len(members) // 100)], first.seen, dataset)
+    selection = _selection(members[:: max(1, len(members) // SHARE_MEMBERS)], first.seen, dataset)
     selection = [one for one in selection if (one.member.rows.date <= first.seen).any()]
     if pinned is not None or len(model.fits) < 2 or not selection:
-        return model.recipe, {}
+        return SharePrior(model.recipe.own_share), {}
     parts: dict[bool, list[tuple[Floats, Floats]]] = {True: [], False: []}
     for one in selection:
         own = fit_own(one.member.rows.before(first.seen), model, first, model.recipe, one.member.series.constraints)
@@ -196,9 +199,12 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
         parts[True].append(planned)
         parts[False].append(planned if one.as_came is one.features else (
             model.ratio(one.as_came, first), own_factor(own, one.as_came, model.columns, 1.0)))
-    scores = {share: _score(selection, *([bounded(base * factor**share, one.member.series, one.starts)
-                                          for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
-                                         for is_planned in (True, False)))
-              for share in OWN_SHARES}
+    units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts)
+                                   for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
+             for share in (*OWN_SHARES, 1.0) for is_planned in (True, False)}
+    scores = {share: _score(selection, units[share, True], units[share, False]) for share in OWN_SHARES}
     best = min(scores, key=lambda share: scores[share])
-    return replace(model.recipe, own_share=best), {str(share): round(score, 5) for share, score in scores.items()}
+    evidence = [[Evidence.of(one.actual[window], pooled[window], at_full[window])
+                 for window in (one.starts == one.starts[0], one.starts != one.starts[0])]
+                for one, pooled, at_full in zip(selection, units[0.0, True], units[1.0, True], strict=True)]
+    return prior_of(best, evidence), {str(share): round(score, 5) for share, score in scores.items()}
