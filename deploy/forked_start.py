@@ -35,24 +35,26 @@ from typing import NoReturn
 from deploy.processes import GUARDED_MLFLOW, PROCESS_VARIABLE
 
 TAKEOVER = "deploy.takeover"
-DAGSTER = ("pandas", "dagster", "demand_assets.defs.sensors", "demand_assets.dagster_instance.runs.lost_runs")
-WEB = ("webapp", "demand_assets.forecasting.model.own", "xgboost")
+REGISTRY = ("pandas", "mlflow", "demand_assets.forecasting.registry.registry")
+DAGSTER = (*REGISTRY, "dagster", "dagster_graphql", "demand_assets.defs.sensors", "demand_assets.defs.checks",
+           "demand_assets.defs.schedules", "demand_assets.defs.jobs", "demand_assets.defs.assets",
+           "demand_assets.dagster_instance.runs.lost_runs")
+APP = (*REGISTRY, "webapp")
+FORECASTS = (*APP, "webapp.background.process", "xgboost")
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    # uvicorn first: MLflow guards its app where that is loaded, or a server's settings are in the environment.
-    GUARDED_MLFLOW: ("uvicorn", "pandas", "mlflow.cli", "mlflow.server", "mlflow.store.tracking.sqlalchemy_store",
-                     "mlflow.store.model_registry.sqlalchemy_store"),
-    "dagster": (*DAGSTER, "dagster_graphql", "demand_assets.defs.checks", "demand_assets.defs.schedules",
-                "demand_assets.defs.jobs", "demand_assets.defs.assets"),
+    GUARDED_MLFLOW: REGISTRY,
+    "dagster": DAGSTER,
     "demand_assets.dagster_instance.webserver": (*DAGSTER, "dagster_webserver.cli"),
-    "demand_assets.dagster_instance.daemon": DAGSTER,
-    "gunicorn": (*WEB, "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
-    "webapp.background": (*WEB, "webapp.background.process"),
-    "deploy.web_database": (*WEB, "flask_migrate", "webapp.accounts.first_admin"),
+    "demand_assets.dagster_instance.daemon": (*DAGSTER, "dagster_webserver.cli"),
+    "gunicorn": FORECASTS,
+    "webapp.background": FORECASTS,
+    "deploy.web_database": APP,
     "deploy.unfinished_runs": DAGSTER,
-    "demand_assets.commands.first_training": (*DAGSTER, "dagster_graphql"),
+    "demand_assets.commands.first_training": DAGSTER,
 }
-"""Module that a program runs -> what is imported before it is forked: libraries, and our modules that read no setting
-and open nothing when they are imported. A program that is not here is started as a new Python."""
+"""Module that a program runs -> what is imported before it is forked: what others need too, while the rest is its own
+to import, beside the runner; libraries, and our modules that read no setting and open nothing when they are imported.
+A program that is not here is started as a new Python."""
 HARMLESS_THREADS = ("jemalloc_bg_thd",)
 """Threads of libraries that see to themselves when their process is forked, by the names that the system has."""
 
@@ -214,9 +216,10 @@ def _as_new(environment: Mapping[str, str]) -> None:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _kept.extend((sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__))
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), encoding="utf-8")
-    sys.stdout = sys.__stdout__ = _unbuffered(1, "strict")
-    sys.stderr = sys.__stderr__ = _unbuffered(2, "backslashreplace")
+    given = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+    said, complained = _unbuffered(1, "strict"), _unbuffered(2, "backslashreplace")
+    vars(sys).update(stdin=given, __stdin__=given, stdout=said, __stdout__=said, stderr=complained,
+                     __stderr__=complained)
     os.environ.clear()
     os.environ.update(environment)
     if numpy := sys.modules.get("numpy"):
@@ -227,7 +230,7 @@ def _as_new(environment: Mapping[str, str]) -> None:
 def _unbuffered(descriptor: int, errors: str) -> io.TextIOWrapper:
     """A stream as Python's own are with PYTHONUNBUFFERED."""
     raw = io.FileIO(descriptor, "w", closefd=False)
-    return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)  # type: ignore[type-var]
+    return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
 
 
 def _end(status: int) -> NoReturn:

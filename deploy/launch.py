@@ -14,6 +14,8 @@ from deploy.runner import EXITED, FATAL, RUNNING, Runner
 from deploy.settings import RunSettings
 
 LOOK_SECONDS, STARTING_LOOK_SECONDS = 0.5, 0.1
+LONGEST_TURN_SECONDS = 2.0
+"""For so long the web app lets Dagster's code server go first: what the runner imports for it takes as long."""
 START_AGAIN_SECONDS = 60
 """A process that kept dying is tried again after so long."""
 LOOPBACK = "http://127.0.0.1"
@@ -41,6 +43,7 @@ class Launch:
         self._steps = self._all_steps()
         self._preparations: dict[str, Preparation] = {}
         self._sign_in_links: list[str] = []
+        self._web_waits_since = 0.0
         self._pids: dict[str, int] = {}
         self._given_up: dict[str, float] = {}
         self._runner = Runner(folders.run, runner_settings(settings, folders), environment, settings.demand_start)
@@ -50,7 +53,7 @@ class Launch:
         dagster, mlflow = (f"{LOOPBACK}:{port}" for port in (self._settings.dagster_port, self._settings.mlflow_port))
         return {
             "runner": Step(lambda: self._runner.answers(), self._begin),
-            "database": Step(lambda: self._preparations[DATABASE].has_ended, self._start_web, ("runner",)),
+            "database": Step(self._is_turn_of_web, self._start_web, ("runner",)),
             "web": Step(lambda: answers_http(f"{self._web_address}/health"), self._announce_web, ("database",)),
             "old runs": Step(self._has_no_old_runs, self._say_old_runs, ("runner",)),
             # The daemon and the webserver load the pipeline when they start, so the code server comes first.
@@ -94,11 +97,18 @@ class Launch:
                 del self._steps[name]
 
     def _begin(self) -> None:
-        self._prepare(DATABASE)
-        self._runner.start("dagster-code")
+        # In the order in which the runner imports what they share: each goes on while that for the next is imported.
+        self._runner.start("dagster-code", "mlflow", *(["worker"] if self._settings.has_worker else []))
         if self._has_history:
             self._prepare(OLD_RUNS)
-        self._runner.start("mlflow", *(["worker"] if self._settings.has_worker else []))
+        self._prepare(DATABASE)
+
+    def _is_turn_of_web(self) -> bool:
+        """Whether its database is there, and Dagster, which takes longer, is under way, unless that does not come."""
+        if not self._preparations[DATABASE].has_ended:
+            return False
+        self._web_waits_since = self._web_waits_since or time.monotonic()
+        return "dagster-code" not in self._steps or time.monotonic() - self._web_waits_since > LONGEST_TURN_SECONDS
 
     def _start_web(self) -> None:
         self._sign_in_links = self._preparations[DATABASE].printed()

@@ -73,8 +73,8 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
     # Read as a file: to import it is to import the web app, for which the launcher has no use.
     front_end = runpy.run_path(str(PROJECT / "webapp" / "vendored_files.py"))
     if absent := front_end["missing_files"]():
-        console.say(f"the pages will have no style: {', '.join(absent)} are not in {front_end['VENDOR']}; in a checkout "
-                    "run `make setup`, and install from there")
+        console.say(f"the pages will have no style: {', '.join(absent)} are not in {front_end['VENDOR']}; in a "
+                    "checkout run `make setup`, and install from there")
     if leftovers := end_leftovers(folders.root):
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)

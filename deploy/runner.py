@@ -41,8 +41,8 @@ class Runner:
         named = {PROCESS_VARIABLE: " " * NAME_ROOM}
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                command, cwd=folder, env=environment | named, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True)
+                command, cwd=folder, env=environment | named, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True)
 
     @property
     def pid(self) -> int:

@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Collection
 from fnmatch import fnmatchcase
+from importlib import import_module
+from runpy import run_module
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -74,8 +76,7 @@ def guarded() -> ASGIApp:
 
 def main() -> None:
     """Serve until told to stop."""
-    import uvicorn.main  # before MLflow, which guards its app where it finds it loaded
-
+    import_module("uvicorn")  # before MLflow, which guards its app where it finds its server loaded
     from mlflow import server
     from mlflow.cli import cli
 
@@ -92,14 +93,17 @@ def main() -> None:
         return [*command[:-1], "--factory", OURS]
 
     def serve(command: list[str], *, extra_env: dict[str, str], **_: Any) -> NoReturn:
-        if command[:3] != [sys.executable, "-m", "uvicorn"]:
-            raise SystemExit(f"MLflow would start {' '.join(command)} and not uvicorn; until that is mended, the product "
-                             "runs with MLFLOW_WEB=stock (docs/private_parts.md)")
+        python, option, module, *arguments = command
+        if (python, option, module) != (sys.executable, "-m", "uvicorn"):
+            raise SystemExit(f"MLflow would start {' '.join(command)} and not uvicorn; until that is mended, the "
+                             "product runs with MLFLOW_WEB=stock (docs/private_parts.md)")
         os.environ.update(extra_env)  # where MLflow's app looks for its databases
-        uvicorn.main.main(command[3:], prog_name="uvicorn")
+        sys.argv = [module, *arguments]
+        run_module(module, run_name="__main__", alter_sys=True)
         raise SystemExit(0)
 
-    server._build_uvicorn_command, server._exec_cmd = build_guarded, serve
+    server._build_uvicorn_command = build_guarded
+    server._exec_cmd = serve  # type: ignore[assignment,attr-defined]
     cli(sys.argv[1:], prog_name="mlflow")
 
 
