@@ -79,11 +79,11 @@ class Program:
 def program_of(command: Sequence[str]) -> Program | None:
     """The program, as ``processes.runner_settings`` writes command lines; None for one that cannot be forked."""
     rest, niceness, server, port = list(command), 0, "", 0
-    if rest[:2] == ["nice", "-n"]:
+    if rest[:2] == ["nice", "-n"] and len(rest) > 2:
         niceness, rest = int(rest[2]), rest[3:]
-    if rest[:3] == [sys.executable, "-m", TAKEOVER]:
+    if rest[:3] == [sys.executable, "-m", TAKEOVER] and len(rest) > 4:
         server, port, rest = rest[3], int(rest[4]), rest[5:]
-    if rest[:2] != [sys.executable, "-m"] or rest[2] not in NEEDS:
+    if rest[:2] != [sys.executable, "-m"] or len(rest) < 3 or rest[2] not in NEEDS:
         return None
     return Program(rest[2], tuple(rest[3:]), niceness, server, port)
 
