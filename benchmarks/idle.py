@@ -35,8 +35,8 @@ DECIDED = r"first training: (\d+ of \d+ decided|nothing is missing)"
 PATIENCE_SECONDS = 900
 STOP_SECONDS = 150
 LOOK_SECONDS = 0.1
-QUIET_SECONDS = 30
-"""After the first training, until the app has read of it and stored its forecasts."""
+QUIET_SECONDS = 90
+"""After the first training, until what follows from it is done: forecasts are stored, accuracy is measured."""
 REGIONS = 2
 
 

@@ -25,7 +25,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -129,27 +129,40 @@ class Labels:
 class ForkedStart:
     """What the process runner does for programs that it forks."""
 
-    def __init__(self, labels: Labels) -> None:
-        self._labels = labels
+    def __init__(self, labels: Labels, needs: Mapping[str, tuple[str, ...]] = NEEDS) -> None:
+        self._labels, self._needs = labels, needs
+        self._left_open: list[str] = []
+        self.is_sure = False
+        """Whether the program that was prepared last may be forked."""
 
     def prepare(self, program: Program) -> list[str]:
-        """Import what the program needs and this process has not imported yet; what is to be told of that."""
+        """What is to be told of it; what the program needs is imported, and it is known whether it may be forked.
+
+        To be called in the runner: the threads that are in the way are not there any more in what is forked.
+        """
         told, began = [], process_time()
         with _without_garbage_collection():
-            for module in NEEDS[program.module]:
+            for module in self._needs[program.module]:
                 if module not in sys.modules:
+                    files = _open_files()
                     try:
                         importlib.import_module(module)
                     except Exception as error:  # noqa: BLE001  # the program tells it in its own log, and only it ends
                         told.append(f"{module}, which {program.module} needs, could not be imported: {error!r}")
+                    if _open_files() - files:
+                        self._left_open.append(module)
             if process_time() - began > 0.01:
                 gc.freeze()  # pages that the collector never writes to stay shared
+        if refusal := self._refusal():
+            told.append(f"{program.module} is started as a new Python: {refusal}")
+        self.is_sure = not refusal
         return told
 
-    def refusal(self) -> str:
-        """Why this process cannot be forked surely now; empty when it can."""
+    def _refusal(self) -> str:
         if (threads := threading.active_count()) != 1:
             return f"{threads} threads run in the process runner"
+        if self._left_open:
+            return f"files stay open that were opened when this was imported: {', '.join(self._left_open)}"
         foreign = [name for name in _threads() if name not in HARMLESS_THREADS]
         return f"threads of libraries run in the process runner: {', '.join(foreign)}" if foreign else ""
 
@@ -243,6 +256,15 @@ def _end(status: int) -> NoReturn:
         sys.stderr.flush()
     finally:
         os._exit(status)
+
+
+def _open_files() -> set[str]:
+    """The numbers of the files that are open, with what they are."""
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder itself, which was open to be read
+            found.add(f"{file.name} {file.readlink()}")
+    return found
 
 
 def _threads() -> Iterator[str]:

@@ -48,16 +48,13 @@ def fork_programs(forked: ForkedStart) -> None:
         """The command line, and what it needs is imported: this is asked for right before the fork."""
         filename, command = command_of(process)
         if program := program_of(command):
-            log = process.config.options.logger
             for problem in forked.prepare(program):
-                log.warn(problem)
-            if refusal := forked.refusal():
-                log.warn(f"{program.module} is started as a new Python, since {refusal}")
+                process.config.options.logger.warn(problem)
         return filename, command
 
     def become_or_execute(options: Any, filename: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """In the forked process."""
-        if (program := program_of(command)) and not forked.refusal():
+        if (program := program_of(command)) and forked.is_sure:
             forked.become(program, environment)
         execute(options, filename, command, environment)
 

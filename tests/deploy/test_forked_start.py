@@ -28,11 +28,13 @@ forked = ForkedStart(labels)
 signal.signal(signal.SIGTERM, lambda *_: None)
 signal.signal(signal.SIGUSR2, lambda *_: None)
 os.environ["OF_THE_RUNNER"] = "yes"
-if "thread" in sys.argv:
-    threading.Thread(target=threading.Event().wait, daemon=True).start()
-    sys.exit(forked.refusal())
-if forked.refusal():
-    sys.exit(forked.refusal())
+if sys.argv[1].startswith("imports"):
+    forked = ForkedStart(labels, {"told": (sys.argv[1],)})
+    told = forked.prepare(Program("told", ()))
+    if not (child := os.fork()):
+        print(json.dumps([*told, forked.is_sure]), flush=True)
+        os._exit(0)
+    sys.exit(os.waitpid(child, 0)[1])
 for given in json.loads(sys.argv[1]):
     environment = given.pop("environment", {})
     sys.stdout.flush()
@@ -86,6 +88,11 @@ class Forks:
         self._folder = folder
         (folder / "runner_process.py").write_text(RUNNER)
         (folder / "told.py").write_text(TOLD)
+        (folder / "imports_thread.py").write_text(
+            "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n")
+        (folder / "imports_file.py").write_text("kept = open(__file__)\n")
+        (folder / "imports_closed.py").write_text("open(__file__).close()\n")
+        (folder / "imports_broken.py").write_text("import no_such_library\n")
 
     def run(self, *arguments: str, name_room: int = NAME_ROOM) -> "subprocess.CompletedProcess[str]":
         """A runner with such arguments, run to its end."""
@@ -182,8 +189,20 @@ def test_a_stranger_on_a_servers_port_is_told(forks: Forks) -> None:
     assert not told(done)
 
 
-def test_nothing_is_forked_beside_threads_or_where_the_name_has_no_room(forks: Forks) -> None:
-    assert "2 threads run" in forks.run("thread").stderr
+@pytest.mark.parametrize(("module", "told", "is_sure"), [
+    ("imports_thread", "told is started as a new Python: 2 threads run in the process runner", False),
+    ("imports_file", "told is started as a new Python: files stay open that were opened when this was imported: "
+     "imports_file", False),
+    ("imports_closed", "", True),
+    ("imports_broken", "imports_broken, which told needs, could not be imported: ModuleNotFoundError", True)])
+def test_what_an_import_leaves_behind_is_noticed(forks: Forks, module: str, told: str, is_sure: bool) -> None:
+    *problems, may_be_forked = json.loads(forks.run(module).stdout)
+
+    assert [problem[:len(told)] for problem in problems] == ([told] if told else [])
+    assert may_be_forked is is_sure
+
+
+def test_nothing_is_forked_where_the_name_has_no_room(forks: Forks) -> None:
     assert "no room" in forks.run("[]", name_room=0).stderr
 
 
