@@ -9,6 +9,7 @@ processes share.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -35,8 +36,10 @@ DECIDED = r"first training: (\d+ of \d+ decided|nothing is missing)"
 PATIENCE_SECONDS = 900
 STOP_SECONDS = 150
 LOOK_SECONDS = 0.1
-QUIET_SECONDS = 90
-"""After the first training, until what follows from it is done: forecasts are stored, accuracy is measured."""
+QUIET_SECONDS, LONGEST_UNREST_SECONDS = 90, 900
+"""All is quiet when for so long no run went on and nobody made stored forecasts."""
+AT_WORK = ("run_process", "loky")
+"""In the command lines of the processes that do so."""
 REGIONS = 2
 
 
@@ -78,7 +81,7 @@ def measured(region_items: int, minutes: float) -> dict[str, Any]:
         with _Started(environment, output) as product:
             first = product.spent_when(ANSWERS)
             product.spent_when(DECIDED)
-            time.sleep(QUIET_SECONDS)
+            product.wait_until_quiet()
             before = product.spent()
             time.sleep(60 * minutes)
             after = product.spent()
@@ -152,6 +155,21 @@ class _Started:
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(STOP_SECONDS)
+
+    def wait_until_quiet(self) -> None:
+        """Return when what follows from the first training is done.
+
+        Raises: RuntimeError: that never comes.
+        """
+        began = busy = time.monotonic()
+        while time.monotonic() - busy < QUIET_SECONDS:
+            if time.monotonic() - began > LONGEST_UNREST_SECONDS:
+                raise RuntimeError(f"something goes on after {LONGEST_UNREST_SECONDS} s")
+            for process in self._process.children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if any(word in part for part in process.cmdline() for word in AT_WORK):
+                        busy = time.monotonic()
+            time.sleep(1)
 
     def spent(self) -> Spent:
         """What it has cost until now."""
