@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,12 @@ def test_what_is_forked_is_known_from_its_command_line(tmp_path: Path) -> None:
     ["/usr/bin/python3", "-m", "gunicorn"], ["nice", "-n", "3", "sleep", "1"], [sys.executable, "-m"], ["nice"]])
 def test_every_other_command_is_started_as_it_stands(command: list[str]) -> None:
     assert program_of(command) is None
+
+
+@pytest.mark.parametrize("module", sorted({module for needed in NEEDS.values() for module in needed} | set(NEEDS)))
+def test_what_is_imported_before_is_there(module: str) -> None:
+    if module.partition(".")[0] in ("demand_assets", "webapp", "deploy"):
+        file = PROJECT.joinpath(*module.split("."))
+        assert file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()
+    else:
+        assert find_spec(module.partition(".")[0])
