@@ -214,7 +214,7 @@ def _run_as_main(module: str, arguments: Sequence[str]) -> None:
     sys.argv = [spec.origin, *arguments]
     _kept.append(sys.modules["__main__"])
     sys.modules["__main__"] = main
-    exec(code, vars(main))  # one of our own programs, by the name in NEEDS
+    exec(code, vars(main))  # nosec B102  # one of our own programs, by the name in NEEDS
 
 
 _kept: list[object] = []
