@@ -61,7 +61,7 @@ def running(dataset: Path, ready: str, settings: Mapping[str, str] | None = None
         settings: beside those of the environment.
     """
     with tempfile.TemporaryDirectory(prefix="demand-") as folder:
-        ports, output = _free_ports(), Path(folder) / "output"
+        ports, output = free_ports(), Path(folder) / "output"
         environment = {**os.environ, **ports, **(settings or {}), "DATASET": str(dataset.resolve()),
                        "STATE": f"{folder}/var"}
         started = time.monotonic()
@@ -123,10 +123,11 @@ def _wait(output: Path, process: "subprocess.Popen[bytes]", pattern: str) -> Non
 
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on."""
-    return int(_free_ports()["WEB_PORT"])
+    return int(free_ports()["WEB_PORT"])
 
 
-def _free_ports() -> dict[str, str]:
+def free_ports() -> dict[str, str]:
+    """Setting -> a port that nobody listens on, for each server."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in PORTS]
         for one in sockets:

@@ -1,38 +1,39 @@
-"""Short commands of the product that the launcher runs beside everything else, without waiting for them."""
+"""What the launcher has done before a server starts, by a program of the process runner, without waiting for it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
-from deploy.settings import PROJECT
+from deploy.processes import Folders, printed_by
+from deploy.runner import EXITED, FATAL, Runner
 
 
 class CommandFailedError(RuntimeError):
     """A command that the launcher needs ended badly; the message names its log."""
 
 
-class Command:
-    """``python …`` with the processes' environment; what it prints is kept, its complaints go to a log."""
+class Preparation:
+    """A program that does its work and ends; what it prints is read and not kept, its complaints go to a log."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
-        self._words, self._log = " ".join(arguments), log
-        with log.open("w") as complaints:
-            self._process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, text=True,
-                stdout=subprocess.PIPE, stderr=complaints, start_new_session=True)
+    def __init__(self, name: str, runner: Runner, folders: Folders) -> None:
+        self._name, self._runner = name, runner
+        self._output, self._log = printed_by(name, folders), folders.logs / f"{name}.log"
+        self._output.unlink(missing_ok=True)
+        runner.start(name)
 
     @property
     def has_ended(self) -> bool:
         """Whether it is over."""
-        return self._process.poll() is not None
+        return self._state["statename"] in (EXITED, FATAL)
 
     def printed(self) -> list[str]:
         """The lines that it printed, once it has ended.
 
         Raises: CommandFailedError: it ended with an error.
         """
-        lines = self._process.communicate()[0].splitlines()
-        if self._process.returncode:
-            raise CommandFailedError(
-                f"`python {self._words}` failed (status {self._process.returncode}); its log is {self._log}")
+        state = self._state
+        if state["statename"] == FATAL or state["exitstatus"]:
+            raise CommandFailedError(f"{self._name} failed (status {state['exitstatus']}); its log is {self._log}")
+        lines = self._output.read_text().splitlines()
+        self._output.unlink()  # it may hold a link with which to sign in
         return lines
+
+    @property
+    def _state(self) -> dict[str, object]:
+        return self._runner.states()[self._name]

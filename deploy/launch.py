@@ -5,15 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.commands import Command
+from deploy.commands import Preparation
 from deploy.console import Console, Follower
 from deploy.health import answers_http, listens
 from deploy.ownership import end_leftovers, wait_until_gone
-from deploy.processes import Folders, processes, runner_settings
+from deploy.processes import DATABASE, OLD_RUNS, Folders, processes, runner_settings
 from deploy.runner import EXITED, FATAL, RUNNING, Runner
 from deploy.settings import RunSettings
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, STARTING_LOOK_SECONDS = 0.5, 0.1
+LONGEST_TURN_SECONDS = 2.0
+"""For so long the web app lets Dagster's code server go first: what the runner imports for it takes as long."""
 START_AGAIN_SECONDS = 60
 """A process that kept dying is tried again after so long."""
 LOOPBACK = "http://127.0.0.1"
@@ -33,24 +35,25 @@ class Launch:
     """The processes of one run and what has been said about them."""
 
     def __init__(self, settings: RunSettings, folders: Folders, environment: dict[str, str], console: Console) -> None:
-        self._settings, self._folders, self._environment, self._console = settings, folders, environment, console
+        self._settings, self._folders, self._console = settings, folders, console
         self._stop_seconds = sum(process.stop_seconds for process in processes(settings, folders))
         self._has_history = bool(settings.dagster_database_url) or (folders.dagster / "history").exists()
         self._training = Follower(self._log("first-training"))
         self._training_status = ""
         self._steps = self._all_steps()
-        self._commands: dict[str, Command] = {}
+        self._preparations: dict[str, Preparation] = {}
         self._sign_in_links: list[str] = []
+        self._web_waits_since = 0.0
         self._pids: dict[str, int] = {}
         self._given_up: dict[str, float] = {}
-        self._runner = Runner(folders.run, runner_settings(settings, folders), environment)
+        self._runner = Runner(folders.run, runner_settings(settings, folders), environment, settings.demand_start)
 
     def _all_steps(self) -> dict[str, Step]:
         """What happens while everything starts; the slowest starters go first."""
         dagster, mlflow = (f"{LOOPBACK}:{port}" for port in (self._settings.dagster_port, self._settings.mlflow_port))
         return {
             "runner": Step(lambda: self._runner.answers(), self._begin),
-            "database": Step(lambda: self._commands["database"].has_ended, self._start_web, ("runner",)),
+            "database": Step(self._is_turn_of_web, self._start_web, ("runner",)),
             "web": Step(lambda: answers_http(f"{self._web_address}/health"), self._announce_web, ("database",)),
             "old runs": Step(self._has_no_old_runs, self._say_old_runs, ("runner",)),
             # The daemon and the webserver load the pipeline when they start, so the code server comes first.
@@ -75,7 +78,7 @@ class Launch:
                 self._watch()
             for line in self._training.new_lines():
                 self._console.say(line)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(STARTING_LOOK_SECONDS if self._steps else LOOK_SECONDS)
 
     def stop(self, at_once: Callable[[], bool]) -> None:
         """Stop all processes, in order; kill what is left when that takes too long or ``at_once`` says so."""
@@ -94,13 +97,21 @@ class Launch:
                 del self._steps[name]
 
     def _begin(self) -> None:
-        self._runner.start("mlflow", "dagster-code", *(["worker"] if self._settings.has_worker else []))
-        self._command("database", "-m", "deploy.web_database")
+        # In the order in which the runner imports what they share: each goes on while that for the next is imported.
+        self._runner.start("dagster-code", "mlflow", *(["worker"] if self._settings.has_worker else []))
         if self._has_history:
-            self._command("old runs", "-m", "deploy.unfinished_runs")
+            self._prepare(OLD_RUNS)
+        self._prepare(DATABASE)
+
+    def _is_turn_of_web(self) -> bool:
+        """Whether its database is there, and Dagster, which takes longer, is under way, unless that does not come."""
+        if not self._preparations[DATABASE].has_ended:
+            return False
+        self._web_waits_since = self._web_waits_since or time.monotonic()
+        return "dagster-code" not in self._steps or time.monotonic() - self._web_waits_since > LONGEST_TURN_SECONDS
 
     def _start_web(self) -> None:
-        self._sign_in_links = self._commands["database"].printed()
+        self._sign_in_links = self._preparations[DATABASE].printed()
         self._runner.start("web")
 
     def _announce_web(self) -> None:
@@ -110,10 +121,10 @@ class Launch:
             self._console.say(f"         nobody has an account yet; make the first one at {link}")
 
     def _has_no_old_runs(self) -> bool:
-        return not self._has_history or self._commands["old runs"].has_ended
+        return not self._has_history or self._preparations[OLD_RUNS].has_ended
 
     def _say_old_runs(self) -> None:
-        closed = "".join(self._commands["old runs"].printed()) if self._has_history else "0"
+        closed = "".join(self._preparations[OLD_RUNS].printed()) if self._has_history else "0"
         if closed != "0":
             self._console.say(f"Dagster runs cut off when the product last stopped, now started again: {closed}")
 
@@ -124,6 +135,8 @@ class Launch:
     def _watch(self) -> None:
         """Say which processes died, and try again those that kept dying."""
         for name, state in self._runner.states().items():
+            if name in self._preparations:
+                continue
             status, pid, log = str(state["statename"]), int(state["pid"]), self._log(name)
             if name == "first-training":
                 self._watch_training(status, int(state["exitstatus"]))
@@ -145,9 +158,8 @@ class Launch:
                               f"and {self._log('first-training.errors')}")
         self._training_status = status
 
-    def _command(self, name: str, *arguments: str) -> None:
-        log = self._log(f"start-{name.replace(' ', '-')}")
-        self._commands[name] = Command(arguments, self._environment, log)
+    def _prepare(self, name: str) -> None:
+        self._preparations[name] = Preparation(name, self._runner, self._folders)
 
     @property
     def _web_address(self) -> str:

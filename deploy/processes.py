@@ -20,8 +20,11 @@ GUARDED_MLFLOW = "demand_assets.forecasting.registry.guarded_server"
 """MLflow's command, whose server refuses what pages of other origins send."""
 RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
+PROCESS_VARIABLE = "DEMAND_PROCESS"
+"""In the environment of a server and of all that it starts: which it is."""
 STOCK_LAUNCH_SECONDS = "600"
 """How long Dagster's own launcher waits for the code server's word that a run's process was started."""
+DATABASE, OLD_RUNS = "start-database", "start-old-runs"
 LONGEST_FOLDER = 75
 """Bytes of a folder's name, with which that of a socket in it is sure to fit."""
 DRAIN_SECONDS = 40
@@ -122,6 +125,17 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     ]
 
 
+def preparations() -> list[Process]:
+    """What is done before the servers that need it, and the launcher reads what it prints."""
+    return [Process(DATABASE, (sys.executable, "-m", "deploy.web_database"), once=True),
+            Process(OLD_RUNS, (sys.executable, "-m", "deploy.unfinished_runs"), once=True)]
+
+
+def printed_by(preparation: str, folders: Folders) -> Path:
+    """Where a preparation's output is until the launcher has read it."""
+    return folders.run / f"{preparation}.out"
+
+
 def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of every process: the caller's, and what each half of the product must know."""
     registry = with_driver(settings.mlflow_database_url or f"sqlite:///{folders.mlflow / 'mlflow.db'}")
@@ -207,7 +221,12 @@ serverurl = unix://supervisor.sock
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """]
-    for priority, process in enumerate(processes(settings, folders), start=1):
+    servers, before = processes(settings, folders), preparations()
+    for priority, process in enumerate([*servers, *before], start=1):
+        output = f"{logs}/{process.name}.log"
+        errors = f"{logs}/{process.name}.errors.log"
+        if process in before:
+            output, errors = printed_by(process.name, folders).name, output
         sections.append(f"""\
 [program:{process.name}]
 command = {_escaped(shlex.join(("nice", "-n", str(process.niceness), *_as_started(process))))}
@@ -221,8 +240,8 @@ stopasgroup = {"false" if process.alone else "true"}
 killasgroup = true
 stopwaitsecs = {process.stop_seconds}
 redirect_stderr = {"false" if process.once else "true"}
-stdout_logfile = {logs}/{process.name}.log
-stderr_logfile = {logs}/{process.name}.errors.log
+stdout_logfile = {output}
+stderr_logfile = {errors}
 stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 2
 """)

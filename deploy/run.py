@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import runpy
 import signal
 import sys
 from types import FrameType
@@ -17,8 +18,7 @@ from deploy.moved_state import prepare_models
 from deploy.ownership import AlreadyRunningError, PortInUseError, end_leftovers, require_free_ports, state_lock
 from deploy.processes import Folders, environment
 from deploy.runner import RunnerError
-from deploy.settings import RunSettings, SettingsError, read_settings
-from webapp.vendored_files import VENDOR, missing_files
+from deploy.settings import PROJECT, RunSettings, SettingsError, read_settings
 
 
 class StopSignals:
@@ -70,9 +70,11 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
     console = Console()
     title = f" ({dataset.title})" if dataset.title != dataset.name else ""
     console.say(f"dataset {dataset.name}{title}, state in {folders.root}")
-    if absent := missing_files():
-        console.say(f"the pages will have no style: {', '.join(absent)} are not in {VENDOR}; in a checkout run `make "
-                    "setup`, and install from there")
+    # Read as a file: to import it is to import the web app, for which the launcher has no use.
+    front_end = runpy.run_path(str(PROJECT / "webapp" / "vendored_files.py"))
+    if absent := front_end["missing_files"]():
+        console.say(f"the pages will have no style: {', '.join(absent)} are not in {front_end['VENDOR']}; in a "
+                    "checkout run `make setup`, and install from there")
     if leftovers := end_leftovers(folders.root):
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)

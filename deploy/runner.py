@@ -9,8 +9,13 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from deploy.processes import PROCESS_VARIABLE
+from deploy.settings import Start
+
 FATAL, EXITED, RUNNING, STOPPED = "FATAL", "EXITED", "RUNNING", "STOPPED"
 
+COMMAND_ROOM, NAME_ROOM = 1000, 40
+"""Bytes for the command line and the name of a program that the process runner forks."""
 PROCESS = Path(__file__).with_name("runner_process.py")
 
 
@@ -25,15 +30,19 @@ class Runner:
     ``processes.runner_settings`` sees to the same for supervisor.
     """
 
-    def __init__(self, folder: Path, settings: str, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, settings: str, environment: dict[str, str], start: Start = "fork") -> None:
         (folder / "supervisord.conf").write_text(settings)
         (folder / "supervisor.sock").unlink(missing_ok=True)
         self._output = folder / "supervisord.out"
+        command = [sys.executable, "-P", str(PROCESS), "-n", "-s", "-c", "supervisord.conf"]
+        if start == "fork":
+            command.append(" " * COMMAND_ROOM)
+        # Its name is none of a server's: what it forks writes its own over the blanks.
+        named = {PROCESS_VARIABLE: " " * NAME_ROOM}
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(PROCESS), "-n", "-s", "-c", "supervisord.conf"],
-                cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True)
+                command, cwd=folder, env=environment | named, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True)
 
     @property
     def pid(self) -> int:

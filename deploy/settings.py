@@ -18,6 +18,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Read = TypeVar("Read", bound=BaseSettings)
 Kept = TypeVar("Kept", bound="BackupSettings")
 Profile = Literal["embedded", "stores", "celery"]
+Start = Literal["fork", "exec"]
 
 STORES = ("DAGSTER_DATABASE_URL", "MLFLOW_DATABASE_URL", "WEB_DATABASE_URL", "DEMAND_STORE_URL", "MLFLOW_ARTIFACTS_URL")
 WORKER = ("DAGSTER_DATABASE_URL", "DEMAND_STORE_URL", "MLFLOW_ARTIFACTS_URL", "CELERY_BROKER_URL", "MLFLOW_URL")
@@ -72,6 +73,10 @@ class RunSettings(BaseSettings):
     """Whether MLflow's server refuses what pages of other origins send it; docs/private_parts.md."""
     aws_endpoint_url: str | None = None
     """An object store that is not Amazon's."""
+
+    demand_start: Start = "fork"
+    """Whether the servers are forked from a process that has imported what they share, where that is sure, or each is
+    a Python of its own."""
 
     web_host: str = "127.0.0.1"
     """Address that the web app listens on."""

@@ -13,10 +13,8 @@ from typing import NoReturn
 import psutil
 
 from deploy.ownership import PortInUseError, processes_of, require_free_port
-from deploy.processes import RUN_FOLDER_VARIABLE
+from deploy.processes import PROCESS_VARIABLE, RUN_FOLDER_VARIABLE
 
-PROCESS_VARIABLE = "DEMAND_PROCESS"
-"""In the environment of a server and of all that it starts: which it is."""
 RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
 """In that of a run of Dagster's, which goes on when the server that started it is gone."""
 PATIENCE_SECONDS = 10
@@ -25,14 +23,19 @@ PATIENCE_SECONDS = 10
 def main(arguments: Sequence[str]) -> int:
     """Become the server; an exit status only when its port is a stranger's."""
     name, port, command = arguments[0], int(arguments[1]), list(arguments[2:])
+    return become(name, command) if take_over(name, port) else 1
+
+
+def take_over(name: str, port: int) -> bool:
+    """Whether the server may start: what its earlier life left is ended, and its port is no stranger's."""
     if ended := end_earlier(name, os.environ[RUN_FOLDER_VARIABLE]):
         print(f"an earlier {name} was killed and left {ended} processes behind; they are ended now", flush=True)
     try:
         require_free_port(name, port)
     except PortInUseError as error:
         print(error, flush=True)
-        return 1
-    return become(name, command)
+        return False
+    return True
 
 
 def become(name: str, command: list[str]) -> NoReturn:
@@ -53,7 +56,8 @@ def end_earlier(name: str, folder: str) -> int:
 def _is_of(process: psutil.Process, name: str) -> bool:
     with contextlib.suppress(psutil.Error):
         surroundings = process.environ()
-        return surroundings.get(PROCESS_VARIABLE) == name and RUN_VARIABLE not in surroundings
+        # Blanks: the room that the process runner has for the names of what it forks.
+        return surroundings.get(PROCESS_VARIABLE, "").strip() == name and RUN_VARIABLE not in surroundings
     return False
 
 

@@ -18,8 +18,9 @@ import psutil
 
 from demand_assets.forecasting.contract.database_urls import with_driver
 from deploy.ownership import end_leftovers, is_runner, processes_of
+from deploy.processes import PROCESS_VARIABLE
 from deploy.settings import PROJECT
-from deploy.takeover import PROCESS_VARIABLE, RUN_VARIABLE
+from deploy.takeover import RUN_VARIABLE
 from tests.conftest import write_tiny_dataset
 from tests.services import free_ports
 
@@ -164,7 +165,7 @@ def _kind_of(process: psutil.Process) -> str:
         return "run"
     if is_runner(process):
         return "runner"
-    return str(surroundings.get(PROCESS_VARIABLE, "other"))
+    return surroundings.get(PROCESS_VARIABLE, "").strip() or "other"
 
 
 def _end_with_parent() -> None:

@@ -12,8 +12,8 @@ from typing import Literal
 
 Server = Literal["mlflow", "dagster-code", "dagster-daemon", "dagster-web", "web", "web-sync"]
 SERVERS: tuple[Server, ...] = ("mlflow", "dagster-code", "dagster-daemon", "dagster-web", "web", "web-sync")
-CHILDREN = ("mlflow child", "web child", "web-sync child")
-"""Processes that servers start: MLflow's and gunicorn's workers, and whoever makes stored forecasts."""
+CHILDREN = ("web child", "web-sync child")
+"""Processes that servers start: gunicorn's workers, and whoever makes stored forecasts."""
 WHOLE = ("runner", "launcher")
 """Processes whose end means a new `make run`."""
 RUN = "run"

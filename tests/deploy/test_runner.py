@@ -1,6 +1,5 @@
 """The process runner starts wherever the state is."""
 
-import os
 import resource
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ import psutil
 import pytest
 
 from deploy.ownership import is_runner
-from deploy.processes import Folders, runner_settings
+from deploy.processes import Folders, environment, runner_settings
 from deploy.runner import Runner
 from deploy.settings import read_settings
 from tests.waiting import eventually
@@ -20,7 +19,7 @@ def test_it_answers_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folders = Folders(tmp_path / name)
     folders.make()
     monkeypatch.chdir(folders.run)
-    runner = Runner(folders.run, runner_settings(read_settings(), folders), dict(os.environ))
+    runner = Runner(folders.run, runner_settings(read_settings(), folders), environment(read_settings(), folders))
     try:
         eventually(runner.answers, 30, lambda: "it does not answer")
         assert "mlflow" in runner.states()
@@ -54,7 +53,7 @@ startsecs = 0
 redirect_stderr = true
 stdout_logfile = ../logs/chatty.log
 """
-    runner = Runner(folders.run, settings, dict(os.environ))
+    runner = Runner(folders.run, settings, environment(read_settings(), folders))
     told, log = tmp_path / "told", folders.logs / "chatty.log"
 
     def say_more(lines: int) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from supervisor.options import ServerOptions
 
-from deploy.processes import Folders, environment, processes, runner_settings
+from deploy.processes import Folders, environment, preparations, processes, runner_settings
 from deploy.settings import PROJECT, SettingsError, read_settings
 
 
@@ -47,7 +47,8 @@ def test_every_process_gets_a_section():
     text = runner_settings(read_settings(), Folders(Path("/srv/state")))
 
     names = [line.removeprefix("[program:").removesuffix("]") for line in text.splitlines() if "[program:" in line]
-    assert names == [process.name for process in processes(read_settings(), Folders(Path("/srv/state")))]
+    servers = processes(read_settings(), Folders(Path("/srv/state")))
+    assert names == [process.name for process in [*servers, *preparations()]]
 
 
 def test_the_process_runner_understands_odd_folder_names(tmp_path, monkeypatch):

@@ -4,14 +4,18 @@ with the options of ``mlflow server``.
 MLflow trusts pages of every port of this machine, also to read. A page of another program here, or one that somebody
 else's program was made to show, could so change and read models. Here only MLflow's own pages may, and those of origins
 that ``MLFLOW_SERVER_CORS_ALLOWED_ORIGINS`` names; programs, which are no pages, send no origin. The command names its
-app by a function of its module, which is wrapped here; with ``MLFLOW_WEB=stock`` MLflow's own command is run
-(docs/private_parts.md).
+app by a function of its module, which is wrapped here, and so is that by which it starts the server as a process of its
+own: it is run in this one, which has imported all of it already. With ``MLFLOW_WEB=stock`` MLflow's own command is run,
+in two processes (docs/private_parts.md).
 """
 
+import os
 import sys
 from collections.abc import Collection
 from fnmatch import fnmatchcase
-from typing import Any
+from importlib import import_module
+from runpy import run_module
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -72,9 +76,13 @@ def guarded() -> ASGIApp:
 
 def main() -> None:
     """Serve until told to stop."""
+    import_module("uvicorn")  # before MLflow, which guards its app where it finds its server loaded
     from mlflow import server
     from mlflow.cli import cli
 
+    if not server.is_running_as_server:
+        raise SystemExit("MLflow's app was loaded without its guards against other hosts; run the product with "
+                         "MLFLOW_WEB=stock until that is mended (docs/private_parts.md)")
     build = server._build_uvicorn_command
 
     def build_guarded(*arguments: Any, **options: Any) -> list[str]:
@@ -84,7 +92,18 @@ def main() -> None:
                              "mended, the product runs with MLFLOW_WEB=stock (docs/private_parts.md)")
         return [*command[:-1], "--factory", OURS]
 
+    def serve(command: list[str], *, extra_env: dict[str, str], **_: Any) -> NoReturn:
+        python, option, module, *arguments = command
+        if (python, option, module) != (sys.executable, "-m", "uvicorn"):
+            raise SystemExit(f"MLflow would start {' '.join(command)} and not uvicorn; until that is mended, the "
+                             "product runs with MLFLOW_WEB=stock (docs/private_parts.md)")
+        os.environ.update(extra_env)  # where MLflow's app looks for its databases
+        sys.argv = [module, *arguments]
+        run_module(module, run_name="__main__", alter_sys=True)
+        raise SystemExit(0)
+
     server._build_uvicorn_command = build_guarded
+    server._exec_cmd = serve  # type: ignore[assignment,attr-defined]
     cli(sys.argv[1:], prog_name="mlflow")
 
 
