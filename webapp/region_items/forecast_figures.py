@@ -92,8 +92,8 @@ def note_errors_in_money(row: RegionItemRow, live: tuple[float, float] | None,
 
 def note_demand(row: RegionItemRow, last_year: float | None, last: float | None, volume: float | None,
                 last_year_out_of_stock: int = 0) -> None:
-    """Note what was sold last year in the periods of the forecast, in how many of them it was out of stock, and what was
-    sold lately."""
+    """Note what was sold last year in the periods of the forecast, in how many of them it was out of stock, and what
+    was sold lately."""
     row.last_year, row.last_demand, row.volume = last_year, last, volume
     row.last_year_out_of_stock = last_year_out_of_stock
 

@@ -68,7 +68,7 @@ def history_of_group(keys: Sequence[str], dataset: Dataset) -> GroupHistory:
     history = table["demand"].where(table["demand_known"] > 0).loc[table["demand_known"].ne(0).idxmax():]
     is_shared = (table["backtest_known"] == tested) & (table["untested_known"] == size - tested)
     past = history.rename_axis("date").reset_index()
-    out = set(table.index[table["out_known"] > 0].date)
+    out = {pd.Timestamp(at).date() for at in table.index[table["out_known"] > 0]}
     return GroupHistory(History(past, out_of_stock=sold_at_least(past, out)),
                      Backtest.of((table["backtest"] + table["untested"])[is_shared], tested, size))
 

@@ -19,8 +19,8 @@ from webapp.accuracy.accuracy import pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
 from webapp.db.database import db
 from webapp.forecasts import query
-from webapp.serving.history import YEARS
 from webapp.services import Services
+from webapp.serving.history import YEARS
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.stored_forecasts.histories import pack
 from webapp.tables import RegionItemRow
