@@ -353,8 +353,8 @@ def _complete_what_tells_demand(dataset: Dataset, table: Columns, is_filled: npt
 def _contradicted(dataset: Dataset, table: Columns) -> dict[str, str]:
     """Words for each driver whose planned default is not what its last year was, by its name."""
     return {driver.name: f"{driver.title} is planned as {in_quotes(driver.default, driver)}, but {words}: forecasts "
-            f"will be off by what it does. Set another default for the driver {driver.name}, deliver its plan as rows ahead (future = "
-            "'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
+            f"will be off by what it does. Set another default for the driver {driver.name}, deliver its plan as rows "
+            "ahead (future = 'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
             for driver in _delivered(dataset)
             if (words := contradicted_default(table[driver.name], driver, dataset.frequency, dataset.year_length))}
 
