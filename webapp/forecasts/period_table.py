@@ -54,9 +54,9 @@ class PeriodTable:
 
     @property
     def told(self) -> list[Measure]:
-        """The measures without those of the past that are not known in any period."""
-        return [one for one in self.measures if one.title not in OF_THE_PAST or any(
-            value is not None for value in one.values)]
+        """The measures without those of the past, and in money, that are not known in any period."""
+        return [one for one in self.measures if any(value is not None for value in one.values) or (
+            one.title not in OF_THE_PAST and one.kind not in ("price", "money"))]
 
 
 def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, back: int = 0,
