@@ -14,7 +14,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.series.censored import observed
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
-from demand_assets.forecasting.validation.panel import Validated, validate_panel
+from demand_assets.forecasting.validation.panel import CONTRADICTED, Validated, validate_panel
 from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded
 
 FEATURES_FOLDER: Stage = "demand_features"
@@ -123,6 +123,8 @@ def numbers_of(validated: Validated) -> dict[str, Any]:
         told |= {"units_refused_by_rule": units.by_rule, "largest_refused": [list(one) for one in units.largest]}
     if units.repeated:
         told["units_repeated"] = units.repeated
+    if contradicted := [name.removeprefix(CONTRADICTED) for name in validated.counts if name.startswith(CONTRADICTED)]:
+        told["contradicted"] = contradicted
     if validated.notices:
         told["notices"] = list(validated.notices)
     return told

@@ -370,7 +370,8 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
         return f"it holds nothing but {column.example()!r}"
     if column.says("stock") >= 2 and not column.says("price"):
         return "a stock is known only afterwards"
-    if len(column.distinct) > 0.9 * len(column.texts) * column.known_share and not column.is_number:
+    if len(column.distinct) > 0.9 * len(column.texts) * column.known_share and not (
+            column.is_number or column.is_percent):
         return "it has another value in nearly every row"
     days, known = table.days, column.codes[0] >= 0
     if len(days) == len(known) and column.says("date") >= 2 and not is_template and not column.is_number:
@@ -382,9 +383,10 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
     if not is_template and len(by_series) > 1 and by_series.max() == 1:
         return ("it is the same in all rows of a region-item and moves nothing, and no attribute by which items or "
                 "regions are found: it is another name of them, or of both together")
-    if not column.is_yes_no and not column.is_number and len(column.distinct) > _MOST_CATEGORIES:
+    if not column.is_yes_no and not column.is_number and not column.is_percent and (
+            len(column.distinct) > _MOST_CATEGORIES):
         return f"text of {len(column.distinct)} different values"
-    if column.is_number and not column.is_yes_no:
+    if (column.is_number or column.is_percent) and not column.is_yes_no:
         correlation = table.correlation(column.numbers)
         is_result = column.says("afterwards") >= 2 or (column.says("money") >= 2 and not column.says("price")) or (
             column.says("demand") >= 2 and not column.says("price"))
@@ -424,6 +426,8 @@ def _only_grows(column: Column) -> bool:
 def _kind(column: Column) -> tuple[str, str]:
     if column.is_yes_no:
         return "yes_no", f"all values are yes or no, as {' and '.join(map(repr, column.distinct[:2]))}"
+    if column.is_percent:
+        return "number", f"percents, as {column.example()!r}"
     numbers = column._of_distinct[0]
     others = [value for value, number in zip(column.distinct, numbers, strict=True)
               if np.isnan(number) and value.strip().lower() not in ("", "na", "n/a", "nan", "null", "none")]

@@ -14,7 +14,7 @@ import pyarrow as pa
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
-from demand_assets.forecasting.validation.readings import read_numbers, read_yes_no
+from demand_assets.forecasting.validation.readings import percent_of, read_numbers, read_yes_no
 from demand_assets.proposals.words import called
 from demand_assets.sources import open_source
 from demand_assets.sources.columns import THE_ONLY_ONE
@@ -77,22 +77,31 @@ class Column:
         marks = self.marks or grouped_thousands(self) or Marks()
         written = pa.chunked_array([pa.array(self.distinct, pa.string())])
         read = numbers_or_text(written, marks)
-        numbers, _ = read_numbers(pd.Series(read.to_pandas()))
+        numbers, _ = read_numbers(pd.Series(read.to_pandas()), percents=True)
         if np.isnan(numbers).any() and marks != Marks():
             one_by_one = [numbers_or_text(pa.chunked_array([pa.array([value], pa.string())]), marks)
                           for value in self.distinct[:2000]]
-            numbers = np.concatenate([read_numbers(pd.Series(one.to_pandas()))[0] for one in one_by_one])
+            numbers = np.concatenate([read_numbers(pd.Series(one.to_pandas()), percents=True)[0]
+                                      for one in one_by_one])
             numbers = np.concatenate([numbers, np.full(len(self.distinct) - len(numbers), np.nan)])
         often = np.bincount(self.codes[0][self.codes[0] >= 0], minlength=len(self.distinct))
         counted = np.array([value.strip().lower() not in _MISSING for value in self.distinct])
         whole = often[counted].sum()
-        share = float(often[counted & np.isfinite(numbers)].sum() / whole) if whole else 0.0
+        is_plain = np.isfinite(numbers) & np.array([percent_of(value) is None for value in self.distinct])
+        share = float(often[counted & is_plain].sum() / whole) if whole else 0.0
         return numbers, share
 
     @property
     def is_number(self) -> bool:
-        """Whether nearly all values are numbers."""
+        """Whether nearly all values are numbers, without a percent sign."""
         return self._of_distinct[1] >= _MOSTLY
+
+    @cached_property
+    def is_percent(self) -> bool:
+        """Whether all values are percents, as in 5 %; 0 may stand alone."""
+        known = [value.strip() for value in self.distinct if value.strip().lower() not in _MISSING]
+        return any(percent_of(value) is not None for value in known) and all(
+            percent_of(value) is not None or value in ("0", "0.0", "0,0") for value in known)
 
     @cached_property
     def numbers(self) -> npt.NDArray[np.float64]:

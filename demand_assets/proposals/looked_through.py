@@ -142,9 +142,11 @@ class LookedThrough:
             if column in self.dataset.money.by_row:
                 priced = {one.region_item for one in self.usable
                           if one.demand is not None and one.demand[column].notna().any()}
-                without = next((one.region_item for one in self.usable if one.region_item not in priced), None)
+                without = [one.region_item for one in self.usable if one.region_item not in priced]
+                others = f" and {len(without) - 1:,} more" if len(without) > 1 else ""
+                but = f", not of {without[0]}{others}" if without else ""
                 yield (f"money.{kind}: known of {len(priced):,} of {len(self.usable):,} "
-                       f"region-item{'s' * (len(self.usable) != 1)}{f', not of {without}' if without else ''}")
+                       f"region-item{'s' * (len(self.usable) != 1)}{but}")
         if self.closed_weekdays:
             yield f"nothing is ever sold on {' and '.join(self.closed_weekdays)}: forecast as closed"
 

@@ -71,14 +71,19 @@ class Reading:
         return float(max(shares)) * (0.5 if days[-1] > np.datetime64("today") + _A_YEAR_AHEAD else 1.0)
 
 
+_FIRST, _ENOUGH_READ = 8, 0.5
+"""Of so many first values this share has to be read by a format, or the others are not looked at."""
+_FEWEST_DIGITS = 4
+
+
 def readings_of(values: Sequence[str]) -> list[Reading]:
     """The ways in which nearly all of these texts can be read as dates, the likeliest first; more than one only where
     day and month may be either."""
     values = list(dict.fromkeys(values))
     if len(values) > _MOST_VALUES:
         values = [*values[:_MOST_VALUES // 2], *values[-_MOST_VALUES // 2:]]
-    if not values:
-        return []
+    if not values or np.mean([_may_be_date(value.strip()) for value in values[:_FIRST]]) < _ENOUGH_READ:
+        return []  # without asking every format, which takes long for hundreds of columns
     plain = [reading for frequency in ("D", "M", "W", "Q")
              if (reading := _read(values, frequency, None)) is not None and _is_likely(values, reading)]
     if plain:
@@ -105,9 +110,14 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
     return found
 
 
+def _may_be_date(value: str) -> bool:
+    """Whether a text has enough digits for a date in any format: some, and four where nothing else stands."""
+    return any(map(str.isdigit, value)) and not (value.isdigit() and len(value) < _FEWEST_DIGITS)
+
+
 def _read(values: list[str], frequency: Frequency, date_format: str | None) -> Reading | None:
-    some = values[:8]
-    if np.isnat(read_dates(pd.Series(some, dtype=object), frequency, date_format).days).mean() > 0.5:
+    some = values[:_FIRST]
+    if np.isnat(read_dates(pd.Series(some, dtype=object), frequency, date_format).days).mean() > 1 - _ENOUGH_READ:
         return None
     read = read_dates(pd.Series(values, dtype=object), frequency, date_format)
     counted = read.problem != "is missing"

@@ -118,7 +118,7 @@ class Expression:
                           f"+ - * / // % **, comparisons, and, or, not, text(column), {', '.join(FUNCTIONS)}")
 
     def _numbers(self, name: str, table: pd.DataFrame) -> npt.NDArray[np.float64]:
-        values, unreadable = read_numbers(table[name])
+        values, unreadable = read_numbers(table[name], percents=True)
         self._unreadable[name] = unreadable
         return values
 

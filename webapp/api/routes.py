@@ -11,6 +11,7 @@ from webapp.api.resources import (
     forecasts,
     models,
     overrides,
+    predecessors,
     region_items,
     retrains,
     scenarios,
@@ -21,7 +22,7 @@ from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             overrides.bp, uploads.bp)
+             overrides.bp, predecessors.bp, uploads.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 

@@ -72,6 +72,7 @@ def _load_of(entry: Entry) -> Load:
         "units_read": float(numbers.get("units_read", 0.0)), "units_refused": float(numbers.get("units_refused", 0.0)),
         "periods": int(numbers.get("periods", 0)), "unknown_periods": int(numbers.get("unknown_periods", 0)),
         "out_of_stock_periods": int(numbers.get("censored_periods", 0)),
+        "contradicted": ",".join(str(driver) for driver in numbers.get("contradicted", ())),
         "repeated_rows": int(numbers.get("repeated", 0)), "newest_refused": int(numbers.get("newest_refused", 0))}
 
 

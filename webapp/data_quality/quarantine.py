@@ -1,5 +1,6 @@
 """What the validation refused: by rule, by region-item, by load, and the rows themselves."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,9 +9,11 @@ from sqlalchemy import Float, cast, func, or_, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
+from webapp.services import services
 from webapp.tables import Catalogue, DataLoad, DataLoadRun, RefusedRule, RegionItemRow
 
 REGION_ITEMS = Kind(
@@ -91,6 +94,19 @@ def unused() -> Unused:
         .where(RegionItemRow.in_catalogue)).one()
     return Unused(refused / read if read else None, periods or 0, unknown or 0, out_periods or 0, out, repeated or 0,
                   newest)
+
+
+def contradicted_defaults() -> list[tuple[Driver, int]]:
+    """Drivers of the dataset whose default the last year contradicts, with the number of region-items of which it does
+    so by their newest loads; in the order of the dataset file."""
+    counts = Counter[str]()
+    for names, count in db.session.execute(
+            select(DataLoad.contradicted, func.count()).join(
+                RegionItemRow, (RegionItemRow.key == DataLoad.key) & (RegionItemRow.loaded_at == DataLoad.at))
+            .where(RegionItemRow.in_catalogue, DataLoad.contradicted != "").group_by(DataLoad.contradicted)):
+        counts.update(dict.fromkeys(names.split(","), count))
+    return [(driver, counts[driver.name]) for driver in services().dataset.drivers
+            if counts[driver.name] and driver.future == "given"]
 
 
 def newest_load(row: RegionItemRow) -> DataLoad | None:

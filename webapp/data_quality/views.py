@@ -47,8 +47,8 @@ def show() -> ResponseReturnValue:
     return render_template(
         "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
         drifted=drift.drift_counts(dataset.retraining.drift), fresh=freshness.counts(dataset, date.today()),
-        states=freshness.STATES, unused=quarantine.unused(), notes=services().store.read_source_notes(),
-        carrying_on=carrying_on(CARRYING_ON_SHOWN))
+        states=freshness.STATES, unused=quarantine.unused(), contradicted=quarantine.contradicted_defaults(),
+        notes=services().store.read_source_notes(), carrying_on=carrying_on(CARRYING_ON_SHOWN))
 
 
 @bp.get("/region-items")

@@ -19,16 +19,18 @@ Column = list[float | None]
 
 
 def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float,
-             backtest: Backtest | None = None, outliers: Sequence[date] = ()) -> dict[str, Any]:
+             backtest: Backtest | None = None, outliers: Sequence[date] = (), is_sum: bool = False) -> dict[str, Any]:
     """The chart of a forecast with its past.
 
     Args:
         backtest: what was forecast of past windows.
         outliers: dates of the history to mark.
+        is_sum: whether it is of several region-items.
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
         ``adjusted`` and ``out_of_stock`` (what was sold, at least so much was wanted): pairs of place and units;
+        ``is_sum``;
         ``carried`` where demand is carried over from other items: a value or null for each date. With overrides
         ``plan`` and its bounds include them, ``model`` is the forecast without them, and ``overridden`` the places of
         their dates.
@@ -57,7 +59,8 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         "marks": [{"name": dataset.driver(name).title, "at": [place[at] for at in marked if at in place]}
                   for name, marked in past.marks.items() if marked],
         "outliers": [place[at] for at in outliers if at in place],
-        "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place)}
+        "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place),
+        "is_sum": is_sum}
     if past.carried:
         drawn["carried"] = column(list(past.carried), np.array(list(past.carried.values()), dtype=np.float64))
     if backtest is not None:

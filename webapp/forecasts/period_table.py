@@ -23,6 +23,8 @@ from webapp.serving.history import History
 from webapp.tables import Override
 
 Kind = Literal["units", "bound", "signed", "driver", "price", "money"]
+OF_THE_PAST = ("Forecast before", "Last year")
+"""Titles of measures that a page leaves out where nothing is known of them; files always have them."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class Measure:
     values: list[Any]
     """A number or None; of a driver the pair of what is planned and what the scenario makes of it, or None."""
     driver_kind: str = ""
-
     @cached_property
     def decimals(self) -> int:
         """Of a driver: as many as suit all its numbers."""
@@ -43,12 +44,19 @@ class Measure:
 
 @dataclass(frozen=True)
 class PeriodTable:
-    """Measures by period: first those of the history that are shown, then the forecast's."""
+    """Measures by period, oldest first: the history that is shown, and the forecast. Of a sum whose parts are known
+    until different dates some periods are both."""
 
     dates: list[date]
     known: int
     """How many of the dates are history."""
     measures: list[Measure]
+
+    @property
+    def told(self) -> list[Measure]:
+        """The measures without those of the past, and in money, that are not known in any period."""
+        return [one for one in self.measures if any(value is not None for value in one.values) or (
+            one.title not in OF_THE_PAST and one.kind not in ("price", "money"))]
 
 
 def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, back: int = 0,
@@ -67,49 +75,64 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         in_money: the forecast in money; None where the dataset has no price.
     """
     is_known = past.history["demand"].notna() | past.history["date"].dt.date.isin(past.carried)
-    history = past.history[is_known].tail(back) if back else past.history.iloc[:0]
-    out = [past.out_of_stock.get(at.date()) for at in history["date"]]
-    dates = pd.DatetimeIndex([*history["date"], *(pd.Timestamp(period.date) for period in periods)])
+    on = {period.date: period for period in periods}
+    shown = past.history[is_known]
+    history = pd.concat([shown[shown["date"].dt.date.isin(on)], shown.tail(back)]).drop_duplicates("date").sort_values(
+        "date") if back else shown.iloc[:0]
+    days = [at.date() for at in history["date"]]
+    known_units = dict(zip(days, history["demand"].tolist(), strict=True))
+    dates = pd.DatetimeIndex(sorted({*days, *on}))
+    at_dates = [at.date() for at in dates]
+    out = [past.out_of_stock.get(at) if at in known_units else None for at in at_dates]
     has_scenario = any(period.scenario is not None for period in periods)
     words = f"{100 * coverage:.0f} %"
 
     def ahead(name: str) -> list[Any]:
-        return [None] * len(history) + [getattr(period, name) for period in periods]
+        return [getattr(on[at], name) if at in on else None for at in at_dates]
 
     def known(values: Floats) -> list[Any]:
         return [None if np.isnan(value) else value for value in values.tolist()]
 
-    measures = [Measure("Sold", "units", known(history["demand"].to_numpy(dtype=float)) + [None] * len(periods))] if (
-        back) else []
-    carried = [past.carried.get(at.date()) for at in history["date"]]
+    sold = np.array([known_units.get(at, np.nan) for at in at_dates], dtype=float)
+    measures = [Measure("Sold", "units", known(sold))] if back else []
+    carried = [past.carried.get(at) if at in known_units else None for at in at_dates]
     if any(units is not None for units in carried):
-        measures.append(Measure("Carried over", "units", carried + [None] * len(periods)))
+        measures.append(Measure("Carried over", "units", carried))
     if back and stood is not None:
         measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
-    if any(value is not None for value in out):
-        said = ["" if value is None else f"at least {units(value)}" for value in out]
-        measures.append(Measure("Out of stock", "driver", [*((text, text) for text in said), *[None] * len(periods)],
-                                "text"))
+    measures += _at_least("Out of stock", out)
     bounds = [Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
     if any(period.final is not None for period in periods):
-        measures += _overridden(periods, len(history), override_words, words, all_bounds)
+        measures += _overridden([on.get(at) for at in at_dates], ahead, override_words, words, all_bounds)
     else:
         measures += [Measure("Plan" if has_scenario else "Model" if without_overrides else "Forecast", "units",
                              ahead("plan")), *bounds]
     if has_scenario:
-        difference = [None] * len(history) + [
-            None if period.scenario is None else period.scenario - period.plan for period in periods]
+        difference = [None if scenario is None else scenario - plan
+                      for scenario, plan in zip(ahead("scenario"), ahead("plan"), strict=True)]
         measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
     if len(past.history):
-        measures.append(Measure("Last year", "bound", known(past.last_year(dates, dataset))))
+        last_year = known(past.last_year(dates, dataset))
+        measures.append(Measure("Last year", "bound", last_year))
+        measures += _at_least("Last year out of stock", [value if was_out else None for value, was_out in zip(
+            last_year, past.at_least_last_year(dates, dataset), strict=True)])
     if in_money is not None:
-        measures += _in_money(in_money, [at.date() for at in dates], len(history), has_scenario)
+        measures += _in_money(in_money, at_dates, len(dates) - len(periods), has_scenario)
     if all(period.drivers for period in periods):
-        before = _drivers_then(past, pd.DatetimeIndex(history["date"]), dataset)
+        before = _drivers_then(past, dates, dataset)
         measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
-                             before[driver.name] + [period.drivers[driver.name] for period in periods], driver.kind)
+                             [on[at].drivers[driver.name] if at in on else then
+                              for at, then in zip(at_dates, before[driver.name], strict=True)], driver.kind)
                      for driver in dataset.drivers]
-    return PeriodTable([at.date() for at in dates], len(history), measures)
+    return PeriodTable(at_dates, sum(at <= days[-1] for at in at_dates) if days else 0, measures)
+
+
+def _at_least(title: str, sold: Sequence[float | None]) -> list[Measure]:
+    """The measure of what was sold in periods out of stock; none where there is no such period."""
+    if all(value is None for value in sold):
+        return []
+    said = ["" if value is None else f"at least {units(value)}" for value in sold]
+    return [Measure(title, "driver", [(text, text) for text in said], "text")]
 
 
 @dataclass(frozen=True)
@@ -144,21 +167,21 @@ def _in_money(told: InMoney, dates: Sequence[date], known: int, has_scenario: bo
     return found
 
 
-def _overridden(periods: Sequence[Period], back: int, override_words: Callable[[Sequence[Override]], str], words: str,
-                all_bounds: bool) -> list[Measure]:
+def _overridden(periods: Sequence[Period | None], ahead: Callable[[str], list[Any]],
+                override_words: Callable[[Sequence[Override]], str], words: str, all_bounds: bool) -> list[Measure]:
     """The measures of a forecast with overrides, and of the model's beside it.
 
     Args:
+        periods: of each date of the table; None where nothing is forecast.
+        ahead: what each has of a name.
         all_bounds: whether the model's interval is shown too.
     """
-    def ahead(name: str) -> list[Any]:
-        return [None] * back + [getattr(period, name) for period in periods]
-
-    said = [override_words(period.overrides) if period.overrides else "" for period in periods]
+    said = [None if period is None else override_words(period.overrides) if period.overrides else ""
+            for period in periods]
     found = [Measure("Forecast", "units", ahead("final")),
              Measure(f"{words} from", "bound", ahead("final_lower")),
              Measure(f"{words} to", "bound", ahead("final_upper")),
-             Measure("Override", "driver", [None] * back + [(text, text) for text in said], "text"),
+             Measure("Override", "driver", [None if text is None else (text, text) for text in said], "text"),
              Measure("Model", "units", ahead("plan"))]
     if all_bounds:
         found += [Measure(f"Model {words} from", "bound", ahead("lower")),

@@ -90,9 +90,12 @@ def note_errors_in_money(row: RegionItemRow, live: tuple[float, float] | None,
     row.backtest_error_money, row.backtest_sold_money = backtest or (None, None)
 
 
-def note_demand(row: RegionItemRow, last_year: float | None, last: float | None, volume: float | None) -> None:
-    """Note last year's demand in the periods of the forecast, and what was sold lately."""
+def note_demand(row: RegionItemRow, last_year: float | None, last: float | None, volume: float | None,
+                last_year_out_of_stock: int = 0) -> None:
+    """Note what was sold last year in the periods of the forecast, in how many of them it was out of stock, and what
+    was sold lately."""
     row.last_year, row.last_demand, row.volume = last_year, last, volume
+    row.last_year_out_of_stock = last_year_out_of_stock
 
 
 def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:

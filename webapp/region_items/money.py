@@ -38,9 +38,10 @@ def units_in_money(model: Part, overrides: Sequence[Override]) -> Floats:
 
 
 def follow_entries(dataset: Dataset) -> bool:
-    """Whether the dataset file says otherwise than before where prices and costs stand; all forecasts are made again
-    then, with what they are in money."""
-    entries = [amount.model_dump_json() if (amount := dataset.amount(kind)) else "" for kind in KINDS]
+    """Whether the dataset file says otherwise than before where prices and costs stand, or which periods are out of
+    stock; all forecasts are made again then, with what they are in money and what last year's sales were."""
+    entries = [*(amount.model_dump_json() if (amount := dataset.amount(kind)) else "" for kind in KINDS),
+               dataset.stock_entry or ""]
     said = hashlib.sha256("\n".join(entries).encode()).hexdigest()[:32] if any(entries) else ""
     mark = db.session.get(Watermark, KNOWN_AS)
     before = mark.value if mark else ""

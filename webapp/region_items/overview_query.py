@@ -54,7 +54,7 @@ COLUMNS: dict[str, Column] = {
                     RegionItemRow.forecast_total.expression, True),
     "last_year": Column("Last year", "units sold in the same periods a year earlier",
                         RegionItemRow.last_year.expression),
-    "change": Column("On last year", "the forecast against last year",
+    "change": Column("vs last year", "the forecast against last year",
                      RegionItemRow.change_on_last_year.expression, True),
     "live_wape": Column("WAPE", "error of the forecasts as they stood, on periods known since",
                         RegionItemRow.live_wape.expression, True),

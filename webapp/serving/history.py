@@ -1,6 +1,6 @@
 """The past of a selection, as the forecast page shows it: what was sold, promos, last year, the backtest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -52,7 +52,8 @@ class History:
     adjusted: dict[date, float] = field(default_factory=dict)
     """Of one region-item: units that models learn in place of what was sold."""
     out_of_stock: dict[date, float] = field(default_factory=dict)
-    """Of one region-item: units sold in periods out of stock, whose demand was at least that."""
+    """Units sold in periods in which it was out of stock, or in which any region-item of the sum was: demand was at
+    least that."""
     carried: dict[date, float] = field(default_factory=dict)
     """Of one region-item: units carried over from other items, in periods whose own demand is unknown."""
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -60,9 +61,17 @@ class History:
 
     def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
-        before = (dates - pd.DateOffset(years=1) if dataset.frequency in MONTHS
-                  else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
-        return sold_on(self.history, before.to_numpy().astype("datetime64[D]"))
+        return sold_on(self.history, _year_before(dates, dataset))
+
+    def at_least_last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> list[bool]:
+        """Whether more may have been wanted a year before each date than was sold then, for want of stock."""
+        return [before in self.out_of_stock for before in _year_before(dates, dataset).tolist()]
+
+
+def _year_before(dates: pd.DatetimeIndex, dataset: Dataset) -> Dates:
+    before = (dates - pd.DateOffset(years=1) if dataset.frequency in MONTHS
+              else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
+    return before.to_numpy().astype("datetime64[D]")
 
 
 def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, pd.DataFrame | NotInStoreError]:
@@ -89,10 +98,23 @@ def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str,
     dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
     marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
              if driver.kind == "yes_no"}
-    adjusted, out_of_stock, carried = (_units_by_date(histories[0], name) if len(lines) == 1 else {}
-                                       for name in (ADJUSTED, AT_LEAST, CARRIED))
-    return History(_summed(histories, dates[:len(histories)]), marks, adjusted, out_of_stock, carried,
+    adjusted, carried = (_units_by_date(histories[0], name) if len(lines) == 1 else {} for name in (ADJUSTED, CARRIED))
+    summed = _summed(histories, dates[:len(histories)])
+    out = {at for history in histories for at in _units_by_date(history, AT_LEAST)}
+    return History(summed, marks, adjusted, sold_at_least(summed, out), carried,
                 {line.row.key: history for line, history in zip(lines, histories, strict=True)})
+
+
+def sold_at_least(summed: pd.DataFrame, out: Collection[date]) -> dict[date, float]:
+    """Units sold on those of the dates on which a region-item was out of stock, oldest first.
+
+    Args:
+        summed: columns date and demand: units sold by all of them.
+    """
+    if not out:
+        return {}
+    found = summed[summed["date"].dt.date.isin(out) & summed["demand"].notna()]
+    return {at.date(): float(units) for at, units in zip(found["date"], found["demand"], strict=True)}
 
 
 def _units_by_date(history: pd.DataFrame, name: str) -> dict[date, float]:

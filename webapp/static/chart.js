@@ -46,7 +46,7 @@
       row(`${words}: ${number(values[place])}${lower ? ` (${number(lower[place])} to ${number(upper[place])})` : ""} ${unit}`);
     };
     const out = data.out_of_stock.find(([at]) => at === place);
-    if (out) row(`Out of stock: demand at least ${number(out[1])} ${unit}`); else value("Demand", data.demand);
+    if (out) row(`${data.is_sum ? "Some out of stock" : "Out of stock"}: demand at least ${number(out[1])} ${unit}`); else value("Demand", data.demand);
     value("Carried over", data.carried);
     data.adjusted.filter(([at]) => at === place).forEach(([, units]) => row(`Adjusted to: ${number(units)} ${unit}`));
     if (data.outliers.includes(place)) row("Unusual");
@@ -85,7 +85,7 @@
     }
     if (data.scenario) series.push(line("Scenario", data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }));
     if (data.outliers.length) series.push(dots("Unusual", data.outliers.map((place) => [place, data.demand[place]]), "circle", 11, palette[6], true));
-    if (data.out_of_stock.length) series.push(dots("Out of stock", data.out_of_stock, "emptyTriangle", 8, palette[5], false));
+    if (data.out_of_stock.length) series.push(dots(data.is_sum ? "Some out of stock" : "Out of stock", data.out_of_stock, "emptyTriangle", 8, palette[5], false));
     if (data.adjusted.length) series.push(dots("Adjusted", data.adjusted, "diamond", 11, palette[5], false));
     data.marks.forEach((mark, row) => series.push({
       ...dots(mark.name, mark.at.map((place) => [place, 0]), markShapes[row % markShapes.length], 7, palette[[3, 2, 5, 7][row % 4]], false),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates, Part
+from demand_assets.forecasting.series.censored import at_least
 from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.accuracy import newest_judged, pooled_accuracy
@@ -29,6 +30,7 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
     last_year = float(units[places].sum()) if within else float("nan")
     recent = units[-dataset.horizon:]
     note_demand(row, last_year=None if np.isnan(last_year) else last_year,
+                last_year_out_of_stock=0 if np.isnan(last_year) else int((~np.isnan(at_least(history)[places])).sum()),
                 last=float(units[-1]) if len(units) and not np.isnan(units[-1]) else None,
                 volume=float(np.nansum(recent)) if (~np.isnan(recent)).any() else None)
 

@@ -97,6 +97,8 @@ class LastYear:
     change: float | None
     """Their forecast over it, minus one."""
     compared_size: int
+    out_of_stock: int = 0
+    """How many of these were out of stock then, so that at least that was wanted."""
 
 
 def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
@@ -122,7 +124,8 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
         return None
     units, compared = (sum(value or 0.0 for value in values) for values in
                        zip(*((group.last_year, group.compared) for group in found), strict=True))
-    return LastYear(units, compared / units - 1 if units else None, sum(group.compared_size for group in found))
+    return LastYear(units, compared / units - 1 if units else None, sum(group.compared_size for group in found),
+                    sum(group.last_year_out_of_stock for group in found))
 
 
 def group_page(view: GroupView) -> GroupPage:

@@ -21,7 +21,7 @@ from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 IN_WORKER_FROM = 60
 """Region-items that changed from which on the worker process sums up."""
 
-Member = tuple[str, float, float | None, "_Money"]
+Member = tuple[str, float, float | None, bool, "_Money"]
 """Key, total, last year's demand, and what is known in money, of a region-item with a stored forecast."""
 
 
@@ -71,6 +71,7 @@ class _Sum:
     """With planners' overrides."""
     model: float = 0.0
     last_year: float = 0.0
+    last_year_out_of_stock: int = 0
     compared: float = 0.0
     compared_size: int = 0
     money: "_Money" = field(default_factory=lambda: _Money())
@@ -103,12 +104,14 @@ class _Money:
 
 def _members(which: ColumnElement[bool]) -> list[Member]:
     rows = db.session.execute(
-        select(RegionItemRow.key, RegionItemRow.forecast_total, RegionItemRow.last_year, RegionItemRow.revenue,
-               RegionItemRow.margin, RegionItemRow.live_error_money, RegionItemRow.live_sold_money).where(
+        select(RegionItemRow.key, RegionItemRow.forecast_total, RegionItemRow.last_year,
+               RegionItemRow.last_year_out_of_stock, RegionItemRow.revenue, RegionItemRow.margin,
+               RegionItemRow.live_error_money, RegionItemRow.live_sold_money).where(
             RegionItemRow.in_catalogue, RegionItemRow.forecast_total.is_not(None), which)
         .order_by(RegionItemRow.position)).all()
     db.session.rollback()
-    return [(row[0], float(row[1] or 0.0), row[2], _Money(*row[3:], row[3] is not None, row[4] is not None))
+    return [(row[0], float(row[1] or 0.0), row[2], row[3] > 0,
+             _Money(*row[4:], row[4] is not None, row[5] is not None))
             for row in rows]
 
 
@@ -124,7 +127,7 @@ def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
 def _take_in(found: _Sum, members: Sequence[Member]) -> None:
     models = {key: kept.part for key, kept in stored_forecasts_of([key for key, *_ in members]).items()}
     final = with_open_overrides(models)
-    for key, total, last_year, money in members:
+    for key, total, last_year, was_out, money in members:
         if key not in models:
             continue
         found.money.add(money)
@@ -132,6 +135,7 @@ def _take_in(found: _Sum, members: Sequence[Member]) -> None:
         found.model += float(models[key].forecast.sum())
         if last_year is not None:
             found.last_year += last_year
+            found.last_year_out_of_stock += was_out
             found.compared += total
             found.compared_size += 1
 
@@ -150,6 +154,7 @@ def _merge(found: _Sum, row: GroupForecast) -> None:
     found.running.merge(RunningTotal.from_json(row.running))
     found.model += row.total if row.model is None else row.model
     found.last_year += row.last_year or 0.0
+    found.last_year_out_of_stock += row.last_year_out_of_stock
     found.compared += row.compared or 0.0
     found.compared_size += row.compared_size
     found.money.add(row)
@@ -219,7 +224,8 @@ def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
     db.session.merge(GroupForecast(
         kind=kind, name=name, made_at=now(), size=found.running.size, total=total.forecast, lower=total.lower,
         upper=total.upper, model=found.model, last_year=found.last_year if is_compared else None,
-        compared=found.compared if is_compared else None, compared_size=found.compared_size, **vars(found.money),
+        last_year_out_of_stock=found.last_year_out_of_stock, compared=found.compared if is_compared else None,
+        compared_size=found.compared_size, **vars(found.money),
         running=found.running.to_json() if with_running else {}))
 
 

@@ -11,16 +11,16 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
-from demand_assets.forecasting.series.censored import sold
+from demand_assets.forecasting.series.censored import at_least, sold
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import periods_until
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.serving.history import YEARS, Backtest, History
+from webapp.serving.history import YEARS, Backtest, History, sold_at_least
 from webapp.tables import StoredForecast
 
-ROWS = ("demand", "backtest", "untested")
-"""What is summed by date; untested is the demand of those without a backtest."""
+ROWS = ("demand", "backtest", "untested", "out")
+"""What is summed by date; untested is the demand of those without a backtest, out the number of those out of stock."""
 _PACKED = np.dtype("<f4")
 
 
@@ -34,7 +34,8 @@ class GroupHistory:
 
 
 def pack(history: pd.DataFrame, windows: tuple[Dates, Floats] | None, origin: pd.Timestamp, dataset: Dataset) -> bytes:
-    """The last years up to the origin in a compact form, in single precision.
+    """The last years up to the origin in a compact form, in single precision: what was sold, the backtest, and of a
+    region-item that was out of stock where that was so.
 
     Args:
         history: columns date and demand.
@@ -44,16 +45,20 @@ def pack(history: pd.DataFrame, windows: tuple[Dates, Floats] | None, origin: pd
     tested, units = windows or (np.array([], dtype="datetime64[D]"), np.array([]))
     kept = [history.assign(demand=sold(history)).set_index("date")["demand"],
             pd.Series(units, index=pd.DatetimeIndex(tested))]
+    out = ~np.isnan(at_least(history))
+    if out.any():
+        kept.append(pd.Series(np.where(out, 1.0, np.nan), index=pd.DatetimeIndex(history["date"])))
     return zlib.compress(np.stack([each.reindex(dates).to_numpy(_PACKED) for each in kept]).tobytes(), level=1)
 
 
 def history_of_group(keys: Sequence[str], dataset: Dataset) -> GroupHistory:
     """The sums over these region-items, of those whose past is kept."""
     sums: dict[str, _Sum] = {}
+    periods = YEARS * dataset.year_length
     for part in chunked(keys):
         for origin, content in db.session.execute(select(StoredForecast.origin, StoredForecast.past).where(
                 StoredForecast.key.in_(part), StoredForecast.past.is_not(None))):
-            values = np.frombuffer(zlib.decompress(content or b""), _PACKED).reshape(2, -1)
+            values = np.frombuffer(zlib.decompress(content or b""), _PACKED).reshape(-1, periods)
             sums.setdefault(origin, _Sum.over(values.shape[1])).add(values)
     if not sums:
         return GroupHistory(History(pd.DataFrame({"date": pd.DatetimeIndex([]), "demand": np.zeros(0)})), None)
@@ -62,7 +67,9 @@ def history_of_group(keys: Sequence[str], dataset: Dataset) -> GroupHistory:
     size, tested = (sum(getattr(each, name) for each in sums.values()) for name in ("size", "tested"))
     history = table["demand"].where(table["demand_known"] > 0).loc[table["demand_known"].ne(0).idxmax():]
     is_shared = (table["backtest_known"] == tested) & (table["untested_known"] == size - tested)
-    return GroupHistory(History(history.rename_axis("date").reset_index()),
+    past = history.rename_axis("date").reset_index()
+    out = {pd.Timestamp(at).date() for at in table.index[table["out_known"] > 0]}
+    return GroupHistory(History(past, out_of_stock=sold_at_least(past, out)),
                      Backtest.of((table["backtest"] + table["untested"])[is_shared], tested, size))
 
 
@@ -84,10 +91,10 @@ class _Sum:
         return cls(np.zeros(shape), np.zeros(shape, dtype=np.int64))
 
     def add(self, packed: npt.NDArray[np.float32]) -> None:
-        """Take in demand and backtest of a region-item."""
-        demand, backtest = packed
-        is_tested = not np.isnan(backtest).all()
-        values = np.stack([demand, backtest, np.full_like(demand, np.nan) if is_tested else demand])
+        """Take in what ``pack`` gave of a region-item."""
+        demand, backtest, *out = packed
+        is_tested, nothing = not np.isnan(backtest).all(), np.full_like(demand, np.nan)
+        values = np.stack([demand, backtest, nothing if is_tested else demand, *(out or [nothing])])
         is_known = ~np.isnan(values)
         self.units += np.where(is_known, values, 0.0)
         self.known += is_known

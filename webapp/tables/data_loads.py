@@ -30,6 +30,8 @@ class DataLoad(Base):
     unknown_periods: Mapped[int] = mapped_column(default=0, server_default="0")
     out_of_stock_periods: Mapped[int] = mapped_column(default=0, server_default="0")
     """Whose demand is at least what was sold."""
+    contradicted: Mapped[str] = mapped_column(default="", server_default="")
+    """Drivers whose default the last year contradicts, by name with commas between them."""
     repeated_rows: Mapped[int] = mapped_column(default=0, server_default="0")
     """Left out because they are identical to another."""
     newest_refused: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -52,6 +52,8 @@ class GroupForecast(Base):
     """Units by the models alone; None where it was not summed up yet."""
     last_year: Mapped[float | None]
     """Of those region-items of which it is known; None where it is of none."""
+    last_year_out_of_stock: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many of these were out of stock then, so that at least that was wanted."""
     compared: Mapped[float | None]
     """Their part of the total."""
     compared_size: Mapped[int] = mapped_column(default=0)

@@ -116,6 +116,8 @@ class ForecastFigures(Base):
     """Units over the next horizon by the model alone."""
     last_year: Mapped[float | None]
     """Units sold in the same periods a year (the longest season) earlier; None where not all is known."""
+    last_year_out_of_stock: Mapped[int] = mapped_column(default=0, server_default="0")
+    """In how many of these periods it was out of stock, so that at least that was wanted."""
     change_on_last_year: Mapped[float | None]
     """Relative."""
     last_demand: Mapped[float | None]

@@ -16,6 +16,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.periods import Frequency, Ordinals, ordinals, period_dates
 from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.stored_drivers import OWN_FROM
 from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, PAST, learned
 from demand_assets.forecasting.series.censored import at_least, observed_periods, sold
 from demand_assets.forecasting.series.gapped import Floats
@@ -97,6 +98,8 @@ def with_carried(own: pd.DataFrame, others: Sequence[Other]) -> pd.DataFrame:
         columns[name] = _driver(name, own, offset, numbers, there, frequency, weekday)
     table = pd.DataFrame(columns)
     table.attrs.update(own.attrs)
+    if offset:
+        table.attrs[OWN_FROM] = str(own["date"].iloc[0].date())
     table.attrs[CARRIED_FROM] = ", ".join(other.link.words for other, _ in there)[:LONGEST_WORDS]
     return table
 

@@ -47,6 +47,10 @@ class RawDemandError(ValueError):
     """Raw demand that lacks what the dataset file declares."""
 
 
+CONTRADICTED = "contradicted:"
+"""Before the names of drivers among the counts, whose default the last year contradicts."""
+
+
 @dataclass(frozen=True)
 class Validated:
     """What the validation made of one region-item."""
@@ -65,7 +69,8 @@ class Validated:
     reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
     the last known demand or the last out of stock, of them ``unknown_periods``, ``censored_periods`` (out of stock) and
     ``filled_zero``; ``negative_as_zero``; ``newest_censored``: periods out of stock after the last known demand; and
-    periods without a driver's value (``unknown:price`` …)."""
+    periods without a driver's value (``unknown:price`` …); 1 for each driver whose default the last year contradicts
+    (``contradicted:promo`` …)."""
     units: "Units"
     notices: tuple[str, ...] = ()
     """What somebody has to know of it though it may be trusted, the gravest first."""
@@ -194,8 +199,10 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
                or _much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
     problem = problem or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0))
+    contradicted = _contradicted(dataset, known_part)
+    counts |= {f"{CONTRADICTED}{name}": 1 for name in contradicted}
     notices = (newest.words, stamped, _sold_while_out(dataset, table, counts), *told_by_missing,
-               *_contradicted(dataset, known_part), *_look_like_placeholders(dataset, known_part),
+               *contradicted.values(), *_look_like_placeholders(dataset, known_part),
                *_stand_for_unknown(dataset, panel, rows))
     return Validated(region_item, None if problem else _as_table(table), quarantine, problem, counts, units,
                      tuple(filter(None, notices)), _as_table(table) if problem and is_sound else None)
@@ -343,13 +350,13 @@ def _complete_what_tells_demand(dataset: Dataset, table: Columns, is_filled: npt
     return found
 
 
-def _contradicted(dataset: Dataset, table: Columns) -> list[str]:
-    """Words for each driver whose planned default is not what its last year was."""
-    return [f"{driver.title} is planned as {in_quotes(driver.default, driver)}, but {words}: forecasts will be off by "
-            f"what it does. Set another default for the driver {driver.name}, deliver its plan as rows ahead (future = "
-            "'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
+def _contradicted(dataset: Dataset, table: Columns) -> dict[str, str]:
+    """Words for each driver whose planned default is not what its last year was, by its name."""
+    return {driver.name: f"{driver.title} is planned as {in_quotes(driver.default, driver)}, but {words}: forecasts "
+            f"will be off by what it does. Set another default for the driver {driver.name}, deliver its plan as rows "
+            "ahead (future = 'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
             for driver in _delivered(dataset)
-            if (words := contradicted_default(table[driver.name], driver, dataset.frequency, dataset.year_length))]
+            if (words := contradicted_default(table[driver.name], driver, dataset.frequency, dataset.year_length))}
 
 
 def _look_like_placeholders(dataset: Dataset, table: Columns) -> list[str]:

@@ -178,11 +178,15 @@ def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     return np.asarray(found)
 
 
-def read_numbers(column: "pd.Series[Any]") -> tuple[Floats, Mask]:
-    """The numbers of a column, NaN where there is none, and where something else stands than a number."""
+def read_numbers(column: "pd.Series[Any]", percents: bool = False) -> tuple[Floats, Mask]:
+    """The numbers of a column, NaN where there is none, and where something else stands than a number.
+
+    Args:
+        percents: whether a text such as 5 % is a number, 5. One that may be two, as 1,234 %, is none.
+    """
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), np.zeros(len(column), dtype=bool)
-    parts = _by_value(column, _number_of, (np.nan, False))
+    parts = _by_value(column, _number_or_percent_of if percents else _number_of, (np.nan, False))
     return (np.array([part[0] for part in parts.read], dtype=np.float64)[parts.codes],
             np.array([part[1] for part in parts.read], dtype=bool)[parts.codes])
 
@@ -204,6 +208,8 @@ def read_categories(column: "pd.Series[Any]") -> npt.NDArray[np.object_]:
     return np.asarray(words[parts.codes])
 
 
+_PERCENT = re.compile(r"(?P<before>[+\-−]?[0-9]+([.,][0-9]*)?)\s*[%％٪]|[%％٪]\s*(?P<after>[+\-−]?[0-9]+([.,][0-9]*)?)")
+_MAY_BE_TWO = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 _MIDNIGHT = datetime.min.time()
 _NO_DAY = int(np.datetime64("NaT", "D").astype(np.int64))
 _FIRST_DAY = date(1970, 1, 1).toordinal()
@@ -368,6 +374,22 @@ def _month_of(text: str) -> datetime | None:
         return datetime(int(match[1]), int(match[2]), 1)
     match = _MONTH_FIRST.fullmatch(text)
     return datetime(int(match[2]), int(match[1]), 1) if match else None
+
+
+def percent_of(value: str) -> float | None:
+    """The number of percent that a text says; None where it says none, or may say two."""
+    found = _PERCENT.fullmatch(value.strip())
+    if found is None:
+        return None
+    written = found["before"] or found["after"]
+    if _MAY_BE_TWO.fullmatch(written.lstrip("+-−")):
+        return None
+    return float(written.replace(",", ".").replace("−", "-"))
+
+
+def _number_or_percent_of(value: Any) -> tuple[float, bool]:
+    percent = percent_of(value) if isinstance(value, str) else None
+    return _number_of(value) if percent is None else (percent, False)
 
 
 def _number_of(value: Any) -> tuple[float, bool]:

@@ -335,7 +335,7 @@ def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask, is_money: b
                      lambda n, value: f"{driver.title} {value!r} is neither yes nor no; write 1/0, true/false or "
                                "yes/no, or declare the driver as a number.")
         return values
-    values, unreadable = read_numbers(column)
+    values, unreadable = read_numbers(column, percents=not is_money)
     refusals.add(unreadable & is_taken, driver.name, "driver_not_a_number",
                  lambda n, value: f"{driver.title} {value!r} is no number; leave it empty if it is unknown"
                            f"{'' if is_money else ', or declare the driver as a category'}.", is_money)

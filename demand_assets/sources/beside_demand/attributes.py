@@ -251,7 +251,7 @@ def _in_parts(opened: Source, region_items: Sequence[RegionItem]) -> Iterator[pd
 def _read(column: "pd.Series[Any]", attribute: Attribute) -> tuple[list[Value | None], npt.NDArray[np.bool_]]:
     """The value in each row, None where it is not known, and where something else stands than the kind."""
     if attribute.kind == "number":
-        numbers, wrong = read_numbers(column)
+        numbers, wrong = read_numbers(column, percents=True)
         wrong = wrong | np.isinf(numbers)
         return [None if np.isnan(one) or bad else float(one) for one, bad in zip(numbers, wrong, strict=True)], wrong
     if attribute.kind == "yes_no":

@@ -14,7 +14,7 @@ DAYS = [date(2026, 1, 1) + timedelta(days=day) for day in range(84)]
 
 def said(folder: Path, capsys: pytest.CaptureFixture[str], entries: str = "") -> str:
     rows = [f"{day},{shop},{5 + place % 7},{cost}" for place, day in enumerate(DAYS)
-            for shop, cost in (("north", 4.5), ("south", ""))]
+            for shop, cost in (("north", 4.5), ("south", ""), ("west", ""))]
     (folder / "sales.csv").write_text("\n".join(["date,store,units,EK", *rows, ""]))
     (folder / "sales.toml").write_text('frequency = "D"\nhorizon = 7\n[source]\nkind = "file"\npath = "sales.csv"\n'
                                        '[columns]\nregion = "store"\nitem = ""\ndemand = "units"\n' + entries)
@@ -29,7 +29,7 @@ def test_a_column_that_looks_like_a_cost_is_proposed_while_nobody_uses_it(
 
     assert 'cost = { column = "EK" } under [money]' in said(tmp_path, capsys)
     assert proposed not in used
-    assert "money.cost: known of 1 of 2 region-items, not of south" in used
+    assert "money.cost: known of 1 of 3 region-items, not of south · all and 1 more" in used
     assert proposed not in said(tmp_path, capsys, '[[drivers]]\nname = "ek"\nkind = "number"\n'
                                                   '[columns.drivers]\nek = "EK"\n')
 

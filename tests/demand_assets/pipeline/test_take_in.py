@@ -8,8 +8,9 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.pipeline.outcomes import INSPECTED
-from demand_assets.pipeline.take_in import TakeIn, TakeInStage
+from demand_assets.pipeline.take_in import TakeIn, TakeInStage, numbers_of
 from demand_assets.sources import open_source
+from tests.demand_assets.forecasting.raw_demand import PROMO, dataset, days, raw, validate
 
 WEEKLY = {"name": "shop", "frequency": "W", "horizon": 4, "columns": {"stock": "left"}, "source": {
     "kind": "simulated", "regions": 1, "items": 2, "years": 2, "today": "2026-06-01", "stock_outs": 0.2}}
@@ -38,3 +39,12 @@ def test_periods_out_of_stock_are_told_and_stored(tmp_path, gone):
     assert told.details["censored_share"] == round(censored / told.details["periods"], 4)
     assert {"censored_periods", "censored_share"} <= set(metadata)
     assert told.details["last_date"] == str(catalogue.last_date.date())
+
+
+@pytest.mark.parametrize(("default", "noted"), [(True, ["promo"]), (False, None)])
+def test_a_default_that_the_past_contradicts_is_noted_with_the_load(default, noted):
+    rows = raw(days(60), promo=["yes", *["no"] * 11] * 5)
+
+    validated = validate(rows, dataset(drivers=({**PROMO, "future": "given", "default": default},)))
+
+    assert numbers_of(validated).get("contradicted") == noted

@@ -1,13 +1,17 @@
 """Prices and costs among the columns: proposed where a name and the numbers say so, with the reason."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from demand_assets.forecasting.validation.panel import validate_panel
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.proposal import propose_for_files
+from demand_assets.sources import open_source
 
 DAYS = pd.date_range("2026-01-01", periods=70)
 
@@ -89,3 +93,27 @@ def test_marks_of_decimals_are_those_of_demand_or_the_column_is_left(tmp_path: P
     draft = proposed(tmp_path, ";", cost=lambda place, which, units: f"{4 + which},25")
 
     assert money(draft) == {"cost": {"column": "cost"}}
+
+
+@pytest.mark.parametrize(("written", "delimiter"), [
+    (lambda value: f"{value} %", ","), (lambda value: f"{value}%", ","),
+    (lambda value: f"{value},5\u00a0%", ";"), (lambda value: f"{value} %" if value else "0", ",")])
+def test_a_column_of_percents_is_a_driver_of_numbers(tmp_path: Path, written: Callable[[int], str],
+                                                    delimiter: str) -> None:
+    draft = proposed(tmp_path, delimiter, discount=lambda place, which, units: written(5 * ((place * 3 + which) % 17)))
+
+    assert [(one.name, one.kind) for one in draft.dataset().drivers] == [("discount", "number")]
+    dataset = draft.dataset()
+    source = open_source(dataset)
+    catalogue = source.catalogue()
+    validated = validate_panel(source.read(catalogue.region_items), dataset, catalogue.region_items,
+                               catalogue.last_date, pd.Timestamp("2026-06-01"))[0]
+    assert validated.demand is not None
+    assert validated.counts["unknown:discount"] == 0
+    assert validated.demand["discount"].max() == pytest.approx(80.5 if delimiter == ";" else 80)
+
+
+def test_texts_with_a_percent_among_them_stay_texts(tmp_path: Path) -> None:
+    draft = proposed(tmp_path, tier=lambda place, which, units: ["5 %", "gold", "20 %"][(place + which) % 3])
+
+    assert [(one.name, one.kind) for one in draft.dataset().drivers] == [("tier", "category")]

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
@@ -99,6 +100,27 @@ def test_periods_out_of_stock_are_told_of_all_and_of_each(client: FlaskClient, b
     rows = [text_of(row) for row in page(client.get("/data/loads/run-one-of-dagster")).select("tbody tr")]
     assert sorted("9 of 90 (10.0 %)" in row for row in rows) == [False, True]
     assert csv_of(client, "/data/loads/run-one-of-dagster?format=csv")[0][-2:] == ["Periods out of stock", "Periods"]
+
+
+def test_a_default_that_the_past_contradicts_is_told_while_it_does(client: FlaskClient, background: Background,
+                                                                   app: Flask, services: Services) -> None:
+    drivers = [Driver(name="discount", kind="yes_no", future="given", default=True, label="On offer"),
+               Driver(name="footfall", kind="number", future="given", default=1200),
+               Driver(name="price", kind="number")]
+    app.extensions["services"] = replace(services, dataset=services.dataset.model_copy(update={
+        "drivers": tuple(drivers)}))
+    both, one, none = look(0), look(1), look(2)
+    both.numbers.update(contradicted=["discount", "footfall", "gone"])
+    one.numbers.update(contradicted=["footfall", "price"])
+    background.journal(both, one, none)
+
+    lines = [text_of(line) for line in page(client.get("/data")).select("#contradicted li")]
+
+    assert [line.partition(" planned,")[0] for line in lines] == ["On offer: “yes” is", "footfall: “1,200” is"]
+    assert "the last year of 1 region-item was" in lines[0]
+    assert "the last year of 2 region-items was" in lines[1]
+    background.journal(look(0, at="2026-07-02T02:00:00.000+00:00"), look(1, at="2026-07-02T02:00:00.000+00:00"))
+    assert page(client.get("/data")).select_one("#contradicted") is None
 
 
 def test_before_any_load_every_part_says_what_to_do(client: FlaskClient) -> None:

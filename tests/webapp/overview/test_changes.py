@@ -28,8 +28,8 @@ def test_what_is_new_is_counted_and_each_count_leads_to_it(app: Flask, client: F
 
     told = {text_of(link): str(link["href"]) for link in page(client.get("/")).select("#changes .change-count")}
 
-    assert {words: told[words] for words in ("2 new demand", "1 promoted", "1 candidates refused",
-                                             "1 in quarantine now", "0 trainings failed")}
+    assert {words: told[words] for words in ("2 new demand", "1 promoted", "1 models kept",
+                                             "1 in quarantine now", "0 retrains failed")}
     assert rows(client, told["2 new demand"])[-2:] == ["north · item 00", "north · item 01"]
     assert [text_of(row.th) for row in page(client.get(told["1 in quarantine now"])).select("#table tbody tr")] == [
         "north · item 03"]

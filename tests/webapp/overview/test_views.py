@@ -178,10 +178,10 @@ def test_each_column_says_what_is_known_and_why_not(app: Flask, client: FlaskCli
     url = "/?columns=last_date,total,change,live_wape,live_skill,live_bias,moved,missed&q=item+0"
 
     told, untold, nothing = (cells(page(client.get(url)), row) for row in range(3))
-    assert told == {"Last period": "Jun 30, 2026", "Forecast": "1,234 1,000 – 1,500", "On last year": "+25.0 %",
+    assert told == {"Last period": "Jun 30, 2026", "Forecast": "1,234 1,000 – 1,500", "vs last year": "+25.0 %",
                     "WAPE": "20.0 % 12 days", "Skill": "+30.0 %", "Bias": "−4.0 %", "Moved": "−7 just now",
                     "Missed": "+3"}
-    assert (untold["WAPE"], untold["On last year"]) == ("– none known yet", "– no last year")
+    assert (untold["WAPE"], untold["vs last year"]) == ("– no actuals yet", "– no last year")
     assert (nothing["WAPE"], nothing["Forecast"]) == ("– no forecast yet", "–")
 
 

@@ -269,7 +269,7 @@ def test_what_the_page_and_the_api_count_are_the_states(app: Flask, client: Flas
 
     assert told(client) == ("failed", {str(KETTLE): "failed", str(ODD): "failed"})
     overview = [text_of(link) for link in page(client.get("/")).select("#changes .change-count")]
-    assert "2 trainings failed" in overview
+    assert "2 retrains failed" in overview
     shown = page(client.get("/retrains/1"))
     assert "The training could not start. Nothing has changed: the last model still serves." in text_of(
         shown.select_one(".failures"))

@@ -1,11 +1,14 @@
 """Totals by attributes, on the page and in the API, down their levels."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webapp.attribute_builders import CATEGORY, DEPARTMENT, FRESH, SIZE, declare, take_in
 from tests.webapp.conftest import Background, page, text_of
+from tests.webapp.money_builders import LANDED, declare_money
 from tests.webapp.overview.builders import judge_all
 from webapp import create_app
 from webapp.stored_forecasts.groups import refresh_due
@@ -77,3 +80,18 @@ def test_what_has_no_value_is_the_last_line_and_what_is_searched_for_has_none(cl
     assert sizes[0] == sum(sizes[1:]) > sizes[-1] > 0
     for asked in ("by=region", "by=item", "by=fresh&q=yes", "by=category&within=department:Kitchen"):
         assert page(client.get(f"/totals?{asked}")).select_one("#rest") is None, asked
+
+
+@pytest.mark.usefixtures("totals")
+@pytest.mark.parametrize("money", [{}, {"cost": {"attribute": "landed"}}, None])
+def test_each_line_has_a_cell_for_each_heading(app: Flask, client: FlaskClient, money: dict[str, Any] | None) -> None:
+    """With a price, a cost, or neither."""
+    attributes = (*app.extensions["services"].dataset.attributes, LANDED)
+    declare_money(app, money or {}, drivers=money is not None, attributes=attributes)
+    found = page(client.get("/totals?by=fresh"))
+
+    assert found.select_one("#rest") is not None
+    assert {len(row.find_all(["th", "td"], recursive=False)) for row in found.select("tbody tr")} == {
+        len(found.select("thead th"))}
+    assert [" ".join(str(cell["data-label"]).split()) for cell in found.select("#rest td")] == [
+        text_of(head) for head in found.select("thead th")[1:]]

@@ -219,6 +219,8 @@ class GroupResponse(ResponsePart):
     upper: float
     model: float | None = Field(description="The models' own total")
     last_year: float | None = Field(description="Units in the same periods a year earlier, of those sold then")
+    last_year_out_of_stock: int = Field(description="How many of these were out of stock then, so that at least "
+                                                    "`last_year` was wanted")
     change: float | None = Field(description="Relative change on last year, of those sold then")
     money: MoneyResponse
     wape_by_money: float | None = Field(description="Error of published forecasts, weighed by the prices")
@@ -340,7 +342,8 @@ def list_group_totals(query: GroupsQuery) -> GroupsPage:
     return GroupsPage(unit=dataset.unit, currency=dataset.currency, by=kind, next=following, rest=others, totals=[
         GroupResponse(
             name=in_full(row.name), region_items=row.size, forecast=row.total, lower=row.lower, upper=row.upper,
-            model=row.model, last_year=row.last_year, change=row.change, made_at=row.made_at,
+            model=row.model, last_year=row.last_year, last_year_out_of_stock=row.last_year_out_of_stock,
+            change=row.change, made_at=row.made_at,
             wape_by_money=row.wape_by_money,
             money=MoneyResponse(revenue=rounded_money(row.revenue), priced=row.priced, margin=rounded_money(row.margin),
                                 costed=row.costed)) for row in rows])

@@ -6,7 +6,10 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.dataset.money import Money
+from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver
+from demand_assets.forecasting.series.carried import Other, with_carried
 
 
 def dataset(*drivers: tuple[str, str]) -> Dataset:
@@ -39,3 +42,23 @@ def test_what_is_not_there_is_unknown_and_the_rest_is_left_alone() -> None:
 
 def test_demand_that_has_everything_is_not_copied() -> None:
     assert with_every_driver(STORED, dataset(("price", "number"), ("event", "category"))) is STORED
+
+
+@pytest.mark.parametrize(("money", "drivers", "name"), [
+    ({"price": {"column": "VK"}}, (), "unit_price"), ({"cost": {"column": "EK"}}, (), "unit_cost"),
+    ({"price": {"expression": "a / b"}}, (("price", "number"),), "unit_price")])
+def test_what_another_item_was_sold_for_is_no_price_of_its_successor(money: dict[str, object],
+                                                                     drivers: tuple[tuple[str, str], ...],
+                                                                     name: str) -> None:
+    shop = dataset(*drivers).model_copy(update={"money": Money.model_validate(money)})
+    old, new = (pd.DataFrame({"date": pd.date_range(first, periods=3, freq="D"), "demand": units, name: value,
+                              "price": value})
+                for first, units, value in (("2026-01-01", [4.0, 5.0, 6.0], 9.5), ("2026-01-04", 7.0, np.nan)))
+    carried = with_carried(new.assign(**{name: [np.nan, 8.0, 8.0]}), [Other(Link("new", "old"), old)])
+
+    told = with_every_driver(carried, shop)
+
+    assert told[name].tolist()[3:] == pytest.approx([np.nan, 8.0, 8.0], nan_ok=True)
+    assert told[name].iloc[:3].isna().all()
+    assert told["price"].iloc[:3].tolist() == [9.5] * 3  # a driver is as it was then
+    assert with_every_driver(carried, dataset((name, "number")))[name].iloc[:3].tolist() == [9.5] * 3

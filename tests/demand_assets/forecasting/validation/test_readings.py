@@ -45,3 +45,17 @@ def test_categories_are_read_as_the_values_that_they_stand_for():
     assert unreadable.tolist() == [False, False, True, False]
     places, distinct = distinct_values(column)
     assert [distinct[place] if place >= 0 else None for place in places] == ["7", None, "x", "7"]
+
+
+@pytest.mark.parametrize(("value", "number"), [
+    ("5 %", 5.0), ("5%", 5.0), (" 12.5 % ", 12.5), ("5,5\u00a0%", 5.5), ("5,5\u202f%", 5.5), ("-3 %", -3.0),
+    ("\u22123 %", -3.0), ("%5", 5.0), ("100.00%", 100.0), ("0,125 %", 0.125), ("7", 7.0), ("", np.nan), ("n/a", np.nan),
+    ("1,234 %", None), ("1.234 %", None), ("5 % off", None), ("%", None), ("5 %%", None), ("1_0 %", None),
+    ("٥ %", None), ("5 pct", None)])
+def test_a_percent_is_a_number_where_it_may_stand(value, number):
+    (read,), (wrong,) = read_numbers(texts(value), percents=True)
+
+    assert wrong == (number is None)
+    np.testing.assert_equal(read, np.nan if number is None else number)
+    if "%" in value:
+        assert read_numbers(texts(value))[1].all()  # of demand and of money it is none
