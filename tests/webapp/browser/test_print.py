@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page
 
+from tests.waiting import eventually
 from tests.webapp.browser.screens import LONG_SALE, SALE, WHAT_IF
 from tests.webapp.conftest import KETTLE
 from webapp.region_items.overview_query import COLUMNS
@@ -34,5 +35,6 @@ def test_a_page_is_whole_on_paper(page: Page, url: str) -> None:
     page.set_viewport_size(PAPER)
     page.emulate_media(media="print")
 
-    assert page.evaluate(WIDEST) <= PAPER["width"]
+    # Charts follow the width of their page a moment later.
+    eventually(lambda: page.evaluate(WIDEST) <= PAPER["width"], 20, lambda: f"it is {page.evaluate(WIDEST)} wide")
     assert page.locator("main tbody tr:visible").count() >= rows
