@@ -32,7 +32,8 @@ from time import process_time
 from types import ModuleType
 from typing import NoReturn
 
-from deploy.processes import GUARDED_MLFLOW, PROCESS_VARIABLE
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
+from deploy.processes import GUARDED_MLFLOW, PROCESS_VARIABLE, RUN_STARTER
 
 TAKEOVER = "deploy.takeover"
 REGISTRY = ("pandas", "mlflow", "demand_assets.forecasting.registry.registry")
@@ -51,6 +52,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "deploy.web_database": APP,
     "deploy.unfinished_runs": DAGSTER,
     "demand_assets.commands.first_training": DAGSTER,
+    RUN_STARTER: (*DAGSTER, "xgboost"),
 }
 """Module that a program runs -> what is imported before it is forked: what others need too, while the rest is its own
 to import, beside the runner; libraries, and our modules that read no setting and open nothing when they are imported.
@@ -89,13 +91,24 @@ def program_of(command: Sequence[str]) -> Program | None:
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Where the system reads this process's command line, and the part of its environment that names it."""
+class Room:
+    """A part of this process's memory that the system shows."""
 
-    command_at: int
-    command_bytes: int
-    name_at: int
-    name_bytes: int
+    at: int
+    size: int
+
+    def fill(self, content: bytes, rest: bytes) -> None:
+        """Let the system show this from now on; what there is no room for is cut off."""
+        ctypes.memmove(self.at, content[:self.size].ljust(self.size, rest), self.size)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Where the system reads this process's command line, and the parts of its environment that name it."""
+
+    command: Room
+    names: Mapping[str, Room]
+    """For those of PROCESS_VARIABLE and RUN_VARIABLE that it was started with."""
 
     @classmethod
     def of_this_process(cls) -> "Labels | None":
@@ -112,18 +125,20 @@ class Labels:
         if (ctypes.string_at(command_at, len(command)), ctypes.string_at(environment_at, len(surroundings))) != (
                 command, surroundings):
             return None
-        mark = b"\0" + PROCESS_VARIABLE.encode() + b"="
-        found = (b"\0" + surroundings).find(mark)
-        if found < 0:
-            return None
-        start = found + len(mark) - 1
-        return cls(command_at, len(command), environment_at + start, surroundings.index(b"\0", start) - start)
+        names = {}
+        for name in (PROCESS_VARIABLE, RUN_VARIABLE):
+            mark = f"\0{name}=".encode()
+            if (found := (b"\0" + surroundings).find(mark)) >= 0:
+                start = found + len(mark) - 1
+                names[name] = Room(environment_at + start, surroundings.index(b"\0", start) - start)
+        return cls(Room(command_at, len(command)), names) if PROCESS_VARIABLE in names else None
 
-    def write(self, command: Sequence[str], name: str) -> None:
-        """Let the system show these from now on; what there is no room for is cut off."""
-        line = b"\0".join(word.encode() for word in command)[:self.command_bytes - 1]
-        ctypes.memmove(self.command_at, line.ljust(self.command_bytes, b"\0"), self.command_bytes)
-        ctypes.memmove(self.name_at, name.encode()[:self.name_bytes].ljust(self.name_bytes), self.name_bytes)
+    def write(self, command: Sequence[str], names: Mapping[str, str]) -> None:
+        """Let the system show these from now on; blanks for the names that are not given."""
+        room = self.command.size
+        self.command.fill(b"\0".join(word.encode() for word in command)[:room - 1], b"\0")
+        for name, place in self.names.items():
+            place.fill(names.get(name, "").encode(), b" ")
 
 
 class ForkedStart:
@@ -160,17 +175,18 @@ class ForkedStart:
 
     def _refusal(self) -> str:
         if (threads := threading.active_count()) != 1:
-            return f"{threads} threads run in the process runner"
+            return f"{threads} threads run in what it would be forked from"
         if self._left_open:
             return f"files stay open that were opened when this was imported: {', '.join(self._left_open)}"
         foreign = [name for name in _threads() if name not in HARMLESS_THREADS]
-        return f"threads of libraries run in the process runner: {', '.join(foreign)}" if foreign else ""
+        return f"threads of libraries run in what it would be forked from: {', '.join(foreign)}" if foreign else ""
 
     def become(self, program: Program, environment: Mapping[str, str]) -> NoReturn:
         """Go on as that program, in a process that was forked for it."""
         status = 1
         try:
-            self._labels.write(program.command, program.server)
+            named = {PROCESS_VARIABLE: program.server} if program.server else {}
+            self._labels.write(program.command, {**environment, **named})
             _as_new(environment)
             os.nice(program.niceness)
             status = _run(program)

@@ -58,7 +58,7 @@ class Launch:
             "old runs": Step(self._has_no_old_runs, self._say_old_runs, ("runner",)),
             # The daemon and the webserver load the pipeline when they start, so the code server comes first.
             "dagster-code": Step(lambda: listens(self._settings.code_port),
-                                 lambda: self._runner.start("dagster-web", "dagster-daemon"), ("runner", "old runs")),
+                                 self._start_dagster, ("runner", "old runs")),
             "dagster": Step(lambda: answers_http(f"{dagster}/server_info"),
                             lambda: self._console.say(f"Dagster  {dagster}"), ("dagster-code",)),
             "mlflow": Step(lambda: answers_http(f"{mlflow}/health"),
@@ -119,6 +119,10 @@ class Launch:
         self._runner.start("web-sync")
         for link in self._sign_in_links:
             self._console.say(f"         nobody has an account yet; make the first one at {link}")
+
+    def _start_dagster(self) -> None:
+        starter = ["run-starter"] if self._settings.has_run_starter else []
+        self._runner.start("dagster-web", "dagster-daemon", *starter)
 
     def _has_no_old_runs(self) -> bool:
         return not self._has_history or self._preparations[OLD_RUNS].has_ended

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demand_assets.dagster_instance.instance import BROKER_VARIABLE, DATABASE_VARIABLE
+from demand_assets.dagster_instance.runs.starter import STARTER_VARIABLE
 from demand_assets.forecasting.contract.dagster_names import LOCATION
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.half_restored import refuse_half_restored
@@ -22,6 +23,8 @@ RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
 PROCESS_VARIABLE = "DEMAND_PROCESS"
 """In the environment of a server and of all that it starts: which it is."""
+RUN_STARTER = "deploy.run_starter"
+"""The server that forks Dagster's runs."""
 STOCK_LAUNCH_SECONDS = "600"
 """How long Dagster's own launcher waits for the code server's word that a run's process was started."""
 DATABASE, OLD_RUNS = "start-database", "start-old-runs"
@@ -96,6 +99,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.runs.worker"),
                      stop_seconds=DRAIN_SECONDS, niceness=3,
                      alone=True)
+    starter = Process("run-starter", (python, "-m", RUN_STARTER), niceness=3, alone=True)
     return [
         Process("mlflow", (
             python, "-m", "mlflow" if settings.mlflow_web == "stock" else GUARDED_MLFLOW, "server",
@@ -112,6 +116,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
         Process("dagster-daemon", (
             python, "-m", "demand_assets.dagster_instance.daemon", "run", "--workspace", workspace),
             stop_seconds=30, niceness=3),
+        *([starter] if settings.has_run_starter else []),
         Process("dagster-web", (
             python, "-m", "demand_assets.dagster_instance.webserver", "--host", settings.listen_host,
             "--port", str(settings.dagster_port), "--workspace", workspace), stop_seconds=30,
@@ -175,6 +180,8 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
     if outer.get("DAGSTER_WORKERS") == "stock":
         # The code server starts runs then, and to give up on it leaves open whether it did.
         own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)
+    if settings.has_run_starter:
+        own[STARTER_VARIABLE] = str(folders.run / "run-starter.sock")
     if settings.dagster_database_url:
         # Dagster's settings file refers to it, so it is spelt as Dagster's libraries need it.
         own[DATABASE_VARIABLE] = with_driver(settings.dagster_database_url)

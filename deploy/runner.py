@@ -9,13 +9,14 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from deploy.processes import PROCESS_VARIABLE
 from deploy.settings import Start
 
 FATAL, EXITED, RUNNING, STOPPED = "FATAL", "EXITED", "RUNNING", "STOPPED"
 
-COMMAND_ROOM, NAME_ROOM = 1000, 40
-"""Bytes for the command line and the name of a program that the process runner forks."""
+COMMAND_ROOM, NAME_ROOM, RUN_ROOM = 1000, 40, 36
+"""Bytes for the command line and the name of a program that the process runner forks, and for the id of its run."""
 PROCESS = Path(__file__).with_name("runner_process.py")
 
 
@@ -38,7 +39,7 @@ class Runner:
         if start == "fork":
             command.append(" " * COMMAND_ROOM)
         # Its name is none of a server's: what it forks writes its own over the blanks.
-        named = {PROCESS_VARIABLE: " " * NAME_ROOM}
+        named = {PROCESS_VARIABLE: " " * NAME_ROOM, RUN_VARIABLE: " " * RUN_ROOM}
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
                 command, cwd=folder, env=environment | named, stdin=subprocess.DEVNULL, stdout=output,

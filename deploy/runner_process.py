@@ -13,6 +13,7 @@ from supervisor import supervisord
 from supervisor.options import ServerOptions
 from supervisor.process import Subprocess
 
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from deploy.forked_start import ForkedStart, Labels, program_of
 from deploy.processes import PROCESS_VARIABLE
 
@@ -64,7 +65,8 @@ def fork_programs(forked: ForkedStart) -> None:
 def main() -> None:
     """Run supervisor as its own command does; a blank last argument is the room that forked programs need."""
     sys.stdout, sys.stderr = Unfailing(sys.stdout), Unfailing(sys.stderr)
-    os.environ.pop(PROCESS_VARIABLE, None)
+    for name in (PROCESS_VARIABLE, RUN_VARIABLE):
+        os.environ.pop(name, None)
     if not sys.argv[-1].strip():
         sys.argv.pop()
         if labels := Labels.of_this_process():

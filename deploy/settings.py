@@ -71,6 +71,8 @@ class RunSettings(BaseSettings):
     """Where a worker finds MLflow: its server, or its database."""
     mlflow_web: Literal["guarded", "stock"] = "guarded"
     """Whether MLflow's server refuses what pages of other origins send it; docs/private_parts.md."""
+    dagster_workers: Literal["watched", "stock"] = "watched"
+    """Whether Dagster's runs are started by our parts or by Dagster's own; docs/private_parts.md."""
     aws_endpoint_url: str | None = None
     """An object store that is not Amazon's."""
 
@@ -87,6 +89,11 @@ class RunSettings(BaseSettings):
     dagster_port: Port = 3000
     mlflow_port: Port = 5000
     code_port: Port = 4000
+
+    @property
+    def has_run_starter(self) -> bool:
+        """Whether Dagster's runs are forked from a server that has imported what they need."""
+        return self.demand_start == "fork" and self.profile != "celery" and self.dagster_workers != "stock"
 
     @property
     def dataset_file(self) -> Path:

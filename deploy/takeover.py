@@ -12,11 +12,10 @@ from typing import NoReturn
 
 import psutil
 
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from deploy.ownership import PortInUseError, processes_of, require_free_port
 from deploy.processes import PROCESS_VARIABLE, RUN_FOLDER_VARIABLE
 
-RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
-"""In that of a run of Dagster's, which goes on when the server that started it is gone."""
 PATIENCE_SECONDS = 10
 
 
@@ -56,8 +55,10 @@ def end_earlier(name: str, folder: str) -> int:
 def _is_of(process: psutil.Process, name: str) -> bool:
     with contextlib.suppress(psutil.Error):
         surroundings = process.environ()
-        # Blanks: the room that the process runner has for the names of what it forks.
-        return surroundings.get(PROCESS_VARIABLE, "").strip() == name and RUN_VARIABLE not in surroundings
+        # Blanks: the room that the process runner has for the names of what it forks. A run of Dagster's goes on when
+        # the server that started it is gone.
+        return (surroundings.get(PROCESS_VARIABLE, "").strip() == name
+                and not surroundings.get(RUN_VARIABLE, "").strip())
     return False
 
 

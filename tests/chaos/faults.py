@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from demand_assets.dagster_instance.instance import RESUMES
-from deploy.takeover import RUN_VARIABLE
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from tests.chaos.product import Product
 from tests.chaos.schedule import RUN, WHOLE, Act
 from tests.chaos.stepped_clock import SteppedClock
@@ -59,7 +59,7 @@ class Faults:
         runs = set()
         for process in processes:
             with contextlib.suppress(psutil.Error):
-                runs.add(process.environ().get(RUN_VARIABLE, ""))  # a worker's process does not tell its run
+                runs.add(process.environ().get(RUN_VARIABLE, "").strip())  # a worker's process does not tell its run
         self.deaths.update(runs - {""})
 
     def freeze(self, act: Act) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psutil
 
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from demand_assets.forecasting.contract.database_urls import with_driver
 from deploy.ownership import end_leftovers, is_runner, processes_of
 from deploy.processes import PROCESS_VARIABLE
 from deploy.settings import PROJECT
-from deploy.takeover import RUN_VARIABLE
 from tests.conftest import write_tiny_dataset
 from tests.services import free_ports
 
@@ -161,7 +161,7 @@ class Product:
 
 def _kind_of(process: psutil.Process) -> str:
     surroundings = process.environ()
-    if RUN_VARIABLE in surroundings:
+    if surroundings.get(RUN_VARIABLE, "").strip():
         return "run"
     if is_runner(process):
         return "runner"

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-Server = Literal["mlflow", "dagster-code", "dagster-daemon", "dagster-web", "web", "web-sync"]
-SERVERS: tuple[Server, ...] = ("mlflow", "dagster-code", "dagster-daemon", "dagster-web", "web", "web-sync")
+Server = Literal["mlflow", "dagster-code", "dagster-daemon", "dagster-web", "run-starter", "web", "web-sync"]
+SERVERS: tuple[Server, ...] = ("mlflow", "dagster-code", "dagster-daemon", "dagster-web", "run-starter", "web", "web-sync")
+"""Of `run-starter` there is none with ``PROFILE=celery``, where nothing is hit then."""
 CHILDREN = ("web child", "web-sync child")
 """Processes that servers start: gunicorn's workers, and whoever makes stored forecasts."""
 WHOLE = ("runner", "launcher")

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from deploy.forked_start import NEEDS, Program, program_of
-from deploy.processes import PROCESS_VARIABLE, RUN_FOLDER_VARIABLE, Folders, preparations, processes, runner_settings
+from deploy.processes import (
+    PROCESS_VARIABLE,
+    RUN_FOLDER_VARIABLE,
+    RUN_STARTER,
+    Folders,
+    preparations,
+    processes,
+    runner_settings,
+)
 from deploy.runner import COMMAND_ROOM, NAME_ROOM
 from deploy.settings import PROJECT, RunSettings
 
@@ -191,7 +199,7 @@ def test_a_stranger_on_a_servers_port_is_told(forks: Forks) -> None:
 
 
 @pytest.mark.parametrize(("module", "told", "is_sure"), [
-    ("imports_thread", "told is started as a new Python: 2 threads run in the process runner", False),
+    ("imports_thread", "told is started as a new Python: 2 threads run in what it would be forked from", False),
     ("imports_file", "told is started as a new Python: files stay open that were opened when this was imported: "
      "imports_file", False),
     ("imports_closed", "", True),
@@ -213,15 +221,18 @@ def test_what_is_forked_is_known_from_its_command_line(tmp_path: Path) -> None:
              if line.startswith("command = ")]
     programs = [program_of(line) for line in lines]
     names = [process.name for process in [*processes(settings, folders), *preparations()]]
+    starter = [line for line in runner_settings(RunSettings(), folders).splitlines() if RUN_STARTER in line]
+    forked = [program_of(line.removeprefix("command = ").split()) for line in starter]
 
     assert [name for name, program in zip(names, programs, strict=True) if program is None] == ["worker"]
+    assert forked == [Program(RUN_STARTER, (), 3, "run-starter", 0)]
     by_name = dict(zip(names, programs, strict=True))
     assert by_name["web-sync"] == Program("webapp.background", (), 0, "web-sync", 0)
     assert by_name["start-database"] == Program("deploy.web_database", ())
     code = by_name["dagster-code"]
     assert code is not None
     assert (code.module, code.niceness, code.server, code.port) == ("dagster", 3, "dagster-code", settings.code_port)
-    assert {program.module for program in programs if program} == set(NEEDS)
+    assert {program.module for program in [*programs, *forked] if program} == set(NEEDS)
 
 
 @pytest.mark.parametrize("command", [

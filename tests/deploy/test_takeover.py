@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from deploy.health import listens
 from deploy.processes import RUN_FOLDER_VARIABLE
 from deploy.settings import PROJECT
-from deploy.takeover import RUN_VARIABLE
 from tests import services
 from tests.waiting import eventually
 

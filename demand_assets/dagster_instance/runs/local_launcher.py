@@ -6,6 +6,7 @@ as it lives, so that who looks knows. What Dagster has no public name for is lis
 ``DAGSTER_WORKERS=stock`` this module is not imported, and Dagster's own launcher takes its place.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -21,10 +22,10 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, Resum
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from demand_assets.dagster_instance.instance import NO_MORE, RESUMES
-from demand_assets.dagster_instance.runs.run_lock import RunLocks
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE, RunLocks
+from demand_assets.dagster_instance.runs.starter import STARTER_VARIABLE, Order, UnknownStartError, ordered
 
-RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
-"""In the environment of a run's process and of those that it starts: whose they are."""
+log = logging.getLogger("demand_assets.dagster_instance.runs.local_launcher")
 
 
 class RunProcessLauncher(RunLauncher, ConfigurableClass):
@@ -111,22 +112,29 @@ class RunProcessLauncher(RunLauncher, ConfigurableClass):
             if run is None or run.status is not status:  # meanwhile it went back into the queue, or was ended
                 return
             end_rest_of(run_id)
-            how = ["--resume"] if status is dg.DagsterRunStatus.STARTED else []
             try:
-                self._started.append(self._process([run_id, str(lock), *how], lock))
-            except OSError as error:
+                self._start_process(run_id, lock, resume=status is dg.DagsterRunStatus.STARTED)
+            except (OSError, UnknownStartError) as error:
                 raise DagsterUserCodeUnreachableError(f"no process could be started for the run: {error}") from error
 
-    def _process(self, arguments: list[str], lock: int) -> "subprocess.Popen[bytes]":
-        run_id = arguments[0]
+    def _start_process(self, run_id: str, lock: int, *, resume: bool) -> None:
+        """Start it by the starter of runs, or where there is none as a new Python.
+
+        In a session of its own: it goes on when Dagster's daemon or code server is stopped. To a file of its own: the
+        daemon's output may end before the run does.
+        """
         surroundings = os.environ | {"DAGSTER_HOME": str(self.locks.folder.parent), RUN_VARIABLE: run_id}
-        # In a session of its own: it goes on when Dagster's daemon or code server is stopped. To a file of its own:
-        # the daemon's output may end before the run does.
         with self.locks.printed(run_id).open("ab") as output:
-            return subprocess.Popen(
+            if address := os.environ.get(STARTER_VARIABLE):
+                problem = ordered(Path(address), Order(run_id, resume, surroundings), lock, output.fileno())
+                if not problem:
+                    return
+                log.warning("run %s gets a new Python, not a fork of the starter's: %s", run_id, problem)
+            arguments = [run_id, str(lock), *(["--resume"] if resume else [])]
+            self._started.append(subprocess.Popen(
                 [sys.executable, "-m", "demand_assets.dagster_instance.runs.run_process", *arguments], env=surroundings,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(lock,),
-                start_new_session=True)
+                start_new_session=True))
 
 
 def end_rest_of(run_id: str) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep, time
 
+RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
+"""In the environment of a run's process and of those that it starts: whose they are."""
 PATIENCE_SECONDS = 2.0
 """How long a lock is tried for: who only looks whether it is free has it for an instant."""
 KEPT_SECONDS = 7 * 24 * 3600

@@ -1,6 +1,7 @@
 """A job whose runs note when a process begins and ends them, and Dagster's processes to carry them out."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,11 @@ import dagster as dg
 import psutil
 import requests
 
+from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
+from demand_assets.dagster_instance.runs.starter import STARTER_VARIABLE
 from deploy.health import answers_http, listens
+from deploy.processes import PROCESS_VARIABLE, RUN_STARTER
+from deploy.runner import COMMAND_ROOM, NAME_ROOM, RUN_ROOM
 from tests import services
 from tests.waiting import eventually
 
@@ -20,7 +25,6 @@ PROJECT = Path(__file__).resolve().parents[4]
 START_SECONDS = 120
 LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
   ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
-RUN_VARIABLE = "DEMAND_DAGSTER_RUN"
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -93,7 +97,8 @@ def processes_of(run_id: str) -> list[psutil.Process]:
 
 
 class Daemon:
-    """Dagster's daemon and code server of one home, each of which may be killed and started again."""
+    """Dagster's daemon and code server of one home, and the starter of its runs, each of which may be killed and
+    started again. Where the starter is not there, a run is a new Python."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -103,10 +108,11 @@ class Daemon:
         self._workspace.write_text(f"load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {self._port}, "
                                    "location_name: runs_to_kill}\n")
         self._output = home / "daemon.output"
+        self.starter = home / "starter.sock"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        """Start ``code``, ``web`` or ``daemon``, unless it is there."""
+        """Start ``code``, ``web``, ``starter`` or ``daemon``, unless it is there."""
         if name in self._running:
             return
         arguments = {
@@ -114,20 +120,30 @@ class Daemon:
             "code": ["-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", str(self._port), "--module-name",
                      __name__, "--working-directory", str(PROJECT), "--location-name", "runs_to_kill",
                      "--use-python-environment-entry-point"],
+            "starter": ["-m", RUN_STARTER, " " * COMMAND_ROOM],
             "web": ["-m", "dagster_webserver", "--host", "127.0.0.1", "--port", str(self._web_port), "--workspace",
                     str(self._workspace)]}[name]
         with self._output.open("ab") as output:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *arguments], cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"DAGSTER_HOME": str(self._home), "PYTHONPATH": str(PROJECT)})
+                env=os.environ | {"DAGSTER_HOME": str(self._home), "PYTHONPATH": str(PROJECT),
+                                  STARTER_VARIABLE: str(self.starter), "OMP_NUM_THREADS": "1",
+                                  "OPENBLAS_NUM_THREADS": "1"} | (
+                    {PROCESS_VARIABLE: " " * NAME_ROOM, RUN_VARIABLE: " " * RUN_ROOM} if name == "starter" else {}))
 
     def start_asking(self) -> None:
         """Start what a run is asked for at, where it is not there, and wait until it answers."""
+        self.start("starter")
         self.start("code")
         eventually(lambda: listens(self._port), START_SECONDS, self.said)
         self.start("web")
         eventually(lambda: answers_http(f"http://127.0.0.1:{self._web_port}/server_info"), START_SECONDS, self.said)
+        eventually(self._starter_answers, START_SECONDS, self.said)
+
+    def _starter_answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.starter)) == 0
 
     def ask_for(self, notes: Path, until: Path | None = None, job: str = "noted") -> str:
         """The id of a new run that waits in Dagster's queue, as the app asks for one."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +113,42 @@ def test_a_run_goes_on_while_dagster_is_stopped_and_started(instance, daemon, tm
     go_on.touch()
 
     assert ended(instance, [run, *waiting], daemon) == ["SUCCESS"] * 4
+    assert worked(notes) == ["begins", "ends"]
+
+
+def test_a_run_is_forked_and_goes_on_without_the_starter_as_do_new_ones(instance, daemon, tmp_path):
+    notes, later, go_on = tmp_path / "notes", tmp_path / "later", tmp_path / "go on"
+    daemon.start("daemon")
+    run = daemon.ask_for(notes, until=go_on)
+    process = psutil.Process(started(instance, run, notes, daemon))
+    starter = psutil.Process(process.ppid())
+    assert "deploy.run_starter" in starter.cmdline()
+    assert (starter.nice(), os.getsid(process.pid)) == (process.nice(), process.pid)
+
+    daemon.kill("starter")
+    new = daemon.ask_for(later)
+    assert ended(instance, [new], daemon) == ["SUCCESS"]
+    go_on.touch()
+
+    assert ended(instance, [run], daemon) == ["SUCCESS"]
+    assert worked(notes) == worked(later) == ["begins", "ends"]
+
+
+def test_an_order_that_is_cut_off_starts_nothing_and_holds_up_nobody(instance, daemon, tmp_path):
+    notes, go_on = tmp_path / "notes", tmp_path / "go on"
+    daemon.start("daemon")
+    for part in (b"", b"12", b"500".ljust(20) + b"{"):
+        with socket.socket(socket.AF_UNIX) as connection, Path(os.devnull).open() as file:
+            connection.connect(str(daemon.starter))
+            if part:
+                socket.send_fds(connection, [part], [file.fileno(), file.fileno()])
+
+    run = daemon.ask_for(notes, until=go_on)
+    process = psutil.Process(started(instance, run, notes, daemon))
+    assert "deploy.run_starter" in psutil.Process(process.ppid()).cmdline()
+    go_on.touch()
+
+    assert ended(instance, [run], daemon) == ["SUCCESS"]
     assert worked(notes) == ["begins", "ends"]
 
 
