@@ -66,7 +66,9 @@ def main(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else ""
     try:
         pipeline = Settings()  # from the environment
-        settings = RunSettings(dataset=pipeline.dataset, state=pipeline.state, listen_host="0.0.0.0")
+        # A container is one process, with nobody who forks.
+        settings = RunSettings(dataset=pipeline.dataset, state=pipeline.state, listen_host="0.0.0.0",
+                               demand_start="exec")
         folders = Folders(pipeline.folder)
     except (DatasetFileError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -28,6 +28,9 @@ SLOW = tuple(f"tests/{place}" for place in (
     "demand_assets/forecasting/registry/", "demand_assets/forecasting/whatif/test_scenario_truth.py",
     "demand_assets/pipeline/", "webapp/test_atomic.py", "webapp/test_fakes.py", "webapp/test_hostile.py"))
 """Where tests train models, or have a real Dagster and MLflow under them, or try some thousand requests."""
+SLOW_TESTS = frozenset((Path(__file__).parent / "slow_tests.txt").read_text().split())
+"""Tests elsewhere that take more than half a second, for all their parameters; ``python -m tests.durations`` writes
+the list."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
                       "--disable-sync", "--no-first-run"]
@@ -101,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in {MARKERS[name] for name in MARKERS.keys() & set(getattr(item, "fixturenames", ()))}:
             item.add_marker(marker)
-        if item.nodeid.startswith(SLOW):
+        if item.nodeid.startswith(SLOW) or item.nodeid.partition("[")[0] in SLOW_TESTS:
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.parent.name != END_TO_END)

@@ -11,7 +11,8 @@ from random import Random
 from typing import Literal
 
 Server = Literal["mlflow", "dagster-code", "dagster-daemon", "dagster-web", "run-starter", "web", "web-sync"]
-SERVERS: tuple[Server, ...] = ("mlflow", "dagster-code", "dagster-daemon", "dagster-web", "run-starter", "web", "web-sync")
+SERVERS: tuple[Server, ...] = ("mlflow", "dagster-code", "dagster-daemon", "dagster-web", "run-starter", "web",
+                               "web-sync")
 """Of `run-starter` there is none with ``PROFILE=celery``, where nothing is hit then."""
 CHILDREN = ("web child", "web-sync child")
 """Processes that servers start: gunicorn's workers, and whoever makes stored forecasts."""

@@ -9,7 +9,7 @@ from deploy.settings import PROJECT, RunSettings
 from deploy.stores import Stores, create_buckets
 
 FOLDERS = Folders(Path("/srv/state/shop"))
-SETTINGS = RunSettings(listen_host="0.0.0.0")
+SETTINGS = RunSettings(listen_host="0.0.0.0", demand_start="exec")
 
 
 def test_a_container_can_be_every_process_of_make_run():
@@ -60,7 +60,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones(capsys, monkeypatch, tm
 
     assert main(["dagit"]) == 2
 
-    assert "'dagit' is no process of the product; say one of code, daemon" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "'dagit' is no process of the product; say one of code, daemon" in told
+    assert "run-starter" not in told  # nothing else is in its container that it could fork for
     assert list(tmp_path.iterdir()) == []
 
 
