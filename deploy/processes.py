@@ -182,6 +182,8 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)
     if settings.has_run_starter:
         own[STARTER_VARIABLE] = str(folders.run / "run-starter.sock")
+    if not settings.mlflow_database_url:
+        own["MLFLOW_DATABASE_FILE"] = str(folders.mlflow / "mlflow.db")
     if settings.dagster_database_url:
         # Dagster's settings file refers to it, so it is spelt as Dagster's libraries need it.
         own[DATABASE_VARIABLE] = with_driver(settings.dagster_database_url)

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""
+    mlflow_database_file: Path | None = None
+    """MLflow's SQLite database where that is on this machine: while that does not change, MLflow is asked seldom."""
     demand_registry: Literal["quick", "stock"] = "quick"
     """``stock``: use nothing but MLflow's public parts (docs/private_parts.md)."""
 

@@ -4,6 +4,7 @@ from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.pacing import Paced
 from webapp.models.actions import carry_out
 from webapp.models.cache_watch import CacheWatch
+from webapp.models.change_sign import ChangeSign
 from webapp.models.pooled_watch import PooledWatch
 from webapp.models.registered import RegisteredVersions
 from webapp.models.watch import Registry, Watch
@@ -14,8 +15,8 @@ from webapp.systems.state import note
 SECONDS = 0.1
 """Between two turns; most find in the app's own database or in memory that nothing is due."""
 LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
-"""The registry is asked what changed every 1.1 s, and for something else at most every 12 s, between two looks: one
-query a second in all."""
+"""The registry is asked what changed every 1.1 s, unless it is known that nothing can have, and for something else at
+most every 12 s, between two looks: one query a second in all."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
 CACHE_SECONDS = 20.0
@@ -37,6 +38,7 @@ class RegistryLoop:
         self._cache_watch = CacheWatch(services)
         self._cache = Paced(CACHE_SECONDS)
         self._look = Paced(LOOK_SECONDS)
+        self._sign = ChangeSign(services.settings.mlflow_database_file)
         self._between = Paced(BETWEEN_SECONDS)
         self._sweep = Paced(SWEEP_SECONDS)
         self._sweeping = False
@@ -45,25 +47,31 @@ class RegistryLoop:
 
     def step(self) -> None:
         """Ask the registry one thing when that is due; announce what waits until the next look."""
-        asked = False
+        asked = looked = False
         try:
             if self._acts.is_due() and carry_out(self._registry, self._services, self._files):
+                self._sign.forget()
                 self._look.again()  # what it changed is seen at once
             if self._cache.is_due():
                 self._cache_watch.look()
                 self._is_announcing = True
             if self._look.is_due():
-                asked = True
-                self._look_or_begin()
+                looked = True
+                if not self._watch.is_settled:
+                    self._sign.forget()
+                if self._sign.is_there():
+                    asked = True
+                    self._look_or_begin()
             elif self._look.seconds_left > LOOK_SECONDS / 3 and self._between.is_due():
                 asked = self._ask_something_else()
-            if asked or self._is_announcing:
+            if looked or asked or self._is_announcing:
                 self._is_announcing = False
                 self._pooled_watch.announce_wanted()
                 self._is_announcing = self._watch.announce_wanted(self._look.seconds_left)
             if not self._is_announcing:
                 self._watch.note_swept(self._look.seconds_left)
         except RegistryDownError as error:
+            self._sign.forget()
             note("mlflow", False, str(error))
         else:
             if asked:

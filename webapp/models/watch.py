@@ -101,6 +101,11 @@ class Watch:
         db.session.rollback()
         return mark is None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last look brought all, and nothing that is to be looked at again."""
+        return not self._old and self._size == FIRST_PAGE and monotonic() >= self._settled_at and not self.is_new_here
+
     def look(self) -> bool:
         """Take up what changed since the last look, newest first; what one query did not bring, the next brings.
 
