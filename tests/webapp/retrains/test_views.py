@@ -13,6 +13,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.db.database import db, writing
+from webapp.retrains.dispatch import MOST_RANGES
 from webapp.retrains.states import JUDGING, SETTLING, note_run
 from webapp.tables import Retrain, RetrainItem
 
@@ -79,18 +80,20 @@ def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, c
     assert len(requests_stored(app)) == 2
 
 
-def test_a_scattered_pick_goes_as_one_run_and_neighbours_as_a_range(client: FlaskClient, background: Background,
-                                                                    dagster: FakeDagster) -> None:
-    ask_for_retrain(client, keys_of(SCATTERED))
-    ask_for_retrain(client, keys_of(reversed(REGION_ITEMS[11:24])))
+def test_retrains_are_backfills_and_a_scattered_pick_is_one_run(client: FlaskClient, background: Background,
+                                                                dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(REGION_ITEMS[:2 * (MOST_RANGES + 1):2]))
+    ask_for_retrain(client, keys_of(reversed(REGION_ITEMS[13:24])))
+    ask_for_retrain(client, keys_of(REGION_ITEMS[1:4:2]))
     background.send()
 
-    run, neighbours = dagster.carried
-    assert (run.sent.carrier, run.keys, run.is_range) == ("run", keys_of(sorted(SCATTERED)), False)
-    assert (neighbours.sent.carrier, neighbours.keys) == ("run", keys_of(REGION_ITEMS[11:24]))
-    assert neighbours.is_range
+    run, neighbours, two = dagster.carried
+    assert (run.sent.carrier, run.keys) == ("run", keys_of(REGION_ITEMS[:2 * (MOST_RANGES + 1):2]))
+    assert (neighbours.sent.carrier, neighbours.keys) == ("backfill", keys_of(REGION_ITEMS[13:24]))
+    assert (two.sent.carrier, two.keys) == ("backfill", keys_of(REGION_ITEMS[1:4:2]))
     assert state(client) == "running"
     assert "/runs/run0" in str(page(client.get("/retrains/1")))
+    assert "/runs/b/backfill1" in str(page(client.get("/retrains/2")))
 
 
 def test_a_request_is_sent_once_whatever_happens_in_between(app: Flask, client: FlaskClient, background: Background,
