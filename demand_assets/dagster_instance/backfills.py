@@ -98,6 +98,8 @@ class Looked:
     began: float
     pause: float
     """Seconds from the end of that look to the next, if nothing changes."""
+    is_counted: bool
+    """Whether the next look would only count what its runs have made meanwhile."""
     ended: float | None = None
     is_stale: bool = False
     """Whether something was written since the state was read."""
@@ -147,15 +149,16 @@ class Backfills:
             if last is None or state != last.state:
                 is_counted = bool(going_on) and backfill.status is BulkActionStatus.REQUESTED
                 self._looked[backfill.backfill_id] = Looked(
-                    state, now, PROGRESS_SECONDS if is_counted else ENDING_SECONDS)
+                    state, now, PROGRESS_SECONDS if is_counted else ENDING_SECONDS, is_counted)
                 return True
             last.is_stale = False
         assert last is not None
         assert last.ended is not None
-        if now - last.ended < max(last.pause, SHARE * (last.ended - last.began)):
+        least = SHARE * (last.ended - last.began) if last.is_counted else 0.0
+        if now - last.ended < max(last.pause, least):
             return False
-        pause = last.pause if last.pause >= PROGRESS_SECONDS else min(2 * last.pause, LONGEST_ENDING_SECONDS)
-        self._looked[backfill.backfill_id] = Looked(last.state, now, pause)
+        pause = last.pause if last.is_counted else min(2 * last.pause, LONGEST_ENDING_SECONDS)
+        self._looked[backfill.backfill_id] = Looked(last.state, now, pause, last.is_counted)
         return True
 
 

@@ -61,14 +61,14 @@ def with_backfills(tmp_path: Path, home_of_backfills: Path) -> Iterator[dg.Dagst
 
 
 @pytest.fixture
-def workspace_of(with_backfills: dg.DagsterInstance) -> Iterator[Callable[[], Any]]:
-    """Makes what the daemon reaches the code location by, which is loaded from the definitions in Dagster's home."""
+def workspace_of(with_backfills: dg.DagsterInstance) -> Iterator[Callable[..., Any]]:
+    """Makes what the daemon reaches the code location by, which is loaded from a file in Dagster's home."""
     # By name, for nothing but the daemon has to do with them: what Dagster hands to its loops.
     origin = import_module("dagster._core.remote_origin").InProcessCodeLocationOrigin
     target = import_module("dagster._core.types.loadable_target_origin").LoadableTargetOrigin
     load = import_module("dagster._core.test_utils").InProcessTestWorkspaceLoadTarget
     context = import_module("dagster._core.workspace.context").WorkspaceProcessContext
-    file = Path(with_backfills.root_directory) / "few_assets.py"
+    home = Path(with_backfills.root_directory)
     with ExitStack() as opened:
-        yield lambda: opened.enter_context(context(with_backfills, load(origin(
-            target(executable_path=sys.executable, python_file=str(file)), location_name="few"))))
+        yield lambda file="few_assets.py": opened.enter_context(context(with_backfills, load(origin(
+            target(executable_path=sys.executable, python_file=str(home / file)), location_name="few"))))
