@@ -46,8 +46,8 @@ def ask(instance: dg.DagsterInstance, workspace: Any, keys: list[str], name: str
     instance.add_backfill(PartitionBackfill.from_asset_partitions(
         backfill_id=name, asset_graph=workspace.create_request_context().asset_graph, partition_names=keys,
         asset_selection=[dg.AssetKey("demand"), dg.AssetKey("model")], backfill_timestamp=time.time(),
-        tags={"demand/request_id": "r1", "dagster/max_retries": "0"}, dynamic_partitions_store=instance, all_partitions=False, title=None,
-        description=None, run_config=None))
+        tags={"demand/request_id": "r1", "dagster/max_retries": "0"}, dynamic_partitions_store=instance,
+        all_partitions=False, title=None, description=None, run_config=None))
     return name
 
 

@@ -82,15 +82,15 @@ def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, c
 
 def test_retrains_are_backfills_and_a_scattered_pick_is_one_run(client: FlaskClient, background: Background,
                                                                 dagster: FakeDagster) -> None:
-    ask_for_retrain(client, keys_of(REGION_ITEMS[:2 * (MOST_RANGES + 1):2]))
+    ask_for_retrain(client, keys_of(REGION_ITEMS[1:2 * (MOST_RANGES + 1):2]))
     ask_for_retrain(client, keys_of(reversed(REGION_ITEMS[13:24])))
-    ask_for_retrain(client, keys_of(REGION_ITEMS[1:4:2]))
+    ask_for_retrain(client, keys_of(REGION_ITEMS[2:5:2]))
     background.send()
 
     run, neighbours, two = dagster.carried
-    assert (run.sent.carrier, run.keys) == ("run", keys_of(REGION_ITEMS[:2 * (MOST_RANGES + 1):2]))
+    assert (run.sent.carrier, run.keys) == ("run", keys_of(REGION_ITEMS[1:2 * (MOST_RANGES + 1):2]))
     assert (neighbours.sent.carrier, neighbours.keys) == ("backfill", keys_of(REGION_ITEMS[13:24]))
-    assert (two.sent.carrier, two.keys) == ("backfill", keys_of(REGION_ITEMS[1:4:2]))
+    assert (two.sent.carrier, two.keys) == ("backfill", keys_of(REGION_ITEMS[2:5:2]))
     assert state(client) == "running"
     assert "/runs/run0" in str(page(client.get("/retrains/1")))
     assert "/runs/b/backfill1" in str(page(client.get("/retrains/2")))
@@ -420,6 +420,42 @@ def test_what_a_sensor_or_an_engineer_asked_for_is_listed_with_who_and_why(clien
     assert listed(client, by="automatic") == ["#1"]
     assert listed(client, by="engineer") == ["#2"]
     assert listed(client, by="planner") == []
+
+
+def test_an_engineers_backfill_is_one_retrain_with_all_of_its_region_items(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
+    first, second, third, fourth = REGION_ITEMS[:4]
+    dagster.launch_backfill("", keys_of([first, second, third, fourth]), "by hand")
+    (carried,) = dagster.carried
+    carried.state = "running"
+    ask_for_retrain(client, [fourth.key])  # a planner's holds one of them
+    name = f"backfill-{carried.sent.id}"
+    background.journal(Entry(first, "started", name, "run1", asked_by="an engineer"))
+    background.follow()
+
+    assert items(client, 2) == {str(first): "training", **{str(one): "queued" for one in (second, third, fourth)}}
+    assert f"/runs/b/{carried.sent.id}" in str(page(client.get("/retrains/2")))
+    assert listed(client, by="engineer") == ["#2"]
+    background.journal(Entry(first, "kept", name, "run1", reason="worse", asked_by="an engineer"),
+                       Entry(second, "started", name, "run2", asked_by="an engineer"))
+    background.follow()
+    assert len(items(client, 2)) == 4
+    assert items(client, 2)[str(second)] == "training"
+
+    carried.state = "cancelled"
+    background.follow()
+    let_settle(app)
+    background.follow()
+    assert items(client, 2) == {str(first): "kept", **{str(one): "cancelled" for one in (second, third, fourth)}}
+
+
+def let_settle(app: Flask) -> None:
+    """Let the moment pass in which what a retrain that ended left open may still be told."""
+    with app.app_context():
+        for retrain in db.session.query(Retrain):
+            if retrain.ended_at is not None:
+                retrain.ended_at -= SETTLING
+        db.session.commit()
 
 
 def test_a_run_that_only_takes_in_demand_is_no_retrain(client: FlaskClient, background: Background) -> None:
