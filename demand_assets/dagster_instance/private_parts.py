@@ -166,6 +166,8 @@ PRIVATE_PARTS = (
     PrivatePart("dagster._core.execution.backfill:BulkActionsFilter", "backfills", BACKFILLS),
     PrivatePart("dagster._core.storage.dagster_run:NOT_FINISHED_STATUSES", "backfills", BACKFILLS),
     PrivatePart("dagster._core.storage.runs.schema:BulkActionsTable", "backfills", BACKFILLS),
+    PrivatePart("dagster._core.storage.runs.schema:BackfillTagsTable", "expiry", BACKFILLS),
+    PrivatePart("dagster._core.execution.backfill:BULK_ACTION_TERMINAL_STATUSES", "expiry", BACKFILLS),
     PrivatePart("dagster._core.storage.runs.schema:RunsTable", "backfills", BACKFILLS),
     PrivatePart(f"{_INSTANCE}.get_backfills", "backfills", BACKFILLS, ("filters",)),
     PrivatePart(f"{_INSTANCE}.get_run_ids", "backfills", BACKFILLS, ("filters",)),
