@@ -315,7 +315,7 @@ def test_everything_that_matches_can_be_retrained(client: FlaskClient, backgroun
     ask_for_retrain(client, [], everything="1")
     background.send()
 
-    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("run", len(REGION_ITEMS))
+    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("backfill", len(REGION_ITEMS))
 
 
 def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskClient, background: Background) -> None:
