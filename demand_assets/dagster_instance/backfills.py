@@ -26,6 +26,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.runs.schema import BulkActionsTable, RunsTable
 from dagster._daemon.backfill import execute_backfill_jobs
 from dagster._daemon.daemon import BackfillDaemon
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from demand_assets.dagster_instance.loop_lock import LoopLock, lock_of
 from demand_assets.forecasting.contract.dagster_names import BACKFILL_TAG
@@ -184,11 +185,12 @@ def _state_of(file: Path) -> tuple[int, int] | None:
 def written_in_database(url: str) -> Callable[[], object]:
     """Tells the same by what is not over in PostgreSQL, through a connection that stays open."""
     engine = db.create_engine(url, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
+    backfills, runs, comma = BulkActionsTable.c, RunsTable.c, db.literal(",")
     asked = db.select(
-        db.select(db.func.string_agg(BulkActionsTable.c.key + BulkActionsTable.c.status, ",")).where(
-            BulkActionsTable.c.status.in_([status.value for status in UNFINISHED])).scalar_subquery(),
-        db.select(db.func.string_agg(RunsTable.c.run_id, ",")).where(
-            RunsTable.c.status.in_([status.value for status in NOT_FINISHED_STATUSES])).scalar_subquery())
+        db.select(db.func.string_agg(backfills.key + backfills.status, aggregate_order_by(comma, backfills.key)))
+        .where(backfills.status.in_([status.value for status in UNFINISHED])).scalar_subquery(),
+        db.select(db.func.string_agg(runs.run_id, aggregate_order_by(comma, runs.run_id)))
+        .where(runs.status.in_([status.value for status in NOT_FINISHED_STATUSES])).scalar_subquery())
 
     def written() -> object:
         with engine.connect() as connection:

@@ -39,6 +39,29 @@ defs = dg.Definitions(assets=[region_item], asset_checks=[holds])
 '''
 
 
+ODD_KEYS = ['a"\\é', "b", "c"]
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(ODD_KEYS),
+          backfill_policy=dg.BackfillPolicy.single_run())
+def odd() -> None:
+    """Partitions whose keys JSON writes otherwise."""
+
+
+def planned_and_failed(instance: dg.DagsterInstance) -> list[dict[str, str | None]]:
+    """How each partition of ``odd`` stands while a run for the first two goes on, and after its failure."""
+    run = instance.create_run_for_job(
+        dg.Definitions(assets=[odd]).resolve_implicit_global_asset_job_def(), status=dg.DagsterRunStatus.STARTED,
+        asset_selection=frozenset({odd.key}), tags={"dagster/asset_partition_range_start": ODD_KEYS[0],
+                                                    "dagster/asset_partition_range_end": ODD_KEYS[1]})
+    found = []
+    for _ in range(2):
+        told = instance.get_status_by_partition(odd.key, ODD_KEYS, odd.partitions_def) or {}
+        found.append({key: each and each.value for key, each in told.items()})
+        instance.report_run_failed(run)
+    return found
+
+
 @pytest.fixture(scope="session")
 def home_of_backfills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Dagster's home with the partitions, and the definitions beside it; to be copied."""
