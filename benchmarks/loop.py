@@ -111,7 +111,7 @@ def _retrain(product: Running, store: DemandStore, keys: list[str]) -> dict[str,
     answer = session.post(f"{product.url}/retrains", data=fields, timeout=30)
     answer.raise_for_status()
     pause = 0.1 if len(keys) <= 50 else 1.0
-    while not re.search(r"\bfinished\b", page(session, f"{answer.url}/progress").get_text(" ")):
+    while page(session, f"{answer.url}/progress").select_one("[data-live]"):  # it says what came of it, not "finished"
         if time.time() - clicked > LONGEST_SECONDS:
             raise TimeoutError(f"{answer.url} was not decided in {LONGEST_SECONDS} s")
         time.sleep(pause)

@@ -8,15 +8,15 @@ import requests
 from typing_extensions import override
 
 from demand_assets.forecasting.contract.dagster_names import (
+    BACKFILL_TAG,
+    KIND_TAG,
     LOCATION,
-    PARTITION_TAG,
     PRIORITY_TAG,
     PRODUCTION_MODEL,
-    RANGE_END_TAG,
-    RANGE_START_TAG,
     REPOSITORY,
     REQUEST_TAG,
     RETRAIN_JOB,
+    RETRAIN_KIND,
     RETRAINED_ASSETS,
     run_config,
 )
@@ -39,6 +39,8 @@ _RUN_STATES: dict[str, CarrierState] = {
     "STARTED": "running", "CANCELING": "running",
     "SUCCESS": "succeeded", "FAILURE": "failed", "CANCELED": "cancelled",
 }
+MOST_RUNS = 100
+"""Runs of a request that are looked at, the newest first."""
 _BACKFILL_STATES: dict[str, CarrierState] = {
     "REQUESTED": "running", "CANCELING": "running", "FAILING": "running",
     "COMPLETED": "succeeded", "COMPLETED_SUCCESS": "succeeded",
@@ -84,20 +86,18 @@ class Dagster(Protocol):
     def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
         """Start an asset backfill. Raises: DagsterRefusedError."""
 
-    def launch_run(self, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
-        """Start one run of the retrain job.
+    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
+        """Start one run of the retrain job for any region-items. Raises: DagsterRefusedError."""
 
-        Args:
-            keys: any region-items; a contiguous range, in Dagster's order, where ``is_range``: Dagster then plans each
-                partition before it answers, some 10 ms of processor time for each.
-        Raises: DagsterRefusedError.
-        """
+    def partitions(self, backfill_id: str) -> list[str]:
+        """The region-items of a backfill. Raises: DagsterRefusedError: there is no such backfill."""
 
     def state(self, sent: Sent, request_id: str) -> CarrierState:
-        """Where it stands; of a run that Dagster started again, where the newest stands."""
+        """Where it stands; of a run that Dagster started again, where the newest stands. A backfill none of whose runs
+        failed, but that misses what cancelled ones were to make, is cancelled."""
 
     def why_failed(self, sent: Sent, request_id: str) -> str:
-        """Why its newest run failed, as Dagster says; empty when it does not say or did not fail."""
+        """Why it failed, or its newest run that did, as Dagster says; empty when it does not say or did not fail."""
 
     def run_state(self, run_id: str) -> CarrierState:
         """Where any one run stands. Raises: DagsterRefusedError: there is no such run."""
@@ -107,6 +107,17 @@ class Dagster(Protocol):
 
     def link(self, sent: Sent) -> str:
         """Its page in Dagster."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Backfill:
+    """Where a backfill stands."""
+
+    state: CarrierState
+    runs: list[dict[str, Any]]
+    """Newest first."""
+    error: str
+    """Why it was given up; empty when it was not."""
 
 
 class DagsterClient(Dagster):
@@ -145,35 +156,56 @@ class DagsterClient(Dagster):
     def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
         answer = self._ask(LAUNCH_BACKFILL, {"params": {
             "assetSelection": [{"path": [asset]} for asset in RETRAINED_ASSETS], "partitionNames": list(keys),
-            "tags": [{"key": REQUEST_TAG, "value": request_id}, PRIORITY], "title": title,
+            "tags": [{"key": REQUEST_TAG, "value": request_id}, {"key": KIND_TAG, "value": RETRAIN_KIND}, PRIORITY],
+            "title": title,
         }})["launchPartitionBackfill"]
         return Sent("backfill", _granted(answer, "LaunchBackfillSuccess")["backfillId"])
 
     @override
-    def launch_run(self, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
-        config = {} if is_range else run_config(keys)
-        partitions = _partition_tags(keys) if is_range else {}
+    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
         answer = self._ask(LAUNCH_RUN, {"params": {
             "selector": {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY,
                          "pipelineName": RETRAIN_JOB},
-            "mode": "default", "runConfigData": config,
-            "executionMetadata": {"tags": [{"key": REQUEST_TAG, "value": request_id}, PRIORITY, *(
-                {"key": name, "value": key} for name, key in partitions.items())]},
+            "mode": "default", "runConfigData": run_config(keys),
+            "executionMetadata": {"tags": [{"key": REQUEST_TAG, "value": request_id}, PRIORITY]},
         }})["launchRun"]
         return Sent("run", _granted(answer, "LaunchRunSuccess")["run"]["runId"])
 
     @override
+    def partitions(self, backfill_id: str) -> list[str]:
+        answer = self._ask(PARTITIONS, {"id": backfill_id})["partitionBackfillOrError"]
+        found = (_granted(answer, "PartitionBackfill")["assetBackfillData"] or {}).get("rootTargetedPartitions") or {}
+        return list(found.get("partitionKeys") or ())
+
+    @override
     def state(self, sent: Sent, request_id: str) -> CarrierState:
         if sent.carrier == "backfill":
-            answer = self._ask(BACKFILL_STATE, {"id": sent.id})["partitionBackfillOrError"]
-            return _BACKFILL_STATES.get(_granted(answer, "PartitionBackfill")["status"], "running")
+            return self._backfill(sent.id).state
         runs = self._runs_of(request_id)
         return _RUN_STATES.get(runs[0]["status"], "running") if runs else self.run_state(sent.id)
 
     @override
     def why_failed(self, sent: Sent, request_id: str) -> str:
-        failed = [run["runId"] for run in self._runs_of(request_id) if run["status"] == "FAILURE"]
-        return self._failure(failed[0]) if failed else ""
+        if sent.carrier == "backfill":
+            backfill = self._backfill(sent.id)
+            runs, why = backfill.runs, backfill.error
+        else:
+            runs, why = self._runs_of(request_id), ""
+        failed = [run["runId"] for run in runs if run["status"] == "FAILURE"]
+        return why or (self._failure(failed[0]) if failed else "")
+
+    def _backfill(self, backfill_id: str) -> "_Backfill":
+        answer = self._ask(BACKFILL_STATE, {"id": backfill_id, "tags": [{"key": BACKFILL_TAG, "value": backfill_id}],
+                                            "most": MOST_RUNS})
+        found = _granted(answer["partitionBackfillOrError"], "PartitionBackfill")
+        runs = _results(answer["runsOrError"])
+        states = {_RUN_STATES.get(run["status"], "running") for run in runs}
+        state = _BACKFILL_STATES.get(found["status"], "running")
+        if found["status"] == "REQUESTED" and states <= {"waiting"}:
+            state = "waiting"
+        if state == "failed" and "cancelled" in states and "failed" not in states:
+            state = "cancelled"
+        return _Backfill(state, runs, (found["error"] or {}).get("message", ""))
 
     def _failure(self, run_id: str) -> str:
         """The last errors in a run's log, the most telling first."""
@@ -247,10 +279,6 @@ class DagsterClient(Dagster):
         return data
 
 
-def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
-    return {PARTITION_TAG: keys[0]} if len(keys) == 1 else {RANGE_START_TAG: keys[0], RANGE_END_TAG: keys[-1]}
-
-
 def _results(connection: dict[str, Any]) -> list[dict[str, Any]]:
     if "results" not in connection:
         raise DagsterDownError(f"Dagster cannot list runs: {_words(connection)}")
@@ -301,13 +329,21 @@ FAILURE = """query Failure($id: ID!, $after: String, $limit: Int!) { runOrError(
   ... on RunNotFoundError { message } ... on PythonError { message }
   ... on Run { eventConnection(afterCursor: $after, limit: $limit) { cursor hasMore events { __typename
     ... on RunFailureEvent { message } ... on ErrorEvent { error { message causes { message } } } } } } } }"""
-BACKFILL_STATE = """query BackfillState($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
-  ... on PartitionBackfill { status } ... on BackfillNotFoundError { message } ... on PythonError { message } } }"""
+BACKFILL_STATE = """query BackfillState($id: String!, $tags: [ExecutionTag!]!, $most: Int!) {
+  partitionBackfillOrError(backfillId: $id) { __typename
+    ... on PartitionBackfill { status error { message } } ... on BackfillNotFoundError { message }
+    ... on PythonError { message } }
+  runsOrError(limit: $most, filter: {tags: $tags}) {
+    ... on Runs { results { runId status } } ... on PythonError { message }
+    ... on InvalidPipelineRunsFilterError { message } } }"""
+PARTITIONS = """query Partitions($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
+  ... on PartitionBackfill { assetBackfillData { rootTargetedPartitions { partitionKeys } } }
+  ... on BackfillNotFoundError { message } ... on PythonError { message } } }"""
 CANCEL_BACKFILL = """mutation CancelBackfill($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename
   ... on CancelBackfillSuccess { backfillId } ... on UnauthorizedError { message } ... on PythonError { message } } }"""
 TERMINATE = """mutation Terminate($id: String!) { terminateRun(runId: $id, terminatePolicy: SAFE_TERMINATE) {
   __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
 
-DOCUMENTS = (LOADED, FIND, KEYS, LAUNCH_BACKFILL, LAUNCH_RUN, RUNS, RUN_STATE, FAILURE, BACKFILL_STATE, CANCEL_BACKFILL,
-             TERMINATE)
+DOCUMENTS = (LOADED, FIND, KEYS, LAUNCH_BACKFILL, LAUNCH_RUN, RUNS, RUN_STATE, FAILURE, BACKFILL_STATE, PARTITIONS,
+             CANCEL_BACKFILL, TERMINATE)
 """Every document that is sent; a test holds them against the installed Dagster's schema."""

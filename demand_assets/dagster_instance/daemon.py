@@ -1,24 +1,55 @@
 """``python -m demand_assets.dagster_instance.daemon run …``: Dagster's daemon, and beside it the watch over runs.
 
-Takes the arguments of ``dagster-daemon``, and is that alone where runs go to workers or with stock parts.
+Takes the arguments of ``dagster-daemon``. Its backfill loop looks within a second, unless ``DAGSTER_BACKFILLS=stock``;
+there is no watch where runs go to workers or with stock parts.
 """
 
+import logging
+import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from threading import Event, Thread
 
+from demand_assets.dagster_instance.loop_lock import LoopLock, lock_of
+from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
+
+log = logging.getLogger("demand_assets.dagster_instance.daemon")
+
+WAITS_FOR_CODE = {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1"}
+"""A backfill waits for the code server, in place of being given up where that is away for long."""
+WAIT_SECONDS = 1.0
 
 
 def main() -> int:
     """Run until told to stop; the exit status."""
-    if is_watching(Settings()):
+    settings = Settings()
+    os.environ.update(WAITS_FOR_CODE)
+    if settings.dagster_backfills == "stock":
+        # The only loop too: one of ours that has not ended yet would start the same runs.
+        wait_for(lock_of(Path(os.environ["DAGSTER_HOME"]), with_driver(settings.dagster_database_url or "")), Event())
+    else:
+        # Imported here: leans on private parts of Dagster, which stock parts do without.
+        from demand_assets.dagster_instance.backfills import look_promptly
+
+        look_promptly()
+    if is_watching(settings):
         # Imported here: leans on private parts of Dagster, which stock parts do without.
         from demand_assets.dagster_instance.runs.lost_runs import watch
 
         Thread(target=watch, args=(Event(),), name="lost-runs", daemon=True).start()
     (daemon,) = entry_points(group="console_scripts", name="dagster-daemon")
     return int(daemon.load()() or 0)
+
+
+def wait_for(lock: LoopLock, stop: Event, pause_seconds: float = WAIT_SECONDS) -> bool:
+    """Whether this process has the lock now, which it waits for; not when it was told to stop meanwhile."""
+    while not lock.take():
+        log.warning("another daemon looks after the backfills of this instance; this one waits for its end")
+        if stop.wait(pause_seconds):
+            return False
+    return True
 
 
 def is_watching(settings: Settings) -> bool:

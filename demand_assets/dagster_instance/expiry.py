@@ -1,4 +1,5 @@
-"""Runs of Dagster that are over and old: removed with their events, their logs, and the results of their checks.
+"""Runs of Dagster that are over and old: removed with their events, their logs, and the results of their checks; and
+backfills that are.
 
 A run stays while it is not over, and while the newest materialization of a partition of any asset is its: Dagster's
 page, and the sensor that takes in new demand, look there for what the asset is now. Dagster's own ``delete_run`` leaves
@@ -8,8 +9,10 @@ the file of the run's events, what the run printed, and the results of its asset
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import dagster as dg
@@ -17,6 +20,9 @@ import dagster as dg
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 A_PAGE = 1000
@@ -51,6 +57,7 @@ def expire_runs(instance: dg.DagsterInstance, partitions: dg.PartitionsDefinitio
         store.write_bytes(NOTED, json.dumps(some).encode())
         freed += _remove(instance, settings, some)
     store.remove_bytes(NOTED)
+    _forget_backfills(settings, before)
     home = settings.folder / "dagster"
     freed += sum(_remove_files(home, run_id) for run_id in _left_over(home, now - LEFT_OVER)
                  if instance.get_run_by_id(run_id) is None)
@@ -120,18 +127,46 @@ def _forget_checks(settings: Settings, run_ids: Sequence[str]) -> None:
     if settings.dagster_storage == "stock":
         return
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+
+    with _writing(settings, Path("runs", "index.db")) as connection:
+        connection.execute(AssetCheckExecutionsTable.delete().where(
+            AssetCheckExecutionsTable.c.run_id.in_(list(run_ids))))
+
+
+def _forget_backfills(settings: Settings, before: datetime) -> None:
+    """Remove backfills that are over, of before that moment, which Dagster keeps for ever: each retrain is one. Left
+    with DAGSTER_BACKFILLS=stock."""
+    if settings.dagster_backfills == "stock":
+        return
+    from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
+    from dagster._core.storage.runs.schema import BackfillTagsTable, BulkActionsTable
+    from sqlalchemy import select
+
+    with _writing(settings, Path("runs.db")) as connection:
+        connection.execute(BulkActionsTable.delete().where(
+            BulkActionsTable.c.status.in_([status.value for status in BULK_ACTION_TERMINAL_STATUSES]),
+            BulkActionsTable.c.timestamp < before.astimezone(UTC).replace(tzinfo=None)))
+        connection.execute(BackfillTagsTable.delete().where(
+            BackfillTagsTable.c.backfill_id.not_in(select(BulkActionsTable.c.key))))
+
+
+@contextmanager
+def _writing(settings: Settings, file: Path) -> Iterator["Connection"]:
+    """A transaction in Dagster's database.
+
+    Args:
+        file: of the table in SQLite, in the folder of Dagster's history.
+    """
     from sqlalchemy import create_engine
 
-    home = settings.folder / "dagster"
     if settings.dagster_database_url:
         engine = create_engine(with_driver(settings.dagster_database_url))
     else:
-        engine = create_engine(f"sqlite:///{home / 'history' / 'runs' / 'index.db'}",
+        engine = create_engine(f"sqlite:///{settings.folder / 'dagster' / 'history' / file}",
                                connect_args={"timeout": BUSY_SECONDS})
     try:
         with engine.begin() as connection:
-            connection.execute(AssetCheckExecutionsTable.delete().where(
-                AssetCheckExecutionsTable.c.run_id.in_(list(run_ids))))
+            yield connection
     finally:
         engine.dispose()
 

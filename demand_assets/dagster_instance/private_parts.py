@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 STORAGE, FAILURES, WORKERS = "DAGSTER_STORAGE=stock", "DAGSTER_FAILURES=stock", "DAGSTER_WORKERS=stock"
-WEB = "DAGSTER_WEB=stock"
+WEB, BACKFILLS = "DAGSTER_WEB=stock", "DAGSTER_BACKFILLS=stock"
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class PrivatePart:
 _SQLITE = "dagster._core.storage.event_log:SqliteEventLogStorage"
 _LAUNCHER = "dagster_celery.launcher:CeleryRunLauncher"
 _INSTANCE = "dagster:DagsterInstance"
+_POSTGRES = "dagster_postgres:PostgresEventLogStorage"
+_PLANNED = "supports_partition_subset_in_asset_materialization_planned_events"
 
 PRIVATE_PARTS = (
     PrivatePart(_SQLITE, "sqlite_event_log", STORAGE, ("base_dir", "inst_data"), ("_db_lock", "_initialized_dbs")),
@@ -75,11 +77,27 @@ PRIVATE_PARTS = (
     PrivatePart(f"{_SQLITE}.from_config_value", "sqlite_event_log", STORAGE, ("inst_data", "config_value")),
     PrivatePart(f"{_SQLITE}.store_event", "sqlite_event_log", STORAGE, ("event",)),
     PrivatePart(f"{_SQLITE}.dispose", "sqlite_event_log", STORAGE),
+    PrivatePart(f"{_SQLITE}.run_connection", "sqlite_event_log", STORAGE, ("run_id",)),
+    PrivatePart(f"{_SQLITE}.index_transaction", "sqlite_event_log", STORAGE),
+    PrivatePart(f"{_SQLITE}.prepare_insert_event", "sqlite_event_log", STORAGE, ("event",)),
+    PrivatePart(f"{_SQLITE}._event_to_row", "sqlite_event_log", STORAGE, ("event",)),
+    PrivatePart(f"{_SQLITE}._store_asset_event", "sqlite_event_log", STORAGE, ("conn", "event", "event_id")),
+    PrivatePart(f"{_SQLITE}.store_asset_check_event", "sqlite_event_log", STORAGE, ("event", "event_id")),
+    PrivatePart(f"{_SQLITE}.{_PLANNED}", "sqlite_event_log", STORAGE),
+    PrivatePart("dagster._core.storage.event_log.schema:SqlEventLogStorageTable", "sqlite_event_log", STORAGE),
     PrivatePart("dagster_postgres:PostgresEventLogStorage", "postgres_event_log", STORAGE,
                 ("postgres_url", "should_autocreate_tables", "inst_data"), ("_engine",)),
     PrivatePart("dagster_postgres:PostgresEventLogStorage.from_config_value", "postgres_event_log", STORAGE,
                 ("inst_data", "config_value")),
-    PrivatePart("dagster_postgres:PostgresEventLogStorage.dispose", "postgres_event_log", STORAGE),
+    PrivatePart(f"{_POSTGRES}.dispose", "postgres_event_log", STORAGE),
+    PrivatePart(f"{_POSTGRES}.store_event", "postgres_event_log", STORAGE, ("event",)),
+    PrivatePart(f"{_POSTGRES}.index_transaction", "postgres_event_log", STORAGE),
+    PrivatePart(f"{_POSTGRES}._event_to_row", "postgres_event_log", STORAGE, ("event",)),
+    PrivatePart(f"{_POSTGRES}._store_asset_event", "postgres_event_log", STORAGE, ("conn", "event", "event_id")),
+    PrivatePart(f"{_POSTGRES}.store_asset_check_event", "postgres_event_log", STORAGE, ("event", "event_id")),
+    PrivatePart(f"{_POSTGRES}.{_PLANNED}", "postgres_event_log", STORAGE),
+    PrivatePart("dagster._core.events:AssetMaterializationPlannedData", "planned_partitions", STORAGE,
+                ("asset_key", "partition", "partitions_subset")),
     PrivatePart("dagster._serdes:ConfigurableClassData", "sqlite_event_log", STORAGE),
     PrivatePart("dagster._core.storage.event_log.schema:AssetCheckExecutionsTable", "expiry", STORAGE),
     PrivatePart("dagster._core.events:AssetMaterializationPlannedData", "failures", FAILURES,
@@ -134,6 +152,26 @@ PRIVATE_PARTS = (
     PrivatePart(f"{_INSTANCE}.report_engine_event", "runs/celery_launcher", WORKERS,
                 ("message", "dagster_run", "engine_event_data", "cls")),
     PrivatePart(f"{_INSTANCE}.report_run_canceling", "runs/celery_launcher", WORKERS, ("run",)),
+    PrivatePart("dagster._core.definitions.partitions.subset:DefaultPartitionsSubset", "failures", FAILURES,
+                ("subset",)),
+    PrivatePart("dagster._daemon.daemon:BackfillDaemon", "backfills", BACKFILLS, ("settings",),
+                ("_threadpool_executor",)),
+    PrivatePart("dagster._daemon.daemon:BackfillDaemon.core_loop", "backfills", BACKFILLS,
+                ("workspace_process_context", "shutdown_event")),
+    PrivatePart("dagster._daemon.backfill:execute_backfill_jobs", "backfills", BACKFILLS,
+                ("workspace_process_context", "logger", "backfill_jobs", "threadpool_executor",
+                 "submit_threadpool_executor", "backfill_futures")),
+    PrivatePart("dagster._core.execution.backfill:PartitionBackfill", "backfills", BACKFILLS),
+    PrivatePart("dagster._core.execution.backfill:BulkActionStatus", "backfills", BACKFILLS),
+    PrivatePart("dagster._core.execution.backfill:BulkActionsFilter", "backfills", BACKFILLS),
+    PrivatePart("dagster._core.storage.dagster_run:NOT_FINISHED_STATUSES", "backfills", BACKFILLS),
+    PrivatePart("dagster._core.storage.runs.schema:BulkActionsTable", "backfills", BACKFILLS),
+    PrivatePart("dagster._core.storage.runs.schema:BackfillTagsTable", "expiry", BACKFILLS),
+    PrivatePart("dagster._core.execution.backfill:BULK_ACTION_TERMINAL_STATUSES", "expiry", BACKFILLS),
+    PrivatePart("dagster._core.storage.runs.schema:RunsTable", "backfills", BACKFILLS),
+    PrivatePart(f"{_INSTANCE}.get_backfills", "backfills", BACKFILLS, ("filters",)),
+    PrivatePart(f"{_INSTANCE}.get_run_ids", "backfills", BACKFILLS, ("filters",)),
+    PrivatePart(f"{_INSTANCE}.root_directory", "backfills", BACKFILLS),
     PrivatePart("dagster_webserver.cli:create_app_from_workspace_process_context", "webserver", WEB,
                 ("workspace_process_context",)),
     PrivatePart("dagster_webserver.cli:main", "webserver", WEB),

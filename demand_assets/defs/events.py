@@ -6,13 +6,14 @@ from typing import Any
 
 import dagster as dg
 
-from demand_assets.dagster_instance.failures import report_failed_partitions
+from demand_assets.dagster_instance.failures import report_failed_partitions, report_planned_partitions
 from demand_assets.defs.checks import evaluations
 from demand_assets.defs.metadata import data_version, is_nothing_served, to_metadata
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import asked_by
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_TAG,
     CANDIDATE_MODEL,
     POOLED_MODEL,
     RETRAINED_ASSETS,
@@ -33,12 +34,15 @@ def carry(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequ
 
     Args:
         keys: partition keys.
-        is_range: whether Dagster was told at the run's start which partitions it is meant to make.
+        is_range: whether Dagster was told before the run's start which partitions it is meant to make; where a person
+            asked for the run, it is told else at the start.
     Raises: dg.Failure: some region-items failed, or none was given.
     """
     if not keys:
         raise dg.Failure("no region-items: pick partitions, or give their keys as region_items in the run's "
                          "configuration", allow_retries=False)
+    is_planned = is_range or (ASKED_BY_TAG not in context.run.tags and report_planned_partitions(
+        context, [asset for asset in RETRAINED_ASSETS if asset in assets], keys))
     pipeline = resource.open()
     failed: list[Outcome] = []
     clock = Clock()
@@ -62,7 +66,7 @@ def carry(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequ
     yield dg.AssetObservation(last, description="where the run's time went", metadata={SECONDS: dg.MetadataValue.json({
         stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})
     if failed:
-        if not is_range:
+        if not is_planned:
             report_failed_partitions(context, [(one.asset, one.region_item.key) for one in failed])
         raise dg.Failure(f"{len(failed)} of {len(keys)} region-items failed, the first: "
                          f"{failed[0].region_item.key}: {failed[0].reason}", allow_retries=False)

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import dagster as dg
 from pydantic import Field
 
-from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG
+from demand_assets.forecasting.contract.dagster_names import (
+    ASKED_BY_TAG,
+    BACKFILL_REQUEST,
+    BACKFILL_TAG,
+    CANDIDATE_MODEL,
+    REQUEST_TAG,
+)
 from demand_assets.pipeline.outcomes import RequestedBy
 
 
@@ -21,11 +27,12 @@ RETRY_TAG = "dagster/retry_number"
 
 
 def asked_by(run: dg.DagsterRun) -> RequestedBy:
-    """Who asked for the run, by its tags."""
+    """Who asked for the run, by its tags. The runs of one backfill that retrains are one request, whoever asked."""
     request_id = run.tags.get(REQUEST_TAG, "")  # without who asked, the web app's
-    return RequestedBy(request_id=request_id, run_id=run.run_id,
-                 by=run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer"),
-                 goes_on=RETRY_TAG in run.tags)
+    by = run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer")
+    if not request_id and BACKFILL_TAG in run.tags and dg.AssetKey(CANDIDATE_MODEL) in (run.asset_selection or ()):
+        request_id = f"{BACKFILL_REQUEST}{run.tags[BACKFILL_TAG]}"
+    return RequestedBy(request_id=request_id, run_id=run.run_id, by=by, goes_on=RETRY_TAG in run.tags)
 
 
 def keys_to_work_on(context: dg.AssetExecutionContext, config: Selection) -> Sequence[str]:

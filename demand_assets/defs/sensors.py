@@ -28,11 +28,15 @@ from demand_assets.forecasting.contract.dagster_names import (
     KIND_TAG,
     MEASURE_OP,
     MEASURES_TAG,
+    PARTITION_TAG,
     PRODUCTION_MODEL,
     PROMOTION_KIND,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
     RAW_DEMAND,
     REFRESH_JOB,
     REFRESH_KIND,
+    REGION_ITEMS,
     REQUEST_TAG,
     RETRAIN_JOB,
     RETRAIN_KIND,
@@ -356,11 +360,19 @@ def _taken_in(instance: dg.DagsterInstance, fingerprint: str, after: int) -> tup
 
 
 def _being_taken_in(instance: dg.DagsterInstance) -> set[str]:
-    """The partitions that runs which are not over take in, as far as their configurations name them."""
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=UNFINISHED, tags={KIND_TAG: [REFRESH_KIND, RETRAIN_KIND]}))
-    runs = [record.dagster_run for record in records]
-    return {key for run in runs if run.job_name in (REFRESH_JOB, RETRAIN_JOB) for key in keys_of(run.run_config)}
+    """The partitions that runs which are not over take in: those that their configurations name, and their own."""
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))]
+    keys = {key for run in runs if run.job_name in (REFRESH_JOB, RETRAIN_JOB) for key in keys_of(run.run_config)}
+    order: list[str] = []
+    for run in runs:
+        first, last = run.tags.get(RANGE_START_TAG), run.tags.get(RANGE_END_TAG)
+        if first is None or last is None:
+            first = last = run.tags.get(PARTITION_TAG)
+        if first is not None and last is not None and dg.AssetKey(RAW_DEMAND) in (run.asset_selection or ()):
+            order = order or list(instance.get_dynamic_partitions(REGION_ITEMS))
+            if first in order and last in order:
+                keys |= set(order[order.index(first):order.index(last) + 1])
+    return keys
 
 
 def _decided(instance: dg.DagsterInstance, storage_id: int, keys: Sequence[str]) -> dict[str, int]:

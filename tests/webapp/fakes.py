@@ -25,7 +25,6 @@ class Carried:
     sent: Sent
     request_id: str
     keys: list[str]
-    is_range: bool = False
     state: CarrierState = "waiting"
     failure: str = ""
     """Why it failed, as the run's log says."""
@@ -55,8 +54,12 @@ class FakeDagster:
     def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
         return self._launch(Sent("backfill", f"backfill{len(self.carried)}"), request_id, keys)
 
-    def launch_run(self, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
-        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys, is_range)
+    def launch_run(self, request_id: str, keys: Sequence[str]) -> Sent:
+        return self._launch(Sent("run", f"run{len(self.carried)}"), request_id, keys)
+
+    def partitions(self, backfill_id: str) -> list[str]:
+        self._answer()
+        return list(self._one(backfill_id).keys)
 
     def state(self, sent: Sent, request_id: str) -> CarrierState:
         self._answer()
@@ -64,8 +67,7 @@ class FakeDagster:
 
     def why_failed(self, sent: Sent, request_id: str) -> str:
         self._answer()
-        failed = [each.failure for each in self.carried if each.request_id == request_id and each.state == "failed"
-                  and each.sent.carrier == "run"]
+        failed = [each.failure for each in self.carried if each.request_id == request_id and each.state == "failed"]
         return failed[-1] if failed else ""
 
     def run_state(self, run_id: str) -> CarrierState:
@@ -81,11 +83,11 @@ class FakeDagster:
     def link(self, sent: Sent) -> str:
         return f"http://dagster.test/{sent.carrier}/{sent.id}"
 
-    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str], is_range: bool = False) -> Sent:
+    def _launch(self, sent: Sent, request_id: str, keys: Sequence[str]) -> Sent:
         self._answer()
         if unknown := set(keys) - set(self.keys):
             raise DagsterRefusedError(f"Dagster refuses: Partition keys {sorted(unknown)} could not be found")
-        self.carried.append(Carried(sent, request_id, list(keys), is_range))
+        self.carried.append(Carried(sent, request_id, list(keys)))
         if self.answer_gets_lost:
             self.answer_gets_lost = False
             raise DagsterUnsureError("Dagster did not answer in time")

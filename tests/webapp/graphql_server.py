@@ -18,6 +18,8 @@ class GraphQL:
         self.dagster = dagster
         self.raw: tuple[int, bytes] | None = None
         """Answer this instead."""
+        self.run_of_backfill: str | None = None
+        """The state of a backfill's runs where it is not the backfill's own."""
 
     def answer(self, body: dict[str, Any]) -> tuple[int, bytes]:
         if self.raw:
@@ -52,13 +54,8 @@ class GraphQL:
         params = variables["params"]
         assert params["selector"]["pipelineName"] == "retrain"
         tags = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
-        start = tags.get("dagster/partition") or tags.get("dagster/asset_partition_range_start")
-        if start:
-            end = tags.get("dagster/asset_partition_range_end", start)
-            keys = self.dagster.keys[self.dagster.keys.index(start):self.dagster.keys.index(end) + 1]
-        else:
-            keys = params["runConfigData"]["ops"]["region_item"]["config"]["region_items"]
-        sent = self.dagster.launch_run(tags["demand/request_id"], keys, is_range=bool(start))
+        keys = params["runConfigData"]["ops"]["region_item"]["config"]["region_items"]
+        sent = self.dagster.launch_run(tags["demand/request_id"], keys)
         return {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": sent.id}}}
 
     def runs(self, variables: Any) -> Any:
@@ -86,8 +83,17 @@ class GraphQL:
     def backfillstate(self, variables: Any) -> Any:
         words = {"waiting": "REQUESTED", "running": "REQUESTED", "succeeded": "COMPLETED_SUCCESS",
                  "failed": "COMPLETED_FAILED", "cancelled": "CANCELED"}
+        one = next((each for each in self.dagster.carried if each.sent.id == variables["id"]), None)
         state = words[self.dagster.state(Sent("backfill", variables["id"]), "")]
-        return {"partitionBackfillOrError": {"__typename": "PartitionBackfill", "status": state}}
+        run = {"waiting": "QUEUED", "running": "STARTED", "succeeded": "SUCCESS", "failed": "FAILURE",
+               "cancelled": "CANCELED"}[self.run_of_backfill or (one.state if one else "waiting")]
+        return {"partitionBackfillOrError": {"__typename": "PartitionBackfill", "status": state, "error": None},
+                "runsOrError": {"results": [{"runId": variables["id"], "status": run}]}}
+
+    def partitions(self, variables: Any) -> Any:
+        keys = self.dagster.partitions(variables["id"])
+        return {"partitionBackfillOrError": {"__typename": "PartitionBackfill", "assetBackfillData": {
+            "rootTargetedPartitions": {"partitionKeys": keys}}}}
 
     def cancelbackfill(self, variables: Any) -> Any:
         self.dagster.cancel(Sent("backfill", variables["id"]), "")

@@ -218,9 +218,6 @@ def test_what_was_sent_is_found_by_its_request(dagster: Any) -> None:
     dagster.check()
     assert dagster.partition_keys() == ["a|1", "a|2", "b|1"]
     run = dagster.launch_run("request 1", ["a|1", "b|1"])
-    for request_id, keys in (("one", ["a|2"]), ("two neighbours", ["a|2", "b|1"])):
-        neighbours = dagster.launch_run(request_id, keys, is_range=True)
-        assert dagster.find(request_id) == neighbours
     backfill = dagster.launch_backfill("request 2", ["a|1", "a|2"], "two")
 
     assert (run.carrier, backfill.carrier) == ("run", "backfill")
@@ -233,7 +230,32 @@ def test_unknown_keys_and_ids_are_refused(dagster: Any) -> None:
     with pytest.raises(DagsterRefusedError, match="could not be found"):
         dagster.state(Sent("backfill", "nothing"), "request")
     with pytest.raises(DagsterRefusedError, match="could not be found"):
+        dagster.partitions("nothing")
+    with pytest.raises(DagsterRefusedError, match="could not be found"):
         dagster.run_state("nothing")
+
+
+def test_a_backfill_says_what_it_is_for_and_why_it_failed(dagster: Any, server: tuple[str, GraphQL]) -> None:
+    sent = dagster.launch_backfill("request 1", ["a|1", "b|1"], "two")
+    assert dagster.partitions(sent.id) == ["a|1", "b|1"]
+    assert dagster.state(sent, "request 1") == "waiting"
+
+    (carried,) = server[1].dagster.carried
+    carried.state, carried.failure = "failed", "the code server did not answer"
+
+    assert dagster.why_failed(sent, "request 1") == "the code server did not answer"
+
+
+def test_a_backfill_whose_run_somebody_cancelled_is_cancelled(server: tuple[str, GraphQL]) -> None:
+    client = DagsterClient(server[0])
+    sent = client.launch_backfill("request 1", ["a|1"], "one")
+    (carried,) = server[1].dagster.carried
+    for backfill, run, told in (("running", "waiting", "waiting"), ("running", "running", "running"),
+                                ("failed", "cancelled", "cancelled"), ("failed", "failed", "failed"),
+                                ("cancelled", "failed", "cancelled"), ("succeeded", "succeeded", "succeeded")):
+        carried.state, server[1].run_of_backfill = backfill, run
+
+        assert client.state(sent, "request 1") == told
 
 
 @pytest.mark.parametrize("carrier", ["run", "backfill"])

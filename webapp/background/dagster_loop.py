@@ -20,6 +20,7 @@ class DagsterLoop:
         self._follow = Paced(FOLLOW_SECONDS)
         self._check = Paced(CHECK_SECONDS)
         self._dead = Paced(DEAD_ACTIVITY_SECONDS)
+        self._listed = set[int]()
 
     def step(self) -> None:
         """Look once."""
@@ -27,7 +28,7 @@ class DagsterLoop:
             send_stored(self._dagster)
             if not self._follow.is_due():
                 return
-            follow_sent(self._dagster)
+            follow_sent(self._dagster, self._listed)
             if self._dead.is_due():
                 clear_dead_activities(self._dagster)
             if self._check.is_due():

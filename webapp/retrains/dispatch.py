@@ -7,21 +7,22 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import forget_judging, forget_training
 from webapp.retrains import states
+from webapp.retrains.from_dagster import grow_to
 from webapp.retrains.progress import unfinished
 from webapp.tables import Catalogue, Retrain
 
 log = logging.getLogger(__name__)
 
-MOST_RANGES = 10
-"""Of more contiguous ranges no backfill is made, since each costs a run."""
-LARGEST_PLANNED = 50
-"""Up to this many neighbours go as a range that Dagster plans and shows as under way. It plans before it answers, five
-events for each region-item; more go by their keys, and each partition is recorded when it is made or fails."""
+MOST_RANGES = 5
+"""A backfill starts a run for each contiguous range: a few region-items in more ranges go as one run with their keys,
+which is recorded for each of its partitions as a backfill's runs are."""
+WORTH_A_RUN = 100
+"""Region-items whose work is worth the start of a run: a pick with so many in each range, on average, is a backfill
+however many its ranges are."""
 LONGEST_WAIT = timedelta(seconds=10)
 UNSURE_WAIT = timedelta(seconds=60)
 """After an answer that did not come: what was asked may still be at work, so look it up only then."""
@@ -38,12 +39,7 @@ def ranges(keys: Sequence[str], order: Sequence[str]) -> int:
 
 def goes_as_backfill(keys: Sequence[str], order: Sequence[str]) -> bool:
     """Whether a backfill carries these keys; otherwise one run of the retrain job does."""
-    return len(keys) > LARGEST_RETRAIN_RUN and ranges(keys, order) <= MOST_RANGES
-
-
-def goes_as_range(keys: Sequence[str], order: Sequence[str]) -> bool:
-    """Whether the run that carries these keys is told them as a range of partitions."""
-    return len(keys) <= LARGEST_PLANNED and ranges(keys, order) == 1
+    return ranges(keys, order) <= max(MOST_RANGES, len(keys) // WORTH_A_RUN)
 
 
 def send_stored(dagster: Dagster) -> None:
@@ -81,7 +77,7 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
                 return
             title = f"Retrain of {size} region-item{'s' if size != 1 else ''}"
             sent = (dagster.launch_backfill(request_id, keys, title) if goes_as_backfill(keys, order)
-                    else dagster.launch_run(request_id, keys, goes_as_range(keys, order)))
+                    else dagster.launch_run(request_id, keys))
     except DagsterRefusedError as error:
         if (down := _is_down(dagster)) is None:
             with writing():
@@ -110,14 +106,18 @@ def _is_down(dagster: Dagster) -> DagsterDownError | None:
     return None
 
 
-def follow_sent(dagster: Dagster) -> None:
+def follow_sent(dagster: Dagster, listed: set[int] | None = None) -> None:
     """Learn where sent requests stand, cancel what is to be cancelled, and close what ended without a word.
 
+    Args:
+        listed: retrains of Dagster's own backfills whose region-items are all known; grows.
     Raises: DagsterDownError: Dagster does not answer.
     """
+    listed = set() if listed is None else listed
     for retrain_id in [retrain.id for retrain in unfinished() if retrain.state == "sent"]:
         retrain = db.session.get_one(Retrain, retrain_id)
         sent = Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id)
+        is_to_be_listed = sent.carrier == "backfill" and retrain.source != "planner" and retrain_id not in listed
         request_id, cancel = retrain.request_id, retrain.cancel_asked_at is not None and not retrain.cancel_sent
         is_due = states.leaves_open(retrain)
         db.session.rollback()
@@ -126,11 +126,17 @@ def follow_sent(dagster: Dagster) -> None:
             if cancel:
                 dagster.cancel(sent, request_id)
             state = dagster.state(sent, request_id)
+            keys = dagster.partitions(sent.id) if is_to_be_listed and state in ("waiting", "running") else []
             why = dagster.why_failed(sent, request_id) if is_due and state == "failed" else ""
         except DagsterRefusedError:
-            cancel, state, why = False, "gone", ""
+            cancel, state, why, keys = False, "gone", "", []
         with writing():
-            states.note_run(states.hold(retrain_id), state, cancel, why)
+            retrain = states.hold(retrain_id)
+            if keys:
+                grow_to(retrain, keys)
+            states.note_run(retrain, state, cancel, why)
+        if is_to_be_listed:
+            listed.add(retrain_id)
 
 
 def clear_dead_activities(dagster: Dagster) -> None:

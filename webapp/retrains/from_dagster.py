@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_NOBODY,
+    BACKFILL_REQUEST,
     BY_MAKE_TRAIN,
     BY_SCHEDULE,
     BY_SENSOR,
@@ -14,6 +15,7 @@ from demand_assets.forecasting.contract.dagster_names import (
     TRAIN_REQUEST,
 )
 from demand_assets.forecasting.store.journal import Entry
+from webapp.dagster_client import Sent
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.locks import locked_rows
@@ -70,9 +72,21 @@ def items_of(retrains: Mapping[str, Retrain], entries: Sequence[Entry]) -> dict[
     return found
 
 
+def grow_to(retrain: Retrain, keys: Sequence[str]) -> None:
+    """Add the region-items of a backfill from Dagster that no run has begun yet; part of the caller's transaction,
+    which holds the retrain."""
+    known = set(db.session.scalars(select(RetrainItem.key).where(RetrainItem.retrain_id == retrain.id)))
+    missing = [key for key in keys if key not in known]
+    held = set(open_retrains(missing))
+    for key in missing:
+        states.grow(retrain, key, has_slot=key not in held)
+
+
 def follow_run(retrain: Retrain, entry: Entry) -> None:
-    """Note the run that works on a retrain from Dagster now; one retrain may take several."""
-    if retrain.source != "planner" and entry.run_id and entry.step in ("started", "trained"):
+    """Note the run that works on a retrain from Dagster now; one retrain may take several, and a backfill's runs are
+    followed as one."""
+    is_of_runs = retrain.source != "planner" and retrain.carrier == "run"
+    if is_of_runs and entry.run_id and entry.step in ("started", "trained"):
         states.follow_run(retrain, entry.run_id)
 
 
@@ -90,5 +104,7 @@ def _made_of(entry: Entry) -> Retrain:
         (who for begin, who in ASKED_BEFORE_IT_WAS_WRITTEN.items() if entry.request_id.startswith(begin)),
         "an engineer")
     who, _, why = by.partition(": ")
-    return states.ask_in_dagster(request_of(entry), who, "automatic" if who in ASKED_BY_NOBODY else "engineer", why,
-                                 entry)
+    name = request_of(entry)
+    sent = (Sent("backfill", name.removeprefix(BACKFILL_REQUEST)) if name.startswith(BACKFILL_REQUEST)
+            else Sent("run", entry.run_id))
+    return states.ask_in_dagster(name, who, "automatic" if who in ASKED_BY_NOBODY else "engineer", why, entry, sent)

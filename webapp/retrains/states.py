@@ -118,12 +118,12 @@ def ask(request_id: str, versions_before: Mapping[str, int | None], asked_by: st
 
 
 def ask_in_dagster(request_id: str, asked_by: str, source: Literal["automatic", "engineer"], reason: str,
-                   entry: Entry) -> Retrain:
+                   entry: Entry, sent: Sent) -> Retrain:
     """A retrain that was asked for in Dagster, sent, without region-items yet. Called by ``from_dagster``."""
     at = datetime.fromisoformat(entry.at)
     retrain = Retrain(request_id=request_id, asked_by=asked_by, source=source, reason=reason, asked_at=at, size=0,
-                      state="sent", cancel_sent=False, attempts=1, problem="", sent_at=at, carrier="run",
-                      dagster_id=entry.run_id, dagster_state="running")
+                      state="sent", cancel_sent=False, attempts=1, problem="", sent_at=at,
+                      carrier=sent.carrier, dagster_id=sent.id, dagster_state="running")
     db.session.add(retrain)
     return retrain
 

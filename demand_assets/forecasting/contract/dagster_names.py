@@ -62,6 +62,8 @@ REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND, EXPIRY_KIND
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 PRIORITY_TAG = "dagster/priority"
+BACKFILL_TAG = "dagster/backfill"
+"""Which backfill a run carries a part of."""
 
 BY_SENSOR = "sensor"
 BY_DAMAGE = f"{BY_SENSOR}: damaged files"
@@ -74,6 +76,8 @@ ASKED_BY_NOBODY = (BY_SENSOR, BY_SCHEDULE, BY_FIRST_TRAINING, BY_PROMOTION_SENSO
 """Who asks without a person."""
 SENSOR_REQUEST, SCHEDULE_REQUEST, TRAIN_REQUEST = "sensor-", "schedule-", "train-"
 """How the ids of requests begin that no planner made."""
+BACKFILL_REQUEST = "backfill-"
+"""How the request's id begins, before the backfill's, of a backfill that an engineer started in Dagster."""
 
 KEYS_FIELD = "region_items"
 """The field of an op's configuration that holds partition keys; they may be scattered."""

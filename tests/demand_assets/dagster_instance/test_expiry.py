@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from demand_assets.dagster_instance.backfills import BulkActionStatus, PartitionBackfill
 from demand_assets.dagster_instance.expiry import NOTED, expire_runs
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.assets import region_item
@@ -88,6 +89,29 @@ def test_old_runs_go_with_all_that_is_of_them_but_those_that_made_what_assets_ar
     assert rows(kept, "event_logs", first) > 0
     assert (rows(kept, "asset_check_executions", for_one) == 0) == (kept.dagster_storage == "pooled")
     assert rows(kept, "asset_check_executions", first) > 0
+
+
+@pytest.mark.parametrize("switch", ["prompt", "stock"])
+def test_old_backfills_that_are_over_go_too(settings: Settings, pipeline: Pipeline, empty_dagster: Path,
+                                            switch: str) -> None:
+    settings = settings.model_copy(update={"keep_runs_days": 1.0, "dagster_backfills": switch})
+    home = settings.folder / "dagster"
+    shutil.copytree(empty_dagster, home)
+    prepare_home(home, settings)
+    now = datetime.now(UTC)
+    with open_instance(home) as instance:
+        for name, status, days in (("old", "COMPLETED_SUCCESS", 2), ("cancelled", "CANCELED", 2),
+                                   ("going on", "REQUESTED", 2), ("new", "COMPLETED_FAILED", 0)):
+            instance.add_backfill(PartitionBackfill(
+                name, BulkActionStatus(status), False, {"demand/request_id": name},
+                (now - timedelta(days=days)).timestamp(), asset_selection=[dg.AssetKey(DEMAND)]))
+
+        expire_runs(instance, region_items, pipeline.store, settings, now)
+
+        left = {"going on", "new"} | ({"old", "cancelled"} if switch == "stock" else set())
+        assert {each.backfill_id for each in instance.get_backfills()} == left
+    with closing(sqlite3.connect(home / "history" / "runs.db")) as database:
+        assert {value for value, in database.execute("SELECT value FROM backfill_tags")} == left
 
 
 def test_what_was_broken_off_is_finished(kept: Settings, instance: dg.DagsterInstance, resource: PipelineResource,

@@ -131,7 +131,7 @@ def test_with_stock_parts_no_class_of_ours_is_named(monkeypatch):
         assert "event_log_storage" not in yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("name", ["DAGSTER_STORAGE", "DAGSTER_FAILURES", "DAGSTER_WORKERS"])
+@pytest.mark.parametrize("name", ["DAGSTER_STORAGE", "DAGSTER_FAILURES", "DAGSTER_WORKERS", "DAGSTER_BACKFILLS"])
 def test_a_switch_that_is_misspelt_is_refused_with_what_is_allowed(monkeypatch, name):
     monkeypatch.setenv(name, "Stock!")
     with pytest.raises(ValidationError, match=f"{name}(.|\n)*'stock'"):

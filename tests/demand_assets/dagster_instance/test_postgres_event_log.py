@@ -11,6 +11,7 @@ from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.postgres_event_log import PooledPostgresEventLogStorage
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
+from tests.demand_assets.dagster_instance.conftest import planned_and_failed
 
 OWN = "storage: {{postgres: {{postgres_url: '{url}'}}}}\ntelemetry: {{enabled: false}}\n"
 
@@ -77,3 +78,12 @@ def test_what_one_storage_wrote_the_other_reads_and_goes_on_with(url, tmp_path: 
             made = instance.get_materialized_partitions(kept.key)
 
     assert made == {first, second}
+
+
+def test_partitions_that_are_planned_together_are_recorded_one_by_one(url, tmp_path: Path):
+    prepare_home(tmp_path, settings(url))
+    with open_instance(tmp_path) as instance:
+        statuses = planned_and_failed(instance)
+
+    assert statuses == [{'a"\\é': "IN_PROGRESS", "b": "IN_PROGRESS", "c": None},
+                        {'a"\\é': "FAILED", "b": "FAILED", "c": None}]

@@ -10,7 +10,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from demand_assets.dagster_instance.private_parts import FAILURES, PRIVATE_PARTS, STORAGE, WORKERS, PrivatePart
+from demand_assets.dagster_instance.private_parts import (
+    BACKFILLS,
+    FAILURES,
+    PRIVATE_PARTS,
+    STORAGE,
+    WORKERS,
+    PrivatePart,
+)
 from demand_assets.defs.assets import region_item
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import run_config
@@ -110,10 +117,10 @@ def test_the_docs_list_every_module_and_every_switch() -> None:
 def test_on_stock_parts_nothing_that_leans_on_private_ones_is_needed(
         monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance, resource: PipelineResource,
         pipeline: Pipeline) -> None:
-    for switch in (STORAGE, FAILURES, WORKERS):
+    for switch in (STORAGE, FAILURES, WORKERS, BACKFILLS):
         monkeypatch.setenv(*switch.split("="))
     for module in ("sqlite_event_log", "postgres_event_log", "celery_launcher", "local_launcher", "lost_runs",
-                   "run_process"):  # as though they could not be imported
+                   "run_process", "planned_partitions", "backfills"):  # as though they could not be imported
         monkeypatch.setitem(sys.modules, f"demand_assets.dagster_instance.{module}", None)
     from demand_assets.dagster_instance.instance import open_instance, prepare_home
     from demand_assets.defs.partitions import sync_partitions

@@ -7,6 +7,7 @@ import dagster as dg
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.sqlite_event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
 from demand_assets.settings import Settings
+from tests.demand_assets.dagster_instance.conftest import planned_and_failed
 
 POOLED = Settings(DAGSTER_STORAGE="pooled", DAGSTER_DATABASE_URL="")
 
@@ -60,3 +61,12 @@ def test_only_the_last_databases_stay_open(tmp_path: Path) -> None:
             dg.materialize([thing], instance=instance, partition_key="a")
 
         assert len(instance.event_log_storage._engines) == SHARDS_OPEN
+
+
+def test_partitions_that_are_planned_together_are_recorded_one_by_one(tmp_path: Path) -> None:
+    prepare_home(tmp_path, POOLED)
+    with open_instance(tmp_path) as instance:
+        statuses = planned_and_failed(instance)
+
+    assert statuses == [{'a"\\é': "IN_PROGRESS", "b": "IN_PROGRESS", "c": None},
+                        {'a"\\é': "FAILED", "b": "FAILED", "c": None}]

@@ -10,7 +10,7 @@ from demand_assets.defs.assets import region_item
 from demand_assets.defs.jobs import promote
 from demand_assets.defs.partitions import region_items
 from demand_assets.defs.resources import PipelineResource
-from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
+from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
@@ -93,6 +93,21 @@ def test_a_bad_region_item_fails_alone(pipeline: Pipeline, instance: dg.DagsterI
     failure = [entry for entry in journal(pipeline) if entry.step == "failed"]
     assert [(entry.region_item, entry.request_id) for entry in failure] == [(bad, "r2")]
     assert "directory" in failure[0].reason.lower()
+
+
+@pytest.mark.parametrize("asked_by", ["", "sensor: new demand"])
+def test_what_a_scattered_retrain_never_reached_has_failed_in_dagster_too(
+        instance: dg.DagsterInstance, resource: PipelineResource, settings: Settings, keys: list[str],
+        asked_by: str) -> None:
+    settings.dataset.write_text("no dataset")
+    tags = {ASKED_BY_TAG: asked_by} if asked_by else {}
+    result = dg.materialize([region_item], selection=dg.AssetSelection.assets(*ASSETS).without_checks(),
+                            instance=instance, resources={"pipeline": resource}, raise_on_error=False, tags=tags,
+                            run_config=run_config(keys[::2]))
+
+    assert not result.success
+    is_told = settings.dagster_failures == "reported" and not asked_by
+    assert failed_partitions(instance, "production_model") == (set(keys[::2]) if is_told else set())
 
 
 def test_a_run_without_region_items_says_what_to_do(instance: dg.DagsterInstance, resource: PipelineResource,

@@ -197,6 +197,24 @@ class TestNewDemandIsNeverLost:
         assert "is being taken in" in meanwhile.skip_reason.skip_message
         assert [keys_of(request) for request in again.run_requests] == [keys]
 
+    @pytest.mark.parametrize(("tags", "taken"), [
+        ({"dagster/asset_partition_range_start": 1, "dagster/asset_partition_range_end": 2}, [1, 2]),
+        ({"dagster/partition": 1}, [1])])
+    def test_what_a_backfill_takes_in_meanwhile_is_left_to_it(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, asked: dg.SensorResult, keys: list[str],
+            tags: dict[str, int], taken: list[int]) -> None:
+        run = instance.create_run_for_job(
+            defs.resolve_implicit_global_asset_job_def(), status=dg.DagsterRunStatus.STARTED,
+            asset_selection=frozenset({dg.AssetKey("raw_demand")}),
+            tags={"dagster/backfill": "b1"} | {name: keys[place] for name, place in tags.items()})
+        meanwhile = new_demand(context(instance, resource, self.later(asked.cursor)))
+        instance.report_run_canceled(run)
+        after = new_demand(context(instance, resource, self.later(asked.cursor)))
+
+        left = [key for place, key in enumerate(keys) if place not in taken]
+        assert [keys_of(request) for request in meanwhile.run_requests] == [left]
+        assert [keys_of(request) for request in after.run_requests] == [keys]
+
     def test_only_what_is_missing_is_asked_for_again(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                                      asked: dg.SensorResult, keys: list[str]) -> None:
         self.carry_out(instance, resource, asked.run_requests[0], keys[:3])

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from demand_assets.forecasting.contract.run_sizes import LARGEST_RETRAIN_RUN
-from webapp.retrains.dispatch import LARGEST_PLANNED, goes_as_backfill, goes_as_range, ranges
+from webapp.retrains.dispatch import goes_as_backfill, ranges
 from webapp.settings import Settings
 
 ORDER = [f"a|{n:04}" for n in range(2500)]
@@ -17,19 +16,13 @@ def test_ranges_are_counted_in_dagsters_order(picked: list[int], count: int) -> 
 
 
 @pytest.mark.parametrize(("keys", "backfill"), [
-    (ORDER[:1], False), (ORDER[:500], False), (ORDER[:LARGEST_RETRAIN_RUN], False),
-    (ORDER[: LARGEST_RETRAIN_RUN + 1], True),
-    (ORDER[::2][:50], False), (ORDER[:200] + ORDER[300 : 300 + LARGEST_RETRAIN_RUN], True), (ORDER[::2], False),
+    (ORDER[:1], True), (ORDER[:20], True), (ORDER[:500], True), (ORDER, True),
+    (ORDER[:9:2], True), (ORDER[:11:2], False), (ORDER[::2][:50], False), (ORDER[::2], False),
+    ([key for place, key in enumerate(ORDER) if place % 200], True),
+    ([key for place, key in enumerate(ORDER) if place % 50], False),
 ])
 def test_what_carries_a_selection(keys: list[str], backfill: bool) -> None:
     assert goes_as_backfill(keys, ORDER) is backfill
-
-
-@pytest.mark.parametrize(("keys", "is_range"), [
-    (ORDER[:1], True), (ORDER[7:20], True), (ORDER[:LARGEST_PLANNED], True), (ORDER[: LARGEST_PLANNED + 1], False),
-    (ORDER[:2] + ORDER[3:4], False)])
-def test_a_few_neighbours_are_planned_as_a_range(keys: list[str], is_range: bool) -> None:
-    assert goes_as_range(keys, ORDER) is is_range
 
 
 @pytest.mark.parametrize(("url", "normalised"), [

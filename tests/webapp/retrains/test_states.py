@@ -186,13 +186,13 @@ def test_a_step_that_no_state_allows_raises_with_what_is_allowed(app: Flask, cli
 def test_cancelled_while_it_is_sent_it_is_stopped_in_dagster(app: Flask, client: FlaskClient, background: Background,
                                                              dagster: FakeDagster) -> None:
     ask_for_retrain(client, keys_of([KETTLE, ODD]))
-    launch = dagster.launch_run
+    launch = dagster.launch_backfill
 
     def cancelled_meanwhile(*args: Any) -> Any:
         post(client, "/retrains/1/cancel", {})
         return launch(*args)
 
-    dagster.launch_run = cancelled_meanwhile  # type: ignore[method-assign]
+    dagster.launch_backfill = cancelled_meanwhile  # type: ignore[method-assign]
     background.send()
     assert told(client)[0] == "running"
     background.follow()
@@ -348,14 +348,14 @@ def test_a_request_that_dagster_refuses_is_refused_and_says_why(app: Flask, clie
 def test_two_background_processes_send_a_request_once(app: Flask, client: FlaskClient, background: Background,
                                                       dagster: FakeDagster) -> None:
     ask_for_retrain(client, [KETTLE.key])
-    launch = dagster.launch_run
+    launch = dagster.launch_backfill
 
     def other_at_once(*args: Any) -> Any:
-        dagster.launch_run = launch  # type: ignore[method-assign]
+        dagster.launch_backfill = launch  # type: ignore[method-assign]
         background.send()  # the other one looks while this one waits for Dagster
         return launch(*args)
 
-    dagster.launch_run = other_at_once  # type: ignore[method-assign]
+    dagster.launch_backfill = other_at_once  # type: ignore[method-assign]
     background.send()
 
     assert len(dagster.carried) == 1

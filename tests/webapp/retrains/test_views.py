@@ -13,6 +13,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.db.database import db, writing
+from webapp.retrains.dispatch import MOST_RANGES
 from webapp.retrains.states import JUDGING, SETTLING, note_run
 from webapp.tables import Retrain, RetrainItem
 
@@ -79,18 +80,20 @@ def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, c
     assert len(requests_stored(app)) == 2
 
 
-def test_a_scattered_pick_goes_as_one_run_and_neighbours_as_a_range(client: FlaskClient, background: Background,
-                                                                    dagster: FakeDagster) -> None:
-    ask_for_retrain(client, keys_of(SCATTERED))
-    ask_for_retrain(client, keys_of(reversed(REGION_ITEMS[11:24])))
+def test_retrains_are_backfills_and_a_scattered_pick_is_one_run(client: FlaskClient, background: Background,
+                                                                dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(REGION_ITEMS[1:2 * (MOST_RANGES + 1):2]))
+    ask_for_retrain(client, keys_of(reversed(REGION_ITEMS[13:24])))
+    ask_for_retrain(client, keys_of(REGION_ITEMS[2:5:2]))
     background.send()
 
-    run, neighbours = dagster.carried
-    assert (run.sent.carrier, run.keys, run.is_range) == ("run", keys_of(sorted(SCATTERED)), False)
-    assert (neighbours.sent.carrier, neighbours.keys) == ("run", keys_of(REGION_ITEMS[11:24]))
-    assert neighbours.is_range
+    run, neighbours, two = dagster.carried
+    assert (run.sent.carrier, run.keys) == ("run", keys_of(REGION_ITEMS[1:2 * (MOST_RANGES + 1):2]))
+    assert (neighbours.sent.carrier, neighbours.keys) == ("backfill", keys_of(REGION_ITEMS[13:24]))
+    assert (two.sent.carrier, two.keys) == ("backfill", keys_of(REGION_ITEMS[2:5:2]))
     assert state(client) == "running"
     assert "/runs/run0" in str(page(client.get("/retrains/1")))
+    assert "/runs/b/backfill1" in str(page(client.get("/retrains/2")))
 
 
 def test_a_request_is_sent_once_whatever_happens_in_between(app: Flask, client: FlaskClient, background: Background,
@@ -312,7 +315,7 @@ def test_everything_that_matches_can_be_retrained(client: FlaskClient, backgroun
     ask_for_retrain(client, [], everything="1")
     background.send()
 
-    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("run", len(REGION_ITEMS))
+    assert (dagster.carried[0].sent.carrier, len(dagster.carried[0].keys)) == ("backfill", len(REGION_ITEMS))
 
 
 def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskClient, background: Background) -> None:
@@ -417,6 +420,42 @@ def test_what_a_sensor_or_an_engineer_asked_for_is_listed_with_who_and_why(clien
     assert listed(client, by="automatic") == ["#1"]
     assert listed(client, by="engineer") == ["#2"]
     assert listed(client, by="planner") == []
+
+
+def test_an_engineers_backfill_is_one_retrain_with_all_of_its_region_items(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
+    first, second, third, fourth = REGION_ITEMS[:4]
+    dagster.launch_backfill("", keys_of([first, second, third, fourth]), "by hand")
+    (carried,) = dagster.carried
+    carried.state = "running"
+    ask_for_retrain(client, [fourth.key])  # a planner's holds one of them
+    name = f"backfill-{carried.sent.id}"
+    background.journal(Entry(first, "started", name, "run1", asked_by="an engineer"))
+    background.follow()
+
+    assert items(client, 2) == {str(first): "training", **{str(one): "queued" for one in (second, third, fourth)}}
+    assert f"/runs/b/{carried.sent.id}" in str(page(client.get("/retrains/2")))
+    assert listed(client, by="engineer") == ["#2"]
+    background.journal(Entry(first, "kept", name, "run1", reason="worse", asked_by="an engineer"),
+                       Entry(second, "started", name, "run2", asked_by="an engineer"))
+    background.follow()
+    assert len(items(client, 2)) == 4
+    assert items(client, 2)[str(second)] == "training"
+
+    carried.state = "cancelled"
+    background.follow()
+    let_settle(app)
+    background.follow()
+    assert items(client, 2) == {str(first): "kept", **{str(one): "cancelled" for one in (second, third, fourth)}}
+
+
+def let_settle(app: Flask) -> None:
+    """Let the moment pass in which what a retrain that ended left open may still be told."""
+    with app.app_context():
+        for retrain in db.session.query(Retrain):
+            if retrain.ended_at is not None:
+                retrain.ended_at -= SETTLING
+        db.session.commit()
 
 
 def test_a_run_that_only_takes_in_demand_is_no_retrain(client: FlaskClient, background: Background) -> None:
