@@ -1,0 +1,248 @@
+"""Registered models as ``mlflow.pyfunc`` loads them: in an environment without the product, as the page to the last bit."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.pyfunc import PyFuncModel
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.origin import Origin
+from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario
+from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, pooled_over
+from tests.demand_assets.forecasting.registry.conftest import PROMOTE
+
+TOASTERS = RegionItem("south", "toaster")
+ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")
+DOCUMENT = Path(__file__).parents[4] / "docs" / "notebook.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+HORIZON = 14
+FRESH = """
+import json, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("demand_assets", "webapp", "deploy", "tests", "benchmarks"):
+            raise ModuleNotFoundError(f"{name} is not installed here")
+
+sys.meta_path.insert(0, Blocked())
+given = json.load(open(sys.argv[1]))
+known = {}
+for block in given["blocks"]:
+    exec(block, known)
+hexed = {name: [[value.hex() if isinstance(value, float) else str(value) for value in row]
+                for row in known[name].itertuples(index=False)] for name in given["names"]}
+json.dump({"tables": hexed, "wape": known["wape"], "good": len(known["good"]),
+           "ours": [name for name in sys.modules if name.split(".")[0] == "demand_assets"]}, open(sys.argv[2], "w"))
+"""
+"""Runs the documentation's code where nothing of the product can be imported."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A dataset with models in production and demand in a store."""
+
+    registry: Registry
+    dataset: Dataset
+    store: DemandStore
+    origin: Origin
+
+    def page(self, one: RegionItem, by: str, scenario: Scenario = PLAN, horizon: int = HORIZON,
+             coverage: float = 0.8) -> pd.DataFrame:
+        """What the forecast page shows: date, forecast, lower, upper; by the web app's own functions."""
+        model: ServingModel = {"own": lambda: self.registry.load(one, 1), "pooled": lambda: self.registry.load_pooled(1),
+                               "baseline": lambda: BASELINE}[by]()
+        forecast = Forecaster(self.dataset, self.store).forecast(one, model, horizon, scenario)
+        return totals.by_date([forecast.part], coverage)
+
+    def load(self, name: str, **config: str) -> PyFuncModel:
+        """The model in production, as anybody loads it."""
+        return mlflow.pyfunc.load_model(f"models:/{name}@production", model_config=config or None)
+
+
+def demand_of(seed: int) -> pd.DataFrame:
+    """Daily demand of 200 days that falls with the price and rises with promos, and two weeks of planned drivers."""
+    rng = np.random.default_rng(seed)
+    table = daily_demand(200 + HORIZON, seed)
+    price, promo = np.round(rng.uniform(8, 12, len(table)), 2), (rng.random(len(table)) < 0.2).astype(float)
+    units = np.round(table["demand"] * (price / 10) ** -2 * np.where(promo == 1, 2.0, 1.0))
+    return table.assign(demand=units.where(table.index < 200), price=price, promo=promo)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[Shop]:
+    """Laid out as a state directory is."""
+    folder = tmp_path_factory.mktemp("state") / "simulated"
+    (folder / "mlflow").mkdir(parents=True)
+    (folder / "mlflow" / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
+    dataset = Dataset(name="simulated", frequency="D", horizon=HORIZON, source=HERE, drivers=(
+        Driver(name="price", kind="number", effect="decreasing", future="known"),
+        Driver(name="promo", kind="yes_no", effect="increasing", future="known")))
+    store = DemandStore(str(folder / "demand"))
+    demand = {KETTLES: demand_of(0), TOASTERS: demand_of(1), ODD: demand_of(2)}
+    for one, table in demand.items():
+        store.write("demand", one, table)
+    uri = f"sqlite:///{folder}/mlflow/mlflow.db"
+    registry, origin = Registry(uri, "simulated", str(folder / "mlflow" / "artifacts")), Origin(
+        dataset, store.url, KETTLES)
+    pooled = pooled_over({one: store.read("demand", one) for one in (KETTLES, TOASTERS)}, dataset)
+    with registry.batch("pooled", {}, origin) as batch:
+        registry.decide_pooled(batch.register_pooled(pooled, {}, KETTLES), PROMOTE)
+    with registry.batch("training", {}, origin, 1) as batch:
+        for one in (KETTLES, ODD):
+            model = train(store.read("demand", one), dataset, pooled, one)
+            registry.record_decision(one, batch.register(one, model, {}), PROMOTE, "r1")
+        batch.tell({"wape": 0.1, "trained": 2, "bias": float("nan")}, "abc", 2)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    yield Shop(registry, dataset, store, origin)
+    mlflow.set_tracking_uri(before)
+
+
+def hexed(table: pd.DataFrame, one: RegionItem) -> list[list[str]]:
+    """The page's table as the fresh environment writes its own: every bit of each number."""
+    return [[one.region, one.item, str(row.date), row.forecast.hex(), row.lower.hex(), row.upper.hex()]
+            for row in table[["date", "forecast", "lower", "upper"]].itertuples()]
+
+
+def test_the_documented_code_gives_the_pages_numbers_where_the_product_is_not_installed(
+        shop: Shop, tmp_path: Path) -> None:
+    told = {"blocks": [block.replace("http://127.0.0.1:5000", shop.registry.session.uri) for block in BLOCKS],
+            "names": ["plan", "what_if", "everywhere", "naive", "batch"]}
+    (tmp_path / "given.json").write_text(json.dumps(told))
+    (tmp_path / "fresh.py").write_text(FRESH)
+
+    subprocess.run([sys.executable, "-I", tmp_path / "fresh.py", tmp_path / "given.json", tmp_path / "found.json"],
+                   cwd="/", check=True, timeout=300, env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"})
+
+    found = json.loads((tmp_path / "found.json").read_text())
+    days = [at.date() for at in shop.page(KETTLES, "own")["date"].head(3)]
+    dearer = Scenario(planned=(Planned("price", tuple((day, 12.5) for day in days)),
+                               Planned("promo", tuple((day, False) for day in days))))
+    assert found["ours"] == []
+    assert found["tables"] == {
+        "plan": hexed(shop.page(KETTLES, "own"), KETTLES),
+        "what_if": hexed(shop.page(KETTLES, "own", dearer).head(3), KETTLES),
+        "everywhere": [*hexed(shop.page(KETTLES, "pooled"), KETTLES), *hexed(shop.page(TOASTERS, "pooled"), TOASTERS)],
+        "naive": [*hexed(shop.page(KETTLES, "baseline"), KETTLES), *hexed(shop.page(TOASTERS, "baseline"), TOASTERS)],
+        "batch": [*hexed(shop.page(KETTLES, "own"), KETTLES), *hexed(shop.page(TOASTERS, "pooled"), TOASTERS)]}
+    assert (found["wape"], found["good"]) == (shop.registry.load(KETTLES, 1).card.wape, 1)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.95])
+@pytest.mark.parametrize("by", ["own", "pooled", "baseline"])
+def test_an_odd_name_is_forecast_at_each_coverage(shop: Shop, by: str, coverage: float) -> None:
+    model = shop.load(ODD.model_name("simulated"))
+
+    answer = model.predict(model.input_example.assign(region=ODD.region, item=ODD.item), params={
+        "horizon": 3, "coverage": coverage, "model": "production" if by == "own" else by})
+
+    assert hexed(answer, ODD) == hexed(shop.page(ODD, by, horizon=3, coverage=coverage), ODD)
+    assert list(answer.columns) == ["region", "item", "date", "forecast", "lower", "upper"]
+
+
+def test_its_example_and_signature_are_its_own(shop: Shop) -> None:
+    model = shop.load(ODD.model_name("simulated"))
+
+    assert model.input_example.to_dict("records") == [{"region": ODD.region, "item": ODD.item}]
+    assert model.metadata.get_input_schema().input_names() == ["region", "item", "date", "price", "promo"]
+    assert {spec.name: spec.default for spec in model.metadata.get_params_schema().params} == {
+        "horizon": HORIZON, "coverage": 0.8, "model": "production"}
+
+
+def test_rows_are_answered_in_their_order_whatever_kind_of_number_a_driver_is(shop: Shop) -> None:
+    days = shop.page(TOASTERS, "pooled")["date"]
+    rows = pd.DataFrame({"region": ["south", "north", "south"], "item": ["toaster", "kettle", "toaster"],
+                         "date": [days[5], days[0], days[1]], "price": [9, 11, None], "promo": [True, None, 0]})
+
+    answer = shop.load("simulated.pooled").predict(rows)
+
+    asked = Scenario(planned=(Planned("price", ((days[5].date(), 9.0),)),
+                              Planned("promo", ((days[5].date(), 1.0), (days[1].date(), 0.0)))))
+    dearer = Scenario(planned=(Planned("price", ((days[0].date(), 11.0),)),))
+    south, north = shop.page(TOASTERS, "pooled", asked), shop.page(KETTLES, "pooled", dearer)
+    assert answer["forecast"].tolist() == [south["forecast"][5], north["forecast"][0], south["forecast"][1]]
+    assert answer["upper"].tolist() == [south["upper"][5], north["upper"][0], south["upper"][1]]
+
+
+SOUTH = {"region": ["south"], "item": ["toaster"]}
+NORTH = {"region": ["north"], "item": ["kettle"]}
+WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "another's": (SOUTH, {}, r"this is the model of north · kettle.*simulated\.pooled"),
+    "too far": (NORTH, {"horizon": 15}, "horizon 15 is outside 1 to 14"),
+    "no period": (NORTH, {"horizon": 0}, "horizon 0 is outside 1 to 14"),
+    "unknown coverage": (NORTH, {"coverage": 0.7}, r"coverage 0.7 is not known.*0.5, 0.8, 0.95"),
+    "no coverage": (NORTH, {"coverage": 0.0}, "coverage 0.0 is not known"),
+    "unknown model": (NORTH, {"model": "best"}, "answers by production, pooled, baseline"),
+    "a day of the past": (NORTH | {"date": ["2020-01-01"]}, {}, "2020-01-01 is no period of the forecast"),
+    "no date in one row": ({"region": ["north"] * 2, "item": ["kettle"] * 2, "date": [date(2025, 7, 25), None]}, {},
+                           "1 of 2 rows have no date"),
+    "a day twice": ({"region": ["north"] * 2, "item": ["kettle"] * 2, "date": ["2025-07-25"] * 2}, {}, "two rows"),
+    "no region": ({"region": [None], "item": ["kettle"]}, {}, "no region or no item"),
+    "no number": (NORTH | {"date": ["2025-07-25"], "price": ["cheap"]}, {}, "needs a number, not 'cheap'"),
+    "a price of nothing": (NORTH | {"date": ["2025-07-25"], "price": [0.0]}, {}, "a price is above 0"),
+    "half a promo": (NORTH | {"date": ["2025-07-25"], "promo": [0.5]}, {}, "is yes .* or no"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_answered_is_told(shop: Shop, case: str) -> None:
+    frame, params, words = WRONG[case]
+
+    with pytest.raises(ValueError, match=words):
+        shop.load("simulated.north.kettle").predict(pd.DataFrame(frame), params=params)
+
+
+def test_demand_that_is_not_there_is_told_with_the_place(shop: Shop, tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=f"no demand of south · toaster.*looked for in {tmp_path}.*demand_store"):
+        shop.load("simulated.pooled", demand_store=str(tmp_path)).predict(pd.DataFrame(SOUTH))
+
+
+def test_changed_code_is_not_run(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = local_path(shop.registry.session.version("simulated.pooled", 1).source)
+    assert folder is not None
+    shipped = next(folder.glob("*.zip"))
+    whole = shipped.read_bytes()
+    for name in [name for name in sys.modules if name.startswith("forecasting_")]:
+        monkeypatch.delitem(sys.modules, name)
+    changed = whole.replace(b"dataset.json", b"dataset.jso_")
+    try:
+        shipped.write_bytes(changed)
+        with pytest.raises(ValueError, match="was changed or damaged, and none of it was run"):
+            shop.load("simulated.north.kettle")
+    finally:
+        shipped.write_bytes(whole)
+
+
+def test_a_moved_state_reads_its_own_demand(shop: Shop, tmp_path: Path) -> None:
+    from demand_assets.forecasting.registry.store_note import noted, store_url
+
+    artifacts = "/state/shop/mlflow/artifacts"
+    assert store_url(noted("/state/shop/demand", artifacts), "/elsewhere/shop/mlflow/artifacts") == (
+        "/elsewhere/shop/demand")
+    assert store_url(noted("/state/shop/demand", artifacts), "file:///a%20b/shop/mlflow/artifacts") == "/a b/shop/demand"
+    assert store_url(noted("/other/demand", artifacts), "/elsewhere/shop/mlflow/artifacts") == "/other/demand"
+    for url in ("s3://bucket/demand", "/data/demand"):
+        assert store_url(noted(url, "s3://bucket/models"), "s3://bucket/models") == url
+    assert shop.registry.session.client.get_experiment_by_name("simulated").tags["demand_store"] == "../../demand"
