@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "demand_assets.forecasting"
 ENTRY = f"{PACKAGE}.registry.loaded"
 DATASET_FILE = "dataset.json"
-ELSEWHERE = {"kind": "file", "path": "not shipped"}
+ELSEWHERE: dict[str, Any] = {"source": {"kind": "file", "path": "not shipped"}, "path": "not shipped"}
 """In place of each source, which may hold a password and is not read where models are only asked."""
 _LONGEST_AGO = (1980, 1, 1, 0, 0, 0)
 
@@ -49,7 +49,12 @@ def shipped_code(dataset: Dataset) -> ShippedCode:
 
 def described(dataset: Dataset) -> str:
     """The dataset as JSON, without any source: where it is read from concerns nobody who only asks for forecasts."""
-    return json.dumps(_without_sources(dataset.model_dump(mode="json")), ensure_ascii=False, sort_keys=True)
+    entries = dataset.model_dump(mode="json", by_alias=True)
+    tables = (entries, *entries["attribute_tables"].values(), entries["predecessor_table"],
+              *entries["calendar"]["events"])
+    for table in filter(None, tables):
+        table.update({name: instead for name, instead in ELSEWHERE.items() if table.get(name) is not None})
+    return json.dumps(entries, ensure_ascii=False, sort_keys=True)
 
 
 @lru_cache(maxsize=4)
@@ -61,15 +66,6 @@ def _packed(dataset: str) -> ShippedCode:
             digest.update(f"{name} {len(contents[name])}\n".encode() + contents[name])
             packed.writestr(zipfile.ZipInfo(name, _LONGEST_AGO), contents[name], zipfile.ZIP_DEFLATED, 9)
     return ShippedCode(f"forecasting_{digest.hexdigest()[:32]}", buffer.getvalue())
-
-
-def _without_sources(entry: Any) -> Any:
-    if isinstance(entry, list):
-        return [_without_sources(one) for one in entry]
-    if not isinstance(entry, dict):
-        return entry
-    return {name: ELSEWHERE if name == "source" and one is not None else _without_sources(one)
-            for name, one in entry.items()}
 
 
 @lru_cache(maxsize=1)

@@ -1,11 +1,12 @@
-"""Registered models as ``mlflow.pyfunc`` loads them: in an environment without the product, as the page to the last bit."""
+"""Registered models as ``mlflow.pyfunc`` loads them: without the product, and the page's forecast to the last bit."""
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,10 +16,21 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.models import Model
 from mlflow.pyfunc import PyFuncModel
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.attributes import Attribute
+from demand_assets.forecasting.dataset.calendar import Calendar, Events
+from demand_assets.forecasting.dataset.dataset_file import (
+    AttributeTable,
+    AttributeTables,
+    Columns,
+    Dataset,
+    Pins,
+    SqlSource,
+    load_dataset,
+)
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecaster
@@ -26,8 +38,10 @@ from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.model_folders import NEEDED
 from demand_assets.forecasting.registry.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.shipped_code import _imported, _sources, described
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, pooled_over
@@ -71,9 +85,10 @@ class Shop:
     def page(self, one: RegionItem, by: str, scenario: Scenario = PLAN, horizon: int = HORIZON,
              coverage: float = 0.8) -> pd.DataFrame:
         """What the forecast page shows: date, forecast, lower, upper; by the web app's own functions."""
-        model: ServingModel = {"own": lambda: self.registry.load(one, 1), "pooled": lambda: self.registry.load_pooled(1),
-                               "baseline": lambda: BASELINE}[by]()
-        forecast = Forecaster(self.dataset, self.store).forecast(one, model, horizon, scenario)
+        models: dict[str, Callable[[], ServingModel]] = {
+            "own": lambda: self.registry.load(one, 1), "pooled": lambda: self.registry.load_pooled(1),
+            "baseline": lambda: BASELINE}
+        forecast = Forecaster(self.dataset, self.store).forecast(one, models[by](), horizon, scenario)
         return totals.by_date([forecast.part], coverage)
 
     def load(self, name: str, **config: str) -> PyFuncModel:
@@ -98,7 +113,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterat
     (folder / "mlflow" / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
     dataset = Dataset(name="simulated", frequency="D", horizon=HORIZON, source=HERE, drivers=(
         Driver(name="price", kind="number", effect="decreasing", future="known"),
-        Driver(name="promo", kind="yes_no", effect="increasing", future="known")))
+        Driver(name="promo", kind="yes_no", effect="increasing", future="known")),
+        training=Pins(rounds=20, own_rounds=5))
     store = DemandStore(str(folder / "demand"))
     demand = {KETTLES: demand_of(0), TOASTERS: demand_of(1), ODD: demand_of(2)}
     for one, table in demand.items():
@@ -171,6 +187,57 @@ def test_its_example_and_signature_are_its_own(shop: Shop) -> None:
         "horizon": HORIZON, "coverage": 0.8, "model": "production"}
 
 
+def test_mlflow_itself_reads_every_model_folder(shop: Shop, tmp_path: Path) -> None:
+    folders = [shop.registry.fetch(one.model_name("simulated"), 1, tmp_path) for one in (KETTLES, ODD)]
+
+    described = [Model.load(str(folder)) for folder in folders]
+    assert described[0].model_uuid != described[1].model_uuid
+    assert [each.model_size_bytes for each in described] == [
+        sum((folder / name).stat().st_size for name in ("model.ubj", "forecast.json")) for folder in folders]
+    assert mlflow.xgboost.load_model(str(folders[1])).save_raw() == shop.registry.load(ODD, 1).booster.save_raw()
+    assert {file.suffix for folder in folders for file in folder.iterdir()} <= {
+        "", ".json", ".py", ".txt", ".ubj", ".yaml"}
+
+
+def test_what_is_shipped_needs_no_more_than_it_says() -> None:
+    asked = {name.split(".")[0] for source in _sources().values() for name in _imported(ast.parse(source))}
+
+    modules = {"xgboost-cpu": "xgboost"}
+    assert asked - set(sys.stdlib_module_names) - {"demand_assets"} == {
+        modules.get(name, name) for name in (*NEEDED, "holidays")}
+
+
+def test_no_source_and_no_password_is_shipped() -> None:
+    secret = SqlSource(kind="sql", url="postgresql://me:hunter2@db/shop", table="demand")
+    dataset = Dataset(name="shop", frequency="D", source=secret, drivers=(
+        Driver(name="path", kind="number"), Driver(name="source", kind="yes_no")), columns=Columns(
+        drivers={"path": "way", "source": "spring"}),
+        attributes=(Attribute(name="brand", of="item", read_from="table"),),
+        attribute_tables=AttributeTables(item=AttributeTable(key="item", source=secret)),
+        calendar=Calendar(holidays={"path": ("DE",), "source": ("FR",)}, events=(
+            Events(name="fair", source=secret.model_dump()), Events(name="races", path="s3://hunter2/races.csv"))))
+
+    shipped = described(dataset)
+
+    assert "hunter2" not in shipped
+    again = Dataset.model_validate_json(shipped)
+    for kept in ("drivers", "attributes", "horizon", "columns"):
+        assert getattr(again, kept) == getattr(dataset, kept)
+    assert again.calendar.holidays == dataset.calendar.holidays
+
+
+@pytest.mark.parametrize("file", sorted((DOCUMENT.parents[1] / "datasets").glob("*.toml")), ids=lambda file: file.stem)
+def test_a_shipped_dataset_is_the_same_but_for_its_sources(file: Path) -> None:
+    dataset = load_dataset(file)
+
+    shipped = Dataset.model_validate_json(described(dataset))
+
+    here = {"source": shipped.source, "attribute_tables": shipped.attribute_tables, "calendar": shipped.calendar,
+            "predecessor_table": shipped.predecessor_table}
+    assert shipped == dataset.model_copy(update=here)
+    assert shipped.calendar.meanings(dataset.frequency) == dataset.calendar.meanings(dataset.frequency)
+
+
 def test_rows_are_answered_in_their_order_whatever_kind_of_number_a_driver_is(shop: Shop) -> None:
     days = shop.page(TOASTERS, "pooled")["date"]
     rows = pd.DataFrame({"region": ["south", "north", "south"], "item": ["toaster", "kettle", "toaster"],
@@ -241,7 +308,8 @@ def test_a_moved_state_reads_its_own_demand(shop: Shop, tmp_path: Path) -> None:
     artifacts = "/state/shop/mlflow/artifacts"
     assert store_url(noted("/state/shop/demand", artifacts), "/elsewhere/shop/mlflow/artifacts") == (
         "/elsewhere/shop/demand")
-    assert store_url(noted("/state/shop/demand", artifacts), "file:///a%20b/shop/mlflow/artifacts") == "/a b/shop/demand"
+    assert store_url(noted("/state/shop/demand", artifacts), "file:///a%20b/shop/mlflow/artifacts") == (
+        "/a b/shop/demand")
     assert store_url(noted("/other/demand", artifacts), "/elsewhere/shop/mlflow/artifacts") == "/other/demand"
     for url in ("s3://bucket/demand", "/data/demand"):
         assert store_url(noted(url, "s3://bucket/models"), "s3://bucket/models") == url
