@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from demand_assets.forecasting.contract.region_item import RegionItem, known_as
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster, ForecastError
@@ -108,7 +108,10 @@ def _questions(frame: pd.DataFrame, dataset: Dataset) -> list[_Question]:
 
 
 def _region_item(region: Hashable, item: Hashable) -> RegionItem:
-    return RegionItem(known_as(str(region)), known_as(str(item)))
+    try:
+        return RegionItem(known_as(str(region)), known_as(str(item)))
+    except BadNameError as error:
+        raise BadFrameError(str(error)) from error
 
 
 def _days(frame: pd.DataFrame) -> "pd.Series[Any]":

@@ -11,6 +11,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from pydantic import ValidationError
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
@@ -49,15 +50,18 @@ class LoadedModel:
         Args:
             params: ``horizon`` and ``coverage`` as of ``score``; ``model``: what forecasts, ``production`` (the
                 region-item's own), ``pooled`` or ``baseline``, this model itself unless given.
-        Raises: BadFrameError, NotInStoreError: as ``score``.
+        Raises: MlflowException: what is asked cannot be answered; a server answers 400 with these words.
         """
         asked = str(params.get("model", self.model.served_by))
         try:
             return score(frame, self.dataset, self.forecaster, lambda one: self._serving(one, asked),
                          params.get("horizon"), params.get("coverage", 0.8))
         except NotInStoreError as error:
-            raise NotInStoreError(f"{error}. It was looked for in {self.store}; another place is given with "
-                                  'load_model(…, model_config={"demand_store": URL})') from error
+            raise MlflowException.invalid_parameter_value(
+                f"{error}. It was looked for in {self.store}; another place is given with "
+                'load_model(…, model_config={"demand_store": URL})') from error
+        except (BadFrameError, ModelFilesError) as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
     def _serving(self, region_item: RegionItem, asked: str) -> ServingModel:
         """What forecasts the region-item."""
