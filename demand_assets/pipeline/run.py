@@ -29,6 +29,7 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.registry.completion import complete
 from demand_assets.forecasting.registry.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
@@ -281,6 +282,11 @@ class Pipeline:
                 numbers.add(part.outcomes)
                 yield part
             batch.tell(numbers.metrics, numbers.demand_hash, numbers.trained)
+
+    def complete_models(self) -> int:
+        """How many versions in production were completed, of before models could be loaded elsewhere."""
+        known = self.store.read_catalogue()
+        return complete(self.registry, self._origin(known)) if known else 0
 
     def _origin(self, region_items: Sequence[RegionItem]) -> Origin:
         """What new models are told to be of."""

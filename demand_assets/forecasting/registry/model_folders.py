@@ -57,7 +57,7 @@ class ModelFolder:
 
         Args:
             example: the region-item of the input example.
-            size: of the model's own files, in bytes.
+            size: of the model's own files, in bytes; 0 where it is not known.
         """
         own = {"model_uuid": uuid4().hex, "model_size_bytes": size,
                "utc_time_created": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"}

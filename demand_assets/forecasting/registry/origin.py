@@ -5,6 +5,7 @@ which dataset a run was trained on, are told by the experiment and the run.
 """
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,24 @@ def tell_store(session: Session, origin: Origin) -> None:
         session.client.set_experiment_tag(session.experiment, DEMAND_STORE, note)
 
 
+def put(session: Session, version: "ModelVersion", path: str, write: Callable[[Path], None]) -> None:
+    """Add files to those of a version, each whole or not there; the ``MLmodel`` last, which says that the others are.
+
+    Args:
+        path: of the version's folder among the artifacts of its run.
+        write: writes the files into a folder.
+    """
+    folder = local_path(version.source)
+    with tempfile.TemporaryDirectory(dir=folder and folder.parent) as temporary:
+        made = Path(temporary)
+        write(made)
+        if folder is None:
+            session.client.log_artifacts(str(version.run_id), str(made), path)
+            return
+        for file in sorted(made.iterdir(), key=lambda file: file.name == MLMODEL):
+            file.rename(folder / file.name)
+
+
 def _ship(session: Session, pooled: "ModelVersion", code: ShippedCode, origin: Origin) -> None:
     """Put the code beside a version of the pooled model, unless it lies there; of one that was made before models could
     be loaded, also what lets MLflow load that one."""
@@ -64,15 +83,13 @@ def _ship(session: Session, pooled: "ModelVersion", code: ShippedCode, origin: O
         Path(file.path).name for file in session.client.list_artifacts(str(pooled.run_id), POOLED_PATH)}
     if code.file in there:
         return
-    with tempfile.TemporaryDirectory(dir=folder and folder.parent) as temporary:
-        made = Path(temporary)
+    is_of_before = MLMODEL not in there
+
+    def write(made: Path) -> None:
         (made / code.file).write_bytes(code.content)
-        if MLMODEL not in there:
-            pooled_folder(origin.dataset, code.name, origin.store).write(made, origin.example, len(code.content))
-        if folder is None:
-            session.client.log_artifacts(str(pooled.run_id), str(made), POOLED_PATH)
-        else:
-            for file in made.iterdir():  # each whole, or not there
-                file.rename(folder / file.name)
-    if MLMODEL not in there:
+        if is_of_before:
+            pooled_folder(origin.dataset, code.name, origin.store).write(made, origin.example, 0)
+
+    put(session, pooled, POOLED_PATH, write)
+    if is_of_before:
         session.set_version_tag(pooled.name, int(pooled.version), PYFUNC, code.name)

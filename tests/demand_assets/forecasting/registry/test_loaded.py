@@ -6,21 +6,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.pyfunc import PyFuncModel
 
-from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.dataset.calendar import Calendar, Events
 from demand_assets.forecasting.dataset.dataset_file import (
@@ -28,31 +24,19 @@ from demand_assets.forecasting.dataset.dataset_file import (
     AttributeTables,
     Columns,
     Dataset,
-    Pins,
     SqlSource,
     load_dataset,
 )
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.baseline import BASELINE
-from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.model_folders import NEEDED
-from demand_assets.forecasting.registry.origin import Origin
-from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.shipped_code import _imported, _sources, described
-from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario
-from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, pooled_over
-from tests.demand_assets.forecasting.registry.conftest import PROMOTE
+from demand_assets.forecasting.whatif.scenario import Planned, Scenario
+from tests.demand_assets.forecasting.conftest import KETTLES
+from tests.demand_assets.forecasting.registry.shops import HORIZON, ODD, TOASTERS, Shop, hexed, open_shop
 
-TOASTERS = RegionItem("south", "toaster")
-ODD = RegionItem("Nörd/|:.", "v1.5 ~ 'L' %")
 DOCUMENT = Path(__file__).parents[4] / "docs" / "notebook.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-HORIZON = 14
 FRESH = """
 import json, sys
 
@@ -74,73 +58,13 @@ json.dump({"tables": hexed, "wape": known["wape"], "good": len(known["good"]),
 """Runs the documentation's code where nothing of the product can be imported."""
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A dataset with models in production and demand in a store."""
-
-    registry: Registry
-    dataset: Dataset
-    store: DemandStore
-    origin: Origin
-
-    def page(self, one: RegionItem, by: str, scenario: Scenario = PLAN, horizon: int = HORIZON,
-             coverage: float = 0.8) -> pd.DataFrame:
-        """What the forecast page shows: date, forecast, lower, upper; by the web app's own functions."""
-        models: dict[str, Callable[[], ServingModel]] = {
-            "own": lambda: self.registry.load(one, 1), "pooled": lambda: self.registry.load_pooled(1),
-            "baseline": lambda: BASELINE}
-        forecast = Forecaster(self.dataset, self.store).forecast(one, models[by](), horizon, scenario)
-        return totals.by_date([forecast.part], coverage)
-
-    def load(self, name: str, **config: str) -> PyFuncModel:
-        """The model in production, as anybody loads it."""
-        return mlflow.pyfunc.load_model(f"models:/{name}@production", model_config=config or None)
-
-
-def demand_of(seed: int) -> pd.DataFrame:
-    """Daily demand of 200 days that falls with the price and rises with promos, and two weeks of planned drivers."""
-    rng = np.random.default_rng(seed)
-    table = daily_demand(200 + HORIZON, seed)
-    price, promo = np.round(rng.uniform(8, 12, len(table)), 2), (rng.random(len(table)) < 0.2).astype(float)
-    units = np.round(table["demand"] * (price / 10) ** -2 * np.where(promo == 1, 2.0, 1.0))
-    return table.assign(demand=units.where(table.index < 200), price=price, promo=promo)
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[Shop]:
-    """Laid out as a state directory is."""
-    folder = tmp_path_factory.mktemp("state") / "simulated"
-    (folder / "mlflow").mkdir(parents=True)
-    (folder / "mlflow" / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
-    dataset = Dataset(name="simulated", frequency="D", horizon=HORIZON, source=HERE, drivers=(
-        Driver(name="price", kind="number", effect="decreasing", future="known"),
-        Driver(name="promo", kind="yes_no", effect="increasing", future="known")),
-        training=Pins(rounds=20, own_rounds=5))
-    store = DemandStore(str(folder / "demand"))
-    demand = {KETTLES: demand_of(0), TOASTERS: demand_of(1), ODD: demand_of(2)}
-    for one, table in demand.items():
-        store.write("demand", one, table)
-    uri = f"sqlite:///{folder}/mlflow/mlflow.db"
-    registry, origin = Registry(uri, "simulated", str(folder / "mlflow" / "artifacts")), Origin(
-        dataset, store.url, KETTLES)
-    pooled = pooled_over({one: store.read("demand", one) for one in (KETTLES, TOASTERS)}, dataset)
-    with registry.batch("pooled", {}, origin) as batch:
-        registry.decide_pooled(batch.register_pooled(pooled, {}, KETTLES), PROMOTE)
-    with registry.batch("training", {}, origin, 1) as batch:
-        for one in (KETTLES, ODD):
-            model = train(store.read("demand", one), dataset, pooled, one)
-            registry.record_decision(one, batch.register(one, model, {}), PROMOTE, "r1")
-        batch.tell({"wape": 0.1, "trained": 2, "bias": float("nan")}, "abc", 2)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    yield Shop(registry, dataset, store, origin)
+    """MLflow as somebody has it who loads models."""
+    shop, before = open_shop(tmp_path_factory.mktemp("state"), empty_mlflow), mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(shop.registry.session.uri)
+    yield shop
     mlflow.set_tracking_uri(before)
-
-
-def hexed(table: pd.DataFrame, one: RegionItem) -> list[list[str]]:
-    """The page's table as the fresh environment writes its own: every bit of each number."""
-    return [[one.region, one.item, str(row.date), row.forecast.hex(), row.lower.hex(), row.upper.hex()]
-            for row in table[["date", "forecast", "lower", "upper"]].itertuples()]
 
 
 def test_the_documented_code_gives_the_pages_numbers_where_the_product_is_not_installed(
