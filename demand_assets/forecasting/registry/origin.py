@@ -35,12 +35,14 @@ class Origin:
 
 
 def loadable(session: Session, origin: Origin, pooled_version: int | None) -> tuple[ModelFolder, ShippedCode | None]:
-    """What lies beside each model of a batch, and the code that is to lie beside a pooled model in it.
+    """What lies beside each model of a batch, and the code that is to lie beside a pooled model in it; where the demand
+    is is noted by the way.
 
     Args:
         pooled_version: what the batch's models stand on: the code is put beside that version, where it does not lie
             yet. None for a batch that holds a pooled model.
     """
+    _tell_store(session, origin)
     code = shipped_code(origin.dataset)
     if pooled_version is None:
         return pooled_folder(origin.dataset, code.name, origin.store), code
@@ -49,7 +51,7 @@ def loadable(session: Session, origin: Origin, pooled_version: int | None) -> tu
     return own_folder(origin.dataset, code.name, f"models:/{name}/{pooled_version}", origin.store), None
 
 
-def tell_store(session: Session, origin: Origin) -> None:
+def _tell_store(session: Session, origin: Origin) -> None:
     """Note where the demand is, for whoever loads a model elsewhere."""
     found = session.client.get_experiment(session.experiment)
     note = noted(origin.store, found.artifact_location)

@@ -58,7 +58,7 @@ from demand_assets.forecasting.registry.files import (
     seal_old,
     verified,
 )
-from demand_assets.forecasting.registry.origin import Origin, loadable, tell_store
+from demand_assets.forecasting.registry.origin import Origin, loadable
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError, object_store_errors
@@ -148,7 +148,6 @@ class Registry:
         try:
             batch = TrainingBatch(self.session, run.info.run_id, run.info.artifact_uri)
             if origin:
-                tell_store(self.session, origin)
                 folder, code = loadable(self.session, origin, pooled_version)
                 batch = replace(batch, folder=folder, code=code, store=origin.store)
             yield batch
