@@ -37,9 +37,12 @@ def expire_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -> 
 
 @dg.op(name=names.EXPIRE_VERSIONS_OP)
 def expire_models(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
-    """Versions of models that nothing stands on, with their files and the runs of MLflow that held them."""
+    """Versions of models that nothing stands on, with their files and the runs of MLflow that held them; those in
+    production of before models could be loaded elsewhere are completed."""
     stages, settings = pipeline.open(), pipeline.settings
     _carry_out(context, lambda now: expire_versions(stages.store, stages.registry, settings, now))
+    if completed := stages.complete_models():
+        context.log.info(f"completed so that mlflow.pyfunc loads them: {completed} versions")
 
 
 @dg.op(name=names.EXPIRE_RUNS_OP)

@@ -4,6 +4,8 @@ Every region-item has one outcome for each asset, told as soon as it is known. W
 which the web app follows.
 """
 
+import hashlib
+import json
 import logging
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -27,12 +29,15 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.registry.completion import complete
+from demand_assets.forecasting.registry.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored import observed
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.exhaustion import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.pipeline.batch_numbers import BatchNumbers
 from demand_assets.pipeline.outcomes import (
     INSPECTED,
     PLOTS_UP_TO,
@@ -143,8 +148,10 @@ class Pipeline:
         stored = self.store.stored("demand", self.source.catalogue().region_items)
         model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores))
         in_production = self.registry.pooled_production()
-        with self.registry.batch("train the pooled model", asked.tags) as batch:
-            version = batch.register_pooled(model, asked.tags)
+        with self.registry.batch("train the pooled model", asked.tags, self._origin(stored)) as batch:
+            version = batch.register_pooled(model, asked.tags, stored[0])
+            batch.tell({name: value for name, value in model.card.items() if isinstance(value, int | float)},
+                       _fingerprint(model), len(stored))
         production = None if in_production is None else self._pooled_or_none(in_production)
         decision = self._past_damage(stored, lambda: judge_pooled(model, production, stored, read, self.dataset))
         if in_production is not None and production is None:
@@ -267,9 +274,23 @@ class Pipeline:
             yield Part([Outcome(one, "candidate_model", "failed", f"pooled model: {type(error).__name__}: {error}",
                                 trace=traceback.format_exc()) for one in region_items], {})
             return
-        with self.registry.batch(f"train {len(region_items)} region-items", asked.tags) as batch:
+        numbers = BatchNumbers()
+        with self.registry.batch(f"train {len(region_items)} region-items", asked.tags, self._origin(region_items),
+                                 version) as batch:
             tasks = (Train(some, wanted, asked, plots, version, batch) for some in parts)
-            yield from self._side_by_side(self._training.train, tasks, len(region_items))
+            for part in self._side_by_side(self._training.train, tasks, len(region_items)):
+                numbers.add(part.outcomes)
+                yield part
+            batch.tell(numbers.metrics, numbers.demand_hash, numbers.trained)
+
+    def complete_models(self) -> int:
+        """How many versions in production were completed, of before models could be loaded elsewhere."""
+        known = self.store.read_catalogue()
+        return complete(self.registry, self._origin(known)) if known else 0
+
+    def _origin(self, region_items: Sequence[RegionItem]) -> Origin:
+        """What new models are told to be of."""
+        return Origin(self.dataset, self.store.url, region_items[0])
 
     def _side_by_side(self, work: "Callable[[TakeIn], Part] | Callable[[Train], Part]", tasks: Iterator[TakeIn | Train],
                       size: int) -> Iterator[Part]:
@@ -345,6 +366,12 @@ class Pipeline:
             yield told
         finally:
             tried_until_there_is_room(lambda: journal.write(waiting))
+
+
+def _fingerprint(model: PooledModel) -> str:
+    """A text that is another when the demand that the pooled model learned from is, as far as its card tells."""
+    card = {name: value for name, value in model.card.items() if name != "seconds"}
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _parts(region_items: Sequence[RegionItem], size: int) -> Iterator[Sequence[RegionItem]]:

@@ -95,7 +95,7 @@ def spare(registry: Registry, versions: Mapping[str, Sequence[Found]], kept: Kep
     pooled = pooled_name(registry.dataset)
     own = {name: found for name, found in versions.items() if region_item_of(name, registry.dataset)}
     going: list[Found] = []
-    for model in _models(registry):
+    for model in models(registry):
         if model.name in own:
             going += _spare(own[model.name], _named(model, registry.dataset), kept)
     going.sort(key=lambda one: (one.made_at, one.name))
@@ -249,7 +249,7 @@ def _versions(registry: Registry) -> Iterator["ModelVersion"]:
     return _every(registry.session.client.search_model_versions)
 
 
-def _models(registry: Registry) -> Iterator["RegisteredModel"]:
+def models(registry: Registry) -> Iterator["RegisteredModel"]:
     """All models of the tracking server."""
     return _every(registry.session.client.search_registered_models)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 IDENTITY_FILE = "identity.json"
+NOT_OF_THE_MODEL = (IDENTITY_FILE, "input_example.json")
+"""Of files that look like a model's, those from which none is loaded."""
 SEALED = "identity"
 """Tag of a version whose files have an identity, so that files without one are not its own."""
 
@@ -90,7 +92,7 @@ def verified(folder: Path, name: str, version: int, told: VersionFiles | None = 
         if not any((folder / file).is_file() for file in (OWN_DETAILS, POOLED_DETAILS)):
             raise ModelFilesError(f"the files of {name} version {version} hold no model of this product, or a part "
                                   f"of it is missing: neither {OWN_DETAILS} nor {POOLED_DETAILS} is in {folder}")
-        found = _identity(folder)
+        found = identified(folder)
     except (OSError, ValidationError) as error:
         raise ModelFilesError(f"the files of {name} version {version} do not say whose they are: "
                               f"{folder / IDENTITY_FILE} is damaged: {error}") from error
@@ -152,7 +154,11 @@ def local_path(uri: str | None) -> Path | None:
     return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(parsed.path) if not parsed.scheme else None
 
 
-def _identity(folder: Path) -> Identity | None:
+def identified(folder: Path) -> Identity | None:
+    """What the files in the folder say of themselves; None of files of before, which do not.
+
+    Raises: OSError, ValidationError: it cannot be read.
+    """
     try:
         return Identity.model_validate_json((folder / IDENTITY_FILE).read_bytes())
     except FileNotFoundError:
@@ -162,7 +168,7 @@ def _identity(folder: Path) -> Identity | None:
 def _contents(folder: Path) -> Contents:
     try:
         return {file.name: file.read_bytes() for file in sorted(folder.iterdir())
-                if file.suffix in (".ubj", ".json") and file.name != IDENTITY_FILE}
+                if file.suffix in (".ubj", ".json") and file.name not in NOT_OF_THE_MODEL}
     except OSError as error:
         raise ModelFilesError(f"the files in {folder} cannot be read: {error}") from error
 

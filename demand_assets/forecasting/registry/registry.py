@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -58,6 +58,7 @@ from demand_assets.forecasting.registry.files import (
     seal_old,
     verified,
 )
+from demand_assets.forecasting.registry.origin import Origin, loadable
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError, object_store_errors
@@ -134,12 +135,22 @@ class Registry:
         return self.session.is_up()
 
     @contextmanager
-    def batch(self, run_name: str, tags: dict[str, str]) -> Iterator[TrainingBatch]:
-        """One MLflow run that holds the models trained together; it is closed as failed when the block raises."""
+    def batch(self, run_name: str, tags: dict[str, str], origin: Origin | None = None,
+              pooled_version: int | None = None) -> Iterator[TrainingBatch]:
+        """One MLflow run that holds the models trained together; it is closed as failed when the block raises.
+
+        Args:
+            origin: what the models are of; without it ``mlflow.pyfunc`` cannot load them.
+            pooled_version: what the region-items' models stand on; None for a batch that holds a pooled model.
+        """
         client = self.session.client
         run = client.create_run(self.session.experiment, run_name=run_name, tags=tags)
         try:
-            yield TrainingBatch(self.session, run.info.run_id, run.info.artifact_uri)
+            batch = TrainingBatch(self.session, run.info.run_id, run.info.artifact_uri)
+            if origin:
+                folder, code = loadable(self.session, origin, pooled_version)
+                batch = replace(batch, folder=folder, code=code, store=origin.store)
+            yield batch
         except BaseException:
             client.set_terminated(run.info.run_id, "FAILED")
             raise

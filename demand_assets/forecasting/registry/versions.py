@@ -1,33 +1,37 @@
 """New versions for the registry: models written as MLflow model folders and registered, many of them to an MLflow run.
 
 Written without ``log_model``, which infers requirements for seconds (docs/decisions/0005-models-are-written-without-
-log-model.md).
+log-model.md), and loadable by ``mlflow.pyfunc`` all the same (docs/decisions/0053-models-are-models.md).
 """
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.metadata import version as installed_version
+from math import isfinite
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
-
-import numpy as np
+from time import time
 
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own import BOOSTER_FILE, ForecastModel
+from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import CANDIDATE
 from demand_assets.forecasting.registry.facts import iso_now
 from demand_assets.forecasting.registry.files import SEALED, local_path, seal
+from demand_assets.forecasting.registry.model_folders import ModelFolder
 from demand_assets.forecasting.registry.session import Session
+from demand_assets.forecasting.registry.shipped_code import ShippedCode
 
 TAG_LENGTH = 5000
+PYFUNC = "pyfunc"
+"""Tag of a version that ``mlflow.pyfunc`` loads as a forecasting model: the name of the code shipped for it, which
+tells its content. A version without it is of before, and loads as the booster that it is, if at all."""
+POOLED_PATH = "pooled"
+"""Of a pooled model's folder among the artifacts of its run."""
+UNKNOWN = RegionItem("a region", "an item")
+"""In an input example, where no region-item is known."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,12 @@ class TrainingBatch:
     session: Session
     run_id: str
     artifact_uri: str
+    folder: ModelFolder | None = None
+    """What lies beside each model so that MLflow loads it; nothing where the dataset is not at hand."""
+    code: ShippedCode | None = None
+    """What is to lie beside a pooled model of this batch; nothing where it lies there already."""
+    store: str = ""
+    """Where the demand is that the models learn from."""
 
     def register(self, region_item: RegionItem, model: ForecastModel, tags: dict[str, str], is_known: bool = False,
                  decision: Decision | None = None, clock: Clock | None = None) -> int:
@@ -55,17 +65,45 @@ class TrainingBatch:
         return self._added(
             region_item.model_name(self.session.dataset), f"models/{region_item.path}", identity, is_known,
             {**identity, **card, "recipe": json.dumps(model.recipe.to_json()), **tags, **decided},
-            lambda folder: _save(model, folder), model.card.data_hash, clock or Clock())
+            model.save, model.card.data_hash, region_item, clock or Clock())
 
-    def register_pooled(self, model: PooledModel, tags: dict[str, str]) -> int:
-        """Store the pooled model as a new version with alias ``candidate``; the version's number."""
+    def register_pooled(self, model: PooledModel, tags: dict[str, str], example: RegionItem | None = None) -> int:
+        """Store the pooled model as a new version with alias ``candidate``; the version's number.
+
+        Args:
+            example: a region-item for MLflow's input example.
+        """
         card = {key: json.dumps(value)[:TAG_LENGTH] for key, value in model.card.items()}
+
+        def save(folder: Path) -> None:
+            model.save(folder)
+            if self.code:
+                (folder / self.code.file).write_bytes(self.code.content)
+
         return self._added(
-            pooled_name(self.session.dataset), "pooled", {"dataset": self.session.dataset}, False,
-            {**card, "recipe": json.dumps(model.recipe.to_json()), **tags}, model.save, "", Clock())
+            pooled_name(self.session.dataset), POOLED_PATH, {"dataset": self.session.dataset}, False,
+            {**card, "recipe": json.dumps(model.recipe.to_json()), **tags}, save, "", example or UNKNOWN, Clock())
+
+    def tell(self, metrics: Mapping[str, float], demand_hash: str, region_items: int) -> None:
+        """Note on the run what is known of the whole batch, where MLflow filters runs by it and draws it.
+
+        Args:
+            metrics: those that are no number are left out.
+            demand_hash: a fingerprint of the demand that the batch learned from.
+            region_items: whose demand that is.
+        """
+        from mlflow.entities import Dataset, DatasetInput, Metric
+
+        now = int(time() * 1000)
+        self.session.client.log_batch(self.run_id, [
+            Metric(name, float(value), now, 0) for name, value in metrics.items() if isfinite(value)])
+        if self.store:
+            self.session.client.log_inputs(self.run_id, [DatasetInput(Dataset(
+                self.session.dataset, demand_hash, "local", json.dumps({"uri": self.store}),
+                profile=json.dumps({"region_items": region_items})))])
 
     def _added(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str],
-               save: Callable[[Path], None], data_hash: str, clock: Clock) -> int:
+               save: Callable[[Path], None], data_hash: str, example: RegionItem, clock: Clock) -> int:
         """Register a version, then store its files, which say its number, and only then call it the candidate."""
         with clock("register"):
             version = self._numbered(name, path, identity, is_known, tags)
@@ -75,6 +113,8 @@ class TrainingBatch:
                 folder = artifacts / path if artifacts else Path(temporary) / "model"
                 folder.mkdir(parents=True)
                 save(folder)
+                if self.folder:
+                    self.folder.write(folder, example, sum(file.stat().st_size for file in folder.iterdir()))
                 seal(folder, name, version, data_hash)
                 if not artifacts:
                     self.session.client.log_artifacts(self.run_id, str(folder), path)
@@ -93,7 +133,8 @@ class TrainingBatch:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
         added = client.create_model_version(name, f"{self.artifact_uri}/{path}", self.run_id,
-                                            tags={**tags, SEALED: "in the files"})
+                                            tags={**tags, SEALED: "in the files", **(
+                                                {PYFUNC: self.folder.code} if self.folder else {})})
         return int(added.version)
 
 
@@ -101,44 +142,3 @@ def decision_tags(decision: Decision, evidence: dict[str, str]) -> dict[str, str
     """What is written on a version of the gate's decision on it."""
     return {"decision": f"{decision.verdict}: {decision.reason}"[:TAG_LENGTH],
             "decision_numbers": json.dumps({**decision.numbers, **evidence})[:TAG_LENGTH]}
-
-
-def _save(model: ForecastModel, folder: Path) -> None:
-    """An MLflow model folder with the booster as UBJSON, its signature, and our details beside it."""
-    model.save(folder)
-    used = tuple(model.feature_names[place] for place in model.pooled.columns)
-    own = {"model_uuid": uuid4().hex, "model_size_bytes": (folder / BOOSTER_FILE).stat().st_size,
-           "utc_time_created": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"}
-    for name, text in _model_folder(used).items():
-        if name == "MLmodel":
-            for field, stand_in in _STAND_INS.items():
-                text = text.replace(str(stand_in), str(own[field]))
-        (folder / name).write_text(text)
-
-
-_STAND_INS: dict[str, Any] = {"model_uuid": "5ca1ab1e0ddba11c0ffee0ddba11ca11", "model_size_bytes": 7_234_567_890_123,
-                              "utc_time_created": "1971-02-03 04:05:06.070809"}
-"""What stands in the MLmodel file that all models with the same features are written from, in place of what differs:
-MLflow writes such a file in 13 ms, the text is replaced in none."""
-
-
-@lru_cache(maxsize=4)
-def _model_folder(features: tuple[str, ...]) -> dict[str, str]:
-    """The files that MLflow writes beside a booster with these features: as it writes them itself, once."""
-    import mlflow.xgboost
-    import xgboost as xgb
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-
-    signature = ModelSignature(inputs=Schema([ColSpec(DataType.float, name) for name in features]),
-                               outputs=Schema([ColSpec(DataType.float)]))
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
-        empty = xgb.train({"nthread": 1}, xgb.DMatrix(np.zeros((1, 1)), np.zeros(1)), num_boost_round=1)
-        mlflow.xgboost.save_model(empty, str(folder), signature=signature, model_format="ubj",
-                                  pip_requirements=[f"xgboost=={installed_version('xgboost-cpu')}"])
-        described = Model.load(str(folder))
-        for field, stand_in in _STAND_INS.items():
-            setattr(described, field, stand_in)
-        described.save(str(folder / "MLmodel"))
-        return {file.name: file.read_text() for file in folder.iterdir() if file.name != BOOSTER_FILE}

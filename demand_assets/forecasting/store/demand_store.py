@@ -133,6 +133,11 @@ class DemandStore:
         self._predecessors = _NO_LINKS_YET
         self._is_local = "file" in self._filesystem.protocol
 
+    @property
+    def url(self) -> str:
+        """Where it is: a local path or an fsspec URL."""
+        return self._url
+
     def __getstate__(self) -> dict[str, Any]:
         """Without the attributes, which each process reads once."""
         return self.__dict__ | {"_attributes": _NEVER}

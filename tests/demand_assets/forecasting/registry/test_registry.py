@@ -6,11 +6,8 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -43,34 +40,6 @@ def test_a_version_comes_back_whole(registry: Registry, model: ForecastModel, on
     assert registry.entry(one).candidate == 1
     assert registry.entry(one).production is None
     assert registry.tags(one, 1)["region"] == one.region
-
-
-def test_nothing_is_pickled_and_the_signature_is_kept(registry: Registry, model: ForecastModel, tmp_path: Path) -> None:
-    register(registry, KETTLES, model)
-
-    folder = registry.fetch(KETTLES.model_name(registry.dataset), 1, tmp_path / "cache")
-
-    assert {"model.ubj", "forecast.json", "MLmodel"} <= {file.name for file in folder.iterdir()}
-    assert not [file for file in folder.iterdir() if file.suffix in (".pkl", ".pickle")]
-    assert "signature" in (folder / "MLmodel").read_text()
-
-
-def test_mlflow_itself_reads_every_model_folder(registry: Registry, model: ForecastModel, tmp_path: Path) -> None:
-    import mlflow.xgboost
-    import yaml
-
-    folders = [registry.fetch(one.model_name(registry.dataset), register(registry, one, model), tmp_path)
-               for one in (KETTLES, ODD)]
-
-    described = [yaml.safe_load((folder / "MLmodel").read_text()) for folder in folders]
-    assert described[0]["model_uuid"] != described[1]["model_uuid"]
-    assert described[0]["model_size_bytes"] == (folders[0] / "model.ubj").stat().st_size
-    used = [model.feature_names[place] for place in model.pooled.columns]
-    assert [column["name"] for column in json.loads(described[0]["signature"]["inputs"])] == used
-    rows = pd.DataFrame(np.ones((2, len(used)), dtype=np.float32), columns=used)
-    answered = mlflow.pyfunc.load_model(str(folders[0])).predict(rows)
-    assert np.ravel(answered) == pytest.approx(model.booster.inplace_predict(rows.to_numpy()))
-    assert mlflow.xgboost.load_model(str(folders[1])).save_raw() == model.booster.save_raw()
 
 
 def test_another_process_gets_a_registry_that_keeps_what_it_loaded(registry: Registry, model: ForecastModel) -> None:

@@ -3,15 +3,22 @@
 import multiprocessing
 
 import fsspec
+import mlflow
+import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.registry.completion import complete
+from demand_assets.forecasting.registry.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError
+from demand_assets.forecasting.whatif.scenario import PLAN
 from tests.demand_assets.damage import CONTENTS
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
@@ -110,3 +117,30 @@ def test_a_model_and_its_pooled_model_come_back_whole(url, weekly, tmp_path):
     s3.rm(f"{url}/models", recursive=True)
     with pytest.raises(NotRegisteredError, match=r"the files of .* version 1 cannot be fetched"):
         registry.load(KETTLES, 1)
+
+
+def test_models_of_today_and_of_before_are_loaded_from_it(url, weekly, tmp_path):
+    store, pooled = DemandStore(f"{url}/demand"), pooled_over({KETTLES: weekly_demand(60)}, weekly)
+    store.write("demand", KETTLES, weekly_demand(60))
+    registry = Registry(f"sqlite:///{tmp_path}/mlflow.db", "shop", artifacts=f"{url}/models")
+    origin, promote, asked = Origin(weekly, store.url, KETTLES), Decision("promote", "so"), pd.DataFrame(
+        {"region": ["north"], "item": ["kettle"]})
+    model = train(weekly_demand(60), weekly, pooled, KETTLES)
+    with registry.batch("before", {}) as batch:
+        registry.decide_pooled(batch.register_pooled(pooled, {}), promote)
+        registry.record_decision(KETTLES, batch.register(KETTLES, model, {}), promote, "")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(registry.session.uri)
+    try:
+        assert complete(registry, origin) == 1
+        answers = [mlflow.pyfunc.load_model(f"models:/shop.{name}@production").predict(asked)
+                   for name in ("north.kettle", "pooled")]
+        with registry.batch("today", {}, origin, 1) as batch:
+            registry.record_decision(KETTLES, batch.register(KETTLES, model, {}), promote, "")
+        answers.append(mlflow.pyfunc.load_model("models:/shop.north.kettle/2").predict(asked))
+    finally:
+        mlflow.set_tracking_uri(before)
+
+    forecasts = Forecaster(weekly, store).forecast_many([(KETTLES, one, PLAN) for one in (model, pooled, model)])
+    assert [answer["upper"].tolist() for answer in answers] == [
+        forecast.columns["upper_80"].tolist() for forecast in forecasts]
