@@ -39,6 +39,7 @@ from webapp.pages import long_names, money, numbers_and_dates
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
 from webapp.scenarios import views as scenarios_pages
+from webapp.scenarios.applying import views as scenario_overrides
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.systems import views as systems_pages
@@ -102,7 +103,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     single_sign_on.add_to(app, settings)
     for subject in SUBJECTS:
         subject.add_to(app)
-    for part in (downloads, override_views, links, single_sign_on, user_views, token_views, session_views):
+    for part in (downloads, override_views, scenario_overrides, links, single_sign_on, user_views, token_views,
+                 session_views):
         app.register_blueprint(part.bp)
     routes.add_to(app, csrf)
     for shared in (access, long_names, numbers_and_dates, money, form_tokens, errors, security_headers):

@@ -14,6 +14,8 @@ from webapp.tables import Setting
 
 SSO_ROLES: dict[str, str] = {"none": "nobody comes in that an administrator has not added", "viewer": "viewer",
                              "planner": "planner"}
+LOCK_BINDS: dict[str, str] = {"planners": "planners; administrators may override them", "everybody": "everybody"}
+"""Whom a lock binds."""
 
 
 def _plain(text: str) -> str:
@@ -53,6 +55,12 @@ class AppSettings(BaseModel):
         True, title="People may sign in with a password",
         description="Without it, where single sign-on is set up, only administrators may. Sessions that have begun go "
                     "on.")
+    locked_periods: Annotated[int, Field(ge=0, le=400)] = Field(
+        0, title="Periods locked by publishing",
+        description="So many of the first periods of the plan that was published last cannot be overridden any more; 0 "
+                    "for none.")
+    lock_binds: Literal["planners", "everybody"] = Field(
+        "planners", title="Whom locked periods bind", description="What is overridden there already stays as it is.")
 
 
 LONGEST_SESSION_HOURS = 2160

@@ -1,0 +1,24 @@
+"""What tests of published plans share."""
+
+from datetime import date, timedelta
+
+from flask import Flask
+
+from webapp.administration.app_settings import AppSettings, change_settings
+from webapp.db.database import db, writing
+from webapp.tables import PublishedPlan
+
+
+def published_row(app: Flask, last_known: date, days: int = 14) -> None:
+    """A published plan of the days after that one, without its numbers."""
+    with app.app_context(), writing():
+        db.session.add(PublishedPlan(
+            token="p" * 32, name="Week 27", published_by="boss@example.com", digest="", unit="units", horizon=days,
+            dates=[str(last_known + timedelta(days=lead)) for lead in range(1, days + 1)], size=2, overrides=0,
+            total=0.0, lower=0.0, upper=0.0, model=0.0))
+
+
+def lock(app: Flask, periods: int, binds: str = "planners") -> None:
+    """An administrator locks so many periods."""
+    with app.app_context():
+        change_settings(AppSettings(locked_periods=periods, lock_binds=binds))  # type: ignore[arg-type]  # a text
