@@ -36,6 +36,7 @@ from webapp.models import views as models_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, money, numbers_and_dates
+from webapp.published_plans import views as published_plans_pages
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
 from webapp.scenarios import views as scenarios_pages
@@ -47,8 +48,8 @@ from webapp.tables import Role, User
 
 SUBJECTS = (
     overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
-    retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages, administration_pages,
-    audit_pages, systems_pages,
+    published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
+    administration_pages, audit_pages, systems_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600

@@ -41,6 +41,8 @@ class PublishedPlan(Base):
     """Units by the models alone."""
     served_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What forecast it, as in ``StoredForecast`` -> how many region-items."""
+    layout: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What its files hold beside units: ``published_plans.files.Layout``."""
     told: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What was told before it was published: ``published_plans.readiness.Readiness``."""
 
@@ -52,6 +54,8 @@ class PublishedPart(Base):
     plan_id: Mapped[int] = mapped_column(ForeignKey("published_plan.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     """From 0 on; region-items are in the order of the catalogue."""
+    size: Mapped[int]
+    """Region-items in it."""
     content: Mapped[bytes]
     """A Parquet file: ``published_plans.parts``."""
 

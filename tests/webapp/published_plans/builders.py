@@ -3,7 +3,14 @@
 from datetime import date, timedelta
 
 from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.store.journal import Entry
+from tests.webapp.conftest import Background, hidden, page
+from tests.webapp.fakes import FakeRegistry
 from webapp.administration.app_settings import AppSettings, change_settings
 from webapp.db.database import db, writing
 from webapp.tables import PublishedPlan
@@ -22,3 +29,20 @@ def lock(app: Flask, periods: int, binds: str = "planners") -> None:
     """An administrator locks so many periods."""
     with app.app_context():
         change_settings(AppSettings(locked_periods=periods, lock_binds=binds))  # type: ignore[arg-type]  # a text
+
+
+def promoted(background: Background, registry: FakeRegistry, model: ForecastModel, *region_items: RegionItem) -> None:
+    """Each has a model of its own in production and a stored forecast; all others the baseline's."""
+    for each in region_items:
+        registry.promote(each, model)
+        background.journal(Entry(each, "promoted", numbers={"version": 1}))
+    background.watch(sweep=True)
+    background.make_stored_forecasts()
+
+
+def published(client: FlaskClient, name: str = "Week 27", **fields: str) -> TestResponse:
+    """Fill in the form and press its button."""
+    soup = page(client.get("/published-plans/new"))
+    sent = {"csrf_token": hidden(soup, "csrf_token"), "token": hidden(soup, "token"), "seen": hidden(soup, "seen"),
+            "name": name, **fields}
+    return client.post("/published-plans/new", data=sent)
