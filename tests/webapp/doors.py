@@ -69,6 +69,7 @@ NEEDS = {
     "GET /published-plans": "viewer",
     "GET /published-plans/<int:plan_id>": "viewer",
     "GET /published-plans/<int:plan_id>/plan.<any(csv, xlsx):form>": "viewer",
+    "POST /published-plans/<int:plan_id>/hand-over": "planner",
     "GET /published-plans/compare": "viewer",
     "GET /published-plans/new": "planner",
     "POST /published-plans/new": "planner",

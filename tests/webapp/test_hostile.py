@@ -171,6 +171,7 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     saved(client, ri=[KETTLE.key])
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
+        app.extensions["services"].settings.web_hand_over_folder = "/a/folder"
         publish(Published("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
         make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
                    now() + timedelta(days=30))

@@ -9,6 +9,8 @@ from pydantic_core import ErrorDetails
 
 from webapp.access import needs
 from webapp.administration.app_settings import (
+    HAND_OVER,
+    HAND_OVER_FORMS,
     LOCK_BINDS,
     SSO_ROLES,
     AppSettings,
@@ -22,7 +24,7 @@ bp = Blueprint("app_settings", __name__, url_prefix="/admin/settings")
 
 YES_OR_NO = [name for name, field in AppSettings.model_fields.items() if field.annotation is bool]
 """Settings with a box to tick; one that is not ticked is not sent."""
-CHOICES = {"sso_role": SSO_ROLES, "lock_binds": LOCK_BINDS}
+CHOICES = {"sso_role": SSO_ROLES, "lock_binds": LOCK_BINDS, "hand_over": HAND_OVER, "hand_over_form": HAND_OVER_FORMS}
 """Settings with a list to choose from: value -> words."""
 
 

@@ -16,6 +16,7 @@ from webapp.audit.record import record
 from webapp.db.database import db, snapshot, writing
 from webapp.db.locks import once_more
 from webapp.published_plans.files import layout_of_today
+from webapp.published_plans.hand_over import want_published
 from webapp.published_plans.parts import LineOfPlan, PartOfPlan, lines_of_today
 from webapp.published_plans.readiness import Readiness, readiness
 from webapp.services import services
@@ -134,6 +135,7 @@ def _keep(frozen: _Frozen, wanted: Wanted, who: Actor) -> tuple[int, bool]:
         for number, content in enumerate(frozen.contents()):
             db.session.execute(insert(PublishedPart).values(
                 plan_id=plan.id, number=number, size=frozen.parts[number][0], content=content))
+        want_published(plan)
         record("published", "plan", f"{plan.name} (version {plan.id})", by=who, reason=wanted.comment, after={
             "region-items": plan.size, "from": plan.dates[0], "to": plan.dates[-1], "units": plan.total,
             "overrides": plan.overrides, "models": plan.served_by, "digest": digest,

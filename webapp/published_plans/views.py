@@ -14,6 +14,7 @@ from webapp.pages.files import Cell, Format, file_of, requested_format, spooled_
 from webapp.pages.listing import Kind, find_page, parse_view
 from webapp.published_plans.comparison import MOST_SHOWN, Difference, compare
 from webapp.published_plans.files import columns_of, file_name, rows_of
+from webapp.published_plans.hand_over import hand_overs_of, try_again
 from webapp.published_plans.publishing import (
     LONGEST_COMMENT,
     LONGEST_NAME,
@@ -81,7 +82,21 @@ def detail(plan_id: int) -> ResponseReturnValue:
         PublishedPlan.id != plan.id).order_by(PublishedPlan.id.desc()).limit(MOST_SHOWN)).all()
     last = newest()
     return render_template("published_plans/detail.html", plan=plan, others=others, told=Readiness.from_json(plan.told),
-                           is_newest=last is not None and last.id == plan.id, locked=app_settings().locked_periods)
+                           is_newest=last is not None and last.id == plan.id, hand_overs=hand_overs_of(plan.id),
+                           locked=app_settings().locked_periods)
+
+
+@bp.post("/<int:plan_id>/hand-over")
+@needs("planner")
+def hand_over(plan_id: int) -> ResponseReturnValue:
+    """Have a version handed over now, or try again what failed."""
+    plan = _plan(plan_id)
+    if not services().settings.web_hand_over_folder:
+        abort(422, "Published plans are handed over nowhere here: the setting WEB_HAND_OVER_FOLDER names no folder.")
+    is_new = try_again(plan.id)
+    flash("It is handed over within seconds; this page says when it was." if is_new else
+          "It was handed over already. Nothing was done twice.", "info")
+    return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
 
 
 @bp.get("/<int:plan_id>/plan.<any(csv, xlsx):form>")

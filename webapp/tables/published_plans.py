@@ -68,11 +68,14 @@ class HandOver(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("published_plan.id", ondelete="CASCADE"))
     place: Mapped[str] = mapped_column(String(300))
-    """The file's path below the folder that ``WEB_HAND_OVER_FOLDER`` names."""
+    """The name of its file in the folder that ``WEB_HAND_OVER_FOLDER`` names."""
     asked_at: Mapped[datetime] = mapped_column(default=now)
     done_at: Mapped[datetime | None]
     """None while it waits, or is tried again."""
+    is_written: Mapped[bool] = mapped_column(default=False)
+    """Whether the whole file lies beside its place, or there already."""
     attempts: Mapped[int] = mapped_column(default=0)
+    """That failed."""
     retry_at: Mapped[datetime | None]
     problem: Mapped[str] = mapped_column(default="")
     """Why it could not be handed over when it was last tried; empty when it was, or was not tried yet."""

@@ -28,6 +28,7 @@ from webapp.http.problems import PREFIX, problem
 from webapp.pages.files import spooled_file_of
 from webapp.pages.long_names import in_full
 from webapp.published_plans.files import columns_of, file_name, rows_of
+from webapp.published_plans.hand_over import hand_overs_of
 from webapp.published_plans.parts import PartOfPlan, content_of
 from webapp.published_plans.publishing import (
     LONGEST_COMMENT,
@@ -77,6 +78,8 @@ class PlanResponse(ResponsePart):
     models: dict[str, int] = Field(description="What forecast it -> region-items: `3` is version 3 of its own model, "
                                                "`p2` version 2 of the pooled one, empty the baseline")
     wrong: dict[str, int] = Field(description="What was wrong when it was published -> region-items")
+    handed_over: datetime | None = Field(description="When its file was; none while it waits or was not asked for")
+    hand_over_problem: str = Field(description="Why it could not be when it was last tried")
     digest: str = Field(description="SHA-256 of its content")
 
 
@@ -206,6 +209,7 @@ def _plan(plan_id: int) -> PublishedPlan:
 
 
 def _told(plan: PublishedPlan) -> PlanResponse:
+    hand_overs = hand_overs_of(plan.id)
     return PlanResponse(
         id=plan.id, name=plan.name, comment=plan.comment, published_by=plan.published_by,
         published_at=plan.published_at, first=date.fromisoformat(plan.dates[0]),
@@ -213,6 +217,8 @@ def _told(plan: PublishedPlan) -> PlanResponse:
         region_items=plan.size, overrides=plan.overrides, unit=plan.unit, currency=plan.currency,
         total=Interval(forecast=plan.total, lower=plan.lower, upper=plan.upper), model=plan.model,
         models=plan.served_by, digest=plan.digest,
+        handed_over=next((one.done_at for one in hand_overs if one.done_at), None),
+        hand_over_problem=next((one.problem for one in hand_overs if one.problem), ""),
         wrong={one.kind: one.count for one in Readiness.from_json(plan.told).found})
 
 

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("place", sa.String(300), nullable=False),
         sa.Column("asked_at", sa.DateTime(), nullable=False),
         sa.Column("done_at", sa.DateTime()),
+        sa.Column("is_written", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("retry_at", sa.DateTime()),
         sa.Column("problem", sa.String(), nullable=False),
