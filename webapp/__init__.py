@@ -36,9 +36,11 @@ from webapp.models import views as models_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, money, numbers_and_dates
+from webapp.published_plans import views as published_plans_pages
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
 from webapp.scenarios import views as scenarios_pages
+from webapp.scenarios.applying import views as scenario_overrides
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.systems import views as systems_pages
@@ -46,8 +48,8 @@ from webapp.tables import Role, User
 
 SUBJECTS = (
     overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
-    retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages, administration_pages,
-    audit_pages, systems_pages,
+    published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
+    administration_pages, audit_pages, systems_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600
@@ -102,7 +104,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     single_sign_on.add_to(app, settings)
     for subject in SUBJECTS:
         subject.add_to(app)
-    for part in (downloads, override_views, links, single_sign_on, user_views, token_views, session_views):
+    for part in (downloads, override_views, scenario_overrides, links, single_sign_on, user_views, token_views,
+                 session_views):
         app.register_blueprint(part.bp)
     routes.add_to(app, csrf)
     for shared in (access, long_names, numbers_and_dates, money, form_tokens, errors, security_headers):

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
     web_api_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests a minute that one API token may send to one worker."""
+    web_hand_over_folder: Annotated[str | None, Field(pattern=r"^(/|[a-z0-9]+://)[^\x00]*$")] = None
+    """The one place to which published plans are handed over: a folder that exists, by its absolute path, or a place in
+    an object store, as ``s3://bucket/plans``; nowhere unless given."""
     web_keep_retrains_days: Annotated[float, Field(ge=0)] = 365
     """Days for which retrains that are over are kept. Here and below: 0 keeps for ever (docs/expiry.md)."""
     web_keep_selections_days: Annotated[float, Field(ge=0)] = 365

@@ -13,6 +13,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import Engine, select
 
+from demand_assets.forecasting.forecast.totals import Bounds
 from demand_assets.forecasting.model.own import ForecastModel
 from deploy.services import Services as Servers
 from tests.webapp import account_changes as accounts
@@ -28,17 +29,22 @@ from webapp.adjustments.predecessors import WantedLink, replace_with, unlink
 from webapp.administration.app_settings import AppSettings, change_settings
 from webapp.audit.record import record
 from webapp.background.journal import read_catalogue
-from webapp.db.database import Base, db, writing
+from webapp.db.database import Base, db, now, writing
 from webapp.models.actions import carry_out, store_act
 from webapp.overrides import overrides
+from webapp.published_plans.publishing import Wanted as Version
+from webapp.published_plans.publishing import publish
+from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
+from webapp.scenarios.applying.apply import Decided, apply
 from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
-from webapp.scenarios.states import stamp
+from webapp.scenarios.result import Compared, LineItemResult, PeriodResult, Result
+from webapp.scenarios.states import end, hold, stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
-from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedScenario
+from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedScenario, StoredForecast
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32
@@ -122,6 +128,25 @@ def changed_scenario(_: World) -> None:
            is_private=True)
 
 
+def computed_scenario(world: World) -> None:
+    """One that sells 3 more a day than the plan."""
+    scenario(world)
+    bounds = Compared(Bounds(60, 50, 70), Bounds(66, 56, 76), Bounds(6, 6, 6))
+    days = (date(2026, 7, 1), date(2026, 7, 2))
+    line = LineItemResult(KETTLE.key, "", date(2026, 6, 30), True, bounds, None, days, (30.0, 30.0), (33.0, 33.0), (),
+                          (), {})
+    result = Result(bounds, None, tuple(PeriodResult(day, bounds, None) for day in days), (line,), {}, True, 0, (), (),
+                    (), (), (), 0)
+    with writing():
+        end(hold(TOKEN), stamp(saved_scenario()), result)
+
+
+def one_forecast(_: World) -> None:
+    with writing():
+        db.session.add(StoredForecast(key=KETTLE.key, made_at=now(), origin="2026-06-30", served_by="1",
+                                      content=part(30.0).to_bytes()))
+
+
 def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
     return lambda _: overrides.place(overrides.Wanted(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair",
                                                       f"form {amount}"), {KETTLE.key: part(30.0), ODD.key: part(10.0)})
@@ -152,7 +177,10 @@ CHANGES = {
     "a scenario is created": Change(scenario),
     "a scenario is changed and made private": Change(changed_scenario, before=scenario, entries=2),
     "a scenario is duplicated": Change(lambda _: duplicate(saved_scenario(), OTHER, EMAIL), before=scenario),
+    "a scenario is applied": Change(lambda _: apply(saved_scenario(), Decided(), "form"), before=computed_scenario),
     "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
+    "the plan is published": Change(
+        lambda _: publish(Version("Week 27", "", "p" * 32, Readiness.all_of(WORDS))), before=one_forecast),
     "an override is made": Change(override("percent", 10.0)),
     "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),

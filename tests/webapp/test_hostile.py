@@ -46,6 +46,9 @@ from webapp.accounts.views import create_user
 from webapp.db.database import db, now
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
+from webapp.published_plans.publishing import Wanted as Published
+from webapp.published_plans.publishing import publish
+from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
 from webapp.tables import User
 
@@ -77,7 +80,8 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/models",
           "/models/region-item?ri=north%7Ckettle", "/models/act?ri=north%7Ckettle&kind=roll_back&version=1", "/data",
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
-          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides", "/account", "/search?q=kettle")
+          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
+          "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
@@ -167,6 +171,8 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     saved(client, ri=[KETTLE.key])
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
+        app.extensions["services"].settings.web_hand_over_folder = "/a/folder"
+        publish(Published("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
         make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
                    now() + timedelta(days=30))
         create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"

@@ -14,6 +14,11 @@ from webapp.tables import Setting
 
 SSO_ROLES: dict[str, str] = {"none": "nobody comes in that an administrator has not added", "viewer": "viewer",
                              "planner": "planner"}
+HAND_OVER: dict[str, str] = {"off": "only when somebody asks for it", "publish": "as soon as it is published",
+                             "daily": "every day, the newest version", "weekly": "every Monday, the newest version"}
+HAND_OVER_FORMS: dict[str, str] = {"csv": "CSV", "xlsx": "Excel"}
+LOCK_BINDS: dict[str, str] = {"planners": "planners; administrators may override them", "everybody": "everybody"}
+"""Whom a lock binds."""
 
 
 def _plain(text: str) -> str:
@@ -53,6 +58,20 @@ class AppSettings(BaseModel):
         True, title="People may sign in with a password",
         description="Without it, where single sign-on is set up, only administrators may. Sessions that have begun go "
                     "on.")
+    locked_periods: Annotated[int, Field(ge=0, le=400)] = Field(
+        0, title="Periods locked by publishing",
+        description="So many of the first periods of the plan that was published last cannot be overridden any more; 0 "
+                    "for none.")
+    lock_binds: Literal["planners", "everybody"] = Field(
+        "planners", title="Whom locked periods bind", description="What is overridden there already stays as it is.")
+    hand_over: Literal["off", "publish", "daily", "weekly"] = Field(
+        "off", title="When published plans are handed over",
+        description="Each version once, as a file in the folder that the setting WEB_HAND_OVER_FOLDER names.")
+    hand_over_form: Literal["csv", "xlsx"] = Field(
+        "csv", title="Format of the file", description="Of versions that are handed over from now on.")
+    hand_over_hour: Annotated[int, Field(ge=0, le=23)] = Field(
+        5, title="Hour of the day at which they are handed over",
+        description="In UTC, from 0 to 23; for every day and every Monday.")
 
 
 LONGEST_SESSION_HOURS = 2160

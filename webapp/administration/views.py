@@ -9,6 +9,9 @@ from pydantic_core import ErrorDetails
 
 from webapp.access import needs
 from webapp.administration.app_settings import (
+    HAND_OVER,
+    HAND_OVER_FORMS,
+    LOCK_BINDS,
     SSO_ROLES,
     AppSettings,
     announcement,
@@ -21,6 +24,8 @@ bp = Blueprint("app_settings", __name__, url_prefix="/admin/settings")
 
 YES_OR_NO = [name for name, field in AppSettings.model_fields.items() if field.annotation is bool]
 """Settings with a box to tick; one that is not ticked is not sent."""
+CHOICES = {"sso_role": SSO_ROLES, "lock_binds": LOCK_BINDS, "hand_over": HAND_OVER, "hand_over_form": HAND_OVER_FORMS}
+"""Settings with a list to choose from: value -> words."""
 
 
 @bp.get("")
@@ -34,7 +39,8 @@ def show() -> ResponseReturnValue:
 @needs("admin")
 def change() -> ResponseReturnValue:
     """Keep what was changed; all of it, or nothing when a value cannot be."""
-    wanted = {name: request.form.get(name, "") for name in AppSettings.model_fields}
+    known = app_settings().model_dump()  # a page of before an update does not send what is new: that stays as it is
+    wanted = {name: request.form.get(name, "" if name in YES_OR_NO else known[name]) for name in known}
     try:
         changed = change_settings(AppSettings(**{**wanted, **{name: bool(wanted[name]) for name in YES_OR_NO}}))  # type: ignore[arg-type]  # parsed there
     except ValidationError as error:
@@ -57,7 +63,7 @@ def _words(error: ErrorDetails) -> str:
 
 def _page(values: Mapping[str, object], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
     return render_template("administration/show.html", values=values, errors=errors, fields=AppSettings.model_fields,
-                           changes=changes(), SSO_ROLES=SSO_ROLES, YES_OR_NO=YES_OR_NO), status
+                           changes=changes(), CHOICES=CHOICES, YES_OR_NO=YES_OR_NO), status
 
 
 def add_to(app: Flask) -> None:

@@ -12,6 +12,7 @@ from webapp.api.resources import (
     models,
     overrides,
     predecessors,
+    published_plans,
     region_items,
     retrains,
     scenarios,
@@ -22,7 +23,7 @@ from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             overrides.bp, predecessors.bp, uploads.bp)
+             overrides.bp, predecessors.bp, published_plans.bp, uploads.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 

@@ -2,7 +2,7 @@
 
 The numbers are settings (``WEB_KEEP_…``), told together in docs/expiry.md. Each part is done some rows at a time, each
 time in a transaction of its own, so that nobody waits for it and a crash loses nothing. Never let go: the audit log,
-adjustments, overrides, saved scenarios, users and their tokens, and what is not over.
+adjustments, overrides, published plans, saved scenarios, users and their tokens, and what is not over.
 """
 
 import logging

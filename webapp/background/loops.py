@@ -1,9 +1,9 @@
-"""The loops of the background process: six, each with its own pace, so that one slow system never holds up the others.
+"""The loops of the background process: eight, each with its own pace, so that one slow system holds up no other.
 
 The demand store's journal and catalogue become rows, and planners' adjustments go the other way; the registry's new
 production versions are tried and announced, and roll backs and pins are carried out there; forecasts are stored of what
 changed; large scenarios are computed; stored retrain requests go to Dagster and are followed there; what is too old is
-let go, and what was written into the audit log is sealed.
+let go, what was written into the audit log is sealed, and published plans are handed over.
 """
 
 from threading import Event
@@ -14,6 +14,7 @@ from webapp.background import (
     audit_loop,
     dagster_loop,
     expiry_loop,
+    hand_over_loop,
     registry_loop,
     scenario_loop,
     store_loop,
@@ -36,6 +37,7 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("scenario", lambda: scenario_loop.ScenarioLoop(services).step, scenario_loop.SECONDS),
         Loop("dagster", lambda: dagster_loop.DagsterLoop(dagster).step, dagster_loop.SECONDS),
         Loop("expiry", lambda: expiry_loop.ExpiryLoop(services).step, expiry_loop.SECONDS),
+        Loop("hand_over", lambda: hand_over_loop.HandOverLoop(services).step, hand_over_loop.SECONDS),
         Loop("audit", lambda: audit_loop.AuditLoop().step, audit_loop.SECONDS),
     ]
 

@@ -73,6 +73,21 @@ def writing() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Everything that is read in the block, as it stood at one moment; nothing is written there.
+
+    On SQLite every transaction is so; on PostgreSQL it is asked for.
+    """
+    db.session.rollback()
+    if db.engine.dialect.name == "postgresql":
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    try:
+        yield
+    finally:
+        db.session.rollback()
+
+
 def open_sqlite_well(engine: Engine) -> None:
     """Let readers go on while one writes, wait for a lock instead of failing, and begin transactions when we say."""
 

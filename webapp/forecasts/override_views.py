@@ -13,7 +13,7 @@ from webapp.forecasts.views import shown_again
 from webapp.http.errors import error_page
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.form import parse_override
-from webapp.overrides.overrides import OverrideError, place, remove, undo
+from webapp.overrides.overrides import OverrideError, kept_of, place, remove, undo
 from webapp.pages.numbers_and_dates import period, plural
 from webapp.systems.state import WORDS
 from webapp.tables import Override
@@ -72,11 +72,13 @@ def undo_batch(batch: str) -> ResponseReturnValue:
     known = db.session.scalar(select(Override).where(Override.batch == batch).limit(1))
     if known is None:
         abort(404, "There are no such overrides.")
-    key = known.key
+    key, scenario, kept = known.key, known.scenario, kept_of(batch)
     count = undo(batch)
-    flash(f"Undone: {plural(count, 'override')}. What was there before holds again." if count else
-          "Nothing of it holds any more, or its periods are known by now; nothing was changed.",
-          "success" if count else "info")
+    done = (f"Undone: {plural(count, 'override')}. What was there before holds again." if count else
+            "Nothing was changed.")
+    flash(" ".join([done, *kept.words]), "success" if count else "info")
+    if scenario and request.form.get("on") == "scenario":
+        return redirect(url_for("scenarios.detail", token=scenario), 303)
     return redirect(_asked_back() or url_for("forecasts.show", ri=key, _anchor="overrides"), 303)
 
 

@@ -4,7 +4,7 @@ A row is never deleted nor changed but for who removed it and when, so that it c
 Each act, its entry in the audit log and the totals of the region-items' forecasts are one transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import isfinite
@@ -22,11 +22,13 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
+from webapp.overrides.locked_periods import locked_for
+from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.labels import selection_words
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import locked_region_items
 from webapp.stored_forecasts.computing import tell_totals
-from webapp.tables import Catalogue, Override, StoredForecast
+from webapp.tables import Catalogue, Override, RegionItemRow, StoredForecast
 
 WAYS: tuple[Way, ...] = get_args(Way)
 LEAST_PERCENT, MOST_PERCENT = -100.0, 1000.0
@@ -109,18 +111,35 @@ def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) ->
         region_items = locked_region_items({one.key for one in rows})
         if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
             return OverrideResult(batch, before, 0, is_new=False)
-        replaced = _open_among({(one.key, one.date) for one in rows}, wanted.first, wanted.last)
-        at = now()
-        _close(replaced, who, at)
-        for one in rows:
-            one.made_at = at
-        db.session.add_all(rows)
-        tell_totals(region_items.values())
-        record("overridden", "override", _subject(rows), by=who, reason=wanted.comment,
-                     before={"replaced": _told(replaced)} if replaced else None, after={
-                         "batch": batch, "first": str(wanted.first), "last": str(wanted.last), "way": wanted.way,
-                         "amount": wanted.amount, "overrides": _told(rows)})
+        replaced = open_among({(one.key, one.date) for one in rows})
+        put(rows, replaced, region_items.values(), who, {
+            "first": str(wanted.first), "last": str(wanted.last), "way": wanted.way, "amount": wanted.amount})
     return OverrideResult(batch, len(rows), len(replaced), is_new=True)
+
+
+def put(rows: Sequence[Override], replaced: Sequence[Override], region_items: Iterable[RegionItemRow], who: Actor,
+        told: dict[str, Any]) -> None:
+    """Add overrides of one batch in place of others, with their entry in the audit log; part of the caller's
+    transaction, in which their region-items are locked.
+
+    Args:
+        replaced: those that hold in the same periods.
+        told: what else the audit log says of them.
+    Raises: OverrideError: a period of them is locked, or they are too many.
+    """
+    if len(rows) > MOST_AT_ONCE:
+        raise OverrideError(f"{len(rows):,} periods of region-items are too many to be overridden at once; at most "
+                            f"{MOST_AT_ONCE:,} can be. Choose fewer region-items or dates.")
+    _refuse_locked(rows, who)
+    at = now()
+    _close(replaced, who, at)
+    for one in rows:
+        one.made_at = at
+    db.session.add_all(rows)
+    tell_totals(region_items)
+    record("overridden", "override", _subject(rows), by=who, reason=rows[0].comment,
+           before={"replaced": _told(replaced)} if replaced else None,
+           after={"batch": rows[0].batch, **told, "overrides": _told(rows)})
 
 
 def remove(override_id: int, by: Actor | None = None) -> Override | None:
@@ -136,6 +155,7 @@ def remove(override_id: int, by: Actor | None = None) -> Override | None:
         if not db.session.scalar(select(Override.id).where(Override.id == override_id, is_ahead())):
             raise OverrideError(f"What was sold on {found.date} is known by now, so its override stays on record. Only "
                                 "overrides of periods ahead can be removed.")
+        _refuse_locked([found], who)
         _close([found], who, now())
         tell_totals(locked_region_items([found.key]).values())
         record("override removed", "override", _subject([found]), before={"overrides": _told([found])}, by=who)
@@ -145,21 +165,24 @@ def remove(override_id: int, by: Actor | None = None) -> Override | None:
 def undo(batch: str, by: Actor | None = None) -> int:
     """Take back all of a batch that still holds and lies ahead, and bring back what it had replaced.
 
+    Those in locked periods stay, and so does what somebody changed since: ``kept_of`` tells them.
+
     Returns: how many overrides were taken back; 0 where nothing of it holds any more.
     """
     who = by or actor()
+    locked = locked_for(who)
     with writing():
         region_items = locked_region_items(
             db.session.scalars(select(Override.key).where(Override.batch == batch).distinct()))
         rows = list(db.session.scalars(select(Override).where(
-            Override.batch == batch, Override.removed_at.is_(None), is_ahead())))
+            Override.batch == batch, Override.removed_at.is_(None), Override.date > locked.until, is_ahead())))
         if not rows:
             return 0
         replaced = _replaced_by(rows)
         at = now()
         _close(rows, who, at)
         back = [Override(batch=one.batch, key=one.key, date=one.date, way=one.way, amount=one.amount,
-                         comment=one.comment, made_by=one.made_by,
+                         comment=one.comment, made_by=one.made_by, scenario=one.scenario,
                          made_at=at + timedelta(microseconds=1))  # it comes after what it takes the place of
                 for one in replaced]
         db.session.add_all(back)
@@ -168,6 +191,51 @@ def undo(batch: str, by: Actor | None = None) -> int:
                      before={"batch": batch, "overrides": _told(rows)},
                      after={"brought back": _told(back)} if back else None)
     return len(rows)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What taking back a batch leaves as it is: periods of region-items."""
+
+    changed: int
+    """Of periods ahead: another override took its place, or it was removed."""
+    locked: int
+    """It holds, and its period is locked."""
+    known: int
+    """It held when its period became known."""
+
+    @property
+    def words(self) -> list[str]:
+        """In sentences; none where nothing is left."""
+        return [words for count, words in (
+            (self.changed, f"{plural(self.changed, 'override')} of it had been changed since; what is there now "
+                           "stays."),
+            (self.locked, f"{plural(self.locked, 'override')} of it {_are(self.locked)} in locked periods and "
+                          f"{_are(self.locked, 'stays', 'stay')}."),
+            (self.known, f"{plural(self.known, 'override')} of it {_are(self.known, 'stays', 'stay')} on record: the "
+                         "demand is known by now.")) if count]
+
+
+def kept_of(batch: str, by: Actor | None = None) -> Kept:
+    """What of a batch ``undo`` leaves as it is, asked before it is taken back."""
+    locked = locked_for(by or actor())
+    rows = db.session.execute(select(
+        Override.key, Override.date, Override.removed_at, is_ahead()).where(Override.batch == batch)).all()
+    held = {(key, at) for key, at, removed_at, _ in rows if removed_at is None}
+    changed = {(key, at) for key, at, removed_at, ahead in rows if removed_at is not None and ahead} - held
+    return Kept(len(changed), sum(removed_at is None and bool(ahead) and at <= locked.until
+                                  for _, at, removed_at, ahead in rows),
+                sum(removed_at is None and not ahead for _, _, removed_at, ahead in rows))
+
+
+def _are(count: int, one: str = "is", several: str = "are") -> str:
+    return one if count == 1 else several
+
+
+def _refuse_locked(rows: Iterable[Override], who: Actor) -> None:
+    locked = locked_for(who)
+    if first := next((one for one in rows if one.date <= locked.until), None):
+        raise OverrideError(f"{first.date} is locked. {locked.words}")
 
 
 def _with_region_item_locked(override_id: int) -> Override | None:
@@ -231,9 +299,15 @@ def _batch_of(wanted: Wanted, parts: Iterable[str]) -> str:
         *sorted(parts)])).hex
 
 
-def _open_among(places: set[tuple[str, str]], first: date, last: date) -> list[Override]:
-    keys = sorted({key for key, _ in places})
-    return [one for each in open_overrides(keys, first, last).values() for one in each if (one.key, one.date) in places]
+def open_among(places: Collection[tuple[str, str]]) -> list[Override]:
+    """The overrides that hold in these periods.
+
+    Args:
+        places: key and ISO date of each; at least one.
+    """
+    keys, dates = sorted({key for key, _ in places}), [at for _, at in places]
+    held = open_overrides(keys, date.fromisoformat(min(dates)), date.fromisoformat(max(dates)))
+    return [one for each in held.values() for one in each if (one.key, one.date) in places]
 
 
 def _replaced_by(rows: Sequence[Override]) -> list[Override]:

@@ -7,11 +7,12 @@ from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from webapp.access import needs
+from webapp.access import actor, needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
 from webapp.http.errors import error_page
 from webapp.overrides.applied import override_amount
+from webapp.overrides.locked_periods import locked_for
 from webapp.overrides.overrides import is_ahead
 from webapp.overrides.scores import GROUPS, MOST_JUDGED, Score, judge, score_of
 from webapp.pages.files import Cell, file_of, requested_format
@@ -117,6 +118,7 @@ def _score_cells(one: Score) -> tuple[Cell, ...]:
 
 
 def add_to(app: Flask) -> None:
-    """Serve the pages of overrides; templates may say what one does."""
+    """Serve the pages of overrides; templates may say what one does, and which periods are locked for their reader."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(override_amount=override_amount, amount_words=amount)
+    app.jinja_env.globals.update(override_amount=override_amount, amount_words=amount,
+                                 locked_periods=lambda: locked_for(actor()))

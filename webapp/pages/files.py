@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import islice
+from functools import lru_cache
+from itertools import chain, islice
 from math import floor, isfinite, log10
-from typing import Any, Literal
+from tempfile import TemporaryFile
+from typing import IO, Any, Literal
 
 from flask import Response, abort, send_file
 from openpyxl import Workbook
@@ -71,6 +73,20 @@ def file_of(form: Format, name: str, columns: Sequence[str], rows: Iterable[Sequ
     return _sent(form, name, _csv(columns, rows) if form == "csv" else _xlsx([Sheet("Data", columns, rows)]))
 
 
+def spooled_file_of(form: Format, name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+    """As ``file_of``, of a table that does not fit into memory: rows are written to a file on the disk as they come."""
+    if form == "xlsx":
+        return file_of(form, name, columns, rows)
+    written = TemporaryFile()  # noqa: SIM115  # closed when it is sent
+    try:
+        write_csv(written, columns, rows)
+        written.seek(0)
+    except BaseException:
+        written.close()
+        raise
+    return _sent_from(form, name, written)
+
+
 def book_of(name: str, sheets: Sequence[Sheet]) -> Response:
     """Some tables as one Excel file to download, a sheet for each.
 
@@ -80,24 +96,49 @@ def book_of(name: str, sheets: Sequence[Sheet]) -> Response:
 
 
 def _sent(form: Format, name: str, content: bytes) -> Response:
+    return _sent_from(form, name, io.BytesIO(content))
+
+
+def _sent_from(form: Format, name: str, content: IO[bytes]) -> Response:
+    return send_file(content, mimetype=MIME_TYPES[form], as_attachment=True,
+                     download_name=safe_name(name, form), max_age=0)
+
+
+def safe_name(name: str, form: Format) -> str:
+    """The name of a file that every file system takes, with its ending."""
     safe = re.sub(r"[^\w.()-]+", "-", name).strip("-.") or "table"
-    return send_file(io.BytesIO(content), mimetype=MIME_TYPES[form], as_attachment=True,
-                     download_name=f"{safe}.{form}", max_age=0)
+    return f"{safe}.{form}"
 
 
+@lru_cache(maxsize=5000)  # the same names stand in row after row
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet that opens this text may compute something; a plain number is none."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """UTF-8 with its mark, by which Excel knows it; an apostrophe disarms what would be a formula."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    for row in (columns, *rows):
+    written = io.BytesIO()
+    write_csv(written, columns, rows)
+    return written.getvalue()
+
+
+def write_csv(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write a table row by row, as UTF-8 with its mark, by which Excel knows it; an apostrophe disarms what would be a
+    formula."""
+    text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+    writer = csv.writer(text)
+    for row in chain((columns,), rows):
         writer.writerow([f"'{value}" if isinstance(value, str) and is_formula(value) else value
                          for value in (_plain(cell) for cell in row)])
-    return file.getvalue().encode("utf-8-sig", errors="replace")
+    text.detach()  # writes what waits, and leaves the file open
+
+
+def write_xlsx(file: IO[bytes], title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write a table as an Excel file.
+
+    An error page: it has more than ``MOST_EXCEL_ROWS`` rows.
+    """
+    file.write(_xlsx([Sheet(title, columns, rows)]))
 
 
 def _plain(cell: Cell) -> str | int | float:

@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.region_items.rows import pooled_row, rows_by_key
+from webapp.scenarios.applying.situation import applied_by
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import LineItemResult, Result
@@ -35,7 +36,7 @@ def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, 
     state = states_of([scenario])[scenario.token]
     found: dict[str, Any] = {
         "scenario": scenario, "asked": asked, "state": state, "size": scenario.size, "plan_rows": MOST_PLAN_ROWS,
-        "result": None}
+        "result": None, "applied": applied_by(scenario.token)}
     if scenario.computed_at is None:
         return found
     result = Result.from_json(scenario.computed)

@@ -36,6 +36,7 @@ LOOP_WORDS = {
     "scenario": ("Computing large scenarios", "They wait; small ones are computed at once as ever."),
     "dagster": ("Sending and following retrains", "Retrain requests are kept, and sent when it works again."),
     "expiry": ("Removing what is too old", "Everything is kept until it works again."),
+    "hand_over": ("Handing over published plans", "They wait, and are handed over when it works again."),
     "audit": ("Sealing the audit log", "Entries are written as ever; what is done to them until they are sealed would "
                                        "not be noticed."),
 }

@@ -18,6 +18,7 @@ from webapp.tables.people import (
     User,
     UserSession,
 )
+from webapp.tables.published_plans import HandOver, PublishedPart, PublishedPlan
 from webapp.tables.region_items import (
     AttributeValue,
     Catalogue,
@@ -52,6 +53,7 @@ __all__ = [
     "FirstAdminLink",
     "ForecastFigures",
     "GroupForecast",
+    "HandOver",
     "ItemState",
     "JournalFile",
     "LiveAccuracy",
@@ -60,6 +62,8 @@ __all__ = [
     "Override",
     "PooledRow",
     "Production",
+    "PublishedPart",
+    "PublishedPlan",
     "RefusedRule",
     "RegionItemRow",
     "Retrain",

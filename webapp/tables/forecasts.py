@@ -179,3 +179,5 @@ class Override(Base):
     removed_by: Mapped[str] = mapped_column(String(255), default="")
     removed_at: Mapped[datetime | None]
     """When it was removed, or replaced by another."""
+    scenario: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
+    """The token of the scenario that made it; empty where a planner did."""

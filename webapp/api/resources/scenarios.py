@@ -27,8 +27,12 @@ from webapp.api.conventions.shapes import (
     Yes,
 )
 from webapp.api.resources.forecasts import ChangeRequest, fields_of, refuse_changes
+from webapp.api.resources.overrides import OverridesResponse
 from webapp.http.problems import PREFIX, problem
+from webapp.overrides.overrides import OverrideError
 from webapp.pages.long_names import in_full
+from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, UndecidedError, apply
+from webapp.scenarios.applying.situation import OnChanged, OnOverrides
 from webapp.scenarios.driver_changes import MOST_CHANGES
 from webapp.scenarios.editor import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want
@@ -63,6 +67,16 @@ class ArchiveRequest(RequestPart):
     """Whether it is archived."""
 
     archived: Annotated[bool, Field(strict=True)]
+
+
+class ApplyRequest(RequestPart):
+    """What becomes of what stands in a scenario's way; only needed where something does."""
+
+    overrides: OnOverrides | None = Field(
+        None, description="Of overrides that are there already: `keep` them and leave their periods, `replace` them, "
+                          "or `add` the scenario's difference on top")
+    changed: OnChanged | None = Field(
+        None, description="Of region-items that changed since it was computed: `leave` them out, or `include` them")
 
 
 class ScenariosQuery(PageQuery):
@@ -251,6 +265,18 @@ def compute_scenario(path: TokenPath) -> ScenarioDetail:
     token = _scenario(path.token).token
     compute_or_want(services(), token)
     return _detail(_scenario(token))
+
+
+@bp.post("/scenarios/<token>/apply", responses=answers(OverridesResponse, 201, 404, 409, 413, 415))
+@needs("planner", status=201, starts=True)
+def apply_scenario(path: TokenPath, body: ApplyRequest) -> OverridesResponse | Response:
+    """Override the plan by what it changes. 409 says what has to be decided first; `DELETE` of the batch takes all of
+    it back."""
+    try:
+        made = apply(_scenario(path.token), Decided(body.overrides, body.changed), once_token())
+    except OverrideError as error:
+        return problem(409 if isinstance(error, UndecidedError | ChangedSinceSeenError) else 422, str(error))
+    return OverridesResponse(batch=made.batch, overrides=made.count, replaced=made.replaced)
 
 
 @bp.post("/scenarios/<token>/archive", responses=answers(ScenarioDetail, 200, 404, 413, 415))

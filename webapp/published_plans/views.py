@@ -1,0 +1,155 @@
+"""Pages of published plans: listed, published, looked at, compared, downloaded."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from webapp.access import needs
+from webapp.administration.app_settings import app_settings
+from webapp.db.database import db, snapshot
+from webapp.pages.files import Cell, Format, file_of, requested_format, spooled_file_of
+from webapp.pages.listing import Kind, find_page, parse_view
+from webapp.published_plans.comparison import MOST_SHOWN, Difference, compare
+from webapp.published_plans.files import columns_of, file_name, rows_of
+from webapp.published_plans.hand_over import hand_overs_of, try_again
+from webapp.published_plans.publishing import (
+    LONGEST_COMMENT,
+    LONGEST_NAME,
+    NotReadyError,
+    PublishError,
+    Wanted,
+    newest,
+    publish,
+)
+from webapp.published_plans.readiness import Readiness, readiness
+from webapp.region_items.labels import region_item_words
+from webapp.services import services
+from webapp.tables import PublishedPlan
+
+bp = Blueprint("published_plans", __name__, url_prefix="/published-plans")
+
+TODAY = "today"
+"""In an address, the plan as it is now."""
+LARGEST_ID = 2**31 - 1
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    """All versions, the newest first."""
+    kind = Kind(columns={"id": PublishedPlan.id.expression}, sort="id", descending=True)
+    view = parse_view(kind, request.args)
+    query: Any = select(PublishedPlan).order_by(PublishedPlan.id.desc())
+    return render_template("published_plans/show.html", page=find_page(query, view), view=view)
+
+
+@bp.get("/new")
+@needs("planner")
+def new() -> ResponseReturnValue:
+    """The form that publishes, with all that is wrong with today's plan."""
+    return _form("", "", readiness())
+
+
+@bp.post("/new")
+@needs("planner")
+def make() -> ResponseReturnValue:
+    """Publish today's plan."""
+    name, comment = (" ".join(request.form.get(field, "").split()) for field in ("name", "comment"))
+    token = request.form.get("token", "")
+    if len(token) != 32 or not token.isascii() or not token.isalnum():
+        abort(422, "This form is not complete. Reload the page and send it again.")
+    accepted = request.form.get("seen", "")[:500] if request.form.get("accept") else None
+    try:
+        plan_id, is_new = publish(Wanted(name, comment, token, accepted))
+    except NotReadyError as error:
+        return _form(name, comment, error.found, "Something is wrong with the plan. Look at it, then decide.", 409)
+    except PublishError as error:
+        return _form(name, comment, readiness(), str(error), 422)
+    flash(f"Published: version {plan_id}." if is_new else "This was published already. Nothing was done twice.",
+          "success" if is_new else "info")
+    return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
+
+
+@bp.get("/<int:plan_id>")
+@needs("viewer")
+def detail(plan_id: int) -> ResponseReturnValue:
+    """One version."""
+    plan = _plan(plan_id)
+    others = db.session.execute(select(PublishedPlan.id, PublishedPlan.name).where(
+        PublishedPlan.id != plan.id).order_by(PublishedPlan.id.desc()).limit(MOST_SHOWN)).all()
+    last = newest()
+    return render_template("published_plans/detail.html", plan=plan, others=others, told=Readiness.from_json(plan.told),
+                           is_newest=last is not None and last.id == plan.id, hand_overs=hand_overs_of(plan.id),
+                           locked=app_settings().locked_periods)
+
+
+@bp.post("/<int:plan_id>/hand-over")
+@needs("planner")
+def hand_over(plan_id: int) -> ResponseReturnValue:
+    """Have a version handed over now, or try again what failed."""
+    plan = _plan(plan_id)
+    if not services().settings.web_hand_over_folder:
+        abort(422, "Published plans are handed over nowhere here: the setting WEB_HAND_OVER_FOLDER names no folder.")
+    is_new = try_again(plan.id)
+    flash("It is handed over within seconds; this page says when it was." if is_new else
+          "It was handed over already. Nothing was done twice.", "info")
+    return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
+
+
+@bp.get("/<int:plan_id>/plan.<any(csv, xlsx):form>")
+@needs("viewer")
+def download(plan_id: int, form: Format) -> Response:
+    """A version as a file."""
+    plan = _plan(plan_id)
+    return spooled_file_of(form, file_name(plan), columns_of(plan), rows_of(plan))
+
+
+@bp.get("/compare")
+@needs("viewer")
+def side_by_side() -> ResponseReturnValue:
+    """A version beside another, or beside today's plan, as a page or a file."""
+    before = _plan(_id(request.args.get("before", "")))
+    given = request.args.get("after", "") or TODAY
+    after = None if given == TODAY else _plan(_id(given))
+    with snapshot():
+        found = compare(before, after)
+    if found and (form := requested_format(request.args)):
+        name = f"plan_{services().dataset.name}_v{before.id}_beside_{'today' if after is None else f'v{after.id}'}"
+        return file_of(form, name, ("Region · item", *_headings(before)), (
+            _cells(each, region_item_words(each.name)) for each in found.by_region_item))
+    return render_template("published_plans/compare.html", before=before, after=after, found=found, most=MOST_SHOWN)
+
+
+def _headings(plan: PublishedPlan) -> tuple[str, ...]:
+    return f"Before, {plan.unit}", f"After, {plan.unit}", f"Difference, {plan.unit}", "Only in"
+
+
+def _cells(each: Difference, name: str) -> tuple[Cell, ...]:
+    return name, each.before, each.after, each.difference, each.only_in or None
+
+
+def _id(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_ID:
+        abort(404, "There is no such version of the plan. The list shows all there are.")
+    return int(text)
+
+
+def _plan(plan_id: int) -> PublishedPlan:
+    found = db.session.get(PublishedPlan, plan_id) if 0 < plan_id <= LARGEST_ID else None
+    if found is None:
+        abort(404, "There is no such version of the plan. The list shows all there are.")
+    return found
+
+
+def _form(name: str, comment: str, found: Readiness, error: str = "", status: int = 200) -> ResponseReturnValue:
+    return render_template("published_plans/new.html", name=name, comment=comment, found=found, error=error,
+                           last=newest(), locked=app_settings().locked_periods, longest_name=LONGEST_NAME,
+                           longest_comment=LONGEST_COMMENT), status
+
+
+def add_to(app: Flask) -> None:
+    """Serve the pages of published plans."""
+    app.register_blueprint(bp)

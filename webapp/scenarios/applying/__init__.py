@@ -1,0 +1,1 @@
+"""A scenario that becomes part of the plan: its differences as overrides."""

@@ -1,0 +1,82 @@
+"""The act: a scenario's differences become overrides of one batch, which one act takes back."""
+
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import func, select
+
+from webapp.access import Actor, actor
+from webapp.db.database import db, writing
+from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, OverrideResult, put
+from webapp.region_items.rows import locked_region_items
+from webapp.scenarios import states
+from webapp.scenarios.applying.situation import ON_CHANGED, ON_OVERRIDES, OnChanged, OnOverrides, situation_of
+from webapp.scenarios.repository import recorded_name
+from webapp.tables import Override, SavedScenario
+
+CHANGED = "What was shown changed since the page was opened. Nothing was done; look at it again, then decide."
+
+
+class UndecidedError(OverrideError):
+    """Something has to be decided before; the message says what."""
+
+
+class ChangedSinceSeenError(OverrideError):
+    """What was shown is not how it is any more."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a planner decided."""
+
+    on_overrides: OnOverrides | None = None
+    """About overrides that are there already."""
+    on_changed: OnChanged | None = None
+    """About region-items that changed since the scenario was computed."""
+
+
+def apply(scenario: SavedScenario, decided: Decided, form: str, seen: str | None = None,
+          by: Actor | None = None) -> OverrideResult:
+    """Override the plan by what a scenario changes. The same form once more changes nothing.
+
+    Args:
+        form: the token of the form or request.
+        seen: ``Situation.digest`` as it was shown; None where nobody looked before.
+    Raises: OverrideError: it cannot be done, or something has to be decided; nothing was changed.
+    """
+    who, token = by or actor(), scenario.token
+    batch = uuid5(NAMESPACE_URL, f"{form}\n{token}").hex
+    keys = set(scenario.made_with)
+    with writing():
+        region_items = locked_region_items(keys)
+        scenario = states.hold(token)
+        if not keys.issuperset(scenario.made_with):
+            raise ChangedSinceSeenError(CHANGED)
+        if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
+            return OverrideResult(batch, before, 0, is_new=False)
+        if scenario.is_private:
+            raise OverrideError("This scenario is only for you. Share it first, so that others can see why the plan "
+                                "is as it will be.")
+        situation = situation_of(scenario, who)
+        if situation.problem:
+            raise OverrideError(situation.problem)
+        if seen is not None and seen != situation.digest:
+            raise ChangedSinceSeenError(CHANGED)
+        if situation.existing and decided.on_overrides is None:
+            raise UndecidedError(f"{len(situation.existing):,} of its periods are overridden already. Decide what "
+                                 f"becomes of these overrides: {', '.join(ON_OVERRIDES)}.")
+        if situation.must_decide_changed and decided.on_changed is None:
+            raise UndecidedError("Something changed since the scenario was computed. Compute it again, or decide what "
+                                 f"becomes of the region-items that changed: {', '.join(ON_CHANGED)}.")
+        wanted = situation.wanted(decided.on_overrides, decided.on_changed)
+        if not wanted:
+            raise OverrideError("So decided, nothing is left to be overridden.")
+        comment = f"Scenario “{scenario.name}”"[:LONGEST_COMMENT]
+        rows = [Override(batch=batch, key=cell.key, date=cell.date, way=way, amount=amount, comment=comment,
+                         made_by=who.email, scenario=token) for cell, way, amount in wanted]
+        places = {(one.key, one.date) for one in rows}
+        replaced = [one for place, one in situation.existing.items() if place in places]
+        put(rows, replaced, region_items.values(), who, {
+            "scenario": recorded_name(scenario), "existing overrides": decided.on_overrides,
+            "changed region-items": decided.on_changed})
+    return OverrideResult(batch, len(rows), len(replaced), is_new=True)

@@ -1,0 +1,72 @@
+"""The page on which a planner decides what a scenario becomes of the plan."""
+
+from typing import cast
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.access import actor, needs
+from webapp.overrides.overrides import OverrideError
+from webapp.pages.numbers_and_dates import plural
+from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, apply
+from webapp.scenarios.applying.situation import (
+    ON_CHANGED,
+    ON_OVERRIDES,
+    OnChanged,
+    OnOverrides,
+    situation_of,
+    words_of,
+)
+from webapp.scenarios.repository import by_token
+from webapp.tables import SavedScenario
+
+bp = Blueprint("scenario_overrides", __name__, url_prefix="/scenarios")
+
+
+@bp.get("/<token>/apply")
+@needs("planner")
+def show(token: str) -> ResponseReturnValue:
+    """What it would make of the plan, and what has to be decided first."""
+    return _page(_scenario(token), Decided())
+
+
+@bp.post("/<token>/apply")
+@needs("planner")
+def make(token: str) -> ResponseReturnValue:
+    """Override the plan, as decided."""
+    scenario = _scenario(token)
+    decided = Decided(cast(OnOverrides | None, _one_of("overrides", ON_OVERRIDES)),
+                      cast(OnChanged | None, _one_of("changed", ON_CHANGED)))
+    form = request.form.get("token", "")
+    if len(form) != 32 or not form.isascii() or not form.isalnum():
+        abort(422, "This form is not complete. Reload the page and send it again.")
+    try:
+        made = apply(scenario, decided, form, request.form.get("seen", ""))
+    except OverrideError as error:
+        return _page(_scenario(token), decided, str(error), 409 if isinstance(error, ChangedSinceSeenError) else 422)
+    if made.is_new:
+        told = f", in place of {plural(made.replaced, 'earlier override')}" if made.replaced else ""
+        flash(f"Applied: {plural(made.count, 'override')}{told}. They can be taken back together here.", "success")
+    else:
+        flash("This was applied already. Nothing was done twice.", "info")
+    return redirect(url_for("scenarios.detail", token=token), 303)
+
+
+def _one_of(name: str, allowed: dict[OnOverrides, str] | dict[OnChanged, str]) -> str | None:
+    value = request.form.get(name, "")
+    return value if value in allowed else None
+
+
+def _page(scenario: SavedScenario, decided: Decided, error: str = "", status: int = 200) -> ResponseReturnValue:
+    situation = situation_of(scenario, actor())
+    return render_template(
+        "scenarios/apply.html", scenario=scenario, situation=situation, decided=decided, error=error,
+        totals=situation.totals(situation.wanted("replace", "include")), words_of=words_of,
+        ON_OVERRIDES=ON_OVERRIDES, ON_CHANGED=ON_CHANGED), status
+
+
+def _scenario(token: str) -> SavedScenario:
+    scenario = by_token(token[:64])
+    if scenario is None:
+        abort(404, "There is no scenario at this link. The list shows all there are.")
+    return scenario
