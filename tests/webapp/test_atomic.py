@@ -31,6 +31,7 @@ from webapp.background.journal import read_catalogue
 from webapp.db.database import Base, db, writing
 from webapp.models.actions import carry_out, store_act
 from webapp.overrides import overrides
+from webapp.region_items.open_overrides import open_overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
 from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
@@ -127,6 +128,15 @@ def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
                                                       f"form {amount}"), {KETTLE.key: part(30.0), ODD.key: part(10.0)})
 
 
+def saved_cells(_: World) -> None:
+    """One is overridden anew, the override of another is removed."""
+    held = [one for each in open_overrides(KEYS).values() for one in each]
+    seen = {day: overrides.mark_of(one for one in held if one.date == f"2026-07-0{day}") for day in (1, 2)}
+    overrides.place_cells([overrides.Cell(date(2026, 7, 1), "value", 100.0, "a fair", seen[1]),
+                           overrides.Cell(date(2026, 7, 2), None, 0.0, "", seen[2])], "a grid",
+                          {KETTLE.key: part(30.0), ODD.key: part(10.0)})
+
+
 def overridden_twice(world: World) -> None:
     override("percent", 10.0)(world)
     override("value", 100.0, days=1)(world)
@@ -155,6 +165,7 @@ CHANGES = {
     "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
     "an override is made": Change(override("percent", 10.0)),
     "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
+    "cells of a grid are saved": Change(saved_cells, before=override("percent", 10.0), entries=2),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
     "overrides are undone": Change(undo_newest, before=overridden_twice),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),

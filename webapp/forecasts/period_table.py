@@ -16,7 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.money import in_currency, money, unit_price
-from webapp.pages.numbers_and_dates import NOTHING, signed, units
+from webapp.pages.numbers_and_dates import NOTHING, decimals_for, signed, units
 from webapp.pages.reader_locale import number
 from webapp.serving.answer import Period
 from webapp.serving.history import History
@@ -51,6 +51,12 @@ class PeriodTable:
     known: int
     """How many of the dates are history."""
     measures: list[Measure]
+
+    @property
+    def decimals(self) -> int:
+        """Of its quantities."""
+        return decimals_for([value for one in self.measures if one.kind in ("units", "bound") for value in one.values
+                             if value is not None])
 
     @property
     def told(self) -> list[Measure]:
