@@ -67,8 +67,8 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
             row["at_least"] = [place[at] for at in past.out_of_stock if at in place]
         if row["name"] == "last_year":
             row["at_least"] = np.flatnonzero(past.at_least_last_year(dates, dataset)).tolist()
-    leads = [lead for lead in LEADS[dataset.frequency] if lead <= dataset.horizon] if seen else []
-    known = {lead: _reindexed(seen.stood_at(lead), dates) for lead in leads} if seen else {}
+    leads = [lead for lead in LEADS[dataset.frequency] if lead <= dataset.horizon]
+    known = {lead: _reindexed(seen.stood_at(lead), dates) for lead in leads} if seen and any(seen.archived) else {}
     if known := {lead: values for lead, values in known.items() if any(value is not None for value in values)}:
         rows.append({"name": "past_forecast", "title": "Past forecast", "kind": "units",
                      "values": next(iter(known.values())), "leads": known})

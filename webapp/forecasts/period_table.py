@@ -80,11 +80,14 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         without_overrides: whether there are some that are left out: what is shown is called the model's then.
         in_money: the forecast in money; None where the dataset has no price.
     """
-    is_known = past.history["demand"].notna() | past.history["date"].dt.date.isin(past.carried)
+    is_known = past.history["demand"].notna()
+    if past.carried:
+        is_known |= past.history["date"].dt.date.isin(past.carried)
     on = {period.date: period for period in periods}
-    shown = past.history[is_known]
-    history = pd.concat([shown[shown["date"].dt.date.isin(on)], shown.tail(back)]).drop_duplicates("date").sort_values(
-        "date") if back else shown.iloc[:0]
+    history = past.history[is_known]
+    is_shown = history["date"].isin(pd.DatetimeIndex(list(on) if back else [])).to_numpy()
+    is_shown[max(len(is_shown) - back, 0):] = True
+    history = history[is_shown]
     days = [at.date() for at in history["date"]]
     known_units = dict(zip(days, history["demand"].tolist(), strict=True))
     dates = pd.DatetimeIndex(sorted({*days, *on}))

@@ -317,12 +317,16 @@
   // What a text does to a cell: {changes, told}.
   const kept = (store, key, before, after) => ({ store, key, before, after });
   const refuse = (key, text, why) => ({ changes: [kept("wrong", key, wrong.get(key), { text: text.trim().slice(0, 40), why })], refused: true });
+  const spreads = {
+    forecast: { weight: forecast, told: "in proportion to the forecast", nothing: "nothing is forecast" },
+    equal: { weight: () => 1, told: "equally" },
+    last_year: { weight: (place) => value("last_year", place), told: "in proportion to last year", nothing: "nothing was sold last year" },
+  };
   const spread = (total, places) => {
-    const rule = byId("grid-spread").value, word = { forecast: "in proportion to the forecast", equal: "equally", last_year: "in proportion to last year" };
-    let weights = places.map((place) => (rule === "equal" ? 1 : rule === "last_year" ? value("last_year", place) : forecast(place)));
+    const rule = spreads[byId("grid-spread").value];
+    let weights = places.map(rule.weight), told = rule.told;
     if (!weights.every(known)) return { why: `Last year is not known for all ${data.period}s; spread the sum in another way.` };
-    let told = word[rule];
-    if (!(weights.reduce((sum, each) => sum + each, 0) > 0)) { weights = places.map(() => 1); told = `equally, as ${rule === "last_year" ? "nothing was sold last year" : "nothing is forecast"}`; }
+    if (!(weights.reduce((sum, each) => sum + each, 0) > 0)) { weights = places.map(() => 1); told = `equally, as ${rule.nothing}`; }
     const whole = weights.reduce((sum, each) => sum + each, 0), step = total / places.length >= 1 ? 100 : 1e6;
     const amounts = weights.map((each) => Math.floor((total * each / whole) * step) / step), largest = weights.indexOf(Math.max(...weights));
     amounts[largest] = Math.round((amounts[largest] + total - amounts.reduce((sum, each) => sum + each, 0)) * 1e9) / 1e9;
