@@ -18,7 +18,7 @@
   const wrong = new Map();     // key of a column -> {text, why}
   const drivers = new Map();   // "name|date" -> value of a what-if
   const conflicts = new Map(); // date -> what somebody else saved meanwhile
-  let past = [], future = [], message = "", unsaved = "", isSaving = false;
+  let past = [], future = [], message = "", unsaved = "", isSaving = false, isTouched = false, lead = "";
   // What the server said, and what is shown of it.
   let data, chart, columns, cells, opened = new Set(), bucket = frequency, active = null, anchor = null, picked = [], editor = null;
 
@@ -67,7 +67,7 @@
   const row = (name) => data.byName.get(name);
   const value = (name, place) => row(name)?.values[place] ?? null;
   const made = ({ way, amount }, model) => (way === "value" ? amount : way === "percent" ? model * (1 + amount / 100) : model);
-  const isTyped = (place) => typed.has(data.dates[place]) && data.lead.has(place);
+  const isTyped = (place) => data.is_editable && typed.has(data.dates[place]) && data.lead.has(place);
   const forecast = (place) => (isTyped(place) ? made(wanted(place), value("model", place)) : value("forecast", place));
   const bound = (name, place) => {
     if (!isTyped(place)) return value(name, place);
@@ -97,9 +97,9 @@
     if (!known(found)) return "";
     if (one.kind === "money") return written(found, data.money_decimals);
     if (one.kind === "price") return written(found, data.money_decimals, data.money_decimals + 2);
-    if (one.kind === "driver") return one.driver_kind === "yes_no" ? (Number(found) ? "yes" : "") : typeof found === "number" ? written(found, 0, Math.max(one.decimals, 2)) : String(found);
-    const text = written(Math.abs(found), data.decimals), isZero = !/[1-9]/.test(typedNumbers.write(Number(Math.abs(found).toFixed(data.decimals))));
-    return one.kind === "signed" && !isZero ? `${found > 0 ? "+" : "−"}${text}` : text;
+    if (one.kind === "driver") return one.driver_kind === "yes_no" ? (Number(found) ? "yes" : "") : typeof found === "number" ? written(Number(found.toPrecision(6)), one.decimals, Math.max(one.decimals, 6)) : String(found);
+    const text = written(Math.abs(found), data.decimals);
+    return one.kind === "signed" && Number(Math.abs(found).toFixed(data.decimals)) ? `${found > 0 ? "+" : "−"}${text}` : text;
   };
 
   // The sum of a row over several periods, where a sum is meant: {value, text}, or {why} where there is none.
@@ -144,8 +144,7 @@
   // Drawing.
   const canEdit = (one, column) => data.is_editable && ahead(column).length > 0 && (one.name === "override" || (one.kind === "driver" && data.below !== undefined));
   const rowTitle = (one) => {
-    const lead = one.leads && byId("grid-lead").value;
-    return (lead ? `${one.title}, ${plural(Number(lead), data.period)} before` : one.title).replace(" %", "\u00a0%");
+    return (one.leads ? `${one.title}, ${plural(Number(lead), data.period)} before` : one.title).replace(" %", "\u00a0%");
   };
   const draw = () => {
     columns = columnsNow();
@@ -213,9 +212,13 @@
     refreshDetail();
     drawChart();
   };
+  // What is typed stays in the tab: after a reload, a new sign-in, Back.
+  const draft = () => `grid ${JSON.stringify([...new FormData(byId("grid-form"))].filter(([name]) => !["csrf_token", "token", "cells", "comment"].includes(name)))}`;
   const refreshForm = () => {
     const form = byId("grid-form");
     if (!form) return;
+    if (typed.size) sessionStorage.setItem(draft(), JSON.stringify([...typed]));
+    else sessionStorage.removeItem(draft());
     form.hidden = !typed.size;
     const places = data.ahead, total = (of) => { const values = places.map(of); return values.every(known) ? words(row("forecast"), values.reduce((sum, each) => sum + each, 0)) : "–"; };
     byId("grid-changes").textContent = `${plural(typed.size, "change")}: ${total((place) => value("forecast", place))} → ${total(forecast)} ${data.unit} in all. Comment:`;
@@ -240,7 +243,7 @@
     if (before !== list.map((each) => each.textContent).join("\n")) place.replaceChildren(...list);
   };
   const refreshDetail = () => {
-    if (!active || !data.rows[active.row - 1]) return;
+    if (!isTouched || !active || !data.rows[active.row - 1]) return;
     const one = data.rows[active.row - 1], column = columns[active.column], place = byId("grid-detail"), found = shown(one, column);
     let text = `${column.name}, ${rowTitle(one)}: ${found.text || "–"}.`;
     if (found.why) text += ` ${found.why}`;
@@ -428,12 +431,11 @@
   };
   const leave = (isKept, step = 0) => {
     if (!editor) return;
-    const field = editor, cell = field.parentElement, one = data.rows[active.row - 1], column = columns[active.column];
+    const field = editor, one = data.rows[active.row - 1], column = columns[active.column];
     editor = null;
     field.remove();
     if (isKept && field.value !== field.dataset.before) enter([[one, column, field.value]]); else refresh();
     if (step !== null) pick({ row: active.row, column: active.column + step });
-    else if (document.activeElement === document.body) cell.focus({ preventScroll: true });
   };
   const selected = () => {
     const { top, bottom, left, right } = rectangle(), found = [];
@@ -535,6 +537,7 @@
   });
   document.addEventListener("focusin", (event) => {
     const to = data && event.target !== editor ? where(event.target) : null;
+    if (to) isTouched = true;
     if (to && (to.row !== active?.row || to.column !== active?.column)) pick(to, false, false);
   });
   document.addEventListener("focusout", (event) => { if (event.target === editor && editor.isConnected) leave(true, null); });
@@ -589,7 +592,6 @@
     const [status, answer] = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } })
       .then(async (response) => [response.status, response.headers.get("Content-Type")?.includes("json") ? await response.json() : { page: await response.text() }])
       .catch(() => [0, {}]);
-    isSaving = false;
     message = "";
     if (status === 200 && known(answer.overridden)) {
       sent.forEach((content, date) => { if (typed.get(date) === content) typed.delete(date); else if (typed.has(date)) typed.get(date).seen = null; });
@@ -597,7 +599,9 @@
       const field = byId("grid-comment");
       field.value = field.defaultValue;
       message = `Saved: ${plural(sent.size, data.period)}.`;
-      reload();
+      const before = data;
+      await reload().catch(() => null);
+      if (data === before) message = `${message} The page could not be drawn again; reload it.`;
     } else if (status === 409 && answer.changed) {
       answer.changed.forEach((one) => conflicts.set(one.date, one));
       unsaved = "Nothing was saved.";
@@ -606,8 +610,9 @@
       unsaved = ["Nothing was saved.", ...answer.errors.filter(({ date }) => !date).map((one) => one.message)].join(" ");
     } else {
       const text = answer.page ? new DOMParser().parseFromString(answer.page, "text/html").body.textContent.replace(/\s+/g, " ").trim().slice(0, 300) : "";
-      unsaved = `Not saved${status ? ` (${status})` : ": the app does not answer"}. What you typed is still here. ${text}`;
+      unsaved = `Not saved${status ? ` (${status})` : ": the app does not answer"}. What you typed is still here, also after a reload. ${text}`;
     }
+    isSaving = false;
     refresh();
   };
   const reload = () => htmx.ajax("GET", byId("grid").dataset.url, { target: "#result", select: "#result", swap: "outerHTML" });
@@ -652,7 +657,7 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.id === "grid-bucket") { bucket = event.target.value; opened = new Set(); redraw(); }
-    if (event.target.id === "grid-lead") { row("past_forecast").values = row("past_forecast").leads[event.target.value]; draw(); }
+    if (event.target.id === "grid-lead") { lead = event.target.value; row("past_forecast").values = row("past_forecast").leads[lead]; draw(); pick(active, false, false); }
   });
   window.addEventListener("beforeunload", (event) => { if (typed.size) event.preventDefault(); });
 
@@ -681,11 +686,16 @@
     data.placeOf = new Map(data.dates.map((date, place) => [date, place]));
     data.lead = new Map(data.ahead.map((place, lead) => [place, lead]));
     editor = null;
-    const leads = row("past_forecast")?.leads, lead = byId("grid-lead");
+    const leads = row("past_forecast")?.leads;
     byId("grid-lead-field").hidden = !leads;
-    if (leads) lead.replaceChildren(...Object.keys(leads).map((each) => new Option(`${plural(Number(each), word)} before`, each)));
+    if (leads) {
+      if (!leads[lead]) [lead] = Object.keys(leads);
+      row("past_forecast").values = leads[lead];
+      byId("grid-lead").replaceChildren(...Object.keys(leads).map((each) => new Option(`${plural(Number(each), word)} before`, each, false, each === lead)));
+    }
     if (byId("grid-bucket")) byId("grid-bucket").value = bucket;
     if (data.is_editable) {
+      if (!before && !typed.size) JSON.parse(sessionStorage.getItem(draft()) || "[]").forEach(([date, content]) => typed.set(date, content));
       [...typed].forEach(([date, content]) => {
         const place = data.placeOf.get(date);
         if (!data.lead.has(place)) { typed.delete(date); message = `${period(date)} is known by now; what you typed for it is gone.`; return; }

@@ -50,7 +50,7 @@ def typed(page: Page, *texts: str) -> None:
         page.keyboard.press("Tab")
 
 
-def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext) -> None:
+def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext, axe: Any) -> None:
     planner.grant_permissions(["clipboard-read", "clipboard-write"])
     page = planner.new_page()
     grid = opened(page, MINE)
@@ -106,6 +106,7 @@ def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext) -
     page.keyboard.press("End")
     page.keyboard.press("Enter")  # unfolds the last week
     expect(grid.locator("thead [aria-expanded=true]")).to_contain_text("13")
+    assert axe.run(page, context="#grid").response["violations"] == []
     page.locator("#grid-bucket").select_option("D")
     assert override.all_text_contents()[5:12] == ["100"] * 7
 
@@ -126,6 +127,14 @@ def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext) -
     page.get_by_role("button", name="Discard").first.click()
     expect(page.locator("#grid-form")).to_be_hidden()
 
+    prices = page.locator("#grid-table tr:has(th:text-is('price, €')) td:not(.grid-past)")
+    prices.first.focus()
+    typed(page, "8,5", "-10 %")
+    page.get_by_role("button", name="What if: 2 changed driver values").click()
+    expect(page.locator("[name=change-0-value]")).to_have_value("8.5")
+    expect(page.locator("[name=change-1-value]")).to_have_value("9")
+    expect(page.locator("#grid-table tr.grid-difference td").last).to_be_visible()
+
 
 def test_the_second_of_two_planners_in_one_cell_is_told_and_loses_nothing(
         planner: BrowserContext, site: Site, admin_signed_in: StorageState, browser: Browser) -> None:
@@ -142,7 +151,11 @@ def test_the_second_of_two_planners_in_one_cell_is_told_and_loses_nothing(
 
     expect(second.locator("#grid-conflicts")).to_contain_text(
         "planner@example.com says 20 units (I say 20); you say 30")
+    second.once("dialog", lambda asked: asked.accept())  # whether to leave what is not saved
+    second.reload()
+    expect(second.locator("#grid-conflicts")).to_contain_text("you say 30")
     assert cells(second.locator("#grid-table"), "override").all_text_contents()[:2] == ["30", "+5\u00a0%"]
+    second.locator("#grid-comment").fill("I say 30")
     second.get_by_role("button", name="Save mine").click()
 
     expect(second.locator("#grid-status")).to_have_text(re.compile("^Saved"))
