@@ -68,7 +68,8 @@ def make_cells() -> ResponseReturnValue:
     if not forecast_query.keys:
         abort(422, "Choose at least one region-item first.")
     try:
-        made = place_cells(parse_cells(request.form), request.form.get("token", ""), parts_ahead(forecast_query.keys))
+        made = place_cells(parse_cells(request.form), request.form.get("token", ""),
+                           parts_ahead(forecast_query.keys, forecast_query.horizon))
     except ChangedMeanwhileError as error:
         is_sum = len(forecast_query.keys) > 1
         return jsonify(changed=[

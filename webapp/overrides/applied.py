@@ -115,13 +115,18 @@ def overridden(parts: Mapping[str, Part], periods: Sequence[Period], coverage: f
     return Overridden(final, held, _with_final(periods, final, held, coverage), coverage)
 
 
-def parts_ahead(keys: Sequence[str]) -> dict[str, Part]:
-    """Key -> the model's forecast over the whole horizon, as the forecast page of the selection shows it; region-items
-    without one are left out."""
+def parts_ahead(keys: Sequence[str], horizon: int | None = None) -> dict[str, Part]:
+    """Key -> the model's forecast, as the forecast page of the selection shows it; region-items without one are left
+    out.
+
+    Args:
+        horizon: periods; the dataset's unless given.
+    """
     dataset = services().dataset
+    ahead = horizon or dataset.horizon
     if len(keys) > MOST_REGION_ITEMS:
-        return {key: kept.part for key, kept in group_of(keys, dataset, dataset.horizon, 0.8).kept.items()}
-    plan = plan_of(services(), rows_of(keys), dataset.horizon)
+        return {key: kept.part for key, kept in group_of(keys, dataset, ahead, 0.8).kept.items()}
+    plan = plan_of(services(), rows_of(keys), ahead)
     return {line.row.key: line.plan.part for line in plan.lines}
 
 

@@ -216,7 +216,8 @@ def place_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
         for row in rows:
             row.made_at = at
         db.session.add_all(rows)
-        tell_totals(region_items.values())
+        touched = {one.key for one in (*rows, *removed)}
+        tell_totals(row for key, row in region_items.items() if key in touched)
         if rows:
             record("overridden", "override", _subject(rows), by=who, reason=made[0].comment,
                    before={"replaced": _told(replaced)} if replaced else None,

@@ -213,7 +213,7 @@
     drawChart();
   };
   // What is typed stays in the tab: after a reload, a new sign-in, Back.
-  const draft = () => `grid ${JSON.stringify([...new FormData(byId("grid-form"))].filter(([name]) => !["csrf_token", "token", "cells", "comment"].includes(name)))}`;
+  const draft = () => `grid ${JSON.stringify([...new FormData(byId("grid-form"))].filter(([name]) => !["csrf_token", "token", "horizon", "cells", "comment"].includes(name)))}`;
   const refreshForm = () => {
     const form = byId("grid-form");
     if (!form) return;
@@ -243,8 +243,10 @@
     if (before !== list.map((each) => each.textContent).join("\n")) place.replaceChildren(...list);
   };
   const refreshDetail = () => {
-    if (!isTouched || !active || !data.rows[active.row - 1]) return;
-    const one = data.rows[active.row - 1], column = columns[active.column], place = byId("grid-detail"), found = shown(one, column);
+    if (!isTouched || !active) return;
+    const one = data.rows[active.row - 1], column = columns[active.column], place = byId("grid-detail");
+    if (!one) { place.textContent = `${column.name}${column.told ? ` (${column.told})` : ""}. Enter ${opened.has(column.key) ? "hides" : "shows"} its ${data.period}s.`; return; }
+    const found = shown(one, column);
     let text = `${column.name}, ${rowTitle(one)}: ${found.text || "–"}.`;
     if (found.why) text += ` ${found.why}`;
     if (one.name === "override" && data.overrides && !column.isSum && ahead(column).length) {

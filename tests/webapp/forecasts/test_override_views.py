@@ -1,6 +1,7 @@
 """What is typed into the grid, as it is sent and answered."""
 
 import json
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -9,10 +10,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.webapp.conftest import EMAIL, KETTLE, page, post, text_of, with_session
+from tests.webapp.conftest import EMAIL, KETTLE, REGION_ITEMS, demand_of, page, post, text_of, with_session
 from tests.webapp.forecasts.builders import chart_on
 from webapp.db.database import db
+from webapp.overrides.applied import parts_ahead
+from webapp.overrides.overrides import Wanted, place
 from webapp.region_items.open_overrides import open_overrides
+from webapp.services import Services
 
 PAGE = f"/forecasts?ri={KETTLE.key}"
 CELL = {"date": "2026-07-01", "way": "value", "amount": 20.5, "comment": "", "seen": ""}
@@ -102,3 +106,19 @@ def test_it_is_for_planners_with_the_token_of_a_form(client: FlaskClient, viewer
     assert client.post("/overrides/cells", data={"ri": KETTLE.key, "cells": json.dumps([CELL])}).status_code == 400
     assert send(client, [CELL], ri="").status_code == 422
     assert marks(client)[0] == ""
+
+
+def test_what_is_typed_is_of_those_region_items_that_the_page_sums_up(client: FlaskClient, services: Services,
+                                                                      app: Flask) -> None:
+    """With a short horizon a region-item whose demand ends early is not in the later sums, so nothing is its."""
+    services.store.write("demand", KETTLE, demand_of(12.0))
+    services.store.write("demand", REGION_ITEMS[1], demand_of(12.0).iloc[:-10])
+    other, both = REGION_ITEMS[1].key, [KETTLE.key, REGION_ITEMS[1].key]
+    with app.app_context():
+        place(Wanted(date(2026, 7, 1), date(2026, 7, 1), "value", 5.0, "early", "a"), parts_ahead([other]))
+
+    response = send(client, [CELL], ri=both, horizon="7")
+
+    assert response.json == {"overridden": 1, "removed": 0, "is_new": True}
+    chart = chart_on(page(client.get("/forecasts", query_string={"ri": both, "horizon": 7})))
+    assert chart["plan"][chart["dates"].index("2026-07-01")] == 20.5
