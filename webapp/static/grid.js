@@ -221,7 +221,7 @@
     else sessionStorage.removeItem(draft());
     form.hidden = !typed.size;
     const places = data.ahead, total = (of) => { const values = places.map(of); return values.every(known) ? words(row("forecast"), values.reduce((sum, each) => sum + each, 0)) : "–"; };
-    byId("grid-changes").textContent = `${plural(typed.size, "change")}: ${total((place) => value("forecast", place))} → ${total(forecast)} ${data.unit} in all. Comment:`;
+    byId("grid-changes").textContent = `${plural(typed.size, "change")}: ${total((place) => value("forecast", place))} → ${total(forecast)} ${data.unit} in all. Why?`;
     byId("grid-comment").required = [...typed.values()].some(({ way, comment }) => way && !comment);
     byId("grid-save").disabled = isSaving;
   };
