@@ -63,6 +63,7 @@ NEEDS = {
     "POST /overrides": "planner",
     "POST /overrides/<int:override_id>/remove": "planner",
     "POST /overrides/batches/<batch>/undo": "planner",
+    "POST /overrides/cells": "planner",
     "GET /overrides/helped": "viewer",
     "GET /password": "viewer",
     "POST /password": "viewer",

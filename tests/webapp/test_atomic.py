@@ -35,6 +35,7 @@ from webapp.overrides import overrides
 from webapp.published_plans.publishing import Wanted as Version
 from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
+from webapp.region_items.open_overrides import open_overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
 from webapp.scenarios.applying.apply import Decided, apply
 from webapp.scenarios.repository import archive, by_token, change, create, duplicate
@@ -152,6 +153,15 @@ def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
                                                       f"form {amount}"), {KETTLE.key: part(30.0), ODD.key: part(10.0)})
 
 
+def saved_cells(_: World) -> None:
+    """One is overridden anew, the override of another is removed."""
+    held = [one for each in open_overrides(KEYS).values() for one in each]
+    seen = {day: overrides.mark_of(one for one in held if one.date == f"2026-07-0{day}") for day in (1, 2)}
+    overrides.place_cells([overrides.Cell(date(2026, 7, 1), "value", 100.0, "a fair", seen[1]),
+                           overrides.Cell(date(2026, 7, 2), None, 0.0, "", seen[2])], "a grid",
+                          {KETTLE.key: part(30.0), ODD.key: part(10.0)})
+
+
 def overridden_twice(world: World) -> None:
     override("percent", 10.0)(world)
     override("value", 100.0, days=1)(world)
@@ -183,6 +193,7 @@ CHANGES = {
         lambda _: publish(Version("Week 27", "", "p" * 32, Readiness.all_of(WORDS))), before=one_forecast),
     "an override is made": Change(override("percent", 10.0)),
     "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
+    "cells of a grid are saved": Change(saved_cells, before=override("percent", 10.0), entries=2),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
     "overrides are undone": Change(undo_newest, before=overridden_twice),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),

@@ -29,6 +29,12 @@ class LeadAccuracy:
     stood: pd.Series
     """Units by date: the sum of the forecasts of each period as they stood when it began; only of periods for which all
     region-items have one."""
+    archived: Sequence[Sequence[PastForecast]] = ()
+    """Of each region-item, what was forecast and kept."""
+
+    def stood_at(self, lead: int) -> pd.Series:
+        """As ``stood``, of the forecasts that were made so many periods ahead; ``stood`` is that of lead 1."""
+        return _stood(self.archived, lead)
 
     @property
     def is_empty(self) -> bool:
@@ -55,16 +61,18 @@ def lead_accuracy(lines: Sequence[LineItem], histories: Mapping[str, pd.DataFram
     horizon = max(len(line.plan.part.dates) for line in lines)
     archived = past_forecasts_of([line.row.key for line in lines])
     judged = Judged.joined([Judged.of(archived[line.row.key], histories[line.row.key]) for line in lines])
+    kept = [archived[line.row.key] for line in lines]
     return LeadAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
-                        _stood([archived[line.row.key] for line in lines]))
+                        _stood(kept), kept)
 
 
-def _stood(archived: Sequence[Sequence[PastForecast]]) -> pd.Series:
-    """The sums of first leads by date, of the dates that all region-items have."""
+def _stood(archived: Sequence[Sequence[PastForecast]], lead: int = 1) -> pd.Series:
+    """The sums of a lead by date, of the dates that all region-items have."""
     found: dict[np.datetime64, list[float]] = {}
     for each in archived:
         for past in each:
-            found.setdefault(past.dates[0], []).append(float(past.forecast[0]))
+            if lead <= len(past.dates):
+                found.setdefault(past.dates[lead - 1], []).append(float(past.forecast[lead - 1]))
     dates = sorted(date for date, units in found.items() if len(units) == len(archived))
     return pd.Series([sum(found[date]) for date in dates], index=pd.DatetimeIndex(dates), dtype=float)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -11,9 +11,19 @@ from webapp.db.database import db
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import shown_again
 from webapp.http.errors import error_page
-from webapp.overrides.applied import parts_ahead
-from webapp.overrides.form import parse_override
-from webapp.overrides.overrides import OverrideError, kept_of, place, remove, undo
+from webapp.overrides.applied import override_words, parts_ahead
+from webapp.overrides.form import parse_cells, parse_override
+from webapp.overrides.overrides import (
+    CellsError,
+    ChangedMeanwhileError,
+    OverrideError,
+    kept_of,
+    mark_of,
+    place,
+    place_cells,
+    remove,
+    undo,
+)
 from webapp.pages.numbers_and_dates import period, plural
 from webapp.systems.state import WORDS
 from webapp.tables import Override
@@ -49,6 +59,29 @@ def make() -> ResponseReturnValue:
     else:
         flash(f"This was recorded already: {periods} overridden. Nothing was done twice.", "info")
     return redirect(_back(forecast_query), 303)
+
+
+@bp.post("/cells")
+@needs("planner")
+def make_cells() -> ResponseReturnValue:
+    """Save what was typed into the grid: how much was saved, or what keeps it from being saved, as JSON."""
+    forecast_query = parse_forecast_query(request.form)
+    if not forecast_query.keys:
+        abort(422, "Choose at least one region-item first.")
+    try:
+        made = place_cells(parse_cells(request.form), request.form.get("token", ""),
+                           parts_ahead(forecast_query.keys, forecast_query.horizon))
+    except ChangedMeanwhileError as error:
+        is_sum = len(forecast_query.keys) > 1
+        return jsonify(changed=[
+            {"date": str(at), "seen": mark_of(held), "words": override_words(held, of_sum=is_sum),
+             "comment": held[-1].comment if held else "", "by": held[-1].made_by if held else ""}
+            for at, held in error.by_date.items()]), 409
+    except CellsError as error:
+        return jsonify(errors=[{"date": str(at), "message": message} for at, message in error.by_date.items()]), 422
+    except OverrideError as error:
+        return jsonify(errors=[{"date": None, "message": str(error)}]), 422
+    return jsonify(overridden=made.count, removed=made.removed, is_new=made.is_new)
 
 
 @bp.post("/<int:override_id>/remove")

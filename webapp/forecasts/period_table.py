@@ -16,7 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.money import in_currency, money, unit_price
-from webapp.pages.numbers_and_dates import NOTHING, signed, units
+from webapp.pages.numbers_and_dates import NOTHING, decimals_for, signed, units
 from webapp.pages.reader_locale import number
 from webapp.serving.answer import Period
 from webapp.serving.history import History
@@ -53,6 +53,12 @@ class PeriodTable:
     measures: list[Measure]
 
     @property
+    def decimals(self) -> int:
+        """Of its quantities."""
+        return decimals_for([value for one in self.measures if one.kind in ("units", "bound") for value in one.values
+                             if value is not None])
+
+    @property
     def told(self) -> list[Measure]:
         """The measures without those of the past, and in money, that are not known in any period."""
         return [one for one in self.measures if any(value is not None for value in one.values) or (
@@ -74,11 +80,14 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         without_overrides: whether there are some that are left out: what is shown is called the model's then.
         in_money: the forecast in money; None where the dataset has no price.
     """
-    is_known = past.history["demand"].notna() | past.history["date"].dt.date.isin(past.carried)
+    is_known = past.history["demand"].notna()
+    if past.carried:
+        is_known |= past.history["date"].dt.date.isin(past.carried)
     on = {period.date: period for period in periods}
-    shown = past.history[is_known]
-    history = pd.concat([shown[shown["date"].dt.date.isin(on)], shown.tail(back)]).drop_duplicates("date").sort_values(
-        "date") if back else shown.iloc[:0]
+    history = past.history[is_known]
+    is_shown = history["date"].isin(pd.DatetimeIndex(list(on) if back else [])).to_numpy()
+    is_shown[max(len(is_shown) - back, 0):] = True
+    history = history[is_shown]
     days = [at.date() for at in history["date"]]
     known_units = dict(zip(days, history["demand"].tolist(), strict=True))
     dates = pd.DatetimeIndex(sorted({*days, *on}))

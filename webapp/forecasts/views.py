@@ -11,13 +11,14 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.whatif.scenario import ScenarioError
-from webapp.access import needs
+from webapp.access import may, needs
 from webapp.accuracy.by_lead import MOST_SEEN, lead_accuracy
 from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
 from webapp.forecasts.chart import chart_of
+from webapp.forecasts.grid import grid_of
 from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, ForecastQuery, parse_forecast_query
@@ -43,6 +44,8 @@ from webapp.tables import PooledRow, RegionItemRow
 bp = Blueprint("forecasts", __name__, url_prefix="/forecasts")
 
 CHOICES = 20
+EDITED_BY = "forecast_overrides.make_cells"
+"""Who may send what was typed into the grid may type into it."""
 
 
 @bp.get("")
@@ -194,6 +197,11 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
     backtest = backtest_of(lines, result.past, dataset)
     query: dict[str, Any] = {**forecast_query.query(), **(form.query() if form.is_valid else {})}
     in_money = in_money_of(result, included)
+    is_editable = forecast_query.overrides and not result.has_scenario and may(EDITED_BY)
+    table = table_of(periods, result.past, dataset, result.coverage,
+                     forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
+                     partial(override_words, of_sum=len(lines) > 1),
+                     without_overrides=bool(found.count and not included), in_money=in_money) if lines else None
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", forecast_query=forecast_query, answer=result,
         form=form, in_money=in_money,
@@ -202,10 +210,10 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         told=told_count(forecast_query.keys), found=found, included=included,
         chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
                        [row.date for row in outliers.rows], is_sum=len(lines) > 1) if lines else {}, backtest=backtest,
-        table=table_of(periods, result.past, dataset, result.coverage,
-                       forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
-                       partial(override_words, of_sum=len(lines) > 1),
-                       without_overrides=bool(found.count and not included), in_money=in_money) if lines else None,
+        table=table, grid=grid_of(
+            found.periods if is_editable else periods, result.past, dataset, result.coverage, table, in_money, seen,
+            lines[0].plan.part if len(lines) == 1 else None, is_editable,
+            without_overrides=bool(found.count and not included)) if table else None,
         explanation=explain(services(), result) if forecast_query.why else None,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
@@ -231,6 +239,11 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
         last_year = replace(last_year, change=None)  # what is kept of the change is of the forecast with overrides
     periods = included.periods if included else answer.periods if answer.kept else []
     in_money = in_money_of(answer, included)
+    is_editable = forecast_query.overrides and may(EDITED_BY)
+    table = table_of(periods, answer.past, dataset, answer.coverage,
+                     forecast_query.horizon if forecast_query.past else 0,
+                     override_words=partial(override_words, of_sum=True),
+                     without_overrides=is_model, in_money=in_money) if answer.kept else None
     return render_template(
         "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
         last_year=last_year, is_model=is_model, in_money=in_money, query=forecast_query.query(),
@@ -238,10 +251,9 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
         lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest,
                        is_sum=True) if answer.kept else {},
-        table=table_of(periods, answer.past, dataset, answer.coverage,
-                       forecast_query.horizon if forecast_query.past else 0,
-                       override_words=partial(override_words, of_sum=True),
-                       without_overrides=is_model, in_money=in_money) if answer.kept else None,
+        table=table, grid=grid_of(
+            found.periods if is_editable else periods, answer.past, dataset, answer.coverage, table, in_money,
+            is_editable=is_editable, without_overrides=is_model) if table else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
 
 

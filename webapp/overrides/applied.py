@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 
 from demand_assets.forecasting.forecast import totals
@@ -19,7 +19,7 @@ from webapp.tables import Override
 
 @dataclass(frozen=True)
 class Batch:
-    """Overrides that were made together; those of them that a page shows."""
+    """Overrides that were made together and are alike; those of them that a page shows."""
 
     rows: list[Override]
     """By date; at least one."""
@@ -82,13 +82,19 @@ class Overridden:
 
     @property
     def batches(self) -> list[Batch]:
-        """The overrides as they were made, the newest first."""
-        found: dict[tuple[str, datetime], list[Override]] = {}
+        """The overrides as they were made, the newest first; of a grid those apart that differ in way or comment, or
+        have a period between them."""
+        place = {str(each.date): at for at, each in enumerate(self.periods)}
+        found: dict[tuple[object, ...], list[list[Override]]] = {}
         for one in sorted((one for each in self.open.values() for one in each), key=lambda one: (one.date, one.id)):
-            found.setdefault((one.batch, one.made_at), []).append(one)
-        sizes = open_in({batch for batch, _ in found}) if found else {}
-        return [Batch(rows, sizes.get(batch, 0)) for (batch, _), rows in sorted(
-            found.items(), key=lambda each: each[0][1], reverse=True)]
+            runs = found.setdefault((one.batch, one.made_at, one.way, one.comment), [[]])
+            if runs[-1] and place[one.date] > place[runs[-1][-1].date] + 1:
+                runs.append([])
+            runs[-1].append(one)
+        batches = [rows for runs in found.values() for rows in runs]
+        sizes = open_in({rows[0].batch for rows in batches}) if batches else {}
+        return [Batch(rows, sizes.get(rows[0].batch, 0)) for rows in sorted(
+            batches, key=lambda rows: rows[0].made_at, reverse=True)]
 
 
 def overridden(parts: Mapping[str, Part], periods: Sequence[Period], coverage: float) -> Overridden:
@@ -109,13 +115,18 @@ def overridden(parts: Mapping[str, Part], periods: Sequence[Period], coverage: f
     return Overridden(final, held, _with_final(periods, final, held, coverage), coverage)
 
 
-def parts_ahead(keys: Sequence[str]) -> dict[str, Part]:
-    """Key -> the model's forecast over the whole horizon, as the forecast page of the selection shows it; region-items
-    without one are left out."""
+def parts_ahead(keys: Sequence[str], horizon: int | None = None) -> dict[str, Part]:
+    """Key -> the model's forecast, as the forecast page of the selection shows it; region-items without one are left
+    out.
+
+    Args:
+        horizon: periods; the dataset's unless given.
+    """
     dataset = services().dataset
+    ahead = horizon or dataset.horizon
     if len(keys) > MOST_REGION_ITEMS:
-        return {key: kept.part for key, kept in group_of(keys, dataset, dataset.horizon, 0.8).kept.items()}
-    plan = plan_of(services(), rows_of(keys), dataset.horizon)
+        return {key: kept.part for key, kept in group_of(keys, dataset, ahead, 0.8).kept.items()}
+    plan = plan_of(services(), rows_of(keys), ahead)
     return {line.row.key: line.plan.part for line in plan.lines}
 
 

@@ -7,6 +7,7 @@ Each act, its entry in the audit log and the totals of the region-items' forecas
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from math import isfinite
 from typing import Any, get_args
 from unicodedata import category
@@ -42,6 +43,52 @@ MOST_TOLD = 200
 
 class OverrideError(ValueError):
     """What cannot be overridden; the message says what is allowed."""
+
+
+class CellsError(OverrideError):
+    """Periods of a grid that cannot be overridden as asked for."""
+
+    def __init__(self, by_date: Mapping[date, str]) -> None:
+        super().__init__("; ".join(f"{at}: {message}" for at, message in by_date.items()))
+        self.by_date = dict(by_date)
+        """Period -> what is wrong with it."""
+
+
+class ChangedMeanwhileError(OverrideError):
+    """Somebody else changed overrides since they were seen; nothing was changed."""
+
+    def __init__(self, by_date: Mapping[date, Sequence["Override"]]) -> None:
+        super().__init__(f"Others changed overrides of {', '.join(map(str, by_date))} meanwhile; nothing was saved.")
+        self.by_date = dict(by_date)
+        """Period -> the overrides that hold now, oldest first; none where they were removed."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One period of a grid, as a planner wants its override."""
+
+    date: date
+    way: Way | None
+    """None: the override is to be removed."""
+    amount: float
+    """As that of ``Wanted``."""
+    comment: str
+    seen: str
+    """``mark_of`` the overrides of the period that the planner saw."""
+
+
+@dataclass(frozen=True)
+class CellsResult:
+    """What became of the cells of a grid."""
+
+    batch: str
+    """By which the overrides that were made are undone; those that were removed are not."""
+    count: int
+    """Periods of region-items that are overridden."""
+    removed: int
+    """Overrides that were removed, with nothing in their place."""
+    is_new: bool
+    """As that of ``OverrideResult``."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +175,7 @@ def put(rows: Sequence[Override], replaced: Sequence[Override], region_items: It
     Raises: OverrideError: a period of them is locked, or they are too many.
     """
     if len(rows) > MOST_AT_ONCE:
-        raise OverrideError(f"{len(rows):,} periods of region-items are too many to be overridden at once; at most "
-                            f"{MOST_AT_ONCE:,} can be. Choose fewer region-items or dates.")
+        raise _too_many(len(rows))
     _refuse_locked(rows, who)
     at = now()
     _close(replaced, who, at)
@@ -140,6 +186,58 @@ def put(rows: Sequence[Override], replaced: Sequence[Override], region_items: It
     record("overridden", "override", _subject(rows), by=who, reason=rows[0].comment,
            before={"replaced": _told(replaced)} if replaced else None,
            after={"batch": rows[0].batch, **told, "overrides": _told(rows)})
+def mark_of(overrides: Iterable[Override]) -> str:
+    """A short text that is another one when any of a period's overrides is another; empty where there is none."""
+    ids = ",".join(map(str, sorted(one.id for one in overrides)))
+    return ids if len(ids) <= 40 else blake2b(ids.encode(), digest_size=12).hexdigest()
+
+
+def place_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
+                by: Actor | None = None) -> CellsResult:
+    """Override single periods, each in its own way, and remove overrides of others: all of it or nothing.
+
+    Values are spread over the region-items as those of ``place``. The same once more changes nothing.
+
+    Args:
+        cells: at least one, each of another period.
+        token: as ``Wanted.token``.
+        parts: as for ``place``.
+    Raises: CellsError: some cannot be done. ChangedMeanwhileError: others changed the overrides of some since they were
+        seen. OverrideError: nothing can be. Nothing was changed then.
+    """
+    who = by or actor()
+    made = [one for one in cells if one.way is not None]
+    rows = _rows_of_cells(cells, token, parts, who)
+    batch = rows[0].batch if rows else ""
+    dates = [one.date for one in cells]
+    with writing():
+        region_items = locked_region_items(parts)
+        if batch and (before := db.session.scalar(select(func.count()).where(Override.batch == batch))):
+            return CellsResult(batch, before, 0, is_new=False)
+        held: dict[date, list[Override]] = {at: [] for at in dates}
+        days = {key: set(part.dates.astype("datetime64[D]").tolist()) for key, part in parts.items()}
+        for each in open_overrides(sorted(parts), min(dates), max(dates)).values():
+            for one in each:
+                if (at := date.fromisoformat(one.date)) in held and at in days[one.key]:
+                    held[at].append(one)
+        locked = locked_for(who)
+        if wrong := {one.date: f"The period is locked. {locked.words}" for one in cells
+                     if str(one.date) <= locked.until and (one.way is not None or held[one.date])}:
+            raise CellsError(wrong)
+        if changed := {one.date: sorted(held[one.date], key=lambda old: old.made_at) for one in cells
+                       if mark_of(held[one.date]) != one.seen and (one.way is not None or held[one.date])}:
+            raise ChangedMeanwhileError(changed)
+        replaced = [old for one in made for old in held[one.date]]
+        removed = [old for one in cells if one.way is None for old in held[one.date]]
+        if not rows and not removed:
+            return CellsResult("", 0, 0, is_new=False)
+        if rows:
+            put(rows, replaced, _of(region_items, rows), who, {"first": rows[0].date, "last": rows[-1].date})
+        if removed:
+            _close(removed, who, now())
+            tell_totals(_of(region_items, removed))
+            record("override removed", "override", _subject(removed), by=who, before={"overrides": _told(removed)})
+    return CellsResult(batch, len(rows), len(removed), is_new=True)
 
 
 def remove(override_id: int, by: Actor | None = None) -> Override | None:
@@ -236,6 +334,40 @@ def _refuse_locked(rows: Iterable[Override], who: Actor) -> None:
     locked = locked_for(who)
     if first := next((one for one in rows if one.date <= locked.until), None):
         raise OverrideError(f"{first.date} is locked. {locked.words}")
+def _of(region_items: Mapping[str, RegionItemRow], rows: Iterable[Override]) -> list[RegionItemRow]:
+    keys = {one.key for one in rows}
+    return [row for key, row in region_items.items() if key in keys]
+
+
+def _rows_of_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part], who: Actor) -> list[Override]:
+    """The overrides that cells make, by date, as rows that are not stored yet.
+
+    Raises: CellsError; OverrideError: there is nothing to be done, or too much.
+    """
+    if not cells or len({one.date for one in cells}) < len(cells):
+        raise OverrideError("Change at least one period, and each once.")
+    if (most := len(cells) * len(parts)) > MOST_AT_ONCE:
+        raise _too_many(most)
+    rows: list[Override] = []
+    wrong: dict[date, str] = {}
+    made = sorted((one for one in cells if one.way is not None), key=lambda one: one.date)
+    forecasts = _forecasts(parts, {one.date for one in made})
+    batch = uuid5(NAMESPACE_URL, "\n".join([token, repr(made), *sorted(parts)])).hex
+    for one in made:
+        wanted = Wanted(one.date, one.date, one.way or "value", one.amount, one.comment, token)
+        try:
+            _check(wanted)
+            if one.date not in forecasts:
+                raise OverrideError("Only periods ahead can be overridden, as far as they are forecast.")
+        except OverrideError as error:
+            wrong[one.date] = str(error)
+            continue
+        shared = _shared_out(wanted, {one.date: forecasts[one.date]})
+        rows += [Override(batch=batch, key=key, date=str(at), way=one.way, amount=amount, comment=one.comment,
+                          made_by=who.email) for key, at, amount in shared]
+    if wrong:
+        raise CellsError(wrong)
+    return rows
 
 
 def _with_region_item_locked(override_id: int) -> Override | None:
@@ -276,20 +408,35 @@ def _spread(wanted: Wanted, parts: Mapping[str, Part]) -> list[tuple[str, date, 
     if wanted.first < first or wanted.last > last:
         raise OverrideError(f"Only periods ahead can be overridden, as far as they are forecast: from {first} to "
                             f"{last}, not from {wanted.first} to {wanted.last}.")
-    forecasts: dict[date, dict[str, float]] = {}
-    for key, part in parts.items():
-        for at, units in zip(days[key], part.forecast.tolist(), strict=True):
-            if wanted.first <= at <= wanted.last:
-                forecasts.setdefault(at, {})[key] = units
+    forecasts = _forecasts(parts, {at for each in days.values() for at in each if wanted.first <= at <= wanted.last})
     count = sum(len(each) for each in forecasts.values())
     if not count:
         raise OverrideError(f"No period begins from {wanted.first} to {wanted.last}; choose other dates.")
     if count > MOST_AT_ONCE:
-        raise OverrideError(f"{count:,} periods of region-items are too many to be overridden at once; at most "
-                            f"{MOST_AT_ONCE:,} can be. Choose fewer region-items or dates.")
+        raise _too_many(count)
+    return _shared_out(wanted, forecasts)
+
+
+def _forecasts(parts: Mapping[str, Part], dates: Collection[date]) -> dict[date, dict[str, float]]:
+    """Period -> key -> the model's forecast in units, of those of the dates that are forecast."""
+    found: dict[date, dict[str, float]] = {}
+    for key, part in parts.items():
+        for at, units in zip(part.dates.astype("datetime64[D]").tolist(), part.forecast.tolist(), strict=True):
+            if at in dates:
+                found.setdefault(at, {})[key] = units
+    return found
+
+
+def _shared_out(wanted: Wanted, forecasts: Mapping[date, Mapping[str, float]]) -> list[tuple[str, date, float]]:
+    """Key, period and amount of each override: a percent for each, a value spread over them."""
     if wanted.way == "percent":
         return [(key, at, wanted.amount) for at, each in forecasts.items() for key in each]
     return [(key, at, wanted.amount * share) for at, each in forecasts.items() for key, share in shares(each).items()]
+
+
+def _too_many(count: int) -> OverrideError:
+    return OverrideError(f"{count:,} periods of region-items are too many to be overridden at once; at most "
+                         f"{MOST_AT_ONCE:,} can be. Choose fewer region-items or dates.")
 
 
 def _batch_of(wanted: Wanted, parts: Iterable[str]) -> str:

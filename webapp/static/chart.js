@@ -166,6 +166,7 @@
   const resize = () => document.querySelectorAll(".chart").forEach((place) => echarts.getInstanceByDom(place)?.resize());
 
   document.addEventListener("DOMContentLoaded", draw);
+  document.addEventListener("chart-data", draw);  // the grid changed what a chart draws
   document.addEventListener("theme", () => { if (document.readyState !== "loading") draw(); });
   document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target?.id === "result" || document.querySelector(".chart:not([data-drawn])")) draw(); });
   document.addEventListener("toggle", (event) => { if (event.target.open) resize(); }, true);

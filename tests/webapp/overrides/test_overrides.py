@@ -1,6 +1,6 @@
 """Overrides as they are kept: made, replaced, removed, undone, each with its entry in the audit log."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -10,16 +10,22 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from demand_assets.forecasting.forecast.overrides import Way
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.overrides.builders import part
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.overrides import (
     MOST_AT_ONCE,
+    Cell,
+    CellsError,
+    ChangedMeanwhileError,
     OverrideError,
     Wanted,
+    mark_of,
     open_in,
     place,
+    place_cells,
     remove,
     undo,
 )
@@ -223,3 +229,131 @@ def test_only_periods_asked_for_are_read() -> None:
 
     assert {key: [one.date for one in each] for key, each in found.items()} == {
         key: ["2026-07-02", "2026-07-03"] for key in PARTS}
+
+
+DAYS = [date(2026, 7, day) for day in range(1, 6)]
+
+
+def cell(day: int, way: Way | None, amount: float = 0.0, seen: str = "", comment: str = "a fair") -> Cell:
+    """One of July's first days; there is no override of it unless ``seen`` says so."""
+    return Cell(date(2026, 7, day), way, amount, comment, seen)
+
+
+def seen_of(day: int, *keys: str) -> str:
+    """The mark of a day's overrides, as a grid shows it."""
+    at = date(2026, 7, day)
+    return mark_of(one for each in open_overrides(keys or list(PARTS), at, at).values() for one in each)
+
+
+def test_cells_are_overridden_each_in_its_way_and_removed_in_one_act() -> None:
+    place(replace(TEN_MORE, first=DAYS[2], last=DAYS[2]), PARTS, BEN)
+
+    made = place_cells([cell(1, "value", 100.0, comment="a truck"), cell(2, "percent", -50.0),
+                        cell(3, None, seen=seen_of(3))], "grid 1", PARTS, ANNA)
+
+    assert (made.count, made.removed, made.is_new) == (4, 2, True)
+    assert sorted(held()) == sorted([
+        (KETTLE.key, "2026-07-01", "value", 75.0, ANNA.email), (ODD.key, "2026-07-01", "value", 25.0, ANNA.email),
+        *((key, "2026-07-02", "percent", -50.0, ANNA.email) for key in PARTS)])
+    assert {one.comment for one in db.session.scalars(select(Override).where(Override.date == "2026-07-01"))} == {
+        "a truck"}
+    assert [(entry.act, entry.by) for entry in log()[1:]] == [
+        ("overridden", ANNA.email), ("override removed", ANNA.email)]
+    assert open_in([made.batch]) == {made.batch: 4}
+    assert undo(made.batch, ANNA) == 4
+
+
+def test_cells_are_saved_all_or_not_at_all_and_each_that_is_wrong_is_named() -> None:
+    with pytest.raises(CellsError) as wrong:
+        place_cells([cell(1, "value", 20.0), cell(2, "value", -1.0), cell(3, "percent", 0.0),
+                     cell(4, "value", 1.0, comment=""), cell(9, "value", 1.0)], "grid 1", PARTS, ANNA)
+
+    assert list(wrong.value.by_date) == [date(2026, 7, day) for day in (2, 3, 4, 9)]
+    assert "0 to" in wrong.value.by_date[DAYS[1]]
+    assert "comment" in wrong.value.by_date[DAYS[3]]
+    assert "as far as they are forecast" in wrong.value.by_date[date(2026, 7, 9)]
+    assert held() == []
+    assert log() == []
+
+
+@pytest.mark.parametrize("cells", [[], [cell(1, "value", 1.0), cell(1, "value", 2.0)]], ids=["none", "twice"])
+def test_cells_that_are_none_or_one_twice_are_refused(cells: list[Cell]) -> None:
+    with pytest.raises(OverrideError, match="each once"):
+        place_cells(cells, "grid 1", PARTS, ANNA)
+
+
+def replaced_by_ben() -> None:
+    place(replace(TEN_MORE, amount=20.0, last=DAYS[0]), {KETTLE.key: PARTS[KETTLE.key]}, BEN)
+
+
+def removed_by_ben() -> None:
+    remove(open_overrides([KETTLE.key])[KETTLE.key][0].id, BEN)
+
+
+def the_same_again_by_ben() -> None:
+    place(replace(TEN_MORE, token="ben's", last=DAYS[0]), {KETTLE.key: PARTS[KETTLE.key]}, BEN)
+
+
+@pytest.mark.parametrize("others", [replaced_by_ben, removed_by_ben, the_same_again_by_ben])
+@pytest.mark.parametrize("way", ["value", None])
+def test_what_others_changed_since_it_was_seen_is_told_and_nothing_is_saved(others: Callable[[], None],
+                                                                            way: Way | None) -> None:
+    place(replace(TEN_MORE, last=DAYS[0]), {KETTLE.key: PARTS[KETTLE.key]}, ANNA)
+    seen = seen_of(1, KETTLE.key)
+    others()
+    now_held, entries = held(), len(log())
+    mine = [cell(1, way, 7.0, seen), cell(2, "value", 8.0)]
+
+    if others is removed_by_ben and way is None:  # both want the same: there is nothing to lose
+        assert place_cells(mine, "grid 1", {KETTLE.key: PARTS[KETTLE.key]}, ANNA).count == 1
+        return
+    with pytest.raises(ChangedMeanwhileError) as told:
+        place_cells(mine, "grid 1", {KETTLE.key: PARTS[KETTLE.key]}, ANNA)
+
+    assert [(at, [one.made_by for one in each]) for at, each in told.value.by_date.items()] == [
+        (DAYS[0], [] if others is removed_by_ben else [BEN.email])]
+    assert held() == now_held
+    assert len(log()) == entries
+    again = [replace(mine[0], seen=seen_of(1, KETTLE.key)), mine[1]]
+    assert place_cells(again, "grid 1", {KETTLE.key: PARTS[KETTLE.key]}, ANNA).is_new
+
+
+def test_the_same_grid_sent_twice_is_saved_once() -> None:
+    place(replace(TEN_MORE, first=DAYS[2], last=DAYS[2]), PARTS, BEN)
+    cells = [cell(1, "value", 100.0), cell(3, None, seen=seen_of(3))]
+    first = place_cells(cells, "grid 1", PARTS, ANNA)
+    entries = len(log())
+
+    again = place_cells(cells, "grid 1", PARTS, ANNA)
+    only_removed = place_cells(cells[1:], "grid 2", PARTS, ANNA)
+
+    assert (again.batch, again.is_new, only_removed.is_new) == (first.batch, False, False)
+    assert len(held()) == 2
+    assert len(log()) == entries
+
+
+def test_of_planners_who_save_the_same_cell_at_once_one_does_and_the_others_are_told(app: Flask) -> None:
+    def one_of(number: int) -> str:
+        with app.app_context():
+            try:
+                place_cells([cell(1, "value", float(number))], f"grid {number}", PARTS, (ANNA, BEN)[number % 2])
+            except ChangedMeanwhileError:
+                return "told"
+        return "saved"
+
+    with ThreadPoolExecutor(4) as pool:
+        became = list(pool.map(one_of, range(8)))
+
+    assert sorted(became) == ["saved", *["told"] * 7]
+    assert len(held()) == 2
+    assert len(log()) == 1
+
+
+def test_a_mark_is_another_when_any_override_is_and_short_of_many() -> None:
+    place(TEN_MORE, PARTS, ANNA)
+    found = [one for each in open_overrides(list(PARTS)).values() for one in each]
+    many = [Override(id=number) for number in range(1000)]
+
+    assert mark_of(found) == mark_of(reversed(found)) != mark_of(found[1:]) != mark_of([]) == ""
+    assert len(mark_of(many)) < 50
+    assert mark_of(many) != mark_of(many[1:])

@@ -1,0 +1,147 @@
+"""The grid under the chart: a row for each measure, a column for each period, the row of overrides to be edited.
+
+It has the numbers of the chart, the table and the files; scripts sum them up by week, month and quarter.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demand_assets.forecasting.contract.periods import Frequency
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.forecast.totals import Part
+from demand_assets.forecasting.model.intervals import LEVELS
+from webapp.accuracy.by_lead import LeadAccuracy
+from webapp.forecasts.period_table import InMoney, Measure, PeriodTable, table_of
+from webapp.overrides.overrides import (
+    LEAST_PERCENT,
+    LONGEST_COMMENT,
+    MOST_PERCENT,
+    MOST_UNITS,
+    mark_of,
+)
+from webapp.pages.files import rounded
+from webapp.pages.money import decimals_of, rounded_money, rounded_price
+from webapp.serving.answer import Period
+from webapp.serving.history import History
+
+BACK: dict[Frequency, int] = {"D": 91, "W": 52, "M": 24, "Q": 8}
+"""Periods of the past that the grid begins with."""
+LEADS: dict[Frequency, tuple[int, ...]] = {"D": (1, 7, 14, 28), "W": (1, 4, 8, 13), "M": (1, 3, 6, 12), "Q": (1, 2, 4)}
+"""How far ahead past forecasts were made that can be chosen, in periods; as far as the horizon."""
+NAMES = {"Sold": "sold", "Carried over": "carried", "Last year": "last_year", "Forecast": "forecast", "Plan": "plan",
+         "Model": "model", "Scenario": "scenario", "Difference": "difference"}
+"""Titles of measures of the table by period -> names of the grid's rows."""
+ORDER = ("sold", "carried", "last_year", "past_forecast", "model", "override", "plan", "forecast", "lower", "upper",
+         "scenario", "difference", "price", "money", "driver")
+"""Rows from the top, by the beginning of their names."""
+
+
+def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, shown: PeriodTable,
+            in_money: InMoney | None = None, seen: LeadAccuracy | None = None, only: Part | None = None,
+            is_editable: bool = False, without_overrides: bool = False) -> dict[str, Any]:
+    """The grid of a forecast, as JSON types.
+
+    Args:
+        shown: the table by period beside it, whose decimals it has.
+        seen: past forecasts; None where they are not read.
+        only: the model's forecast of the only region-item; None of several.
+        is_editable: whether overrides may be made; the periods have ``final`` then.
+        without_overrides: as for ``table_of``.
+    Returns: ``dates``; ``ahead``: places of those that are forecast; ``rows``: each with ``name``, ``title``, ``kind``,
+        ``values`` (a value or null for each date), and ``at_least``: places of sums of what was sold out of stock;
+        ``overrides``: for each place ahead ``seen`` and what holds there, unless they are left out. Where they may be
+        made, of one region-item ``below`` and ``above``: how far its interval reaches from the model's forecast, before
+        it is cut off at 0.
+    """
+    table = table_of(periods, past, dataset, coverage, BACK[dataset.frequency], all_bounds=False,
+                     without_overrides=without_overrides, in_money=in_money)
+    place = {at: number for number, at in enumerate(table.dates)}
+    dates = pd.DatetimeIndex(table.dates)
+    rows = [_row(name, measure) for name, measure in _named(table.measures, dataset)]
+    for row in rows:
+        if row["name"] == "sold":
+            row["at_least"] = [place[at] for at in past.out_of_stock if at in place]
+        if row["name"] == "last_year":
+            row["at_least"] = np.flatnonzero(past.at_least_last_year(dates, dataset)).tolist()
+    leads = [lead for lead in LEADS[dataset.frequency] if lead <= dataset.horizon]
+    known = {lead: _reindexed(seen.stood_at(lead), dates) for lead in leads} if seen and any(seen.archived) else {}
+    if known := {lead: values for lead, values in known.items() if any(value is not None for value in values)}:
+        rows.append({"name": "past_forecast", "title": "Past forecast", "kind": "units",
+                     "values": next(iter(known.values())), "leads": known})
+    has_overrides = any(period.final is not None for period in periods)
+    if has_overrides:
+        rows.append({"name": "override", "title": "Override", "kind": "override", "values": []})
+    rows.sort(key=lambda row: next(at for at, name in enumerate(ORDER) if row["name"].startswith(name)))
+    grid: dict[str, Any] = {
+        "dates": [str(at) for at in table.dates], "ahead": [place[period.date] for period in periods], "rows": rows,
+        "decimals": shown.decimals, "money_decimals": decimals_of(dataset.currency), "is_editable": is_editable}
+    if has_overrides:
+        grid["overrides"] = [_held(period, only is not None) for period in periods]
+    if is_editable:
+        grid["limits"] = {"least_percent": LEAST_PERCENT, "most_percent": MOST_PERCENT, "most_units": MOST_UNITS,
+                          "longest_comment": LONGEST_COMMENT}
+        if only is not None:
+            level = LEVELS.index(coverage)
+            grid["below"] = _plain(-only.lower[level] * only.scale)
+            grid["above"] = _plain(only.upper[level] * only.scale)
+            if in_money is not None and in_money.unit is not None:
+                grid["price"], grid["cost"] = (None if values is None else _plain(values)
+                                               for values in (in_money.unit.price, in_money.unit.cost))
+    return grid
+
+
+def _named(measures: Iterable[Measure], dataset: Dataset) -> Iterable[tuple[str, Measure]]:
+    """The measures that the grid has, each with the name of its row."""
+    drivers = iter(dataset.drivers)
+    for measure in measures:
+        if measure.kind == "driver" and measure.driver_kind != "text":
+            yield f"driver-{next(drivers).name}", measure
+        elif measure.kind in ("price", "money"):
+            yield f"{measure.kind}-{measure.title}", measure
+        elif measure.title in NAMES:
+            if measure.title != "Last year" or any(value is not None for value in measure.values):
+                yield NAMES[measure.title], measure
+        elif measure.kind == "bound":
+            yield "lower" if measure.title.endswith("from") else "upper", measure
+
+
+def _row(name: str, measure: Measure) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "title": measure.title, "kind": measure.kind}
+    if measure.kind == "driver":
+        changed = [at for at, pair in enumerate(measure.values) if pair and _told(pair[0]) != _told(pair[1])]
+        return {**row, "driver": name.removeprefix("driver-"), "driver_kind": measure.driver_kind,
+                "decimals": measure.decimals, "changed": changed,
+                "values": [None if pair is None else _told(pair[1]) for pair in measure.values]}
+    write = {"money": rounded_money, "price": rounded_price}.get(measure.kind, rounded)
+    return {**row, "values": [None if value is None else write(value) for value in measure.values]}
+
+
+def _told(value: Any) -> float | str | None:
+    """A driver's value as a JSON type; None where it is not known."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float | np.number):
+        return float(value) if isfinite(value) else None
+    return str(value)
+
+
+def _held(period: Period, is_alone: bool) -> dict[str, Any]:
+    """What holds in a period: the override of the only region-item, or how many there are."""
+    held: dict[str, Any] = {"seen": mark_of(period.overrides), "count": len(period.overrides)}
+    if is_alone and period.overrides:
+        one = period.overrides[0]
+        held |= {"way": one.way, "amount": one.amount, "comment": one.comment, "by": one.made_by}
+    return held
+
+
+def _reindexed(units: pd.Series, dates: pd.DatetimeIndex) -> list[float | None]:
+    return _plain(units.reindex(dates).to_numpy(dtype=np.float64))
+
+
+def _plain(values: Iterable[float]) -> list[float | None]:
+    return [rounded(value) if isfinite(value) else None for value in np.asarray(values, dtype=np.float64).tolist()]
+
