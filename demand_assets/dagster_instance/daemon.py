@@ -17,15 +17,17 @@ from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.daemon")
 
-WAITS_FOR_CODE = {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1"}
-"""A backfill waits for the code server, in place of being given up where that is away for long."""
+PATIENT = {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1", "DAGSTER_MAX_BACKFILL_RETRIES": "1000"}
+"""Unless the environment says otherwise: a backfill waits for a code server that is away for long, and for room on a
+full disk, in place of being given up."""
 WAIT_SECONDS = 1.0
 
 
 def main() -> int:
     """Run until told to stop; the exit status."""
     settings = Settings()
-    os.environ.update(WAITS_FOR_CODE)
+    for name, value in PATIENT.items():
+        os.environ.setdefault(name, value)
     if settings.dagster_backfills == "stock":
         # The only loop too: one of ours that has not ended yet would start the same runs.
         wait_for(lock_of(Path(os.environ["DAGSTER_HOME"]), with_driver(settings.dagster_database_url or "")), Event())

@@ -1,5 +1,6 @@
 """Backfills are looked at when there is something to do, by one loop, and start each of their runs once."""
 
+import errno
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -204,10 +205,33 @@ def statuses(instance: dg.DagsterInstance) -> dict[str, str | None]:
     return {key: each and each.value for key, each in (found or {}).items()}
 
 
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the daemon's process has in its environment."""
+    for variable, value in daemon.PATIENT.items():
+        monkeypatch.setenv(variable, value)
+
+
+def test_while_the_disk_is_full_a_backfill_waits(with_backfills: dg.DagsterInstance, workspace_of: Workspaces,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
+    workspace, tried, create = workspace_of(), [], with_backfills.create_run
+
+    def full_for_long(**asked: Any) -> Any:
+        tried.append(asked)
+        if len(tried) <= 7:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return create(**asked)
+
+    monkeypatch.setattr(with_backfills, "create_run", full_for_long)
+    ask(with_backfills, workspace, KEYS[:5])
+    turn(loop(with_backfills, workspace), 60)
+
+    assert (status(with_backfills), ranges(with_backfills)) == ("REQUESTED", AS_THE_POLICY_SAYS[:1])
+
+
 def test_while_the_code_is_away_a_backfill_waits(with_backfills: dg.DagsterInstance, workspace_of: Workspaces,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, value in daemon.WAITS_FOR_CODE.items():
-        monkeypatch.setenv(variable, value)
+    be_patient(monkeypatch)
     ask(with_backfills, workspace_of(), KEYS)
     turn(loop(with_backfills, workspace_of("away.py")), 8)
     assert (status(with_backfills), runs(with_backfills)) == ("REQUESTED", [])
