@@ -89,7 +89,12 @@
   };
 
   // Values in words. Quantities are rounded as the server rounds them, halves to even.
-  const written = (number, least, most = least) => number.toLocaleString(locale, { minimumFractionDigits: least, maximumFractionDigits: most, roundingMode: "halfEven" });
+  const formats = new Map();
+  const written = (number, least, most = least) => {
+    const key = `${least} ${most}`;
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(locale, { minimumFractionDigits: least, maximumFractionDigits: most, roundingMode: "halfEven" }));
+    return formats.get(key).format(number);
+  };
   const amountWords = (amount) => written(amount, 0, Math.abs(amount) < 1 ? 5 : 2);
   const contentWords = ({ way, amount, many }) => (many ? plural(many, "override") : way === "value" ? amountWords(amount)
     : way === "percent" ? `${amount < 0 ? "−" : "+"}${amountWords(Math.abs(amount))}\u00a0%` : "");
@@ -188,8 +193,11 @@
     refresh();
   };
 
-  const refresh = () => {
-    data.rows.forEach((one, at) => columns.forEach((column, place) => {
+  // What is shown, again: all of it, or only columns with these keys or dates.
+  const refresh = (touched = null) => {
+    const shownAgain = [...columns.keys()].filter((place) => !touched || touched.has(columns[place].key) || columns[place].places.some((each) => touched.has(data.dates[each])));
+    data.rows.forEach((one, at) => shownAgain.forEach((place) => {
+      const column = columns[place];
       const cell = cells[at + 1][place], found = shown(one, column);
       if (editor?.parentElement === cell) return;
       if (cell.textContent !== (found.text ?? (found.why ? "–" : ""))) cell.textContent = found.text ?? (found.why ? "–" : "");
@@ -214,6 +222,7 @@
   };
   // What is typed stays in the tab: after a reload, a new sign-in, Back.
   const draft = () => `grid ${JSON.stringify([...new FormData(byId("grid-form"))].filter(([name]) => !["csrf_token", "token", "horizon", "cells", "comment"].includes(name)))}`;
+  const tell = () => refresh(new Set());
   const refreshForm = () => {
     const form = byId("grid-form");
     if (!form) return;
@@ -260,29 +269,31 @@
   };
 
   // The chart with what is typed.
-  let frame = 0;
+  let frame = 0, later = 0;
   const drawChart = () => {
     if (!chart) return;
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => {
-      const script = document.querySelector("#result .chart-data"), isAny = data.ahead.some(isTyped);
-      if (!script || (!isAny && script.textContent === chart)) return;
-      const drawn = JSON.parse(chart);
-      if (isAny) {
-        const at = new Map(drawn.dates.map((date, place) => [date, place]));
-        drawn.model ??= [...drawn.plan];
-        drawn.overridden = [];
-        data.ahead.forEach((place) => {
-          const there = at.get(data.dates[place]), content = wanted(place);
-          drawn.plan[there] = forecast(place);
-          drawn.lower[there] = bound("lower", place);
-          drawn.upper[there] = bound("upper", place);
-          if (content.way || content.many) drawn.overridden.push(there);
-        });
-      }
-      script.textContent = isAny ? JSON.stringify(drawn) : chart;
-      document.dispatchEvent(new Event("chart-data"));
-    });
+    clearTimeout(later);
+    frame = requestAnimationFrame(() => { later = setTimeout(drawTyped); });  // once the cells are seen
+  };
+  const drawTyped = () => {
+    const script = document.querySelector("#result .chart-data"), isAny = data.ahead.some(isTyped);
+    if (!script || (!isAny && script.textContent === chart)) return;
+    const drawn = JSON.parse(chart);
+    if (isAny) {
+      const at = new Map(drawn.dates.map((date, place) => [date, place]));
+      drawn.model ??= [...drawn.plan];
+      drawn.overridden = [];
+      data.ahead.forEach((place) => {
+        const there = at.get(data.dates[place]), content = wanted(place);
+        drawn.plan[there] = forecast(place);
+        drawn.lower[there] = bound("lower", place);
+        drawn.upper[there] = bound("upper", place);
+        if (content.way || content.many) drawn.overridden.push(there);
+      });
+    }
+    script.textContent = isAny ? JSON.stringify(drawn) : chart;
+    document.dispatchEvent(new Event("chart-data"));
   };
 
   // Changes, with undo: each is {store, key, before, after}; of overrides before and after are what is wanted, so that a
@@ -301,14 +312,14 @@
     else typed.set(key, { way: content.way, amount: content.amount, comment: content.comment || "", seen: typed.get(key)?.seen ?? data.overrides[data.lead.get(place)].seen });
     return true;
   };
+  const keysOf = (changes) => new Set(changes.map(({ key }) => key.split("|").at(-1)));
   const act = (changes, told = "") => {
-    if (!changes.length) { message = told; refresh(); return; }
-    past.push(changes);
-    future = [];
-    changes.forEach((change) => put(change, change.after));
     message = told;
-    unsaved = "";
-    refresh();
+    unsaved = changes.length ? "" : unsaved;
+    if (changes.length) past.push(changes);
+    if (changes.length) future = [];
+    changes.forEach((change) => put(change, change.after));
+    refresh(keysOf(changes));
   };
   const back = (from, to, name) => {
     const changes = from.pop();
@@ -316,7 +327,7 @@
     to.push(changes);
     const lost = changes.filter((change) => !put(change, change[name])).length;
     message = lost ? `${plural(lost, data.period)} could not be brought back here; the list of overrides can.` : "";
-    refresh();
+    refresh(keysOf(changes));
   };
 
   // What a text does to a cell: {changes, told}.
@@ -420,7 +431,7 @@
   };
   const edit = (text) => {
     const one = data.rows[active.row - 1], column = columns[active.column];
-    if (!one || !canEdit(one, column)) { message = one ? (data.is_editable ? "Only Override and drivers ahead can be changed." : "") : ""; refresh(); return; }
+    if (!one || !canEdit(one, column)) { message = one ? (data.is_editable ? "Only Override and drivers ahead can be changed." : "") : ""; tell(); return; }
     const cell = cellAt(active), found = shown(one, column);
     const before = one.name === "override" && !column.isSum && !wrong.has(column.key) && wanted(column.places[0]).way === "value" ? typedNumbers.write(wanted(column.places[0]).amount)
       : one.name === "override" && column.isSum && !wrong.has(column.key) ? "" : one.kind === "driver" && typeof found.value === "number" && one.driver_kind === "number" ? typedNumbers.write(found.value) : (found.text ?? "").replace("\u00a0", " ");
@@ -436,7 +447,8 @@
     const field = editor, one = data.rows[active.row - 1], column = columns[active.column];
     editor = null;
     field.remove();
-    if (isKept && field.value !== field.dataset.before) enter([[one, column, field.value]]); else refresh();
+    if (isKept && field.value !== field.dataset.before) enter([[one, column, field.value]]);
+    refresh(new Set([column.key]));
     if (step !== null) pick({ row: active.row, column: active.column + step });
   };
   const selected = () => {
@@ -457,7 +469,7 @@
     return first.way ? `${first.amount < 0 ? "-" : "+"}${typedNumbers.write(Math.abs(first.amount))} %` : "";
   };
   const fill = () => {
-    if (!active || !data.rows[active.row - 1]) { message = "Choose a cell of the row Override first."; refresh(); return; }
+    if (!active || !data.rows[active.row - 1]) { message = "Choose a cell of the row Override first."; tell(); return; }
     const { left, right, top, bottom } = rectangle(), pairs = [];
     for (let at = Math.max(top, 1); at <= bottom; at += 1) {
       const one = data.rows[at - 1], from = left === right ? left - 1 : left;
@@ -466,11 +478,11 @@
       }
     }
     if (pairs.length) enter(pairs);
-    else { message = "Select cells of the row Override, the first of which holds what is to be filled in."; refresh(); }
+    else { message = "Select cells of the row Override, the first of which holds what is to be filled in."; tell(); }
   };
   const comment = () => {
     const places = active && data.rows[active.row - 1]?.name === "override" ? [...new Set(selected().flatMap(([one, column]) => (one.name === "override" ? ahead(column) : [])))].filter((place) => wanted(place).way) : [];
-    if (!places.length) { message = "Choose overrides to comment first."; refresh(); return; }
+    if (!places.length) { message = "Choose overrides to comment first."; tell(); return; }
     const dialog = make("dialog", { id: "grid-dialog" }), field = make("input", { className: "form-control mb-3", maxLength: data.limits.longest_comment, value: wanted(places[0]).comment || "", id: "grid-cell-comment", autocomplete: "off" });
     const form = make("form", { method: "dialog" }, make("label", { className: "form-label", htmlFor: "grid-cell-comment", textContent: `Comment on ${places.length === 1 ? period(data.dates[places[0]]) : plural(places.length, data.period)}` }), field, make("button", { className: "btn btn-primary btn-sm me-2", value: "ok", textContent: "Comment" }), make("button", { className: "btn btn-outline-secondary btn-sm", value: "cancel", formNoValidate: true, textContent: "Cancel" }));
     dialog.append(form);
@@ -578,7 +590,7 @@
     if (lost.length) {
       const more = block.length > 1 && block.every((line) => line.length === 1) ? ` Each ${data.period} is a column: paste the values as one row.` : "";
       message = `${message} ${plural(lost.length, "pasted value")} (${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}) met no cell that can be changed.${more}`.trim();
-      refresh();
+      tell();
     }
   });
 
@@ -713,7 +725,12 @@
     byId("grid-place").scrollLeft = before.left;
   };
   let scrolled = 0, hadFocus = false;
-  document.addEventListener("htmx:beforeSwap", () => { scrolled = byId("grid-place")?.scrollLeft ?? 0; hadFocus = Boolean(document.activeElement.closest?.("#grid")); if (editor) leave(true, null); });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!byId("grid") || !event.detail.target?.contains(byId("grid"))) return;
+    scrolled = byId("grid-place").scrollLeft;
+    hadFocus = Boolean(document.activeElement.closest?.("#grid-table"));
+    if (editor) leave(true, null);
+  });
   document.addEventListener("keydown", (event) => { if (data && event.target.closest?.("#grid-table")) onKey(event); });
   document.addEventListener("DOMContentLoaded", start);
   document.addEventListener("htmx:afterSwap", start);

@@ -67,7 +67,8 @@ def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext, a
     expect(page.locator("#grid-problems")).to_contain_text("“9.90” is no number as you write them, such as 1.234,5")
     expect(page.locator("#grid-problems")).to_contain_text("0 or more is possible")
     expect(override.nth(3)).to_have_attribute("aria-invalid", "true")
-    page.wait_for_function("() => JSON.parse(document.querySelector('#result .chart-data').textContent).model")
+    page.wait_for_function(
+        "() => JSON.parse(document.querySelector('#result .chart-data').textContent).overridden?.length === 3")
     assert chart(page)["plan"][first:first + 5] == [1234.5, 1.5 * model[1], model[2] - 1, *model[3:5]]  # at once
     assert chart(page)["overridden"] == [first, first + 1, first + 2]
 
