@@ -37,6 +37,10 @@ from webapp.accounts.tokens import make_token
 from webapp.db.database import db, now, writing
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.overrides import Wanted, place
+from webapp.published_plans.publishing import Wanted as Published
+from webapp.published_plans.publishing import publish
+from webapp.published_plans.readiness import WORDS as WRONG
+from webapp.published_plans.readiness import Readiness
 from webapp.retrains.requests import store
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import create
@@ -116,6 +120,7 @@ def fill(background: Background, model: ForecastModel) -> None:
             create(token, name, "for all",
                    ScenarioRequest((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
             compute_or_want(services, token)
+        publish(Published("Week 31", "for the factory", "p" * 32, Readiness.all_of(WRONG)))
         override_some()
         with writing():
             for place, each in enumerate(REGION_ITEMS):
@@ -124,9 +129,11 @@ def fill(background: Background, model: ForecastModel) -> None:
 
 
 def override_some() -> None:
-    """Overrides of the kettle: of days ahead, and of a known one for which it can be told whether that helped."""
+    """Overrides of the kettle: of days ahead, published, and of a known one for which it can be told whether that
+    helped."""
     place(Wanted(date(2026, 8, 1), date(2026, 8, 7), "percent", 25.0, "school begins", "a form"),
           parts_ahead([KETTLE.key]), Actor(EMAIL, "planner", "browser"))
+    publish(Published("Week 31, corrected", "", "q" * 32, Readiness.all_of(WRONG)))
     units = np.array([[20.0], [15.0], [25.0], [18.0]], dtype="<f4")
     with writing():
         db.session.add(ArchivedForecast(key=KETTLE.key, origin="2026-07-29", made_at=now(), served_by="1",

@@ -1,10 +1,13 @@
 """Overrides as they are kept: made, replaced, removed, undone, each with its entry in the audit log."""
 
+import ast
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -15,6 +18,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.overrides.builders import part
 from webapp.access import Actor
 from webapp.db.database import db, writing
+from webapp.overrides import overrides
 from webapp.overrides.overrides import (
     MOST_AT_ONCE,
     Cell,
@@ -124,6 +128,17 @@ def test_what_cannot_be_is_refused_with_what_is_allowed_and_nothing_changes(chan
 
     assert {one[4] for one in held()} == {ANNA.email}
     assert len(log()) == 1
+
+
+def test_whatever_makes_or_ends_overrides_knows_of_locked_periods() -> None:
+    tree = ast.parse(Path(str(overrides.__file__)).read_text())
+    sources = {one.name: ast.unparse(one) for one in tree.body if isinstance(one, ast.FunctionDef)}
+
+    changing = {name for name, source in sources.items() if name != "_close" and (
+        "add_all(" in source or "_close(" in source)}
+
+    assert changing >= {"put", "remove", "undo"}
+    assert [name for name in changing if not re.search(r"_refuse_locked\(|locked\.until", sources[name])] == []
 
 
 def test_too_many_at_once_and_none_at_all_are_refused() -> None:
