@@ -15,7 +15,7 @@ from demand_assets.forecasting.registry.entry import PRODUCTION
 from demand_assets.forecasting.registry.expiry import models, region_item_of
 from demand_assets.forecasting.registry.files import SEALED, local_path
 from demand_assets.forecasting.registry.model_folders import ModelFolder
-from demand_assets.forecasting.registry.origin import Origin, loadable, put
+from demand_assets.forecasting.registry.origin import Origin, loadable, put, tell_store
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, Session
 from demand_assets.forecasting.registry.versions import PYFUNC
@@ -34,6 +34,7 @@ def complete(registry: Registry, origin: Origin, most: int = MOST) -> int:
     files do not say whose they are, and those whose pooled version is gone, stay as they are.
     """
     session, count = registry.session, 0
+    tell_store(session, origin)  # as it is now, also where the state was restored to another place
 
     @cache
     def folder_of(pooled_version: int) -> ModelFolder | None:

@@ -42,7 +42,7 @@ def loadable(session: Session, origin: Origin, pooled_version: int | None) -> tu
         pooled_version: what the batch's models stand on: the code is put beside that version, where it does not lie
             yet. None for a batch that holds a pooled model.
     """
-    _tell_store(session, origin)
+    tell_store(session, origin)
     code = shipped_code(origin.dataset)
     if pooled_version is None:
         return pooled_folder(origin.dataset, code.name, origin.store), code
@@ -51,7 +51,7 @@ def loadable(session: Session, origin: Origin, pooled_version: int | None) -> tu
     return own_folder(origin.dataset, code.name, f"models:/{name}/{pooled_version}", origin.store), None
 
 
-def _tell_store(session: Session, origin: Origin) -> None:
+def tell_store(session: Session, origin: Origin) -> None:
     """Note where the demand is, for whoever loads a model elsewhere."""
     found = session.client.get_experiment(session.experiment)
     note = noted(origin.store, found.artifact_location)

@@ -1,6 +1,7 @@
 """How a run carries region-items through its stages."""
 
 import ast
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 import demand_assets.pipeline
-from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
+from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE, RETRAINED_ASSETS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import Attributes
@@ -208,3 +209,19 @@ def test_attributes_that_are_no_longer_declared_stay_known_to_models(settings: S
     settings.dataset.write_text(text)
     assert replace(stages, dataset=load_dataset(settings.dataset)).take_in_attributes().of(one) == {
         "category": "Food", "group:item:text": "Food", "label:item:text": "Food"}
+
+
+def test_runs_of_mlflow_tell_what_they_trained_on_and_how_good_it_is(pipeline: Pipeline) -> None:
+    ones = pipeline.source.catalogue().region_items[:2]
+    list(pipeline.carry(ones, RETRAINED_ASSETS, RequestedBy("r1")))
+
+    client, session = pipeline.registry.session.client, pipeline.registry.session
+    runs = {run.info.run_name: run for run in client.search_runs([session.experiment], "metrics.wape > 0")}
+    assert runs.keys() == {"train the pooled model", "train 2 region-items"}
+    trained = runs["train 2 region-items"]
+    assert trained.data.metrics["trained"] == 2
+    assert trained.data.metrics.keys() >= {"wape", "wape_seasonal_naive", "bias", "coverage_80", "promoted", "kept"}
+    for run in runs.values():
+        (used,) = run.inputs.dataset_inputs
+        assert (used.dataset.name, json.loads(used.dataset.source)) == ("shop", {"uri": pipeline.store.url})
+        assert len(used.dataset.digest) == 16
