@@ -48,6 +48,9 @@ from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
 from webapp.settings import Settings
 from webapp.tables import User
+from webapp.work_list.refresh import take_up
+from webapp.work_list.rules import default_rule, set_rule
+from webapp.work_list.states import Cause
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""
@@ -77,7 +80,8 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/models",
           "/models/region-item?ri=north%7Ckettle", "/models/act?ri=north%7Ckettle&kind=roll_back&version=1", "/data",
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
-          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides", "/account", "/search?q=kettle")
+          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides", "/account", "/search?q=kettle", "/work",
+          "/work?state=all", "/admin/work")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
@@ -165,6 +169,9 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     post(client, "/predecessors", {"ri": KETTLE.key, "other": "item 01", "reason": "new packaging"},
          form_on=f"/forecasts?ri={KETTLE.key}")
     saved(client, ri=[KETTLE.key])
+    with app.app_context():
+        take_up([Cause("refused", KETTLE.key, default_rule("refused"), told={"why": "x"})], ["refused"])
+        set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
         make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",

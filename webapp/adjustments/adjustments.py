@@ -14,13 +14,14 @@ from sqlalchemy import func, or_, select, update
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.adjustments.predecessors import dependent_on, due_links, note_told, planned_for
+from webapp.adjustments.unusual import Unusual
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import locked_region_items
-from webapp.tables import Adjustment, CarriedLink
+from webapp.tables import Adjustment, CarriedLink, StoredForecast
 
 MOST_UNITS = 1e12
 LONGEST_REASON = 500
@@ -59,18 +60,42 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
         raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
     with writing():
         locked_region_items([wanted.key])
-        before = db.session.scalar(select(Adjustment).where(
-            Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
-        if before is not None:
-            if before.adjusted == wanted.units and before.reason == wanted.reason:
-                return
-            _close(before, by)
-            db.session.flush()
-        record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
-               before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
-               reason=wanted.reason)
-        db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
-                                  reason=wanted.reason, made_by=by, is_due=True))
+        _adjust(wanted, sold, by)
+
+
+def adjust_unusual(key: str, since: str, reason: str, by: str) -> int:
+    """How many unusual periods of a region-item were adjusted to what would be usual there: all that are stored with
+    its forecast and not adjusted yet. Part of the caller's transaction, which locked the region-item.
+
+    Args:
+        since: periods after this one only, ISO; empty for all.
+    """
+    told = db.session.scalar(select(StoredForecast.unusual).where(StoredForecast.key == key))
+    adjusted = set(db.session.scalars(select(Adjustment.date).where(
+        Adjustment.key == key, Adjustment.removed_at.is_(None))))
+    rows = [one for one in Unusual.from_json(told).rows if str(one.date) > since and str(one.date) not in adjusted
+            ] if told else []
+    wanted = [(Wanted(key, one.date, max(one.usual_rounded, 0.0), reason), one.sold) for one in rows]
+    wanted = [(one, sold) for one, sold in wanted if one.units != sold]
+    for one, sold in wanted:
+        _adjust(one, sold, by)
+    return len(wanted)
+
+
+def _adjust(wanted: Wanted, sold: float, by: str) -> None:
+    """Record one, in the caller's transaction, which locked the region-item."""
+    before = db.session.scalar(select(Adjustment).where(
+        Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
+    if before is not None:
+        if before.adjusted == wanted.units and before.reason == wanted.reason:
+            return
+        _close(before, by)
+        db.session.flush()
+    record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
+           before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
+           reason=wanted.reason)
+    db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
+                              reason=wanted.reason, made_by=by, is_due=True))
 
 
 def remove(adjustment_id: int, by: str) -> Adjustment | None:

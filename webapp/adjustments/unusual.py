@@ -25,6 +25,11 @@ class Outlier:
     usual: float
     """Units that would be usual there, by season, level and known drivers."""
 
+    @property
+    def usual_rounded(self) -> float:
+        """As it is proposed and adjusted to: to one decimal, or as many as a small number needs."""
+        return round(self.usual, max(1, decimals_for([abs(self.usual)])))
+
 
 @dataclass(frozen=True)
 class Unusual(StoredJson):

@@ -13,7 +13,7 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor, needs
 from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
 from webapp.adjustments.unusual import Outlier, own_part, unusual_of, usual_at
-from webapp.pages.numbers_and_dates import decimals_for, period
+from webapp.pages.numbers_and_dates import period
 from webapp.pages.numbers_and_dates import units as units_words
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
@@ -62,8 +62,7 @@ def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wan
         return Outliers([], made)
     adjusted = {one.date for one in made if one.removed_at is None}
     rows = [one for one in unusual_of(row, history, dataset).rows if str(one.date) not in adjusted]
-    shown = next((round(one.usual, max(1, decimals_for([abs(one.usual)]))) for one in rows
-                  if str(one.date) == wanted), None)
+    shown = next((one.usual_rounded for one in rows if str(one.date) == wanted), None)
     return Outliers(rows, made, own["date"].iloc[0].date(), own["date"].iloc[-1].date(),
                     usual_at(wanted, history, dataset) if shown is None else shown)
 

@@ -7,11 +7,12 @@ from webapp.db.database import db
 from webapp.tables import AuditEntry
 
 Kind = Literal["user", "token", "setting", "retrain", "model", "override", "adjustment", "predecessor", "scenario",
-               "data"]
+               "data", "work"]
 KINDS: dict[Kind, str] = {
     "user": "users", "token": "API tokens", "setting": "settings", "retrain": "retrains", "model": "models",
     "override": "overrides", "adjustment": "adjustments of the past",
     "predecessor": "items that replace others", "scenario": "scenarios", "data": "uploaded data",
+    "work": "the list of work",
 }
 LONGEST_SUBJECT = 520
 

@@ -1,9 +1,9 @@
-"""The loops of the background process: six, each with its own pace, so that one slow system never holds up the others.
+"""The loops of the background process: each with its own pace, so that one slow system never holds up the others.
 
 The demand store's journal and catalogue become rows, and planners' adjustments go the other way; the registry's new
 production versions are tried and announced, and roll backs and pins are carried out there; forecasts are stored of what
 changed; large scenarios are computed; stored retrain requests go to Dagster and are followed there; what is too old is
-let go, and what was written into the audit log is sealed.
+let go, and what was written into the audit log is sealed; the list of work is kept as its causes are.
 """
 
 from threading import Event
@@ -18,6 +18,7 @@ from webapp.background import (
     scenario_loop,
     store_loop,
     stored_forecast_loop,
+    work_loop,
 )
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
@@ -37,6 +38,7 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("dagster", lambda: dagster_loop.DagsterLoop(dagster).step, dagster_loop.SECONDS),
         Loop("expiry", lambda: expiry_loop.ExpiryLoop(services).step, expiry_loop.SECONDS),
         Loop("audit", lambda: audit_loop.AuditLoop().step, audit_loop.SECONDS),
+        Loop("work", lambda: work_loop.WorkLoop(services).step, work_loop.SECONDS),
     ]
 
 

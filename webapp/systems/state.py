@@ -38,6 +38,7 @@ LOOP_WORDS = {
     "expiry": ("Removing what is too old", "Everything is kept until it works again."),
     "audit": ("Sealing the audit log", "Entries are written as ever; what is done to them until they are sealed would "
                                        "not be noticed."),
+    "work": ("Finding what needs somebody", "The list of work stays as it was; what is done with it counts."),
 }
 """Each loop of the background process: what it does, and what it means that it does not."""
 ASKED_BY = {"dagster": "dagster", "mlflow": "registry", "store": "store"}

@@ -32,6 +32,7 @@ from webapp.tables.region_items import (
 )
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
+from webapp.tables.work import WorkEntry, WorkRule
 
 __all__ = [
     "OPEN_STATES",
@@ -77,4 +78,6 @@ __all__ = [
     "User",
     "UserSession",
     "Watermark",
+    "WorkEntry",
+    "WorkRule",
 ]
