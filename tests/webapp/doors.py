@@ -51,6 +51,7 @@ NEEDS = {
     "GET /forecasts/why": "viewer",
     "POST /adjustments": "planner",
     "POST /adjustments/<int:adjustment_id>/remove": "planner",
+    "POST /adjustments/accept": "planner",
     "POST /predecessors": "planner",
     "POST /predecessors/<int:link_id>/remove": "planner",
     "GET /fs-static/<path:filename>": "nobody",

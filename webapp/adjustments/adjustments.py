@@ -14,14 +14,14 @@ from sqlalchemy import func, or_, select, update
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.adjustments.predecessors import dependent_on, due_links, note_told, planned_for
-from webapp.adjustments.unusual import Unusual
+from webapp.adjustments.unusual import Outlier
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import locked_region_items
-from webapp.tables import Adjustment, CarriedLink, StoredForecast
+from webapp.tables import Adjustment, CarriedLink
 
 MOST_UNITS = 1e12
 LONGEST_REASON = 500
@@ -56,30 +56,39 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
         raise AdjustmentError(f"{wanted.units:g} units are not possible; a number from 0 on is.")
     if wanted.units == sold:
         raise AdjustmentError(f"{wanted.units:g} is what was sold on {wanted.date}; there is nothing to adjust.")
-    if not wanted.reason or len(wanted.reason) > LONGEST_REASON:
-        raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
+    _check_reason(wanted.reason)
     with writing():
         locked_region_items([wanted.key])
         _adjust(wanted, sold, by)
 
 
-def adjust_unusual(key: str, since: str, reason: str, by: str) -> int:
-    """How many unusual periods of a region-item were adjusted to what would be usual there: all that are stored with
-    its forecast and not adjusted yet. Part of the caller's transaction, which locked the region-item.
+def accept_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> int:
+    """``adjust_unusual`` as one transaction.
 
-    Args:
-        since: periods after this one only, ISO; empty for all.
+    Raises: AdjustmentError: no reason is given.
     """
-    told = db.session.scalar(select(StoredForecast.unusual).where(StoredForecast.key == key))
+    _check_reason(reason)
+    with writing():
+        locked_region_items([key])
+        return adjust_unusual(key, rows, reason, by)
+
+
+def adjust_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> int:
+    """How many of these unusual periods of a region-item were adjusted to what would be usual there: those that are not
+    adjusted yet. Part of the caller's transaction, which locked the region-item."""
     adjusted = set(db.session.scalars(select(Adjustment.date).where(
         Adjustment.key == key, Adjustment.removed_at.is_(None))))
-    rows = [one for one in Unusual.from_json(told).rows if str(one.date) > since and str(one.date) not in adjusted
-            ] if told else []
-    wanted = [(Wanted(key, one.date, max(one.usual_rounded, 0.0), reason), one.sold) for one in rows]
-    wanted = [(one, sold) for one, sold in wanted if one.units != sold]
+    asked = [(Wanted(key, one.date, max(one.usual_rounded, 0.0), reason), one.sold) for one in rows
+             if str(one.date) not in adjusted]
+    wanted = [(one, sold) for one, sold in asked if one.units != sold]
     for one, sold in wanted:
         _adjust(one, sold, by)
     return len(wanted)
+
+
+def _check_reason(reason: str) -> None:
+    if not reason or len(reason) > LONGEST_REASON:
+        raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
 
 
 def _adjust(wanted: Wanted, sold: float, by: str) -> None:

@@ -58,6 +58,16 @@ def unusual_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset) -> U
     return Unusual.of(history, dataset)
 
 
+def stored_unusual(key: str, since: str) -> list[Outlier]:
+    """What is stored as unusual in a region-item's past, after a period; the newest first.
+
+    Args:
+        since: the period, ISO; empty for all.
+    """
+    told = db.session.scalar(select(StoredForecast.unusual).where(StoredForecast.key == key))
+    return [one for one in Unusual.from_json(told).rows if str(one.date) > since] if told else []
+
+
 def own_part(history: pd.DataFrame) -> pd.DataFrame:
     """The history from the region-item's own first demand on; all of it where nothing is carried over."""
     if CARRIED not in history:

@@ -7,13 +7,14 @@ import pandas as pd
 from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor, needs
-from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
+from webapp.adjustments.adjustments import AdjustmentError, Wanted, accept_unusual, adjust, adjustments_of, remove
 from webapp.adjustments.unusual import Outlier, own_part, unusual_of, usual_at
-from webapp.pages.numbers_and_dates import period
+from webapp.pages.numbers_and_dates import period, plural
 from webapp.pages.numbers_and_dates import units as units_words
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
@@ -95,6 +96,25 @@ def make() -> ResponseReturnValue:
         abort(422, str(error))
     flash(f"Recorded for {period(at)}: {units_words(units)} {services().dataset.unit} in place of what "
           "was sold. Forecasts use it in a moment, models from their next training on.", "success")
+    return redirect(_back(row.key), 303)
+
+
+@bp.post("/accept")
+@needs("planner")
+def accept() -> ResponseReturnValue:
+    """Adjust all that is unusual in a region-item's past to what would be usual."""
+    row = rows_of([request.form.get("ri", "")])[0]
+    try:
+        history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
+    except NotInStoreError:
+        abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
+    unusual = unusual_of(row, history, services().dataset)
+    try:
+        count = accept_unusual(row.key, unusual.rows, " ".join(request.form.get("reason", "").split()), actor().email)
+    except AdjustmentError as error:
+        abort(422, str(error))
+    flash(f"Adjusted to what would be usual: {plural(count, WORDS[services().dataset.frequency][0])}." if count
+          else "Nothing unusual was left to adjust.", "success" if count else "info")
     return redirect(_back(row.key), 303)
 
 

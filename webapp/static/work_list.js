@@ -22,6 +22,7 @@
     page.disabled = all.checked;
     page.checked = ticked > 0 && ticked === boxes().length;
     page.indeterminate = ticked > 0 && !page.checked;
+    document.getElementById("work-bar").classList.toggle("is-empty", !all.checked && !ticked);
     told.textContent = all.checked ? `${Number(form().dataset.matching).toLocaleString(locale)} ticked` : ticked ? `${ticked.toLocaleString(locale)} ticked` : "Nothing ticked";
   };
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.access import ROLES, actor, role_of
 from webapp.adjustments.adjustments import LONGEST_REASON, adjust_unusual
+from webapp.adjustments.unusual import stored_unusual
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
@@ -139,7 +140,8 @@ def _accept(wanted: Wanted, seen: Mapping[int, int]) -> Done:
                 done.left.append(entry)
             else:
                 before = facts(entry, date.today())
-                done.periods += adjust_unusual(entry.subject, str(entry.told["since"]), wanted.reason, by)
+                done.periods += adjust_unusual(
+                    entry.subject, stored_unusual(entry.subject, str(entry.told["since"])), wanted.reason, by)
                 states.resolve(entry, wanted.reason, by)
                 _record(entry, wanted, before, facts(entry, date.today()))
                 done.changed += 1

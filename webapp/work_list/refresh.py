@@ -16,6 +16,9 @@ from webapp.work_list.states import Cause
 
 AT_ONCE = 200
 """Entries of one transaction, so that no planner waits for it."""
+_COMPARED = (WorkEntry.id, WorkEntry.kind, WorkEntry.subject, WorkEntry.mark, WorkEntry.is_caused, WorkEntry.units,
+             WorkEntry.money, WorkEntry.rank, WorkEntry.told, WorkEntry.resolved_at)
+"""Columns that ``states.is_news`` reads."""
 
 
 def refresh_of_rows(services: Services) -> int:
@@ -44,11 +47,11 @@ def take_up(causes: Iterable[Cause], kinds: Collection[str]) -> int:
     found = {(cause.kind, cause.subject): cause for cause in causes}
     at = now()
     known, changed = set[tuple[str, str]](), list[int]()
-    for entry in db.session.scalars(select(WorkEntry).where(WorkEntry.kind.in_(kinds)).order_by(WorkEntry.id)):
-        known.add((entry.kind, entry.subject))
-        cause = found.get((entry.kind, entry.subject))
-        if states.is_news(entry, cause, at) if cause else entry.is_caused:
-            changed.append(entry.id)
+    for row in db.session.execute(select(*_COMPARED).where(WorkEntry.kind.in_(kinds)).order_by(WorkEntry.id)):
+        known.add((row.kind, row.subject))
+        cause = found.get((row.kind, row.subject))
+        if states.is_news(row, cause, at) if cause else row.is_caused:
+            changed.append(row.id)
     db.session.rollback()
     new = [cause for key, cause in found.items() if key not in known]
     for part in chunked(new, AT_ONCE):

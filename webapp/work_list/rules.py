@@ -5,6 +5,7 @@ Of several rules of a kind that fit a region-item, the one that was made first c
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import delete, select
 
@@ -92,9 +93,13 @@ class Rulebook:
 
     def of(self, kind: str, region: str = "", item: str = "") -> Rule:
         """The rule that counts for a region-item; the one for all unless given."""
-        return next((rule for fits, rule in self.by_kind.get(kind, []) if fits(region, item)), default_rule(kind))
+        for fits, rule in self.by_kind.get(kind, ()):
+            if fits(region, item):
+                return rule
+        return default_rule(kind)
 
 
+@cache
 def default_rule(kind: str) -> Rule:
     """What holds where no administrator said otherwise."""
     known = KINDS[kind]

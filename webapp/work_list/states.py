@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, Row, and_
 
 from webapp.db.database import now
 from webapp.tables import WorkEntry
@@ -64,7 +64,7 @@ def new_entry(cause: Cause, at: datetime) -> dict[str, Any]:
             "told": cause.told, "changed_at": at}
 
 
-def is_news(entry: WorkEntry, cause: Cause, at: datetime) -> bool:
+def is_news(entry: WorkEntry | Row[Any], cause: Cause, at: datetime) -> bool:
     """Whether an entry is not as its cause is now."""
     told = (entry.mark, entry.is_caused, entry.units, entry.money, entry.rank, entry.told)
     return told != (max(cause.mark, entry.mark), True, cause.units, cause.money, cause.rank, cause.told) or (
@@ -119,7 +119,7 @@ def reopen(entry: WorkEntry, by: str) -> None:
     _changed(entry, by, now())
 
 
-def _is_again(entry: WorkEntry, cause: Cause, at: datetime) -> bool:
+def _is_again(entry: WorkEntry | Row[Any], cause: Cause, at: datetime) -> bool:
     """Whether what was resolved is to be seen again, although it is the same occurrence."""
     if entry.resolved_at is None:
         return False

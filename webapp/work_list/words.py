@@ -19,7 +19,7 @@ from webapp.pages.numbers_and_dates import (
     signed_share,
     units,
 )
-from webapp.region_items.labels import STATE_WORDS, forecast_link
+from webapp.region_items.labels import forecast_link
 from webapp.scenarios.repository import by_tokens
 from webapp.services import services
 from webapp.tables import WorkEntry
@@ -113,11 +113,13 @@ def _override(told: Mapping[str, Any]) -> str:
            f"{period_words(told['periods'])}; by {', '.join(told['by'])}"
 
 
+_FORECAST_BY = {"baseline": "forecast by the baseline", "untrained": "not trained yet",
+                "quarantined": "its data is rejected"}
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "moved": _moved, "missed": _missed, "bias": _bias, "refused": _refused, "stale": _stale, "override": _override,
     "failed": lambda told: str(told["why"]), "kept": lambda told: str(told["why"]),
     "unusual": lambda told: f"{period_words(told['periods'])}, the newest {period(told['newest'])}",
     "stock_out": lambda told: f"{period_words(told['periods'])} up to {period(told['last'])}",
-    "no_model": lambda told: STATE_WORDS.get(told["status"], told["status"]),
+    "no_model": lambda told: _FORECAST_BY.get(told["status"], "not forecast yet"),
     "scenario": lambda told: f"its last {period_words(1).split(' ')[1]} was {period(told['last'])}",
 }
