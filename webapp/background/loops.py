@@ -3,7 +3,8 @@
 The demand store's journal and catalogue become rows, and planners' adjustments go the other way; the registry's new
 production versions are tried and announced, and roll backs and pins are carried out there; forecasts are stored of what
 changed; large scenarios are computed; stored retrain requests go to Dagster and are followed there; what is too old is
-let go, and what was written into the audit log is sealed; the list of work is kept as its causes are.
+let go, and what was written into the audit log is sealed; the list of work is kept as its causes are, and
+people are told what happened.
 """
 
 from threading import Event
@@ -14,6 +15,7 @@ from webapp.background import (
     audit_loop,
     dagster_loop,
     expiry_loop,
+    notice_loop,
     registry_loop,
     scenario_loop,
     store_loop,
@@ -38,6 +40,7 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("dagster", lambda: dagster_loop.DagsterLoop(dagster).step, dagster_loop.SECONDS),
         Loop("expiry", lambda: expiry_loop.ExpiryLoop(services).step, expiry_loop.SECONDS),
         Loop("audit", lambda: audit_loop.AuditLoop().step, audit_loop.SECONDS),
+        Loop("notices", lambda: notice_loop.NoticeLoop(services).step, notice_loop.SECONDS),
         Loop("work", lambda: work_loop.WorkLoop(services).step, work_loop.SECONDS),
     ]
 

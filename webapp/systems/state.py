@@ -38,6 +38,7 @@ LOOP_WORDS = {
     "expiry": ("Removing what is too old", "Everything is kept until it works again."),
     "audit": ("Sealing the audit log", "Entries are written as ever; what is done to them until they are sealed would "
                                        "not be noticed."),
+    "notices": ("Telling people what happened", "It is told and sent when it works again."),
     "work": ("Finding what needs somebody", "The list of work stays as it was; what is done with it counts."),
 }
 """Each loop of the background process: what it does, and what it means that it does not."""

@@ -4,6 +4,7 @@ from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion
+from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
 from webapp.tables.people import (
     Answered,
     ApiToken,
@@ -49,6 +50,7 @@ __all__ = [
     "Catalogue",
     "DataLoad",
     "DataLoadRun",
+    "Delivery",
     "EarlierMove",
     "FirstAdminLink",
     "ForecastFigures",
@@ -58,6 +60,8 @@ __all__ = [
     "LiveAccuracy",
     "ModelAction",
     "ModelVersion",
+    "Notice",
+    "NoticeChoice",
     "Override",
     "PooledRow",
     "Production",
@@ -78,6 +82,7 @@ __all__ = [
     "User",
     "UserSession",
     "Watermark",
+    "Webhook",
     "WorkEntry",
     "WorkRule",
 ]

@@ -4,7 +4,7 @@ Whoever acts says which version of each entry they saw. One that somebody else c
 told; the same act sent twice is done once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -19,7 +19,9 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.db.locks import locked_rows, once_more
+from webapp.notices.events import Told, path_to, tell
 from webapp.region_items.rows import locked_region_items
+from webapp.services import services
 from webapp.tables import User, WorkEntry
 from webapp.work_list import states
 from webapp.work_list.rules import KINDS
@@ -106,7 +108,7 @@ def act(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
 
 @once_more
 def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
-    done = Done()
+    done, changed = Done(), list[WorkEntry]()
     with writing():
         for entry in _locked(sorted(seen)):
             if _is_done(entry, wanted, today):
@@ -117,9 +119,20 @@ def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
             before = facts(entry, today)
             _carry_out(entry, wanted)
             _record(entry, wanted, before, facts(entry, today))
-            done.changed += 1
+            changed.append(entry)
+        done.changed = len(changed)
+        if changed and wanted.act == "assign" and wanted.owner != actor().email:
+            _tell_owner(wanted.owner, changed)
         _tell_apart(done)
     return done
+
+
+def _tell_owner(owner: str, given: Sequence[WorkEntry]) -> None:
+    """Let somebody know that tasks are theirs now: once for each act."""
+    what = f"{named(given[0])} is" if len(given) == 1 else f"{len(given)} tasks are"
+    tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {len(given)}",
+              f"{what} assigned to you by {actor().email}", path_to("work.show", owner="me")), [owner],
+         services().settings.web_mail_server is not None)
 
 
 @once_more
