@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     log keeps them for ever."""
     web_keep_links_days: Annotated[float, Field(ge=0)] = 30
     """Days for which links to choose a password are kept after they were used or ran out."""
+    web_keep_work_days: Annotated[float, Field(ge=0)] = 365
+    """Days for which tasks are kept after they were resolved and their cause was gone; the audit log keeps who did
+    what."""
     web_keep_files_days: Annotated[float, Field(ge=0)] = 7
     """Days for which files of a version that does not forecast are kept here, as they were fetched to compare it."""
     dagster_url: str = "http://127.0.0.1:3000"

@@ -178,6 +178,23 @@ def template_app(
 
 
 @pytest.fixture
+def shared_app(template_app: Flask, template: Path) -> Iterator[Flask]:
+    """The app for all tests of a file, each of which finds the database of the template: an app costs most to make.
+
+    Folders whose tests leave nothing else behind have it as their ``app``.
+    """
+    yield template_app
+    folder = template_app.extensions["services"].settings.folder
+    with template_app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    for path in folder.glob("app.db*"):
+        path.unlink()
+    for path in (template / "var" / folder.parent.name / "web").glob("app.db*"):
+        shutil.copy(path, folder)
+
+
+@pytest.fixture
 def services(app: Flask) -> Services:
     found: Services = app.extensions["services"]
     return found

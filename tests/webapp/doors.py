@@ -23,6 +23,12 @@ NEEDS = {
     "POST /admin/users/<int:user_id>/role": "admin",
     "GET /admin/users/new": "admin",
     "POST /admin/users/new": "admin",
+    "GET /admin/webhooks": "admin",
+    "POST /admin/webhooks": "admin",
+    "POST /admin/webhooks/<int:webhook_id>/remove": "admin",
+    "GET /admin/work": "admin",
+    "POST /admin/work": "admin",
+    "POST /admin/work/<int:rule_id>/remove": "admin",
     "GET /api": "viewer",
     "GET /api/v1/openapi.json": "nobody",
     "GET /choose-password/<secret>": "nobody",
@@ -48,6 +54,7 @@ NEEDS = {
     "GET /forecasts/why": "viewer",
     "POST /adjustments": "planner",
     "POST /adjustments/<int:adjustment_id>/remove": "planner",
+    "POST /adjustments/accept": "planner",
     "POST /predecessors": "planner",
     "POST /predecessors/<int:link_id>/remove": "planner",
     "GET /fs-static/<path:filename>": "nobody",
@@ -59,6 +66,9 @@ NEEDS = {
     "GET /models/compare": "viewer",
     "POST /models/fetch": "planner",
     "GET /models/region-item": "viewer",
+    "GET /notices": "viewer",
+    "POST /notices/choices": "viewer",
+    "POST /notices/read": "viewer",
     "GET /overrides": "viewer",
     "POST /overrides": "planner",
     "POST /overrides/<int:override_id>/remove": "planner",
@@ -105,6 +115,9 @@ NEEDS = {
     "GET /static/<path:filename>": "nobody",
     "GET /systems": "viewer",
     "GET /totals": "viewer",
+    "GET /work": "viewer",
+    "POST /work": "planner",
+    "POST /work/retrain": "planner",
 }
 """Method and rule -> the role that it needs at least."""
 VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
@@ -112,7 +125,8 @@ VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
           "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
           "<int:link_id>": "1", "<int:plan_id>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
-          "<int:override_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}
+          "<int:override_id>": "1", "<int:rule_id>": "1",
+          "<int:webhook_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}
 API_NEEDS = {
     "DELETE /api/v1/adjustments/<int:id>": "planner",
     "GET /api/v1/dataset": "viewer",
@@ -160,6 +174,9 @@ API_NEEDS = {
     "GET /api/v1/scenarios/<token>/result": "viewer",
     "GET /api/v1/totals": "viewer",
     "GET /api/v1/totals/groups": "viewer",
+    "GET /api/v1/work": "viewer",
+    "GET /api/v1/work/<int:id>": "viewer",
+    "POST /api/v1/work/acts": "planner",
 }
 """The same for programs, which show a token."""
 

@@ -45,7 +45,19 @@ from webapp.scenarios.states import end, hold, stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
-from webapp.tables import AuditEntry, Override, RegionItemRow, Retrain, SavedScenario, StoredForecast
+from webapp.tables import (
+    AuditEntry,
+    Override,
+    RegionItemRow,
+    Retrain,
+    SavedScenario,
+    StoredForecast,
+    WorkEntry,
+)
+from webapp.work_list import acts as work_acts
+from webapp.work_list.refresh import take_up
+from webapp.work_list.rules import default_rule, remove_rule, set_rule
+from webapp.work_list.states import Cause
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32
@@ -167,6 +179,26 @@ def overridden_twice(world: World) -> None:
     override("value", 100.0, days=1)(world)
 
 
+def tasks(kind: str, *keys: str) -> Callable[[World], Any]:
+    """Tasks of region-items; of unusual sales with what was unusual."""
+    def found(_: World) -> None:
+        take_up([Cause(kind, key, default_rule(kind), told={"since": ""}) for key in keys], [kind])
+        with writing():
+            rows = [{"date": "2026-06-16", "sold": 50.0, "usual": 10.0}]
+            db.session.add_all([StoredForecast(key=key, made_at=now(), origin="2026-06-30", served_by="",
+                                               content=b"", unusual={"rows": rows}) for key in keys])
+    return found
+
+
+def worked(what: work_acts.Act, **more: Any) -> Callable[[World], Any]:
+    return lambda _: work_acts.act(work_acts.Wanted(what, **more),
+                                    dict.fromkeys(db.session.scalars(select(WorkEntry.id)), 1), date.today())
+
+
+def rule(threshold: float) -> Callable[[World], Any]:
+    return lambda _: set_rule("moved", "", is_on=True, threshold=threshold, periods=None, due_days=1, again_days=0)
+
+
 def undo_newest(_: World) -> None:
     overrides.undo(db.session.scalars(select(Override.batch).order_by(Override.id.desc())).first() or "")
 
@@ -196,6 +228,11 @@ CHANGES = {
     "cells of a grid are saved": Change(saved_cells, before=override("percent", 10.0), entries=2),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
     "overrides are undone": Change(undo_newest, before=overridden_twice),
+    "tasks are resolved": Change(worked("resolve", reason="put right"), before=tasks("refused", *KEYS), entries=2),
+    "unusual sales are accepted": Change(worked("accept", reason="a fair"), before=tasks("unusual", KETTLE.key),
+                                         entries=2),
+    "a rule of work is changed": Change(rule(0.5), before=rule(0.3)),
+    "a rule of work is removed": Change(lambda _: remove_rule(1), before=rule(0.3)),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
     "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
     "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),

@@ -43,7 +43,9 @@ from tests.webapp.overrides.builders import part
 from tests.webapp.scenario_forms import saved
 from webapp.accounts.tokens import make_token
 from webapp.accounts.views import create_user
-from webapp.db.database import db, now
+from webapp.db.database import db, now, writing
+from webapp.notices.events import Told, tell
+from webapp.notices.webhook_views import make_webhook
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
 from webapp.published_plans.publishing import Wanted as Published
@@ -51,6 +53,9 @@ from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
 from webapp.tables import User
+from webapp.work_list.refresh import take_up
+from webapp.work_list.rules import default_rule, set_rule
+from webapp.work_list.states import Cause
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""
@@ -81,7 +86,8 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/models/region-item?ri=north%7Ckettle", "/models/act?ri=north%7Ckettle&kind=roll_back&version=1", "/data",
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
           "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
-          "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle")
+          "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
+          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
@@ -169,6 +175,12 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
     post(client, "/predecessors", {"ri": KETTLE.key, "other": "item 01", "reason": "new packaging"},
          form_on=f"/forecasts?ri={KETTLE.key}")
     saved(client, ri=[KETTLE.key])
+    with app.app_context():
+        take_up([Cause("refused", KETTLE.key, default_rule("refused"), told={"why": "x"})], ["refused"])
+        make_webhook("chat", "https://chat.example.com/hooks/1", ["data"])
+        with writing():
+            tell(Told("data", "data x", "New data was rejected", "/data"), [EMAIL, ADMIN, VIEWER], False)
+        set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
         app.extensions["services"].settings.web_hand_over_folder = "/a/folder"

@@ -14,6 +14,7 @@ from sqlalchemy import func, or_, select, update
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.adjustments.predecessors import dependent_on, due_links, note_told, planned_for
+from webapp.adjustments.unusual import Outlier
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
@@ -55,22 +56,55 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
         raise AdjustmentError(f"{wanted.units:g} units are not possible; a number from 0 on is.")
     if wanted.units == sold:
         raise AdjustmentError(f"{wanted.units:g} is what was sold on {wanted.date}; there is nothing to adjust.")
-    if not wanted.reason or len(wanted.reason) > LONGEST_REASON:
-        raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
+    _check_reason(wanted.reason)
     with writing():
         locked_region_items([wanted.key])
-        before = db.session.scalar(select(Adjustment).where(
-            Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
-        if before is not None:
-            if before.adjusted == wanted.units and before.reason == wanted.reason:
-                return
-            _close(before, by)
-            db.session.flush()
-        record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
-               before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
-               reason=wanted.reason)
-        db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
-                                  reason=wanted.reason, made_by=by, is_due=True))
+        _adjust(wanted, sold, by)
+
+
+def accept_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> int:
+    """``adjust_unusual`` as one transaction.
+
+    Raises: AdjustmentError: no reason is given.
+    """
+    _check_reason(reason)
+    with writing():
+        locked_region_items([key])
+        return adjust_unusual(key, rows, reason, by)
+
+
+def adjust_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> int:
+    """How many of these unusual periods of a region-item were adjusted to what would be usual there: those that are not
+    adjusted yet. Part of the caller's transaction, which locked the region-item."""
+    adjusted = set(db.session.scalars(select(Adjustment.date).where(
+        Adjustment.key == key, Adjustment.removed_at.is_(None))))
+    asked = [(Wanted(key, one.date, max(one.usual_rounded, 0.0), reason), one.sold) for one in rows
+             if str(one.date) not in adjusted]
+    wanted = [(one, sold) for one, sold in asked if one.units != sold]
+    for one, sold in wanted:
+        _adjust(one, sold, by)
+    return len(wanted)
+
+
+def _check_reason(reason: str) -> None:
+    if not reason or len(reason) > LONGEST_REASON:
+        raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
+
+
+def _adjust(wanted: Wanted, sold: float, by: str) -> None:
+    """Record one, in the caller's transaction, which locked the region-item."""
+    before = db.session.scalar(select(Adjustment).where(
+        Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
+    if before is not None:
+        if before.adjusted == wanted.units and before.reason == wanted.reason:
+            return
+        _close(before, by)
+        db.session.flush()
+    record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
+           before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
+           reason=wanted.reason)
+    db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
+                              reason=wanted.reason, made_by=by, is_due=True))
 
 
 def remove(adjustment_id: int, by: str) -> Adjustment | None:

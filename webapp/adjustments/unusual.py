@@ -25,6 +25,11 @@ class Outlier:
     usual: float
     """Units that would be usual there, by season, level and known drivers."""
 
+    @property
+    def usual_rounded(self) -> float:
+        """As it is proposed and adjusted to: to one decimal, or as many as a small number needs."""
+        return round(self.usual, max(1, decimals_for([abs(self.usual)])))
+
 
 @dataclass(frozen=True)
 class Unusual(StoredJson):
@@ -51,6 +56,16 @@ def unusual_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset) -> U
         if kept is not None:
             return Unusual.from_json(kept)
     return Unusual.of(history, dataset)
+
+
+def stored_unusual(key: str, since: str) -> list[Outlier]:
+    """What is stored as unusual in a region-item's past, after a period; the newest first.
+
+    Args:
+        since: the period, ISO; empty for all.
+    """
+    told = db.session.scalar(select(StoredForecast.unusual).where(StoredForecast.key == key))
+    return [one for one in Unusual.from_json(told).rows if str(one.date) > since] if told else []
 
 
 def own_part(history: pd.DataFrame) -> pd.DataFrame:

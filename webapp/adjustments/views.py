@@ -7,13 +7,14 @@ import pandas as pd
 from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor, needs
-from webapp.adjustments.adjustments import AdjustmentError, Wanted, adjust, adjustments_of, remove
+from webapp.adjustments.adjustments import AdjustmentError, Wanted, accept_unusual, adjust, adjustments_of, remove
 from webapp.adjustments.unusual import Outlier, own_part, unusual_of, usual_at
-from webapp.pages.numbers_and_dates import decimals_for, period
+from webapp.pages.numbers_and_dates import period, plural
 from webapp.pages.numbers_and_dates import units as units_words
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
@@ -62,8 +63,7 @@ def outliers_of(row: RegionItemRow, history: pd.DataFrame, dataset: Dataset, wan
         return Outliers([], made)
     adjusted = {one.date for one in made if one.removed_at is None}
     rows = [one for one in unusual_of(row, history, dataset).rows if str(one.date) not in adjusted]
-    shown = next((round(one.usual, max(1, decimals_for([abs(one.usual)]))) for one in rows
-                  if str(one.date) == wanted), None)
+    shown = next((one.usual_rounded for one in rows if str(one.date) == wanted), None)
     return Outliers(rows, made, own["date"].iloc[0].date(), own["date"].iloc[-1].date(),
                     usual_at(wanted, history, dataset) if shown is None else shown)
 
@@ -96,6 +96,25 @@ def make() -> ResponseReturnValue:
         abort(422, str(error))
     flash(f"Recorded for {period(at)}: {units_words(units)} {services().dataset.unit} in place of what "
           "was sold. Forecasts use it in a moment, models from their next training on.", "success")
+    return redirect(_back(row.key), 303)
+
+
+@bp.post("/accept")
+@needs("planner")
+def accept() -> ResponseReturnValue:
+    """Adjust all that is unusual in a region-item's past to what would be usual."""
+    row = rows_of([request.form.get("ri", "")])[0]
+    try:
+        history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
+    except NotInStoreError:
+        abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
+    unusual = unusual_of(row, history, services().dataset)
+    try:
+        count = accept_unusual(row.key, unusual.rows, " ".join(request.form.get("reason", "").split()), actor().email)
+    except AdjustmentError as error:
+        abort(422, str(error))
+    flash(f"Adjusted to what would be usual: {plural(count, WORDS[services().dataset.frequency][0])}." if count
+          else "Nothing unusual was left to adjust.", "success" if count else "info")
     return redirect(_back(row.key), 303)
 
 

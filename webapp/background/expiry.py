@@ -22,7 +22,7 @@ from webapp.db.locks import locked_rows
 from webapp.retrains import states
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
-from webapp.tables import UNFINISHED, ModelAction, RegionItemRow, Retrain, RetrainItem, Selection, SignInLink
+from webapp.tables import UNFINISHED, ModelAction, RegionItemRow, Retrain, RetrainItem, Selection, SignInLink, WorkEntry
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ def expire(settings: Settings, models: ProductionModels) -> dict[str, int]:
         "stored selections": _some(settings.web_keep_selections_days, _selections),
         "roll backs, pins and fetches": _some(settings.web_keep_actions_days, _actions),
         "sign-in links": _some(settings.web_keep_links_days, _links),
+        "tasks": _some(settings.web_keep_work_days, _tasks),
         "answers to repeated requests": _answers(),
         "copies of models": _copies(settings, models),
     }
@@ -89,6 +90,12 @@ def _actions(before: datetime) -> int:
 def _links(before: datetime) -> int:
     over = select(SignInLink).where(or_(SignInLink.used_at < before, SignInLink.expires_at < before)).limit(AT_ONCE)
     return _forgotten(SignInLink, SignInLink.id, [one.id for one in locked_rows(over, SignInLink.id)])
+
+
+def _tasks(before: datetime) -> int:
+    """Those that are resolved and have no cause any more, so that none is made again that somebody resolved."""
+    over = select(WorkEntry).where(WorkEntry.resolved_at < before, WorkEntry.is_caused.is_(False)).limit(AT_ONCE)
+    return _forgotten(WorkEntry, WorkEntry.id, [one.id for one in locked_rows(over, WorkEntry.id)])
 
 
 def _answers() -> int:

@@ -1,9 +1,10 @@
-"""The loops of the background process: eight, each with its own pace, so that one slow system holds up no other.
+"""The loops of the background process: each with its own pace, so that one slow system never holds up the others.
 
 The demand store's journal and catalogue become rows, and planners' adjustments go the other way; the registry's new
 production versions are tried and announced, and roll backs and pins are carried out there; forecasts are stored of what
 changed; large scenarios are computed; stored retrain requests go to Dagster and are followed there; what is too old is
-let go, what was written into the audit log is sealed, and published plans are handed over.
+let go, and what was written into the audit log is sealed, and published plans are handed over; the list of work is
+kept as its causes are, and people are told what happened.
 """
 
 from threading import Event
@@ -15,10 +16,12 @@ from webapp.background import (
     dagster_loop,
     expiry_loop,
     hand_over_loop,
+    notice_loop,
     registry_loop,
     scenario_loop,
     store_loop,
     stored_forecast_loop,
+    work_loop,
 )
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
@@ -39,6 +42,8 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("expiry", lambda: expiry_loop.ExpiryLoop(services).step, expiry_loop.SECONDS),
         Loop("hand_over", lambda: hand_over_loop.HandOverLoop(services).step, hand_over_loop.SECONDS),
         Loop("audit", lambda: audit_loop.AuditLoop().step, audit_loop.SECONDS),
+        Loop("notices", lambda: notice_loop.NoticeLoop(services).step, notice_loop.SECONDS),
+        Loop("work", lambda: work_loop.WorkLoop(services).step, work_loop.SECONDS),
     ]
 
 

@@ -21,7 +21,7 @@ from webapp.http.open_files import raise_limit
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.stored_forecasts.worker_process import AppFactory
-from webapp.tables import AuditSeal
+from webapp.tables import Delivery
 
 log = logging.getLogger("webapp.background")
 
@@ -77,7 +77,7 @@ def wait_for_tables(app: Flask, stop: Event) -> None:
 
 def _has_tables() -> bool:
     """Whether the newest table that this process writes is there."""
-    return inspect(db.engine).has_table(AuditSeal.__tablename__)
+    return inspect(db.engine).has_table(Delivery.__tablename__)
 
 
 def main(make_app: AppFactory) -> int:

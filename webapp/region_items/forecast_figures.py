@@ -91,11 +91,11 @@ def note_errors_in_money(row: RegionItemRow, live: tuple[float, float] | None,
 
 
 def note_demand(row: RegionItemRow, last_year: float | None, last: float | None, volume: float | None,
-                last_year_out_of_stock: int = 0) -> None:
-    """Note what was sold last year in the periods of the forecast, in how many of them it was out of stock, and what
-    was sold lately."""
+                last_year_out_of_stock: int = 0, out_of_stock: int = 0) -> None:
+    """Note what was sold last year in the periods of the forecast, in how many of them it was out of stock, what was
+    sold lately, and in how many of the newest periods in a row it was out of stock."""
     row.last_year, row.last_demand, row.volume = last_year, last, volume
-    row.last_year_out_of_stock = last_year_out_of_stock
+    row.last_year_out_of_stock, row.out_of_stock = last_year_out_of_stock, out_of_stock
 
 
 def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:

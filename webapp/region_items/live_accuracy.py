@@ -11,10 +11,14 @@ from webapp.tables import RegionItemRow
 
 
 def note_accuracy(row: RegionItemRow, wape: float | None, skill: float | None, bias: float | None,
-                  periods: int) -> None:
-    """Note how right archived forecasts were."""
+                  periods: int, outside: int) -> None:
+    """Note how right archived forecasts were.
+
+    Args:
+        outside: the newest periods in a row that were outside of their interval.
+    """
     row.live_wape, row.live_skill, row.live_bias = wape, skill, bias
-    row.live_periods, row.live_from = periods, "archive"
+    row.live_periods, row.live_from, row.live_outside = periods, "archive", outside
 
 
 def note_monitored(row: RegionItemRow, numbers: Mapping[str, Any]) -> None:

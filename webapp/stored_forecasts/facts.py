@@ -10,7 +10,7 @@ from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.censored import at_least
 from demand_assets.forecasting.series.censored import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats
-from webapp.accuracy.accuracy import newest_judged, pooled_accuracy
+from webapp.accuracy.accuracy import Judged, newest_judged
 from webapp.accuracy.past_forecasts import PastForecast
 from webapp.region_items.forecast_figures import note_demand, note_errors_in_money, note_moves
 from webapp.region_items.live_accuracy import note_accuracy
@@ -28,18 +28,19 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
     places = len(units) - 1 + np.arange(1, len(part.forecast) + 1) - dataset.year_length
     within = len(places) and places[0] >= 0 and places[-1] < len(units)
     last_year = float(units[places].sum()) if within else float("nan")
-    recent = units[-dataset.horizon:]
+    recent, out = units[-dataset.horizon:], ~np.isnan(at_least(history))
     note_demand(row, last_year=None if np.isnan(last_year) else last_year,
-                last_year_out_of_stock=0 if np.isnan(last_year) else int((~np.isnan(at_least(history)[places])).sum()),
+                last_year_out_of_stock=0 if np.isnan(last_year) else int(out[places].sum()), out_of_stock=_run(out),
                 last=float(units[-1]) if len(units) and not np.isnan(units[-1]) else None,
                 volume=float(np.nansum(recent)) if (~np.isnan(recent)).any() else None)
 
 
 def tell_accuracy(row: RegionItemRow, past: Sequence[PastForecast], history: pd.DataFrame) -> None:
     """Note how right past forecasts were; where none of their periods is known yet, what the monitor said stands."""
-    measured = pooled_accuracy(past, history)
+    judged = newest_judged(past, history)
+    measured = judged.measured(slice(None))
     if measured.periods:
-        note_accuracy(row, measured.wape, measured.skill, measured.bias, measured.periods)
+        note_accuracy(row, measured.wape, measured.skill, measured.bias, measured.periods, outside_in_a_row(judged))
 
 
 def tell_errors_in_money(row: RegionItemRow, past: Sequence[PastForecast], history: pd.DataFrame,
@@ -86,6 +87,20 @@ def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], rep
         note_moves(row, _difference(part, before.dates, before.forecast), _missed(before, history))
     else:
         note_moves(row, _difference(part, replaced.dates, replaced.forecast) if replaced else None, None)
+
+
+def outside_in_a_row(judged: Judged) -> int:
+    """How many of the newest known periods in a row were outside the interval of the newest forecast made before."""
+    known = ~np.isnan(judged.actual) & ~np.isnan(judged.lower)
+    outside = (judged.actual < judged.lower) | (judged.actual > judged.upper)
+    _, newest = np.unique(judged.dates[known][::-1], return_index=True)  # of several origins the last is found first
+    return _run(outside[known][::-1][newest])
+
+
+def _run(holds: np.ndarray) -> int:
+    """How many at the end hold in a row."""
+    fails = np.flatnonzero(~holds)
+    return len(holds) - (int(fails[-1]) + 1 if len(fails) else 0)
 
 
 def _difference(part: Part, dates: Dates, forecast: Floats) -> float | None:

@@ -39,6 +39,8 @@ LOOP_WORDS = {
     "hand_over": ("Handing over published plans", "They wait, and are handed over when it works again."),
     "audit": ("Sealing the audit log", "Entries are written as ever; what is done to them until they are sealed would "
                                        "not be noticed."),
+    "notices": ("Telling people what happened", "It is told and sent when it works again."),
+    "work": ("Finding what needs somebody", "The list of work stays as it was; what is done with it counts."),
 }
 """Each loop of the background process: what it does, and what it means that it does not."""
 ASKED_BY = {"dagster": "dagster", "mlflow": "registry", "store": "store"}

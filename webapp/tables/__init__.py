@@ -4,6 +4,7 @@ from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion
+from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
 from webapp.tables.people import (
     Answered,
     ApiToken,
@@ -33,6 +34,7 @@ from webapp.tables.region_items import (
 )
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
+from webapp.tables.work import WorkEntry, WorkRule
 
 __all__ = [
     "OPEN_STATES",
@@ -49,6 +51,7 @@ __all__ = [
     "Catalogue",
     "DataLoad",
     "DataLoadRun",
+    "Delivery",
     "EarlierMove",
     "FirstAdminLink",
     "ForecastFigures",
@@ -59,6 +62,8 @@ __all__ = [
     "LiveAccuracy",
     "ModelAction",
     "ModelVersion",
+    "Notice",
+    "NoticeChoice",
     "Override",
     "PooledRow",
     "Production",
@@ -81,4 +86,7 @@ __all__ = [
     "User",
     "UserSession",
     "Watermark",
+    "Webhook",
+    "WorkEntry",
+    "WorkRule",
 ]

@@ -122,6 +122,8 @@ class ForecastFigures(Base):
     """Relative."""
     last_demand: Mapped[float | None]
     """Units of the last period known."""
+    out_of_stock: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The newest periods in a row in which it was out of stock; 0 where the last one was not."""
     volume: Mapped[float | None]
     """Units sold over the last horizon."""
     moved: Mapped[float | None]
@@ -176,6 +178,8 @@ class LiveAccuracy(Base):
     live_bias: Mapped[float | None]
     live_periods: Mapped[int] = mapped_column(default=0)
     """Periods that the three stand on."""
+    live_outside: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The newest known periods in a row outside the 80 % interval of the forecast that stood when each began."""
     live_from: Mapped[str] = mapped_column(String(10), default="")
     """``archive``: forecasts as they stood; ``monitor``: the pipeline's, from the training on; empty: none yet."""
     drift: Mapped[float | None]

@@ -196,3 +196,23 @@ def test_it_needs_a_planner_and_a_form_of_ours(client: FlaskClient, app: Flask) 
     assert client.post("/adjustments", data=fields).status_code == 400
     assert post(app.test_client(), "/adjustments", fields, form_on="/sign-in").status_code == 302
     assert made(app) == []
+
+
+def test_all_that_is_unusual_is_adjusted_at_once_with_one_reason(app: Flask, client: FlaskClient,
+                                                                background: Background) -> None:
+    spiked = demand_of(12.0)
+    spiked.loc[[150, 160, 170], "demand"] = 900.0
+    background.services.store.write("demand", KETTLE, spiked)
+    adjust(client, date=str(spiked["date"][150].date()), units="33")
+    listed = page(client.get(PAGE)).select("#outliers table:not(#adjusted) tbody tr")
+    assert f"Adjust all {len(listed)} to usual" in client.get(PAGE).text
+
+    assert post(client, "/adjustments/accept", {"ri": KETTLE.key, "reason": " "}, form_on=PAGE).status_code == 422
+    post(client, "/adjustments/accept", {"ri": KETTLE.key, "reason": "a fair"}, form_on=PAGE)
+
+    after = page(client.get(PAGE))
+    assert after.select_one("#accept-all") is None
+    told = {one.date: one.reason for one in made(app)}
+    assert {str(row.th.get_text()) for row in listed if row.th} == {
+        text_of(row.th) for row in after.select("#adjusted tbody tr") if "a fair" in text_of(row)}
+    assert list(told.values()).count("a large order") == 1  # what was said by hand stays

@@ -28,6 +28,7 @@ from webapp.tables import (
     Selection,
     SignInLink,
     User,
+    WorkEntry,
 )
 
 LONG_AGO = timedelta(days=400)
@@ -171,3 +172,17 @@ def client_forecasts(app: Flask, services: Services) -> bool:
     """Whether what is in production still forecasts."""
     with app.app_context():
         return services.models.load(KETTLE, 3).version == 3
+
+
+def test_tasks_that_are_done_for_long_go_unless_their_cause_is_there(app: Flask, services: Services) -> None:
+    def task(subject: str, resolved: bool, is_caused: bool) -> WorkEntry:
+        return WorkEntry(kind="moved", subject=subject, due="2025-01-01", is_caused=is_caused,
+                         resolved_at=now() - LONG_AGO if resolved else None)
+
+    with app.app_context():
+        with writing():
+            db.session.add_all([task("over", True, False), task("lasts", True, True), task("open", False, True)])
+
+        assert expired(services) == {"tasks": 1}
+
+        assert set(db.session.scalars(select(WorkEntry.subject))) == {"lasts", "open"}

@@ -50,6 +50,7 @@ from webapp.stored_forecasts.groups import refresh_due
 from webapp.systems import state
 from webapp.systems.state import note
 from webapp.tables import ArchivedForecast, Override, RegionItemRow, StoredForecast, User
+from webapp.work_list.refresh import refresh_of_rows
 
 REFUSED = pd.DataFrame({
     "row": range(2, 42), "date": "2026-06-01", "column": "demand", "value": "-3", "rule": "negative",
@@ -126,6 +127,7 @@ def fill(background: Background, model: ForecastModel) -> None:
             for place, each in enumerate(REGION_ITEMS):
                 row = db.session.get_one(RegionItemRow, each.key)
                 row.drift, row.drifted = place / 50, "price"
+        refresh_of_rows(services)
 
 
 def override_some() -> None:

@@ -1,7 +1,7 @@
 """Plans are published and handed over; an override knows the scenario that made it
 
 Revision ID: 0028
-Revises: 0026
+Revises: 0027
 Create Date: 2026-11-29
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0028"
-down_revision = "0026"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 LOSES = "published plans, where they were handed over, and which overrides a scenario made"

@@ -1,0 +1,149 @@
+"""What is sent: signed, once, again after pauses that grow; and nobody waits for a receiver that is dead."""
+
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.webapp.conftest import ADMIN, EMAIL
+from tests.webapp.notices.builders import TOLD, Receiver, deliveries, receiving, say, seconds_ahead, send
+from webapp.db.database import db, writing
+from webapp.notices.events import Told, choose
+from webapp.notices.sending import CUT_OFF, MOST_ATTEMPTS, SIGNATURE, give_up_cut_off
+from webapp.notices.webhook_views import make_webhook
+from webapp.tables import Delivery, Webhook
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+def hook(app: Flask, url: str, *events: str) -> str:
+    """The secret of a webhook that is told of these events."""
+    with app.app_context():
+        make_webhook(f"hook of {url}", url, list(events or ("data",)))
+        return str(db.session.scalars(db.select(Webhook.secret).order_by(Webhook.id.desc())).first())
+
+
+def test_a_webhook_gets_a_signed_text_with_a_link(app: Flask, receiver: Receiver) -> None:
+    secret = hook(app, f"{receiver.url}/hooks/1?key=a")
+    say(app, EMAIL, ADMIN)
+
+    assert send(app) == 1
+
+    ((path, headers, body),) = receiver.got
+    told = json.loads(body)
+    moment, digest = (part.partition("=")[2] for part in headers[SIGNATURE].split(","))
+    assert path == "/hooks/1?key=a"
+    assert told["text"] == f"{TOLD.text} http://127.0.0.1:8000{TOLD.link}"
+    assert (told["event"], told["delivery"]) == ("data", int(headers["X-Demand-Delivery"]))
+    assert digest == hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def test_nothing_is_sent_twice(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url)
+    for _ in range(3):
+        say(app, EMAIL)
+        send(app, later=True)
+
+    assert len(receiver.got) == 1
+
+
+def test_events_that_a_webhook_does_not_want_are_not_sent_to_it(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url, "retrain")
+    say(app, EMAIL)
+
+    assert (send(app), receiver.got) == (0, [])
+
+
+def test_markup_in_a_name_mentions_nobody(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL, told=Told("data", "x", "<!channel> & <b>", "/data"))
+    send(app)
+
+    assert json.loads(receiver.got[0][2])["text"].startswith("&lt;!channel&gt; &amp; &lt;b&gt; ")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 408, 429])
+def test_what_fails_is_tried_again_after_pauses_that_grow_and_given_up_in_the_end(app: Flask, receiver: Receiver,
+                                                                                status: int) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL)
+    receiver.status = status
+    pauses = []
+    for _ in range(MOST_ATTEMPTS):
+        send(app, later=True)
+        pauses.append(seconds_ahead(deliveries(app)[0]))
+        assert send(app) == 0  # not before its time
+
+    assert pauses[0] > 50
+    assert pauses[1] > 3 * pauses[0]
+    assert max(pauses) < 6 * 3600 + 1
+    assert len(receiver.got) == MOST_ATTEMPTS
+    assert (deliveries(app)[0].state, str(status) in deliveries(app)[0].problem) == ("given_up", True)
+
+
+def test_a_receiver_that_is_well_again_gets_it(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL)
+    receiver.status = 503
+    send(app)
+    receiver.status = 204
+
+    assert send(app, later=True) == 1
+    first, second = (json.loads(body)["delivery"] for _, _, body in receiver.got)
+    assert first == second  # by which the receiver knows it
+    assert (deliveries(app)[0].state, deliveries(app)[0].problem) == ("sent", "")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410])
+def test_no_redirect_is_followed_and_a_refusal_is_final(app: Flask, receiver: Receiver, status: int) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL)
+    receiver.status, receiver.headers = status, {"Location": f"{receiver.url}/elsewhere"}
+    for _ in range(2):
+        send(app, later=True)
+
+    assert [path for path, _, _ in receiver.got] == ["/"]
+    assert deliveries(app)[0].state == "given_up"
+
+
+def test_a_dead_receiver_holds_up_nobody_and_is_asked_once_a_turn(app: Flask, receiver: Receiver) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    hook(app, dead)
+    hook(app, receiver.url)
+    for number in range(3):
+        say(app, EMAIL, told=Told("data", f"data {number}", "New data was rejected", "/data"))
+
+    assert send(app) == 3
+
+    assert [(one.receiver, one.state, one.attempts) for one in deliveries(app) if one.receiver == "1"] == [
+        ("1", "waiting", 1), ("1", "waiting", 0), ("1", "waiting", 0)]
+
+
+def test_what_was_cut_off_while_it_was_sent_is_not_sent_again(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL)
+    with app.app_context(), writing():
+        db.session.scalars(db.select(Delivery)).one().state = "sending"  # killed here
+    with app.app_context():
+        assert give_up_cut_off() == 1
+
+    assert (send(app, later=True), receiver.got) == (0, [])
+    assert (deliveries(app)[0].state, deliveries(app)[0].problem) == ("given_up", CUT_OFF)
+
+
+def test_without_an_e_mail_server_no_letter_is_stored(app: Flask) -> None:
+    with app.app_context():
+        choose(EMAIL, {"assigned": "mail", "retrain": "mail", "promoted": "mail", "data": "daily"})
+    say(app, EMAIL)
+
+    assert deliveries(app) == []

@@ -1,0 +1,118 @@
+"""What people are told of and how, and the one way in which something is told: once for each cause and receiver.
+
+What is told is stored in the transaction of what it tells of, or found afterwards in what is stored; nothing is sent
+there. ``sending`` sends it later.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import select
+
+from webapp.access import ROLES, role_of
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.db.locks import insert_absent
+from webapp.tables import Delivery, Notice, NoticeChoice, RoleName, User, Webhook
+
+WAYS = {"off": "not at all", "bell": "here only", "mail": "here and by e-mail at once",
+        "daily": "here and in a daily e-mail"}
+DIGEST_HOUR = 6
+"""UTC, at which daily e-mails are sent."""
+LONGEST_CAUSE = 300
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that people are told of."""
+
+    title: str
+    how: str
+    """Unless somebody chooses another of ``WAYS``."""
+    role: RoleName = "viewer"
+    """Of those who are told."""
+
+
+EVENTS: dict[str, Event] = {
+    "assigned": Event("A task is assigned to you", "bell", "planner"),
+    "retrain": Event("A retrain that you asked for is decided or failed", "bell", "planner"),
+    "promoted": Event("A model is promoted where you have a task", "bell", "planner"),
+    "data": Event("New data is rejected", "bell", "planner"),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something to be told."""
+
+    event: str
+    cause: str
+    """What it is about, and which occurrence: the same is told once."""
+    text: str
+    link: str
+    """Path of a page."""
+
+
+def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
+    """How many people are told who were not before, each as they chose; webhooks that want the event are told too. Part
+    of the caller's transaction.
+
+    Args:
+        is_mail_set: whether e-mails can be sent at all.
+    """
+    at, count, cause = now(), 0, told.cause[:LONGEST_CAUSE]
+    content = {"event": told.event, "text": told.text, "link": told.link}
+    chosen = {row.person: row.how for row in db.session.scalars(select(NoticeChoice).where(
+        NoticeChoice.event == told.event))}
+    for person in dict.fromkeys(people):
+        how = chosen.get(person, EVENTS[told.event].how)
+        notice = {"person": person, "cause": cause, "event": told.event, "text": told.text, "link": told.link, "at": at}
+        if how == "off" or not insert_absent(Notice, [notice]):
+            continue
+        count += 1
+        if is_mail_set and how in ("mail", "daily"):
+            insert_absent(Delivery, [{"way": how, "receiver": person, "cause": cause, "content": content, "at": at,
+                                      "next_at": _next_digest(at) if how == "daily" else at}])
+    for hook in db.session.scalars(select(Webhook).order_by(Webhook.id)):
+        if told.event in hook.events:
+            insert_absent(Delivery, [{"way": "webhook", "receiver": str(hook.id), "cause": cause, "content": content,
+                                      "at": at, "next_at": at}])
+    return count
+
+
+def path_to(endpoint: str, **values: object) -> str:
+    """The path of a page, also where nobody asks for one."""
+    return str(current_app.url_map.bind("localhost").build(endpoint, values))
+
+
+def people_for(event: str) -> list[str]:
+    """Everybody who may be told of an event, by address."""
+    least = ROLES.index(EVENTS[event].role)
+    return sorted(user.email for user in db.session.scalars(select(User).where(User.active))
+                  if ROLES.index(role_of(user)) >= least)
+
+
+def choices_of(person: str) -> dict[str, str]:
+    """Event -> how somebody is told of it."""
+    chosen = {row.event: row.how for row in db.session.scalars(select(NoticeChoice).where(
+        NoticeChoice.person == person))}
+    return {name: chosen.get(name, event.how) for name, event in EVENTS.items()}
+
+
+def choose(person: str, wanted: dict[str, str]) -> bool:
+    """Keep how somebody wants to be told; whether that changes anything."""
+    with writing():
+        before = choices_of(person)
+        if before == wanted:
+            return False
+        for name, how in wanted.items():
+            db.session.merge(NoticeChoice(person=person, event=name, how=how))
+        record("notices chosen", "setting", person, before=dict(before), after=dict(wanted))
+    return True
+
+
+def _next_digest(at: datetime) -> datetime:
+    today = at.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    return today if today > at else today + timedelta(days=1)

@@ -1,0 +1,1 @@
+"""What planners have to look at: found by rules, ranked, assigned, and worked down."""

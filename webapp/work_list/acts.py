@@ -1,0 +1,219 @@
+"""What people do with entries of the list of work: one transaction for all that are ticked, with its audit entries.
+
+Whoever acts says which version of each entry they saw. One that somebody else changed meanwhile is left as it is, and
+told; the same act sent twice is done once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.access import ROLES, actor, role_of
+from webapp.adjustments.adjustments import LONGEST_REASON, adjust_unusual
+from webapp.adjustments.unusual import stored_unusual
+from webapp.audit.record import record
+from webapp.db.chunked import chunked
+from webapp.db.database import db, writing
+from webapp.db.locks import locked_rows, once_more
+from webapp.notices.events import Told, path_to, tell
+from webapp.region_items.rows import locked_region_items
+from webapp.services import services
+from webapp.tables import User, WorkEntry
+from webapp.work_list import states
+from webapp.work_list.rules import KINDS
+
+Act = Literal["take", "assign", "release", "snooze", "resolve", "reopen", "accept"]
+ACTS: dict[Act, str] = {
+    "take": "taken", "assign": "assigned", "release": "given back", "snooze": "snoozed", "resolve": "resolved",
+    "reopen": "opened again", "accept": "accepted"}
+"""Each act, and what the audit log calls it."""
+MOST_AT_ONCE = 1000
+LONGEST_SNOOZE = timedelta(days=366)
+LATEST_DUE = timedelta(days=3650)
+
+
+class WorkError(ValueError):
+    """What cannot be done; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be done with some entries."""
+
+    act: Act
+    owner: str = ""
+    """Of ``assign``: somebody of ``owners``."""
+    until: date | None = None
+    """Of ``snooze``."""
+    due: date | None = None
+    """Of ``take`` and ``assign``: until when it is to be done; as it is unless given."""
+    reason: str = ""
+    """Of ``resolve`` and ``accept``."""
+
+    def checked(self, today: date) -> "Wanted":
+        """The same, with the owner that the act means.
+
+        Raises: WorkError.
+        """
+        if self.act == "assign" and self.owner not in owners():
+            raise WorkError(f"{self.owner[:100]!r} cannot see to it. Choose a planner or an administrator who may sign "
+                            "in." if self.owner else "Choose who sees to it.")
+        if self.act == "snooze" and self.until is None:
+            raise WorkError("Give the day on which it is to be seen again.")
+        if self.until is not None and not today < self.until <= today + LONGEST_SNOOZE:
+            raise WorkError(f"Snoozed until {self.until} is not possible; a day after today is, within a year.")
+        if self.due is not None and not today <= self.due <= today + LATEST_DUE:
+            raise WorkError(f"Due on {self.due} is not possible; today or a later day is, within ten years.")
+        if self.act in ("resolve", "accept") and (not self.reason or len(self.reason) > LONGEST_REASON):
+            raise WorkError(f"Say in at most {LONGEST_REASON} characters why it is done, so that others understand it.")
+        mine = actor().email if self.act == "take" else self.owner if self.act == "assign" else ""
+        return Wanted(self.act, mine, self.until, self.due, self.reason)
+
+
+@dataclass
+class Done:
+    """What became of an act."""
+
+    changed: int = 0
+    periods: int = 0
+    """Unusual ones that were adjusted."""
+    left: list[WorkEntry] = field(default_factory=list)
+    """Entries that somebody else changed meanwhile; nothing was done with them."""
+    unfit: int = 0
+    """Entries that the act is not for."""
+
+
+def owners() -> list[str]:
+    """Who may be given something to do: those who may act and may sign in, by address."""
+    return sorted(user.email for user in db.session.scalars(select(User).where(User.active))
+                  if ROLES.index(role_of(user)) >= ROLES.index("planner"))
+
+
+def act(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
+    """Do it with these entries.
+
+    Args:
+        seen: id -> the version that whoever acts saw.
+    Raises: WorkError: it cannot be done with any.
+    """
+    wanted = wanted.checked(today)
+    if len(seen) > MOST_AT_ONCE:
+        raise WorkError(f"{len(seen):,} entries are more than {MOST_AT_ONCE:,}, the most that can be changed at once.")
+    return _accept(wanted, seen) if wanted.act == "accept" else _change(wanted, seen, today)
+
+
+@once_more
+def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
+    done, changed = Done(), list[WorkEntry]()
+    with writing():
+        for entry in _locked(sorted(seen)):
+            if _is_done(entry, wanted, today):
+                continue
+            if entry.version != seen[entry.id]:
+                done.left.append(entry)
+                continue
+            before = facts(entry, today)
+            _carry_out(entry, wanted)
+            _record(entry, wanted, before, facts(entry, today))
+            changed.append(entry)
+        done.changed = len(changed)
+        if changed and wanted.act == "assign" and wanted.owner != actor().email:
+            _tell_owner(wanted.owner, changed)
+        _tell_apart(done)
+    return done
+
+
+def _tell_owner(owner: str, given: Sequence[WorkEntry]) -> None:
+    """Let somebody know that tasks are theirs now: once for each act."""
+    what = f"{named(given[0])} is" if len(given) == 1 else f"{len(given)} tasks are"
+    tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {len(given)}",
+              f"{what} assigned to you by {actor().email}", path_to("work.show", owner="me")), [owner],
+         services().settings.web_mail_server is not None)
+
+
+@once_more
+def _accept(wanted: Wanted, seen: Mapping[int, int]) -> Done:
+    """Adjust the unusual periods that entries tell of to what would be usual, and resolve the entries."""
+    done, by = Done(), actor().email
+    of_items = {subject for part in chunked(sorted(seen)) for subject in db.session.scalars(select(
+        WorkEntry.subject).where(WorkEntry.id.in_(part), WorkEntry.kind == "unusual"))}
+    db.session.rollback()
+    with writing():
+        locked_region_items(of_items)
+        for entry in _locked(sorted(seen)):
+            if entry.kind != "unusual" or entry.subject not in of_items:
+                done.unfit += 1
+            elif entry.resolved_at is not None and entry.resolved_by == by:
+                continue
+            elif entry.version != seen[entry.id]:
+                done.left.append(entry)
+            else:
+                before = facts(entry, date.today())
+                done.periods += adjust_unusual(
+                    entry.subject, stored_unusual(entry.subject, str(entry.told["since"])), wanted.reason, by)
+                states.resolve(entry, wanted.reason, by)
+                _record(entry, wanted, before, facts(entry, date.today()))
+                done.changed += 1
+        _tell_apart(done)
+    return done
+
+
+def facts(entry: WorkEntry, today: date) -> dict[str, Any]:
+    """What the audit log tells of an entry before and after an act."""
+    told = {"state": states.state_of(entry, today), "owner": entry.owner, "due": entry.due,
+            "snoozed until": entry.snoozed_until}
+    return {name: value for name, value in told.items() if value}
+
+
+def named(entry: WorkEntry) -> str:
+    """An entry as people name it: ``Forecast moved: north · kettle``; of a scenario only the start of its link."""
+    subject = f"scenario {entry.subject[:8]}" if entry.kind == "scenario" else str(RegionItem.from_key(entry.subject))
+    return f"{KINDS[entry.kind].title if entry.kind in KINDS else entry.kind}: {subject}"
+
+
+def _locked(ids: list[int]) -> Iterator[WorkEntry]:
+    for part in chunked(ids):
+        yield from locked_rows(select(WorkEntry).where(WorkEntry.id.in_(part)), WorkEntry.id)
+
+
+def _is_done(entry: WorkEntry, wanted: Wanted, today: date) -> bool:
+    """Whether an entry already is as whoever acts wants it, by their own doing."""
+    state, is_mine = states.state_of(entry, today), entry.changed_by == actor().email
+    if wanted.act in ("take", "assign", "release"):
+        return state in ("open", "assigned") and entry.owner == wanted.owner and (
+            wanted.due is None or entry.due == str(wanted.due))
+    if wanted.act == "snooze":
+        return state == "snoozed" and is_mine and entry.snoozed_until == str(wanted.until)
+    if wanted.act == "resolve":
+        return state == "resolved" and is_mine
+    return state in ("open", "assigned")
+
+
+def _carry_out(entry: WorkEntry, wanted: Wanted) -> None:
+    by = actor().email
+    if wanted.act in ("take", "assign", "release"):
+        if entry.resolved_at is not None:
+            states.reopen(entry, by)
+        states.assign(entry, wanted.owner, wanted.due, by)
+    elif wanted.act == "snooze" and wanted.until is not None:
+        if entry.resolved_at is not None:
+            states.reopen(entry, by)
+        states.snooze(entry, wanted.until, by)
+    elif wanted.act == "resolve":
+        states.resolve(entry, wanted.reason, by)
+    else:
+        states.reopen(entry, by)
+
+
+def _record(entry: WorkEntry, wanted: Wanted, before: dict[str, Any], after: dict[str, Any]) -> None:
+    record(ACTS[wanted.act], "work", named(entry), before=before, after=after, reason=wanted.reason)
+
+
+def _tell_apart(done: Done) -> None:
+    """Let what was left be told after the transaction, as it stands now."""
+    for entry in done.left:
+        db.session.expunge(entry)

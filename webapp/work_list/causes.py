@@ -1,0 +1,221 @@
+"""Why something is to be looked at: found in what is stored, by the rules. Nothing is forecast, and no demand is read
+but for overrides that are judged.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from math import isfinite
+from statistics import median
+from typing import Any
+
+import numpy as np
+from sqlalchemy import func, select
+
+from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.db.database import db
+from webapp.overrides.scores import judge, score_of
+from webapp.services import Services
+from webapp.tables import Adjustment, RegionItemRow, Retrain, RetrainItem, SavedScenario, StoredForecast
+from webapp.work_list.rules import Rulebook
+from webapp.work_list.states import Cause
+
+OF_ROWS = ("moved", "missed", "bias", "failed", "kept", "refused", "stale", "unusual", "stock_out", "no_model")
+"""Kinds that are found in the rows of region-items and what belongs to them."""
+OF_PASTS = ("override", "scenario")
+"""Kinds that change when periods become known, and take longer to find."""
+LONGEST_WHY = 300
+_READ = (
+    RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.last_date, RegionItemRow.step,
+    RegionItemRow.step_at, RegionItemRow.step_reason, RegionItemRow.activity, RegionItemRow.quarantine_reason,
+    RegionItemRow.quarantined_rows, RegionItemRow.rows_read, RegionItemRow.status, RegionItemRow.best,
+    RegionItemRow.production_version, RegionItemRow.promoted_at, RegionItemRow.pinned_by, RegionItemRow.moved,
+    RegionItemRow.moved_at, RegionItemRow.missed, RegionItemRow.forecast_model, RegionItemRow.forecast_total,
+    RegionItemRow.volume, RegionItemRow.revenue, RegionItemRow.price, RegionItemRow.out_of_stock,
+    RegionItemRow.live_bias, RegionItemRow.live_periods, RegionItemRow.live_outside, RegionItemRow.drift,
+    RegionItemRow.drifted)
+
+
+def causes_in_rows(services: Services, rules: Rulebook, at: datetime) -> list[Cause]:
+    """The causes of the kinds ``OF_ROWS``, ranked."""
+    rows = db.session.execute(select(*_READ).where(RegionItemRow.in_catalogue)).all()
+    trainings, unusual = _newest_trainings(), _unusual()
+    has_models = any(row.production_version is not None for row in rows)
+    found: list[Cause] = []
+    for row in rows:
+        found += _causes_of(row, rules, services, at, trainings.get(row.key), unusual.get(row.key, []), has_models)
+    return ranked(found, {row.key: row.price for row in rows})
+
+
+def causes_in_pasts(services: Services, rules: Rulebook) -> list[Cause]:
+    """The causes of the kinds ``OF_PASTS``, ranked.
+
+    Raises: OSError: the demand store does not answer.
+    """
+    found = [*_harmful_overrides(services, rules), *_over_scenarios(rules)]
+    rows = db.session.execute(select(RegionItemRow.key, RegionItemRow.price)).all()
+    return ranked(found, {row.key: row.price for row in rows})
+
+
+def ranked(causes: Iterable[Cause], prices: Mapping[str, float | None]) -> list[Cause]:
+    """The causes with what they are in money, and the rank that follows: money, or units where nothing has a price.
+
+    Where a single price is not known, units are ranked by the price in the middle of all that are.
+    """
+    known = [price for price in prices.values() if price]
+    middle = median(known) if known else 1.0
+    found = []
+    for cause in causes:
+        price, units = prices.get(cause.subject), cause.units
+        if cause.money is None and units is not None and price:
+            cause = replace(cause, money=units * price)
+        in_money = cause.money if cause.money is not None else (units or 0.0) * middle
+        found.append(replace(cause, rank=in_money))
+    return found
+
+
+def _causes_of(row: Any, rules: Rulebook, services: Services, at: datetime, training: Any, unusual: list[Any],
+               has_models: bool) -> Iterator[Cause]:
+    """What is to be looked at of one region-item.
+
+    Args:
+        row: columns as in ``_READ``.
+        training: the newest that is over: columns as in ``_newest_trainings``; None where there is none.
+        unusual: its unusual periods that are not adjusted.
+        has_models: whether anything has a model yet.
+    """
+    at_stake = row.forecast_total if row.forecast_total is not None else row.volume
+
+    def cause(kind: str, units: float | None, mark: str = "", money: float | None = None, **told: Any) -> Cause:
+        return Cause(kind, row.key, rules.of(kind, row.region, row.item), mark, _finite(units), _finite(money), told)
+
+    rule = rules.of("moved", row.region, row.item)
+    if rule.is_on and row.moved and row.moved_at and row.forecast_model is not None and (
+            abs(row.moved) >= rule.threshold * abs(row.forecast_model)):
+        yield cause("moved", abs(row.moved), _moment(row.moved_at), moved=row.moved, forecast=row.forecast_model)
+    rule = rules.of("missed", row.region, row.item)
+    if rule.is_on and row.live_outside >= rule.periods:
+        yield cause("missed", abs(row.missed) if row.missed is not None else at_stake, periods=row.live_outside,
+                    missed=row.missed)
+    rule = rules.of("bias", row.region, row.item)
+    if rule.is_on and row.live_bias is not None and row.live_periods >= rule.periods and (
+            abs(row.live_bias) > rule.threshold):
+        yield cause("bias", abs(row.live_bias) * row.volume if row.volume is not None else at_stake,
+                    bias=row.live_bias, periods=row.live_periods)
+    rule = rules.of("failed", row.region, row.item)
+    has_failed = row.step == "failed" or (training is not None and training.state == "failed")
+    if rule.is_on and has_failed and not row.activity:
+        mark = row.step_at if row.step == "failed" else _moment(training.finished_at)
+        yield cause("failed", at_stake, mark, _revenue(row), why=(
+            row.step_reason if row.step == "failed" else training.reason)[:LONGEST_WHY], **_retrain(training, "failed"))
+    rule = rules.of("kept", row.region, row.item)
+    if rule.is_on and training is not None and training.state == "kept" and training.source == "planner" and (
+            at - training.finished_at <= timedelta(days=rule.periods)):
+        yield cause("kept", at_stake, _moment(training.finished_at), _revenue(row), why=training.reason[:LONGEST_WHY],
+                    **_retrain(training, "kept"))
+    rule = rules.of("refused", row.region, row.item)
+    if rule.is_on and row.quarantine_reason:
+        yield cause("refused", at_stake, "", _revenue(row), why=row.quarantine_reason[:LONGEST_WHY])
+    elif rule.is_on and row.rows_read and row.quarantined_rows and (
+            row.quarantined_rows >= rule.threshold * row.rows_read):
+        yield cause("refused", at_stake, "", _revenue(row), rows=row.quarantined_rows, of=row.rows_read)
+    rule = rules.of("stale", row.region, row.item)
+    if rule.is_on and row.production_version is not None:
+        days = (at - row.promoted_at).days if row.promoted_at else 0
+        if days >= rule.periods and not row.pinned_by:
+            yield cause("stale", at_stake, "", _revenue(row), since=str(row.promoted_at.date()),
+                        version=row.production_version)
+        elif row.drift is not None and row.drift > rule.threshold:
+            yield cause("stale", at_stake, "", _revenue(row), drift=row.drift, drifted=row.drifted,
+                        version=row.production_version)
+    rule = rules.of("unusual", row.region, row.item)
+    if rule.is_on and unusual and row.last_date:
+        since = _periods_before(row.last_date, rule.periods, services)
+        newest = [one for one in unusual if one["date"] > since]
+        if newest:
+            yield cause("unusual", sum(abs(one["sold"] - one["usual"]) for one in newest), newest[0]["date"],
+                        periods=len(newest), newest=newest[0]["date"], since=since)
+    rule = rules.of("stock_out", row.region, row.item)
+    if rule.is_on and row.out_of_stock >= max(rule.periods, 1):
+        lost = at_stake / services.dataset.horizon * row.out_of_stock if at_stake is not None else None
+        yield cause("stock_out", lost, periods=row.out_of_stock, last=row.last_date)
+    rule = rules.of("no_model", row.region, row.item)
+    is_unknown = row.status == "untrained" or row.forecast_total is None or (
+        row.status == "baseline" and row.best != "seasonal_naive")
+    if rule.is_on and has_models and row.production_version is None and is_unknown and not row.activity:
+        yield cause("no_model", at_stake, "", _revenue(row), status=row.status)
+
+
+def _retrain(training: Any, state: str) -> dict[str, int]:
+    return {"retrain": training.retrain_id} if training is not None and training.state == state else {}
+
+
+def _newest_trainings() -> dict[str, Any]:
+    """Key -> how its newest retrain that is over ended."""
+    rows = db.session.execute(select(
+        RetrainItem.key, RetrainItem.state, RetrainItem.finished_at, RetrainItem.reason, RetrainItem.retrain_id,
+        Retrain.source).join(Retrain, Retrain.id == RetrainItem.retrain_id).where(
+        RetrainItem.finished_at.is_not(None), RetrainItem.state != "cancelled").order_by(RetrainItem.finished_at))
+    return {row.key: row for row in rows}
+
+
+def _unusual() -> dict[str, list[dict[str, Any]]]:
+    """Key -> its unusual periods that are not adjusted, the newest first: date, sold, usual."""
+    adjusted = {(key, day) for key, day in db.session.execute(select(Adjustment.key, Adjustment.date).where(
+        Adjustment.removed_at.is_(None)))}
+    found = {}
+    for key, told in db.session.execute(select(StoredForecast.key, StoredForecast.unusual).where(
+            StoredForecast.unusual.is_not(None))):
+        if told["rows"] and (rows := [one for one in told["rows"] if (key, one["date"]) not in adjusted]):
+            found[key] = rows
+    return found
+
+
+def _harmful_overrides(services: Services, rules: Rulebook) -> Iterator[Cause]:
+    by_key: dict[str, list[Any]] = {}
+    for one in judge(services).rows:
+        by_key.setdefault(one.key, []).append(one)
+    for key, judged in by_key.items():
+        region_item, score = RegionItem.from_key(key), score_of(key, judged)
+        rule = rules.of("override", region_item.region, region_item.item)
+        if rule.is_on and score.periods >= rule.periods and score.saved < 0:
+            yield Cause("override", key, rule, str(max(one.date for one in judged)), -score.saved, None,
+                        {"periods": score.periods, "lost": -score.saved,
+                         "by": sorted({one.planner for one in judged})[:3]})
+
+
+def _over_scenarios(rules: Rulebook) -> Iterator[Cause]:
+    """Scenarios whose periods are all known; those of one person alone are nobody's work but theirs, and left out."""
+    rule = rules.of("scenario")
+    newest = db.session.scalar(select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue))
+    if not rule.is_on or newest is None:
+        return
+    for token, changed_at, summary in db.session.execute(select(
+            SavedScenario.token, SavedScenario.changed_at, SavedScenario.summary).where(
+            SavedScenario.archived_at.is_(None), SavedScenario.is_private.is_(False),
+            SavedScenario.computed_at.is_not(None))):
+        if summary and summary["last"] <= newest:
+            money = summary.get("difference_revenue")
+            yield Cause("scenario", token, rule, _moment(changed_at), abs(summary["difference"]),
+                        None if money is None else abs(money), {"last": summary["last"]})
+
+
+def _periods_before(last: str, periods: int, services: Services) -> str:
+    """The date so many periods before the last, ISO."""
+    frequency, day = services.dataset.frequency, np.array([date.fromisoformat(last)], dtype="datetime64[D]")
+    weekday = weekdays(day)
+    return str(period_dates(ordinals(day, frequency, weekday) - periods, frequency, weekday)[0])
+
+
+def _revenue(row: Any) -> float | None:
+    """What its forecast is in money."""
+    return abs(row.revenue) if row.revenue is not None and row.forecast_total is not None else None
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and isfinite(value) else None

@@ -1,0 +1,217 @@
+"""From when on something is to be looked at: by default, and as administrators say for all or for a segment.
+
+Of several rules of a kind that fit a region-item, the one that was made first counts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import delete, select
+
+from webapp.access import actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.region_items.attributes import declared, owners_of, parsed
+from webapp.tables import RegionItemRow, WorkRule
+
+SEGMENT_AXES = ("region", "item")
+MOST_DAYS = 3650
+MOST_RULES = 200
+LONGEST_SEGMENT = 300
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of thing that is to be looked at, and its rule where nobody says otherwise."""
+
+    title: str
+    explained: str
+    act: str
+    """What is done about it, on the page that the entry leads to."""
+    due_days: int
+    threshold: float | None = None
+    """A share; None of a kind that has none."""
+    threshold_words: str = ""
+    periods: int | None = None
+    periods_words: str = ""
+    has_segments: bool = True
+    """Whether it is about region-items."""
+    is_on: bool = True
+
+
+KINDS: dict[str, Kind] = {
+    "moved": Kind("Forecast moved", "The model's forecast of the same periods is another than before.", "Look", 2,
+                  0.2, "Least move, share of the forecast"),
+    "missed": Kind("Sales outside the interval", "Sold was less or more than the 80 % interval, several periods in a "
+                   "row.", "Look", 3, periods=3, periods_words="Periods in a row"),
+    "bias": Kind("Biased forecast", "Published forecasts were too high or too low over all the periods they are judged "
+                 "on.", "Look", 5, 0.25, "Largest bias, share of what was sold", 14, "Least periods judged"),
+    "failed": Kind("Retrain failed", "The newest training ended with an error.", "Retrain", 1),
+    "kept": Kind("Retrain changed nothing", "A planner asked for a retrain, and the gate kept what served before.",
+                 "See why", 5, periods=30, periods_words="Days that it is told"),
+    "refused": Kind("Data rejected", "New demand was refused, or many of its rows.", "See the rows", 1,
+                    0.05, "Least share of rows"),
+    "stale": Kind("Stale model", "The model is old, or demand is no longer what it was trained on.", "Retrain", 10,
+                  0.25, "Largest drift (population stability index)", 180, "Days since it was promoted"),
+    "unusual": Kind("Unusual sales to adjust", "Sales that season, level and known drivers do not explain.", "Adjust",
+                    10, periods=60, periods_words="Newest periods looked at"),
+    "override": Kind("Override that hurts", "Overrides of past periods were further off than the model.",
+                     "See the overrides", 10, periods=3, periods_words="Least periods judged"),
+    "stock_out": Kind("Out of stock", "Nothing was left to sell in the newest periods.", "Look", 1, periods=1,
+                      periods_words="Periods in a row"),
+    "no_model": Kind("No model", "Nothing but last season's sales forecasts it, or nothing at all.", "Retrain", 5),
+    "scenario": Kind("Scenario to be judged", "Its periods are over: what was said can be compared with what was sold.",
+                     "Judge", 10, has_segments=False),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds for one region-item, or for all."""
+
+    kind: str
+    is_on: bool
+    threshold: float
+    periods: int
+    due_days: int
+    again_days: int
+    """Days after which what was resolved and lasts is open again; 0 for never."""
+
+
+class RuleError(ValueError):
+    """A rule that cannot be; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """The rules as they are now."""
+
+    by_kind: Mapping[str, list[tuple[Callable[[str, str], bool], Rule]]]
+    """Kind -> for each rule, the first first: whether it is for a region and an item, and what it says."""
+
+    def of(self, kind: str, region: str = "", item: str = "") -> Rule:
+        """The rule that counts for a region-item; the one for all unless given."""
+        for fits, rule in self.by_kind.get(kind, ()):
+            if fits(region, item):
+                return rule
+        return default_rule(kind)
+
+
+@cache
+def default_rule(kind: str) -> Rule:
+    """What holds where no administrator said otherwise."""
+    known = KINDS[kind]
+    return Rule(kind, known.is_on, known.threshold or 0.0, known.periods or 0, known.due_days, 0)
+
+
+def rulebook() -> Rulebook:
+    """The rules as they are now; of an attribute that the dataset has no more, none."""
+    found: dict[str, list[tuple[Callable[[str, str], bool], Rule]]] = {}
+    for row in rules():  # those for all stand last, as they fit everything
+        fits = _fits(row.segment)
+        if row.kind in KINDS and fits is not None:
+            plain = default_rule(row.kind)
+            found.setdefault(row.kind, []).append((fits, Rule(
+                row.kind, row.is_on, plain.threshold if row.threshold is None else row.threshold,
+                plain.periods if row.periods is None else row.periods, row.due_days, row.again_days)))
+    return Rulebook(found)
+
+
+def rules() -> list[WorkRule]:
+    """All that administrators made: by kind, those of segments before the one for all, in the order of their making."""
+    order = list(KINDS)
+    return sorted(db.session.scalars(select(WorkRule)), key=lambda row: (
+        order.index(row.kind) if row.kind in order else len(order), not row.segment, row.id))
+
+
+def _fits(segment: str) -> Callable[[str, str], bool] | None:
+    """Whether a segment holds a region and an item; None where there is no such segment any more."""
+    if not segment:
+        return lambda region, item: True
+    name, _, value = segment.partition(":")
+    if name == "region":
+        return lambda region, item: region == value
+    if name == "item":
+        return lambda region, item: item == value
+    attribute = declared().get(name)
+    if attribute is None:
+        return None
+    owners = set(db.session.scalars(owners_of(name, [value])))
+    return (lambda region, item: item in owners) if attribute.of == "item" else (lambda region, item: region in owners)
+
+
+def parsed_segment(text: str) -> str:
+    """The segment that was typed; an error page for an attribute that is not declared.
+
+    Raises: RuleError: it names nothing.
+    """
+    text = text.strip()
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not text:
+        return ""
+    if not colon or not value or len(text) > LONGEST_SEGMENT:
+        raise RuleError(f"{text[:60]!r} is no segment. Write it as in region:north, item:kettle or category:Food; "
+                        "leave it empty for all.")
+    if name in SEGMENT_AXES:
+        column = RegionItemRow.region if name == "region" else RegionItemRow.item
+        if db.session.scalar(select(RegionItemRow.key).where(column == value).limit(1)) is None:
+            raise RuleError(f"There is no {name} {value[:100]!r} in this dataset.")
+    else:
+        parsed(f"{name}:{value}")
+    return f"{name}:{value}"
+
+
+@once_more
+def set_rule(kind: str, segment: str, *, is_on: bool, threshold: float | None, periods: int | None, due_days: int,
+             again_days: int) -> bool:
+    """Keep a rule, in place of the one that the segment has; whether that changes anything.
+
+    Raises: RuleError: the numbers cannot be.
+    """
+    known = KINDS[kind]
+    if segment and not known.has_segments:
+        raise RuleError(f"{known.title} is not about region-items, so its rule is for all. Leave the segment empty.")
+    if threshold is not None and not 0 < threshold <= 100:
+        raise RuleError(f"{threshold:g} is not possible; {known.threshold_words.lower()}: more than 0, at most 100.")
+    numbers: tuple[tuple[str, int | None, int], ...] = (
+        ("Periods or days", periods, 1), ("Days to do it", due_days, 0), ("Days until it is open again", again_days, 0))
+    for words, value, least in numbers:
+        if value is not None and not least <= value <= MOST_DAYS:
+            raise RuleError(f"{words}: {value} is not possible; a whole number from {least} to {MOST_DAYS} is.")
+    wanted: dict[str, bool | float | int | None] = {
+        "is_on": is_on, "threshold": threshold if known.threshold is not None else None,
+        "periods": periods if known.periods is not None else None, "due_days": due_days, "again_days": again_days}
+    with writing():
+        new = insert_absent(WorkRule, [{"kind": kind, "segment": segment, **wanted, "changed_by": actor().email}])
+        row = locked_rows(select(WorkRule).where(WorkRule.kind == kind, WorkRule.segment == segment), WorkRule.id)[0]
+        if new and len(db.session.scalars(select(WorkRule.id)).all()) > MOST_RULES:
+            raise RuleError(f"There are {MOST_RULES} rules, which is the most. Remove some first.")
+        before = None if new else {name: getattr(row, name) for name in wanted}
+        if before == wanted:
+            return False
+        for name, each in wanted.items():
+            setattr(row, name, each)
+        row.changed_by, row.changed_at = actor().email, now()
+        record("rule set", "setting", named(kind, segment), before=before, after=wanted)
+    return True
+
+
+@once_more
+def remove_rule(rule_id: int) -> WorkRule | None:
+    """Remove a rule, so that the next that fits counts, or the default; None where there is none."""
+    with writing():
+        if db.session.get(WorkRule, rule_id) is None:
+            return None
+        row = locked_one(WorkRule, rule_id)
+        record("rule removed", "setting", named(row.kind, row.segment), before={
+            name: getattr(row, name) for name in ("is_on", "threshold", "periods", "due_days", "again_days")})
+        db.session.execute(delete(WorkRule).where(WorkRule.id == rule_id))
+        db.session.expunge(row)
+    return row
+
+
+def named(kind: str, segment: str) -> str:
+    """A rule as people name it: ``list of work: Forecast moved, region:north``."""
+    return f"list of work: {KINDS[kind].title if kind in KINDS else kind}{f', {segment}' if segment else ''}"

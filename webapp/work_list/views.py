@@ -1,0 +1,161 @@
+"""The list of work: read by everybody, worked down by planners, a form for all that is ticked."""
+
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from webapp.access import actor, needs
+from webapp.db.chunked import chunked
+from webapp.db.database import db
+from webapp.http.choices import one_of
+from webapp.pages.files import Cell, Exact, file_of, requested_format
+from webapp.pages.listing import find_page
+from webapp.pages.money import rounded_money
+from webapp.pages.numbers_and_dates import day, plural
+from webapp.region_items.attributes import groupable
+from webapp.region_items.rows import known_keys
+from webapp.services import services
+from webapp.tables import WorkEntry
+from webapp.work_list import states
+from webapp.work_list.acts import ACTS, MOST_AT_ONCE, Done, Wanted, WorkError, act, named, owners
+from webapp.work_list.listed import DUE, ME, NOBODY, SHOWN, entries, first_work, parse_work_view, seen_now
+from webapp.work_list.rules import KINDS
+from webapp.work_list.words import words_of
+
+bp = Blueprint("work", __name__, url_prefix="/work")
+
+NAMED = 3
+"""Entries that a message names."""
+
+
+@bp.get("")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    """What is to be looked at, the most important first; or all of it as a file."""
+    view, today = parse_work_view(request.args), date.today()
+    if form := requested_format(request.args):
+        found = list(db.session.scalars(entries(view, today)))
+        words = words_of(found)
+        return file_of(form, f"{services().dataset.name}-work-{today}", (
+            "What", "Of", "Why", f"At stake, {services().dataset.unit}", "At stake, money", "State", "Owner", "Due",
+            "Snoozed until", "Found (UTC)", "Reason"),
+            (_cells(one, words[one.id].subject, words[one.id].sentence, today) for one in found))
+    page = find_page(entries(view, today), view)
+    people = [(name, name) for name in view.kind.filters["owner"] if name not in (ME, NOBODY)]
+    return render_template(
+        "work_list/show.html", page=page, view=page.view, words=words_of(page.rows), shown=SHOWN, due=DUE,
+        kind_titles=[("", "anything"), *((name, kind.title) for name, kind in KINDS.items())],
+        people=[("", "everybody's"), (ME, "mine"), (NOBODY, "nobody's"), *people],
+        owners=owners() if actor().may("planner") else [], state_of=states.state_of, me=actor().email,
+        attributes=list(groupable()), most=MOST_AT_ONCE)
+
+
+@bp.post("")
+@needs("planner")
+def change() -> ResponseReturnValue:
+    """Carry out one act on all that is ticked, or on all that matches."""
+    today, fields = date.today(), request.form
+    wanted = Wanted(one_of("act", fields.get("act", ""), ACTS), fields.get("owner_wanted", "").strip()[:255],
+                    _day("until"), _day("due_wanted"), " ".join(fields.get("reason", "").split()))
+    seen = _seen(today)
+    if not seen:
+        abort(422, "Nothing is ticked. Tick entries of the list first.")
+    try:
+        done = act(wanted, seen, today)
+    except WorkError as error:
+        abort(422, str(error))
+    _tell(wanted, done, today)
+    return redirect(_back(), 303)
+
+
+@bp.post("/retrain")
+@needs("planner")
+def retrain() -> ResponseReturnValue:
+    """Ask whether the region-items of what is ticked are to be retrained; the page of retrains does the rest."""
+    seen, keys = _seen(date.today()), dict[str, None]()
+    for part in chunked(sorted(seen)):
+        keys |= dict.fromkeys(db.session.scalars(select(WorkEntry.subject).where(
+            WorkEntry.id.in_(part), WorkEntry.kind != "scenario").order_by(WorkEntry.id)))
+    known = known_keys(list(keys))
+    wanted = [key for key in keys if key in known]
+    if not wanted:
+        abort(422, "Nothing that is ticked is about a region-item. Tick other entries first.")
+    return render_template("work_list/retrain.html", keys=wanted, back=_back())
+
+
+def _seen(today: date) -> dict[int, int]:
+    """Id -> version of the entries that a form means, as its sender saw them."""
+    if request.form.get("everything"):
+        return seen_now(parse_work_view(request.form), today, MOST_AT_ONCE)
+    seen = {}
+    for text in request.form.getlist("entry"):
+        number, _, version = text.partition(".")
+        if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in (number, version)):
+            abort(422, f"{text[:40]!r} is no entry of the list of work. Tick them on the list.")
+        seen[int(number)] = int(version)
+    return seen
+
+
+def _day(name: str) -> date | None:
+    text = request.form.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        abort(422, f"Give a date as 2026-01-31, not {text[:40]!r}.")
+
+
+def _tell(wanted: Wanted, done: Done, today: date) -> None:
+    """Say what became of an act."""
+    done_words = {"take": "now yours", "assign": f"assigned to {wanted.owner}", "release": "given back",
+                  "snooze": f"snoozed until {day(wanted.until)}", "resolve": "resolved", "reopen": "opened again",
+                  "accept": "resolved"}[wanted.act]
+    if done.changed:
+        adjusted = f", {plural(done.periods, 'unusual period')} adjusted" if wanted.act == "accept" else ""
+        flash(f"{plural(done.changed, 'task')} {done_words}{adjusted}.", "success")
+    elif not done.left and not done.unfit:
+        flash("Nothing was changed: it was so already.", "info")
+    if done.unfit:
+        flash(f"{plural(done.unfit, 'task')} left as before: only unusual sales can be accepted.", "info")
+    if done.left:
+        names = "; ".join(f"{named(one)}, {_now(one, today)}" for one in done.left[:NAMED])
+        more = f"; and {len(done.left) - NAMED} more" if len(done.left) > NAMED else ""
+        flash(f"{plural(len(done.left), 'task')} left as somebody else made it meanwhile: {names}{more}. Look again, "
+              "then repeat what still holds.", "warning")
+
+
+def _now(entry: WorkEntry, today: date) -> str:
+    state = states.state_of(entry, today)
+    told = {"open": "open", "assigned": f"assigned to {entry.owner}",
+            "snoozed": f"snoozed until {day(entry.snoozed_until)}",
+            "resolved": f"resolved ({entry.reason})"}[state]
+    return f"{told}, {f'by {entry.changed_by}' if entry.changed_by else 'as it was found again'}"
+
+
+def _back() -> str:
+    """The list that the form stands on, without what it does."""
+    arguments: dict[str, Any] = dict(parse_work_view(request.form).query())
+    return url_for("work.show", **arguments)
+
+
+def _cells(entry: WorkEntry, subject: str, sentence: str, today: date) -> tuple[Cell, ...]:
+    title = KINDS[entry.kind].title if entry.kind in KINDS else entry.kind
+    return (title, subject, sentence, entry.units, _exact(entry.money), states.state_of(entry, today),
+            entry.owner or None, date.fromisoformat(entry.due),
+            date.fromisoformat(entry.snoozed_until) if entry.snoozed_until else None, entry.found_at,
+            entry.reason or None)
+
+
+def _exact(value: float | None) -> Exact | None:
+    rounded = rounded_money(value)
+    return None if rounded is None else Exact(rounded)
+
+
+def add_to(app: Flask) -> None:
+    """Serve the list; the overview shows its start."""
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(first_work=first_work)
