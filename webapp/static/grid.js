@@ -616,6 +616,7 @@
       const before = data;
       await reload().catch(() => null);
       if (data === before) message = `${message} The page could not be drawn again; reload it.`;
+      if (document.activeElement === document.body) pick(active);
     } else if (status === 409 && answer.changed) {
       answer.changed.forEach((one) => conflicts.set(one.date, one));
       unsaved = "Nothing was saved.";

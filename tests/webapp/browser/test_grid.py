@@ -117,6 +117,7 @@ def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext, a
     page.keyboard.press("Enter")
     expect(page.locator("#grid-status")).to_have_text(re.compile("^Saved"))
     expect(page.locator("#with-overrides")).to_contain_text("Includes 12 overrides")
+    expect(page.locator("#grid-table td:focus")).to_have_count(1)
     wanted = [1234.5, 1.5 * model[1], model[2] - 1, 20, 1000, *[100] * 7, *model[12:]]
     assert chart(page)["plan"][first:] == pytest.approx(wanted, abs=0.006)
     in_table = page.locator("#by-period tbody tr td:nth-of-type(1)").all_text_contents()
