@@ -77,5 +77,10 @@ def digests(overrides: Mapping[str, Iterable[Override]], first: date, last: date
     return {key: _digest(rows) for key, rows in held.items() if rows}
 
 
+def of_others(token: str, overrides: Iterable[Override]) -> list[Override]:
+    """The overrides that the scenario of that token did not make itself: applying it does not make it stale."""
+    return [one for one in overrides if one.scenario != token]
+
+
 def _digest(content: object) -> str:
     return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -11,7 +11,7 @@ from webapp.db.database import db, writing
 from webapp.region_items.open_overrides import open_overrides
 from webapp.scenarios import states
 from webapp.scenarios.compute import compute
-from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests, plan_of
+from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests, of_others, plan_of
 from webapp.scenarios.repository import by_token
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import Result
@@ -93,7 +93,7 @@ def _compute(services: Services, token: str, attempt: int | None = None) -> None
     result: Result | str
     made_of: Fingerprint | None = None
     try:
-        overrides = open_overrides(asked.keys)
+        overrides = {key: of_others(token, held) for key, held in open_overrides(asked.keys).items()}
         result = compute(services, asked, report)
         made_of = _fingerprint(services, result, overrides)
     except (ScenarioError, ForecastError) as error:

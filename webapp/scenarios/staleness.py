@@ -12,7 +12,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.open_overrides import open_overrides
 from webapp.scenarios import states
-from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests
+from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests, of_others
 from webapp.services import services
 from webapp.tables import Override, RegionItemRow, SavedScenario, StoredForecast
 
@@ -119,8 +119,8 @@ class _Standing:
 
 def _state(scenario: SavedScenario, made_of: Fingerprint | None, standing: Mapping[str, _Standing | None],
            stored: Mapping[str, Part], overrides: Mapping[str, Sequence[Override]]) -> State:
-    held = digests({key: overrides.get(key, ()) for key in scenario.made_with}, made_of.first,
-                   made_of.last) if made_of else {}
+    held = digests({key: of_others(scenario.token, overrides.get(key, ())) for key in scenario.made_with},
+                   made_of.first, made_of.last) if made_of else {}
     since = []
     for key, (served_by, origin) in scenario.made_with.items():
         region_item = RegionItem.from_key(key)

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
-from tests.webapp.browser.screens import LONG_SALE, RUN, SALE
+from tests.webapp.browser.screens import FAIR, LONG_SALE, RUN, SALE
 from tests.webapp.conftest import (
     ADMIN,
     EMAIL,
@@ -43,7 +43,7 @@ from webapp.published_plans.readiness import WORDS as WRONG
 from webapp.published_plans.readiness import Readiness
 from webapp.retrains.requests import store
 from webapp.scenarios.queue import compute_or_want
-from webapp.scenarios.repository import create
+from webapp.scenarios.repository import archive, create
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
 from webapp.services import Services
 from webapp.stored_forecasts.groups import refresh_due
@@ -121,6 +121,10 @@ def fill(background: Background, model: ForecastModel) -> None:
             create(token, name, "for all",
                    ScenarioRequest((KETTLE.key, ODD.key), 14, (change,)), EMAIL)
             compute_or_want(services, token)
+        create(FAIR, "A fair", "", ScenarioRequest((KETTLE.key,), 14, (
+            ScopedDriverChange("price", "percent", -20.0, date(2026, 8, 1), date(2026, 8, 10)),)), EMAIL)
+        compute_or_want(services, FAIR)
+        archive(FAIR, True)
         publish(Published("Week 31", "for the factory", "p" * 32, Readiness.all_of(WRONG)))
         override_some()
         with writing():
@@ -142,7 +146,8 @@ def override_some() -> None:
                                         content=units.tobytes()))
         db.session.add(Override(batch="b", key=KETTLE.key, date="2026-07-30", way="value", amount=40.0,
                                 comment="a large order", made_by=EMAIL, made_at=now() - timedelta(days=1)))
-        db.session.merge(StoredForecast(key=KETTLE.key, made_at=now(), origin="2026-07-30", served_by="1", content=b""))
+        stored = db.session.get_one(StoredForecast, KETTLE.key)
+        stored.origin, stored.served_by = "2026-07-30", "1"
 
 
 @pytest.fixture(scope="session")

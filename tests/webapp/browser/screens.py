@@ -7,7 +7,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD
 
 RUN = "run-of-the-browser-tests"
-SALE, LONG_SALE = "a" * 32, "b" * 32
+SALE, LONG_SALE, FAIR = "a" * 32, "b" * 32, "c" * 32
 """Tokens of saved scenarios."""
 WHAT_IF = "&change-0-driver=price&change-0-action=percent&change-0-value=-20&change-0-first=2026-08-01" \
           "&change-0-last=2026-08-07"
@@ -45,7 +45,7 @@ SCREENS = (
     Screen("scenarios", "/scenarios"),
     Screen("scenario", f"/scenarios/{SALE}", has_chart=True),
     Screen("edit a scenario", f"/scenarios/{SALE}/edit"),
-    Screen("apply a scenario", f"/scenarios/{LONG_SALE}/apply"),
+    Screen("apply a scenario", f"/scenarios/{FAIR}/apply"),
     Screen("scenarios compared", f"/scenarios/compare?s={SALE}&s={LONG_SALE}", has_chart=True),
     Screen("models", "/models"),
     Screen("model", of(KETTLE, "/models/region-item")),

@@ -26,13 +26,13 @@ from webapp.tables import Override, RegionItemRow, SavedScenario, StoredForecast
 OnOverrides = Literal["keep", "replace", "add"]
 ON_OVERRIDES: dict[OnOverrides, str] = {
     "keep": "keep them, and leave these periods as they are",
-    "replace": "replace them by the scenario's numbers",
-    "add": "keep them, and put the scenario's difference on top",
+    "replace": "replace them by the scenario’s numbers",
+    "add": "keep them, and put the scenario’s difference on top",
 }
 OnChanged = Literal["leave", "include"]
 ON_CHANGED: dict[OnChanged, str] = {
     "leave": "leave these region-items out",
-    "include": "override them too: the scenario's change in percent, on their forecast of now",
+    "include": "override them too: the scenario’s change in percent, on their forecast of now",
 }
 SAME = 1e-6
 """A scenario that differs from the plan by less than this share of it is as the plan is."""
@@ -97,6 +97,8 @@ class Situation:
         """Why nothing can be applied; empty where something can."""
         if self.state.word not in ("fresh", "stale"):
             return f"The scenario is {self.state.words}. Compute it first; then it can be applied."
+        if not self.cells and not (self.known or self.locked_cells or self.gone):
+            return "Nothing of it can be applied: it changes no forecast."
         if not self.cells:
             return ("Nothing of it can be applied: what it changes is known by now, locked, or left the dataset. "
                     f"{self.locked.words if self.locked_cells else ''}").strip()

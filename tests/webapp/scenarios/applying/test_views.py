@@ -14,7 +14,7 @@ from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, Background, hidden, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.published_plans.builders import lock, published_row
-from tests.webapp.scenario_forms import saved, scenario_of, shown
+from tests.webapp.scenario_forms import press, saved, scenario_of, shown
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
@@ -82,6 +82,9 @@ def test_the_plan_becomes_what_the_scenario_said_and_says_by_which(app: Flask, c
     link = shown(client, f"/forecasts?ri={KETTLE.key}").select_one(f"#overridden a[href='{path}']")
     assert text_of(link) == "Scenario “Summer sale”"
     assert "applied it to the plan" in text_of(shown(client, path).select_one(".applied"))
+    assert shown(client, path).select_one("#stale") is None
+    press(client, path, "compute")
+    assert shown(client, path).select_one("#stale") is None
     [entry] = entries_of_act(app, "overridden")
     assert entry.after is not None
     assert (entry.after["overrides"]["count"], "Summer sale" in entry.after["scenario"]) == (28, True)
