@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 LOADER = Path(__file__).with_name("pyfunc_loader.py")
 NEEDED = ("mlflow", "xgboost-cpu", "pandas", "numpy", "pyarrow", "fsspec", "pydantic")
 """The distributions that the shipped code needs."""
-HOLIDAYS, OBJECT_STORE = "holidays", "s3fs"
-"""Those that it needs beside, where the dataset names holidays, and where demand is in an object store."""
+HOLIDAYS, OBJECT_STORE = ("holidays",), ("s3fs", "boto3")
+"""Those that it needs beside, where the dataset names holidays, and where demand and models are in an object store."""
 EXAMPLE = "input_example.json"
 MLMODEL = "MLmodel"
 FILES = (MLMODEL, "python_env.yaml", "requirements.txt", LOADER.name, EXAMPLE)
@@ -93,7 +93,7 @@ def _drivers(dataset: Dataset) -> tuple[tuple[str, Kind], ...]:
 
 def _needed(dataset: Dataset, store: str) -> tuple[str, ...]:
     more = ((HOLIDAYS, any(dataset.calendar.holidays.values())), (OBJECT_STORE, store.startswith("s3://")))
-    return (*NEEDED, *(name for name, is_needed in more if is_needed))
+    return (*NEEDED, *(name for names, is_needed in more if is_needed for name in names))
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """The demand store and the registry's files in an object store."""
 
 import multiprocessing
+from pathlib import Path
 
 import fsspec
 import mlflow
@@ -137,10 +138,12 @@ def test_models_of_today_and_of_before_are_loaded_from_it(url, weekly, tmp_path)
                    for name in ("north.kettle", "pooled")]
         with registry.batch("today", {}, origin, 1) as batch:
             registry.record_decision(KETTLES, batch.register(KETTLES, model, {}), promote, "")
+        wanted = Path(mlflow.pyfunc.get_model_dependencies("models:/shop.north.kettle/2")).read_text()
         answers.append(mlflow.pyfunc.load_model("models:/shop.north.kettle/2").predict(asked))
     finally:
         mlflow.set_tracking_uri(before)
 
+    assert {"s3fs", "boto3", "xgboost-cpu"} <= {line.split("==")[0] for line in wanted.split()}
     forecasts = Forecaster(weekly, store).forecast_many([(KETTLES, one, PLAN) for one in (model, pooled, model)])
     assert [answer["upper"].tolist() for answer in answers] == [
         forecast.columns["upper_80"].tolist() for forecast in forecasts]
