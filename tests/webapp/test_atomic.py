@@ -189,7 +189,7 @@ CHANGES = {
     "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
     "overrides are undone": Change(undo_newest, before=overridden_twice),
-    "tasks are resolved": Change(worked("resolve", reason="put right"), before=tasks("refused", *KEYS), entries=2),
+    "tasks are assigned": Change(worked("assign", owner=EMAIL), before=tasks("refused", *KEYS), entries=2),
     "unusual sales are accepted": Change(worked("accept", reason="a fair"), before=tasks("unusual", KETTLE.key),
                                          entries=2),
     "a rule of work is changed": Change(rule(0.5), before=rule(0.3)),

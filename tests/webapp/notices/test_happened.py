@@ -1,4 +1,4 @@
-"""What people are told of: retrains that they asked for, promotions where they have a task, rejected data; each once."""
+"""What people are told of, each once: their retrains, promotions where they have a task, rejected data."""
 
 from datetime import timedelta
 
