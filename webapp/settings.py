@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     web_keep_work_days: Annotated[float, Field(ge=0)] = 365
     """Days for which tasks are kept after they were resolved and their cause was gone; the audit log keeps who did
     what."""
+    web_keep_notices_days: Annotated[float, Field(ge=0)] = 90
+    """Days for which notices are kept, and what was sent of them; at least so long that none is told again."""
     web_keep_files_days: Annotated[float, Field(ge=0)] = 7
     """Days for which files of a version that does not forecast are kept here, as they were fetched to compare it."""
     dagster_url: str = "http://127.0.0.1:3000"

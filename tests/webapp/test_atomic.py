@@ -228,7 +228,7 @@ CHANGES = {
     "cells of a grid are saved": Change(saved_cells, before=override("percent", 10.0), entries=2),
     "an override is removed": Change(lambda _: overrides.remove(1), before=override("percent", 10.0)),
     "overrides are undone": Change(undo_newest, before=overridden_twice),
-    "tasks are resolved": Change(worked("resolve", reason="put right"), before=tasks("refused", *KEYS), entries=2),
+    "tasks are assigned": Change(worked("assign", owner=EMAIL), before=tasks("refused", *KEYS), entries=2),
     "unusual sales are accepted": Change(worked("accept", reason="a fair"), before=tasks("unusual", KETTLE.key),
                                          entries=2),
     "a rule of work is changed": Change(rule(0.5), before=rule(0.3)),

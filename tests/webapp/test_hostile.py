@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -32,6 +32,7 @@ from tests.webapp.conftest import (
     VIEWER,
     Background,
     ask_for_retrain,
+    demand_of,
     hidden,
     page,
     post,
@@ -87,7 +88,8 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
           "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
-          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks")
+          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks",
+          f"/forecasts?ri={quote(ODD.key)}")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
@@ -168,6 +170,9 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
         background.journal(Entry(KETTLE, "trained", request_id="r", numbers={"version": version, "wape": 0.2}),
                            Entry(KETTLE, "promoted", request_id="r", reason="better", numbers={"version": version}))
     background.watch(sweep=True)
+    unusual = demand_of(12.0)
+    unusual.loc[[150, 160], "demand"] = 900.0
+    background.services.store.write("demand", ODD, unusual)
     background.make_stored_forecasts()
     background.journal(Entry(ODD, "started", request_id="r"), Entry(ODD, "failed", request_id="r", reason="x"))
     ask_for_retrain(client, [KETTLE.key])

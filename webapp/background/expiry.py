@@ -19,10 +19,22 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.api.conventions.idempotency import forget_old
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
+from webapp.notices.happened import LOOKED_BACK
 from webapp.retrains import states
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
-from webapp.tables import UNFINISHED, ModelAction, RegionItemRow, Retrain, RetrainItem, Selection, SignInLink, WorkEntry
+from webapp.tables import (
+    UNFINISHED,
+    Delivery,
+    ModelAction,
+    Notice,
+    RegionItemRow,
+    Retrain,
+    RetrainItem,
+    Selection,
+    SignInLink,
+    WorkEntry,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +42,8 @@ AT_ONCE = 100
 """Rows of one transaction."""
 MOST_AT_ONCE = 50
 """Transactions of one kind in one turn; the next turn goes on."""
+TOLD_AGAIN = 2 * LOOKED_BACK
+"""A younger notice keeps the same from being told again."""
 HALF_FETCHED = timedelta(days=1)
 """No file of a model takes so long to be fetched: its process was killed."""
 
@@ -42,6 +56,8 @@ def expire(settings: Settings, models: ProductionModels) -> dict[str, int]:
         "roll backs, pins and fetches": _some(settings.web_keep_actions_days, _actions),
         "sign-in links": _some(settings.web_keep_links_days, _links),
         "tasks": _some(settings.web_keep_work_days, _tasks),
+        "notices": _some(settings.web_keep_notices_days, _notices),
+        "deliveries": _some(settings.web_keep_notices_days, _deliveries),
         "answers to repeated requests": _answers(),
         "copies of models": _copies(settings, models),
     }
@@ -96,6 +112,18 @@ def _tasks(before: datetime) -> int:
     """Those that are resolved and have no cause any more, so that none is made again that somebody resolved."""
     over = select(WorkEntry).where(WorkEntry.resolved_at < before, WorkEntry.is_caused.is_(False)).limit(AT_ONCE)
     return _forgotten(WorkEntry, WorkEntry.id, [one.id for one in locked_rows(over, WorkEntry.id)])
+
+
+def _notices(before: datetime) -> int:
+    old = select(Notice).where(Notice.at < min(before, now() - TOLD_AGAIN)).limit(AT_ONCE)
+    return _forgotten(Notice, Notice.id, [one.id for one in locked_rows(old, Notice.id)])
+
+
+def _deliveries(before: datetime) -> int:
+    """What was sent or given up; what waits goes on waiting."""
+    over = select(Delivery).where(Delivery.state.in_(("sent", "given_up")),
+                                  Delivery.at < min(before, now() - TOLD_AGAIN)).limit(AT_ONCE)
+    return _forgotten(Delivery, Delivery.id, [one.id for one in locked_rows(over, Delivery.id)])
 
 
 def _answers() -> int:

@@ -29,6 +29,8 @@ class Event:
     """Something that people are told of."""
 
     title: str
+    of_all: str
+    """The same for those who are told of everybody's."""
     how: str
     """Unless somebody chooses another of ``WAYS``."""
     role: RoleName = "viewer"
@@ -36,10 +38,12 @@ class Event:
 
 
 EVENTS: dict[str, Event] = {
-    "assigned": Event("A task is assigned to you", "bell", "planner"),
-    "retrain": Event("A retrain that you asked for is decided or failed", "bell", "planner"),
-    "promoted": Event("A model is promoted where you have a task", "bell", "planner"),
-    "data": Event("New data is rejected", "bell", "planner"),
+    "assigned": Event("A task is assigned to you", "A task is assigned to somebody", "bell", "planner"),
+    "retrain": Event("A retrain that you asked for is decided or failed",
+                     "A retrain that a planner asked for is decided or failed", "bell", "planner"),
+    "promoted": Event("A model is promoted where you have a task", "A model is promoted where somebody has a task",
+                      "bell", "planner"),
+    "data": Event("New data is rejected", "New data is rejected", "bell", "planner"),
 }
 
 

@@ -1,15 +1,12 @@
 """The doors of the app: guesses are limited, tell nothing, lead nowhere else; sessions end."""
 
 import re
-import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from queue import Queue
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -18,6 +15,7 @@ from tests.webapp.accounts.builders import age_sessions, is_here
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, hidden, page, post, signed_in, text_of
+from tests.webapp.mail_server import Letters, mail_settings, receiving_letters
 from webapp import create_app
 from webapp.db.database import db, writing
 from webapp.settings import Settings
@@ -26,33 +24,16 @@ from webapp.tables import User
 NOBODY = "nobody@example.com"
 
 
-class Letters:
-    """What a mail server received."""
-
-    def __init__(self) -> None:
-        self.received: Queue[tuple[list[str], str]] = Queue()
-
-    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-        self.received.put((envelope.rcpt_tos, envelope.content.decode()))
-        return "250 OK"
-
-
 @pytest.fixture
 def letters() -> Iterator[tuple[Letters, int]]:
     """A mail server on loopback, and its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(Letters(), hostname="127.0.0.1", port=port)
-    controller.start()
-    yield controller.handler, port
-    controller.stop()
+    with receiving_letters() as found:
+        yield found
 
 
 @pytest.fixture
 def with_mail(settings: Settings, letters: tuple[Letters, int]) -> Flask:
-    return create_app(settings.model_copy(update={
-        "web_mail_server": "127.0.0.1", "web_mail_port": letters[1], "web_mail_security": "none",
-        "web_public_url": "https://demand.example.com/"}))
+    return create_app(settings.model_copy(update=mail_settings(letters[1])))
 
 
 def ask(client: FlaskClient, email: str) -> str:

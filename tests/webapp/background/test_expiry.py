@@ -20,7 +20,9 @@ from webapp.settings import Settings
 from webapp.tables import (
     Answered,
     AuditEntry,
+    Delivery,
     ModelAction,
+    Notice,
     Override,
     Retrain,
     RetrainItem,
@@ -186,3 +188,19 @@ def test_tasks_that_are_done_for_long_go_unless_their_cause_is_there(app: Flask,
         assert expired(services) == {"tasks": 1}
 
         assert set(db.session.scalars(select(WorkEntry.subject))) == {"lasts", "open"}
+
+
+def test_old_notices_go_but_none_that_would_be_told_again(app: Flask, services: Services) -> None:
+    def of(days: float, state: str) -> list[Base]:
+        at, cause = now() - timedelta(days=days), f"{days} {state}"
+        return [Notice(person="a", cause=cause, event="data", text="x", link="/", at=at),
+                Delivery(way="mail", receiver="a", cause=cause, content={}, at=at, state=state)]
+
+    with app.app_context():
+        with writing():
+            db.session.add_all([*of(100, "sent"), *of(101, "waiting"), *of(80, "sent"), *of(3, "sent")])
+        assert expired(services) == {"notices": 2, "deliveries": 1}
+        hasty = services.settings.model_copy(update={"web_keep_notices_days": 0.1})
+        assert expired(services, hasty) == {"notices": 1, "deliveries": 1}
+
+        assert list(db.session.scalars(select(Notice.cause))) == ["3 sent"]

@@ -35,6 +35,8 @@ from webapp import create_app
 from webapp.access import Actor
 from webapp.accounts.tokens import make_token
 from webapp.db.database import db, now, writing
+from webapp.notices.events import Told, tell
+from webapp.notices.webhook_views import make_webhook
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.overrides import Wanted, place
 from webapp.published_plans.publishing import Wanted as Published
@@ -132,6 +134,9 @@ def fill(background: Background, model: ForecastModel) -> None:
                 row = db.session.get_one(RegionItemRow, each.key)
                 row.drift, row.drifted = place / 50, "price"
         refresh_of_rows(services)
+        make_webhook("chat of the planners", "https://chat.example.com/hooks/1", ["data", "retrain"])
+        with writing():
+            tell(Told("data", "data 1", "New data of 1 region-item was rejected", f"/data/loads/{RUN}"), [EMAIL], False)
 
 
 def override_some() -> None:

@@ -76,6 +76,8 @@ SCREENS = (
     Screen("add a user", "/admin/users/new", is_admin=True),
     Screen("everybody's tokens", "/admin/tokens", is_admin=True),
     Screen("rules of work", "/admin/work", is_admin=True),
+    Screen("notices", "/notices"),
+    Screen("webhooks", "/admin/webhooks", is_admin=True),
     Screen("settings", "/admin/settings", is_admin=True),
     Screen("audit log", "/admin/audit", is_admin=True),
     Screen("no such page", "/nowhere"),
