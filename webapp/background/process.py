@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 
 from demand_assets.forecasting.model.own import import_boosters
-from webapp.background.loops import run
+from webapp.background.all_loops import run
 from webapp.dagster_client import DagsterClient
 from webapp.db.database import db
 from webapp.http.open_files import raise_limit

@@ -14,7 +14,7 @@ from demand_assets.forecasting.store.journal import Entry, Journal, is_sum
 from tests.webapp.conftest import KETTLE, ODD, Background, ask_for_retrain, hidden, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.journal import read_journal
-from webapp.background.registry_loop import BETWEEN_SECONDS, RegistryLoop
+from webapp.background.loops.registry import BETWEEN_SECONDS, RegistryLoop
 from webapp.db.database import db, writing
 from webapp.models import registered
 from webapp.models.registered import GAP, RegisteredVersions

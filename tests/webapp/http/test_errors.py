@@ -30,7 +30,7 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from webapp import create_app
-from webapp.background.loops import run
+from webapp.background.all_loops import run
 from webapp.db.database import db
 from webapp.tables import Retrain
 

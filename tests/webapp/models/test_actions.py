@@ -9,7 +9,7 @@ from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, Background, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.models.builders import ask, form
-from webapp.background.registry_loop import RegistryLoop
+from webapp.background.loops.registry import RegistryLoop
 from webapp.db.database import db
 from webapp.tables import ModelAction, RegionItemRow
 

@@ -25,7 +25,7 @@ from tests.webapp.conftest import (
     text_of,
 )
 from tests.webapp.fakes import FakeRegistry
-from webapp.background.registry_loop import RegistryLoop
+from webapp.background.loops.registry import RegistryLoop
 from webapp.db.database import db
 from webapp.tables import RegionItemRow
 

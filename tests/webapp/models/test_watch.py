@@ -19,7 +19,7 @@ from demand_assets.forecasting.registry.files import VersionFiles, local_path
 from demand_assets.forecasting.registry.registry import Page, Registry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
-from webapp.background.registry_loop import RegistryLoop
+from webapp.background.loops.registry import RegistryLoop
 from webapp.db.database import db, now
 from webapp.models.watch import FIRST_PAGE, Watch
 from webapp.services import Services

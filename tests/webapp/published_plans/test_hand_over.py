@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from tests.webapp.conftest import KETTLE, page, post, text_of
 from tests.webapp.overrides.builders import part
 from webapp.administration.app_settings import AppSettings, change_settings
-from webapp.background.hand_over_loop import HandOverLoop
+from webapp.background.loops.hand_over import HandOverLoop
 from webapp.db.database import db, now, writing
 from webapp.published_plans import hand_over
 from webapp.published_plans.files import columns_of, rows_of

@@ -12,7 +12,7 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, Background, demand_of, hidden, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
-from webapp.background.scenario_loop import ScenarioLoop
+from webapp.background.loops.scenario import ScenarioLoop
 from webapp.db.database import db, writing
 from webapp.scenarios import queue
 from webapp.scenarios.queue import compute_wanted, want

@@ -15,8 +15,8 @@ from tests.demand_assets.damage import CONTENTS, PLACES
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.adjustments.adjustments import Wanted, adjust
-from webapp.background.store_loop import StoreLoop
-from webapp.background.stored_forecast_loop import StoredForecastLoop
+from webapp.background.loops.store import StoreLoop
+from webapp.background.loops.stored_forecast import StoredForecastLoop
 from webapp.db.database import db
 from webapp.tables import RegionItemRow, StoredForecast
 

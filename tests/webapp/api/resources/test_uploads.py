@@ -22,7 +22,7 @@ from tests.webapp.killed import makes
 from webapp import create_app
 from webapp.accounts.views import create_user
 from webapp.background.journal import read_catalogue
-from webapp.background.store_loop import StoreLoop
+from webapp.background.loops.store import StoreLoop
 from webapp.data_quality import uploads
 from webapp.data_quality.uploads import UploadRow, upload
 from webapp.db.database import db, writing

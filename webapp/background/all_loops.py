@@ -11,18 +11,20 @@ from threading import Event
 
 from flask import Flask
 
-from webapp.background import (
-    audit_loop,
-    dagster_loop,
-    expiry_loop,
-    hand_over_loop,
-    notice_loop,
-    registry_loop,
-    scenario_loop,
-    store_loop,
-    stored_forecast_loop,
-    work_loop,
+from webapp.background.loops import (
+    audit,
+    expiry,
+    hand_over,
+    notice,
+    scenario,
+    store,
+    stored_forecast,
+    work,
 )
+from webapp.background.loops.dagster import SECONDS as DAGSTER_SECONDS
+from webapp.background.loops.dagster import DagsterLoop
+from webapp.background.loops.registry import SECONDS as REGISTRY_SECONDS
+from webapp.background.loops.registry import RegistryLoop
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
 from webapp.models.watch import Registry
@@ -33,17 +35,17 @@ from webapp.stored_forecasts.worker_process import AppFactory
 def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagster: Dagster) -> list[Loop]:
     """Every loop, with the name that ``systems.state.LOOP_WORDS`` has words for."""
     return [
-        Loop("store", lambda: store_loop.StoreLoop(services).step, store_loop.SECONDS),
-        Loop("registry", lambda: registry_loop.RegistryLoop(services, registry).step, registry_loop.SECONDS),
-        Loop("forecasts", lambda: stored_forecast_loop.StoredForecastLoop(services, make_app).step,
-             stored_forecast_loop.SECONDS),
-        Loop("scenario", lambda: scenario_loop.ScenarioLoop(services).step, scenario_loop.SECONDS),
-        Loop("dagster", lambda: dagster_loop.DagsterLoop(dagster).step, dagster_loop.SECONDS),
-        Loop("expiry", lambda: expiry_loop.ExpiryLoop(services).step, expiry_loop.SECONDS),
-        Loop("hand_over", lambda: hand_over_loop.HandOverLoop(services).step, hand_over_loop.SECONDS),
-        Loop("audit", lambda: audit_loop.AuditLoop().step, audit_loop.SECONDS),
-        Loop("notices", lambda: notice_loop.NoticeLoop(services).step, notice_loop.SECONDS),
-        Loop("work", lambda: work_loop.WorkLoop(services).step, work_loop.SECONDS),
+        Loop("store", lambda: store.StoreLoop(services).step, store.SECONDS),
+        Loop("registry", lambda: RegistryLoop(services, registry).step, REGISTRY_SECONDS),
+        Loop("forecasts", lambda: stored_forecast.StoredForecastLoop(services, make_app).step,
+             stored_forecast.SECONDS),
+        Loop("scenario", lambda: scenario.ScenarioLoop(services).step, scenario.SECONDS),
+        Loop("dagster", lambda: DagsterLoop(dagster).step, DAGSTER_SECONDS),
+        Loop("expiry", lambda: expiry.ExpiryLoop(services).step, expiry.SECONDS),
+        Loop("hand_over", lambda: hand_over.HandOverLoop(services).step, hand_over.SECONDS),
+        Loop("audit", lambda: audit.AuditLoop().step, audit.SECONDS),
+        Loop("notices", lambda: notice.NoticeLoop(services).step, notice.SECONDS),
+        Loop("work", lambda: work.WorkLoop(services).step, work.SECONDS),
     ]
 
 

@@ -21,12 +21,12 @@ from demand_assets.forecasting.store.journal import Entry, Journal
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from webapp import create_app
-from webapp.background.dagster_loop import DagsterLoop
+from webapp.background.all_loops import run
 from webapp.background.journal import take_up
-from webapp.background.loops import run
+from webapp.background.loops.dagster import DagsterLoop
+from webapp.background.loops.registry import RegistryLoop
+from webapp.background.loops.store import StoreLoop
 from webapp.background.process import AlreadyRunningError, OnlyOne
-from webapp.background.registry_loop import RegistryLoop
-from webapp.background.store_loop import StoreLoop
 from webapp.db.database import db, now
 from webapp.systems.state import note
 from webapp.tables import JournalFile, RegionItemRow, SystemState, Watermark

@@ -1,0 +1,1 @@
+"""The loops, each what one does in a turn and how often."""
