@@ -14,7 +14,7 @@ from sqlalchemy import select
 from webapp.access import ROLES, role_of
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.db.locks import insert_absent
+from webapp.db.locks import insert_absent, once_more
 from webapp.tables import Delivery, Notice, NoticeChoice, RoleName, User, Webhook
 
 WAYS = {"off": "not at all", "bell": "here only", "mail": "here and by e-mail at once",
@@ -105,6 +105,7 @@ def choices_of(person: str) -> dict[str, str]:
     return {name: chosen.get(name, event.how) for name, event in EVENTS.items()}
 
 
+@once_more
 def choose(person: str, wanted: dict[str, str]) -> bool:
     """Keep how somebody wants to be told; whether that changes anything."""
     with writing():

@@ -78,6 +78,7 @@ def send_due() -> int:
         claimed = _claim(ids)
         if not claimed:
             continue
+        ids = [one.id for one in claimed]
         try:
             _send(way, receiver, claimed)
         except NotSentError as error:

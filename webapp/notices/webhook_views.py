@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from webapp.access import actor, needs
 from webapp.audit.record import record
 from webapp.db.database import db, writing
-from webapp.db.locks import insert_absent
+from webapp.db.locks import insert_absent, locked
 from webapp.notices.events import EVENTS
 from webapp.notices.sending import SIGNATURE
 from webapp.tables import Delivery, Webhook
@@ -54,7 +54,7 @@ def make() -> ResponseReturnValue:
 def remove(webhook_id: int) -> ResponseReturnValue:
     """Remove a webhook; what was not sent to it never is."""
     with writing():
-        hook = db.session.get(Webhook, webhook_id) if webhook_id < LARGEST_ID else None
+        hook = locked(Webhook, webhook_id) if webhook_id < LARGEST_ID else None
         if hook is None:
             abort(404, "There is no such webhook.")
         name = hook.name

@@ -26,6 +26,8 @@ OF_ROWS = ("moved", "missed", "bias", "failed", "kept", "refused", "stale", "unu
 OF_PASTS = ("override", "scenario")
 """Kinds that change when periods become known, and take longer to find."""
 LONGEST_WHY = 300
+FEW, FEW_OF = 5, 0.1
+"""While more region-items than these, and than this share, were never trained, the first training is under way."""
 _READ = (
     RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.last_date, RegionItemRow.step,
     RegionItemRow.step_at, RegionItemRow.step_reason, RegionItemRow.activity, RegionItemRow.quarantine_reason,
@@ -41,10 +43,11 @@ def causes_in_rows(services: Services, rules: Rulebook, at: datetime) -> list[Ca
     """The causes of the kinds ``OF_ROWS``, ranked."""
     rows = db.session.execute(select(*_READ).where(RegionItemRow.in_catalogue)).all()
     trainings, unusual = _newest_trainings(), _unusual()
-    has_models = any(row.production_version is not None for row in rows)
+    untrained = sum(row.status == "untrained" for row in rows)
+    is_trained = untrained <= max(FEW, FEW_OF * len(rows))
     found: list[Cause] = []
     for row in rows:
-        found += _causes_of(row, rules, services, at, trainings.get(row.key), unusual.get(row.key, []), has_models)
+        found += _causes_of(row, rules, services, at, trainings.get(row.key), unusual.get(row.key, []), is_trained)
     return ranked(found, {row.key: row.price for row in rows})
 
 
@@ -76,14 +79,14 @@ def ranked(causes: Iterable[Cause], prices: Mapping[str, float | None]) -> list[
 
 
 def _causes_of(row: Any, rules: Rulebook, services: Services, at: datetime, training: Any, unusual: list[Any],
-               has_models: bool) -> Iterator[Cause]:
+               is_trained: bool) -> Iterator[Cause]:
     """What is to be looked at of one region-item.
 
     Args:
         row: columns as in ``_READ``.
         training: the newest that is over: columns as in ``_newest_trainings``; None where there is none.
         unusual: its unusual periods that are not adjusted.
-        has_models: whether anything has a model yet.
+        is_trained: whether the first training is over, so that what was not trained is no matter of minutes.
     """
     at_stake = row.forecast_total if row.forecast_total is not None else row.volume
 
@@ -143,7 +146,7 @@ def _causes_of(row: Any, rules: Rulebook, services: Services, at: datetime, trai
     rule = rules.of("no_model", row.region, row.item)
     is_unknown = row.status == "untrained" or row.forecast_total is None or (
         row.status == "baseline" and row.best != "seasonal_naive")
-    if rule.is_on and has_models and row.production_version is None and is_unknown and not row.activity:
+    if rule.is_on and is_trained and row.production_version is None and is_unknown and not row.activity:
         yield cause("no_model", at_stake, "", _revenue(row), status=row.status)
 
 

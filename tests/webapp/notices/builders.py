@@ -1,7 +1,7 @@
 """A receiver of webhooks on this machine, which answers as it is told and keeps what it got."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,8 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     """Path, headers, body."""
+    meanwhile: Callable[[], object] | None = None
+    """What happens before it answers."""
 
 
 @contextmanager
@@ -38,6 +40,8 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.got.append((self.path, dict(self.headers), body))
+            if receiver.meanwhile is not None:
+                receiver.meanwhile()
             self.send_response(receiver.status)
             for name, value in {"Content-Length": "0", **receiver.headers}.items():
                 self.send_header(name, value)

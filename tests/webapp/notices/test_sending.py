@@ -132,6 +132,18 @@ def test_a_dead_receiver_holds_up_nobody_and_is_asked_once_a_turn(app: Flask, re
         ("1", "waiting", 1), ("1", "waiting", 0), ("1", "waiting", 0)]
 
 
+def test_that_something_is_being_sent_is_written_down_before_it_is(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL)
+    seen = []
+    receiver.meanwhile = lambda: seen.append((deliveries(app)[0].state, send(app, later=True)))
+
+    send(app)
+
+    assert seen == [("sending", 0)]
+    assert len(receiver.got) == 1
+
+
 def test_what_was_cut_off_while_it_was_sent_is_not_sent_again(app: Flask, receiver: Receiver) -> None:
     hook(app, receiver.url)
     say(app, EMAIL)

@@ -80,12 +80,17 @@ def test_less_than_that_is_nobodys_work(app: Flask) -> None:
     assert [(entry.kind, entry.subject) for entry in found(app) if entry.kind != "no_model"] == []
 
 
-def test_without_a_model_is_told_once_others_have_one(app: Flask) -> None:
+def test_without_a_model_is_told_once_the_first_training_is_over(app: Flask) -> None:
     refresh(app)
     assert found(app) == []  # the first training is still to come
 
-    tell(app, ANOTHER, production_version=1, promoted_at=now(), status="production", forecast_total=1.0)
-    tell(app, ODD, status="baseline", best="seasonal_naive", forecast_total=5.0)  # which is best for it
+    for region_item in REGION_ITEMS[6:]:
+        tell(app, region_item, production_version=1, promoted_at=now(), status="production", forecast_total=1.0)
+    refresh(app)
+    assert found(app, "no_model") == []
+    tell(app, REGION_ITEMS[1], production_version=1, promoted_at=now(), status="production", forecast_total=1.0)
+    tell(app, ODD, production_version=None, status="baseline", forecast_total=5.0,
+         best="seasonal_naive")  # it needs no other
     refresh(app)
 
     subjects = {entry.subject for entry in found(app, "no_model")}
