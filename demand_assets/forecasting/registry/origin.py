@@ -83,9 +83,9 @@ def _ship(session: Session, pooled: "ModelVersion", code: ShippedCode, origin: O
     folder = local_path(pooled.source)
     there = {file.name for file in folder.iterdir()} if folder else {
         Path(file.path).name for file in session.client.list_artifacts(str(pooled.run_id), POOLED_PATH)}
-    if code.file in there:
-        return
     is_of_before = MLMODEL not in there
+    if code.file in there and not is_of_before:
+        return
 
     def write(made: Path) -> None:
         (made / code.file).write_bytes(code.content)

@@ -78,3 +78,14 @@ def test_what_is_gone_is_left_alone(shop: Shop) -> None:
     shop.registry.session.client.set_model_version_tag(ODD.model_name("simulated"), "1", "pooled_version", "7")
 
     assert complete(shop.registry, shop.origin) == 0
+
+
+def test_what_was_broken_off_on_the_way_is_finished(shop: Shop) -> None:
+    assert complete(shop.registry, shop.origin) == 2
+    (folder_of(shop, "simulated.pooled") / "MLmodel").unlink()
+    (folder_of(shop, "simulated.north.kettle") / "pyfunc_loader.py").unlink()
+    shop.registry.session.client.delete_model_version_tag("simulated.north.kettle", "1", PYFUNC)
+
+    assert complete(shop.registry, shop.origin) == 1
+    assert hexed(ask(shop, "simulated.north.kettle", KETTLES), KETTLES) == hexed(shop.page(KETTLES, "own"), KETTLES)
+    assert hexed(ask(shop, "simulated.pooled", ODD), ODD) == hexed(shop.page(ODD, "pooled"), ODD)
