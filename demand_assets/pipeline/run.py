@@ -29,8 +29,8 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
-from demand_assets.forecasting.registry.completion import complete
-from demand_assets.forecasting.registry.origin import Origin
+from demand_assets.forecasting.registry.loadable.completion import complete
+from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored import observed

@@ -58,7 +58,7 @@ from demand_assets.forecasting.registry.files import (
     seal_old,
     verified,
 )
-from demand_assets.forecasting.registry.origin import Origin, loadable
+from demand_assets.forecasting.registry.loadable.origin import Origin, loadable
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError, object_store_errors

@@ -20,9 +20,9 @@ from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import CANDIDATE
 from demand_assets.forecasting.registry.facts import iso_now
 from demand_assets.forecasting.registry.files import SEALED, local_path, seal
-from demand_assets.forecasting.registry.model_folders import ModelFolder
+from demand_assets.forecasting.registry.loadable.model_folders import ModelFolder
+from demand_assets.forecasting.registry.loadable.shipped_code import ShippedCode
 from demand_assets.forecasting.registry.session import Session
-from demand_assets.forecasting.registry.shipped_code import ShippedCode
 
 TAG_LENGTH = 5000
 PYFUNC = "pyfunc"

@@ -12,8 +12,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.registry.completion import complete
-from demand_assets.forecasting.registry.origin import Origin
+from demand_assets.forecasting.registry.loadable.completion import complete
+from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.registry.completion import complete
 from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.versions import PYFUNC
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.conftest import PROMOTE
-from tests.demand_assets.forecasting.registry.shops import ODD, Shop, hexed, open_shop
+from tests.demand_assets.forecasting.registry.loadable.shops import ODD, Shop, hexed, open_shop
 
 OURS = {"model.ubj", "forecast.json", "pooled.json", "identity.json"}
 

@@ -29,13 +29,13 @@ from demand_assets.forecasting.dataset.dataset_file import (
 )
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.registry.files import local_path
-from demand_assets.forecasting.registry.model_folders import NEEDED
-from demand_assets.forecasting.registry.shipped_code import _imported, _sources, described
+from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
+from demand_assets.forecasting.registry.loadable.shipped_code import _imported, _sources, described
 from demand_assets.forecasting.whatif.scenario import Planned, Scenario
 from tests.demand_assets.forecasting.conftest import KETTLES
-from tests.demand_assets.forecasting.registry.shops import HORIZON, ODD, TOASTERS, Shop, hexed, open_shop
+from tests.demand_assets.forecasting.registry.loadable.shops import HORIZON, ODD, TOASTERS, Shop, hexed, open_shop
 
-DOCUMENT = Path(__file__).parents[4] / "docs" / "notebook.md"
+DOCUMENT = Path(__file__).parents[5] / "docs" / "notebook.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 FRESH = """
 import json, sys
@@ -229,7 +229,7 @@ def test_changed_code_is_not_run(shop: Shop, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_moved_state_reads_its_own_demand(shop: Shop, tmp_path: Path) -> None:
-    from demand_assets.forecasting.registry.store_note import noted, store_url
+    from demand_assets.forecasting.registry.loadable.store_note import noted, store_url
 
     artifacts = "/state/shop/mlflow/artifacts"
     assert store_url(noted("/state/shop/demand", artifacts), "/elsewhere/shop/mlflow/artifacts") == (

@@ -17,10 +17,10 @@ from typing import Any
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 """The folder of ``demand_assets.forecasting``."""
 PACKAGE = "demand_assets.forecasting"
-ENTRY = f"{PACKAGE}.registry.loaded"
+ENTRY = f"{PACKAGE}.registry.loadable.loaded"
 DATASET_FILE = "dataset.json"
 ELSEWHERE: dict[str, Any] = {"source": {"kind": "file", "path": "not shipped"}, "path": "not shipped"}
 """In place of each source, which may hold a password and is not read where models are only asked."""

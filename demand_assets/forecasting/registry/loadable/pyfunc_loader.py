@@ -28,7 +28,7 @@ class Forecasts(PythonModel):
         """Open the model's files with the code that is shipped for them."""
         folder, config = Path(context.artifacts["details"]).parent, dict(context.model_config)
         package = imported(folder, str(config["code"]), str(config["pooled"]))
-        self.model = importlib.import_module(f"{package}.registry.loaded").opened(folder, config)
+        self.model = importlib.import_module(f"{package}.registry.loadable.loaded").opened(folder, config)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """The plan of the regions and items of a table, or the periods that it gives dates and drivers of."""

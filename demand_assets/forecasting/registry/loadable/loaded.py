@@ -23,8 +23,8 @@ from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.files import damage_is_told, identified, verified
-from demand_assets.forecasting.registry.shipped_code import DATASET_FILE
-from demand_assets.forecasting.registry.store_note import DEMAND_STORE, store_url
+from demand_assets.forecasting.registry.loadable.shipped_code import DATASET_FILE
+from demand_assets.forecasting.registry.loadable.store_note import DEMAND_STORE, store_url
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 
 POOLED_HELD = 4
@@ -85,7 +85,7 @@ def opened(folder: Path, config: Mapping[str, Any]) -> LoadedModel:
     Raises: ModelFilesError: files are missing, damaged or another's. NotInStoreError: it is not known where the demand
         is.
     """
-    dataset = Dataset.model_validate_json((Path(__file__).parents[1] / DATASET_FILE).read_bytes())
+    dataset = Dataset.model_validate_json((Path(__file__).parents[2] / DATASET_FILE).read_bytes())
     try:
         identity = identified(folder)
     except (OSError, ValidationError) as error:
