@@ -139,7 +139,7 @@ def test_the_model_is_the_same_after_saving(pooled: PooledModel, forecaster: For
     before, after = (forecaster.forecast(PANEL[0], model, scenario=asked).table["forecast"]
                      for model in (pooled, again))
     assert (before == after).all()
-    assert pooled.recipe.drivers == "log_linear"
+    assert pooled.recipe.drivers == "mean"
 
 
 def test_explanations_add_up_and_tell_of_the_price(pooled: PooledModel, forecaster: Forecaster) -> None:
