@@ -45,7 +45,7 @@ DISTRUST = 1.05
 TRUTH = 1.03
 """A score so many times that of boosted drivers is no reason against log-linear ones, or the mean of both."""
 MOST = 0.5
-"""Share of erratic region-items above which drivers are boosted."""
+"""Share of erratic region-items above which drivers are not log-linear alone."""
 SHORT_YEARS = 3.0
 """Years of history below which last year's single periods are distrusted."""
 
@@ -56,8 +56,8 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
 
     Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well, or their mean with
     boosted drivers, which tells what-ifs by the same effects, forecasts better: by the plan, and with the drivers that
-    came, which is how what-ifs ask, in the mean. They are not tried where most demand is erratic, that is, comes in
-    bursts that one slope does not describe.
+    came, which is how what-ifs ask, in the mean. Where most demand is erratic, that is, comes in bursts that one slope
+    does not describe, they are never taken alone.
     """
     pinned = dataset.training.drivers
     if pinned and pinned != "mean":
@@ -66,28 +66,33 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
     boosted = panel_of(region_items, read, dataset, "boosted")
     seeing = _compared(boosted, dataset, cores)
     end = boosted.ends[0]
-    erratic = pinned is None and np.mean([demand_class(member.series.demand[member.series.dates <= end]) == "erratic"
-                                          for member in boosted.judged]) > MOST
-    if erratic or not any(map(has_slope, dataset.drivers)) or not (seeing.tried or pinned):
+    erratic = np.mean([demand_class(member.series.demand[member.series.dates <= end]) == "erratic"
+                       for member in boosted.judged])
+    if not any(map(has_slope, dataset.drivers)) or not (seeing.tried or pinned):
         return boosted, *seeing.chosen
     log_linear = panel_of(region_items, read, dataset, "log_linear")
     clearing = _compared(log_linear, dataset, cores)
     both = _mean_of(seeing, clearing)
     scores = {f"{way} drivers, {words}": value for way, told in (
         ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
-    if pinned or _is_mean(seeing.score, clearing.score, both.score):
+    alone = erratic <= MOST and clearing.score <= TRUTH * seeing.score
+    if pinned or _is_mean(seeing.score, clearing.score if alone else None, both.score):
         panel = panel_of(region_items, read, dataset, "mean")
         recipe, fitted, _ = both.chosen
         return panel, recipe, fitted, scores if seeing.tried else {}
-    if clearing.score <= TRUTH * seeing.score:
+    if alone:
         return log_linear, *clearing.chosen[:2], scores
     return boosted, *seeing.chosen[:2], scores
 
 
-def _is_mean(boosted: float, log_linear: float, mean: float) -> bool:
+def _is_mean(boosted: float, log_linear: float | None, mean: float) -> bool:
     """Whether forecasts are the mean of both ways, by their scores: cautiously, where it is no worse than the one that
-    tells what-ifs as truly, or clearly better than the one that does not."""
-    if log_linear <= TRUTH * boosted:
+    tells what-ifs as truly, or clearly better than the one that does not.
+
+    Args:
+        log_linear: None where it would not be taken alone.
+    """
+    if log_linear is not None:
         return mean <= CAUTION * log_linear and mean <= TRUTH * boosted
     return mean * CAUTION <= boosted
 
