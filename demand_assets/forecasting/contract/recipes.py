@@ -6,7 +6,7 @@ from typing import Any, Literal
 CODE_VERSION = "5"
 """Raised whenever the same data and recipe would give another model."""
 Scale = Literal["log", "tweedie", "mix"]
-Drivers = Literal["log_linear", "boosted"]
+Drivers = Literal["log_linear", "boosted", "mean"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,9 @@ class Recipe:
     """``log``: squared error of log(1 + demand over level), near the median. ``tweedie``: Tweedie deviance of demand
     over level with a log link, the mean. ``mix``: the mean of two boosters, one of each."""
     drivers: Drivers = "boosted"
-    """``log_linear``: numbers and yes/no drivers multiply demand by one effect an item (``driver_effects``), the same
-    within and beyond what was seen. ``boosted``: the boosters see them, and may find any shape within what was seen."""
+    """``log_linear``: numbers with a declared direction and yes/no drivers multiply demand by one effect an item
+    (``driver_effects``), the same within and beyond what was seen. ``boosted``: the boosters see them, and may find any
+    shape within what was seen. ``mean``: the mean of both under the plan; a changed driver moves it by its effect."""
     year_features: bool = True
     """Whether single periods of last year are features; a short history can do without."""
     rounds: int = 130

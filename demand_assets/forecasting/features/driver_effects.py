@@ -3,8 +3,9 @@
 A tree is flat beyond what it has seen and splits one effect over many features; a price ten percent lower is a question
 about a slope. So slopes are fitted first, with everything else that moves demand beside them, and taken out of demand
 before features are made; boosters learn what is left, and the effect at the target is put back. Where that forecasts
-clearly worse than boosters that see the drivers themselves, or most demand is erratic, those are used instead
-(``Recipe.drivers``).
+clearly worse than boosters that see the drivers themselves, or most demand is erratic, those are used instead, or the
+mean of both (``Recipe.drivers``). A number without a declared direction, such as a temperature, has no slope: what it
+seems to do is mostly the season's, and boosters see it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,17 +36,29 @@ FARTHEST = 6.0
 
 
 def has_effect(driver: Driver) -> bool:
-    """Whether the driver has a log-linear effect; categories are left to the boosters."""
+    """Whether a row of features has a place for the driver's effect, which is none where it has no slope."""
     return driver.kind != "category"
 
 
-def scaled(values: Floats, is_ratio: bool) -> Floats:
-    """A driver's values as its effect multiplies them: the logarithm of what is compared by ratio."""
+def has_slope(driver: Driver) -> bool:
+    """Whether the driver has a log-linear effect; categories, and numbers that are not declared to raise or to lower
+    demand, are left to the boosters. Of an undeclared yes/no driver it is no slope, but what a "yes" multiplies by."""
+    return driver.kind == "yes_no" or (driver.kind == "number" and driver.effect != "none")
+
+
+def scaled(values: Floats, is_ratio: bool, has_zeros: bool = False) -> Floats:
+    """A driver's values as its effect multiplies them: the logarithm of what is compared by ratio.
+
+    Args:
+        has_zeros: values of 0 or less are unknown, NaN; else the smallest there are.
+    """
+    if is_ratio and has_zeros:
+        values = np.where(values > 0, values, np.nan)
     return np.log(np.maximum(values, 1e-9)) if is_ratio else values
 
 
 def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequence[str], effects: Effects,
-               usual: Effects) -> dict[str, Floats]:
+               usual: Effects, with_zeros: Sequence[str] = ()) -> dict[str, Floats]:
     """The logarithm of what each driver multiplies demand by in each period, beside its usual value.
 
     Args:
@@ -53,11 +66,12 @@ def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequen
         positive: those that are compared by ratio.
         effects: of the item; empty where boosters see the drivers themselves, and all is zero.
         usual: the usual values of the item's number drivers, as their effects multiply them.
+        with_zeros: those compared by ratio that may be 0 or less, where they count as usual.
     """
     found = {}
     for driver in dataset.drivers:
         if has_effect(driver):
-            values = scaled(drivers[driver.name], driver.name in positive)
+            values = scaled(drivers[driver.name], driver.name in positive, driver.name in with_zeros)
             found[driver.name] = np.nan_to_num((values - usual.get(driver.name, 0.0)) * effects.get(driver.name, 0.0))
     return found
 
@@ -75,7 +89,8 @@ def driver_effects(panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, p
         panel: drivers and demand of each region-item.
         positive: drivers that are compared by ratio.
         periods_before_end: so many periods at the end of each region-item's demand are not looked at.
-    Returns: all zero where the drivers never move; never against a declared direction.
+    Returns: all zero where the drivers never move; never against a declared direction. Those of the drivers that have
+        a slope, beside which the others are looked at, so that theirs is not put down to these.
     Source: quasi-likelihood of counts with absorbed levels, standard errors clustered by segment (Cameron and Trivedi,
         2013, chapter 9); drawn to the mean as in DerSimonian and Laird (1986).
     """
@@ -93,6 +108,8 @@ def driver_effects(panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, p
     mean: Effects = {}
     of_items: dict[str, Effects] = {item: {} for item in fitted}
     for place, driver in enumerate(drivers):
+        if not has_slope(driver):
+            continue
         estimates = np.array([effects[place] for effects, _ in fitted.values()])
         errors = np.array([spread[place] for _, spread in fitted.values()])
         middle, drawn = _drawn_together(estimates, errors)
@@ -130,7 +147,7 @@ def _observed(series: SeriesInputs, drivers: Sequence[Driver], positive: Sequenc
         return None
     columns = [np.nan_to_num(values - np.nanmean(values)) if not np.isnan(values).all() else np.zeros(len(values))
                for driver in drivers
-               for values in [scaled(series.drivers[driver.name][periods], driver.name in positive)]]
+               for values in [scaled(series.drivers[driver.name][periods], driver.name in positive, has_zeros=True)]]
     angle = 2 * np.pi * series.dates.dayofyear.to_numpy()[periods] / 365.25
     columns += [wave(angle * number) for number in range(1, HARMONICS + 1) for wave in (np.sin, np.cos)]
     if series.dataset.frequency == "D":

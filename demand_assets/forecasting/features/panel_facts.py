@@ -1,7 +1,7 @@
 """What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -14,8 +14,11 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of
+from demand_assets.forecasting.series.gapped import Floats
 
 COMMON_CATEGORIES = 8
+MOSTLY_POSITIVE = 0.95
+"""Share of a number driver's values above zero from which on it is compared by ratio; the others are then unknown."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class PanelFacts:
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The most frequent of them: each has a feature of its own, the others share one."""
     positive: tuple[str, ...] = ()
-    """Number drivers that are always above zero: they are compared by ratio, others by difference."""
+    """Number drivers that are above zero: they are compared by ratio, others by difference."""
     item_levels: dict[str, float] = field(default_factory=dict)
     """Item -> mean over regions of the logarithm of its level."""
     region_levels: dict[str, float] = field(default_factory=dict)
@@ -47,6 +50,11 @@ class PanelFacts:
     """Text of items -> value -> mean of the levels of its items, as logarithms."""
     attribute_meanings: dict[str, str] = field(default_factory=dict)
     """The attributes that are features -> as ``Attribute.meaning``; none in models of before this was noted."""
+    with_zeros: tuple[str, ...] = ()
+    """Those of ``positive`` that are 0 or less in some rows, which no ratio is made of; none in models of before this
+    was so."""
+    seen: "PanelFacts | None" = None
+    """The same for boosters that see the drivers, where forecasts are the mean of both ways; None of one way."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -63,12 +71,14 @@ class PanelFacts:
             panel: demand and drivers of each, as they are ``without_categories``.
             counts: of each category driver, in how many known periods it has each value.
         """
-        positive = tuple(driver.name for driver in dataset.drivers if driver.kind == "number" and all(
-            np.nanmin(series.drivers[driver.name], initial=np.inf) > 0 for series in panel.values()))
+        above = {driver.name: _share_above_zero([series.drivers[driver.name] for series in panel.values()])
+                 for driver in dataset.drivers if driver.kind == "number"}
+        positive = tuple(name for name, share in above.items() if share >= MOSTLY_POSITIVE)
+        with_zeros = tuple(name for name in positive if above[name] < 1)
         categories = {name: tuple(sorted(counted)) for name, counted in counts.items()}
         common = {name: _most_frequent(counted) for name, counted in counts.items()}
         effects, item_effects = driver_effects(panel, dataset, positive, periods_before_end) if (
-            drivers == "log_linear") else ({}, {})
+            drivers != "boosted") else ({}, {})
         usual, item_usual = _usual(panel, effects, positive, periods_before_end)
         items: dict[str, list[float]] = {}
         regions: dict[str, list[float]] = {}
@@ -76,14 +86,16 @@ class PanelFacts:
             period = max(series.known - 1 - periods_before_end, 0)
             if largest_so_far(series.demand)[period] > 0:
                 told = logarithms(series.drivers, dataset, positive, item_effects.get(one.item, effects),
-                                  item_usual.get(one.item, usual))
+                                  item_usual.get(one.item, usual), with_zeros)
                 cleared = series.demand / multiplier(told, len(series.dates))
                 level = float(np.log(level_of(cleared, dataset.frequency)[period]))
                 items.setdefault(one.item, []).append(level)
                 regions.setdefault(one.region, []).append(level)
         of_items, of_regions = ({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
                                 for group in (items, regions))
-        return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual)
+        seen = cls.of(panel, dataset, periods_before_end, "boosted", counts) if drivers == "mean" else None
+        return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual,
+                   with_zeros=with_zeros, seen=seen)
 
     def effects_of(self, region_item: RegionItem) -> Effects:
         """What drivers do to the demand of a region-item."""
@@ -117,7 +129,8 @@ class PanelFacts:
                     if owner in self.item_levels:
                         by_value.setdefault(as_written(value), []).append(self.item_levels[owner])
                 levels[one.name] = {value: round(float(np.mean(found)), 6) for value, found in by_value.items()}
-        return replace(self, attributes=attributes, attribute_levels=levels, attribute_meanings=meanings)
+        return replace(self, attributes=attributes, attribute_levels=levels, attribute_meanings=meanings,
+                       seen=self.seen.with_attributes(known, declared) if self.seen else None)
 
     def _value_of(self, name: str, known: Mapping[str, Value]) -> Value | None:
         """The value of an attribute as the panel learned it, which may be a former one by now; None where it is not
@@ -196,7 +209,15 @@ class PanelFacts:
         return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
                    fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"],
                    {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
-                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}))
+                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}),
+                   tuple(fields.get("with_zeros", ())), cls.from_json(fields["seen"]) if fields.get("seen") else None)
+
+
+def _share_above_zero(columns: Sequence[Floats]) -> float:
+    """Of the values that are known; 1 where none is."""
+    above = sum(int(np.count_nonzero(values > 0)) for values in columns)
+    known = sum(int(np.count_nonzero(~np.isnan(values))) for values in columns)
+    return above / known if known else 1.0
 
 
 def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],
@@ -206,9 +227,9 @@ def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive:
     for one, series in panel.items():
         for name in effects:
             values = series.drivers[name][: max(series.known - periods_before_end, 1)]
+            values = scaled(values, name in positive, has_zeros=True)
             if series.dataset.driver(name).kind == "number" and not np.isnan(values).all():
-                medians.setdefault(one.item, {}).setdefault(name, []).append(
-                    float(np.nanmedian(scaled(values, name in positive))))
+                medians.setdefault(one.item, {}).setdefault(name, []).append(float(np.nanmedian(values)))
     of_items = {item: {name: round(float(np.median(found)), 6) for name, found in drivers.items()}
                 for item, drivers in medians.items()}
     names = {name for drivers in of_items.values() for name in drivers}

@@ -35,6 +35,10 @@ SMALLEST = 1e-9
 """What a driver that is always positive counts as where a scenario sets it to nothing."""
 EFFECT = "effect:"
 """How the columns begin that hold a driver's effect at the target, as a logarithm: no feature, but put back after."""
+SEEN = "seen:"
+"""How the features of a past begin that is not cleared of what drivers did, beside one that is."""
+PLANNED = "planned:"
+"""How the columns begin that hold a driver's effect at the target under the plan, which a scenario does not change."""
 STATE_DEPTHS = (4, 12, 52)
 """Past periods in the target's state whose mean is a feature."""
 _STATES = 2**48 - 59
@@ -61,6 +65,9 @@ class Borrowed:
     """Features of the attributes that the panel knows, by name."""
     known: Mapping[str, Value] = field(default_factory=dict)
     """The attributes that they are made of."""
+    with_zeros: tuple[str, ...] = ()
+    seen: "Borrowed | None" = None
+    """The same for boosters that see the drivers, where they are asked beside those that do not."""
 
     @classmethod
     def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value]) -> Self:
@@ -68,7 +75,7 @@ class Borrowed:
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
                    facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes),
-                   attributes)
+                   attributes, facts.with_zeros, cls.of(facts.seen, region_item, attributes) if facts.seen else None)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,12 @@ class Past:
     def logarithms(self, drivers: dict[str, Floats]) -> dict[str, Floats]:
         """As ``driver_effects.logarithms``, of these drivers by the item's effects."""
         return logarithms(drivers, self.inputs.dataset, self.borrowed.positive, self.borrowed.effects,
-                          self.borrowed.usual_values)
+                          self.borrowed.usual_values, self.borrowed.with_zeros)
+
+    @cached_property
+    def seen(self) -> "Past | None":
+        """The same past, not cleared, of boosters that see the drivers; None where none are asked beside others."""
+        return Past(self.inputs, self.borrowed.seen) if self.borrowed.seen else None
 
     @cached_property
     def planned_logarithms(self) -> dict[str, Floats]:
@@ -293,6 +305,18 @@ class Future:
         """As ``Past.states``."""
         return self.past.planned_states if self.is_planned else self.past.states(self.drivers)
 
+    @cached_property
+    def seen(self) -> "Future":
+        """What boosters see that see the drivers: beside others that do not, those with a slope as planned, whatever a
+        scenario makes of them, for a change acts by its effect; itself where none are asked beside others."""
+        past, planned = self.past.seen, self.past.inputs.drivers
+        if past is None:
+            return self
+        seen = {name: planned[name] if name in self.past.borrowed.effects else values
+                for name, values in self.drivers.items()}
+        is_planned = all(values is planned[name] for name, values in seen.items())
+        return Future(past, planned if is_planned else seen, self.as_planned)
+
     def changed(self, drivers: pd.DataFrame) -> Self:
         """Other drivers of the first future periods, one row of the table for each."""
         inputs, changed = self.past.inputs, dict(self.drivers)
@@ -351,6 +375,8 @@ class Future:
             recent = past.recent[name][origins]
             before, after = (self.values(name, origins, beside) for beside in (
                 np.maximum(target - 1, 0), np.minimum(target + 1, last)))
+            if name in past.borrowed.with_zeros:
+                now, before, after, values = (np.where(each > 0, each, np.nan) for each in (now, before, after, values))
             columns[f"target:{name}:against_recent"] = _against(now, recent, is_ratio)
             columns[f"target:{name}:against_season"] = _against(
                 now, at(values, target - season * (-(-leads // season))), is_ratio)
@@ -507,7 +533,21 @@ class SeriesFeatures:
                 **{name: values[target] for name, values in self.past.calendar.items()},
                 **{name: values[origins] for name, values in self.past.origin.items()},
                 **self.past.lags(origins, leads), **self.future.means_of_states(origins, leads),
-                **self.future.at_targets(origins, leads)}
+                **self.future.seen.at_targets(origins, leads), **self._beside(origins, leads)}
+
+    def _beside(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
+        """What boosters that see the drivers need besides, where they are asked beside others: features of a past that
+        is not cleared, and the effects under the plan."""
+        future, past = self.future.seen, self.past.seen
+        if past is None:
+            return {}
+        ones = np.ones(len(origins))
+        seen = {"item_level": past.borrowed.item_level * ones, "region_level": past.borrowed.region_level * ones,
+                **{name: values[origins] for name, values in past.origin.items()},
+                **past.lags(origins, leads), **future.means_of_states(origins, leads)}
+        planned = replace(self.future, drivers=self.past.inputs.drivers).logarithms_at(origins, origins + leads)
+        return {**{f"{SEEN}{name}": values for name, values in seen.items()},
+                **{f"{PLANNED}{name}": values for name, values in planned.items()}}
 
     def _direction(self, column: str) -> int:
         if not column.startswith("target:"):
@@ -551,12 +591,13 @@ def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:
 def is_of_last_year(column: str, dataset: Dataset) -> bool:
     """Whether a feature looks back a year or more at single periods: what a short history can do without."""
     seasons = tuple(f"season_{season}_" for season in dataset.season_lengths if season >= dataset.year_length)
+    column = column.removeprefix(SEEN)
     return column in ("last_year_shape", "years_shape") or column.startswith(seasons)
 
 
-def is_of_effect(column: str, dataset: Dataset) -> bool:
-    """Whether a feature tells of a driver that has a log-linear effect."""
-    return any(column.split(":")[:2] == ["target", driver.name] for driver in dataset.drivers if has_effect(driver))
+def is_of_effect(column: str, effects: Effects) -> bool:
+    """Whether a feature tells of a driver that has one of these log-linear effects."""
+    return any(column.split(":")[:2] == ["target", name] for name in effects)
 
 
 def _against(values: Floats, reference: Floats, is_ratio: bool) -> Floats:

@@ -25,7 +25,14 @@ from demand_assets.forecasting.model.backtest import (
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import CALENDAR, Fit, PooledModel, fit_boosters, used_columns
+from demand_assets.forecasting.model.pooled import (
+    CALENDAR,
+    Fit,
+    PooledModel,
+    fit_boosters,
+    seeing_columns,
+    used_columns,
+)
 from demand_assets.forecasting.model.training.panel import Member, longest_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.series.carried import CARRIED_FROM
@@ -60,17 +67,20 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
     facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
     names, constraints = panel.names, panel.constraints
-    columns = used_columns(names, recipe, dataset)
+    columns, seeing = used_columns(names, recipe, dataset, facts), seeing_columns(names, recipe, dataset)
 
     def fit(seen: np.datetime64) -> Fit | None:
         if fitted and seen == ends[0]:
             return fitted
         known = rows.before(seen)
-        return Fit(seen, fit_boosters(known, recipe, columns, constraints)) if len(known.ratio) else None
+        if not len(known.ratio):
+            return None
+        return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
+            known.as_seen(names), recipe, seeing, constraints) if seeing else {})
 
     with ThreadPoolExecutor(cores) as pool:
         fits = [made for made in pool.map(fit, ends) if made]
-    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits)), judged)
+    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
     fits = list(bare.fits)
     judgement = _judged(bare, judged)
     prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else

@@ -200,7 +200,8 @@ def test_whatever_the_stride_nothing_after_the_first_window_reaches_it(weekly: D
 
 def test_the_choice_is_recorded(pooled: PooledModel) -> None:
     assert set(pooled.card["own_shares"]) == {"0.0", "0.25", "0.5"}
-    assert len(pooled.card["recipes"]) == 12  # two scales and their mix, with and without last year, drivers two ways
+    # two scales and their mix, with and without last year; drivers two ways and the mean of both
+    assert len(pooled.card["recipes"]) == 18
     assert pooled.card["wape"] < 0.5 * pooled.card["wape_seasonal_naive"]
 
 

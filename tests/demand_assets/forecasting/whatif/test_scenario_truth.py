@@ -1,5 +1,6 @@
 """What-if answers on demand whose true effects are known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,16 +8,17 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects
 from demand_assets.forecasting.features.inputs import series_inputs
+from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario, apply, declared_direction
+from demand_assets.forecasting.whatif.scenario import PLAN, Change, Planned, Scenario, apply, declared_direction
 from tests.demand_assets.forecasting.conftest import HERE
 
 ELASTICITY = {"kettle": -1.0, "toaster": -2.0}
@@ -72,6 +74,47 @@ def test_the_effect_of_a_price_is_near_the_truth_even_beyond_what_was_seen(
         found, true = found + scenario - plan, true + plan * effect
 
     assert found == pytest.approx(true, rel=0.2)
+
+
+@pytest.mark.parametrize(("driver", "action", "value"), [
+    ("price", "percent", -20.0), ("price", "percent", 35.0), ("price", "set", 9.5), ("price", "add", 0.5),
+    ("promo", "set", 1.0), ("promo", "set", 0.0)])
+@pytest.mark.parametrize("served", ["pooled", "own"])
+def test_a_changed_driver_moves_the_plan_by_the_ratio_of_its_effects(
+        pooled: PooledModel, forecaster: Forecaster, served: str, driver: str, action: str, value: float) -> None:
+    one = PANEL[1]
+    model = pooled if served == "pooled" else train(TABLES[one], SHOP, pooled, one)
+    plan = forecaster.forecast(one, model).table
+
+    found = forecaster.forecast(one, model, scenario=changed(driver, action, value)).table
+
+    effects = pooled.facts.item_effects[one.item]
+    ratio = (found["price"] / plan["price"]) ** effects["price"] * np.exp(
+        effects["promo"] * (found["promo"] - plan["promo"]))
+    assert pooled.recipe.drivers == "mean"
+    np.testing.assert_allclose(found["forecast"], plan["forecast"] * ratio, rtol=1e-5)
+
+
+def test_a_scenario_that_sets_what_is_planned_is_the_plan(pooled: PooledModel, forecaster: Forecaster) -> None:
+    plan = forecaster.forecast(PANEL[0], pooled).table
+    same = Scenario(planned=(Planned("price", tuple(
+        (date.date(), float(price)) for date, price in zip(plan["date"], plan["price"], strict=True))),))
+
+    pd.testing.assert_frame_equal(forecaster.forecast(PANEL[0], pooled, scenario=same).table, plan)
+
+
+def test_what_is_planned_otherwise_is_forecast_nearly_as_the_scenario_that_says_so(
+        pooled: PooledModel, tmp_path: Path) -> None:
+    """The boosters that see drivers learn of the new plan; of a scenario they do not."""
+    one, store = PANEL[1], DemandStore(str(tmp_path))
+    cheaper = TABLES[one].assign(price=lambda table: table["price"].where(table["demand"].notna(), 9.0))
+    store.write("demand", one, cheaper)
+    planned = Forecaster(SHOP, store).forecast(one, pooled).table["forecast"]
+    store.write("demand", one, TABLES[one])
+
+    asked = Forecaster(SHOP, store).forecast(one, pooled, scenario=changed("price", "set", 9.0)).table["forecast"]
+
+    assert planned.sum() == pytest.approx(asked.sum(), rel=0.05)
 
 
 def test_nothing_moves_against_its_declared_direction(pooled: PooledModel, forecaster: Forecaster) -> None:
@@ -139,7 +182,7 @@ def test_the_model_is_the_same_after_saving(pooled: PooledModel, forecaster: For
     before, after = (forecaster.forecast(PANEL[0], model, scenario=asked).table["forecast"]
                      for model in (pooled, again))
     assert (before == after).all()
-    assert pooled.recipe.drivers == "log_linear"
+    assert pooled.recipe.drivers == "mean"
 
 
 def test_explanations_add_up_and_tell_of_the_price(pooled: PooledModel, forecaster: Forecaster) -> None:
@@ -150,3 +193,102 @@ def test_explanations_add_up_and_tell_of_the_price(pooled: PooledModel, forecast
     np.testing.assert_allclose(plan.sum(axis=1), units[0])
     np.testing.assert_allclose(dear.sum(axis=1), units[1])
     assert (dear["price"] < plan["price"]).all()
+
+
+CAFE = Dataset(name="cafe", frequency="D", horizon=14, source=HERE, training=Pins(
+    drivers="mean", scale="log", year_features=False, rounds=30, own_share=0.0), drivers=(
+        Driver(name="open", kind="yes_no", effect="increasing"), Driver(name="temperature", kind="number"),
+        Driver(name="fee", kind="number", effect="decreasing")))
+
+
+def served_in_a_cafe(one: RegionItem) -> pd.DataFrame:
+    """Closed on Mondays; warm days come with the season that raises demand, and raise nothing; a fee of 0 is a hole."""
+    table = demand_of(one).drop(columns=["price", "promo"])
+    days = np.arange(len(table))
+    is_open = (days % 7 != 0).astype(float)
+    fee = np.where(days % 61 == 3, 0.0, demand_of(one)["price"])
+    return table.assign(demand=table["demand"] * is_open, open=is_open, fee=fee,
+                        temperature=15 + 10 * np.sin(2 * np.pi * days / 365.25))
+
+
+CAFES = {one: served_in_a_cafe(one) for one in PANEL}
+
+
+@pytest.fixture(scope="module")
+def of_cafes() -> PooledModel:
+    return train_pooled(PANEL, CAFES.__getitem__, CAFE)
+
+
+@pytest.fixture
+def cafe(tmp_path: Path) -> Forecaster:
+    store = DemandStore(str(tmp_path))
+    for one, demand in CAFES.items():
+        store.write("demand", one, demand)
+    return Forecaster(CAFE, store)
+
+
+def test_an_undeclared_number_has_no_slope_and_is_told_to_be_uncertain(of_cafes: PooledModel, cafe: Forecaster) -> None:
+    assert set(of_cafes.facts.effects) == {"open", "fee"}
+    assert all(set(effects) == {"open", "fee"} for effects in of_cafes.facts.item_effects.values())
+
+    warmer, dearer = (cafe.forecast(PANEL[0], of_cafes, scenario=changed(driver, "add", 1.0))
+                      for driver in ("temperature", "fee"))
+
+    assert "even the sign of the difference is uncertain" in " ".join(warmer.flags)
+    assert "uncertain" not in " ".join(dearer.flags + cafe.forecast(PANEL[0], of_cafes).flags)
+    assert (of_cafes.effects(cafe.ask(PANEL[0], of_cafes).rows)["temperature"] == 0).all()
+
+
+def test_a_day_that_is_opened_sells_what_such_days_do(of_cafes: PooledModel, cafe: Forecaster) -> None:
+    """What is forecast of a closed day is next to nothing, and its noise is not multiplied by the effect of opening."""
+    plan = cafe.forecast(PANEL[0], of_cafes).table
+    opened = cafe.forecast(PANEL[0], of_cafes, scenario=changed("open", "set", 1.0)).table
+
+    was_open = plan["open"] == 1
+    np.testing.assert_array_equal(opened["forecast"][was_open], plan["forecast"][was_open])
+    assert plan["forecast"][~was_open].max() < 2
+    assert opened["forecast"][~was_open].max() < 2 * plan["forecast"][was_open].max()
+    assert opened["forecast"][~was_open].min() > 0.3 * plan["forecast"][was_open].min()
+
+
+def test_values_of_nothing_are_left_out_of_ratios_in_their_own_rows_only(of_cafes: PooledModel) -> None:
+    facts, one = of_cafes.facts, PANEL[0]
+    series = series_features(CAFES[one], CAFE, facts, one)
+    leads = np.arange(1, 15)
+    names, rows = series.named_rows(np.full(14, 600), leads)
+    is_hole = CAFES[one]["fee"].to_numpy()[600 + leads] == 0
+
+    assert "fee" in facts.positive
+    assert facts.with_zeros == ("fee",)
+    assert facts.item_effects["toaster"]["fee"] == pytest.approx(-2, abs=0.2)
+    assert is_hole.sum() == 1
+    for name in ("target:fee:against_recent", "target:fee:against_usual"):
+        np.testing.assert_array_equal(np.isnan(rows[:, names.index(name)]), is_hole)
+    assert (rows[is_hole, names.index("effect:fee")] == 0).all()
+    assert np.abs(rows[:, names.index("effect:fee")]).max() < 1
+
+
+def test_a_model_that_knows_one_way_only_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """As of before there was a mean: without its entries."""
+    one = PANEL[0]
+    pins = CAFE.training.model_copy(update={"drivers": "log_linear"})
+    model = train_pooled(PANEL[:2], CAFES.__getitem__, CAFE.model_copy(update={"training": pins}))
+    model.save(tmp_path)
+    details = json.loads((tmp_path / DETAILS_FILE).read_text())
+    del details["seeing_columns"], details["facts"]["with_zeros"], details["facts"]["seen"]
+    details["fits"] = [{name: value for name, value in fit.items() if name != "seeing"} for fit in details["fits"]]
+    details["facts"]["positive"] = []
+    (tmp_path / DETAILS_FILE).write_text(json.dumps(details))
+
+    old = PooledModel.load(tmp_path)
+
+    series = series_features(CAFES[one], CAFE, old.facts, one)
+    pairs = np.full(14, 600), np.arange(1, 15)
+    rows = old.rows_of(series, *pairs)
+    effect = np.exp(sum(old.effects(rows).values()))
+    (booster,) = old.latest.boosters.values()
+    margin = booster.inplace_predict(rows[:, list(old.columns)], predict_type="margin").astype(np.float64)
+    assert old.latest.seeing == {}
+    assert not [name for name in series.names if name.startswith(("seen:", "planned:"))]
+    np.testing.assert_array_equal(old.ratio(rows), np.maximum(
+        np.expm1(margin) * effect * old.latest.correction, 1e-3))
