@@ -11,7 +11,15 @@ from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Value, as_written, kind_of, meaning
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
+from demand_assets.forecasting.features.driver_effects import (
+    Effects,
+    Slopes,
+    driver_effects,
+    has_slope,
+    logarithms,
+    multiplier,
+    scaled,
+)
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of
 from demand_assets.forecasting.series.gapped import Floats
@@ -53,6 +61,11 @@ class PanelFacts:
     with_zeros: tuple[str, ...] = ()
     """Those of ``positive`` that are 0 or less in some rows, which no ratio is made of; none in models of before this
     was so."""
+    moves: Effects = field(default_factory=dict)
+    """What a what-if moves demand by for a unit of a number without a declared direction, as ``effects``; boosters see
+    it as planned. None where it is not certain, or boosters see all drivers, and in models of before this was so."""
+    item_moves: dict[str, Effects] = field(default_factory=dict)
+    """Item -> the same."""
     seen: "PanelFacts | None" = None
     """The same for boosters that see the drivers, where forecasts are the mean of both ways; None of one way."""
 
@@ -73,12 +86,13 @@ class PanelFacts:
         """
         above = {driver.name: _share_above_zero([series.drivers[driver.name] for series in panel.values()])
                  for driver in dataset.drivers if driver.kind == "number"}
-        positive = tuple(name for name, share in above.items() if share >= MOSTLY_POSITIVE)
+        positive = tuple(name for name, share in above.items() if share >= (
+            MOSTLY_POSITIVE if has_slope(dataset.driver(name)) else 1))
         with_zeros = tuple(name for name in positive if above[name] < 1)
         categories = {name: tuple(sorted(counted)) for name, counted in counts.items()}
         common = {name: _most_frequent(counted) for name, counted in counts.items()}
-        effects, item_effects = driver_effects(panel, dataset, positive, periods_before_end) if (
-            drivers != "boosted") else ({}, {})
+        slopes = driver_effects(panel, dataset, positive, periods_before_end) if drivers != "boosted" else Slopes()
+        effects, item_effects = slopes.effects, slopes.item_effects
         usual, item_usual = _usual(panel, effects, positive, periods_before_end)
         items: dict[str, list[float]] = {}
         regions: dict[str, list[float]] = {}
@@ -95,11 +109,15 @@ class PanelFacts:
                                 for group in (items, regions))
         seen = cls.of(panel, dataset, periods_before_end, "boosted", counts) if drivers == "mean" else None
         return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual,
-                   with_zeros=with_zeros, seen=seen)
+                   with_zeros=with_zeros, moves=slopes.moves, item_moves=slopes.item_moves, seen=seen)
 
     def effects_of(self, region_item: RegionItem) -> Effects:
         """What drivers do to the demand of a region-item."""
         return self.item_effects.get(region_item.item, self.effects)
+
+    def moves_of(self, region_item: RegionItem) -> Effects:
+        """What drivers without an effect do to the demand of a region-item in a what-if."""
+        return self.item_moves.get(region_item.item, self.moves)
 
     def usual_of(self, region_item: RegionItem) -> Effects:
         """The usual values of number drivers of a region-item."""
@@ -210,7 +228,8 @@ class PanelFacts:
                    fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"],
                    {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
                    fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}),
-                   tuple(fields.get("with_zeros", ())), cls.from_json(fields["seen"]) if fields.get("seen") else None)
+                   tuple(fields.get("with_zeros", ())), fields.get("moves", {}), fields.get("item_moves", {}),
+                   cls.from_json(fields["seen"]) if fields.get("seen") else None)
 
 
 def _share_above_zero(columns: Sequence[Floats]) -> float:

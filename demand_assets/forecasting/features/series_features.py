@@ -6,7 +6,7 @@ that a model learns shapes, not sizes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
@@ -19,7 +19,13 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Kind
-from demand_assets.forecasting.features.driver_effects import Effects, has_effect, logarithms, multiplier
+from demand_assets.forecasting.features.driver_effects import (
+    Effects,
+    has_effect,
+    logarithms,
+    moved_logarithms,
+    multiplier,
+)
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.panel_facts import PanelFacts
@@ -66,6 +72,8 @@ class Borrowed:
     known: Mapping[str, Value] = field(default_factory=dict)
     """The attributes that they are made of."""
     with_zeros: tuple[str, ...] = ()
+    moves: Effects = field(default_factory=dict)
+    """Of the item: what a what-if moves demand by of drivers that have no effect otherwise."""
     seen: "Borrowed | None" = None
     """The same for boosters that see the drivers, where they are asked beside those that do not."""
 
@@ -75,7 +83,8 @@ class Borrowed:
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
                    facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes),
-                   attributes, facts.with_zeros, cls.of(facts.seen, region_item, attributes) if facts.seen else None)
+                   attributes, facts.with_zeros, facts.moves_of(region_item),
+                   cls.of(facts.seen, region_item, attributes) if facts.seen else None)
 
 
 @dataclass(frozen=True)
@@ -292,8 +301,11 @@ class Future:
 
     @cached_property
     def logarithms(self) -> dict[str, Floats]:
-        """As ``Past.logarithms``."""
-        return self.past.planned_logarithms if self.is_planned else self.past.logarithms(self.drivers)
+        """As ``Past.logarithms``, with what a what-if changes of drivers that have no effect otherwise."""
+        if self.is_planned:
+            return self.past.planned_logarithms
+        return self.past.logarithms(self.drivers) | moved_logarithms(
+            self.drivers, self.past.inputs.drivers, self.past.borrowed.positive, self.past.borrowed.moves)
 
     @cached_property
     def effect(self) -> Floats:
@@ -306,16 +318,26 @@ class Future:
         return self.past.planned_states if self.is_planned else self.past.states(self.drivers)
 
     @cached_property
+    def unmoved(self) -> "Future":
+        """What boosters see: drivers that move a what-if by their slope alone are as planned."""
+        return self._as_planned_in(self.past, self.past.borrowed.moves)
+
+    @cached_property
     def seen(self) -> "Future":
         """What boosters see that see the drivers: beside others that do not, those with a slope as planned, whatever a
-        scenario makes of them, for a change acts by its effect; itself where none are asked beside others."""
-        past, planned = self.past.seen, self.past.inputs.drivers
-        if past is None:
+        scenario makes of them, for a change acts by its effect; ``unmoved`` where none are asked beside others."""
+        past = self.past.seen
+        return self.unmoved if past is None else self._as_planned_in(
+            past, self.past.borrowed.effects.keys() | self.past.borrowed.moves.keys())
+
+    def _as_planned_in(self, past: Past, names: Collection[str]) -> "Future":
+        """The same in that past, with these drivers as planned; itself where nothing differs."""
+        if past is self.past and (self.is_planned or not names):
             return self
-        seen = {name: planned[name] if name in self.past.borrowed.effects else values
-                for name, values in self.drivers.items()}
-        is_planned = all(values is planned[name] for name, values in seen.items())
-        return Future(past, planned if is_planned else seen, self.as_planned)
+        planned = self.past.inputs.drivers
+        drivers = {name: planned[name] if name in names else values for name, values in self.drivers.items()}
+        is_planned = all(values is planned[name] for name, values in drivers.items())
+        return Future(past, planned if is_planned else drivers, self.as_planned)
 
     def changed(self, drivers: pd.DataFrame) -> Self:
         """Other drivers of the first future periods, one row of the table for each."""
@@ -532,7 +554,7 @@ class SeriesFeatures:
                 **{name: value * ones for name, value in self.past.borrowed.attributes.items()},
                 **{name: values[target] for name, values in self.past.calendar.items()},
                 **{name: values[origins] for name, values in self.past.origin.items()},
-                **self.past.lags(origins, leads), **self.future.means_of_states(origins, leads),
+                **self.past.lags(origins, leads), **self.future.unmoved.means_of_states(origins, leads),
                 **self.future.seen.at_targets(origins, leads), **self._beside(origins, leads)}
 
     def _beside(self, origins: Ints, leads: Ints) -> dict[str, Floats]:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import is_
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.recipes import Recipe
+from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.driver_effects import has_slope
@@ -75,7 +76,7 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
         return boosted, *seeing.chosen
     log_linear = panel_of(region_items, read, dataset, "log_linear")
     clearing = _compared(log_linear, dataset, cores)
-    both = _mean_of(seeing, clearing)
+    both = _mean_of(seeing, clearing, dataset)
     scores = {f"{way} drivers, {words}": value for way, told in (
         ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
     alone = erratic <= MOST and clearing.score <= TRUTH * seeing.score
@@ -157,7 +158,7 @@ class Compared:
     tried: list[Tried]
     """None where nothing may be chosen."""
     default: Recipe
-    """What is taken then."""
+    """What is taken then; and of what is chosen, the steps of its boosters."""
     is_short: bool
     """Whether the history is, so that last year's single periods are distrusted."""
 
@@ -179,8 +180,12 @@ class Compared:
 
     @property
     def chosen(self) -> tuple[Recipe, Fit | None, dict[str, float]]:
-        """The recipe, its fit if there is one, and the scores of all."""
-        return (self.best.recipe, self.best.fit, self.told) if self.tried else (self.default, None, {})
+        """The recipe, its fit if it is the one that was compared, and the scores of all."""
+        if not self.tried:
+            return self.default, None, {}
+        steps = {name: getattr(self.default, name) for name in QUICK_STEPS}
+        recipe = replace(self.best.recipe, **steps)
+        return recipe, self.best.fit if recipe == self.best.recipe else None, self.told
 
     def _caution(self, recipe: Recipe) -> float:
         times = 1.0 if recipe.scale == "mix" else CAUTION
@@ -188,9 +193,8 @@ class Compared:
 
 
 def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
-    """The recipes of the panel's way, fitted and scored."""
-    pins = {**{name: value for name, value in dataset.training.model_dump().items() if value is not None},
-            "drivers": panel.drivers}
+    """The recipes of the panel's way, fitted quickly and scored."""
+    pins = {**_pinned(dataset), "drivers": panel.drivers}
     members, names, constraints = panel.judged, panel.names, panel.constraints
     end = panel.selection_end
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
@@ -203,7 +207,7 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
         return Compared(selection, [], default, is_short)
     known = panel.rows.before(end)
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
-    recipes = [Recipe(**{"scale": scale, "year_features": year, **pins})
+    recipes = [Recipe.quick(**{"scale": scale, "year_features": year, **pins})
                for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]
     with ThreadPoolExecutor(cores) as pool:
         fits = list(pool.map(lambda recipe: Fit(end, fit_boosters(
@@ -220,6 +224,11 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
     return Compared(selection, tried, default, is_short)
 
 
+def _pinned(dataset: Dataset) -> dict[str, Any]:
+    """What the dataset file pins of a recipe."""
+    return {name: value for name, value in dataset.training.model_dump().items() if value is not None}
+
+
 def _tried(selection: Sequence[Selection], recipe: Recipe, fit: Fit, planned: list[Floats],
            realised: list[Floats]) -> Tried:
     score = _score(selection, planned, realised)
@@ -227,7 +236,7 @@ def _tried(selection: Sequence[Selection], recipe: Recipe, fit: Fit, planned: li
                  score if all(map(is_, planned, realised)) else _score(selection, realised, realised))
 
 
-def _mean_of(seeing: Compared, clearing: Compared) -> Compared:
+def _mean_of(seeing: Compared, clearing: Compared, dataset: Dataset) -> Compared:
     """The mean of both ways by each recipe."""
     def mean(theirs: list[Floats], ours: list[Floats]) -> list[Floats]:
         return [(own + np.clip(other, own / FARTHEST_APART, own * FARTHEST_APART)) / 2
@@ -239,7 +248,8 @@ def _mean_of(seeing: Compared, clearing: Compared) -> Compared:
         realised = planned if all(map(is_, ours.planned, ours.realised)) else mean(theirs.realised, ours.realised)
         tried.append(_tried(clearing.selection, replace(ours.recipe, drivers="mean"),
                             replace(ours.fit, seeing=theirs.fit.boosters), planned, realised))
-    return replace(clearing, tried=tried, default=replace(clearing.default, drivers="mean"))
+    return replace(clearing, tried=tried, default=Recipe.quick(**{
+        **_pinned(dataset), "year_features": clearing.default.year_features, "drivers": "mean"}))
 
 
 Told = Callable[[npt.NDArray[np.float32]], Floats]

@@ -10,7 +10,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.features.driver_effects import Effects, driver_effects
+from demand_assets.forecasting.features.driver_effects import Slopes, driver_effects
 from demand_assets.forecasting.features.inputs import series_inputs
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
@@ -141,18 +141,19 @@ def test_what_was_never_seen_is_flagged(pooled: PooledModel, forecaster: Forecas
 
 
 def effects_of(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset = SHOP, periods_before_end: int = 0,
-               ) -> tuple[Effects, dict[str, Effects]]:
+               ) -> Slopes:
     panel = {one: series_inputs(demand, dataset) for one, demand in tables.items()}
     return driver_effects(panel, dataset, ("price",), periods_before_end)
 
 
 def test_effects_are_found_again_and_drawn_together() -> None:
-    mean, of_items = effects_of(TABLES)
+    found = effects_of(TABLES)
 
-    assert of_items["kettle"]["price"] == pytest.approx(-1, abs=0.1)
-    assert of_items["toaster"]["price"] == pytest.approx(-2, abs=0.1)
-    assert mean["price"] == pytest.approx(-1.5, abs=0.1)
-    assert np.exp(mean["promo"]) == pytest.approx(LIFT, rel=0.03)
+    assert found.item_effects["kettle"]["price"] == pytest.approx(-1, abs=0.1)
+    assert found.item_effects["toaster"]["price"] == pytest.approx(-2, abs=0.1)
+    assert found.effects["price"] == pytest.approx(-1.5, abs=0.1)
+    assert np.exp(found.effects["promo"]) == pytest.approx(LIFT, rel=0.03)
+    assert found.moves == {}
 
 
 def test_effects_do_not_look_at_the_last_periods() -> None:
@@ -168,9 +169,7 @@ def test_an_effect_against_its_declared_direction_is_none() -> None:
     price, promo = SHOP.drivers
     wrong = SHOP.model_copy(update={"drivers": (price, promo.model_copy(update={"effect": "decreasing"}))})
 
-    mean, _ = effects_of(TABLES, wrong)
-
-    assert mean["promo"] == 0
+    assert effects_of(TABLES, wrong).effects["promo"] == 0
 
 
 def test_the_model_is_the_same_after_saving(pooled: PooledModel, forecaster: Forecaster, tmp_path: Path) -> None:
@@ -198,16 +197,20 @@ def test_explanations_add_up_and_tell_of_the_price(pooled: PooledModel, forecast
 CAFE = Dataset(name="cafe", frequency="D", horizon=14, source=HERE, training=Pins(
     drivers="mean", scale="log", year_features=False, rounds=30, own_share=0.0), drivers=(
         Driver(name="open", kind="yes_no", effect="increasing"), Driver(name="temperature", kind="number"),
-        Driver(name="fee", kind="number", effect="decreasing")))
+        Driver(name="rain", kind="number"), Driver(name="fee", kind="number", effect="decreasing")))
+WET = -0.04
+"""A millimetre of rain adds this to the logarithm of demand; no direction of it is declared."""
 
 
 def served_in_a_cafe(one: RegionItem) -> pd.DataFrame:
-    """Closed on Mondays; warm days come with the season that raises demand, and raise nothing; a fee of 0 is a hole."""
+    """Closed on Mondays; warm days come with the season that raises demand, and raise nothing; rain lowers it, and
+    often there is none; a fee of 0 is a hole."""
     table = demand_of(one).drop(columns=["price", "promo"])
     days = np.arange(len(table))
+    rain = np.maximum(np.random.default_rng(len(one.region)).normal(0, 6, len(days)).round(1), 0)
     is_open = (days % 7 != 0).astype(float)
     fee = np.where(days % 61 == 3, 0.0, demand_of(one)["price"])
-    return table.assign(demand=table["demand"] * is_open, open=is_open, fee=fee,
+    return table.assign(demand=table["demand"] * is_open * np.exp(WET * rain), open=is_open, fee=fee, rain=rain,
                         temperature=15 + 10 * np.sin(2 * np.pi * days / 365.25))
 
 
@@ -227,7 +230,8 @@ def cafe(tmp_path: Path) -> Forecaster:
     return Forecaster(CAFE, store)
 
 
-def test_an_undeclared_number_has_no_slope_and_is_told_to_be_uncertain(of_cafes: PooledModel, cafe: Forecaster) -> None:
+def test_an_undeclared_number_is_not_taken_out_of_demand_and_is_told_to_be_uncertain(
+        of_cafes: PooledModel, cafe: Forecaster) -> None:
     assert set(of_cafes.facts.effects) == {"open", "fee"}
     assert all(set(effects) == {"open", "fee"} for effects in of_cafes.facts.item_effects.values())
 
@@ -236,7 +240,45 @@ def test_an_undeclared_number_has_no_slope_and_is_told_to_be_uncertain(of_cafes:
 
     assert "even the sign of the difference is uncertain" in " ".join(warmer.flags)
     assert "uncertain" not in " ".join(dearer.flags + cafe.forecast(PANEL[0], of_cafes).flags)
-    assert (of_cafes.effects(cafe.ask(PANEL[0], of_cafes).rows)["temperature"] == 0).all()
+    planned = of_cafes.effects(cafe.ask(PANEL[0], of_cafes).rows)
+    assert (planned["temperature"] == 0).all()
+    assert (planned["rain"] == 0).all()
+
+
+@pytest.mark.parametrize(("action", "value"), [("add", 5.0), ("set", 0.0), ("percent", 40.0), ("add", 60.0)])
+@pytest.mark.parametrize("served", ["pooled", "own", "saved"])
+def test_an_undeclared_number_whose_slope_is_certain_moves_the_plan_by_it(
+        of_cafes: PooledModel, cafe: Forecaster, tmp_path: Path, served: str, action: str, value: float) -> None:
+    one, model = PANEL[0], of_cafes
+    if served == "own":
+        model = train(CAFES[one], CAFE, of_cafes, one)
+    if served == "saved":
+        of_cafes.save(tmp_path)
+        model = PooledModel.load(tmp_path)
+    plan = cafe.forecast(one, model).table
+
+    found = cafe.forecast(one, model, scenario=changed("rain", action, value)).table
+
+    slope = of_cafes.facts.item_moves[one.item]["rain"]
+    assert slope == pytest.approx(WET, rel=0.15)
+    assert of_cafes.facts.moves["rain"] == pytest.approx(WET, rel=0.15)
+    np.testing.assert_allclose(
+        found["forecast"], plan["forecast"] * np.exp(slope * (found["rain"] - plan["rain"])), rtol=1e-5)
+    told = cafe.explain(one, model, scenario=changed("rain", action, value))
+    np.testing.assert_allclose(told.drop(columns="date").sum(axis=1), found["forecast"])
+
+
+def test_of_what_is_not_certain_boosters_are_asked(of_cafes: PooledModel, cafe: Forecaster) -> None:
+    """What comes with the season alone has no slope that is told from it."""
+    assert "temperature" not in of_cafes.facts.moves
+    assert all("temperature" not in moves for moves in of_cafes.facts.item_moves.values())
+
+    rows = [cafe.ask(PANEL[0], of_cafes, scenario=asked).rows for asked in (PLAN, changed("temperature", "add", 9.0))]
+
+    differs = {name for name, *values in zip(of_cafes.feature_names, *(each.T for each in rows), strict=True)
+               if not np.array_equal(*values, equal_nan=True)}
+    assert "target:temperature" in differs
+    assert all(name.startswith("target:temperature") for name in differs)
 
 
 def test_a_day_that_is_opened_sells_what_such_days_do(of_cafes: PooledModel, cafe: Forecaster) -> None:
@@ -275,7 +317,9 @@ def test_a_model_that_knows_one_way_only_is_read_as_it_was_written(tmp_path: Pat
     model = train_pooled(PANEL[:2], CAFES.__getitem__, CAFE.model_copy(update={"training": pins}))
     model.save(tmp_path)
     details = json.loads((tmp_path / DETAILS_FILE).read_text())
-    del details["seeing_columns"], details["facts"]["with_zeros"], details["facts"]["seen"]
+    del details["seeing_columns"]
+    for name in ("with_zeros", "seen", "moves", "item_moves"):
+        del details["facts"][name]
     details["fits"] = [{name: value for name, value in fit.items() if name != "seeing"} for fit in details["fits"]]
     details["facts"]["positive"] = []
     (tmp_path / DETAILS_FILE).write_text(json.dumps(details))

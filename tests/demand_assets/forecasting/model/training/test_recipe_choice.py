@@ -44,3 +44,21 @@ def test_without_an_effect_there_is_no_mean_to_make() -> None:
     assert chosen("mean", undeclared, PROMO) == "mean"
     assert chosen("mean", PRICE, tables={
         one: table.assign(price=np.nan) for one, table in SHOPS.items()}) == "mean"  # an effect of nothing known is 0
+
+
+@pytest.mark.parametrize(("way", "pins", "steps", "is_fitted"), [
+    ("mean", {}, (85, 0.15), True), ("boosted", {}, (130, 0.1), False), ("log_linear", {}, (130, 0.1), False),
+    ("mean", {"rounds": 3}, (3, 0.1), True), ("boosted", {"learning_rate": 0.9}, (130, 0.9), True)])
+def test_recipes_are_compared_by_quick_fits_and_a_mean_stays_with_them(
+        way: str, pins: dict[str, float], steps: tuple[int, float], is_fitted: bool) -> None:
+    dataset = Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(PRICE, PROMO),
+                      training=Pins(drivers=way, scale="log", depth=1, **pins))  # type: ignore[arg-type]
+
+    _, recipe, fitted, scores = best_panel(list(SHOPS), SHOPS.__getitem__, dataset, 1)
+
+    assert (recipe.drivers, recipe.rounds, recipe.learning_rate) == (way, *steps)
+    assert (fitted is not None) == is_fitted
+    assert scores
+    if fitted:
+        boosters = [*fitted.boosters.values(), *fitted.seeing.values()]
+        assert {booster.num_boosted_rounds() for booster in boosters} == {recipe.rounds}
