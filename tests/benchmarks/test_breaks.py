@@ -9,7 +9,7 @@ from benchmarks.breaks import FACTORS, UNPLANNED, Break, planted
 def test_the_level_breaks_where_it_is_planted_and_nobody_knows_what_comes() -> None:
     plan: Break = planted(1, 4, seed=0, years=1.5)
     as_it_was = planted(1, 4, seed=0, years=1.5)
-    [*broken] = [one for one in plan.tables if one in plan.broken]
+    broken = [one for one in plan.tables if one in plan.broken]
     then = pd.Timestamp(plan.at)
 
     known, now = plan.known(then), plan.known(plan.now)
