@@ -43,10 +43,16 @@ WINDOWS_TO_CORRECT = 3
 """Windows from which on a bias can be seen to stay."""
 CORRECTIONS = (-0.25, 0.25)
 """Of totals, as logarithms, at most."""
+CHOSEN = ("scale", "drivers", "year_features", "own_share")
+"""Of a recipe, what data chooses."""
+CHOICES_TOLD = ("recipes", "own_shares")
+"""Of a card, how they were chosen."""
+LIKE_VERSION = "recipe_of_version"
+"""Of a card, the version whose choices were taken over; not there where they were made anew."""
 
 
 def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-                 cores: int = 1) -> PooledModel:
+                 cores: int = 1, like: PooledModel | None = None) -> PooledModel:
     """The pooled model of a dataset.
 
     Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
@@ -58,9 +64,13 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
         region_items: those to learn from; of more than ``MEMBERS`` an even choice.
         read: the demand of one, schema Demand.
         cores: threads.
+        like: an earlier pooled model of the dataset, whose choices are taken over where the dataset file pins none, so
+            that none is searched for. They were made on windows before any that is judged now.
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
     started = perf_counter()
+    if like:
+        dataset = _with_choices_of(like, dataset)
     dataset = _with_drivers_of(region_items, read, dataset)
     carried: dict[RegionItem, str] = {}
     read = _noting_carried(_completed(read, dataset), carried)
@@ -90,9 +100,18 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
             CALENDAR: dataset.calendar.meanings(dataset.frequency)}
+    if like:
+        card |= {name: like.card[name] for name in CHOICES_TOLD if name in like.card}
+        card[LIKE_VERSION] = like.card.get(LIKE_VERSION, like.version)
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=replace(recipe, own_share=prior.mean), fits=calibrated, card=card,
                    horizon_inflation=judgement.horizon_inflation)
+
+
+def _with_choices_of(like: PooledModel, dataset: Dataset) -> Dataset:
+    """The dataset with the model's choices pinned, but for those that the dataset file pins itself."""
+    pinned = {name: getattr(like.recipe, name) for name in CHOSEN if getattr(dataset.training, name) is None}
+    return dataset.model_copy(update={"training": dataset.training.model_copy(update=pinned)})
 
 
 def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],
