@@ -45,8 +45,8 @@ CORRECTIONS = (-0.25, 0.25)
 """Of totals, as logarithms, at most."""
 CHOSEN = ("scale", "drivers", "year_features", "own_share")
 """Of a recipe, what data chooses."""
-CHOICES_TOLD = ("recipes", "own_shares")
-"""Of a card, how they were chosen."""
+CHOICES_TOLD = ("recipes", "own_shares", SHARE_PRIOR)
+"""Of a card, how they were chosen, and what each region-item's own choice starts from."""
 LIKE_VERSION = "recipe_of_version"
 """Of a card, the version whose choices were taken over; not there where they were made anew."""
 
@@ -69,6 +69,7 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
     started = perf_counter()
+    told = _told_by(like, dataset)
     if like:
         dataset = _with_choices_of(like, dataset)
     dataset = _with_drivers_of(region_items, read, dataset)
@@ -99,13 +100,19 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
             "region_items": panel.size,
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
-            CALENDAR: dataset.calendar.meanings(dataset.frequency)}
-    if like:
-        card |= {name: like.card[name] for name in CHOICES_TOLD if name in like.card}
-        card[LIKE_VERSION] = like.card.get(LIKE_VERSION, like.version)
+            CALENDAR: dataset.calendar.meanings(dataset.frequency), **told}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=replace(recipe, own_share=prior.mean), fits=calibrated, card=card,
                    horizon_inflation=judgement.horizon_inflation)
+
+
+def _told_by(like: PooledModel | None, dataset: Dataset) -> dict[str, Any]:
+    """What a card says of choices that were taken over; of the share only where the dataset file does not pin it."""
+    if like is None:
+        return {}
+    of_share = ("own_shares", SHARE_PRIOR) if dataset.training.own_share is not None else ()
+    return {name: like.card[name] for name in CHOICES_TOLD if name in like.card and name not in of_share} | {
+        LIKE_VERSION: like.card.get(LIKE_VERSION, like.version)}
 
 
 def _with_choices_of(like: PooledModel, dataset: Dataset) -> Dataset:

@@ -63,16 +63,18 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
     came, which is how what-ifs ask, in the mean. Where most demand is erratic, that is, comes in bursts that one slope
     does not describe, they are never taken alone.
     """
-    pinned = dataset.training.drivers
-    if pinned and pinned != "mean":
-        panel = panel_of(region_items, read, dataset, pinned)
+    pins = dataset.training
+    pinned, is_mean_possible = pins.drivers, any(map(has_slope, dataset.drivers))
+    is_settled = pins.scale is not None and pins.year_features is not None
+    if pinned and (pinned != "mean" or is_settled):
+        panel = panel_of(region_items, read, dataset, pinned if is_mean_possible or pinned != "mean" else "boosted")
         return panel, *_compared(panel, dataset, cores).chosen
     boosted = panel_of(region_items, read, dataset, "boosted")
     seeing = _compared(boosted, dataset, cores)
     end = boosted.ends[0]
     erratic = np.mean([demand_class(member.series.demand[member.series.dates <= end]) == "erratic"
                        for member in boosted.judged])
-    if not any(map(has_slope, dataset.drivers)) or not (seeing.tried or pinned):
+    if not is_mean_possible or not (seeing.tried or pinned):
         return boosted, *seeing.chosen
     log_linear = panel_of(region_items, read, dataset, "log_linear")
     clearing = _compared(log_linear, dataset, cores)
@@ -201,7 +203,7 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
     selection = _selection(members, end, dataset) if end is not None else []
     few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
     is_short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
-    default = Recipe(**{"year_features": not is_short, **pins})
+    default = (Recipe.quick if panel.drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
     settled = len(years) == 1 and pins.get("scale")
     if end is None or few or not selection or settled:
         return Compared(selection, [], default, is_short)

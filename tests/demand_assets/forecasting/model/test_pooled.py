@@ -1,11 +1,13 @@
 """The pooled model: what region-items borrow from each other, what no fit may see, what goes to disk and back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
@@ -13,8 +15,10 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.explanation import explain
@@ -94,8 +98,7 @@ def test_the_page_forecasts_for_an_origin_what_the_backtest_did(model: ForecastM
         demand=lambda rows: rows["demand"].where(rows["date"] <= origin)) for one, table in SHOPS.items()}
     series = series_features(SHOPS[KETTLES], weekly, model.pooled.facts, KETTLES)
     then = model.pooled.fit_before(np.datetime64(origin, "D"))
-    earlier = PooledModel(model.pooled.recipe, model.pooled.feature_names, model.pooled.columns, model.pooled.facts,
-                          (then,))
+    earlier = replace(model.pooled, fits=(then,))
 
     shown = Forecaster(weekly, store_of(tmp_path, known)).forecast(KETTLES, earlier).table["forecast"]
 
@@ -169,6 +172,26 @@ def test_what_an_engineer_pins_is_not_chosen(weekly: Dataset) -> None:
     assert not any("season_52" in pooled.feature_names[place] for place in pooled.columns)
     assert model.backtest["forecast"] == model.backtest["own"]
     assert model.backtest["origins"] == ["2025-05-12", "2025-05-26"]
+
+
+@pytest.mark.parametrize("pins", [{}, {"own_share": 0.5}])
+def test_a_renewed_model_takes_over_what_was_chosen_and_what_region_items_own_shares_start_from(
+        pooled: PooledModel, weekly: Dataset, pins: dict[str, float]) -> None:
+    prior = {"mean": 0.25, "spread": 0.3, "clustering": 2.0}
+    like = replace(pooled.with_version(7), recipe=Recipe.quick(
+        drivers="mean", scale="log", year_features=False, own_share=0.25), card={
+            "recipes": {"searched": 1.0}, "own_shares": {"0.25": 1.0}, SHARE_PRIOR: prior})
+    dataset = weekly.model_copy(update={"training": Pins(depth=2, **pins)})  # type: ignore[arg-type]
+
+    renewed = train_pooled(list(SHOPS), SHOPS.__getitem__, dataset, like=like)
+
+    share = pins.get("own_share", 0.25)
+    assert renewed.recipe == replace(like.recipe, depth=2, own_share=share)
+    assert renewed.facts.seen is not None
+    assert all(fit.seeing for fit in renewed.fits)
+    assert renewed.card["recipe_of_version"] == 7
+    assert renewed.card["recipes"] == {"searched": 1.0}
+    assert SharePrior.from_card(share, renewed.card) == (SharePrior(0.5) if pins else SharePrior(**prior))
 
 
 def test_nothing_is_chosen_on_judged_windows(weekly: Dataset) -> None:
