@@ -14,6 +14,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of
+from demand_assets.forecasting.features.total_factors import WHOLE, Tables, TotalFactors
 
 COMMON_CATEGORIES = 8
 
@@ -47,6 +48,8 @@ class PanelFacts:
     """Text of items -> value -> mean of the levels of its items, as logarithms."""
     attribute_meanings: dict[str, str] = field(default_factory=dict)
     """The attributes that are features -> as ``Attribute.meaning``; none in models of before this was noted."""
+    totals: TotalFactors = field(default_factory=TotalFactors)
+    """What corrects the region-items of a total, by origin and lead."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -182,6 +185,13 @@ class PanelFacts:
             return float(np.exp(known[0])) if known else None
         return float(np.exp(self.item_levels[region_item.item] + self._above_usual(region_item.region)))
 
+    def factors_of_total(self, region_item: RegionItem, attributes: Mapping[str, Value]) -> Tables:
+        """What corrects a region-item with these attributes, as part of its total; empty where nothing does."""
+        if not self.totals.tables:
+            return {}
+        value = self._value_of(self.totals.by, attributes) if self.totals.by else WHOLE
+        return self.totals.of(region_item.region, value) if isinstance(value, str) else {}
+
     def _above_usual(self, region: str) -> float:
         """How far a region's level is above the mean of all, as a logarithm; 0 of one that is not known."""
         if region not in self.region_levels:
@@ -196,7 +206,8 @@ class PanelFacts:
         return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
                    fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"],
                    {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
-                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}))
+                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}),
+                   TotalFactors.from_json(fields.get("totals", {})))
 
 
 def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],

@@ -55,6 +55,7 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     parts = {group: np.zeros(len(rows)) for group in groups}
     usual, members = np.zeros(len(rows)), pooled.latest.boosters
     factors = _factors(pooled, model.own, rows, names, groups)
+    factors[HISTORY] = factors[HISTORY] + np.log(series.of_total(origins, leads))
     ratio = np.zeros(len(rows))
     for scale, booster in members.items():
         raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups, exact)
