@@ -180,7 +180,7 @@ class Measure:
             for level in LEVELS}
 
     def _right(self, values: Floats) -> Floats:
-        return np.concatenate([np.full(self._days - len(values), np.nan), values])
+        return np.asarray(np.append(np.full(self._days - len(values), np.nan), values))
 
     def levels(self, before_last_known: int, units: Floats) -> dict[str, float]:
         """Of forecasts from an origin so many days (0 or below) after the last that the product knew."""
@@ -225,7 +225,7 @@ def least_squares(levels: list[Windows], place: int, horizon: int) -> Floats:
     membership = np.concatenate([np.eye(windows.totals.shape[1])[windows.total].T for windows in levels])
     wanted = np.concatenate([windows.totals[place] for windows in levels])
     doubt = np.concatenate([np.full(windows.totals.shape[1], off(windows, windows.totals)) for windows in levels])
-    found = np.zeros_like(base)
+    found: Floats = np.zeros_like(base)
     for lead in range(horizon):
         spread = share * np.maximum(base[:, lead], 1e-6)
         between = (membership * spread) @ membership.T + np.diag(doubt * wanted[:, lead] ** 2 + 1e-9)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.attributes import BESIDE, Hierarchies, Value
-from demand_assets.forecasting.contract.dataset_file import Dataset, Pins
+from demand_assets.forecasting.contract.dataset_file import Dataset
 from demand_assets.forecasting.contract.drivers import Driver
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.features.level import LEVEL_WINDOW
@@ -378,7 +378,7 @@ def _tables(sums: Mapping[tuple[str, str], _Sums], dataset: Dataset,
             "kind": "number", "default": None if driver.default is None else float(driver.default)}))
     described = dataset.model_copy(update={
         "drivers": tuple(drivers), "attributes": (), "hierarchies": Hierarchies(),
-        "training": Pins(scale="mix", drivers="boosted", own_share=0.0)})
+        "training": dataset.training.model_copy(update={"scale": "mix", "drivers": "boosted", "own_share": 0.0})})
     stored, planned = {}, {}
     for key, total in sums.items():
         columns: dict[str, Any] = {"date": dates, "demand": np.append(total.demand, np.full(horizon, np.nan))}
