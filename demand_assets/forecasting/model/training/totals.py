@@ -110,6 +110,9 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
                 longest: SeriesFeatures, cores: int, train: Train) -> tuple[PooledModel, dict[str, Any]]:
     """The model with factors of totals where they help, and what is told of them.
 
+    None where a plan leaves out what the past of totals has, as promotions that are ``given``: the total would put them
+    in, and a what-if that plans them would have them twice.
+
     Args:
         model: corrected, not calibrated yet.
         region_items: those that the model learned from.
@@ -117,7 +120,8 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
         train: makes a pooled model of totals.
     """
     by = chosen_attribute({one: read(one).attrs.get(BESIDE, {}) for one in region_items}, dataset)
-    if by is None or not len(model.fits) > 1:
+    if by is None or len(model.fits) < 2 or any(
+            driver.future == "given" and driver.kind != "category" for driver in dataset.drivers):
         return model, NO_TOTALS
     last = longest.known - 1
     judged = origins_before(last, dataset)
@@ -149,6 +153,8 @@ def windows_of(model: PooledModel, region_items: Sequence[RegionItem], read: Rea
     if len(sums) < LEAST_TOTALS:
         return list(sums), windows, None
     stored, planned, described = _tables(sums, dataset, longest)
+    if any(driver.future == "given" and driver.name not in described.driver_names for driver in dataset.drivers):
+        return list(sums), windows, None
     try:
         upper = train(list(stored), stored.__getitem__, described, cores)
     except NotEnoughHistoryError:

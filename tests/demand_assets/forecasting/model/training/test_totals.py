@@ -121,8 +121,24 @@ def shops() -> dict[RegionItem, pd.DataFrame]:
 SHOPS = shops()
 
 
-def trained(tables: dict[RegionItem, pd.DataFrame]) -> PooledModel:
-    return train_pooled(sorted(tables), tables.__getitem__, SHOP)
+def trained(tables: dict[RegionItem, pd.DataFrame], dataset: Dataset = SHOP) -> PooledModel:
+    return train_pooled(sorted(tables), tables.__getitem__, dataset)
+
+
+@pytest.mark.parametrize("left_out", ["promo", "event"])
+def test_totals_do_not_put_in_what_a_plan_leaves_out(left_out: str) -> None:
+    """Promotions that nobody planned, and events that each item has at its own time, are a planner's to add."""
+    drivers = tuple(Driver(name="promo", kind="yes_no", future="given", default=False)
+                    if driver.name == left_out == "promo" else driver for driver in SHOP.drivers)
+    tables = {}
+    for number, (one, table) in enumerate(SHOPS.items()):
+        tables[one] = table.assign(event=np.roll(table["event"], number)) if left_out == "event" else table
+        tables[one].attrs[BESIDE] = {}
+
+    told = trained(tables, SHOP.model_copy(update={"drivers": drivers}))
+
+    assert told.card["totals"] == {}
+    assert not told.facts.totals.tables
 
 
 @pytest.fixture(scope="module")
