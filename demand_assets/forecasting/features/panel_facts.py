@@ -22,6 +22,7 @@ from demand_assets.forecasting.features.driver_effects import (
 )
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of
+from demand_assets.forecasting.features.total_factors import WHOLE, Tables, TotalFactors
 from demand_assets.forecasting.series.gapped import Floats
 
 COMMON_CATEGORIES = 8
@@ -68,6 +69,8 @@ class PanelFacts:
     """Item -> the same."""
     seen: "PanelFacts | None" = None
     """The same for boosters that see the drivers, where forecasts are the mean of both ways; None of one way."""
+    totals: TotalFactors = field(default_factory=TotalFactors)
+    """What corrects the region-items of a total, by origin and lead."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -213,6 +216,13 @@ class PanelFacts:
             return float(np.exp(known[0])) if known else None
         return float(np.exp(self.item_levels[region_item.item] + self._above_usual(region_item.region)))
 
+    def factors_of_total(self, region_item: RegionItem, attributes: Mapping[str, Value]) -> Tables:
+        """What corrects a region-item with these attributes, as part of its total; empty where nothing does."""
+        if not self.totals.tables:
+            return {}
+        value = self._value_of(self.totals.by, attributes) if self.totals.by else WHOLE
+        return self.totals.of(region_item.region, value) if isinstance(value, str) else {}
+
     def _above_usual(self, region: str) -> float:
         """How far a region's level is above the mean of all, as a logarithm; 0 of one that is not known."""
         if region not in self.region_levels:
@@ -229,7 +239,8 @@ class PanelFacts:
                    {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
                    fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}),
                    tuple(fields.get("with_zeros", ())), fields.get("moves", {}), fields.get("item_moves", {}),
-                   cls.from_json(fields["seen"]) if fields.get("seen") else None)
+                   cls.from_json(fields["seen"]) if fields.get("seen") else None,
+                   TotalFactors.from_json(fields.get("totals", {})))
 
 
 def _share_above_zero(columns: Sequence[Floats]) -> float:

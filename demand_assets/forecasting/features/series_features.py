@@ -30,6 +30,7 @@ from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, 
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.plans import Plans
+from demand_assets.forecasting.features.total_factors import Tables, factors_at
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
 
 MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24),
@@ -418,12 +419,21 @@ class SeriesFeatures:
 
     past: Past
     future: Future
+    total_factors: Tables = field(default_factory=dict)
+    """Of the total that the region-item is part of."""
 
     @classmethod
-    def of(cls, inputs: SeriesInputs, borrowed: Borrowed | None = None) -> Self:
+    def of(cls, inputs: SeriesInputs, borrowed: Borrowed | None = None, total_factors: Tables | None = None) -> Self:
         """The features under the drivers as planned."""
         past = Past(inputs, borrowed or Borrowed())
-        return cls(past, Future(past, inputs.drivers))
+        return cls(past, Future(past, inputs.drivers), total_factors or {})
+
+    def of_total(self, origins: Ints, leads: Ints) -> Floats:
+        """What a forecast is multiplied by, so that those of a total's region-items add up to it; shape (n,)."""
+        if not self.total_factors:
+            return np.ones(len(origins))
+        return factors_at(self.total_factors, self.dates.to_numpy().astype("datetime64[D]"), self.dataset.frequency,
+                          self.dataset.season_length, origins, leads)
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -594,8 +604,10 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     """
     if facts is None or region_item is None:
         return SeriesFeatures.of(series_inputs(demand, dataset))
+    attributes = demand.attrs.get(BESIDE, {})
     return SeriesFeatures.of(series_inputs(demand, dataset, facts.categories, facts.common),
-                             Borrowed.of(facts, region_item, demand.attrs.get(BESIDE, {})))
+                             Borrowed.of(facts, region_item, attributes),
+                             facts.factors_of_total(region_item, attributes))
 
 
 def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:

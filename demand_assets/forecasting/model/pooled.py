@@ -290,18 +290,18 @@ class PooledModel:
 
     def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """Demand over level, as ``ratio`` gave it of these rows, in units; shape (n,)."""
-        return bounded(ratio, series, origins)
+        return bounded(ratio, series, origins, leads)
 
     def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """Point forecasts in units by everything that the model has seen; shape (n,).
 
         Raises: as ``rows_of``.
         """
-        return bounded(self.ratio(self.rows_of(series, origins, leads)), series, origins)
+        return bounded(self.ratio(self.rows_of(series, origins, leads)), series, origins, leads)
 
     def forecast(self, series: SeriesFeatures, origins: Ints, leads: Ints, fit: Fit | None = None) -> Floats:
         """Point forecasts in units by the pooled model alone, never negative, never far above what was seen."""
-        return bounded(self.ratio(series.rows(origins, leads), fit), series, origins)
+        return bounded(self.ratio(series.rows(origins, leads), fit), series, origins, leads)
 
     def save(self, folder: Path) -> None:
         """Write the boosters as UBJSON and everything else as JSON into the folder."""
@@ -379,10 +379,11 @@ def booster_of(content: bytes) -> "xgb.Booster":
     return xgb.Booster(params={"nthread": 1}, model_file=bytearray(content))
 
 
-def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints) -> Floats:
-    """Demand over level as units: never negative, never far above the largest demand seen."""
+def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+    """Demand over level as units, corrected as part of its total: never negative, never far above the largest demand
+    seen."""
     largest = np.where(series.largest[origins] > 0, series.largest[origins], series.level[origins])
-    return np.clip(ratio * series.level[origins], 0.0, CAP * largest)
+    return np.clip(ratio * series.of_total(origins, leads) * series.level[origins], 0.0, CAP * largest)
 
 
 def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset, facts: PanelFacts) -> tuple[int, ...]:

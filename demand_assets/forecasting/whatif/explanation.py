@@ -56,6 +56,7 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     rows = series.rows(origins, leads)
     groups, fit, effects = [HISTORY, CALENDAR, *series.dataset.driver_names], pooled.latest, pooled.effects(rows)
     own = _own(pooled, model.own, rows, groups)
+    own[HISTORY] = own[HISTORY] + np.log(series.of_total(origins, leads))
     ways = [_Way(fit.boosters, pooled.columns, effects)]
     if fit.seeing:
         ways.append(_Way(fit.seeing, pooled.seeing_columns, pooled.moved(rows)))

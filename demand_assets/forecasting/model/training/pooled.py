@@ -33,8 +33,9 @@ from demand_assets.forecasting.model.pooled import (
     seeing_columns,
     used_columns,
 )
-from demand_assets.forecasting.model.training.panel import Member, longest_of
+from demand_assets.forecasting.model.training.panel import Member, longest_of, members_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
+from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.series.carried import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
@@ -53,7 +54,7 @@ LIKE_VERSION = "recipe_of_version"
 
 def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
                  cores: int = 1, like: PooledModel | None = None) -> PooledModel:
-    """The pooled model of a dataset.
+    """The pooled model of a dataset, whose forecasts of region-items are corrected by those of their totals.
 
     Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
     one is fitted once for each window and once on everything, one thread each.
@@ -68,6 +69,17 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
             that none is searched for. They were made on windows before any that is judged now.
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
+    return _train(region_items, read, dataset, cores, like, is_of_totals=False)
+
+
+def train_totals(totals: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
+                 cores: int) -> PooledModel:
+    """The pooled model of totals, which are part of no totals themselves; else as ``train_pooled``."""
+    return _train(totals, read, dataset, cores, None, is_of_totals=True)
+
+
+def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset, cores: int,
+           like: PooledModel | None, is_of_totals: bool) -> PooledModel:
     started = perf_counter()
     told = _told_by(like, dataset)
     if like:
@@ -92,11 +104,16 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     with ThreadPoolExecutor(cores) as pool:
         fits = [made for made in pool.map(fit, ends) if made]
     bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
-    fits = list(bare.fits)
+    fits, told_totals = list(bare.fits), NO_TOTALS
+    if not is_of_totals:
+        bare, told_totals = with_totals(bare, members_of(region_items), read, dataset, panel.longest, cores,
+                                        train_totals)
+        judged = [member.with_facts(bare.facts) for member in judged]
     judgement = _judged(bare, judged)
     prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else
                      (SharePrior(recipe.own_share), {}))
     card = {**judgement.card, "recipes": choice, "own_shares": shares, SHARE_PRIOR: prior.to_json(),
+            "totals": told_totals,
             "region_items": panel.size,
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),

@@ -260,9 +260,9 @@ Told = Callable[[npt.NDArray[np.float32]], Floats]
 
 def _units(selection: Sequence[Selection], ratio: Told) -> tuple[list[Floats], list[Floats]]:
     """Forecasts in units of each region-item's windows: by the plan, and with the drivers that came."""
-    planned = [bounded(ratio(one.features), one.member.series, one.starts) for one in selection]
+    planned = [bounded(ratio(one.features), one.member.series, one.starts, one.leads) for one in selection]
     return planned, [units if one.as_came is one.features else
-                     bounded(ratio(one.as_came), one.member.series, one.starts)
+                     bounded(ratio(one.as_came), one.member.series, one.starts, one.leads)
                      for one, units in zip(selection, planned, strict=True)]
 
 
@@ -300,7 +300,7 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
         parts[True].append(planned)
         parts[False].append(planned if one.as_came is one.features else (
             model.ratio(one.as_came, first), own_factor(own, one.as_came, model.columns, 1.0)))
-    units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts)
+    units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts, one.leads)
                                    for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
              for share in (*OWN_SHARES, 1.0) for is_planned in (True, False)}
     scores = {share: _score(selection, units[share, True], units[share, False]) for share in OWN_SHARES}

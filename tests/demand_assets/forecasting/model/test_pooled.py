@@ -1,6 +1,8 @@
 """The pooled model: what region-items borrow from each other, what no fit may see, what goes to disk and back."""
 
+import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,13 @@ from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.pooled import DETAILS_FILE, ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -131,6 +134,68 @@ def test_a_region_item_without_any_demand_is_forecast_at_its_siblings_level(pool
     assert pooled.facts.expected_level(NEW) == pytest.approx(110, rel=0.25)
     assert str(shown.origin.date()) == str(planned["date"].iloc[0].date())
     assert 200 < shown.table["forecast"].sum() < 1000
+
+
+def doubled(pooled: PooledModel, origin: str) -> PooledModel:
+    """The model when the north's total was found to be twice the sum of its items, from an origin on."""
+    totals = TotalFactors("", {origin: {"north": {"all": (2.0,) * 4}}})
+    return replace(pooled, facts=replace(pooled.facts, totals=totals))
+
+
+def test_items_of_a_total_are_corrected_and_others_are_not(pooled: PooledModel, weekly: Dataset,
+                                                           tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, SHOPS))
+    corrected = doubled(pooled, "2025-06-23")
+
+    for one in SHOPS:
+        before, after = (forecaster.forecast(one, model).table["forecast"] for model in (pooled, corrected))
+        np.testing.assert_allclose(after, before * (2 if one.region == "north" else 1))
+
+
+def test_windows_before_a_correction_was_known_do_not_see_it(pooled: PooledModel, model: ForecastModel,
+                                                             weekly: Dataset) -> None:
+    again = train(SHOPS[KETTLES], weekly, doubled(pooled, model.backtest["origins"][1]), KETTLES)
+
+    for name in ("forecast", "pooled", "lower_80"):
+        assert again.backtest[name][0] == model.backtest[name][0]
+        assert np.all(np.array(again.backtest[name][1]) > model.backtest[name][1])
+
+
+def test_a_scenario_moves_a_corrected_forecast_in_the_same_ratio(pooled: PooledModel, weekly: Dataset,
+                                                                 tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, SHOPS))
+    cheap = Scenario((Change("price", "percent", -10.0, date(2025, 6, 24), date(2025, 7, 30)),))
+
+    plain, corrected = (forecaster.forecast(KETTLES, model, scenario=cheap).table["forecast"]
+                        / forecaster.forecast(KETTLES, model).table["forecast"]
+                        for model in (pooled, doubled(pooled, "2025-06-23")))
+
+    assert (plain > 1.05).sum() > 2
+    np.testing.assert_allclose(plain, corrected)
+
+
+def test_an_explanation_of_a_corrected_forecast_adds_up_without_limits(pooled: PooledModel, weekly: Dataset,
+                                                                       tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, SHOPS))
+    corrected = doubled(pooled, "2025-06-23")
+
+    told = forecaster.explain(KETTLES, corrected)
+
+    np.testing.assert_allclose(told.drop(columns="date").sum(axis=1),
+                               forecaster.forecast(KETTLES, corrected).table["forecast"], rtol=1e-4)
+    assert (told["limits"].abs() < 0.5).all()
+
+
+def test_saved_and_loaded_it_corrects_the_same_and_one_of_before_corrects_nothing(
+        pooled: PooledModel, tmp_path: Path) -> None:
+    corrected = doubled(pooled, "2025-06-23")
+    corrected.save(tmp_path)
+    assert PooledModel.load(tmp_path).facts.totals == corrected.facts.totals
+
+    details = json.loads((tmp_path / DETAILS_FILE).read_text())
+    del details["facts"]["totals"]
+    (tmp_path / DETAILS_FILE).write_text(json.dumps(details))
+    assert PooledModel.load(tmp_path).facts.totals == TotalFactors()
 
 
 def test_saved_and_loaded_it_forecasts_the_same(pooled: PooledModel, weekly: Dataset, tmp_path: Path) -> None:
