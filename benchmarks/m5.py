@@ -110,7 +110,7 @@ def _of_part(part: Sequence[RegionItem]) -> dict[RegionItem, tuple[np.ndarray, n
             booster = fit_own(training_rows(series, one, OWN_ROWS), pooled, pooled.latest, pooled.recipe,
                               series.constraints)
             ratio = ratio * own_factor(booster, rows, pooled.columns, pooled.recipe.own_share)
-        found[one] = bounded(ratio, series, origins), seasonal_naive(series, origins, leads)
+        found[one] = bounded(ratio, series, origins, leads), seasonal_naive(series, origins, leads)
     return found
 
 

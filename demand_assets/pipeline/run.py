@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from time import monotonic
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
@@ -62,6 +63,8 @@ PROCESSES_FROM = 100
 TAKEN_IN_TOGETHER = 50
 ASKED_FOR_LAST = 50
 """Region-items whose demand tells where the dataset's ends, when the source does not."""
+ASKED_FOR_NEW = 20
+"""Region-items whose demand tells whether the pooled model is behind."""
 TRAINED_TOGETHER = 8
 """Region-items that a worker is given at a time."""
 TABLES_KEPT = 1000
@@ -143,10 +146,10 @@ class Pipeline:
         """
         return tried_until_there_is_room(lambda: self._pool(asked))
 
-    def _pool(self, asked: RequestedBy) -> Pooled:
+    def _pool(self, asked: RequestedBy, like: PooledModel | None = None) -> Pooled:
         read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
         stored = self.store.stored("demand", self.source.catalogue().region_items)
-        model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores))
+        model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores, like))
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags, self._origin(stored)) as batch:
             version = batch.register_pooled(model, asked.tags, stored[0])
@@ -262,7 +265,7 @@ class Pipeline:
             return
         try:
             with clock("pooled"):
-                version = self._pooled_to_stand_on(asked)
+                version = self._pooled_to_stand_on(region_items, asked)
         except NotEnoughHistoryError as error:
             yield Part([Outcome(one, "candidate_model", "quarantined", f"nothing to stand on yet: {error}")
                         for one in region_items], {})
@@ -300,19 +303,49 @@ class Pipeline:
     def _training(self) -> TrainStage:
         return TrainStage(self.dataset, self.store, self.registry)
 
-    def _pooled_to_stand_on(self, asked: RequestedBy) -> int:
+    def _pooled_to_stand_on(self, region_items: Sequence[RegionItem], asked: RequestedBy) -> int:
         """The version of the pooled model in production; a new one where there is none that can forecast the dataset.
 
-        One that merely does not know all drivers goes on: what stands on it does not know them either, and says so.
+        One that is a horizon or more behind is renewed first, with the choices of before; it stays where the renewed
+        one is worse. One that merely does not know all drivers goes on: what stands on it does not know them either,
+        and says so.
         """
         version = self.registry.pooled_production()
-        if version is not None:
-            try:
-                self.registry.load_pooled(version).as_known(self.dataset)
-            except (ModelFilesError, NotRegisteredError) as error:  # made for other drivers, damaged, or gone
-                log.warning("v%s of the pooled model cannot be stood on: %s", version, error)
-                version = None
-        return version if version is not None else self.pool(asked).model.version or 0
+        if version is None:
+            return self.pool(asked).version
+        try:
+            model = self.registry.load_pooled(version)
+            model.as_known(self.dataset)
+        except (ModelFilesError, NotRegisteredError) as error:  # made for other drivers, damaged, or gone
+            log.warning("v%s of the pooled model cannot be stood on: %s", version, error)
+            return self.pool(asked).version
+        if not self._pays_to_renew(model, region_items):
+            return version
+        made = tried_until_there_is_room(lambda: self._pool(asked, like=model))
+        log.info("v%s of the pooled model is a horizon behind; v%s: %s: %s", version, made.version,
+                 made.decision.verdict, made.decision.reason)
+        return made.version if made.decision.verdict == "promote" else version
+
+    def _pays_to_renew(self, model: PooledModel, region_items: Sequence[RegionItem]) -> bool:
+        """Whether a horizon of demand of these region-items, and of most of the dataset's, is newer than the model, and
+        no version that learned from it was judged and found worse."""
+        if not any(self._is_horizon_behind(model, one) for one in _evenly(region_items, ASKED_FOR_NEW)):
+            return False
+        sample = _evenly(self.store.stored("demand", self.source.catalogue().region_items), ASKED_FOR_NEW)
+        if 2 * sum(self._is_horizon_behind(model, one) for one in sample) <= len(sample):
+            return False
+        newest = self.registry.pooled_candidate()
+        tried = self._pooled_or_none(newest) if newest not in (None, model.version) else None
+        return tried is None or any(self._is_horizon_behind(tried, one) for one in sample)
+
+    def _is_horizon_behind(self, model: PooledModel, region_item: RegionItem) -> bool:
+        """Whether so much of the region-item's stored demand is newer than what the model has seen."""
+        try:
+            demand = self.store.read("demand", region_item)
+        except (DamagedFileError, NotInStoreError):
+            return False  # its own training says so
+        is_newer = demand["date"].to_numpy() > model.latest.seen
+        return int(np.count_nonzero(is_newer & observed(demand))) >= self.dataset.horizon
 
     def _pooled_or_none(self, version: int) -> PooledModel | None:
         """That version of the pooled model; None where its files are damaged or gone: a new one takes its place."""
@@ -372,6 +405,10 @@ def _fingerprint(model: PooledModel) -> str:
     """A text that is another when the demand that the pooled model learned from is, as far as its card tells."""
     card = {name: value for name, value in model.card.items() if name != "seconds"}
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _evenly(region_items: Sequence[RegionItem], most: int) -> Sequence[RegionItem]:
+    return region_items[::max(1, -(-len(region_items) // most))]
 
 
 def _parts(region_items: Sequence[RegionItem], size: int) -> Iterator[Sequence[RegionItem]]:

@@ -216,7 +216,7 @@ class Pins(StrictEntry):
     """Training choices that are pinned instead of made by data (see ``contract.recipes.Recipe``)."""
 
     scale: Literal["log", "tweedie", "mix"] | None = None
-    drivers: Literal["log_linear", "boosted"] | None = None
+    drivers: Literal["log_linear", "boosted", "mean"] | None = None
     year_features: bool | None = None
     rounds: int | None = Field(default=None, ge=1, le=5000)
     depth: int | None = Field(default=None, ge=1, le=12)

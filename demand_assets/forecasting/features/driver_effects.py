@@ -3,12 +3,14 @@
 A tree is flat beyond what it has seen and splits one effect over many features; a price ten percent lower is a question
 about a slope. So slopes are fitted first, with everything else that moves demand beside them, and taken out of demand
 before features are made; boosters learn what is left, and the effect at the target is put back. Where that forecasts
-clearly worse than boosters that see the drivers themselves, or most demand is erratic, those are used instead
-(``Recipe.drivers``).
+clearly worse than boosters that see the drivers themselves, or most demand is erratic, those are used instead, or the
+mean of both (``Recipe.drivers``). A number without a declared direction, such as a temperature, is not taken out: what
+it seems to do is mostly the season's, and boosters see it. But a what-if changes it and not the season, so that there
+it moves the plan's forecast by its slope, where that is known well enough (``Slopes.moves``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,22 +32,36 @@ RIDGE = 1e-3
 """Keeps what a history does not tell at zero; its standard error is then large."""
 FEWEST = 20
 """Known periods of a region-item below which nothing is learned from it."""
+CERTAIN = 2.0
+"""Standard errors that the slope of an undeclared number must be from zero."""
 FARTHEST = 6.0
 """Logarithms that an expected demand may lie from its segment's mean."""
 
 
 def has_effect(driver: Driver) -> bool:
-    """Whether the driver has a log-linear effect; categories are left to the boosters."""
+    """Whether a row of features has a place for the driver's effect, which is none where it has no slope."""
     return driver.kind != "category"
 
 
-def scaled(values: Floats, is_ratio: bool) -> Floats:
-    """A driver's values as its effect multiplies them: the logarithm of what is compared by ratio."""
+def has_slope(driver: Driver) -> bool:
+    """Whether the driver has a log-linear effect; categories, and numbers that are not declared to raise or to lower
+    demand, are left to the boosters. Of an undeclared yes/no driver it is no slope, but what a "yes" multiplies by."""
+    return driver.kind == "yes_no" or (driver.kind == "number" and driver.effect != "none")
+
+
+def scaled(values: Floats, is_ratio: bool, has_zeros: bool = False) -> Floats:
+    """A driver's values as its effect multiplies them: the logarithm of what is compared by ratio.
+
+    Args:
+        has_zeros: values of 0 or less are unknown, NaN; else the smallest there are.
+    """
+    if is_ratio and has_zeros:
+        values = np.where(values > 0, values, np.nan)
     return np.log(np.maximum(values, 1e-9)) if is_ratio else values
 
 
 def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequence[str], effects: Effects,
-               usual: Effects) -> dict[str, Floats]:
+               usual: Effects, with_zeros: Sequence[str] = ()) -> dict[str, Floats]:
     """The logarithm of what each driver multiplies demand by in each period, beside its usual value.
 
     Args:
@@ -53,13 +69,32 @@ def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequen
         positive: those that are compared by ratio.
         effects: of the item; empty where boosters see the drivers themselves, and all is zero.
         usual: the usual values of the item's number drivers, as their effects multiply them.
+        with_zeros: those compared by ratio that may be 0 or less, where they count as usual.
     """
     found = {}
     for driver in dataset.drivers:
         if has_effect(driver):
-            values = scaled(drivers[driver.name], driver.name in positive)
+            values = scaled(drivers[driver.name], driver.name in positive, driver.name in with_zeros)
             found[driver.name] = np.nan_to_num((values - usual.get(driver.name, 0.0)) * effects.get(driver.name, 0.0))
     return found
+
+
+def moved_logarithms(drivers: Mapping[str, Floats], planned: Mapping[str, Floats], positive: Sequence[str],
+                     moves: Effects) -> dict[str, Floats]:
+    """The logarithm of what a what-if multiplies demand by in each period by drivers that have no effect otherwise; 0
+    as planned.
+
+    Args:
+        drivers: the values of each under the what-if, shape (periods,).
+        planned: as planned.
+        positive: those that are compared by ratio; of what is 0 or less nothing is told.
+        moves: of the item.
+    """
+    def beside(name: str) -> Floats:
+        now, before = (scaled(values[name], name in positive, has_zeros=True) for values in (drivers, planned))
+        return now - before
+
+    return {name: np.nan_to_num(slope * beside(name)) for name, slope in moves.items()}
 
 
 def multiplier(logarithms: Mapping[str, Floats], periods: int) -> Floats:
@@ -67,8 +102,20 @@ def multiplier(logarithms: Mapping[str, Floats], periods: int) -> Floats:
     return np.exp(sum(logarithms.values(), np.zeros(periods)))
 
 
+@dataclass(frozen=True)
+class Slopes:
+    """What is found of a panel: of each driver in the mean over items, and of each item."""
+
+    effects: Effects = field(default_factory=dict)
+    """Of the drivers that have a slope (``has_slope``)."""
+    item_effects: dict[str, Effects] = field(default_factory=dict)
+    moves: Effects = field(default_factory=dict)
+    """Of the others that are numbers, where the slope is ``CERTAIN``: what a what-if moves demand by."""
+    item_moves: dict[str, Effects] = field(default_factory=dict)
+
+
 def driver_effects(panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, positive: Sequence[str],
-                   periods_before_end: int) -> tuple[Effects, dict[str, Effects]]:
+                   periods_before_end: int) -> Slopes:
     """The mean effects over items, and those of each item.
 
     Args:
@@ -90,16 +137,18 @@ def driver_effects(panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset, p
         used = [one for one in observed if one is not None]
         if used and drivers:
             fitted[item] = _fitted(_Observed.joined(used), len(drivers))
-    mean: Effects = {}
-    of_items: dict[str, Effects] = {item: {} for item in fitted}
+    found = Slopes({}, {item: {} for item in fitted}, {}, {item: {} for item in fitted})
     for place, driver in enumerate(drivers):
         estimates = np.array([effects[place] for effects, _ in fitted.values()])
         errors = np.array([spread[place] for _, spread in fitted.values()])
-        middle, drawn = _drawn_together(estimates, errors)
-        mean[driver.name] = _declared(middle, driver)
-        for item, effect in zip(fitted, drawn, strict=True):
-            of_items[item][driver.name] = _declared(float(effect), driver)
-    return mean, of_items
+        drawn = _drawn_together(estimates, errors)
+        mean, of_items = (found.effects, found.item_effects) if has_slope(driver) else (found.moves, found.item_moves)
+        if has_slope(driver) or abs(drawn.mean) >= CERTAIN * drawn.error_of_mean:
+            mean[driver.name] = _declared(drawn.mean, driver)
+        for item, effect, error in zip(fitted, drawn.each, drawn.errors, strict=True):
+            if has_slope(driver) or abs(effect) >= CERTAIN * error:
+                of_items[item][driver.name] = _declared(float(effect), driver)
+    return found
 
 
 @dataclass(frozen=True)
@@ -130,7 +179,7 @@ def _observed(series: SeriesInputs, drivers: Sequence[Driver], positive: Sequenc
         return None
     columns = [np.nan_to_num(values - np.nanmean(values)) if not np.isnan(values).all() else np.zeros(len(values))
                for driver in drivers
-               for values in [scaled(series.drivers[driver.name][periods], driver.name in positive)]]
+               for values in [scaled(series.drivers[driver.name][periods], driver.name in positive, has_zeros=True)]]
     angle = 2 * np.pi * series.dates.dayofyear.to_numpy()[periods] / 365.25
     columns += [wave(angle * number) for number in range(1, HARMONICS + 1) for wave in (np.sin, np.cos)]
     if series.dataset.frequency == "D":
@@ -170,19 +219,31 @@ def _fitted(observed: _Observed, drivers: int) -> tuple[Floats, Floats]:
     return effects[:drivers] / size[:drivers], errors[:drivers] / size[:drivers]
 
 
-def _drawn_together(estimates: Floats, errors: Floats) -> tuple[float, Floats]:
+@dataclass(frozen=True)
+class _Drawn:
+    """Estimates drawn together, with standard errors."""
+
+    mean: float
+    error_of_mean: float
+    """Of the mean as an estimate of one that was not looked at: how much they truly differ is part of it."""
+    each: Floats
+    errors: Floats
+
+
+def _drawn_together(estimates: Floats, errors: Floats) -> _Drawn:
     """The mean, and each estimate drawn towards it as far as its error is large beside how much they truly differ."""
     if not len(estimates):
-        return 0.0, estimates
+        return _Drawn(0.0, np.inf, estimates, errors)
     weight = errors**-2.0
     mean = float((weight * estimates).sum() / weight.sum())
     excess = float((weight * (estimates - mean) ** 2).sum()) - (len(estimates) - 1)
     scale = float(weight.sum() - (weight**2).sum() / weight.sum())
     variety = max(0.0, excess / scale) if scale > 0 else 0.0
     weight = 1 / (errors**2 + variety)
-    mean = float((weight * estimates).sum() / weight.sum())
+    mean, doubt = float((weight * estimates).sum() / weight.sum()), 1 / weight.sum()
     share = variety / (variety + errors**2)
-    return mean, share * estimates + (1 - share) * mean
+    return _Drawn(mean, float(np.sqrt(variety + doubt)), share * estimates + (1 - share) * mean,
+                  np.sqrt(share * errors**2 + (1 - share) ** 2 * doubt))
 
 
 def _declared(effect: float, driver: Driver) -> float:

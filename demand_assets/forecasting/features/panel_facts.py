@@ -1,7 +1,7 @@
 """What the features of one region-item borrow from the others: names' levels, categories, and how drivers compare."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -11,11 +11,23 @@ from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Value, as_written, kind_of, meaning
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.driver_effects import Effects, driver_effects, logarithms, multiplier, scaled
+from demand_assets.forecasting.features.driver_effects import (
+    Effects,
+    Slopes,
+    driver_effects,
+    has_slope,
+    logarithms,
+    multiplier,
+    scaled,
+)
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import largest_so_far, level_of
+from demand_assets.forecasting.features.total_factors import WHOLE, Tables, TotalFactors
+from demand_assets.forecasting.series.gapped import Floats
 
 COMMON_CATEGORIES = 8
+MOSTLY_POSITIVE = 0.95
+"""Share of a number driver's values above zero from which on it is compared by ratio; the others are then unknown."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class PanelFacts:
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The most frequent of them: each has a feature of its own, the others share one."""
     positive: tuple[str, ...] = ()
-    """Number drivers that are always above zero: they are compared by ratio, others by difference."""
+    """Number drivers that are above zero: they are compared by ratio, others by difference."""
     item_levels: dict[str, float] = field(default_factory=dict)
     """Item -> mean over regions of the logarithm of its level."""
     region_levels: dict[str, float] = field(default_factory=dict)
@@ -47,6 +59,18 @@ class PanelFacts:
     """Text of items -> value -> mean of the levels of its items, as logarithms."""
     attribute_meanings: dict[str, str] = field(default_factory=dict)
     """The attributes that are features -> as ``Attribute.meaning``; none in models of before this was noted."""
+    with_zeros: tuple[str, ...] = ()
+    """Those of ``positive`` that are 0 or less in some rows, which no ratio is made of; none in models of before this
+    was so."""
+    moves: Effects = field(default_factory=dict)
+    """What a what-if moves demand by for a unit of a number without a declared direction, as ``effects``; boosters see
+    it as planned. None where it is not certain, or boosters see all drivers, and in models of before this was so."""
+    item_moves: dict[str, Effects] = field(default_factory=dict)
+    """Item -> the same."""
+    seen: "PanelFacts | None" = None
+    """The same for boosters that see the drivers, where forecasts are the mean of both ways; None of one way."""
+    totals: TotalFactors = field(default_factory=TotalFactors)
+    """What corrects the region-items of a total, by origin and lead."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -63,12 +87,15 @@ class PanelFacts:
             panel: demand and drivers of each, as they are ``without_categories``.
             counts: of each category driver, in how many known periods it has each value.
         """
-        positive = tuple(driver.name for driver in dataset.drivers if driver.kind == "number" and all(
-            np.nanmin(series.drivers[driver.name], initial=np.inf) > 0 for series in panel.values()))
+        above = {driver.name: _share_above_zero([series.drivers[driver.name] for series in panel.values()])
+                 for driver in dataset.drivers if driver.kind == "number"}
+        positive = tuple(name for name, share in above.items() if share >= (
+            MOSTLY_POSITIVE if has_slope(dataset.driver(name)) else 1))
+        with_zeros = tuple(name for name in positive if above[name] < 1)
         categories = {name: tuple(sorted(counted)) for name, counted in counts.items()}
         common = {name: _most_frequent(counted) for name, counted in counts.items()}
-        effects, item_effects = driver_effects(panel, dataset, positive, periods_before_end) if (
-            drivers == "log_linear") else ({}, {})
+        slopes = driver_effects(panel, dataset, positive, periods_before_end) if drivers != "boosted" else Slopes()
+        effects, item_effects = slopes.effects, slopes.item_effects
         usual, item_usual = _usual(panel, effects, positive, periods_before_end)
         items: dict[str, list[float]] = {}
         regions: dict[str, list[float]] = {}
@@ -76,18 +103,24 @@ class PanelFacts:
             period = max(series.known - 1 - periods_before_end, 0)
             if largest_so_far(series.demand)[period] > 0:
                 told = logarithms(series.drivers, dataset, positive, item_effects.get(one.item, effects),
-                                  item_usual.get(one.item, usual))
+                                  item_usual.get(one.item, usual), with_zeros)
                 cleared = series.demand / multiplier(told, len(series.dates))
                 level = float(np.log(level_of(cleared, dataset.frequency)[period]))
                 items.setdefault(one.item, []).append(level)
                 regions.setdefault(one.region, []).append(level)
         of_items, of_regions = ({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
                                 for group in (items, regions))
-        return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual)
+        seen = cls.of(panel, dataset, periods_before_end, "boosted", counts) if drivers == "mean" else None
+        return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual,
+                   with_zeros=with_zeros, moves=slopes.moves, item_moves=slopes.item_moves, seen=seen)
 
     def effects_of(self, region_item: RegionItem) -> Effects:
         """What drivers do to the demand of a region-item."""
         return self.item_effects.get(region_item.item, self.effects)
+
+    def moves_of(self, region_item: RegionItem) -> Effects:
+        """What drivers without an effect do to the demand of a region-item in a what-if."""
+        return self.item_moves.get(region_item.item, self.moves)
 
     def usual_of(self, region_item: RegionItem) -> Effects:
         """The usual values of number drivers of a region-item."""
@@ -117,7 +150,8 @@ class PanelFacts:
                     if owner in self.item_levels:
                         by_value.setdefault(as_written(value), []).append(self.item_levels[owner])
                 levels[one.name] = {value: round(float(np.mean(found)), 6) for value, found in by_value.items()}
-        return replace(self, attributes=attributes, attribute_levels=levels, attribute_meanings=meanings)
+        return replace(self, attributes=attributes, attribute_levels=levels, attribute_meanings=meanings,
+                       seen=self.seen.with_attributes(known, declared) if self.seen else None)
 
     def _value_of(self, name: str, known: Mapping[str, Value]) -> Value | None:
         """The value of an attribute as the panel learned it, which may be a former one by now; None where it is not
@@ -182,6 +216,13 @@ class PanelFacts:
             return float(np.exp(known[0])) if known else None
         return float(np.exp(self.item_levels[region_item.item] + self._above_usual(region_item.region)))
 
+    def factors_of_total(self, region_item: RegionItem, attributes: Mapping[str, Value]) -> Tables:
+        """What corrects a region-item with these attributes, as part of its total; empty where nothing does."""
+        if not self.totals.tables:
+            return {}
+        value = self._value_of(self.totals.by, attributes) if self.totals.by else WHOLE
+        return self.totals.of(region_item.region, value) if isinstance(value, str) else {}
+
     def _above_usual(self, region: str) -> float:
         """How far a region's level is above the mean of all, as a logarithm; 0 of one that is not known."""
         if region not in self.region_levels:
@@ -196,7 +237,17 @@ class PanelFacts:
         return cls(categories, common, tuple(fields["positive"]), fields["item_levels"], fields["region_levels"],
                    fields["effects"], fields["item_effects"], fields["usual"], fields["item_usual"],
                    {name: tuple(values) for name, values in fields.get("attributes", {}).items()},
-                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}))
+                   fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}),
+                   tuple(fields.get("with_zeros", ())), fields.get("moves", {}), fields.get("item_moves", {}),
+                   cls.from_json(fields["seen"]) if fields.get("seen") else None,
+                   TotalFactors.from_json(fields.get("totals", {})))
+
+
+def _share_above_zero(columns: Sequence[Floats]) -> float:
+    """Of the values that are known; 1 where none is."""
+    above = sum(int(np.count_nonzero(values > 0)) for values in columns)
+    known = sum(int(np.count_nonzero(~np.isnan(values))) for values in columns)
+    return above / known if known else 1.0
 
 
 def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],
@@ -206,9 +257,9 @@ def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive:
     for one, series in panel.items():
         for name in effects:
             values = series.drivers[name][: max(series.known - periods_before_end, 1)]
+            values = scaled(values, name in positive, has_zeros=True)
             if series.dataset.driver(name).kind == "number" and not np.isnan(values).all():
-                medians.setdefault(one.item, {}).setdefault(name, []).append(
-                    float(np.nanmedian(scaled(values, name in positive))))
+                medians.setdefault(one.item, {}).setdefault(name, []).append(float(np.nanmedian(values)))
     of_items = {item: {name: round(float(np.median(found)), 6) for name, found in drivers.items()}
                 for item, drivers in medians.items()}
     names = {name for drivers in of_items.values() for name in drivers}

@@ -6,7 +6,7 @@ that a model learns shapes, not sizes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
@@ -19,11 +19,18 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Kind
-from demand_assets.forecasting.features.driver_effects import Effects, has_effect, logarithms, multiplier
+from demand_assets.forecasting.features.driver_effects import (
+    Effects,
+    has_effect,
+    logarithms,
+    moved_logarithms,
+    multiplier,
+)
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.plans import Plans
+from demand_assets.forecasting.features.total_factors import Tables, factors_at
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
 
 MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24),
@@ -35,6 +42,10 @@ SMALLEST = 1e-9
 """What a driver that is always positive counts as where a scenario sets it to nothing."""
 EFFECT = "effect:"
 """How the columns begin that hold a driver's effect at the target, as a logarithm: no feature, but put back after."""
+SEEN = "seen:"
+"""How the features of a past begin that is not cleared of what drivers did, beside one that is."""
+PLANNED = "planned:"
+"""How the columns begin that hold a driver's effect at the target under the plan, which a scenario does not change."""
 STATE_DEPTHS = (4, 12, 52)
 """Past periods in the target's state whose mean is a feature."""
 _STATES = 2**48 - 59
@@ -61,6 +72,11 @@ class Borrowed:
     """Features of the attributes that the panel knows, by name."""
     known: Mapping[str, Value] = field(default_factory=dict)
     """The attributes that they are made of."""
+    with_zeros: tuple[str, ...] = ()
+    moves: Effects = field(default_factory=dict)
+    """Of the item: what a what-if moves demand by of drivers that have no effect otherwise."""
+    seen: "Borrowed | None" = None
+    """The same for boosters that see the drivers, where they are asked beside those that do not."""
 
     @classmethod
     def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value]) -> Self:
@@ -68,7 +84,8 @@ class Borrowed:
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
                    facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes),
-                   attributes)
+                   attributes, facts.with_zeros, facts.moves_of(region_item),
+                   cls.of(facts.seen, region_item, attributes) if facts.seen else None)
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,12 @@ class Past:
     def logarithms(self, drivers: dict[str, Floats]) -> dict[str, Floats]:
         """As ``driver_effects.logarithms``, of these drivers by the item's effects."""
         return logarithms(drivers, self.inputs.dataset, self.borrowed.positive, self.borrowed.effects,
-                          self.borrowed.usual_values)
+                          self.borrowed.usual_values, self.borrowed.with_zeros)
+
+    @cached_property
+    def seen(self) -> "Past | None":
+        """The same past, not cleared, of boosters that see the drivers; None where none are asked beside others."""
+        return Past(self.inputs, self.borrowed.seen) if self.borrowed.seen else None
 
     @cached_property
     def planned_logarithms(self) -> dict[str, Floats]:
@@ -280,8 +302,11 @@ class Future:
 
     @cached_property
     def logarithms(self) -> dict[str, Floats]:
-        """As ``Past.logarithms``."""
-        return self.past.planned_logarithms if self.is_planned else self.past.logarithms(self.drivers)
+        """As ``Past.logarithms``, with what a what-if changes of drivers that have no effect otherwise."""
+        if self.is_planned:
+            return self.past.planned_logarithms
+        return self.past.logarithms(self.drivers) | moved_logarithms(
+            self.drivers, self.past.inputs.drivers, self.past.borrowed.positive, self.past.borrowed.moves)
 
     @cached_property
     def effect(self) -> Floats:
@@ -292,6 +317,28 @@ class Future:
     def states(self) -> Ints:
         """As ``Past.states``."""
         return self.past.planned_states if self.is_planned else self.past.states(self.drivers)
+
+    @cached_property
+    def unmoved(self) -> "Future":
+        """What boosters see: drivers that move a what-if by their slope alone are as planned."""
+        return self._as_planned_in(self.past, self.past.borrowed.moves)
+
+    @cached_property
+    def seen(self) -> "Future":
+        """What boosters see that see the drivers: beside others that do not, those with a slope as planned, whatever a
+        scenario makes of them, for a change acts by its effect; ``unmoved`` where none are asked beside others."""
+        past = self.past.seen
+        return self.unmoved if past is None else self._as_planned_in(
+            past, self.past.borrowed.effects.keys() | self.past.borrowed.moves.keys())
+
+    def _as_planned_in(self, past: Past, names: Collection[str]) -> "Future":
+        """The same in that past, with these drivers as planned; itself where nothing differs."""
+        if past is self.past and (self.is_planned or not names):
+            return self
+        planned = self.past.inputs.drivers
+        drivers = {name: planned[name] if name in names else values for name, values in self.drivers.items()}
+        is_planned = all(values is planned[name] for name, values in drivers.items())
+        return Future(past, planned if is_planned else drivers, self.as_planned)
 
     def changed(self, drivers: pd.DataFrame) -> Self:
         """Other drivers of the first future periods, one row of the table for each."""
@@ -351,6 +398,8 @@ class Future:
             recent = past.recent[name][origins]
             before, after = (self.values(name, origins, beside) for beside in (
                 np.maximum(target - 1, 0), np.minimum(target + 1, last)))
+            if name in past.borrowed.with_zeros:
+                now, before, after, values = (np.where(each > 0, each, np.nan) for each in (now, before, after, values))
             columns[f"target:{name}:against_recent"] = _against(now, recent, is_ratio)
             columns[f"target:{name}:against_season"] = _against(
                 now, at(values, target - season * (-(-leads // season))), is_ratio)
@@ -370,12 +419,21 @@ class SeriesFeatures:
 
     past: Past
     future: Future
+    total_factors: Tables = field(default_factory=dict)
+    """Of the total that the region-item is part of."""
 
     @classmethod
-    def of(cls, inputs: SeriesInputs, borrowed: Borrowed | None = None) -> Self:
+    def of(cls, inputs: SeriesInputs, borrowed: Borrowed | None = None, total_factors: Tables | None = None) -> Self:
         """The features under the drivers as planned."""
         past = Past(inputs, borrowed or Borrowed())
-        return cls(past, Future(past, inputs.drivers))
+        return cls(past, Future(past, inputs.drivers), total_factors or {})
+
+    def of_total(self, origins: Ints, leads: Ints) -> Floats:
+        """What a forecast is multiplied by, so that those of a total's region-items add up to it; shape (n,)."""
+        if not self.total_factors:
+            return np.ones(len(origins))
+        return factors_at(self.total_factors, self.dates.to_numpy().astype("datetime64[D]"), self.dataset.frequency,
+                          self.dataset.season_length, origins, leads)
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -506,8 +564,22 @@ class SeriesFeatures:
                 **{name: value * ones for name, value in self.past.borrowed.attributes.items()},
                 **{name: values[target] for name, values in self.past.calendar.items()},
                 **{name: values[origins] for name, values in self.past.origin.items()},
-                **self.past.lags(origins, leads), **self.future.means_of_states(origins, leads),
-                **self.future.at_targets(origins, leads)}
+                **self.past.lags(origins, leads), **self.future.unmoved.means_of_states(origins, leads),
+                **self.future.seen.at_targets(origins, leads), **self._beside(origins, leads)}
+
+    def _beside(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
+        """What boosters that see the drivers need besides, where they are asked beside others: features of a past that
+        is not cleared, and the effects under the plan."""
+        future, past = self.future.seen, self.past.seen
+        if past is None:
+            return {}
+        ones = np.ones(len(origins))
+        seen = {"item_level": past.borrowed.item_level * ones, "region_level": past.borrowed.region_level * ones,
+                **{name: values[origins] for name, values in past.origin.items()},
+                **past.lags(origins, leads), **future.means_of_states(origins, leads)}
+        planned = replace(self.future, drivers=self.past.inputs.drivers).logarithms_at(origins, origins + leads)
+        return {**{f"{SEEN}{name}": values for name, values in seen.items()},
+                **{f"{PLANNED}{name}": values for name, values in planned.items()}}
 
     def _direction(self, column: str) -> int:
         if not column.startswith("target:"):
@@ -532,8 +604,10 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     """
     if facts is None or region_item is None:
         return SeriesFeatures.of(series_inputs(demand, dataset))
+    attributes = demand.attrs.get(BESIDE, {})
     return SeriesFeatures.of(series_inputs(demand, dataset, facts.categories, facts.common),
-                             Borrowed.of(facts, region_item, demand.attrs.get(BESIDE, {})))
+                             Borrowed.of(facts, region_item, attributes),
+                             facts.factors_of_total(region_item, attributes))
 
 
 def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:
@@ -551,12 +625,13 @@ def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:
 def is_of_last_year(column: str, dataset: Dataset) -> bool:
     """Whether a feature looks back a year or more at single periods: what a short history can do without."""
     seasons = tuple(f"season_{season}_" for season in dataset.season_lengths if season >= dataset.year_length)
+    column = column.removeprefix(SEEN)
     return column in ("last_year_shape", "years_shape") or column.startswith(seasons)
 
 
-def is_of_effect(column: str, dataset: Dataset) -> bool:
-    """Whether a feature tells of a driver that has a log-linear effect."""
-    return any(column.split(":")[:2] == ["target", driver.name] for driver in dataset.drivers if has_effect(driver))
+def is_of_effect(column: str, effects: Effects) -> bool:
+    """Whether a feature tells of a driver that has one of these log-linear effects."""
+    return any(column.split(":")[:2] == ["target", name] for name in effects)
 
 
 def _against(values: Floats, reference: Floats, is_ratio: bool) -> Floats:

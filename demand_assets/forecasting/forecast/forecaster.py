@@ -12,6 +12,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
+from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.sold_span import SoldSpan
@@ -216,7 +217,7 @@ class Forecaster:
             plan = asked.plan.part.forecast
         if plan is not None:
             units = _held(units, plan, declared_direction(asked.planned, asked.drivers, series.dataset))
-        flags = (*_unknown(asked, dataset), *unseen_values(
+        flags = (*_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen_values(
             asked.drivers, model.driver_ranges, model.categories, series.dataset), *_of_calendar(asked, dataset),
                  *_of_attributes(asked, dataset))
         calibration = model.calibration_of(series)
@@ -323,6 +324,18 @@ def _unknown(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
             sentences.append(f"{driver.title} has no part in the forecast: the model was trained without that driver. "
                              "A new pooled model, and a retrain on it, will know it.")
     return tuple(sentences)
+
+
+def _undeclared(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
+    """A sentence for each number that a scenario changes and that has no effect which a what-if could be told by."""
+    if asked.model.pooled is None:
+        return ()
+    return tuple(
+        f"{driver.title} is changed, and the dataset file does not say what demand does when it rises: the model may "
+        "take what only came with it for its effect, so that even the sign of the difference is uncertain. Where it is "
+        "known to raise or to lower demand, declare its effect; a new pooled model will tell it by one."
+        for driver in dataset.drivers if driver.kind == "number" and not has_slope(driver)
+        and not asked.planned[driver.name].equals(asked.drivers[driver.name]))
 
 
 def _of_calendar(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ class ForecastModel:
             ratio: the pooled model's demand over level of these rows, shape (n,).
         """
         return bounded(ratio * own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share), series,
-                       origins)
+                       origins, leads)
 
     def save(self, folder: Path) -> None:
         """Write the booster as UBJSON and everything else but the pooled model as JSON into the folder."""

@@ -27,6 +27,8 @@ from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import (
     EFFECT,
+    PLANNED,
+    SEEN,
     SeriesFeatures,
     drivers_of,
     is_of_effect,
@@ -51,6 +53,9 @@ CAP = 3.0
 """No forecast exceeds so many times the largest demand seen."""
 SMALLEST_RATIO = 1e-3
 """Demand over level below which no pooled forecast falls, so that its logarithm is a margin."""
+FARTHEST_APART = 3.0
+"""Boosters that see the drivers count as so many times the others at most: of next to nothing, as on a day that is
+closed, an effect would multiply what is only noise."""
 TWEEDIE_POWER = 1.5
 DETAILS_FILE = "pooled.json"
 CALENDAR = "calendar"
@@ -92,6 +97,12 @@ class TrainingRows:
         """One row in so many."""
         return self._taken(slice(None, None, step))
 
+    def as_seen(self, names: Sequence[str]) -> "TrainingRows":
+        """The same for boosters that see the drivers: demand is not cleared of them, and nor is the level."""
+        times = np.exp((self.features[:, names.index(f"{SEEN}level")] - self.features[:, names.index("level")]
+                        ).astype(np.float64))
+        return replace(self, ratio=self.ratio / times, effect=np.ones(len(self.ratio)), level=self.level * times)
+
     def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
         return TrainingRows(*(getattr(self, column.name)[which] for column in fields(self)))
 
@@ -112,6 +123,8 @@ class Fit:
     """Shapes of errors known at that date; None for the first fit."""
     correction: float = 1.0
     """What makes totals right: forecasts of earlier windows were too low or too high by so much, again and again."""
+    seeing: "dict[Scale, xgb.Booster]" = field(default_factory=dict)
+    """Boosters that see the drivers, beside the others, which do not, where forecasts are the mean of both."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,8 @@ class PooledModel:
     horizon_inflation: float = 1.0
     """Error of a sum over the horizon, over the root of the sum of squared errors of its periods."""
     version: int | None = None
+    seeing_columns: tuple[int, ...] = ()
+    """As ``columns``, of the boosters that see the drivers beside others; none where none do."""
 
     served_by: ClassVar[ServedBy] = "pooled"
     own: ClassVar[None] = None
@@ -239,12 +254,25 @@ class PooledModel:
             rows: of all features, as ``SeriesFeatures.rows`` gives them.
             fit: the latest unless given.
         """
-        used = rows[:, list(self.columns)]
-        members = [inverse(scale)(booster.inplace_predict(used, predict_type="margin").astype(np.float64))
-                   for scale, booster in (fit or self.latest).boosters.items()]
+        fit = fit or self.latest
         effect = np.exp(sum(self.effects(rows).values(), np.zeros(len(rows))))
-        correction = (fit or self.latest).correction
-        return np.asarray(np.maximum(np.mean(members, axis=0) * effect * correction, SMALLEST_RATIO))
+        ratio = _answer(fit.boosters, rows, self.columns) * effect
+        if fit.seeing:
+            seeing = _answer(fit.seeing, rows, self.seeing_columns) * self.beside(rows)
+            ratio = (ratio + np.clip(seeing, ratio / FARTHEST_APART, ratio * FARTHEST_APART)) / 2
+        return np.asarray(np.maximum(ratio * fit.correction, SMALLEST_RATIO))
+
+    def beside(self, rows: Rows) -> Floats:
+        """What the answer of boosters that see the drivers is multiplied by to stand beside the others': their level
+        over the others', and what a scenario's drivers multiply the plan's demand by; shape (n,)."""
+        place = self.feature_names.index
+        level = (rows[:, place(f"{SEEN}level")] - rows[:, place("level")]).astype(np.float64)
+        return np.exp(level + sum(self.moved(rows).values(), np.zeros(len(rows))))
+
+    def moved(self, rows: Rows) -> dict[str, Floats]:
+        """The logarithm of what each driver multiplies the plan's demand by, 0 as planned; each of shape (n,)."""
+        return {name: values - rows[:, self.feature_names.index(f"{PLANNED}{name}")].astype(np.float64)
+                for name, values in self.effects(rows).items()}
 
     def effects(self, rows: Rows) -> dict[str, Floats]:
         """The logarithm of what each driver multiplies demand by; each of shape (n,)."""
@@ -262,18 +290,18 @@ class PooledModel:
 
     def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """Demand over level, as ``ratio`` gave it of these rows, in units; shape (n,)."""
-        return bounded(ratio, series, origins)
+        return bounded(ratio, series, origins, leads)
 
     def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """Point forecasts in units by everything that the model has seen; shape (n,).
 
         Raises: as ``rows_of``.
         """
-        return bounded(self.ratio(self.rows_of(series, origins, leads)), series, origins)
+        return bounded(self.ratio(self.rows_of(series, origins, leads)), series, origins, leads)
 
     def forecast(self, series: SeriesFeatures, origins: Ints, leads: Ints, fit: Fit | None = None) -> Floats:
         """Point forecasts in units by the pooled model alone, never negative, never far above what was seen."""
-        return bounded(self.ratio(series.rows(origins, leads), fit), series, origins)
+        return bounded(self.ratio(series.rows(origins, leads), fit), series, origins, leads)
 
     def save(self, folder: Path) -> None:
         """Write the boosters as UBJSON and everything else as JSON into the folder."""
@@ -281,11 +309,14 @@ class PooledModel:
         for number, fit in enumerate(self.fits):
             for scale, booster in fit.boosters.items():
                 booster.save_model(folder / f"fit-{number}-{scale}.ubj")
+            for scale, booster in fit.seeing.items():
+                booster.save_model(folder / f"fit-{number}-seeing-{scale}.ubj")
             fits.append({"seen": str(fit.seen), "scales": list(fit.boosters), "correction": fit.correction,
+                         "seeing": list(fit.seeing),
                          "calibration": fit.calibration.to_json() if fit.calibration else None})
         (folder / DETAILS_FILE).write_text(json.dumps({
             "recipe": self.recipe.to_json(), "feature_names": self.feature_names,
-            "columns": self.columns, "facts": asdict(self.facts),
+            "columns": self.columns, "seeing_columns": self.seeing_columns, "facts": asdict(self.facts),
             "fits": fits, "card": self.card, "horizon_inflation": self.horizon_inflation}, ensure_ascii=False))
 
     @classmethod
@@ -307,12 +338,13 @@ class PooledModel:
             details = json.loads(content_of(folder, DETAILS_FILE, contents))
             fits = tuple(Fit(np.datetime64(fit["seen"]), {scale: booster(number, scale) for scale in fit["scales"]},
                              PanelCalibration.from_json(fit["calibration"]) if fit["calibration"] else None,
-                             fit["correction"])
+                             fit["correction"],
+                             {scale: booster(number, f"seeing-{scale}") for scale in fit.get("seeing", ())})
                          for number, fit in enumerate(details["fits"])
                          if not latest_only or number == len(details["fits"]) - 1)
             return cls(Recipe(**details["recipe"]), tuple(details["feature_names"]), tuple(details["columns"]),
                        PanelFacts.from_json(details["facts"]), fits, details["card"], details["horizon_inflation"],
-                       version)
+                       version, tuple(details.get("seeing_columns", ())))
         except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
             raise ModelFilesError(f"the pooled model in {folder} cannot be read: {error}. Remove the folder; it is "
                                   "fetched again from the registry.") from error
@@ -347,17 +379,30 @@ def booster_of(content: bytes) -> "xgb.Booster":
     return xgb.Booster(params={"nthread": 1}, model_file=bytearray(content))
 
 
-def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints) -> Floats:
-    """Demand over level as units: never negative, never far above the largest demand seen."""
+def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+    """Demand over level as units, corrected as part of its total: never negative, never far above the largest demand
+    seen."""
     largest = np.where(series.largest[origins] > 0, series.largest[origins], series.level[origins])
-    return np.clip(ratio * series.level[origins], 0.0, CAP * largest)
+    return np.clip(ratio * series.of_total(origins, leads) * series.level[origins], 0.0, CAP * largest)
 
 
-def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
-    """The places of the features that the recipe uses."""
+def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset, facts: PanelFacts) -> tuple[int, ...]:
+    """The places of the features that the recipe uses; where it is the mean of both ways, of the boosters that do not
+    see the drivers which have an effect."""
     return tuple(place for place, name in enumerate(names)
-                 if not name.startswith(EFFECT) and (recipe.year_features or not is_of_last_year(name, dataset))
-                 and (recipe.drivers == "boosted" or not is_of_effect(name, dataset)))
+                 if not name.startswith((EFFECT, SEEN, PLANNED)) and not is_of_effect(name, facts.effects)
+                 and (recipe.year_features or not is_of_last_year(name, dataset)))
+
+
+def seeing_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
+    """The same of the boosters that see them beside others, in the order that they have where they are alone; none
+    where the recipe is one way."""
+    if recipe.drivers != "mean":
+        return ()
+    places = {name: place for place, name in enumerate(names)}
+    return tuple(places.get(f"{SEEN}{name}", place) for name, place in places.items()
+                 if not name.startswith((EFFECT, SEEN, PLANNED))
+                 and (recipe.year_features or not is_of_last_year(name, dataset)))
 
 
 def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) -> TrainingRows:
@@ -409,6 +454,14 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
         }, matrix, num_boost_round=recipe.rounds)
 
     return {scale: fit(scale) for scale in recipe.members}
+
+
+def _answer(boosters: "dict[Scale, xgb.Booster]", rows: Rows, columns: Sequence[int]) -> Floats:
+    """The mean of the boosters, as demand over level; shape (n,)."""
+    used = rows[:, list(columns)]
+    return np.asarray(np.mean([
+        inverse(scale)(booster.inplace_predict(used, predict_type="margin").astype(np.float64))
+        for scale, booster in boosters.items()], axis=0))
 
 
 def inverse(scale: Scale) -> Callable[[Floats], Floats]:

@@ -263,11 +263,18 @@ class Registry:
 
         Raises: RegistryDownError: MLflow does not answer.
         """
+        return self._pooled_called(PRODUCTION)
+
+    def pooled_candidate(self) -> int | None:
+        """The newest version of the pooled model, promoted or not; None before the first. Raises as above."""
+        return self._pooled_called(CANDIDATE)
+
+    def _pooled_called(self, alias: str) -> int | None:
         from mlflow.exceptions import MlflowException
 
         self.session.check_up()
         try:
-            found = self.session.client.get_model_version_by_alias(pooled_name(self.dataset), PRODUCTION)
+            found = self.session.client.get_model_version_by_alias(pooled_name(self.dataset), alias)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None

@@ -4,15 +4,18 @@ Source: TreeSHAP (Lundberg et al., 2020), as XGBoost computes it, for each boost
 contributions come to units: a booster's total effect, from its usual value to its value here, is undone through its
 scale as a whole, and shared out in proportion to the contributions on that scale. Members of a mix are averaged. Then
 what the mean is multiplied by, the drivers' effects and the region-item's own booster, is shared out in the same way.
-What the cap or the floor at zero takes away is shown on its own.
+Where forecasts are the mean of boosters that see the drivers and of others, each way is told so, and their mean is.
+What the cap or the floor at zero takes away, and what keeps the two ways near each other, is shown on its own.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.contract.recipes import Scale
+from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, inverse
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -27,6 +30,7 @@ _FLAT = 1e-9
 
 def group_of(column: str) -> str:
     """What a feature is told as: a driver's name, calendar, or recent demand."""
+    column = column.removeprefix(SEEN)
     if column.startswith("target:"):
         return column.removeprefix("target:").split(":")[0].split("=")[0]
     return CALENDAR if column in _CALENDAR else HISTORY
@@ -50,37 +54,55 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     if pooled is None:
         raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
     rows = series.rows(origins, leads)
-    names = [group_of(pooled.feature_names[place]) for place in pooled.columns]
-    groups = [HISTORY, CALENDAR, *series.dataset.driver_names]
-    parts = {group: np.zeros(len(rows)) for group in groups}
-    usual, members = np.zeros(len(rows)), pooled.latest.boosters
-    factors = _factors(pooled, model.own, rows, names, groups)
-    ratio = np.zeros(len(rows))
-    for scale, booster in members.items():
-        raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups, exact)
-        start, end = inverse(scale)(base), inverse(scale)(base + sum(raw.values()))
-        usual += start / len(members)
-        ratio += end / len(members)
-        for group, units in _shared(raw, end - start).items():
-            parts[group] += units / len(members)
-    for group, units in _shared(factors, ratio * (np.exp(sum(factors.values())) - 1)).items():
-        parts[group] += units
-    level = series.level[origins]
-    told = {USUAL: usual * level, **{group: values * level for group, values in parts.items()}}
+    groups, fit, effects = [HISTORY, CALENDAR, *series.dataset.driver_names], pooled.latest, pooled.effects(rows)
+    own = _own(pooled, model.own, rows, groups)
+    own[HISTORY] = own[HISTORY] + np.log(series.of_total(origins, leads))
+    ways = [_Way(fit.boosters, pooled.columns, effects)]
+    if fit.seeing:
+        ways.append(_Way(fit.seeing, pooled.seeing_columns, pooled.moved(rows)))
+    told: dict[str, Floats] = {group: np.zeros(len(rows)) for group in (USUAL, *groups)}
+    for way in ways:
+        names = [group_of(pooled.feature_names[place]) for place in way.columns]
+        parts, ratio = {group: np.zeros(len(rows)) for group in groups}, np.zeros(len(rows))
+        level = series.level[origins]
+        if way.boosters is fit.seeing:
+            level = level * pooled.beside(rows) / np.exp(sum(way.effects.values(), np.zeros(len(rows))))
+        for scale, booster in way.boosters.items():
+            raw, base = _contributions(booster, rows[:, list(way.columns)], names, groups, exact)
+            start, end = inverse(scale)(base), inverse(scale)(base + sum(raw.values()))
+            told[USUAL] = told[USUAL] + start * level / len(way.boosters) / len(ways)
+            ratio += end / len(way.boosters)
+            for group, units in _shared(raw, end - start).items():
+                parts[group] += units / len(way.boosters)
+        factors = {group: own[group] + way.effects.get(group, 0.0) for group in groups}
+        for group, units in _shared(factors, ratio * (np.exp(sum(factors.values())) - 1)).items():
+            parts[group] += units
+        told |= {group: told[group] + values * level / len(ways) for group, values in parts.items()}
     return pd.DataFrame({**told, LIMITS: model.predict(series, origins, leads) - sum(told.values())})
 
 
-def _factors(pooled: PooledModel, own: "tuple[xgb.Booster, float] | None", rows: Rows, names: list[str],
-             groups: list[str]) -> dict[str, Floats]:
-    """Contributions to the logarithm of what the boosters' mean is multiplied by: drivers' effects, the own booster.
+@dataclass(frozen=True)
+class _Way:
+    """Boosters that see drivers, or do not; forecasts are the mean of the ways that there are."""
+
+    boosters: "dict[Scale, xgb.Booster]"
+    columns: tuple[int, ...]
+    effects: dict[str, Floats]
+    """The logarithm of what drivers multiply their answer by."""
+
+
+def _own(pooled: PooledModel, own: "tuple[xgb.Booster, float] | None", rows: Rows,
+         groups: list[str]) -> dict[str, Floats]:
+    """Contributions to the logarithm of what is multiplied whichever the way: the correction, the own booster.
 
     The own booster's constant counts as recent demand.
     """
-    factors = {group: np.zeros(len(rows)) for group in groups} | pooled.effects(rows)
+    factors = {group: np.zeros(len(rows)) for group in groups}
     factors[HISTORY] = factors[HISTORY] + np.log(pooled.latest.correction)
     if own is None:
         return factors
     booster, share = own
+    names = [group_of(pooled.feature_names[place]) for place in pooled.columns]
     raw, base = _contributions(booster, rows[:, list(pooled.columns)], names, groups)
     raw[HISTORY] = raw[HISTORY] + base
     return {group: values + share * raw[group] for group, values in factors.items()}

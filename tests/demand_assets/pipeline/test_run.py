@@ -2,19 +2,21 @@
 
 import ast
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import demand_assets.pipeline
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE, RETRAINED_ASSETS
-from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import Attributes
-from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset
 from demand_assets.forecasting.store.demand_store import ATTRIBUTES
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
@@ -129,6 +131,93 @@ def test_damaged_demand_fails_its_own_training_only_and_is_noted(pipeline: Pipel
     assert (outcomes[ones[0]].status, outcomes[ones[1]].status) == ("failed", "done")
     assert "is damaged" in outcomes[ones[0]].reason
     assert [damage.key for damage in pipeline.store.damages()] == [ones[0].key]
+
+
+def on(pipeline: Pipeline, today: str, **pins: object) -> Pipeline:
+    """The same pipeline on that day, whose models are made fast; the own boosters have no share."""
+    source = pipeline.dataset.source.model_copy(update={"today": today})
+    training = Pins(**{"rounds": 20, "own_rounds": 5, "own_share": 0.0, **pins})
+    dataset = pipeline.dataset.model_copy(update={"source": source, "training": training})
+    return replace(pipeline, dataset=dataset, source=open_source(dataset))
+
+
+def retrained(pipeline: Pipeline, ones: Sequence[RegionItem]) -> list[int]:
+    """The pooled versions that their new candidates stand on."""
+    carried = pipeline.carry(ones, {"candidate_model"}, RequestedBy("r", uuid4().hex))
+    return [outcome.details["pooled_version"] for outcome in carried]
+
+
+def take_in(pipeline: Pipeline, ones: Sequence[RegionItem]) -> None:
+    list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r", uuid4().hex)))
+
+
+def test_a_retrain_a_horizon_later_stands_on_a_pooled_model_that_has_seen_all_demand(pipeline: Pipeline) -> None:
+    """It makes no choice anew, region-items that are not retrained stay, and the forecast is another with share 0."""
+    pipeline, later = on(pipeline, "2026-06-01"), on(pipeline, "2026-06-29")
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    assert retrained(pipeline, ones) == [1, 1, 1, 1]
+    take_in(later, ones)
+
+    assert retrained(later, ones[:1]) == [2]
+
+    first, second = (later.registry.load_pooled(version) for version in (1, 2))
+    assert (second.recipe, second.card["recipes"]) == (first.recipe, first.card["recipes"])
+    assert (first.card["recipes"] != {}, "recipe_of_version" in first.card) == (True, False)
+    assert second.card["recipe_of_version"] == 1
+    assert (first.latest.seen, second.latest.seen) == (np.datetime64("2026-05-25"), np.datetime64("2026-06-22"))
+    assert later.registry.load(ones[1], 1).pooled.version == 1
+    before, after = (later.registry.load(ones[0], version) for version in (1, 2))
+    series = after.series_of(later.store.read("demand", ones[0]), later.dataset, ones[0])
+    ahead = np.full(4, series.known - 1), np.arange(1, 5)
+    assert not np.allclose(before.predict(series, *ahead), after.predict(series, *ahead))
+    assert retrained(later, ones[2:]) == [2, 2]
+
+
+def test_no_pooled_model_is_made_for_nothing(pipeline: Pipeline) -> None:
+    """Three weeks are no horizon; nor is one that is known of few, or not of the one that is retrained."""
+    fast = {"scale": "log", "drivers": "boosted", "year_features": False}
+    pipeline, soon, later = (on(pipeline, today, **fast) for today in ("2026-06-01", "2026-06-22", "2026-06-29"))
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    retrained(pipeline, ones[:1])
+    for now, taken_in, selected in ((soon, ones, 0), (later, ones[:1], 0), (later, ones[:3], 3)):
+        take_in(now, taken_in)
+
+        assert retrained(now, [ones[selected]]) == [1]
+
+        assert now.registry.pooled_candidate() == 1
+
+
+def test_a_renewed_pooled_model_that_is_not_in_production_is_not_made_again(pipeline: Pipeline) -> None:
+    """Whether it was found worse, or a person went back to the one before."""
+    fast = {"scale": "log", "drivers": "boosted", "year_features": False}
+    pipeline, later = on(pipeline, "2026-06-01", **fast), on(pipeline, "2026-06-29", **fast)
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    retrained(pipeline, ones[:1])
+    take_in(later, ones)
+    stood_on = retrained(later, ones[:1])
+    assert (stood_on, later.registry.pooled_candidate()) == ([later.registry.pooled_production()], 2)
+    later.registry.session.set_alias(pooled_name(later.dataset.name), "production", 1)
+
+    assert retrained(later, ones[:1]) == [1]
+
+    assert later.registry.pooled_candidate() == 2
+
+
+def test_what_the_dataset_file_pins_goes_before_what_was_chosen(pipeline: Pipeline) -> None:
+    pipeline = on(pipeline, "2026-06-01", scale="log", drivers="boosted", year_features=False)
+    later = on(pipeline, "2026-06-29", scale="tweedie", own_share=0.5)
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    retrained(pipeline, ones[:1])
+    take_in(later, ones)
+
+    retrained(later, ones[:1])
+
+    recipe = later.registry.load_pooled(2).recipe
+    assert (recipe.scale, recipe.own_share, recipe.drivers, recipe.year_features) == ("tweedie", 0.5, "boosted", False)
 
 
 def test_no_module_of_the_pipeline_knows_dagster() -> None:

@@ -168,7 +168,7 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
 
     def corrected(base: Floats, features: Rows, share: float) -> Floats:
         factor = own_factor(booster, features, pooled.columns, share) if booster is not None else 1.0
-        return bounded(base * factor, series, starts[:len(base)])
+        return bounded(base * factor, series, starts[:len(base)], leads[:len(base)])
 
     features = series.rows(starts, leads)
     base = pooled.ratio(features, fit)
@@ -176,7 +176,7 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
     if series.is_as_planned:
         came = series.as_came.rows(starts[:dataset.horizon], leads[:dataset.horizon])
         realised = corrected(pooled.ratio(came, fit), came, recipe.own_share)
-    return Window(origin, starts, leads, bounded(base, series, starts), corrected(base, features, 1.0), served,
+    return Window(origin, starts, leads, bounded(base, series, starts, leads), corrected(base, features, 1.0), served,
                   realised[:dataset.horizon], fit, np.append(known.date, fit.seen).max())
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,11 @@ class Member:
     region_item: RegionItem
     series: SeriesFeatures
     rows: TrainingRows
+
+    def with_facts(self, facts: PanelFacts) -> "Member":
+        """The same, corrected as part of its total; the rest of the facts must be those that it was made of."""
+        factors = facts.factors_of_total(self.region_item, self.series.past.borrowed.known)
+        return replace(self, series=replace(self.series, total_factors=factors)) if factors else self
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
 
     Raises: NotEnoughHistoryError: none is long enough to train on.
     """
-    chosen = list(region_items)[::max(1, -(-len(region_items) // MEMBERS))]
+    chosen = members_of(region_items)
     wanted = min(ROWS_OF_EACH, max(20, ROWS_OF_ALL // max(len(chosen), 1)))
     facts = _facts(chosen, read, dataset, drivers)
     judged_places = range(0, len(chosen), -(-len(chosen) // JUDGED_MEMBERS)) if chosen else range(0)
@@ -94,6 +99,11 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
     if longest is None:
         raise NotEnoughHistoryError("no region-item of the dataset is long enough to train on")
     return Panel(drivers, judged, longest, len(parts), facts, TrainingRows.joined(parts), fit_ends(longest))
+
+
+def members_of(region_items: Sequence[RegionItem]) -> list[RegionItem]:
+    """Those that are learned from."""
+    return list(region_items)[::max(1, -(-len(region_items) // MEMBERS))]
 
 
 def _facts(chosen: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,

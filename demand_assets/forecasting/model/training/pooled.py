@@ -25,9 +25,17 @@ from demand_assets.forecasting.model.backtest import (
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import CALENDAR, Fit, PooledModel, fit_boosters, used_columns
-from demand_assets.forecasting.model.training.panel import Member, longest_of
+from demand_assets.forecasting.model.pooled import (
+    CALENDAR,
+    Fit,
+    PooledModel,
+    fit_boosters,
+    seeing_columns,
+    used_columns,
+)
+from demand_assets.forecasting.model.training.panel import Member, longest_of, members_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
+from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.series.carried import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
@@ -36,11 +44,17 @@ WINDOWS_TO_CORRECT = 3
 """Windows from which on a bias can be seen to stay."""
 CORRECTIONS = (-0.25, 0.25)
 """Of totals, as logarithms, at most."""
+CHOSEN = ("scale", "drivers", "year_features", "own_share")
+"""Of a recipe, what data chooses."""
+CHOICES_TOLD = ("recipes", "own_shares", SHARE_PRIOR)
+"""Of a card, how they were chosen, and what each region-item's own choice starts from."""
+LIKE_VERSION = "recipe_of_version"
+"""Of a card, the version whose choices were taken over; not there where they were made anew."""
 
 
 def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-                 cores: int = 1) -> PooledModel:
-    """The pooled model of a dataset.
+                 cores: int = 1, like: PooledModel | None = None) -> PooledModel:
+    """The pooled model of a dataset, whose forecasts of region-items are corrected by those of their totals.
 
     Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
     one is fitted once for each window and once on everything, one thread each.
@@ -51,38 +65,77 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
         region_items: those to learn from; of more than ``MEMBERS`` an even choice.
         read: the demand of one, schema Demand.
         cores: threads.
+        like: an earlier pooled model of the dataset, whose choices are taken over where the dataset file pins none, so
+            that none is searched for. They were made on windows before any that is judged now.
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
+    return _train(region_items, read, dataset, cores, like, is_of_totals=False)
+
+
+def train_totals(totals: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
+                 cores: int) -> PooledModel:
+    """The pooled model of totals, which are part of no totals themselves; else as ``train_pooled``."""
+    return _train(totals, read, dataset, cores, None, is_of_totals=True)
+
+
+def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset, cores: int,
+           like: PooledModel | None, is_of_totals: bool) -> PooledModel:
     started = perf_counter()
+    told = _told_by(like, dataset)
+    if like:
+        dataset = _with_choices_of(like, dataset)
     dataset = _with_drivers_of(region_items, read, dataset)
     carried: dict[RegionItem, str] = {}
     read = _noting_carried(_completed(read, dataset), carried)
     panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
     facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
     names, constraints = panel.names, panel.constraints
-    columns = used_columns(names, recipe, dataset)
+    columns, seeing = used_columns(names, recipe, dataset, facts), seeing_columns(names, recipe, dataset)
 
     def fit(seen: np.datetime64) -> Fit | None:
         if fitted and seen == ends[0]:
             return fitted
         known = rows.before(seen)
-        return Fit(seen, fit_boosters(known, recipe, columns, constraints)) if len(known.ratio) else None
+        if not len(known.ratio):
+            return None
+        return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
+            known.as_seen(names), recipe, seeing, constraints) if seeing else {})
 
     with ThreadPoolExecutor(cores) as pool:
         fits = [made for made in pool.map(fit, ends) if made]
-    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits)), judged)
-    fits = list(bare.fits)
+    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
+    fits, told_totals = list(bare.fits), NO_TOTALS
+    if not is_of_totals:
+        bare, told_totals = with_totals(bare, members_of(region_items), read, dataset, panel.longest, cores,
+                                        train_totals)
+        judged = [member.with_facts(bare.facts) for member in judged]
     judgement = _judged(bare, judged)
     prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else
                      (SharePrior(recipe.own_share), {}))
     card = {**judgement.card, "recipes": choice, "own_shares": shares, SHARE_PRIOR: prior.to_json(),
+            "totals": told_totals,
             "region_items": panel.size,
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
-            CALENDAR: dataset.calendar.meanings(dataset.frequency)}
+            CALENDAR: dataset.calendar.meanings(dataset.frequency), **told}
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=replace(recipe, own_share=prior.mean), fits=calibrated, card=card,
                    horizon_inflation=judgement.horizon_inflation)
+
+
+def _told_by(like: PooledModel | None, dataset: Dataset) -> dict[str, Any]:
+    """What a card says of choices that were taken over; of the share only where the dataset file does not pin it."""
+    if like is None:
+        return {}
+    of_share = ("own_shares", SHARE_PRIOR) if dataset.training.own_share is not None else ()
+    return {name: like.card[name] for name in CHOICES_TOLD if name in like.card and name not in of_share} | {
+        LIKE_VERSION: like.card.get(LIKE_VERSION, like.version)}
+
+
+def _with_choices_of(like: PooledModel, dataset: Dataset) -> Dataset:
+    """The dataset with the model's choices pinned, but for those that the dataset file pins itself."""
+    pinned = {name: getattr(like.recipe, name) for name in CHOSEN if getattr(dataset.training, name) is None}
+    return dataset.model_copy(update={"training": dataset.training.model_copy(update=pinned)})
 
 
 def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],

@@ -8,21 +8,29 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import is_
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.recipes import Recipe
+from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.driver_effects import has_effect
+from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.model.own import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
-from demand_assets.forecasting.model.pooled import Fit, PooledModel, bounded, fit_boosters, used_columns
+from demand_assets.forecasting.model.pooled import (
+    FARTHEST_APART,
+    Fit,
+    PooledModel,
+    bounded,
+    fit_boosters,
+    used_columns,
+)
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
@@ -39,9 +47,9 @@ CAUTION = 1.01
 DISTRUST = 1.05
 """Last year's single periods must be so much better than nothing of last year where the history is short."""
 TRUTH = 1.03
-"""A score so many times that of boosted drivers is no reason against log-linear ones."""
+"""A score so many times that of boosted drivers is no reason against log-linear ones, or the mean of both."""
 MOST = 0.5
-"""Share of erratic region-items above which drivers are boosted."""
+"""Share of erratic region-items above which drivers are not log-linear alone."""
 SHORT_YEARS = 3.0
 """Years of history below which last year's single periods are distrusted."""
 
@@ -50,27 +58,49 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
                 cores: int) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
     """The way in which drivers work and its best recipe, the recipe's fit, and the scores of all.
 
-    Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well: by the plan, and
-    with the drivers that came, which is how what-ifs ask, in the mean. They are not tried where most demand is erratic,
-    that is, comes in bursts that one slope does not describe.
+    Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well, or their mean with
+    boosted drivers, which tells what-ifs by the same effects, forecasts better: by the plan, and with the drivers that
+    came, which is how what-ifs ask, in the mean. Where most demand is erratic, that is, comes in bursts that one slope
+    does not describe, they are never taken alone.
     """
-    if dataset.training.drivers:
-        pinned = panel_of(region_items, read, dataset, dataset.training.drivers)
-        return pinned, *_choose(pinned, dataset, cores)[1:]
+    pins = dataset.training
+    pinned, is_mean_possible = pins.drivers, any(map(has_slope, dataset.drivers))
+    is_settled = pins.scale is not None and pins.year_features is not None
+    if pinned and (pinned != "mean" or is_settled):
+        panel = panel_of(region_items, read, dataset, pinned if is_mean_possible or pinned != "mean" else "boosted")
+        return panel, *_compared(panel, dataset, cores).chosen
     boosted = panel_of(region_items, read, dataset, "boosted")
-    score, recipe, fitted, choice = _choose(boosted, dataset, cores)
+    seeing = _compared(boosted, dataset, cores)
     end = boosted.ends[0]
     erratic = np.mean([demand_class(member.series.demand[member.series.dates <= end]) == "erratic"
                        for member in boosted.judged])
-    if not choice or erratic > MOST or not any(map(has_effect, dataset.drivers)):
-        return boosted, recipe, fitted, choice
+    if not is_mean_possible or not (seeing.tried or pinned):
+        return boosted, *seeing.chosen
     log_linear = panel_of(region_items, read, dataset, "log_linear")
-    other_score, other_recipe, other_fitted, other_choice = _choose(log_linear, dataset, cores)
-    scores = {f"{way} drivers, {words}": value for way, told in (("boosted", choice), ("log-linear", other_choice))
-              for words, value in told.items()}
-    if other_score <= TRUTH * score:
-        return log_linear, other_recipe, other_fitted, scores
-    return boosted, recipe, fitted, scores
+    clearing = _compared(log_linear, dataset, cores)
+    both = _mean_of(seeing, clearing, dataset)
+    scores = {f"{way} drivers, {words}": value for way, told in (
+        ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
+    alone = erratic <= MOST and clearing.score <= TRUTH * seeing.score
+    if pinned or _is_mean(seeing.score, clearing.score if alone else None, both.score):
+        panel = panel_of(region_items, read, dataset, "mean")
+        recipe, fitted, _ = both.chosen
+        return panel, recipe, fitted, scores if seeing.tried else {}
+    if alone:
+        return log_linear, *clearing.chosen[:2], scores
+    return boosted, *seeing.chosen[:2], scores
+
+
+def _is_mean(boosted: float, log_linear: float | None, mean: float) -> bool:
+    """Whether forecasts are the mean of both ways, by their scores: cautiously, where it is no worse than the one that
+    tells what-ifs as truly, or clearly better than the one that does not.
+
+    Args:
+        log_linear: None where it would not be taken alone.
+    """
+    if log_linear is not None:
+        return mean <= CAUTION * log_linear and mean <= TRUTH * boosted
+    return mean * CAUTION <= boosted
 
 
 @dataclass(frozen=True)
@@ -107,50 +137,121 @@ def _selection(members: Sequence[Member], end: np.datetime64, dataset: Dataset) 
     return found
 
 
-def _choose(panel: Panel, dataset: Dataset, cores: int) -> tuple[float, Recipe, Fit | None, dict[str, float]]:
-    """The recipe with the smallest score by the plan, its fit, and the scores of all by their words; first, that
-    recipe's score in the mean over the plan and what-ifs."""
-    pins = {"drivers": panel.drivers, **{
-        name: value for name, value in dataset.training.model_dump().items() if value is not None}}
+@dataclass(frozen=True)
+class Tried:
+    """One recipe on the selection windows; each forecast in units, one array a region-item."""
+
+    recipe: Recipe
+    fit: Fit
+    planned: list[Floats]
+    realised: list[Floats]
+    """With the drivers that came; the same arrays where they do not differ."""
+    score: float
+    """By the plan."""
+    of_what_ifs: float
+    """With the drivers that came."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The recipes of one way in which drivers work, on the same windows."""
+
+    selection: list[Selection]
+    tried: list[Tried]
+    """None where nothing may be chosen."""
+    default: Recipe
+    """What is taken then; and of what is chosen, the steps of its boosters."""
+    is_short: bool
+    """Whether the history is, so that last year's single periods are distrusted."""
+
+    @property
+    def best(self) -> Tried:
+        """The recipe with the smallest score by the plan, cautiously."""
+        return min(self.tried, key=lambda one: one.score * self._caution(one.recipe))
+
+    @property
+    def score(self) -> float:
+        """Of the best, in the mean over the plan and what-ifs."""
+        return self._caution(self.best.recipe) * (self.best.score + self.best.of_what_ifs) / 2 if self.tried else 0.0
+
+    @property
+    def told(self) -> dict[str, float]:
+        """The scores of all by their words."""
+        return {f"{one.recipe.scale}, {'with' if one.recipe.year_features else 'without'} last year":
+                round(one.score, 5) for one in self.tried}
+
+    @property
+    def chosen(self) -> tuple[Recipe, Fit | None, dict[str, float]]:
+        """The recipe, its fit if it is the one that was compared, and the scores of all."""
+        if not self.tried:
+            return self.default, None, {}
+        steps = {name: getattr(self.default, name) for name in QUICK_STEPS}
+        recipe = replace(self.best.recipe, **steps)
+        return recipe, self.best.fit if recipe == self.best.recipe else None, self.told
+
+    def _caution(self, recipe: Recipe) -> float:
+        times = 1.0 if recipe.scale == "mix" else CAUTION
+        return times * DISTRUST if self.is_short and recipe.year_features else times
+
+
+def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
+    """The recipes of the panel's way, fitted quickly and scored."""
+    pins = {**_pinned(dataset), "drivers": panel.drivers}
     members, names, constraints = panel.judged, panel.names, panel.constraints
     end = panel.selection_end
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
     selection = _selection(members, end, dataset) if end is not None else []
     few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
-    if end is None or few or not selection or (len(years) == 1 and pins.get("scale")):
-        long = max(member.series.known for member in members) >= SHORT_YEARS * dataset.year_length
-        return 0.0, Recipe(**{"year_features": long, **pins}), None, {}
+    is_short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
+    default = (Recipe.quick if panel.drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
+    settled = len(years) == 1 and pins.get("scale")
+    if end is None or few or not selection or settled:
+        return Compared(selection, [], default, is_short)
     known = panel.rows.before(end)
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
-    recipes = [Recipe(**{"scale": scale, "year_features": year, **pins})
+    recipes = [Recipe.quick(**{"scale": scale, "year_features": year, **pins})
                for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]
     with ThreadPoolExecutor(cores) as pool:
         fits = list(pool.map(lambda recipe: Fit(end, fit_boosters(
-            known, recipe, used_columns(names, recipe, dataset), constraints)), recipes))
-    scored: list[tuple[float, Recipe, Fit]] = []
-    told_what_ifs: dict[Recipe, float] = {}
+            known, recipe, used_columns(names, recipe, dataset, panel.facts), constraints)), recipes))
+    tried = []
     for year in years:
         same = [(recipe, fit) for recipe, fit in zip(recipes, fits, strict=True) if recipe.year_features == year]
         if len(same) == 2:
             both = {scale: booster for _, fit in same for scale, booster in fit.boosters.items()}
             same.append((replace(same[0][0], scale="mix"), Fit(end, both)))
         for recipe, fit in same:
-            model = PooledModel(recipe, names, used_columns(names, recipe, dataset), PanelFacts(), (fit,))
-            planned, realised = _units(selection, model.ratio)
-            score = _score(selection, planned, realised)
-            scored.append((score, recipe, fit))
-            told_what_ifs[recipe] = score if all(map(is_, planned, realised)) else _score(selection, realised, realised)
-    short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
+            model = PooledModel(recipe, names, used_columns(names, recipe, dataset, panel.facts), PanelFacts(), (fit,))
+            tried.append(_tried(selection, recipe, fit, *_units(selection, model.ratio)))
+    return Compared(selection, tried, default, is_short)
 
-    def cautious(entry: tuple[float, Recipe, Fit]) -> float:
-        score, recipe, _ = entry
-        score *= 1.0 if recipe.scale == "mix" else CAUTION
-        return score * DISTRUST if short and recipe.year_features else score
 
-    best = min(scored, key=cautious)
-    told = {f"{one.scale}, {'with' if one.year_features else 'without'} last year": round(score, 5)
-            for score, one, _ in scored}
-    return (cautious(best) / best[0] * (best[0] + told_what_ifs[best[1]]) / 2 if best[0] else 0.0), *best[1:], told
+def _pinned(dataset: Dataset) -> dict[str, Any]:
+    """What the dataset file pins of a recipe."""
+    return {name: value for name, value in dataset.training.model_dump().items() if value is not None}
+
+
+def _tried(selection: Sequence[Selection], recipe: Recipe, fit: Fit, planned: list[Floats],
+           realised: list[Floats]) -> Tried:
+    score = _score(selection, planned, realised)
+    return Tried(recipe, fit, planned, realised, score,
+                 score if all(map(is_, planned, realised)) else _score(selection, realised, realised))
+
+
+def _mean_of(seeing: Compared, clearing: Compared, dataset: Dataset) -> Compared:
+    """The mean of both ways by each recipe."""
+    def mean(theirs: list[Floats], ours: list[Floats]) -> list[Floats]:
+        return [(own + np.clip(other, own / FARTHEST_APART, own * FARTHEST_APART)) / 2
+                for other, own in zip(theirs, ours, strict=True)]
+
+    tried = []
+    for theirs, ours in zip(seeing.tried, clearing.tried, strict=True):
+        planned = mean(theirs.planned, ours.planned)
+        realised = planned if all(map(is_, ours.planned, ours.realised)) else mean(theirs.realised, ours.realised)
+        tried.append(_tried(clearing.selection, replace(ours.recipe, drivers="mean"),
+                            replace(ours.fit, seeing=theirs.fit.boosters), planned, realised))
+    return replace(clearing, tried=tried, default=Recipe.quick(**{
+        **_pinned(dataset), "year_features": clearing.default.year_features, "drivers": "mean"}))
 
 
 Told = Callable[[npt.NDArray[np.float32]], Floats]
@@ -159,9 +260,9 @@ Told = Callable[[npt.NDArray[np.float32]], Floats]
 
 def _units(selection: Sequence[Selection], ratio: Told) -> tuple[list[Floats], list[Floats]]:
     """Forecasts in units of each region-item's windows: by the plan, and with the drivers that came."""
-    planned = [bounded(ratio(one.features), one.member.series, one.starts) for one in selection]
+    planned = [bounded(ratio(one.features), one.member.series, one.starts, one.leads) for one in selection]
     return planned, [units if one.as_came is one.features else
-                     bounded(ratio(one.as_came), one.member.series, one.starts)
+                     bounded(ratio(one.as_came), one.member.series, one.starts, one.leads)
                      for one, units in zip(selection, planned, strict=True)]
 
 
@@ -199,7 +300,7 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
         parts[True].append(planned)
         parts[False].append(planned if one.as_came is one.features else (
             model.ratio(one.as_came, first), own_factor(own, one.as_came, model.columns, 1.0)))
-    units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts)
+    units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts, one.leads)
                                    for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
              for share in (*OWN_SHARES, 1.0) for is_planned in (True, False)}
     scores = {share: _score(selection, units[share, True], units[share, False]) for share in OWN_SHARES}

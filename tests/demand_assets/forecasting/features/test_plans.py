@@ -1,5 +1,7 @@
 """What would have been planned of drivers in the past: exactly what the product plans when the past is all it knows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,10 +66,11 @@ def planned_then(table: pd.DataFrame, of: Dataset, facts: PanelFacts, origin: in
 
 @pytest.mark.parametrize("frequency", ["D", "W", "M"])
 @pytest.mark.parametrize("share_unknown", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("are_log_linear", [True, False])
-def test_an_origin_of_the_past_sees_what_the_product_would_have_planned(frequency, share_unknown, are_log_linear):
+@pytest.mark.parametrize("way", ["log_linear", "boosted", "mean"])
+def test_an_origin_of_the_past_sees_what_the_product_would_have_planned(frequency, share_unknown, way):
     of = dataset(frequency)
-    facts = FACTS if are_log_linear else PanelFacts(FACTS.categories, FACTS.common)
+    seeing = PanelFacts(FACTS.categories, FACTS.common)
+    facts = {"log_linear": FACTS, "boosted": seeing, "mean": replace(FACTS, seen=seeing)}[way]
     table, leads = demand(of, share_unknown), np.arange(1, HORIZON + 1)
     judged = features(table, of, facts).as_planned
 

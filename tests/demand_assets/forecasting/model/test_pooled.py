@@ -1,20 +1,27 @@
 """The pooled model: what region-items borrow from each other, what no fit may see, what goes to disk and back."""
 
+import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
+from demand_assets.forecasting.model.pooled import DETAILS_FILE, ModelFilesError, PooledModel
 from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.explanation import explain
@@ -94,8 +101,7 @@ def test_the_page_forecasts_for_an_origin_what_the_backtest_did(model: ForecastM
         demand=lambda rows: rows["demand"].where(rows["date"] <= origin)) for one, table in SHOPS.items()}
     series = series_features(SHOPS[KETTLES], weekly, model.pooled.facts, KETTLES)
     then = model.pooled.fit_before(np.datetime64(origin, "D"))
-    earlier = PooledModel(model.pooled.recipe, model.pooled.feature_names, model.pooled.columns, model.pooled.facts,
-                          (then,))
+    earlier = replace(model.pooled, fits=(then,))
 
     shown = Forecaster(weekly, store_of(tmp_path, known)).forecast(KETTLES, earlier).table["forecast"]
 
@@ -128,6 +134,68 @@ def test_a_region_item_without_any_demand_is_forecast_at_its_siblings_level(pool
     assert pooled.facts.expected_level(NEW) == pytest.approx(110, rel=0.25)
     assert str(shown.origin.date()) == str(planned["date"].iloc[0].date())
     assert 200 < shown.table["forecast"].sum() < 1000
+
+
+def doubled(pooled: PooledModel, origin: str) -> PooledModel:
+    """The model when the north's total was found to be twice the sum of its items, from an origin on."""
+    totals = TotalFactors("", {origin: {"north": {"all": (2.0,) * 4}}})
+    return replace(pooled, facts=replace(pooled.facts, totals=totals))
+
+
+def test_items_of_a_total_are_corrected_and_others_are_not(pooled: PooledModel, weekly: Dataset,
+                                                           tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, SHOPS))
+    corrected = doubled(pooled, "2025-06-23")
+
+    for one in SHOPS:
+        before, after = (forecaster.forecast(one, model).table["forecast"] for model in (pooled, corrected))
+        np.testing.assert_allclose(after, before * (2 if one.region == "north" else 1))
+
+
+def test_windows_before_a_correction_was_known_do_not_see_it(pooled: PooledModel, model: ForecastModel,
+                                                             weekly: Dataset) -> None:
+    again = train(SHOPS[KETTLES], weekly, doubled(pooled, model.backtest["origins"][1]), KETTLES)
+
+    for name in ("forecast", "pooled", "lower_80"):
+        assert again.backtest[name][0] == model.backtest[name][0]
+        assert np.all(np.array(again.backtest[name][1]) > model.backtest[name][1])
+
+
+def test_a_scenario_moves_a_corrected_forecast_in_the_same_ratio(pooled: PooledModel, weekly: Dataset,
+                                                                 tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, SHOPS))
+    cheap = Scenario((Change("price", "percent", -10.0, date(2025, 6, 24), date(2025, 7, 30)),))
+
+    plain, corrected = (forecaster.forecast(KETTLES, model, scenario=cheap).table["forecast"]
+                        / forecaster.forecast(KETTLES, model).table["forecast"]
+                        for model in (pooled, doubled(pooled, "2025-06-23")))
+
+    assert (plain > 1.05).sum() > 2
+    np.testing.assert_allclose(plain, corrected)
+
+
+def test_an_explanation_of_a_corrected_forecast_adds_up_without_limits(pooled: PooledModel, weekly: Dataset,
+                                                                       tmp_path: Path) -> None:
+    forecaster = Forecaster(weekly, store_of(tmp_path, SHOPS))
+    corrected = doubled(pooled, "2025-06-23")
+
+    told = forecaster.explain(KETTLES, corrected)
+
+    np.testing.assert_allclose(told.drop(columns="date").sum(axis=1),
+                               forecaster.forecast(KETTLES, corrected).table["forecast"], rtol=1e-4)
+    assert (told["limits"].abs() < 0.5).all()
+
+
+def test_saved_and_loaded_it_corrects_the_same_and_one_of_before_corrects_nothing(
+        pooled: PooledModel, tmp_path: Path) -> None:
+    corrected = doubled(pooled, "2025-06-23")
+    corrected.save(tmp_path)
+    assert PooledModel.load(tmp_path).facts.totals == corrected.facts.totals
+
+    details = json.loads((tmp_path / DETAILS_FILE).read_text())
+    del details["facts"]["totals"]
+    (tmp_path / DETAILS_FILE).write_text(json.dumps(details))
+    assert PooledModel.load(tmp_path).facts.totals == TotalFactors()
 
 
 def test_saved_and_loaded_it_forecasts_the_same(pooled: PooledModel, weekly: Dataset, tmp_path: Path) -> None:
@@ -171,6 +239,26 @@ def test_what_an_engineer_pins_is_not_chosen(weekly: Dataset) -> None:
     assert model.backtest["origins"] == ["2025-05-12", "2025-05-26"]
 
 
+@pytest.mark.parametrize("pins", [{}, {"own_share": 0.5}])
+def test_a_renewed_model_takes_over_what_was_chosen_and_what_region_items_own_shares_start_from(
+        pooled: PooledModel, weekly: Dataset, pins: dict[str, float]) -> None:
+    prior = {"mean": 0.25, "spread": 0.3, "clustering": 2.0}
+    like = replace(pooled.with_version(7), recipe=Recipe.quick(
+        drivers="mean", scale="log", year_features=False, own_share=0.25), card={
+            "recipes": {"searched": 1.0}, "own_shares": {"0.25": 1.0}, SHARE_PRIOR: prior})
+    dataset = weekly.model_copy(update={"training": Pins(depth=2, **pins)})  # type: ignore[arg-type]
+
+    renewed = train_pooled(list(SHOPS), SHOPS.__getitem__, dataset, like=like)
+
+    share = pins.get("own_share", 0.25)
+    assert renewed.recipe == replace(like.recipe, depth=2, own_share=share)
+    assert renewed.facts.seen is not None
+    assert all(fit.seeing for fit in renewed.fits)
+    assert renewed.card["recipe_of_version"] == 7
+    assert renewed.card["recipes"] == {"searched": 1.0}
+    assert SharePrior.from_card(share, renewed.card) == (SharePrior(0.5) if pins else SharePrior(**prior))
+
+
 def test_nothing_is_chosen_on_judged_windows(weekly: Dataset) -> None:
     """Eighteen weeks leave no windows before the three judged ones: the recipe is the one written down."""
     young = {one: table.iloc[112:].reset_index(drop=True) for one, table in SHOPS.items()}
@@ -200,7 +288,8 @@ def test_whatever_the_stride_nothing_after_the_first_window_reaches_it(weekly: D
 
 def test_the_choice_is_recorded(pooled: PooledModel) -> None:
     assert set(pooled.card["own_shares"]) == {"0.0", "0.25", "0.5"}
-    assert len(pooled.card["recipes"]) == 12  # two scales and their mix, with and without last year, drivers two ways
+    # two scales and their mix, with and without last year; drivers two ways and the mean of both
+    assert len(pooled.card["recipes"]) == 18
     assert pooled.card["wape"] < 0.5 * pooled.card["wape_seasonal_naive"]
 
 

@@ -1,0 +1,64 @@
+"""Which way drivers work: by the scores of each, small is good, and by what the dataset file pins."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.model.training.recipe_choice import _is_mean, best_panel
+from tests.demand_assets.forecasting.conftest import HERE, weekly_demand
+
+SHOPS = {RegionItem("north", item): weekly_demand(130, seed=seed) for seed, item in enumerate(("kettle", "toaster"))}
+PRICE, PROMO = Driver(name="price", kind="number", effect="decreasing"), Driver(name="promo", kind="yes_no")
+
+
+def chosen(way: str | None, *drivers: Driver, tables: dict[RegionItem, pd.DataFrame] = SHOPS) -> str:
+    pins = Pins(drivers=way, scale="log", year_features=False, rounds=5)  # type: ignore[arg-type]
+    dataset = Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=drivers, training=pins)
+    panel, recipe, fitted, _ = best_panel(list(tables), tables.__getitem__, dataset, 1)
+    assert panel.drivers == recipe.drivers
+    assert fitted is None
+    return recipe.drivers
+
+
+@pytest.mark.parametrize(("boosted", "log_linear", "mean", "is_mean"), [
+    (1.0, 0.99, 0.95, True), (1.0, 0.95, 0.952, True),  # no worse than effects alone
+    (1.0, 0.90, 0.95, False),  # effects alone are clearly better
+    (1.0, 1.03, 1.03, True), (1.0, 1.03, 1.035, False),
+    (1.0, None, 0.98, True), (1.0, None, 0.995, False), (1.0, None, 1.0, False)])  # effects are not taken alone
+def test_the_mean_is_taken_with_caution(boosted: float, log_linear: float | None, mean: float, is_mean: bool) -> None:
+    assert _is_mean(boosted, log_linear, mean) == is_mean
+
+
+@pytest.mark.parametrize("way", ["log_linear", "boosted", "mean"])
+def test_the_way_is_what_the_file_pins(way: str) -> None:
+    assert chosen(way, PRICE, PROMO) == way
+
+
+def test_without_an_effect_there_is_no_mean_to_make() -> None:
+    undeclared = PRICE.model_copy(update={"effect": "none"})
+
+    assert chosen("mean", undeclared) == "boosted"
+    assert chosen("mean", undeclared, PROMO) == "mean"
+    assert chosen("mean", PRICE, tables={
+        one: table.assign(price=np.nan) for one, table in SHOPS.items()}) == "mean"  # an effect of nothing known is 0
+
+
+@pytest.mark.parametrize(("way", "pins", "steps", "is_fitted"), [
+    ("mean", {}, (85, 0.15), True), ("boosted", {}, (130, 0.1), False), ("log_linear", {}, (130, 0.1), False),
+    ("mean", {"rounds": 3}, (3, 0.1), True), ("boosted", {"learning_rate": 0.9}, (130, 0.9), True)])
+def test_recipes_are_compared_by_quick_fits_and_a_mean_stays_with_them(
+        way: str, pins: dict[str, float], steps: tuple[int, float], is_fitted: bool) -> None:
+    dataset = Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(PRICE, PROMO),
+                      training=Pins(drivers=way, scale="log", depth=1, **pins))  # type: ignore[arg-type]
+
+    _, recipe, fitted, scores = best_panel(list(SHOPS), SHOPS.__getitem__, dataset, 1)
+
+    assert (recipe.drivers, recipe.rounds, recipe.learning_rate) == (way, *steps)
+    assert (fitted is not None) == is_fitted
+    assert scores
+    if fitted:
+        boosters = [*fitted.boosters.values(), *fitted.seeing.values()]
+        assert {booster.num_boosted_rounds() for booster in boosters} == {recipe.rounds}
