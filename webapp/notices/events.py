@@ -44,6 +44,8 @@ EVENTS: dict[str, Event] = {
     "promoted": Event("A model is promoted where you have a task", "A model is promoted where somebody has a task",
                       "bell", "planner"),
     "data": Event("New data is rejected", "New data is rejected", "bell", "planner"),
+    "published": Event("The plan is published by somebody else, or handed over",
+                       "The plan is published or handed over", "bell"),
 }
 
 

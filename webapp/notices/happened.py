@@ -3,14 +3,23 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.notices.events import Told, path_to, people_for, tell
 from webapp.services import Services
-from webapp.tables import DataLoadRun, RegionItemRow, Retrain, RetrainItem, Watermark, WorkEntry
+from webapp.tables import (
+    DataLoadRun,
+    HandOver,
+    PublishedPlan,
+    RegionItemRow,
+    Retrain,
+    RetrainItem,
+    Watermark,
+    WorkEntry,
+)
 from webapp.tables.watermarks import set_watermark
 
 SINCE = "notices since"
@@ -23,7 +32,7 @@ MOST_PROMOTED = 500
 def tell_what_happened(services: Services) -> int:
     """How many notices were made of what happened lately."""
     since = _since()
-    found = [*_retrains(since), *_promotions(since), *_bad_data(since)]
+    found = [*_retrains(since), *_promotions(since), *_bad_data(since), *_published(since)]
     db.session.rollback()
     is_mail_set, count = services.settings.web_mail_server is not None, 0
     for told, people in found:
@@ -81,5 +90,22 @@ def _bad_data(since: datetime) -> Iterator[tuple[Told, list[str]]]:
     for run in db.session.scalars(select(DataLoadRun).where(
             DataLoadRun.last_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"), DataLoadRun.kept > 0)):
         what = f"{run.kept} region-item{'s' if run.kept != 1 else ''}"
-        yield Told("data", f"data {run.run_id}", f"New data of {what} was rejected; their last good data is used",
+        whose = "its" if run.kept == 1 else "their"
+        yield Told("data", f"data {run.run_id}", f"New data of {what} was rejected; {whose} last good data is used",
                    path_to("data_quality.load", run_id=run.run_id)), people
+
+
+def _published(since: datetime) -> Iterator[tuple[Told, list[str]]]:
+    """Versions of the plan, to all but who published them; and that one was handed over, or could not be so far."""
+    people = people_for("published")
+    for plan in db.session.scalars(select(PublishedPlan).where(PublishedPlan.published_at >= since).order_by(
+            PublishedPlan.id)):
+        yield Told("published", f"plan {plan.id}", f"{plan.published_by} published the plan “{plan.name}”",
+                   path_to("published_plans.detail", plan_id=plan.id)), [
+                       person for person in people if person != plan.published_by]
+    for one, name in db.session.execute(select(HandOver, PublishedPlan.name).join(
+            PublishedPlan, PublishedPlan.id == HandOver.plan_id).where(
+            or_(HandOver.done_at >= since, HandOver.attempts > 0), HandOver.asked_at >= since).order_by(HandOver.id)):
+        how = "was handed over" if one.done_at else "could not be handed over yet"
+        yield Told("published", f"hand-over {one.id} {'done' if one.done_at else 'failed'}", f"The plan “{name}” {how}",
+                   path_to("published_plans.detail", plan_id=one.plan_id)), people

@@ -45,8 +45,10 @@ def read() -> ResponseReturnValue:
 @bp.post("/choices")
 @needs("viewer")
 def change() -> ResponseReturnValue:
-    """Keep how somebody wants to be told of each event."""
-    wanted = {name: str(one_of(event.title, request.form.get(name, ""), WAYS)) for name, event in EVENTS.items()}
+    """Keep how somebody wants to be told of each event; of one that the form does not know, as before."""
+    before = choices_of(actor().email)
+    wanted = {name: str(one_of(event.title, request.form.get(name, before[name]), WAYS))
+              for name, event in EVENTS.items()}
     changed = choose(actor().email, wanted)
     flash("Kept how you are told." if changed else "Nothing was changed.", "success" if changed else "info")
     return redirect(url_for("notices.show"), 303)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.webapp.browser.conftest import Site
 from webapp.systems.state import note
@@ -113,3 +113,17 @@ def test_a_dark_page_is_light_on_paper_and_dark_again_after(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
     page.emulate_media(media="screen")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+@pytest.mark.parametrize("width", [1200, 1399, 1400, 1599, 1600])
+def test_it_has_room_for_all_entries_of_an_administrator_and_a_long_title(
+        site: Site, browser: Browser, admin_signed_in: StorageState, width: int) -> None:
+    context = browser.new_context(base_url=site.url, storage_state=admin_signed_in,
+                                  viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto("/account")
+    page.locator(".brand-name").evaluate("(name) => { name.textContent = 'A shop of many kitchens (simulated)'; }")
+    expect(page.get_by_role("link", name="Admin", exact=True)).to_be_visible()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()

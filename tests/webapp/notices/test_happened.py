@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 from flask import Flask
+from sqlalchemy import delete
 
-from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, ODD, VIEWER
+from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, VIEWER
 from tests.webapp.notices.builders import notices
+from tests.webapp.published_plans.builders import published_row
 from tests.webapp.work_list.builders import tell
 from webapp.db.database import db, now, writing
 from webapp.notices.happened import tell_what_happened
-from webapp.tables import DataLoadRun, Retrain, RetrainItem, WorkEntry
+from webapp.tables import DataLoadRun, HandOver, Notice, PublishedPlan, Retrain, RetrainItem, WorkEntry
 
 
 def look(app: Flask) -> int:
@@ -65,5 +67,26 @@ def test_rejected_data_is_told_to_those_who_can_do_something(app: Flask) -> None
                                                                                      last_at=at, kept=0))
     look(app)
 
-    said = ["New data of 1 region-item was rejected; their last good data is used"]
+    said = ["New data of 1 region-item was rejected; its last good data is used"]
     assert (notices(app, EMAIL), notices(app, ADMIN), notices(app, VIEWER)) == (said, said, [])
+
+
+def test_a_published_plan_is_told_to_the_others_and_its_hand_over_to_all(app: Flask) -> None:
+    look(app)
+    published_row(app, LAST_DAY)
+    add(app, HandOver(plan_id=1, place="plan.csv", attempts=1, problem="the folder is full"))
+    look(app)
+    said = ["The plan “Week 27” could not be handed over yet", "boss@example.com published the plan “Week 27”"]
+    assert sorted(notices(app, EMAIL)) == sorted(notices(app, VIEWER)) == said
+
+    with app.app_context(), writing():
+        db.session.get_one(HandOver, 1).done_at = now()
+    for _ in range(2):
+        look(app)
+
+    assert sorted(notices(app, EMAIL)) == sorted([*said, "The plan “Week 27” was handed over"])
+    with app.app_context(), writing():
+        db.session.get_one(PublishedPlan, 1).published_by = EMAIL
+        db.session.execute(delete(Notice))
+    look(app)
+    assert sorted(notices(app, EMAIL)) == ["The plan “Week 27” was handed over"]  # who published it knows

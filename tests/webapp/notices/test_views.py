@@ -46,7 +46,7 @@ def test_who_wants_not_to_be_told_is_not(app: Flask, client: FlaskClient) -> Non
     assert (notices(app, EMAIL), notices(app, ADMIN)) == ([], [TOLD.text])
     shown = {str(one["name"]): str(one.select_one("[selected]")["value"])  # type: ignore[index]
              for one in page(client.get("/notices")).select("select[name]")}
-    assert shown == chosen
+    assert shown == chosen | {"published": "bell"}  # which a form of yesterday does not send
     assert post(client, "/notices/choices", {**chosen, "data": "loudly"}, form_on="/notices").status_code == 422
 
 
