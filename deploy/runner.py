@@ -7,7 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from deploy.processes import PROCESS_VARIABLE
@@ -68,9 +68,15 @@ class Runner:
             return False
 
     def start(self, *names: str) -> None:
-        """Start processes without waiting for them."""
+        """Start processes without waiting for them; one that ended badly at once is started all the same, and its state
+        tells how it ended."""
         for name in names:
-            self._ask("startProcess", name, False)
+            try:
+                self._ask("startProcess", name, False)
+            except RunnerError as error:
+                if not (isinstance(error.__cause__, xmlrpc.client.Fault)
+                        and error.__cause__.faultCode == Faults.SPAWN_ERROR):
+                    raise
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Process name -> ``statename``, ``pid``, ``exitstatus``, ``stdout_logfile``, as supervisor tells them.

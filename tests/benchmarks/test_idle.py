@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from benchmarks.idle import Spent, figures, spent_by
+from tests.waiting import eventually
 
 
 def test_figures_are_of_a_minute_and_from_the_start() -> None:
@@ -28,7 +29,9 @@ def test_figures_are_of_a_minute_and_from_the_start() -> None:
 @pytest.mark.parametrize(("arguments", "name"), [(("-c", "input()"), "input()"), (("-m", "code", "-q"), "code")])
 def test_processes_are_counted_by_what_they_run(arguments: tuple[str, ...], name: str) -> None:
     with subprocess.Popen([sys.executable, *arguments], stdin=subprocess.PIPE) as process:
-        spent = spent_by([psutil.Process(process.pid)])
+        started = psutil.Process(process.pid)
+        eventually(started.cmdline, 30, lambda: "it does not run")  # until then it has none
+        spent = spent_by([started])
         assert process.stdin is not None
         process.stdin.close()
 
