@@ -26,7 +26,8 @@ SLOW = tuple(f"tests/{place}" for place in (
     "deploy/backup/",
     "demand_assets/forecasting/gate/test_gate_truth.py", "demand_assets/forecasting/model/",
     "demand_assets/forecasting/registry/", "demand_assets/forecasting/whatif/test_scenario_truth.py",
-    "demand_assets/pipeline/", "webapp/test_atomic.py", "webapp/test_fakes.py", "webapp/test_hostile.py"))
+    "demand_assets/pipeline/", "webapp/api/resources/test_published_plans.py", "webapp/published_plans/",
+    "webapp/test_atomic.py", "webapp/test_fakes.py", "webapp/test_hostile.py"))
 """Where tests train models, or have a real Dagster and MLflow under them, or try some thousand requests."""
 SLOW_TESTS = frozenset((Path(__file__).parent / "slow_tests.txt").read_text().split())
 """Tests elsewhere that take more than half a second, for all their parameters; ``python -m tests.durations`` writes
