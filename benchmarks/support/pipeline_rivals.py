@@ -1,7 +1,8 @@
 """What the pipeline is compared with, each as a process of its own that writes JSON.
 
-``python -m benchmarks.support.pipeline_rivals bare|naive|mlforecast --state DIR --dataset FILE …``. The first and the last
-take demand from the store that the pipeline has just filled, so that reading and validation do not count for them.
+``python -m benchmarks.support.pipeline_rivals bare|naive|mlforecast --state DIR --dataset FILE …``. The first and the
+last take demand from the store that the pipeline has just filled, so that reading and validation do not count for
+them.
 """
 
 import argparse

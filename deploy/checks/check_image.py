@@ -1,7 +1,7 @@
 """``python -m deploy.checks.check_image``: build the images, run the product from them, see a forecast.
 
-Needs no Docker, but root on Debian (see deploy/build_image.sh) and the packages of `make setup`. What is run is what Compose
-and Kubernetes run: ``python -m deploy.container NAME``. Everything that it starts, it ends; its folder is deleted.
+Needs no Docker, but root on Debian (see deploy/build_image.sh) and the packages of `make setup`. What is run is what
+Compose and Kubernetes run: ``python -m deploy.container NAME``. Everything that it starts, it ends; its folder goes.
 """
 
 import argparse
