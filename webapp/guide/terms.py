@@ -3,7 +3,7 @@
 from flask import Flask, g, get_template_attribute, request
 from markupsafe import Markup
 
-from webapp.accuracy.accuracy import JUDGED_ORIGINS
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
 
 TERMS: dict[str, tuple[str, str]] = {
     "region_item": ("region-item", "One item in one region: what is forecast, with a model of its own."),

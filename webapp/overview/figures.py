@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from webapp.accuracy.accuracy import JUDGED_ORIGINS
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
 from webapp.db.database import db
 from webapp.region_items.overview_query import View, conditions
 from webapp.stored_forecasts.by_period import SumByPeriod

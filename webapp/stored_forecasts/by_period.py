@@ -12,7 +12,7 @@ import pandas as pd
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import periods_until
-from webapp.accuracy.accuracy import JUDGED_ORIGINS, Judged
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS, Judged
 
 AHEAD = ("forecast", "compared", "last_year")
 """What is summed of the periods that are forecast; compared is the forecast of those whose last year is known."""

@@ -28,7 +28,7 @@ from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
-from webapp.accuracy.accuracy import newest_judged
+from webapp.accuracy.judged_forecasts import newest_judged
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
 from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from webapp.accuracy.accuracy import JUDGED_ORIGINS, Judged
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS, Judged
 from webapp.stored_forecasts.by_period import RunningSums, SumByPeriod, UnitsByPeriod
 
 ORIGIN = date(2026, 6, 30)
