@@ -41,5 +41,5 @@ class OrderUpTo(StrictEntry):
         for entry in ENTRIES:
             name = self.attribute(entry)
             if name is not None and name not in there:
-                raise ValueError(f"order_up_to.{entry} names the attribute {name!r}, which is none of kind 'number'; there "
-                                 f"{'is' if len(there) == 1 else 'are'} {', '.join(there) or 'none'}")
+                raise ValueError(f"order_up_to.{entry} names the attribute {name!r}, which is none of kind 'number'; "
+                                 f"there {'is' if len(there) == 1 else 'are'} {', '.join(there) or 'none'}")
