@@ -20,7 +20,7 @@ from webapp.region_items.rows import rows_by_key
 from webapp.stored_forecasts.computing import LoadedForecast, stored_forecasts_of
 from webapp.tables import Override, RegionItemRow, StoredForecast
 
-MOST_LEARNED = 2000
+MOST_LEARNED = 1000
 """Region-items whose past errors are looked at; of more an even choice."""
 AT_ONCE = 500
 """Region-items of which forecasts are in memory at a time."""
@@ -95,7 +95,7 @@ def _line(row: RegionItemRow, stored: LoadedForecast | None, overrides: Sequence
         told = replace(told, first=days[0], last=days[-1], forecast=units,
                        overridden=units - float(stored.part.forecast[:terms.periods].sum()))
     try:
-        quantity = errors.over(terms.periods).order_up_to(final, terms.service_level)
+        quantity = errors.order_up_to(stored.part, terms.periods, terms.service_level, final.forecast)
     except NotKnownError as error:
         return replace(told, why=str(error))
     money = stored.money

@@ -20,8 +20,11 @@ from demand_assets.forecasting.series.gapped import Floats
 
 LEVELS = (50.0, 99.9)
 """Percent: the lowest and the highest service level that can be asked for."""
-SIZE_WEIGHT = 8.0
-"""Weight of the usual size of errors against that of the region-item's own, in past totals."""
+SIZE_WEIGHT = 4.0
+"""Weight of the usual size of errors against that of the region-item's own, in windows that do not overlap."""
+LARGEST = 0.9
+"""The share of all errors that are at most as large as the largest that counts for the size of a region-item's: one
+past total of a region-item that hardly sells says little of its next."""
 GROUPS = 4
 """Groups of region-items at most, each with a spread of its own."""
 ENOUGH_WINDOWS = 100
@@ -30,6 +33,7 @@ FEWEST_MISSES = 2.0
 """Windows in which demand was higher than a quantity, by its level, so that the quantity is told."""
 FEWEST_DATES = 3
 """Windows that do not overlap which the region-item with the most has: what one brings comes to all."""
+SMALLEST = 1e-9
 
 
 class OrderUpToError(ValueError):
@@ -61,9 +65,38 @@ class _Own:
     scale: float
     """Of the total ahead, in units."""
     scaled: Floats
-    """Actual minus forecast of past totals, in multiples of the scale."""
+    """Actual minus forecast of past totals, in multiples of the scale; shape (origins,)."""
+    starts: Floats
+    """The periods in which these totals began, counted from any one; shape (origins,)."""
     windows: float
     """How many of them do not overlap."""
+
+    def size(self, usual: "_Usual") -> float:
+        """The error to expect of the total ahead, in units."""
+        own = float(np.minimum(np.abs(self.scaled), usual.largest).mean())
+        return self.scale * (self.windows * own + SIZE_WEIGHT * usual.size) / (self.windows + SIZE_WEIGHT)
+
+    def relative(self, usual: "_Usual") -> float:
+        """That over the forecast."""
+        return self.size(usual) / max(self.forecast, SMALLEST)
+
+    def by_what_was_expected(self, usual: "_Usual", periods: int) -> Floats:
+        """Each past error over the error to expect, told from those totals alone that do not overlap with its own."""
+        sizes = np.minimum(np.abs(self.scaled), usual.largest)
+        others = np.abs(self.starts[:, None] - self.starts[None, :]) >= periods - 0.5
+        count = others.sum(axis=1)
+        mean = (others * sizes).sum(axis=1) / np.maximum(count, 1)
+        windows = self.windows * count / len(sizes)
+        return self.scaled / np.maximum((windows * mean + SIZE_WEIGHT * usual.size) / (windows + SIZE_WEIGHT), SMALLEST)
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """How large errors of totals are over all region-items, in multiples of their scale."""
+
+    size: float = 0.0
+    """On average, none counted as more than the largest that counts."""
+    largest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +104,7 @@ class TotalErrors:
     """How far forecasts of the total over the first periods were off, learned from all region-items."""
 
     periods: int
-    usual: float
-    """Mean absolute error of a total in multiples of its scale."""
+    usual: _Usual
     groups: tuple[_Group, ...]
     """The least uncertain first; none where no region-item has a past."""
     dates: float
@@ -88,24 +120,28 @@ class TotalErrors:
         """
         owns = [own for part in parts if (own := _own(part, periods)) is not None and own.scale > 0]
         if not owns:
-            return cls(periods, 0.0, (), 0.0)
-        usual = float(np.mean(np.abs(np.concatenate([own.scaled for own in owns]))))
-        relative = np.array([_relative(own, usual) for own in owns])
+            return cls(periods, _Usual(), (), 0.0)
+        sizes = np.abs(np.concatenate([own.scaled for own in owns]))
+        largest = float(np.quantile(sizes, LARGEST))
+        usual = _Usual(float(np.minimum(sizes, largest).mean()), largest)
+        relative = np.array([own.relative(usual) for own in owns])
         order = np.argsort(relative, kind="stable")
-        worth = np.array([owns[place].windows for place in order])
-        count = int(np.clip(worth.sum() // ENOUGH_WINDOWS, 1, GROUPS))
+        count = int(np.clip(sum(own.windows for own in owns) // ENOUGH_WINDOWS, 1, GROUPS))
         groups = []
         for members in np.array_split(order, min(count, len(order))):
-            joined = np.concatenate([_without_itself(owns[place], usual) for place in members])
-            groups.append(_Group(float(relative[members].max()), np.sort(joined),
+            errors = [owns[place].by_what_was_expected(usual, periods) for place in members]
+            groups.append(_Group(float(relative[members].max()), np.sort(np.concatenate(errors)),
                                  float(sum(owns[place].windows for place in members))))
         return cls(periods, usual, tuple(groups), max(own.windows for own in owns))
 
     def order_up_to(self, part: Part, level: float) -> float:
         """Units that demand of the first periods does not exceed, in ``level`` percent of such windows.
 
-        Not rounded, never negative, and no lower for a higher level. A part with overrides has the model's errors,
-        moved as ``overrides.with_overrides`` moves its interval.
+        Not rounded, never negative, and no lower for a higher level.
+
+        Args:
+            part: the model's forecast; its errors say nothing of a forecast that somebody changed.
+            level: percent.
 
         Raises:
             OrderUpToError: a level outside LEVELS.
@@ -123,13 +159,13 @@ class TotalErrors:
         if self.dates < FEWEST_DATES:
             raise NotKnownError(f"Too little history: past forecasts hold {self.dates:.0f} windows of {self.periods} "
                                 f"periods that do not overlap; {FEWEST_DATES} are needed.")
-        relative = _relative(own, self.usual)
+        relative = own.relative(self.usual)
         group = next((one for one in self.groups if relative <= one.up_to), self.groups[-1])
         if group.windows * (1 - level / 100) < FEWEST_MISSES:
             raise NotKnownError(f"Too little history: {level:g} % is told from {FEWEST_MISSES / (1 - level / 100):.0f} "
                                 f"past windows on; there are {group.windows:.0f}.")
-        return max(own.forecast + float(np.quantile(group.errors, level / 100, method="higher")) * _size(
-            own, self.usual), 0.0)
+        error = float(np.quantile(group.errors, level / 100, method="higher"))
+        return max(own.forecast + error * own.size(self.usual), 0.0)
 
 
 @dataclass
@@ -144,6 +180,25 @@ class ErrorsByPeriods:
         if periods not in self._made:
             self._made[periods] = TotalErrors.of(self.parts, periods)
         return self._made[periods]
+
+    def order_up_to(self, part: Part, periods: int, level: float, planned: Floats | None = None) -> float:
+        """As ``TotalErrors.order_up_to``, and no lower than for fewer periods: demand is never negative, and what looks
+        otherwise is chance.
+
+        Args:
+            part: the model's forecast.
+            planned: the forecast that is planned with, in units, shape as the model's: the quantity is moved by its
+                difference from the model's. The model's unless given.
+        Raises: as that.
+        """
+        moved = np.zeros(len(part.forecast)) if planned is None else np.cumsum(planned - part.forecast)
+        quantity = self.over(periods).order_up_to(part, level) + moved[periods - 1]
+        for fewer in range(1, periods):
+            try:
+                quantity = max(quantity, self.over(fewer).order_up_to(part, level) + moved[fewer - 1])
+            except NotKnownError:  # of fewer periods, whose groups may be others
+                continue
+        return max(float(quantity), 0.0)
 
 
 def checked_level(level: float) -> float:
@@ -175,30 +230,14 @@ def _own(part: Part, periods: int) -> _Own | None:
     scale = part.scale[:periods]
     size = float(np.sqrt((scale**2).sum()))
     errors = part.paths.table[:, :periods] @ scale
-    return _Own(float(part.forecast[:periods].sum()), size, errors / size if size else np.zeros(len(errors)),
-                _apart(part, periods))
+    starts = _starts(part)
+    return _Own(float(part.forecast[:periods].sum()), size, errors / size if size else np.zeros(len(errors)), starts,
+                float(min(len(starts), np.ptp(starts) // periods + 1)))
 
 
-def _apart(part: Part, periods: int) -> float:
-    """How many windows of so many periods its past holds that do not overlap."""
-    origins = np.array(part.paths.origins, dtype="datetime64[D]")
-    ahead = part.dates.astype("datetime64[D]")
-    if len(ahead) < 2:
-        return float(len(origins))
-    days = (ahead[-1] - ahead[0]).astype(int) / (len(ahead) - 1)
-    return float(min(len(origins), (origins.max() - origins.min()).astype(int) / days // periods + 1))
-
-
-def _size(own: _Own, usual: float) -> float:
-    """The error to expect of the total, in units."""
-    return float(own.scale * (np.abs(own.scaled).sum() + SIZE_WEIGHT * usual) / (len(own.scaled) + SIZE_WEIGHT))
-
-
-def _without_itself(own: _Own, usual: float) -> Floats:
-    """Each past error over the error to expect, of which it is no part."""
-    sizes = np.abs(own.scaled)
-    return own.scaled / ((sizes.sum() - sizes + SIZE_WEIGHT * (usual or 1.0)) / (len(sizes) - 1 + SIZE_WEIGHT))
-
-
-def _relative(own: _Own, usual: float) -> float:
-    return _size(own, usual) / max(own.forecast, 1e-9)
+def _starts(part: Part) -> Floats:
+    """The origins of its past, in periods."""
+    origins = np.array(part.paths.origins, dtype="datetime64[D]").astype(np.float64)
+    ahead = part.dates.astype("datetime64[D]").astype(np.float64)
+    days = (ahead[-1] - ahead[0]) / (len(ahead) - 1) if len(ahead) > 1 else max(np.diff(origins).min(initial=1.0), 1.0)
+    return np.asarray(np.round(origins / days))

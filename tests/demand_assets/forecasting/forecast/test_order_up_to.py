@@ -1,7 +1,6 @@
 """Order-up-to quantities: numbers checked by hand, what may never happen, and what is not told."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,13 +46,13 @@ def of_chance(seed: int, parts: int = 40, days: int = 6, origins: int = 14, toge
 
 def test_a_quantity_by_hand() -> None:
     told = TotalErrors.of(alike(), 2)
-    # Two days of 10 units; past totals were off by 2 x 3, 2 x 1, ... units: 10/3 on average, which is expected.
-    # The largest, 6, stands against the expected error without it: 2 x (7 + 8 x 10/6) / (5 + 8).
-    largest = 6 / (2 * (7 + 8 * 10 / 6) / 13)
-    next_to_it = 2 / (2 * (9 + 8 * 10 / 6) / 13)
+    # Two days of 10 units; past totals were off by 2 x 3, 2 x 1, ... units: 2 x 10/6 on average, which is expected.
+    # The last, 6, stands against what the four expect that do not overlap with it, as two windows, and 10/3 as four.
+    largest = 6 / ((2 * 2 * 1.5 + 4 * 10 / 3) / 6)
+    next_to_it = 2 / ((1.5 * 2 * 5 / 3 + 4 * 10 / 3) / 5.5)
 
     assert told.order_up_to(alike(1)[0], 90.0) == pytest.approx(20 + largest * 10 / 3)
-    assert told.order_up_to(alike(1)[0], 80.0) == pytest.approx(20 + next_to_it * 10 / 3)
+    assert told.order_up_to(alike(1)[0], 80.0) == pytest.approx(20 + next_to_it * 10 / 3) == pytest.approx(22.0)
 
 
 def test_what_cancels_over_the_periods_needs_no_stock() -> None:
@@ -79,7 +78,7 @@ def test_a_higher_level_and_a_longer_lead_time_never_need_less(seed: int) -> Non
     for each in parts:
         by_level = [told.over(4).order_up_to(each, level) for level in (50.0, 80.0, 90.0, 95.0, 98.0)]
         assert by_level == sorted(by_level)
-        by_lead = [told.over(periods).order_up_to(each, 95.0) for periods in range(1, 7)]
+        by_lead = [told.order_up_to(each, periods, 95.0) for periods in range(1, 7)]
         assert by_lead == sorted(by_lead)
 
 
@@ -94,23 +93,26 @@ def test_as_many_new_totals_are_covered_as_is_said(level: float) -> None:
 
 
 def test_overrides_move_the_quantity_with_the_forecast() -> None:
-    told, plan = TotalErrors.of(alike(), 2), alike(1)[0]
-    overridden = replace(plan, forecast=plan.forecast + np.array([5.0, 0.0, 100.0, 0.0]))
+    told, plan = ErrorsByPeriods(alike()), alike(1)[0]
+    more, less = (plan.forecast + np.array([units, 0.0, 100.0, 0.0]) for units in (5.0, -5.0))
+    before = told.order_up_to(plan, 2, 90.0)
 
-    assert told.order_up_to(overridden, 90.0) - told.order_up_to(plan, 90.0) == pytest.approx(5.0)
+    assert told.order_up_to(plan, 2, 90.0, more) - before == pytest.approx(5.0)
+    assert told.order_up_to(plan, 2, 90.0, less) - before == pytest.approx(-5.0)
+    assert told.order_up_to(plan, 2, 90.0, np.array([-90.0, 0.0, 0.0, 0.0])) == 0.0
 
 
 def test_demand_is_never_below_zero() -> None:
     told = TotalErrors.of([part([[-5.0] * 4 for _ in ERRORS])] * 30, 2)
 
-    assert told.order_up_to(part([[-5.0] * 4]), 50.0) == 10 * 2 - 10.0
+    assert told.order_up_to(part([[-5.0] * 4]), 50.0) == pytest.approx(10 * 2 - 10.0)
     assert told.order_up_to(part([[-5.0] * 4], units=1.0), 50.0) == 0.0
 
 
 def test_without_any_demand_there_is_a_number_and_it_is_finite() -> None:
     dead = [part(np.zeros((6, 4)), units=0.0)] * 30
 
-    assert TotalErrors.of(dead, 2).order_up_to(dead[0], 98.0 - 3) == 0.0
+    assert TotalErrors.of(dead, 2).order_up_to(dead[0], 95.0) == 0.0
     assert TotalErrors.of(alike(), 2).order_up_to(part(np.zeros((6, 4)), 0.0, 0.0), 95.0) == 0.0
 
 
