@@ -49,6 +49,7 @@ from webapp.notices.events import Told, tell
 from webapp.notices.webhook_views import make_webhook
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
+from webapp.order_up_to.rules import set_rule as set_order_up_to_rule
 from webapp.published_plans.publishing import Wanted as Published
 from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
@@ -186,6 +187,7 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
         with writing():
             tell(Told("data", "data x", "New data was rejected", "/data"), [EMAIL, ADMIN, VIEWER], False)
         set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
+        set_order_up_to_rule("region:north", 1, 1, 90.0)
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
         app.extensions["services"].settings.web_hand_over_folder = "/a/folder"
