@@ -47,9 +47,9 @@ from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
 from webapp.notices.events import Told, tell
 from webapp.notices.webhook_views import make_webhook
+from webapp.order_up_to.rules import set_rule as set_order_up_to_rule
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
-from webapp.order_up_to.rules import set_rule as set_order_up_to_rule
 from webapp.published_plans.publishing import Wanted as Published
 from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
