@@ -31,7 +31,7 @@ from webapp.audit.record import record
 from webapp.background.journal import read_catalogue
 from webapp.db.database import Base, db, now, writing
 from webapp.models.actions import carry_out, store_act
-from webapp.order_up_to import rules as order_up_to
+from webapp.order_up_to import lead_times as order_up_to
 from webapp.overrides import overrides
 from webapp.published_plans.publishing import Wanted as Version
 from webapp.published_plans.publishing import publish
@@ -57,8 +57,8 @@ from webapp.tables import (
 )
 from webapp.work_list import actions as work_acts
 from webapp.work_list.refresh import take_up
-from webapp.work_list.rules import default_rule, remove_rule, set_rule
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import default_rule, remove_rule, set_rule
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32

@@ -47,7 +47,7 @@ from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
 from webapp.notices.events import Told, tell
 from webapp.notices.webhook_views import make_webhook
-from webapp.order_up_to.rules import set_rule as set_order_up_to_rule
+from webapp.order_up_to.lead_times import set_rule as set_order_up_to_rule
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
 from webapp.published_plans.publishing import Wanted as Published
@@ -56,8 +56,8 @@ from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
 from webapp.tables import User
 from webapp.work_list.refresh import take_up
-from webapp.work_list.rules import default_rule, set_rule
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import default_rule, set_rule
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""

@@ -13,7 +13,7 @@ from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.chunked import chunked
 from webapp.db.database import db
-from webapp.order_up_to.rules import Rulebook, Terms, rulebook
+from webapp.order_up_to.lead_times import Rulebook, Terms, rulebook
 from webapp.region_items.attributes import attributes_of
 from webapp.region_items.open_overrides import apply, open_overrides
 from webapp.region_items.rows import rows_by_key

@@ -10,8 +10,8 @@ from demand_assets.forecasting.dataset.money import KINDS
 from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToError
 from webapp.access import needs
 from webapp.db.database import db, snapshot
+from webapp.order_up_to.lead_times import named, of_file, remove_rule, rules, set_rule
 from webapp.order_up_to.quantities import lines_of
-from webapp.order_up_to.rules import named, of_file, remove_rule, rules, set_rule
 from webapp.pages.files import Cell, Exact, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.money import in_currency, rounded_money

@@ -7,7 +7,7 @@ from webapp.access import needs
 from webapp.http.choices import one_of
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.segments import SegmentError, parsed_segment
-from webapp.work_list.rules import (
+from webapp.work_list.thresholds import (
     KINDS,
     MOST_DAYS,
     RuleError,

@@ -132,7 +132,7 @@ def test_what_is_not_known_is_not_told(parts: list[Part], of: Part, periods: int
 
 @pytest.mark.parametrize("level", [0.0, 100.0, -1.0, 49.9, 99.95, float("nan")])
 def test_levels_that_promise_nothing_or_everything_are_refused(level: float) -> None:
-    with pytest.raises(OrderUpToError, match="50 to 99.9"):
+    with pytest.raises(OrderUpToError, match=r"50 to 99\.9"):
         TotalErrors.of(alike(), 2).order_up_to(alike(1)[0], level)
 
 

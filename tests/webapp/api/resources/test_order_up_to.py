@@ -6,7 +6,7 @@ from flask import Flask
 from tests.webapp.api.conftest import Program
 from tests.webapp.conftest import ODD, REGION_ITEMS
 from tests.webapp.order_up_to.builders import TWO_DAYS_AT_90, forecast_of, keep_forecasts
-from webapp.order_up_to.rules import set_rule
+from webapp.order_up_to.lead_times import set_rule
 
 
 def test_quantities_are_told_page_by_page_with_the_reason_where_one_is_not_known(app: Flask, viewing: Program) -> None:
