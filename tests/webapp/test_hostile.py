@@ -89,7 +89,7 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
           "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
-          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks",
+          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to",
           f"/forecasts?ri={quote(ODD.key)}")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
