@@ -87,7 +87,8 @@ class _Own:
         count = others.sum(axis=1)
         mean = (others * sizes).sum(axis=1) / np.maximum(count, 1)
         windows = self.windows * count / len(sizes)
-        return self.scaled / np.maximum((windows * mean + SIZE_WEIGHT * usual.size) / (windows + SIZE_WEIGHT), SMALLEST)
+        expected = (windows * mean + SIZE_WEIGHT * usual.size) / (windows + SIZE_WEIGHT)
+        return np.asarray(self.scaled / np.maximum(expected, SMALLEST))
 
 
 @dataclass(frozen=True)
