@@ -13,6 +13,7 @@ from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierar
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
+from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
 from demand_assets.forecasting.dataset.stock_entries import STOCK_ENTRIES
@@ -253,6 +254,7 @@ class Dataset(StrictEntry):
     predecessors: tuple[Predecessor, ...] = ()
     predecessor_table: PredecessorTable | None = None
     money: Money = Money()
+    order_up_to: OrderUpTo = OrderUpTo()
     rules: Rules = Rules()
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
@@ -308,6 +310,7 @@ class Dataset(StrictEntry):
                 raise ValueError(f"simulated demand has no column for the attribute {attribute.name}; give a table "
                                  f"[attribute_tables.{attribute.of}]")
         self.money.check(self.drivers, self.attributes, self.source.kind == "simulated")
+        self.order_up_to.check(self.attributes)
         return self
 
     def _says(self, entry: str) -> bool:

@@ -1,7 +1,7 @@
 """Units by period behind the figures of the overview, errors of published forecasts in units, who has seen the tour
 
 Revision ID: 0032
-Revises: 0031
+Revises: 0034
 Create Date: 2026-11-29
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0032"
-down_revision = "0031"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 LOSES = "who has seen the tour; the rest is found anew"
