@@ -99,8 +99,7 @@ def plugin(group: str, name: str, ours: tuple[str, ...] = ()) -> Plugin:
     if not points:
         known = ", ".join((*ours, *sorted(there))) or "none"
         raise PluginError(f"{name!r} is no {what} that is known here: there are {known}. Correct the name, or install "
-                          f"the package that has it (it was there before if this has worked): each process of the "
-                          f"product needs it. An entry point of the group {group} names it.")
+                          "the package that has it in every environment that runs the product (docs/plugins.md).")
     if len(points) > 1:
         raise PluginError(f"the {what} {name!r} is offered by {' and '.join(sorted(map(_package, points)))}. "
                           "Uninstall one of them.")

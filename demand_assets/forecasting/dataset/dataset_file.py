@@ -22,6 +22,7 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin
 from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
+from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
@@ -337,6 +338,9 @@ class Dataset(StrictEntry):
                  "item", "demand"}
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
+        if self.uploads is not None and (read := [one.name for one in self.drivers if one.read_as]):
+            raise ValueError(f"the driver {read[0]} is read by a plug-in, and uploads are read as they come; leave out "
+                             "source.uploads, or read_as of the driver")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
             raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
         check_declared(self.attributes, self.hierarchies, names)
@@ -509,6 +513,12 @@ def plugin_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
             plugin(group, name, ours).made_of(entries)
         except PluginError as error:
             yield where, str(error)
+    for driver in dataset.drivers:
+        if driver.read_as:
+            try:
+                reading_of(driver.read_as, driver.kind)
+            except PluginError as error:
+                yield f"drivers.{driver.name}", str(error)
 
 
 def _name_of(stem: str) -> str:
