@@ -181,9 +181,11 @@ class Plugged:
         except Exception as error:
             if exhausted(error):
                 raise
-            at = extract_tb(error.__traceback__)[-1]
-            problem = (f"{self._plugin.words} failed to {what}: {told(error)} ({Path(at.filename).name}, line "
-                       f"{at.lineno}). Correct its entries under [source], or the package")
+            at = next(frame for frame in (*extract_tb(error.__traceback__), None) if (
+                frame is None or frame.filename != __file__))
+            where = f" ({Path(at.filename).name}, line {at.lineno})" if at else ""
+            problem = (f"{self._plugin.words} failed to {what}: {told(error)}{where}. Correct its entries under "
+                       "[source], or the package")
         # Without its cause, whose words and values a log would show: they may hold a secret.
         raise SourceError(f"{self._environment.without_secrets(problem).rstrip('.')}.") from None
 

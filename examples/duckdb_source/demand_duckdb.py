@@ -38,8 +38,8 @@ class DuckDb:
         wanted = ", ".join(map(_quoted, columns))
         where = " AND ".join(f"{_quoted(name)} IN (SELECT unnest(?))" for name in among) or "true"
         with self._connected() as database:
-            found = database.execute(f"SELECT {wanted} FROM {self._table} WHERE {where}",  # noqa: S608  names are quoted
-                                     [list(values) for values in among.values()])
+            found = database.sql(f"SELECT {wanted} FROM {self._table} WHERE {where}",  # noqa: S608  names are quoted
+                                 params=[list(values) for values in among.values()])
             yield from found.to_arrow_reader(ROWS_A_TABLE)
 
     @property

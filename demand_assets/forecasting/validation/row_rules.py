@@ -338,7 +338,7 @@ def _read_as(refusals: Refusals, driver: Driver, is_taken: Mask) -> npt.NDArray[
     values[:-1], unread[:-1] = [value for value, _ in read], [bool(problem) for _, problem in read]
     refusals.add(unread[codes] & is_taken, driver.name, "driver_not_read",  # code -1, missing, takes the last
                  lambda n, value: f"{driver.title} {value!r} {read[codes[n]][1]}")
-    return values[codes]
+    return np.asarray(values[codes])
 
 
 def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask, is_money: bool) -> Floats:
