@@ -132,6 +132,7 @@ API_NEEDS = {
     "GET /api/v1/dataset": "viewer",
     "POST /api/v1/demand": "planner",
     "POST /api/v1/driver-plans": "planner",
+    "GET /api/v1/explanations": "viewer",
     "GET /api/v1/forecasts": "viewer",
     "POST /api/v1/forecasts": "planner",
     "DELETE /api/v1/override-batches/<batch>": "planner",
