@@ -24,8 +24,8 @@ from webapp.http import costly_reads
 from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
-RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, explanations.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp)
+RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, explanations.bp, scenarios.bp, retrains.bp, models.bp,
+             accuracy.bp, overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 
