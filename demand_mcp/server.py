@@ -5,8 +5,10 @@ import logging
 import sys
 from typing import Any
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
+from typing_extensions import override
 
 from demand_mcp.api import Api
 from demand_mcp.settings import AgentSettings
@@ -19,11 +21,22 @@ an answer is not known; do not take it for 0. Tell a forecast with its interval.
 something for everybody: ask the person before. The token decides what you may do; a refusal says how to go on."""
 
 
+class StrictServer(MCPServer[Any]):
+    """Refuses arguments that a tool does not have: left out in silence, a misspelt one would change what is done."""
+
+    @override
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
+        """The tool's result. Raises: ToolError."""
+        known = next((tool.input_schema["properties"] for tool in await self.list_tools() if tool.name == name), None)
+        if known is not None and (unknown := [one for one in arguments if one not in known]):
+            raise ToolError(f"{name} has no argument {unknown[0]!r}; it has {', '.join(known) or 'none'}.")
+        return await super().call_tool(name, arguments, context)
+
+
 def new_server(settings: AgentSettings) -> MCPServer[Any]:
     """The server, which asks the app only when it is asked."""
     api = Api(settings)
-    server: MCPServer[Any] = MCPServer("demand", title="Demand forecasts", instructions=INSTRUCTIONS,
-                                       log_level="WARNING")
+    server = StrictServer("demand", title="Demand forecasts", instructions=INSTRUCTIONS, log_level="WARNING")
     Tools(api).add_to(server)
 
     @server.resource("demand://dataset", title="The dataset", mime_type="application/json")

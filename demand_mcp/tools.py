@@ -132,10 +132,10 @@ class Tools:
                        "why_none": "Seasonal naive repeats past demand; there is nothing more to explain."}
         if forecast["served_by"] != "baseline":
             told = self._api.get("/explanations", key=[key], horizon=horizon)
-            why = {"model": _number(told["total"]), "contributions": [
-                _known(one) for one in sorted(told["contributions"], key=lambda one: -abs(one["units"]))]}
+            why = {"contributions": [_known(one) for one in sorted(told["contributions"],
+                                                                   key=lambda one: -abs(one["units"]))]}
         return self._told(
-            **_forecast(forecast, False), coverage=80, **why, last_date=row["last_date"],
+            **_forecast(forecast, False), coverage=80, **why,
             decision=_some(serving, ("version", "decided_at", "decision", "reason")) if serving else None,
             newest_decision=_some(versions[0], ("version", "decided_at", "decision", "reason")) if (
                 versions and versions[0] is not serving) else None,
