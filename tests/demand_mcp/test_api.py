@@ -22,7 +22,7 @@ def answers() -> Iterator[Answers]:
     """Status, body, headers -> what asks a server that answers so; what it was sent is in ``sent``."""
     started: list[HTTPServer] = []
 
-    def serve(status: int, body: str = "", **headers: str) -> Api:
+    def serve(status: int, body: str = "", host: str = "127.0.0.1", **headers: str) -> Api:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 sent.append({**self.headers, "path": self.path})
@@ -35,10 +35,10 @@ def answers() -> Iterator[Answers]:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = HTTPServer(("127.0.0.1", 0), Handler)
+        server = HTTPServer((host, 0), Handler)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         started.append(server)
-        return Api(AgentSettings(demand_url=f"http://127.0.0.1:{server.server_port}",
+        return Api(AgentSettings(demand_url=f"http://{host}:{server.server_port}",
                                  demand_api_token=SecretStr(TOKEN), demand_timeout_seconds=5))
 
     sent: list[dict[str, str]] = []
@@ -56,14 +56,18 @@ def refused(api: Api) -> str:
     return str(error.value)
 
 
-def test_the_token_is_sent_whatever_the_machine_knows_of_the_host(answers: Answers, tmp_path: Path,
-                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("host", "without_proxy"), [("127.0.0.1", ""), ("127.0.0.2", "*")])
+def test_the_token_is_sent_whatever_the_machine_knows_of_the_host(
+        answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, without_proxy: str) -> None:
+    """The second is taken for another machine, of which a .netrc and a proxy may know."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    for name, value in (("HTTP_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", without_proxy)):
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
 
-    assert answers(200, '{"unit": "units"}').dataset == {"unit": "units"}
+    assert answers(200, '{"unit": "units"}', host).dataset == {"unit": "units"}
     assert answers.sent[0]["Authorization"] == f"Bearer {TOKEN}"  # type: ignore[attr-defined]
 
 
