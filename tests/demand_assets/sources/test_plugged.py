@@ -138,6 +138,16 @@ def test_one_that_fails_or_answers_nonsense_is_told_by_name(plug_in: PlugIn, bef
         warehouse(plug_in, before, after).catalogue()
 
 
+def test_drivers_as_text_that_may_be_two_numbers_are_refused_when_they_are_read(plug_in: PlugIn) -> None:
+    plug_in(SOURCES, "warehouse", CODE.replace('"sold"]', '"sold", "price", "offer"]').replace(
+        '"more": 0', '"price": ["1.234", "2.000"], "offer": "no"'))
+    source = open_source(dataset({"kind": "warehouse"}))
+
+    assert len(source.catalogue().region_items) == 2
+    with pytest.raises(SourceError, match=r"has text in column 'price': '1\.234' may be 1234 or 1\.234"):
+        source.read([NORTH_7])
+
+
 def test_a_password_comes_from_the_environment_and_is_in_no_message(plug_in: PlugIn,
                                                                    caplog: pytest.LogCaptureFixture) -> None:
     source = warehouse(plug_in, 'return "1"', "raise OSError(f'login {self.token} refused')",
