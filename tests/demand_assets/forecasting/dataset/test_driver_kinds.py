@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.plugins import DRIVER_KINDS, PluginError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
-from demand_assets.forecasting.validation.panel import Validated, validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel
 
 PlugIn = Callable[..., Path]
 TEA = RegionItem("north", "tea")
