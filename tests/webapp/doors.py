@@ -135,6 +135,7 @@ API_NEEDS = {
     "GET /api/v1/dataset": "viewer",
     "POST /api/v1/demand": "planner",
     "POST /api/v1/driver-plans": "planner",
+    "GET /api/v1/explanations": "viewer",
     "GET /api/v1/forecasts": "viewer",
     "POST /api/v1/forecasts": "planner",
     "GET /api/v1/order-up-to": "viewer",
