@@ -115,7 +115,7 @@ lint: setup ## check style, types, import rules, templates and what is risky
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@if [ -d webapp/templates ]; then .venv/bin/djlint --quiet --lint webapp/templates; fi
-	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive webapp demand_assets deploy demand_mcp
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive webapp demand_assets deploy
 
 audit: setup ## ask what is known against the locked packages (needs the network; says so where it cannot)
 	@$(PY) -m deploy.checks.audit_dependencies

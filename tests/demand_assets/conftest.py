@@ -88,11 +88,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def installed_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the packages in ``examples`` are installed into, as pip and uv do."""
+    """The folder that the packages in ``docs/examples`` are installed into, as pip and uv do."""
     folder = tmp_path_factory.mktemp("site")
     subprocess.run([Path(sys.prefix) / "bin" / "uv", "pip", "install", "--quiet", "--offline", "--no-index",
                     "--no-deps", "--no-build-isolation", "--python", sys.executable, "--target", folder,
-                    *sorted(file.parent for file in (ROOT / "examples").glob("*/pyproject.toml"))], check=True)
+                    *sorted(file.parent for file in (ROOT / "docs" / "examples").glob("*/pyproject.toml"))], check=True)
     return folder
 
 

@@ -15,7 +15,7 @@ from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, loa
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-EXAMPLES = sorted((ROOT / "examples").glob("*/demand_*.py"))
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*/demand_*.py"))
 
 
 def blocks(language: str) -> list[str]:

@@ -23,7 +23,7 @@ NEEDED = {canonicalize_name(need.name): need
 EXTRA = {canonicalize_name(need.name): need for needs in PYPROJECT["project"]["optional-dependencies"].values()
          for need in map(Requirement, needs)}
 """What a part of the product needs that not everybody has; only working copies lock it."""
-PACKAGES = ("demand_assets", "webapp", "deploy", "demand_mcp")
+PACKAGES = ("demand_assets", "webapp", "deploy")
 NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "deployment_rules.py", "lint_deploy.py", "services.py")
 """In ``deploy``, for a checkout only."""
 

@@ -22,8 +22,8 @@ from werkzeug.serving import make_server
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
-from demand_mcp.server import new_server
-from demand_mcp.settings import AgentSettings
+from deploy.mcp_server.server import new_server
+from deploy.mcp_server.settings import AgentSettings
 from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import (
     KETTLE,
@@ -115,7 +115,7 @@ class Agent:
 def planner(shop: Flask, url: str, portal: BlockingPortal) -> Iterator[Agent]:
     """An agent with a planner's token, which starts the server as agents do."""
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "demand_mcp.server"], cwd=ROOT,
+        command=sys.executable, args=["-m", "deploy.mcp_server.server"], cwd=ROOT,
         env={"DEMAND_URL": url, "DEMAND_API_TOKEN": token_for(shop, "planner")})
     with portal.wrap_async_context_manager(Client(parameters)) as client:
         yield Agent(portal, client)

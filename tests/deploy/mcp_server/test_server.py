@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from demand_mcp.server import main
-from demand_mcp.settings import AgentSettings
+from deploy.mcp_server.server import main
+from deploy.mcp_server.settings import AgentSettings
 
 
 def test_without_a_token_it_says_where_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

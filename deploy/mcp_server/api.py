@@ -7,7 +7,7 @@ from urllib.parse import quote
 import requests
 from mcp.server.mcpserver.exceptions import ToolError
 
-from demand_mcp.settings import AgentSettings
+from deploy.mcp_server.settings import AgentSettings
 
 Given = Mapping[str, Any]
 _CURES = {

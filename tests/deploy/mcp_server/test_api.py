@@ -10,8 +10,8 @@ import pytest
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import SecretStr
 
-from demand_mcp.api import Api, in_path
-from demand_mcp.settings import AgentSettings
+from deploy.mcp_server.api import Api, in_path
+from deploy.mcp_server.settings import AgentSettings
 
 TOKEN = "demand_s3cr3t"
 Answers = Callable[..., Api]

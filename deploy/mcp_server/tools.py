@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
-from demand_mcp.api import Api, in_path
+from deploy.mcp_server.api import Api, in_path
 
 MOST_KEYS = 20
 """Region-items of one answer that are told one by one."""
