@@ -17,6 +17,7 @@ from webapp.api.resources import (
     retrains,
     scenarios,
     uploads,
+    value_added,
     work,
 )
 from webapp.http import costly_reads
@@ -24,7 +25,8 @@ from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp)
+             overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp,
+             value_added.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 

@@ -6,7 +6,6 @@ Only the background process makes them; many at a time in a process of their own
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -146,7 +145,6 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
     """Each region-item's forecast under the plan; None where no demand is stored."""
     pooled, dataset = pooled_row(), services.dataset
     amounts = amounts_of([row.region_item for row in rows], dataset)
-    overrides = _overrides_of_past(rows, dataset)
     for row in rows:
         try:
             line = line_of(services, row, services.models.serving(row, pooled), pooled, dataset.horizon)
@@ -160,21 +158,18 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
         history = history[history["date"] <= line.plan.origin]
         past = [one for one in past_forecasts(row.key) if one.origin < origin]
         prices = past_prices(dataset, history, amounts[row.region_item])
-        yield row.key, _Made(line, history, past, amounts[row.region_item], prices, judge(
-            past, history, prices, overrides.get(row.key, []), dataset.horizon, dataset.frequency))
+        yield row.key, _Made(line, history, past, amounts[row.region_item], prices,
+                             _judged(row.key, past, history, prices, dataset))
 
 
-def _overrides_of_past(rows: Sequence[RegionItemRow], dataset: Dataset) -> dict[str, list[Override]]:
-    """Key -> overrides of periods that are judged, removed ones too; those without any are left out."""
-    oldest = min((row.last_date for row in rows if row.last_date), default=None)
-    if oldest is None:
-        return {}
-    since = first_open_bucket(date.fromisoformat(oldest), dataset.horizon, dataset.frequency)
-    found: dict[str, list[Override]] = {}
-    for one in db.session.scalars(select(Override).where(
-            Override.key.in_([row.key for row in rows]), Override.date >= str(since))):
-        found.setdefault(one.key, []).append(one)
-    return found
+def _judged(key: str, past: Sequence[PastForecast], history: pd.DataFrame, prices: Floats | None,
+            dataset: Dataset) -> JudgedSums:
+    """How right what stood was, on the periods of the history."""
+    made: Sequence[Override] = []
+    if past and len(history):
+        since = first_open_bucket(history["date"].iloc[-1].date(), dataset.horizon, dataset.frequency)
+        made = db.session.scalars(select(Override).where(Override.key == key, Override.date >= str(since))).all()
+    return judge(past, history, prices, made, dataset.horizon, dataset.frequency)
 
 
 def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileError) -> None:

@@ -156,45 +156,63 @@ def is_judged(kind: str, name: str) -> bool:
         ValueAdded.name == name).limit(1)) is not None
 
 
-def compare(question: Question, most: int | None = MOST_SHOWN) -> Comparison:
+def compare(question: Question, most: int | None = MOST_SHOWN, after: str = "") -> Comparison:
     """Naive, model and plan on the same rows.
 
     Args:
         most: rows at most; all unless given.
+        after: only rows whose name comes after this one; of the total all are counted.
     """
-    newest = db.session.scalar(select(func.max(ValueAdded.bucket)).where(
-        ValueAdded.kind == "all", ValueAdded.lead == question.lead, ValueAdded.planner == ""))
+    newest = _newest(question)
     if newest is None:
         return Comparison(question, [], 0, None, "", "")
     since = _since(newest, question.back)
+    rows = _rows(question, since, most, after)
     group, where = _asked(question, since)
-    summed = [func.sum(getattr(ValueAdded, field)).label(field) for field in FIELDS]
-    query: Select[Any] = select(group.label("of"), *summed).where(*where).group_by(group)
-    rows = [_compared(row) for row in db.session.execute(_in_order(query, question, group).limit(
-        None if most is None else most))]
     left_out = 0
     if most is not None and len(rows) == most:
         left_out = (db.session.scalar(select(func.count(func.distinct(group))).where(*where)) or 0) - most
     total = None
     if question.by != "lead":
-        found = _compared(db.session.execute(select(func.min("").label("of"), *summed).where(*where)).one())
+        found = _compared(db.session.execute(select(func.min("").label("of"), *_summed()).where(*where)).one())
         total = replace(found, name="Total") if found.periods else None
     return Comparison(question, rows, left_out, total, since, newest)
 
 
 def worth_time(question: Question, most: int = 5) -> tuple[list[Compared], list[Compared]]:
-    """The groups in which overrides gained most, and those in which they lost most: in money where all rows have a
-    price, else in units."""
-    found = []
-    for sort, sign in (("gained", 1), ("lost", -1)):
-        rows = compare(replace(question, sort=sort), most).rows
-        found.append([one for one in rows if one.gained is not None and sign * _worth(one) > 0])
-    return found[0], found[1]
+    """The groups in which overrides gained most, and those in which they lost most: by money where the dataset has
+    prices, else by units."""
+    newest = _newest(question)
+    if newest is None:
+        return [], []
+    since = _since(newest, question.back)
+    gained, lost = (_rows(replace(question, sort=sort), since, most) for sort in ("gained", "lost"))
+    return [one for one in gained if _worth(one) > 0], [one for one in lost if _worth(one) < 0]
 
 
 def trend(question: Question) -> list[Compared]:
     """By bucket, the oldest first."""
-    return list(compare(replace(question, by="period", sort="name"), None).rows)
+    newest = _newest(question)
+    return [] if newest is None else _rows(replace(question, by="period"), _since(newest, question.back), None)
+
+
+def _newest(question: Question) -> str | None:
+    """The newest bucket that is judged; None where nothing is."""
+    return db.session.scalar(select(func.max(ValueAdded.bucket)).where(
+        ValueAdded.kind == "all", ValueAdded.lead == question.lead, ValueAdded.planner == ""))
+
+
+def _rows(question: Question, since: str, most: int | None, after: str = "") -> list[Compared]:
+    """As those of ``compare``."""
+    group, where = _asked(question, since)
+    if after:
+        where.append(group > (int(after) if question.by == "lead" else after))
+    query = select(group.label("of"), *_summed()).where(*where).group_by(group)
+    return [_compared(row) for row in db.session.execute(_in_order(query, question, group).limit(most))]
+
+
+def _summed() -> list[ColumnElement[Any]]:
+    return [func.sum(getattr(ValueAdded, field)).label(field) for field in FIELDS]
 
 
 def _worth(one: Compared) -> float:

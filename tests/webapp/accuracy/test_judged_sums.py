@@ -82,7 +82,8 @@ def test_an_override_that_another_replaced_counts_for_whoever_held_it_at_that_le
 
     assert told(found, lead=4, planner=ANNA)["plan"] == 10  # stood on Monday morning
     assert told(found, lead=1, planner=BEN)["plan"] == 15
-    assert ("2026-06-15", 1, ANNA) not in found.cells and ("2026-06-15", 4, BEN) not in found.cells
+    assert ("2026-06-15", 1, ANNA) not in found.cells
+    assert ("2026-06-15", 4, BEN) not in found.cells
 
 
 def test_an_override_made_after_the_fact_counts_for_nothing_but_is_counted() -> None:
@@ -155,13 +156,13 @@ def test_a_bucket_judged_again_when_its_forecasts_begin_to_expire_is_the_same() 
     start = date(2026, 3, 2)
     days = [start + timedelta(days=count) for count in range(120)]
     history = pd.DataFrame({"date": pd.DatetimeIndex(days), "demand": np.arange(120.0) % 7 + 5})
-    weekly = [past(days[place], leads=28, model=place) for place in range(0, 120, 7)]
+    weekly = [past(days[place], leads=90, model=place) for place in range(0, 120, 7)]
     seen: dict[tuple[str, int, str], np.ndarray] = {}
     for place in range(60, 120):
         newest = days[place]
         kept = [one for one in weekly if newest - timedelta(days=KEPT_ORIGINS) <= one.origin < newest]
-        found = judge(kept, history.iloc[:place + 1], None, [], 28, "D")
+        found = judge(kept, history.iloc[:place + 1], None, [], 90, "D")
         for cell, values in zip(found.cells, found.values, strict=True):
             if date.fromisoformat(cell[0]) + timedelta(days=6) <= newest:
                 assert np.array_equal(seen.setdefault(cell, values), values), (newest, cell)
-    assert len(seen) > 30
+    assert len(seen) > 20
