@@ -64,7 +64,7 @@ class ValueAdded(_Sums, Base):
     lead: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     planner: Mapped[str] = mapped_column(String(255), primary_key=True)
     """Whose override stood; empty for all rows, also those without."""
-    bucket: Mapped[str] = mapped_column(String(10), primary_key=True)
+    bucket: Mapped[str] = mapped_column(String(10), primary_key=True, index=True)
     """Of days the Monday of their week, else the period; ISO."""
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
     """As in ``GroupForecast``."""

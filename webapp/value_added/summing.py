@@ -1,10 +1,12 @@
 """What was judged of each region-item, summed up for every group by the background process.
 
-A page of a year of 30,000 region-items reads sums only, whatever the number of past forecasts.
+A page of a year of 30,000 region-items reads sums only, whatever the number of past forecasts. The sums of a bucket are
+replaced in one transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -15,7 +17,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.judged_sums import FIELDS, Cell, JudgedSums, first_open_bucket
 from webapp.db.chunked import chunked
-from webapp.db.database import db, now, writing
+from webapp.db.database import db, writing
 from webapp.region_items.attributes import groupable
 from webapp.services import Services
 from webapp.tables import AttributeValue, JudgedForecasts, StoredForecast, ValueAdded
@@ -33,10 +35,16 @@ COUNTS = ("periods", "rows", "no_forecast", "no_demand", "no_naive", "overridden
 Named = TypeVar("Named")
 Group = tuple[str, str]
 """Kind and name, as in ``ValueAdded``."""
+Sum = tuple[Group, Cell, Floats]
 
 
-def refresh(services: Services) -> bool:
-    """Whether anything was judged since the last time; the sums are as it is then."""
+def refresh(services: Services, written: dict[str, str] | None = None) -> bool:
+    """Whether anything was judged since the last time; the sums are as it is then.
+
+    Args:
+        written: bucket -> a digest of its sums as they were written last; those that are the same are left alone. Kept
+            by whoever calls again, as long as nobody else writes sums.
+    """
     count, last = db.session.execute(select(func.count(), func.max(JudgedForecasts.judged_at))).one()
     state = f"{count} {last}"
     before = db.session.get(Watermark, KNOWN_AS)
@@ -46,18 +54,35 @@ def refresh(services: Services) -> bool:
         db.session.rollback()
         return False
     dataset = services.dataset
-    since = first_open_bucket(date.fromisoformat(newest), dataset.horizon, dataset.frequency)
-    rows = list(_rows(_sums(str(since))))
+    since = str(first_open_bucket(date.fromisoformat(newest), dataset.horizon, dataset.frequency))
+    sums: dict[str, list[Sum]] = {}
+    for one in _sums(since):
+        sums.setdefault(one[1][0], []).append(one)
+    gone = set(db.session.scalars(select(ValueAdded.bucket).where(ValueAdded.bucket >= since).distinct())) - set(sums)
     db.session.rollback()
+    digests = {} if written is None else written
+    for bucket in [*sums, *gone]:
+        _write(bucket, sums.get(bucket, []), digests)
     oldest = date.fromordinal(max(date.fromisoformat(newest).toordinal() - KEPT_DAYS, 1))
     with writing():
-        db.session.execute(delete(ValueAdded).where(ValueAdded.bucket >= str(since)))
         db.session.execute(delete(ValueAdded).where(ValueAdded.bucket < str(oldest)))
-        for some in chunked(rows, ROWS_AT_ONCE):
-            db.session.execute(insert(ValueAdded), list(some))
         set_watermark(KNOWN_AS, state)
-        set_watermark(f"{KNOWN_AS} at", now().isoformat())
     return True
+
+
+def _write(bucket: str, sums: Sequence[Sum], digests: dict[str, str]) -> None:
+    """Replace the sums of a bucket, all in one transaction, unless they are as they were written last."""
+    made = blake2b(digest_size=12)
+    for group, cell, values in sums:
+        made.update(repr((group, cell)).encode() + values.tobytes())
+    digest = made.hexdigest()
+    if digests.get(bucket) == digest:
+        return
+    with writing():
+        db.session.execute(delete(ValueAdded).where(ValueAdded.bucket == bucket))
+        for some in chunked(sums, ROWS_AT_ONCE):
+            db.session.execute(insert(ValueAdded), [_row(*one) for one in some])
+    digests[bucket] = digest
 
 
 class _Codes(Generic[Named]):
@@ -76,7 +101,7 @@ class _Codes(Generic[Named]):
         return list(self._known)
 
 
-def _sums(since: str) -> Iterator[tuple[Group, Cell, Floats]]:
+def _sums(since: str) -> Iterator[Sum]:
     """The sums of every group, of the buckets from one on."""
     attributes = _attributes()
     groups, cells = _Codes[Group](), _Codes[Cell]()
@@ -139,7 +164,7 @@ def _groups_of(one: RegionItem, attributes: Mapping[tuple[str, str], list[Group]
             *attributes.get(("item", one.item), ())]
 
 
-def _rows(sums: Iterable[tuple[Group, Cell, Floats]]) -> Iterator[dict[str, object]]:
-    for (kind, name), (bucket, lead, planner), values in sums:
-        yield {"kind": kind, "name": name, "bucket": bucket, "lead": lead, "planner": planner} | {
-            field: int(value) if field in COUNTS else float(value) for field, value in zip(FIELDS, values, strict=True)}
+def _row(group: Group, cell: Cell, values: Floats) -> dict[str, object]:
+    (kind, name), (bucket, lead, planner) = group, cell
+    return {"kind": kind, "name": name, "bucket": bucket, "lead": lead, "planner": planner} | {
+        field: int(value) if field in COUNTS else float(value) for field, value in zip(FIELDS, values, strict=True)}

@@ -19,13 +19,14 @@ class ValueAddedLoop:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._written: dict[str, str] = {}
         self._sums, self._verdicts = Paced(SUMS_SECONDS), Paced(VERDICTS_SECONDS)
 
     def step(self) -> None:
         """Sum up and judge where it is time to."""
         if self._sums.is_due():
             began = monotonic()
-            refresh(self._services)
+            refresh(self._services, self._written)
             self._sums.seconds = max(SUMS_SECONDS, (monotonic() - began) / PART)
             self._sums.start()
         if self._verdicts.is_due():

@@ -36,6 +36,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Integer(), nullable=False) for name in COUNTS),
         *(sa.Column(name, sa.Double(), nullable=False) for name in AMOUNTS),
     )
+    op.create_index("ix_value_added_bucket", "value_added", ["bucket"])
     op.create_table(
         "accuracy_target",
         sa.Column("id", sa.Integer(), primary_key=True),
