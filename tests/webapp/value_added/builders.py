@@ -53,7 +53,11 @@ def sums_of(rows: Sequence[Judged]) -> JudgedSums:
 def tell(app: Flask, *rows: Judged, region_item: RegionItem = KETTLE, origin: str = str(LAST_DAY)) -> None:
     """Let this be what was judged of a region-item."""
     with app.app_context(), writing():
-        db.session.merge(StoredForecast(key=region_item.key, made_at=now(), origin=origin, served_by="", content=b""))
+        stored = db.session.get(StoredForecast, region_item.key)
+        if stored is None:
+            stored = StoredForecast(key=region_item.key, made_at=now(), served_by="", content=b"")
+            db.session.add(stored)
+        stored.origin = origin
         db.session.merge(JudgedForecasts(key=region_item.key, judged_at=datetime.now(UTC),
                                          content=sums_of(rows).to_bytes()))
 
