@@ -31,7 +31,7 @@ from webapp.value_added.comparing import (
     without_account,
     worth_time,
 )
-from webapp.value_added.targets import Target, current
+from webapp.value_added.targets import Target, Targets, current
 from webapp.value_added.verdicts import judged_scenarios, verdict_of
 
 bp = Blueprint("value_added", __name__, url_prefix="/value-added")
@@ -53,14 +53,16 @@ def show() -> ResponseReturnValue:
     wanted = current()
     if form:
         return file_of(form, f"{services().dataset.name}-value-added-{date.today()}", _columns(question), (
-            _cells(question, one, wanted.of(*segment_of(question, one))) for one in comparison.rows))
+            _cells(question, one, target_of(wanted, question, one)) for one in comparison.rows))
     is_grouped = question.by not in AXES
     rows = comparison.rows
     gained, lost = worth_time(question) if is_grouped else ([], [])
     return render_template(
         "value_added/show.html", question=question, comparison=comparison, gained=gained, lost=lost,
-        shown=[(one, wanted.of(*segment_of(question, one))) for one in rows],
-        total_target=wanted.of(question.kind, question.name), methods=METHODS, kinds=kinds(), axes=AXES, leads=leads(),
+        shown=[(one, target_of(wanted, question, one)) for one in rows],
+        total_target=wanted.of(question.kind, question.name) if question.by in (
+            "region", "item", "period") and not question.planner else None,
+        methods=METHODS, kinds=kinds(), axes=AXES, leads=leads(),
         ranges=RANGES[services().dataset.frequency], sorts=SORTS, is_grouped=is_grouped, planners=planners(),
         gone=without_account([one.name for one in rows]) if question.by == "planner" else set(),
         trend=_chart(trend(question)), query=_query, name_of=lambda one: name_of(question, one),
@@ -112,9 +114,11 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
                     planner, one_of("sort", fields.get("sort", "") or "worth", SORTS))
 
 
-def segment_of(question: Question, one: Compared) -> tuple[str, str]:
-    """Kind and name of the group that a row is about."""
-    return (question.kind, question.name) if question.by in AXES else (question.by, one.name)
+def target_of(wanted: Targets, question: Question, one: Compared) -> Target | None:
+    """What is wanted of the plan of a row; None of a planner's rows, which are a part of it."""
+    if question.planner or question.by == "planner":
+        return None
+    return wanted.of(question.kind, question.name) if question.by in AXES else wanted.of(question.by, one.name)
 
 
 def name_of(question: Question, one: Compared) -> str:

@@ -15,7 +15,7 @@ from webapp.scenarios.repository import by_token
 from webapp.value_added.comparing import Compared, Method, Question, compare
 from webapp.value_added.targets import Target, Targets, current
 from webapp.value_added.verdicts import Verdict, verdict_of
-from webapp.value_added.views import parse_question, segment_of
+from webapp.value_added.views import parse_question, target_of
 
 bp = resource("value_added", "What seasonal naive, models, overrides and planners got right, and what came of "
                              "scenarios.")
@@ -166,7 +166,7 @@ def get_verdict(path: TokenPath) -> VerdictResponse:
 
 def _told(question: Question, one: Compared, wanted: Targets | None) -> ComparedResponse:
     methods: tuple[Method, ...] = ("naive", "model", "plan")
-    target = wanted.of(*segment_of(question, one)) if wanted else None
+    target = target_of(wanted, question, one) if wanted else None
     return ComparedResponse.model_validate({
         "name": one.name, **{name: int(one.sums[name]) for name in (
             "rows", "periods", "no_forecast", "no_demand", "no_naive", "overridden", "too_late", "priced")},
