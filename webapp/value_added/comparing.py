@@ -127,8 +127,9 @@ class Comparison:
 
 
 def kinds() -> dict[str, str]:
-    """Kinds of groups that rows can be for, and what they are called."""
-    return {"region": "Region", "item": "Item"} | {name: one.title for name, one in groupable().items()}
+    """Kinds of groups that rows can be for, and what they are called; an attribute called as one of ``AXES`` is none."""
+    return {"region": "Region", "item": "Item"} | {
+        name: one.title for name, one in groupable().items() if name not in AXES}
 
 
 def leads() -> list[int]:

@@ -103,7 +103,7 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
         one_of("segment", kind, kinds())
         if by not in AXES:
             abort(422, "Sums are kept by one kind of segment at a time. Choose a row for each period, lead or planner.")
-        if not is_judged(kind, name):
+        if "\x00" in name or not is_judged(kind, name):
             abort(422, f"Nothing was judged of {segment[:100]!r}.")
     planner = fields.get("planner", "")
     if planner and planner not in planners():
