@@ -58,8 +58,8 @@ from webapp.settings import Settings
 from webapp.tables import User
 from webapp.value_added.targets import set_target
 from webapp.work_list.refresh import take_up
-from webapp.work_list.rules import default_rule, set_rule
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import default_rule, set_rule
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""

@@ -127,7 +127,7 @@ class Comparison:
 
 
 def kinds() -> dict[str, str]:
-    """Kinds of groups that rows can be for, and what they are called; an attribute called as one of ``AXES`` is none."""
+    """Kinds of groups that rows can be for, and their titles; without an attribute called as one of ``AXES``."""
     return {"region": "Region", "item": "Item"} | {
         name: one.title for name, one in groupable().items() if name not in AXES}
 

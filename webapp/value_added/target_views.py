@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import needs
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.value_added.targets import TargetError, named, remove_target, set_target, targets
-from webapp.work_list.rules import RuleError, parsed_segment
+from webapp.work_list.thresholds import RuleError, parsed_segment
 
 bp = Blueprint("targets", __name__, url_prefix="/admin/targets")
 
