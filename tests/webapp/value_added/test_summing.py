@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
+from demand_assets.forecasting.store.journal import Entry
 from tests.services import Services as Running
 from tests.webapp.attribute_builders import CATEGORY, declare, take_in
-from tests.webapp.conftest import KETTLE, LAST_DAY, Background
+from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of
 from tests.webapp.value_added.builders import ANNA, WEEK, WEEK_BEFORE, Judged, sum_up, tell
 from webapp import create_app
 from webapp.access import COMMAND
@@ -120,6 +121,27 @@ def test_an_override_on_a_sum_is_judged_on_each_region_item_as_it_was_spread(
         four_ahead = compare(Question("period", 4, None)).rows
         assert [(one.name, one.rows, one.sums["no_forecast"]) for one in four_ahead] == [
             ("2026-06-22", 0, 2), ("2026-06-29", 0, 4)]
+
+
+def test_what_was_forecast_yesterday_is_judged_when_demand_comes(app: Flask, background: Background) -> None:
+    whole = demand_of(12.0)
+    services = app.extensions["services"]
+    for periods in (-2, -1, None):
+        demand = whole.iloc[:periods]
+        services.store.write("demand", KETTLE, demand)
+        background.journal(Entry(KETTLE, "validated", numbers={
+            "rows": len(demand), "quarantined": 0, "last_date": str(demand["date"].iloc[-1].date())}))
+        with app.app_context():
+            make(services, [KETTLE.key])
+    sum_up(app)
+
+    with app.app_context():
+        (north,) = compare(Question("region", 1, None)).rows
+        assert (north.rows, north.sums["sold"]) == (2, 6.0 + 9.0)  # Monday and Tuesday
+        assert north.error("model") == north.error("naive") == abs(6 - 9) + abs(9 - 9)  # as a week before, at 8 and 10
+        four_ahead = compare(Question("region", 4, None)).rows[0]
+        assert (four_ahead.rows, four_ahead.periods, four_ahead.sums["no_forecast"]) == (0, 2, 2)
+        assert four_ahead.wape("model") is None
 
 
 def _part(units: float, first: date) -> Part:
