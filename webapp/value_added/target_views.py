@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
+from webapp.region_items.segments import SegmentError, parsed_segment
 from webapp.value_added.targets import TargetError, named, remove_target, set_target, targets
-from webapp.work_list.thresholds import RuleError, parsed_segment
 
 bp = Blueprint("targets", __name__, url_prefix="/admin/targets")
 
@@ -27,7 +27,7 @@ def change() -> ResponseReturnValue:
     try:
         segment = parsed_segment(request.form.get("segment", ""))
         changed = set_target(segment, _share("wape", "WAPE"), _share("tolerance", "tolerance"), _share("bias", "bias"))
-    except (RuleError, TargetError) as error:
+    except (SegmentError, TargetError) as error:
         abort(422, str(error))
     flash(f"Kept: {named(segment)}." if changed else "Nothing was changed.", "success" if changed else "info")
     return redirect(url_for("targets.show"), 303)

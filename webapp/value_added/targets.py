@@ -74,7 +74,7 @@ def set_target(segment: str, wape: float, tolerance: float, bias: float) -> bool
     """Keep a target, in place of the one that the segment has; whether that changes anything.
 
     Args:
-        segment: as ``work_list.thresholds.parsed_segment`` gives it.
+        segment: as ``segments.parsed_segment`` gives it.
         wape, tolerance, bias: as in ``AccuracyTarget``.
     Raises: TargetError: the numbers cannot be.
     """
