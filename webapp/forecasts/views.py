@@ -154,8 +154,10 @@ def why() -> ResponseReturnValue:
     _refuse_large(forecast_query)
     _, answer, form, _ = answer_to(forecast_query, request.args)
     explanation = explain(services(), answer)
+    is_told = len(answer.lines) <= MOST_EXACT  # by the sentences at the top of the page
     return render_template("forecasts/_why.html", forecast_query=forecast_query, answer=answer, form=form,
-                           explanation=explanation, sentences=_sentences(forecast_query, answer, explanation))
+                           explanation=explanation,
+                           why_sentences=[] if is_told else _sentences(forecast_query, answer, explanation))
 
 
 @bp.get("/in-words")
@@ -217,6 +219,7 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
                      forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
                      partial(override_words, of_sum=len(lines) > 1),
                      without_overrides=bool(found.count and not included), in_money=in_money) if lines else None
+    has_what_if = bool(dataset.drivers and lines and (may("forecasts.ask") or form.changes))
     explanation = explain(services(), result) if forecast_query.why else None
     outside = result.past.out_of_stock
     miss = miss_of(seen.archived, result.past.history, outside, dataset.horizon) if seen else None
@@ -226,8 +229,11 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         "forecasts/_result.html" if alone else "forecasts/show.html", forecast_query=forecast_query, answer=result,
         form=form, in_money=in_money,
         retraining=open_retrains(forecast_query.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
-        outliers=outliers, predecessors=predecessors, tabs=TABS,
-        sentences=in_words(result, included, explanation, is_explained=forecast_query.why),
+        outliers=outliers, predecessors=predecessors,
+        **_tabs(forecast_query, more, [
+            *(["what-if"] if has_what_if else []), "why", "overrides", "accuracy", "model",
+            *(["unusual", "history"] if only else ["region-items"]), "table"]), has_what_if=has_what_if,
+        sentences=in_words(result, included, explanation, is_explained=forecast_query.why), why_sentences=[],
         explained_by=url_for("forecasts.told_in_words", **query) if can_explain and not explanation else "",
         miss=of_miss(miss, dataset.unit, table.decimals) if seen and table else [],
         changes=changes_of(only.row, outliers, found, predecessors) if only and predecessors else [],
@@ -271,7 +277,8 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
     return render_template(
         "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
         last_year=last_year, is_model=is_model, in_money=in_money, query=forecast_query.query(),
-        page_size=PAGE_SIZE, tabs=TABS, found=found, included=included, most=MOST_REGION_ITEMS,
+        page_size=PAGE_SIZE, found=found, included=included, most=MOST_REGION_ITEMS,
+        **_tabs(forecast_query, more, ["region-items", "overrides", "table"]),
         lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest,
                        is_sum=True) if answer.kept else {},
@@ -279,6 +286,13 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
             found.periods if is_editable else periods, answer.past, dataset, answer.coverage, table, in_money,
             is_editable=is_editable, without_overrides=is_model) if table else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
+
+
+def _tabs(forecast_query: ForecastQuery, more: dict[str, Any], has: list[str]) -> dict[str, Any]:
+    """The tabs of a page by name, and the one that is seen first: what was asked for, or what is to be put right."""
+    form: OverrideForm | None = more.get("override_form")
+    wanted = "overrides" if form and form.is_open else "unusual" if forecast_query.adjust else forecast_query.tab
+    return {"tabs": {name: TABS[name] for name in has}, "current": wanted if wanted in has else has[0]}
 
 
 def _sentences(forecast_query: ForecastQuery, answer: Answer, explanation: Explanation | None) -> list[str]:

@@ -66,10 +66,10 @@ def of_forecast(last_year: AgainstLastYear | None, parts: Parts | None, unit: st
         parts: None where they were not worked out, or where there are none.
         has_model: whether anything but seasonal naive forecasts, which has no parts.
     """
-    told = [] if last_year is None else [_against_last_year(last_year, unit)]
-    if not has_model:
-        return [*told, "Seasonal naive repeats past demand: the forecast has no parts."]
-    return told if parts is None else [*told, _shared_out(parts, unit)]
+    beside = [] if last_year is None else [_against_last_year(last_year, unit)]
+    made_of = ["Seasonal naive repeats past demand: the forecast has no parts."] if not has_model else (
+        [] if parts is None else [_shared_out(parts, unit)])
+    return [*beside, *made_of] if last_year and last_year.known else [*made_of, *beside]
 
 
 def of_scenario(plan: float, scenario: float, parts: Parts | None, unit: str, has_model: bool = True) -> list[str]:
@@ -133,8 +133,9 @@ def _against_last_year(found: AgainstLastYear, unit: str) -> str:
     if not found.known:
         return "What was sold in these periods last year is not known."
     difference = found.forecast - found.sold
-    sold = f"{'at least ' if found.out_of_stock else ''}{units(found.sold)}"
-    out = f"; out of stock then in {period_words(found.out_of_stock)}" if found.out_of_stock else ""
+    sold = units(found.sold)
+    out = f"; more may have been wanted then, out of stock in {period_words(found.out_of_stock)}" if (
+        found.out_of_stock) else ""
     amount = f"{units(abs(difference))} {_more(difference)} than" if _shows(difference) else "as many as"
     if found.known < found.periods:
         return (f"In the {found.known} of {period_words(found.periods)} whose sales of last year are known, "
