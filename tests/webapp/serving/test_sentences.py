@@ -56,8 +56,8 @@ def test_no_cause_is_claimed_whatever_a_driver_is_called() -> None:
     (AgainstLastYear(1234, 1080, 14, 14),
      "1,234 units are forecast: 154 more than the 1,080 sold in the same 14 days last year (+14.3\u00a0%)."),
     (AgainstLastYear(1000, 1080, 14, 14, out_of_stock=2),
-     "1,000 units are forecast: 80 fewer than the 1,080 sold in the same 14 days last year (−7.4\u00a0%); more may have "
-     "been wanted then, out of stock in 2 days."),
+     "1,000 units are forecast: 80 fewer than the 1,080 sold in the same 14 days last year (−7.4\u00a0%); more may "
+     "have been wanted then, out of stock in 2 days."),
     (AgainstLastYear(900, 840, 10, 14), "In the 10 of 14 days whose sales of last year are known, 900 units are "
                                         "forecast: 60 more than the 840 sold then (+7.1\u00a0%)."),
     (AgainstLastYear(5, 0, 14, 14), "5 units are forecast: 5 more than the 0 sold in the same 14 days last year."),
@@ -97,8 +97,8 @@ def test_a_miss_names_the_periods_that_make_most_of_it() -> None:
     miss = Miss(days, [10, 20, 30, 40, 50], [10, 25, 20, 60, 51], out_of_stock=2)
 
     assert of_miss(miss, "units", 0) == [
-        "Of the last 5 days with a forecast, 150 units were forecast and 166 sold: 16 too few (−9.6\u00a0%); 2 days out of "
-        "stock left out.",
+        "Of the last 5 days with a forecast, 150 units were forecast and 166 sold: 16 too few (−9.6\u00a0%); 2 days "
+        "out of stock left out.",
         "Furthest off: Sat, Jul 4, 2026 −20 (40 forecast, 60 sold), Fri, Jul 3, 2026 +10 (30 forecast, 20 sold), "
         "Thu, Jul 2, 2026 −5 (20 forecast, 25 sold); the other 2 days together −1."]
 
