@@ -56,7 +56,8 @@ def test_a_retrain_is_told_with_what_it_changes(app: Flask, client: FlaskClient,
     shown = text_of(page(client.get("/retrains/1/forecast", query_string={"ri": KETTLE.key})).select_one(".in-words"))
 
     assert shown.startswith("Over 14 days the forecast goes from ")
-    assert notices(app, EMAIL) == [f"Retrain 1 is over: 1 promoted. {shown}"]
+    assert [told.replace("\u00a0", " ") for told in notices(app, EMAIL)] == [
+        f"Retrain 1 is over: 1 promoted. {shown}".replace("\u00a0", " ")]
 
 
 def test_a_retrain_waits_for_the_files_of_its_model_but_not_long(app: Flask, registry: FakeRegistry) -> None:
