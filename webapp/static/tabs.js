@@ -5,7 +5,7 @@
   const bar = () => document.getElementById("tabs");
   const tabs = () => [...(bar()?.querySelectorAll("[data-tab]") ?? [])];
   const panel = (name) => document.getElementById(`panel-${name}`);
-  let current = null;
+  let current = null, isChosen = false;
 
   // Only the shown tab is a stop of the Tab key. A panel that is shown for the first time can have asked for more.
   const show = (name) => {
@@ -27,13 +27,14 @@
   // The address follows without an entry of its own: Back leaves the page, and coming back finds the tab.
   const note = () => {
     const url = new URL(location.href);
-    if (!current || url.searchParams.get("tab") === current) return;
+    if (!isChosen || url.searchParams.get("tab") === current) return;
     url.searchParams.set("tab", current);
     url.hash = "";
     history.replaceState(history.state, "", url);
   };
   const choose = (name) => {
     show(name);
+    isChosen = true;
     note();
     if (name === "why") document.querySelector("#why [hx-get]")?.click();
   };
@@ -47,6 +48,7 @@
     const [name, place] = tabOf(location.hash);
     if (!name || !tabs().some((tab) => tab.dataset.tab === name)) return false;
     show(name);
+    isChosen = true;
     if (place.localName === "details") place.open = true;
     place.scrollIntoView();
     return true;
@@ -57,13 +59,20 @@
     const isKnown = tabs().some((tab) => tab.dataset.tab === current);
     bar().setAttribute("role", "tablist");
     show(isKnown ? current : bar().dataset.current);
+    isChosen ||= new URL(location.href).searchParams.has("tab");
   };
 
   document.addEventListener("click", (event) => {
     const tab = event.target.closest?.("#tabs [data-tab]");
     if (tab) { event.preventDefault(); choose(tab.dataset.tab); tab.focus(); return; }
-    const link = event.target.closest?.("a[href^='#']");
-    if (link && link.getAttribute("href") === location.hash) follow();  // no change that would be told
+    const link = event.target.closest?.("a[href]");
+    if (!link || !bar()) return;
+    if (link.getAttribute("href") === location.hash) follow();  // no change that would be told
+    else if (isChosen && link.pathname === location.pathname && link.search && !link.hash) {  // what was chosen stays
+      const url = new URL(link.href);
+      url.searchParams.set("tab", current);
+      link.href = url;
+    }
   });
   document.addEventListener("keydown", (event) => {
     const tab = event.target.closest?.("#tabs [data-tab]");
