@@ -90,4 +90,13 @@
   document.addEventListener("DOMContentLoaded", () => { start(); follow(); });
   document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "result") start(); });
   document.addEventListener("htmx:pushedIntoHistory", note);
+  // What is asked for anew comes with the tab that is seen, so that what is typed in it keeps the focus.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (!isChosen || !bar() || detail.target?.id !== "result") return;
+    if (detail.verb === "get") {
+      const url = new URL(detail.path, location.href);
+      url.searchParams.set("tab", current);
+      detail.path = `${url.pathname}${url.search}`;
+    } else detail.parameters.tab = current;
+  });
 })();
