@@ -54,6 +54,7 @@ NEEDS = {
     "GET /forecasts/news": "viewer",
     "POST /forecasts/scenario": "planner",
     "POST /forecasts/selection": "viewer",
+    "GET /forecasts/in-words": "viewer",
     "GET /forecasts/why": "viewer",
     "POST /adjustments": "planner",
     "POST /adjustments/<int:adjustment_id>/remove": "planner",
