@@ -15,6 +15,7 @@ from demand_assets.defs.events import Event, PooledEvent, carry, pooled_events
 from demand_assets.defs.partitions import region_items
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import Selection, asked_by, keys_to_work_on
+from demand_assets.defs.run_log import lines_in
 from demand_assets.forecasting.contract.dagster_names import (
     CANDIDATE_MODEL,
     DEMAND,
@@ -73,7 +74,9 @@ def pooled_model(context: dg.AssetExecutionContext, pipeline: PipelineResource) 
     Where the newer one is worse the asset stays what it was, and the decision is an observation of it.
     """
     opened = pipeline.open()
-    yield from pooled_events(opened.pool(asked_by(context.run)), pipeline, opened.dataset.name)
+    with lines_in(context.log):
+        pooled = opened.pool(asked_by(context.run))
+    yield from pooled_events(pooled, pipeline, opened.dataset.name)
 
 
 def assets_of(settings: Settings) -> list[dg.AssetsDefinition]:
