@@ -114,14 +114,14 @@ lint: setup ## check style, types, import rules, templates and what is risky
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive webapp demand_assets deploy
 
 audit: setup ## ask what is known against the locked packages (needs the network; says so where it cannot)
-	@$(PY) -m deploy.audit_dependencies
+	@$(PY) -m deploy.checks.audit_dependencies
 
 lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests; PINNED=yes: images by digest
 	@sh deploy/separate_environment.sh deploy
-	@.venv-deploy/bin/python -m deploy.lint_deploy $(if $(PINNED),--pinned)
+	@.venv-deploy/bin/python -m deploy.checks.lint_deploy $(if $(PINNED),--pinned)
 
 check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)
-	@$(PY) -m deploy.check_image
+	@$(PY) -m deploy.checks.check_image
 
 screenshot: setup ## take the README's picture from the real page (needs Chromium)
 	@$(PY) docs/take_screenshot.py

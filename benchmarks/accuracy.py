@@ -16,11 +16,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy_sets import DATA_FOLDER, SETS, WINDOWS, Sample, SetError, data_folder, is_there, sample
-from benchmarks.machine import described
-from benchmarks.panel_forecasts import PanelForecasts, scores, wape_difference
-from benchmarks.peers import PEERS, import_packages, missing_packages
-from benchmarks.product_method import product_forecasts
+from benchmarks.support.accuracy_sets import DATA_FOLDER, SETS, WINDOWS, Sample, SetError, data_folder, is_there, sample
+from benchmarks.support.machine import described
+from benchmarks.support.panel_forecasts import PanelForecasts, scores, wape_difference
+from benchmarks.support.peers import PEERS, import_packages, missing_packages
+from benchmarks.support.product_method import product_forecasts
 
 METHODS = {**PEERS, "product": product_forecasts}
 QUICK_LIMIT = 20

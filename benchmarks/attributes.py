@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.machine import described
+from benchmarks.support.machine import described
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset

@@ -22,8 +22,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
 from benchmarks.scenarios import DATASET, TODAY
+from benchmarks.support.machine import described
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.gate.contest import contest

@@ -19,8 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gate_contests import DATA, GAINS, KINDS, Contest, contests
-from benchmarks.machine import described
+from benchmarks.support.gate_contests import DATA, GAINS, KINDS, Contest, contests
+from benchmarks.support.machine import described
 from demand_assets.forecasting.gate.gate import Gate, judge
 
 Rule = Callable[[Contest], bool]

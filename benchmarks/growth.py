@@ -28,8 +28,8 @@ from flask_migrate import upgrade
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.measured_process import PROJECT
+from benchmarks.support.machine import described
+from benchmarks.support.measured_process import PROJECT
 from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
 from demand_assets.defs.assets import pooled_model, region_item
 from demand_assets.defs.expiry import expire
@@ -43,8 +43,8 @@ from demand_assets.settings import Settings
 from webapp import create_app
 from webapp.background.expiry import expire as expire_in_app
 from webapp.background.journal import read_catalogue, read_journal
-from webapp.models.pooled_watch import PooledWatch
-from webapp.models.watch import Watch
+from webapp.models.new_pooled_versions import PooledWatch
+from webapp.models.new_versions import Watch
 from webapp.region_items.selection import link_arguments
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles

@@ -27,9 +27,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.measured_process import PROJECT
-from benchmarks.product import free_ports
+from benchmarks.support.machine import described
+from benchmarks.support.measured_process import PROJECT
+from benchmarks.support.product import free_ports
 
 ANSWERS = "all servers answer"
 DECIDED = r"first training: (\d+ of \d+ decided|nothing is missing)"

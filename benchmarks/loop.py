@@ -35,9 +35,9 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.product import PROJECT, Running, form_fields, page, running
 from benchmarks.registry_load import counted, fill, registry_queries
+from benchmarks.support.machine import described
+from benchmarks.support.product import PROJECT, Running, form_fields, page, running
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.gate.gate import Decision

@@ -22,7 +22,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import insert, select, text
 
-from benchmarks.machine import described
+from benchmarks.support.machine import described
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.intervals import ErrorPaths

@@ -20,8 +20,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.measured_process import PROJECT, Measured, bytes_in, measured
+from benchmarks.support.machine import described
+from benchmarks.support.measured_process import PROJECT, Measured, bytes_in, measured
 from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -106,8 +106,9 @@ def _product(place: Place) -> tuple[Measured, dict[str, Any]]:
 
 def _rival(place: Place, name: str, *arguments: str, python: Path | None = None) -> tuple[Measured, dict[str, Any]]:
     answer = place.folder / f"{name}.json"
-    taken = measured(["benchmarks.pipeline_rivals", name, "--dataset", str(place.dataset), "--state", str(place.state),
-                      "--json", str(answer), *arguments], place.log(name), *([str(python)] if python else []))
+    command = ["benchmarks.support.pipeline_rivals", name, "--dataset", str(place.dataset), "--state", str(place.state),
+               "--json", str(answer), *arguments]
+    taken = measured(command, place.log(name), *([str(python)] if python else []))
     if taken.status:
         raise RuntimeError(f"{name} failed:\n{place.log(name).read_text()[-4000:]}")
     return taken, json.loads(answer.read_text())
@@ -132,7 +133,7 @@ def _naive(place: Place, product: dict[str, Any]) -> dict[str, Any]:
 
     def run(key: str) -> float:
         answer = place.folder / f"naive-{abs(hash(key))}.json"
-        taken = measured(["benchmarks.pipeline_rivals", "naive", "--dataset", str(place.dataset), "--state",
+        taken = measured(["benchmarks.support.pipeline_rivals", "naive", "--dataset", str(place.dataset), "--state",
                           str(place.state), "--json", str(answer), "--key", key, "--home", str(home)],
                          place.log("naive"))
         if taken.status:

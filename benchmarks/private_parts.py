@@ -21,7 +21,7 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
+from benchmarks.support.machine import described
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.settings import Settings
 from deploy.services import missing

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.measured_process import PROJECT, measured
+from benchmarks.support.machine import described
+from benchmarks.support.measured_process import PROJECT, measured
 
 PEERS_PYTHON = PROJECT / ".venv-benchmarks" / "bin" / "python"
 DAYS = 2000
@@ -94,7 +94,7 @@ def _measured(worker: str, file: Path, folder: Path, python: Path) -> dict[str, 
     """What a worker took, by the clock of its process."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         answer, log = Path(scratch) / "answer.json", Path(scratch) / "log"
-        taken = measured(["benchmarks.readers_workers", worker, "--file", str(file), "--json", str(answer),
+        taken = measured(["benchmarks.support.readers_workers", worker, "--file", str(file), "--json", str(answer),
                           "--store", f"{scratch}/store"], log, str(python))
         if taken.status:
             raise RuntimeError(f"{worker} failed:\n{log.read_text()[-4000:]}")

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.accuracy_sets import described as described_set
-from benchmarks.accuracy_sets import environment
 from benchmarks.attributes import ATTRIBUTES
-from benchmarks.machine import described
-from benchmarks.panel_forecasts import known_at, known_periods
+from benchmarks.support.accuracy_sets import described as described_set
+from benchmarks.support.accuracy_sets import environment
+from benchmarks.support.machine import described
+from benchmarks.support.panel_forecasts import known_at, known_periods
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset

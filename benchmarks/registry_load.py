@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
-from benchmarks.product import PROJECT, Running
+from benchmarks.support.product import PROJECT, Running
 from deploy.processes import Folders, environment
 from deploy.settings import RunSettings
 

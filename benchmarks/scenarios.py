@@ -22,7 +22,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
+from benchmarks.support.machine import described
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster

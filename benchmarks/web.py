@@ -33,8 +33,8 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.product import PROJECT, Running, form_fields, free_port, page, running
+from benchmarks.support.machine import described
+from benchmarks.support.product import PROJECT, Running, form_fields, free_port, page, running
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastRequest

@@ -24,8 +24,8 @@ from uuid import uuid4
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
-from benchmarks.product import PROJECT, Running, running
+from benchmarks.support.machine import described
+from benchmarks.support.product import PROJECT, Running, running
 from deploy.services import Services
 from deploy.services import running as services_running
 from tests.services import free_ports

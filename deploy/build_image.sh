@@ -49,7 +49,7 @@ import_base() {
 read_machine_settings() {
     settings=$(mktemp -d)
     trap 'rm -rf "$settings"' EXIT
-    told=$(PYTHONPATH=$project "${PYTHON:-python3}" -m deploy.machine_settings "$settings") || {
+    told=$(PYTHONPATH=$project "${PYTHON:-python3}" -m deploy.checks.machine_settings "$settings") || {
         echo "build_image: the settings of pip, uv and npm could not be read (see above). It takes Python 3.11: PYTHON=…" >&2
         return 1
     }

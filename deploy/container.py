@@ -15,9 +15,9 @@ from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
-from deploy.moved_state import prepare_models
 from deploy.processes import Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
+from deploy.state_directory.moved_state import prepare_models
 
 ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
 """Set by `make run` to what is on the same machine; in containers by who starts them."""
@@ -49,7 +49,7 @@ def first(name: str, outer: Mapping[str, str]) -> list[tuple[str, ...]]:
     runs_in = "code" if outer.get("DAGSTER_WORKERS") == "stock" else "daemon"
     if name == runs_in and outer.get("RUN_LAUNCHER", "local") == "local":
         # The runs were processes of the same container and ended with it; nobody else would notice.
-        return [("-m", "deploy.unfinished_runs")]
+        return [("-m", "deploy.state_directory.unfinished_runs")]
     return []
 
 

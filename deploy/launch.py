@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.commands import Preparation
 from deploy.console import Console, Follower
 from deploy.health import answers_http, listens
-from deploy.ownership import end_leftovers, wait_until_gone
 from deploy.processes import DATABASE, OLD_RUNS, Folders, processes, runner_settings
-from deploy.runner import EXITED, FATAL, RUNNING, Runner
 from deploy.settings import RunSettings
+from deploy.state_directory.ownership import end_leftovers, wait_until_gone
+from deploy.supervision.commands import Preparation
+from deploy.supervision.runner import EXITED, FATAL, RUNNING, Runner
 
 LOOK_SECONDS, STARTING_LOOK_SECONDS = 0.5, 0.1
 LONGEST_TURN_SECONDS = 2.0

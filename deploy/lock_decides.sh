@@ -3,7 +3,7 @@
 # The lock names every version with its hashes. A constraint of this machine could only agree with it or stop the
 # installation, as does one whose file is not there: pip and uv are told to use none, and a line says which are meant.
 lock_decides() {
-    overruled=$("$1" -m deploy.machine_settings --overruled) || return 1
+    overruled=$("$1" -m deploy.checks.machine_settings --overruled) || return 1
     [ -z "$overruled" ] ||
         printf 'setup: not used, for the lock names every version with its hashes:\n%s\n' "$overruled"
     # pip takes an empty variable for none, and would read its files: an empty file takes their place.

@@ -23,7 +23,7 @@ RUN_FOLDER_VARIABLE = "DEMAND_RUN_FOLDER"
 """In the environment of every process that a run starts, those that Dagster starts included: whose they are."""
 PROCESS_VARIABLE = "DEMAND_PROCESS"
 """In the environment of a server and of all that it starts: which it is."""
-RUN_STARTER = "deploy.run_starter"
+RUN_STARTER = "deploy.supervision.run_starter"
 """The server that forks Dagster's runs."""
 STOCK_LAUNCH_SECONDS = "600"
 """How long Dagster's own launcher waits for the code server's word that a run's process was started."""
@@ -133,7 +133,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
 def preparations() -> list[Process]:
     """What is done before the servers that need it, and the launcher reads what it prints."""
     return [Process(DATABASE, (sys.executable, "-m", "deploy.web_database"), once=True),
-            Process(OLD_RUNS, (sys.executable, "-m", "deploy.unfinished_runs"), once=True)]
+            Process(OLD_RUNS, (sys.executable, "-m", "deploy.state_directory.unfinished_runs"), once=True)]
 
 
 def printed_by(preparation: str, folders: Folders) -> Path:
@@ -261,7 +261,7 @@ def _as_started(process: Process) -> tuple[str, ...]:
     """The command of a server, which ends what an earlier life of it left before it becomes it."""
     if process.once:
         return process.command
-    return (sys.executable, "-m", "deploy.takeover", process.name, str(process.port), *process.command)
+    return (sys.executable, "-m", "deploy.supervision.takeover", process.name, str(process.port), *process.command)
 
 
 def _escaped(value: object) -> str:

@@ -11,14 +11,20 @@ from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
-from deploy.commands import CommandFailedError
 from deploy.console import Console
 from deploy.launch import Launch
-from deploy.moved_state import prepare_models
-from deploy.ownership import AlreadyRunningError, PortInUseError, end_leftovers, require_free_ports, state_lock
 from deploy.processes import Folders, environment
-from deploy.runner import RunnerError
 from deploy.settings import PROJECT, RunSettings, SettingsError, read_settings
+from deploy.state_directory.moved_state import prepare_models
+from deploy.state_directory.ownership import (
+    AlreadyRunningError,
+    PortInUseError,
+    end_leftovers,
+    require_free_ports,
+    state_lock,
+)
+from deploy.supervision.commands import CommandFailedError
+from deploy.supervision.runner import RunnerError
 
 
 class StopSignals:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deploy.machine_settings import masked
+from deploy.checks.machine_settings import masked
 
 PROJECT = Path(__file__).resolve().parent.parent
 """What holds the product's packages: a checkout, or the site-packages of an environment that it is installed in."""

@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.product import running  # noqa: E402  the project is no installed package
+from benchmarks.support.product import running  # noqa: E402  the project is no installed package
 
 PICTURE = PROJECT / "docs" / "forecast.png"
 SHOWN = ("east|coffee maker", "east|grill", "north|blender", "north|grill", "south|toaster")

@@ -46,7 +46,7 @@ from demand_assets.pipeline.parallel import warm_up
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.resumable import Unfinished
 from demand_assets.pipeline.run import PROCESSES_FROM
-from demand_assets.pipeline.unused import unused, unused_in_words
+from demand_assets.pipeline.unused_rows import unused, unused_in_words
 from demand_assets.settings import Settings
 
 LINE_SECONDS = 15

@@ -17,7 +17,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from demand_assets.forecasting.contract.database_urls import with_driver
-from demand_assets.forecasting.registry.moved import bring_home
+from demand_assets.forecasting.registry.moved_files import bring_home
 from demand_assets.settings import Settings
 
 if TYPE_CHECKING:

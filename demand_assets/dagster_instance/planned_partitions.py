@@ -12,6 +12,8 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
 STANDS_FOR = "partition-0f6c1d5e"
 """In place of each partition's key in the text of an event, which is made once."""
@@ -53,7 +55,6 @@ def _planning(event: dg.EventLogEntry, partition: str) -> dg.EventLogEntry:
     planned = AssetMaterializationPlannedData(told.event_specific_data.asset_key, partition=partition)
     return event._replace(dagster_event=told._replace(event_specific_data=planned))
 
-
 def is_check_of_many(event: dg.EventLogEntry) -> bool:
     """Whether the event plans a check for several partitions: Dagster adds those to each backfill, where they are
     skipped, since the op records what they would find by itself."""
@@ -62,3 +63,23 @@ def is_check_of_many(event: dg.EventLogEntry) -> bool:
         return False
     subset = told.event_specific_data.partitions_subset
     return subset is not None and len(subset) > 1
+
+
+class PlansManyPartitions(SqlEventLogStorage):
+    """What both event logs have in common: the partitions of a run are planned by one event for each asset."""
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Whether a run's partitions may be planned by one event for each asset."""
+        return True
+
+    def store_asset_check_event(self, event: dg.EventLogEntry, event_id: int | None) -> None:
+        """Store what an event says of a check."""
+        if not is_check_of_many(event):
+            super().store_asset_check_event(event, event_id)
+
+    def store_planned(self, event: dg.EventLogEntry) -> None:
+        """Store an event that plans several partitions as the rows by which Dagster's pages find each of them."""
+        with self.index_transaction() as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows_of(event, self._event_to_row))
+            self._store_asset_event(connection, event, 0)  # the id is that of materializations alone

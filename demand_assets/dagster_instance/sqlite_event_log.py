@@ -14,17 +14,11 @@ from typing import Any
 import sqlalchemy as db
 from dagster import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
-from demand_assets.dagster_instance.planned_partitions import (
-    is_check_of_many,
-    is_of_many,
-    rows_of,
-    with_its_partition,
-)
+from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
 from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
 
 BUSY_SECONDS = 30
@@ -33,7 +27,7 @@ SHARDS_OPEN = 8
 """Databases kept open: the index, and those of the runs that were used last."""
 
 
-class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
     """The same tables and events as Dagster's own; one kept connection for each of the last databases used."""
 
     waits_for_room = False
@@ -62,19 +56,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             return
         with self.run_connection(event.run_id) as connection:  # the run's own log says it in one line
             connection.execute(self.prepare_insert_event(event))
-        with self.index_transaction() as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), rows_of(event, self._event_to_row))
-            self._store_asset_event(connection, event, 0)  # the id is that of materializations alone
-
-    @property
-    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
-        """Whether a run's partitions may be planned by one event for each asset."""
-        return True
-
-    def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
-        """Store what an event says of a check."""
-        if not is_check_of_many(event):
-            super().store_asset_check_event(event, event_id)
+        self.store_planned(event)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

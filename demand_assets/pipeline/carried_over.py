@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.series.adjusted import CARRIED
-from demand_assets.forecasting.series.carried import CARRIED_FROM, why_nothing
+from demand_assets.forecasting.series.adjusted_demand import CARRIED
+from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM, why_nothing
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 
 _SHOWN = 8

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from demand_assets.forecasting.registry import expiry as registry_expiry
 from demand_assets.forecasting.registry.expiry import Found, Kept
-from demand_assets.forecasting.registry.moved import at_home
+from demand_assets.forecasting.registry.moved_files import at_home
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal

@@ -10,7 +10,7 @@ from uuid import uuid4
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.monitoring import Observation, observe
 from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.registry.facts import moment
+from demand_assets.forecasting.registry.region_item_tags import moment
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import Entry, Journal

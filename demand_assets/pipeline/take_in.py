@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.table import features_table
-from demand_assets.forecasting.series.censored import observed
+from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
 from demand_assets.forecasting.validation.panel import CONTRADICTED, Validated, validate_panel
 from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded

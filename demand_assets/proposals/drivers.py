@@ -14,10 +14,10 @@ from demand_assets.forecasting.dataset.attributes import RESERVED, Axis
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.dataset.money import Kind
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
-from demand_assets.proposals.facts import Column, Facts
+from demand_assets.proposals.column_facts import Column, Facts
+from demand_assets.proposals.column_names import called, plain
 from demand_assets.proposals.periods import readings_of, series_codes
 from demand_assets.proposals.roles import Roles
-from demand_assets.proposals.words import called, plain
 
 MOST_DRIVERS = 16
 _CODE = re.compile(

@@ -15,16 +15,16 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.panel import RawDemandError
-from demand_assets.proposals.asking import Ask
+from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
-from demand_assets.proposals.facts import Column, Facts, facts_of_file, grouped_thousands
-from demand_assets.proposals.looked_through import LookedThrough, look_through
 from demand_assets.proposals.periods import Reading, readings_of
 from demand_assets.proposals.roles import Roles, roles_of
 from demand_assets.proposals.rows import gaps, several_rows, totals
 from demand_assets.proposals.stock import take_stock
 from demand_assets.proposals.tables import CannotProposeError, Group, groups_in, sampled
+from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
 
 _ENOUGH_DATES = 3

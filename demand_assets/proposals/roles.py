@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency, ordinals, period_dates, weekdays
-from demand_assets.proposals.asking import Ask
-from demand_assets.proposals.facts import Column, Facts
+from demand_assets.proposals.column_facts import Column, Facts
+from demand_assets.proposals.column_names import called
 from demand_assets.proposals.periods import (
     Reading,
     counts_periods,
@@ -21,7 +21,7 @@ from demand_assets.proposals.periods import (
     time_zone_of,
 )
 from demand_assets.proposals.tables import CannotProposeError
-from demand_assets.proposals.words import called
+from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.file_formats.workbooks import UNSTORED
 
 _FEW_VALUES = 0.2

@@ -8,10 +8,10 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, weekdays
 from demand_assets.forecasting.contract.source import Catalogue
-from demand_assets.proposals.asking import Ask
-from demand_assets.proposals.facts import Facts
+from demand_assets.proposals.column_facts import Facts
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.roles import Roles
+from demand_assets.proposals.terminal_questions import Ask
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 """Periods; what is longer is an end and a new beginning, or lies between the parts of a sample."""

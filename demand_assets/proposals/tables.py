@@ -18,7 +18,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.proposals.words import known_words
+from demand_assets.proposals.column_names import known_words
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, unique_names

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, column, inspect, select, table
 
-from demand_assets.forecasting.registry.moved import at_home
+from demand_assets.forecasting.registry.moved_files import at_home
 from deploy.backup.contents import ARTIFACTS
 
 ALIASES = table("registered_model_aliases", column("name"), column("version"))

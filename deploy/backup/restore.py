@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import Engine, inspect, text
 
-from demand_assets.forecasting.registry.moved import bring_home, replace_root
+from demand_assets.forecasting.registry.moved_files import bring_home, replace_root
 from demand_assets.forecasting.store.half_restored import mark, mark_of, was_begun
 from demand_assets.forecasting.store.private_folder import private_files
 from deploy.backup.archive import FORMAT, Archive, BackupError, sync_folder
@@ -20,9 +20,9 @@ from deploy.backup.contents import ARTIFACTS, DATASET, SQLITE_NAMES, Contents, d
 from deploy.backup.databases import known_revisions, opened
 from deploy.backup.files import Folder, Objects
 from deploy.console import Console
-from deploy.ownership import AlreadyRunningError, processes_of, state_lock
 from deploy.processes import Folders
 from deploy.settings import RestoreSettings, SettingsError, read_restore_settings
+from deploy.state_directory.ownership import AlreadyRunningError, processes_of, state_lock
 
 
 def main() -> int:

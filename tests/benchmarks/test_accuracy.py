@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import accuracy, panel_forecasts, peers
-from benchmarks.accuracy_sets import SetError, sample
-from benchmarks.panel_forecasts import PanelForecasts, RollingForecasts, known_at, rolling_origins
+from benchmarks import accuracy
+from benchmarks.support import panel_forecasts, peers
+from benchmarks.support.accuracy_sets import SetError, sample
+from benchmarks.support.panel_forecasts import PanelForecasts, RollingForecasts, known_at, rolling_origins
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 DAYS, HORIZON = 150, 7

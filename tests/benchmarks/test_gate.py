@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from benchmarks import gate
-from benchmarks.gate_contests import DATA, GAINS, KINDS, Forecaster, Market, Truth, contests, seasonal_naive, wandering
+from benchmarks.support.gate_contests import (
+    DATA,
+    GAINS,
+    KINDS,
+    Forecaster,
+    Market,
+    Truth,
+    contests,
+    seasonal_naive,
+    wandering,
+)
 
 
 def test_it_writes_rates_of_every_rule(tmp_path, capsys):

@@ -13,7 +13,7 @@ from uuid import uuid4
 import requests
 from bs4 import BeautifulSoup
 
-from benchmarks.product import form_fields, page, sign_up
+from benchmarks.support.product import form_fields, page, sign_up
 
 EMAIL = "campaign@example.com"
 ANSWER_SECONDS = 8.0

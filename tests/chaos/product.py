@@ -18,9 +18,9 @@ import psutil
 
 from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from demand_assets.forecasting.contract.database_urls import with_driver
-from deploy.ownership import end_leftovers, is_runner, processes_of
 from deploy.processes import PROCESS_VARIABLE
 from deploy.settings import PROJECT
+from deploy.state_directory.ownership import end_leftovers, is_runner, processes_of
 from tests.conftest import write_tiny_dataset
 from tests.services import free_ports
 

@@ -49,7 +49,8 @@ def test_every_process_has_what_dagsters_settings_refer_to_as_its_libraries_need
 
 
 def test_runs_that_ended_with_the_container_are_closed_unless_workers_have_them():
-    assert first("daemon", {}) == first("code", {"DAGSTER_WORKERS": "stock"}) == [("-m", "deploy.unfinished_runs")]
+    closing = [("-m", "deploy.state_directory.unfinished_runs")]
+    assert first("daemon", {}) == first("code", {"DAGSTER_WORKERS": "stock"}) == closing
     assert first("code", {}) == first("daemon", {"DAGSTER_WORKERS": "stock"}) == []
     assert first("code", {"RUN_LAUNCHER": "celery"}) == first("daemon", {"RUN_LAUNCHER": "celery"}) == []
 

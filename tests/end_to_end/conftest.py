@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from deploy.health import answers_http
-from deploy.ownership import end_leftovers
 from deploy.settings import PROJECT
+from deploy.state_directory.ownership import end_leftovers
 from tests import services
 from tests.conftest import write_tiny_dataset
 from tests.waiting import eventually

@@ -14,8 +14,8 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.registry import PRODUCTION
-from deploy.ownership import processes_of
 from deploy.settings import PROJECT
+from deploy.state_directory.ownership import processes_of
 from tests.chaos.__main__ import campaign
 from tests.chaos.auditor import audit
 from tests.chaos.campaign import Campaign

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from deploy.ownership import processes_of
+from deploy.state_directory.ownership import processes_of
 from tests.conftest import write_tiny_dataset
 from tests.end_to_end.conftest import PASSWORD, Product
 from tests.waiting import eventually

@@ -19,9 +19,9 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import FINAL_STEPS
 from demand_assets.pipeline.progress import Progress
 from demand_assets.settings import Settings
-from deploy.ownership import end_leftovers
 from deploy.services import Services
 from deploy.settings import PROJECT
+from deploy.state_directory.ownership import end_leftovers
 from tests.conftest import write_tiny_dataset
 from tests.end_to_end.conftest import Product
 from tests.waiting import eventually

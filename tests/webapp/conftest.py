@@ -35,9 +35,9 @@ from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.db.database import db, writing
 from webapp.models.actions import carry_out
-from webapp.models.cache_watch import CacheWatch
-from webapp.models.pooled_watch import PooledWatch
-from webapp.models.watch import Watch
+from webapp.models.lost_files import CacheWatch
+from webapp.models.new_pooled_versions import PooledWatch
+from webapp.models.new_versions import Watch
 from webapp.retrains.dispatch import follow_sent, send_stored
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles

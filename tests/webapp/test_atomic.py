@@ -54,7 +54,7 @@ from webapp.tables import (
     StoredForecast,
     WorkEntry,
 )
-from webapp.work_list import acts as work_acts
+from webapp.work_list import actions as work_acts
 from webapp.work_list.refresh import take_up
 from webapp.work_list.rules import default_rule, remove_rule, set_rule
 from webapp.work_list.states import Cause

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import LONGEST_NAME, RegionItem, known_as
-from demand_assets.forecasting.series.adjusted import CARRIED
+from demand_assets.forecasting.series.adjusted_demand import CARRIED
 from webapp.access import actor, needs
 from webapp.adjustments.predecessors import (
     MOST_REGIONS,

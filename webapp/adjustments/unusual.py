@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.series.adjusted import CARRIED
+from demand_assets.forecasting.series.adjusted_demand import CARRIED
 from demand_assets.forecasting.series.outliers import usual_demand
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.series.censored import sold as units_sold
+from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor, needs
 from webapp.adjustments.adjustments import AdjustmentError, Wanted, accept_unusual, adjust, adjustments_of, remove

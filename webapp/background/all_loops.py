@@ -27,7 +27,7 @@ from webapp.background.loops.registry import SECONDS as REGISTRY_SECONDS
 from webapp.background.loops.registry import RegistryLoop
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
-from webapp.models.watch import Registry
+from webapp.models.new_versions import Registry
 from webapp.services import Services
 from webapp.stored_forecasts.worker_process import AppFactory
 

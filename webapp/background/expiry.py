@@ -19,7 +19,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.api.conventions.idempotency import forget_old
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
-from webapp.notices.happened import LOOKED_BACK
+from webapp.notices.new_events import LOOKED_BACK
 from webapp.retrains import states
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings

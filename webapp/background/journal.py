@@ -20,8 +20,8 @@ from demand_assets.forecasting.store.journal import (
 from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent
-from webapp.models.registered import note_expired, note_gap
 from webapp.models.versions import forget_expired, note_versions
+from webapp.models.versions_in_registry import note_expired, note_gap
 from webapp.region_items import catalogue, production
 from webapp.region_items.forecast_figures import want_every_forecast, want_forecast
 from webapp.region_items.live_accuracy import note_monitored

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from webapp.background.beat import beat
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import now
-from webapp.systems.state import LoopReport, note, note_loops
+from webapp.systems.reachability import LoopReport, note, note_loops
 
 log = logging.getLogger("webapp.background")
 

@@ -19,7 +19,7 @@ from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view, place_of
 from webapp.region_items.rows import rows_of
 from webapp.services import services
-from webapp.systems.state import WORDS
+from webapp.systems.reachability import WORDS
 from webapp.tables import DataLoad, DataLoadRun, RegionItemRow
 
 bp = Blueprint("data_quality", __name__, url_prefix="/data")

@@ -25,7 +25,7 @@ from webapp.overrides.overrides import (
     undo,
 )
 from webapp.pages.numbers_and_dates import period, plural
-from webapp.systems.state import WORDS
+from webapp.systems.reachability import WORDS
 from webapp.tables import Override
 
 bp = Blueprint("forecast_overrides", __name__, url_prefix="/overrides")

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAll
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from webapp.db.conflicts import is_conflict, is_out_of_reach
 from webapp.db.database import db
-from webapp.db.scarcity import Scarcity, scarcity_of
+from webapp.db.machine_limits import Scarcity, scarcity_of
 from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",

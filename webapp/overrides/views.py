@@ -19,7 +19,7 @@ from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.numbers_and_dates import amount
 from webapp.services import services
-from webapp.systems.state import WORDS
+from webapp.systems.reachability import WORDS
 from webapp.tables import Override, RegionItemRow
 
 bp = Blueprint("overrides", __name__, url_prefix="/overrides")

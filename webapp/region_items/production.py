@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 
 from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.facts import moment
 from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.region_item_tags import moment
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
 from webapp.region_items.best_model import candidate_numbers, evidence_of

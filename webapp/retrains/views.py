@@ -27,7 +27,7 @@ from webapp.retrains.progress import (
 from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store
 from webapp.services import services
 from webapp.serving.by_version import before_after
-from webapp.systems.state import is_up
+from webapp.systems.reachability import is_up
 from webapp.tables import Retrain, RetrainItem
 
 bp = Blueprint("retrains", __name__, url_prefix="/retrains")

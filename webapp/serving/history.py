@@ -14,8 +14,8 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED
-from demand_assets.forecasting.series.censored import sold
+from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
+from demand_assets.forecasting.series.censored_demand import sold
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range

@@ -25,7 +25,7 @@ from demand_assets.forecasting.forecast.money import (
 )
 from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.backtest import repeated_season
-from demand_assets.forecasting.series.adjusted import learned
+from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
@@ -41,8 +41,8 @@ from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_ke
 from webapp.services import Services
 from webapp.serving.history import windows_of
 from webapp.serving.line_item import LineItem, line_of
-from webapp.stored_forecasts.facts import tell_accuracy, tell_demand, tell_errors_in_money, tell_moves
 from webapp.stored_forecasts.histories import pack
+from webapp.stored_forecasts.overview_facts import tell_accuracy, tell_demand, tell_errors_in_money, tell_moves
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import RegionItemRow, StoredForecast
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
-from demand_assets.forecasting.series.censored import at_least, sold
+from demand_assets.forecasting.series.censored_demand import at_least, sold
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.planned_drivers import periods_until
 from webapp.db.chunked import chunked

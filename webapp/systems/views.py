@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.access import needs
 from webapp.audit.seals import unsealed_since
 from webapp.db.database import db
-from webapp.systems import links, state
+from webapp.systems import links
+from webapp.systems import reachability as state
 from webapp.tables import User
 
 bp = Blueprint("health", __name__)

@@ -1,6 +1,6 @@
 """The tables of the app's own database."""
 
-from webapp.tables.bookkeeping import JournalFile, SystemState, Watermark
+from webapp.tables.background_state import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion

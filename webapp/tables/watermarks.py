@@ -1,7 +1,7 @@
 """How far something was read."""
 
 from webapp.db.database import db
-from webapp.tables.bookkeeping import Watermark
+from webapp.tables.background_state import Watermark
 
 
 def set_watermark(name: str, value: str) -> None:

@@ -1,8 +1,8 @@
 """How a run's process is asked for at the starter, a server that has imported what runs need and forks their processes.
 
 It listens on a socket in a private folder, whose name is in the environment of what ``make run`` starts
-(``deploy.run_starter``). An order is the run, the environment of its process and two open files: the run's lock and
-what the process prints to. A part of an order is none.
+(``deploy.supervision.run_starter``). An order is the run, the environment of its process and two open files: the run's
+lock and what the process prints to. A part of an order is none.
 """
 
 import json

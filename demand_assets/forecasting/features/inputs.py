@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED, known_periods, learned
-from demand_assets.forecasting.series.censored import at_least
+from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED, known_periods, learned
+from demand_assets.forecasting.series.censored_demand import at_least
 from demand_assets.forecasting.series.gapped import Floats
 
 Categories = Mapping[str, tuple[str, ...]]

@@ -20,8 +20,8 @@ from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.intervals import bounds
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.series.adjusted import known_periods, learned
-from demand_assets.forecasting.series.censored import observed_periods
+from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
+from demand_assets.forecasting.series.censored_demand import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import future_drivers

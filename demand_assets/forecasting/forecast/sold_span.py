@@ -10,8 +10,8 @@ import pandas as pd
 from demand_assets.forecasting.contract.periods import MONTHS, Frequency, ordinals, period_dates
 from demand_assets.forecasting.dataset.attributes import BESIDE
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.series.carried import BEGINS, ENDS
-from demand_assets.forecasting.series.censored import sold as sold_in
+from demand_assets.forecasting.series.carried_over_demand import BEGINS, ENDS
+from demand_assets.forecasting.series.censored_demand import sold as sold_in
 
 Dates = npt.NDArray[np.datetime64]
 

@@ -36,7 +36,7 @@ from demand_assets.forecasting.model.pooled import (
     bounded,
     content_of,
 )
-from demand_assets.forecasting.series.carried import CARRIED_FROM
+from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ModelCard
-from demand_assets.forecasting.registry.facts import (
+from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
     PIN,
     PROMOTION,
@@ -22,7 +23,6 @@ from demand_assets.forecasting.registry.facts import (
     Promotion,
     moment,
 )
-from demand_assets.forecasting.registry.files import VersionFiles
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel

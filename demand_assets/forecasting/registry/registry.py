@@ -34,7 +34,17 @@ from demand_assets.forecasting.registry.entry import (
     entry_of,
     held_by_pin,
 )
-from demand_assets.forecasting.registry.facts import (
+from demand_assets.forecasting.registry.files import (
+    VersionFiles,
+    check,
+    copy,
+    damage_is_told,
+    local_path,
+    seal_old,
+    verified,
+)
+from demand_assets.forecasting.registry.loadable.origin import Origin, loadable
+from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
     PIN,
     PROMOTION,
@@ -49,16 +59,6 @@ from demand_assets.forecasting.registry.facts import (
     iso_now,
     moment,
 )
-from demand_assets.forecasting.registry.files import (
-    VersionFiles,
-    check,
-    copy,
-    damage_is_told,
-    local_path,
-    seal_old,
-    verified,
-)
-from demand_assets.forecasting.registry.loadable.origin import Origin, loadable
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError, object_store_errors

@@ -14,8 +14,8 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.predecessors import Link
-from demand_assets.forecasting.series.adjusted import ADJUSTED
-from demand_assets.forecasting.series.censored import observed
+from demand_assets.forecasting.series.adjusted_demand import ADJUSTED
+from demand_assets.forecasting.series.censored_demand import observed
 
 _LINKS, _REPLACED_BY = "predecessors", "replaced_by"
 """Beside the dates in the file."""

@@ -32,7 +32,7 @@ from demand_assets.forecasting.contract.region_item import BadNameError, RegionI
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attributes
 from demand_assets.forecasting.dataset.predecessors import Link, Predecessors, begins_by, ends_by
-from demand_assets.forecasting.series.carried import BEGINS, ENDS, Other, with_carried
+from demand_assets.forecasting.series.carried_over_demand import BEGINS, ENDS, Other, with_carried
 from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.adjustments import NOTHING, Planned
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed

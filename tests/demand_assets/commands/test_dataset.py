@@ -18,7 +18,7 @@ from demand_assets.commands.dataset import main
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
-from demand_assets.proposals.looked_through import look_through
+from demand_assets.proposals.trial_reading import look_through
 from demand_assets.sources import open_source
 from demand_assets.sources.beside_demand.attributes import AttributeReader
 

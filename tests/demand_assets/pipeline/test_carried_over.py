@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import OtherPastError
-from demand_assets.forecasting.series.adjusted import CARRIED, known_periods
+from demand_assets.forecasting.series.adjusted_demand import CARRIED, known_periods
 from demand_assets.pipeline.carried_over import carried_in_words, carried_over
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.settings import Settings

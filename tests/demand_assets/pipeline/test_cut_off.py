@@ -9,7 +9,7 @@ import pytest
 
 from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.registry.facts import DecisionFact
+from demand_assets.forecasting.registry.region_item_tags import DecisionFact
 from demand_assets.forecasting.store.journal import FINAL_STEPS, Journal
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
-from demand_assets.proposals.asking import default_answers
 from demand_assets.proposals.proposal import propose_for_files
+from demand_assets.proposals.terminal_questions import default_answers
 
 DAYS = 120
 IS_OUT = np.arange(DAYS) % 11 == 0

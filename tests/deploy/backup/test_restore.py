@@ -17,8 +17,8 @@ from demand_assets.forecasting.store.half_restored import HalfRestoredError, mar
 from deploy.backup.archive import Archive, ArchiveWriter, BackupError, Manifest
 from deploy.backup.restore import main, restore
 from deploy.backup.take import take
-from deploy.ownership import AlreadyRunningError, state_lock
 from deploy.processes import Folders
+from deploy.state_directory.ownership import AlreadyRunningError, state_lock
 from tests.deploy.backup.kills import exit_status_with, killed_at_each_step
 from tests.deploy.backup.states import FILES, NAME, NOT_KEPT, RUN, contents, hashes, make_state, names_in, rows
 from webapp import create_app

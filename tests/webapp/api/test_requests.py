@@ -18,7 +18,7 @@ from webapp import create_app
 from webapp.accounts.tokens import revoke_token
 from webapp.db.database import db, now, writing
 from webapp.http.costly_reads import costly_reads
-from webapp.http.holders import this_process
+from webapp.http.process_names import this_process
 from webapp.http.rate_limits import token_or_address
 from webapp.tables import Answered, ApiToken, Retrain
 

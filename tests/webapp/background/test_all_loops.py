@@ -28,7 +28,7 @@ from webapp.background.loops.registry import RegistryLoop
 from webapp.background.loops.store import StoreLoop
 from webapp.background.process import AlreadyRunningError, OnlyOne
 from webapp.db.database import db, now
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 from webapp.tables import JournalFile, RegionItemRow, SystemState, Watermark
 from webapp.tables.watermarks import set_watermark
 

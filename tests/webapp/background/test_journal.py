@@ -16,8 +16,8 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.background.journal import read_journal
 from webapp.background.loops.registry import BETWEEN_SECONDS, RegistryLoop
 from webapp.db.database import db, writing
-from webapp.models import registered
-from webapp.models.registered import GAP, RegisteredVersions
+from webapp.models import versions_in_registry as registered
+from webapp.models.versions_in_registry import GAP, RegisteredVersions
 from webapp.tables import JournalFile, ModelVersion, RegionItemRow, Retrain, Watermark
 
 SOON = datetime.now(UTC) + timedelta(days=3)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from tests.webapp.conftest import page, text_of
 from webapp.background.supervision import LONGEST_PAUSE_SECONDS, Loop, Supervised, supervise, why
 from webapp.db.database import db, now
-from webapp.systems.state import LOOP
+from webapp.systems.reachability import LOOP
 from webapp.tables import SystemState
 
 

@@ -49,8 +49,8 @@ from webapp.scenarios.repository import archive, create
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
 from webapp.services import Services
 from webapp.stored_forecasts.groups import refresh_due
-from webapp.systems import state
-from webapp.systems.state import note
+from webapp.systems import reachability as state
+from webapp.systems.reachability import note
 from webapp.tables import ArchivedForecast, Override, RegionItemRow, StoredForecast, User
 from webapp.work_list.refresh import refresh_of_rows
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.webapp.browser.conftest import Site
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 
 
 def test_a_slash_leads_to_any_region_item_without_a_mouse(page: Page) -> None:

@@ -43,7 +43,7 @@ from webapp.scenarios.queue import want
 from webapp.scenarios.repository import create
 from webapp.scenarios.request import ScenarioRequest
 from webapp.serving.line_item import fetch_again
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 from webapp.tables import (
     Adjustment,
     Answered,

@@ -16,7 +16,7 @@ WEBAPP = Path(__file__).parents[3] / "webapp"
 WRITERS: dict[type[Base], str] = {
     Catalogue: "region_items/catalogue.py", Production: "region_items/production.py",
     ForecastFigures: "region_items/forecast_figures.py", LiveAccuracy: "region_items/live_accuracy.py"}
-POOLED = "models/pooled_watch.py"
+POOLED = "models/new_pooled_versions.py"
 """What it calls a row is that of the pooled model, which has columns of the same names."""
 
 

@@ -14,7 +14,7 @@ from tests.webapp.overrides.builders import part
 from webapp.db.database import db, now, writing
 from webapp.region_items.rows import locked_region_items
 from webapp.tables import RegionItemRow, StoredForecast, WorkEntry
-from webapp.work_list.acts import Act, Done, Wanted, act
+from webapp.work_list.actions import Act, Done, Wanted, act
 from webapp.work_list.refresh import refresh_of_pasts, refresh_of_rows
 
 REJECTED = {"quarantine_reason": "the price is negative", "forecast_total": 84.0}

@@ -13,8 +13,8 @@ from sqlalchemy import delete, select, tuple_
 from webapp.access import actor
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
-from webapp.http.holders import is_gone, this_process
 from webapp.http.problems import problem
+from webapp.http.process_names import is_gone, this_process
 from webapp.tables import Answered
 
 HEADER = "Idempotency-Key"

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import or_, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
-from demand_assets.forecasting.series.censored import sold as units_sold
+from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor
 from webapp.accuracy.accuracy import Accuracy, Judged

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
-from demand_assets.forecasting.series.adjusted import ADJUSTED, CARRIED
-from demand_assets.forecasting.series.censored import sold
+from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
+from demand_assets.forecasting.series.censored_demand import sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.api.conventions.operations import answers, needs, resource, unless_known
 from webapp.api.conventions.paging import page_of, part_of

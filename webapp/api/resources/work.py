@@ -16,9 +16,9 @@ from webapp.db.database import db
 from webapp.http.problems import problem
 from webapp.tables import WorkEntry
 from webapp.work_list import states
-from webapp.work_list.acts import MOST_AT_ONCE, Act, Wanted, WorkError, act
+from webapp.work_list.actions import MOST_AT_ONCE, Act, Wanted, WorkError, act
+from webapp.work_list.entry_texts import Words, words_of
 from webapp.work_list.rules import KINDS
-from webapp.work_list.words import Words, words_of
 
 bp = resource("work", "What needs somebody: found by rules, owned, snoozed and resolved.")
 

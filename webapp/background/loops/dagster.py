@@ -3,7 +3,7 @@
 from webapp.background.pacing import Paced
 from webapp.dagster_client import Dagster, DagsterDownError
 from webapp.retrains.dispatch import clear_dead_activities, follow_sent, send_stored
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 
 SECONDS = 0.25
 """Between two looks for requests to send: most find none."""

@@ -3,14 +3,14 @@
 from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.pacing import Paced
 from webapp.models.actions import carry_out
-from webapp.models.cache_watch import CacheWatch
-from webapp.models.change_sign import ChangeSign
-from webapp.models.pooled_watch import PooledWatch
-from webapp.models.registered import RegisteredVersions
-from webapp.models.watch import Registry, Watch
+from webapp.models.lost_files import CacheWatch
+from webapp.models.new_pooled_versions import PooledWatch
+from webapp.models.new_versions import Registry, Watch
+from webapp.models.registry_changes import ChangeSign
+from webapp.models.versions_in_registry import RegisteredVersions
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 
 SECONDS = 0.1
 """Between two turns; most find in the app's own database or in memory that nothing is due."""

@@ -2,7 +2,7 @@
 
 from webapp.scenarios.queue import compute_wanted
 from webapp.services import Services
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 
 SECONDS = 1.0
 

@@ -11,7 +11,7 @@ from webapp.data_quality.uploads import finish_upload
 from webapp.region_items.attributes import follow
 from webapp.region_items.money import follow_entries
 from webapp.services import Services
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 
 SECONDS = 0.5
 """Between two looks; most find that nothing is due."""

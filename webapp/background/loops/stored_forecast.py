@@ -5,7 +5,7 @@ from webapp.services import Services
 from webapp.stored_forecasts.computing import make_due
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.stored_forecasts.worker_process import AppFactory
-from webapp.systems.state import note
+from webapp.systems.reachability import note
 
 SECONDS = 1.0
 GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0

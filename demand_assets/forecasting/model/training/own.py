@@ -41,7 +41,7 @@ from demand_assets.forecasting.model.pooled import (
     bounded,
     training_rows,
 )
-from demand_assets.forecasting.series.carried import CARRIED_FROM
+from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 

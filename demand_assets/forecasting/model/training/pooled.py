@@ -37,7 +37,7 @@ from demand_assets.forecasting.model.pooled import (
 from demand_assets.forecasting.model.training.panel import Member, longest_of, members_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
-from demand_assets.forecasting.series.carried import CARRIED_FROM
+from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, in_percent, rmsse, wape
 

@@ -17,7 +17,7 @@ from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from demand_assets.dagster_instance.runs.starter import STARTER_VARIABLE
 from deploy.health import answers_http, listens
 from deploy.processes import PROCESS_VARIABLE, RUN_STARTER
-from deploy.runner import COMMAND_ROOM, NAME_ROOM, RUN_ROOM
+from deploy.supervision.runner import COMMAND_ROOM, NAME_ROOM, RUN_ROOM
 from tests import services
 from tests.waiting import eventually
 

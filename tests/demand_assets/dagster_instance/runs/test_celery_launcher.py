@@ -27,7 +27,7 @@ from demand_assets.dagster_instance.runs.celery_queue import (
 )
 from demand_assets.defs.jobs import promote
 from demand_assets.settings import Settings
-from deploy.unfinished_runs import close_unfinished_runs
+from deploy.state_directory.unfinished_runs import close_unfinished_runs
 
 PREFIX = "launcher_"
 

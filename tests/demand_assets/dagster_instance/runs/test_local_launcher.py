@@ -122,7 +122,7 @@ def test_a_run_is_forked_and_goes_on_without_the_starter_as_do_new_ones(instance
     run = daemon.ask_for(notes, until=go_on)
     process = psutil.Process(started(instance, run, notes, daemon))
     starter = psutil.Process(process.ppid())
-    assert "deploy.run_starter" in starter.cmdline()
+    assert "deploy.supervision.run_starter" in starter.cmdline()
     assert (starter.nice(), os.getsid(process.pid)) == (process.nice(), process.pid)
 
     daemon.kill("starter")
@@ -145,7 +145,7 @@ def test_an_order_that_is_cut_off_starts_nothing_and_holds_up_nobody(instance, d
 
     run = daemon.ask_for(notes, until=go_on)
     process = psutil.Process(started(instance, run, notes, daemon))
-    assert "deploy.run_starter" in psutil.Process(process.ppid()).cmdline()
+    assert "deploy.supervision.run_starter" in psutil.Process(process.ppid()).cmdline()
     go_on.touch()
 
     assert ended(instance, [run], daemon) == ["SUCCESS"]

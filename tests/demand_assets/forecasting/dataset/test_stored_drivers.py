@@ -9,7 +9,7 @@ from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.money import Money
 from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver
-from demand_assets.forecasting.series.carried import Other, with_carried
+from demand_assets.forecasting.series.carried_over_demand import Other, with_carried
 
 
 def dataset(*drivers: tuple[str, str]) -> Dataset:

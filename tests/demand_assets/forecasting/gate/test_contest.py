@@ -17,7 +17,7 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherPastError, PooledModel
 from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.series.carried import CARRIED_FROM
+from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, weekly_demand
 
 EVENT = Driver(name="event", kind="category")

@@ -12,7 +12,7 @@ from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.series.adjusted import ADJUSTED, learned
+from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, learned
 from demand_assets.forecasting.store.adjustments import AdjustmentsError, Planned, beside, from_json, to_json
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import KETTLES, trained, weekly_demand

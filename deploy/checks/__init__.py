@@ -1,0 +1,1 @@
+"""Checks of what is delivered: dependencies, images, and the files that deploy."""

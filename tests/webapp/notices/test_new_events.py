@@ -1,0 +1,92 @@
+"""What happened is told to those whom it concerns, once, as far as it concerns them."""
+
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy import delete
+
+from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, VIEWER
+from tests.webapp.notices.builders import notices
+from tests.webapp.published_plans.builders import published_row
+from tests.webapp.work_list.builders import tell
+from webapp.db.database import db, now, writing
+from webapp.notices.new_events import tell_what_happened
+from webapp.tables import DataLoadRun, HandOver, Notice, PublishedPlan, Retrain, RetrainItem, WorkEntry
+
+
+def look(app: Flask) -> int:
+    with app.app_context():
+        return tell_what_happened(app.extensions["services"])
+
+
+def add(app: Flask, *rows: object) -> None:
+    with app.app_context(), writing():
+        db.session.add_all(rows)
+
+
+def retrain(number: int, asked_by: str = EMAIL, source: str = "planner", state: str = "finished") -> Retrain:
+    return Retrain(request_id=f"r{number}", asked_by=asked_by, source=source, size=2, state=state, finished_at=now(),
+                   items=[RetrainItem(key=KETTLE.key, state="promoted"), RetrainItem(key=ODD.key, state="failed")])
+
+
+def test_who_asked_for_a_retrain_is_told_once_how_it_ended(app: Flask) -> None:
+    look(app)
+    add(app, retrain(1), retrain(2, ADMIN), retrain(3, "the pipeline", "automatic"), retrain(4, VIEWER))
+    for _ in range(2):
+        look(app)
+
+    assert notices(app, EMAIL) == ["Retrain 1 is over: 1 promoted, 1 failed"]
+    assert notices(app, ADMIN) == ["Retrain 2 is over: 1 promoted, 1 failed"]
+    assert notices(app, VIEWER) == []  # who may retrain no more
+
+
+def test_nothing_is_told_of_what_was_before_people_were_told_at_all(app: Flask) -> None:
+    add(app, retrain(1), DataLoadRun(run_id="run", first_at="2026-01-01", last_at=now().isoformat(), kept=1))
+
+    assert (look(app), look(app)) == (0, 0)
+
+
+def test_a_promotion_is_told_to_who_has_a_task_there(app: Flask) -> None:
+    look(app)
+    add(app, WorkEntry(kind="bias", subject=KETTLE.key, due="2099-01-01", owner=EMAIL),
+        WorkEntry(kind="moved", subject=KETTLE.key, due="2099-01-01", owner=EMAIL),
+        WorkEntry(kind="bias", subject=ODD.key, due="2099-01-01", owner=ADMIN, resolved_at=now()))
+    for region_item in (KETTLE, ODD):
+        tell(app, region_item, production_version=7, promoted_at=now() + timedelta(seconds=1))
+    for _ in range(2):
+        look(app)
+
+    assert notices(app, EMAIL) == ["north · kettle: v7 was promoted"]
+    assert notices(app, ADMIN) == []
+
+
+def test_rejected_data_is_told_to_those_who_can_do_something(app: Flask) -> None:
+    look(app)
+    at = (now() + timedelta(seconds=1)).isoformat(timespec="milliseconds")
+    add(app, DataLoadRun(run_id="bad", first_at=at, last_at=at, kept=1), DataLoadRun(run_id="good", first_at=at,
+                                                                                     last_at=at, kept=0))
+    look(app)
+
+    said = ["New data of 1 region-item was rejected; its last good data is used"]
+    assert (notices(app, EMAIL), notices(app, ADMIN), notices(app, VIEWER)) == (said, said, [])
+
+
+def test_a_published_plan_is_told_to_the_others_and_its_hand_over_to_all(app: Flask) -> None:
+    look(app)
+    published_row(app, LAST_DAY)
+    add(app, HandOver(plan_id=1, place="plan.csv", attempts=1, problem="the folder is full"))
+    look(app)
+    said = ["The plan “Week 27” could not be handed over yet", "boss@example.com published the plan “Week 27”"]
+    assert sorted(notices(app, EMAIL)) == sorted(notices(app, VIEWER)) == said
+
+    with app.app_context(), writing():
+        db.session.get_one(HandOver, 1).done_at = now()
+    for _ in range(2):
+        look(app)
+
+    assert sorted(notices(app, EMAIL)) == sorted([*said, "The plan “Week 27” was handed over"])
+    with app.app_context(), writing():
+        db.session.get_one(PublishedPlan, 1).published_by = EMAIL
+        db.session.execute(delete(Notice))
+    look(app)
+    assert sorted(notices(app, EMAIL)) == ["The plan “Week 27” was handed over"]  # who published it knows

@@ -1,0 +1,107 @@
+"""The list of work as it is read: searched, filtered, sorted and paged by its URL; counted for the overview."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from werkzeug.datastructures import MultiDict
+
+from webapp.access import actor
+from webapp.db.database import db
+from webapp.pages.listing import Kind, Query, View, containing, in_order, parse_view
+from webapp.region_items.attributes import ARGUMENT, conditions_of, parsed
+from webapp.tables import RegionItemRow, WorkEntry
+from webapp.work_list import states
+from webapp.work_list.actions import owners
+from webapp.work_list.entry_texts import Words, words_of
+from webapp.work_list.rules import KINDS
+
+SHOWN = {"": "to do", "open": "nobody's", "assigned": "assigned", "snoozed": "snoozed", "resolved": "resolved",
+         "all": "all"}
+"""What of the list is shown, in words; nothing said: open and assigned."""
+DUE = {"": "due at any time", "overdue": "overdue", "today": "due today or overdue", "week": "due within 7 days"}
+ME, NOBODY = "me", "nobody"
+FIRST_SHOWN = 5
+"""Entries on the overview."""
+
+
+def list_of_work() -> Kind:
+    """What the list can be sorted by and filtered to."""
+    return Kind(
+        columns={"rank": WorkEntry.rank.expression, "due": WorkEntry.due.expression,
+                 "found": WorkEntry.found_at.expression, "kind": WorkEntry.kind.expression,
+                 "owner": WorkEntry.owner.expression},
+        sort="rank", descending=True,
+        filters={"state": [name for name in SHOWN if name], "kind": tuple(KINDS),
+                 "owner": (ME, NOBODY, *_all_owners()), "due": [name for name in DUE if name]})
+
+
+def parse_work_view(fields: MultiDict[str, str]) -> View:
+    """What a URL or a form asks of the list; an error page when it names what there is not."""
+    view, attribute = parse_view(list_of_work(), fields), fields.get(ARGUMENT, "").strip()
+    if attribute:
+        parsed(attribute)
+    return replace(view, filters={**view.filters, ARGUMENT: attribute})
+
+
+def entries(view: View, today: date) -> Query:
+    """The entries that a view asks for, in its order."""
+    query: Query = select(WorkEntry).where(*_conditions(view, today))
+    if view.search or view.filters[ARGUMENT]:
+        query = query.join(RegionItemRow, RegionItemRow.key == WorkEntry.subject)
+        query = containing(query, view.search)
+        if view.filters[ARGUMENT]:
+            query = query.where(*conditions_of([parsed(view.filters[ARGUMENT])]))
+    return in_order(query, view, WorkEntry.id.expression)
+
+
+def seen_now(view: View, today: date, most: int) -> dict[int, int]:
+    """Id -> version of all that a view asks for; at most so many, the first ones."""
+    query = entries(view, today).with_only_columns(WorkEntry.id, WorkEntry.version).limit(most)
+    return {row[0]: row[1] for row in db.session.execute(query)}
+
+
+def _conditions(view: View, today: date) -> list[ColumnElement[bool]]:
+    filters = view.filters
+    found: list[ColumnElement[bool]] = []
+    if not filters["state"]:
+        found.append(states.is_to_do(today))
+    found += [states.is_in(state, today) for state in states.STATES if state == filters["state"]]
+    if filters["kind"]:
+        found.append(WorkEntry.kind == filters["kind"])
+    if filters["owner"]:
+        found.append(WorkEntry.owner == {ME: actor().email, NOBODY: ""}.get(filters["owner"], filters["owner"]))
+    if filters["due"]:
+        last = {"overdue": today - timedelta(days=1), "today": today, "week": today + timedelta(days=7)}
+        found.append(WorkEntry.due <= str(last[filters["due"]]))
+    return found
+
+
+@dataclass(frozen=True)
+class FirstWork:
+    """What the overview shows of the list."""
+
+    to_do: int
+    overdue: int
+    mine: int
+    entries: Sequence[WorkEntry]
+    words: dict[int, Words]
+
+
+def first_work() -> FirstWork:
+    """The most important of what is to do, and how much that is."""
+    today = date.today()
+    waits = states.is_to_do(today)
+    to_do, overdue, mine = db.session.execute(select(
+        func.count(), func.count().filter(WorkEntry.due < str(today)),
+        func.count().filter(WorkEntry.owner == actor().email)).where(waits)).one()
+    first = db.session.scalars(select(WorkEntry).where(waits).order_by(
+        WorkEntry.rank.desc(), WorkEntry.id).limit(FIRST_SHOWN)).all()
+    return FirstWork(to_do, overdue, mine, first, words_of(first))
+
+
+def _all_owners() -> list[str]:
+    """Everybody to filter by: who may be given something, and who has something."""
+    has = db.session.scalars(select(WorkEntry.owner).where(WorkEntry.owner != "").distinct())
+    return sorted({*owners(), *has})
