@@ -14,6 +14,7 @@ from webapp.db.locks import once_more
 from webapp.region_items.rows import locked_region_items, open_retrains
 from webapp.retrains import states
 from webapp.tables import Catalogue, Retrain, RetrainItem
+from webapp.telemetry.requests_seen import begins
 
 RETRIED = ("failed", "cancelled")
 NAMED = 5
@@ -49,6 +50,7 @@ def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act:
     request_id, keys = request_id_of(token, keys), list(dict.fromkeys(keys))
     with writing():
         rows = locked_region_items(keys)  # requests for the same region-items are stored one after the other
+        begins(request_id)
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
             return Stored(same, False, {})
