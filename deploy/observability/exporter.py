@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from typing_extensions import override
@@ -166,6 +166,7 @@ def main() -> int:
     from webapp import create_app
 
     log_lines.set_up(logging.WARNING)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # when a count began is of no use beside the count
     pipeline, settings = Settings(), RunSettings()
     if settings.metrics_port is None:
         print("METRICS_PORT is not set: nothing is served", file=sys.stderr)
