@@ -31,6 +31,10 @@ STOCK_LAUNCH_SECONDS = "600"
 """How long Dagster's own launcher waits for the code server's word that a run's process was started."""
 METRICS, METRICS_PROGRAM = "metrics", "deploy.observability.exporter"
 """The server of metrics and health, where it is asked for."""
+ELSEWHERE = "--elsewhere"
+"""Said to it where the servers are in other containers: it tells only what the databases say."""
+COUNTED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where servers keep what they count, by the name that prometheus-client has for it."""
 JSON_LINES = Path(__file__).resolve().parent / "observability" / "uvicorn_json_lines.json"
 """What MLflow's server is told of its log lines so that they are JSON."""
 SHARED_MEMORY = Path("/dev/shm")  # nosec B108  # a private folder in it, whose owner is looked at
@@ -210,7 +214,7 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
     }
     if settings.metrics_port:
-        own["PROMETHEUS_MULTIPROC_DIR"] = str(folders.counted)
+        own[COUNTED_VARIABLE] = str(folders.counted)
     if settings.demand_log_format == "json":
         own["MLFLOW_CONFIGURE_LOGGING"] = "false"  # its lines go to the root's handler, which writes JSON
     if outer.get("DAGSTER_WORKERS") == "stock":

@@ -54,15 +54,15 @@ def _queues() -> Iterator[Metric]:
     yield age
     retrains = GaugeMetricFamily("demand_retrains_open", "Retrains that are not finished, by how far they are.",
                                  labels=["state"])
-    found = dict(db.session.execute(select(Retrain.state, func.count()).where(
-        Retrain.state.in_(UNFINISHED)).group_by(Retrain.state)).tuples().all())
+    found = _counts(select(Retrain.state, func.count()).where(
+        Retrain.state.in_(UNFINISHED)).group_by(Retrain.state))
     for state in UNFINISHED:
         retrains.add_metric([state], found.get(state, 0))
     yield retrains
     items = GaugeMetricFamily("demand_retrain_region_items_open", "Region-items of retrains that are not decided, by "
                               "how far they are.", labels=["state"])
-    open_items = dict(db.session.execute(select(RetrainItem.state, func.count()).where(
-        RetrainItem.state.in_(OPEN_STATES)).group_by(RetrainItem.state)).tuples().all())
+    open_items = _counts(select(RetrainItem.state, func.count()).where(
+        RetrainItem.state.in_(OPEN_STATES)).group_by(RetrainItem.state))
     for each in OPEN_STATES:
         items.add_metric([each], open_items.get(each, 0))
     yield items
@@ -106,8 +106,8 @@ def _quality() -> Iterator[Metric]:
     there = RegionItemRow.in_catalogue
     served = GaugeMetricFamily("demand_region_items", "Region-items of the catalogue, by what forecasts them.",
                                labels=["served_by"])
-    found = dict(db.session.execute(select(RegionItemRow.status, func.count()).where(there).group_by(
-        RegionItemRow.status)).tuples().all())
+    found = _counts(select(RegionItemRow.status, func.count()).where(there).group_by(
+        RegionItemRow.status))
     for status in SERVED_BY:
         served.add_metric([status], found.get(status, 0))
     yield served
@@ -163,6 +163,11 @@ def _quality() -> Iterator[Metric]:
     yield _gauge("demand_work_open", "Tasks of the list of work that are not resolved.",
                  db.session.scalar(select(func.count()).select_from(WorkEntry).where(
                      WorkEntry.resolved_at.is_(None))) or 0)
+
+
+def _counts(question: Select[Any]) -> dict[str, int]:
+    """What a question for names and their counts comes to."""
+    return {str(row[0]): int(row[1]) for row in db.session.execute(question)}
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

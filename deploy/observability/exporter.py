@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
@@ -31,7 +31,7 @@ from deploy.observability.app_metrics import app_metrics
 from deploy.observability.dagster_metrics import DagsterMetrics
 from deploy.observability.process_health import Checks, checks
 from deploy.observability.process_metrics import ProcessMetrics
-from deploy.processes import METRICS, Folders, processes
+from deploy.processes import ELSEWHERE, METRICS, Folders, processes
 from deploy.settings import RunSettings
 
 log = logging.getLogger("deploy.observability.exporter")
@@ -160,7 +160,7 @@ def counted(folder: Path) -> Iterator[Metric]:
     return (metric for metric in found if metric.name.startswith(OURS))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Serve until told to stop."""
     # Imported here: makes the app's settings from the environment.
     from webapp import create_app
@@ -171,15 +171,17 @@ def main() -> int:
     if settings.metrics_port is None:
         print("METRICS_PORT is not set: nothing is served", file=sys.stderr)
         return 1
-    folders = Folders(pipeline.folder)
-    servers = [process.name for process in processes(settings, folders) if not process.once]
-    app, own = create_app(), ProcessMetrics(folders.root, servers)
+    folders, app = Folders(pipeline.folder), create_app()
     with open_instance(folders.dagster) as instance:
         dagster = DagsterMetrics(instance)
-        exporter = Exporter(
-            {"counters": lambda: counted(folders.counted), "app": lambda: app_metrics(app), "dagster": dagster.collect,
-             "processes": own.collect},
-            checks(settings, servers, dagster.daemons_live, own.has_process))
+        exporter = Exporter({"app": lambda: app_metrics(app), "dagster": dagster.collect}, {})
+        if ELSEWHERE not in arguments:
+            servers = [process.name for process in processes(settings, folders) if not process.once]
+            own = ProcessMetrics(folders.root, servers)
+            exporter = Exporter(
+                {"counters": lambda: counted(folders.counted), "app": lambda: app_metrics(app),
+                 "dagster": dagster.collect, "processes": own.collect},
+                checks(settings, servers, dagster.daemons_live, own.has_process))
         server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port),
                                      handler(exporter, settings.metrics_token))
         server.daemon_threads = True
@@ -192,4 +194,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Everything that metrics are made of, without a server: the app's database, a Dagster instance, counters, processes."""
+"""What metrics are made of, without a server: the app's database, a Dagster instance, counters, processes."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -77,9 +77,9 @@ def counters(counting: Path) -> Counters:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
+    with dg.instance_for_test() as made:
         yield made
 
 

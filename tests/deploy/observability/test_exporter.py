@@ -50,17 +50,18 @@ def queries(dashboard: Path) -> list[str]:
 
 
 def rules() -> list[dict[str, object]]:
-    return [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
+    groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 def named(query: str) -> set[str]:
-    """The metrics that a query names."""
+    """The metrics in a query."""
     return set(re.findall(r"\b(?:demand_[a-z_0-9]+|up)\b", re.sub(r'"[^"]*"|by \([^)]*\)', "", query)))
 
 
 def test_dashboards_and_alert_rules_ask_for_what_there_is(exporter: Exporter) -> None:
     there = exposed(exporter)
-    asked = {query for dashboard in DASHBOARDS for query in queries(dashboard)} | {str(rule["expr"]) for rule in rules()}
+    asked = {str(rule["expr"]) for rule in rules()}.union(*map(queries, DASHBOARDS))
 
     assert [dashboard.stem for dashboard in DASHBOARDS] == ["forecast-quality", "pipeline", "service"]
     assert {query: missing for query in asked if (missing := named(query) - there)} == {}
@@ -91,8 +92,11 @@ def test_no_label_holds_a_region_an_item_or_a_person(exporter: Exporter) -> None
 
 
 def test_a_retrain_that_dagster_does_not_begin_is_the_oldest_of_its_queue(exporter: Exporter) -> None:
+    age = value(exporter, "demand_queue_oldest_seconds", queue="retrains_in_dagster_queue")
+
     assert value(exporter, "demand_queue_size", queue="retrains_in_dagster_queue") == 1
-    assert WAITS <= (value(exporter, "demand_queue_oldest_seconds", queue="retrains_in_dagster_queue") or 0) < 10 * WAITS
+    assert age is not None
+    assert age >= WAITS
     assert value(exporter, "demand_queue_oldest_seconds", queue="retrains_to_send") == 0
     assert value(exporter, "demand_process_live", process="dagster-daemon") == 0
     assert value(exporter, "demand_process_ready", process="web") == 0
@@ -122,7 +126,7 @@ def test_a_source_that_fails_is_told_and_costs_no_other_one(exporter: Exporter) 
 @pytest.fixture
 def served(exporter: Exporter, request: pytest.FixtureRequest) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(exporter, getattr(request, "param", None)))
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=lambda: server.serve_forever(0.02), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -156,7 +160,7 @@ def test_prometheus_understands_every_query_and_what_it_is_told(exporter: Export
     asked = [query for dashboard in DASHBOARDS for query in queries(dashboard)]
     file = tmp_path / "queries.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": [
-        {"record": f"query:{place}", "expr": query.replace("${datasource}", "")} for place, query in enumerate(asked)]}]}))
+        {"record": f"query:{place}", "expr": query} for place, query in enumerate(asked)]}]}))
     config = tmp_path / "prometheus.yaml"
     config.write_text((FOLDER / "prometheus.yaml").read_text().replace("alerts.yaml", str(FOLDER / "alerts.yaml")))
 
