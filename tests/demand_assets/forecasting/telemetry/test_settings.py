@@ -26,7 +26,7 @@ def test_by_itself_nothing_is_counted_sent_or_changed(monkeypatch: pytest.Monkey
     assert not settings.sends_traces
     assert settings.prometheus_multiproc_dir is None
     assert settings.demand_log_format == "text"
-    assert not OFF[0] in environment(RunSettings(), folders, {})
+    assert OFF[0] not in environment(RunSettings(), folders, {})
     assert RunSettings().metrics_port is None
 
 

@@ -84,10 +84,15 @@ def test_what_is_switched_off_sends_nothing(settings: dict[str, str], monkeypatc
 
 def test_spans_form_one_tree_from_the_click_on(collected: list[Any]) -> None:
     tell("POST retrains.ask", 1_700_000_000_000_000_000, request_id=REQUEST, status=303)
-    with pytest.raises(ValueError, match="secret"), span("run", traceparent_of(REQUEST), region_items=2):
-        with span("worker"):
-            pass
-        raise ValueError("secret")
+
+    def run() -> None:
+        with span("run", traceparent_of(REQUEST), region_items=2):
+            with span("worker"):
+                pass
+            raise ValueError("secret")
+
+    with pytest.raises(ValueError, match="secret"):
+        run()
 
     eventually(lambda: len(collected) == 3, 30, lambda: f"{len(collected)} spans came")
     by_name = {one.name: one for one in collected}
