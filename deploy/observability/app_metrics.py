@@ -25,6 +25,7 @@ from webapp.tables import (
 )
 
 QUANTILES = (0.5, 0.9)
+Question = Select[*tuple[Any, ...]]
 SERVED_BY = ("production", "pooled", "baseline", "quarantined", "untrained")
 
 
@@ -68,7 +69,7 @@ def _queues() -> Iterator[Metric]:
     yield items
 
 
-def _waiting() -> dict[str, Select[Any]]:
+def _waiting() -> dict[str, Question]:
     """Queue -> how much is in it, and since when the oldest."""
     sent = Retrain.state == "sent"
     return {
@@ -165,7 +166,7 @@ def _quality() -> Iterator[Metric]:
                      WorkEntry.resolved_at.is_(None))) or 0)
 
 
-def _counts(question: Select[Any]) -> dict[str, int]:
+def _counts(question: Question) -> dict[str, int]:
     """What a question for names and their counts comes to."""
     return {str(row[0]): int(row[1]) for row in db.session.execute(question)}
 

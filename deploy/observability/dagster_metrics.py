@@ -122,7 +122,7 @@ class DagsterMetrics:
 
 def _job(run: dg.DagsterRun) -> str:
     """What a run does: its kind, or its job's name where it has none, as a backfill's."""
-    return run.tags.get(KIND_TAG) or run.job_name.strip("_").lower()
+    return str(run.tags.get(KIND_TAG) or run.job_name.strip("_").lower())
 
 
 def _age(timestamp: float) -> float:

@@ -63,7 +63,7 @@ class Exporter:
         with self._lock:
             if time.monotonic() >= self._until:
                 registry = CollectorRegistry()
-                registry.register(self)  # type: ignore[arg-type]  # has what a collector has
+                registry.register(self)
                 self._answer = generate_latest(registry)
                 self._until = time.monotonic() + KEPT_SECONDS
             return self._answer
@@ -129,7 +129,7 @@ def handler(exporter: Exporter, token: str | None) -> type[BaseHTTPRequestHandle
 
         def do_GET(self) -> None:  # the library's name
             path = urlsplit(self.path).path
-            if why := refusal(self.headers, self.client_address[0], token):
+            if why := refusal(self.headers.get, self.client_address[0], token):
                 self._send(403, f"{why}\n".encode(), "text/plain; charset=utf-8")
             elif path == "/metrics":
                 self._send(200, exporter.metrics(), CONTENT_TYPE_LATEST)

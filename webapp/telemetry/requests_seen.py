@@ -21,7 +21,8 @@ def begins(request_id: str) -> None:
 
 def belongs_to(request_id: str) -> None:
     """Let this request be a part of the trace of that retrain."""
-    g.part_of_trace_of = request_id
+    if has_request_context():
+        g.part_of_trace_of = request_id
 
 
 def add_to(app: Flask) -> None:

@@ -14,7 +14,7 @@ def show() -> Response:
     settings: TelemetrySettings = current_app.extensions["telemetry"]
     if settings.prometheus_multiproc_dir is None:
         abort(404)
-    if why := refusal(request.headers, request.remote_addr or "", settings.metrics_token):
+    if why := refusal(request.headers.get, request.remote_addr or "", settings.metrics_token):
         return Response(f"{why}\n", 403, mimetype="text/plain")
     # Imported here: only who counts needs it.
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest

@@ -1,6 +1,6 @@
 """Who may read metrics: they tell how a business does, if not of whom."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from hmac import compare_digest
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -11,25 +11,25 @@ PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 """Sent by proxies: then whoever asks is somebody else than who connects."""
 
 
-def refusal(headers: Mapping[str, str], address: str, token: str | None) -> str:
+def refusal(header: Callable[[str], str | None], address: str, token: str | None) -> str:
     """Why a request may not read metrics; empty when it may.
 
     Args:
-        headers: of the request, whatever the case of their names.
+        header: name -> what the request says there, whatever the case of the name.
         address: where it comes from.
         token: what ``METRICS_TOKEN`` says; without one only programs on this machine may.
     """
     if token:
-        scheme, _, secret = headers.get("Authorization", "").strip().partition(" ")
+        scheme, _, secret = (header("Authorization") or "").strip().partition(" ")
         is_right = scheme.lower() == "bearer" and compare_digest(secret.strip().encode(), token.encode())
         return "" if is_right else "Send METRICS_TOKEN as a bearer token."
-    if not is_loopback(address) or any(headers.get(name) for name in PROXY_HEADERS):
+    if not is_loopback(address) or any(map(header, PROXY_HEADERS)):
         return "Without METRICS_TOKEN only programs on the same machine may read metrics."
     try:
-        name = urlsplit(f"//{headers.get('Host', '')}").hostname
+        name = urlsplit(f"//{header('Host') or ''}").hostname
     except ValueError:
         name = None
-    if name not in OWN_NAMES or headers.get("Origin"):
+    if name not in OWN_NAMES or header("Origin"):
         return "Without METRICS_TOKEN metrics are read at 127.0.0.1 or localhost, and by no page."
     return ""
 

@@ -122,8 +122,9 @@ class _Tracer:
     def __init__(self, settings: TelemetrySettings) -> None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import RandomIdGenerator, TracerProvider
+        from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
         given: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
 

@@ -79,10 +79,12 @@ def test_the_click_begins_the_trace_and_its_page_belongs_to_it(settings: Setting
     app = create_app(settings)
     client = signed_in(app.test_client(), EMAIL)
 
-    shown = client.get(ask_for_retrain(client, [KETTLE.key]).location)
+    shown = client.get(ask_for_retrain(client, [KETTLE.key], token="a" * 32).location)
+    ask_for_retrain(client, [KETTLE.key], token="a" * 32)
 
     with app.app_context():
         request_id = db.session.query(Retrain).one().request_id
     assert f"Trace {tracing.trace_id_of(request_id)}" in " ".join(shown.text.split())
-    assert ("POST retrains.ask", "", request_id) in told
+    asked = [one[1:] for one in told if one[0] == "POST retrains.ask"]
+    assert asked == [("", request_id), (tracing.traceparent_of(request_id), "")]  # the second click is no second root
     assert ("GET retrains.detail", tracing.traceparent_of(request_id), "") in told
