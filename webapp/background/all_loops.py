@@ -33,7 +33,7 @@ from webapp.stored_forecasts.worker_process import AppFactory
 
 
 def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagster: Dagster) -> list[Loop]:
-    """Every loop, with the name that ``systems.state.LOOP_WORDS`` has words for."""
+    """Every loop, with the name that ``systems.reachability.LOOP_WORDS`` has words for."""
     return [
         Loop("store", lambda: store.StoreLoop(services).step, store.SECONDS),
         Loop("registry", lambda: RegistryLoop(services, registry).step, REGISTRY_SECONDS),

@@ -29,7 +29,7 @@ CALIBRATION_STRIDES = 4
 class Backtest:
     """Forecasts of windows that the fits had not seen; each of shape (windows, horizon), in units.
 
-    Drivers are those that their declared rules would have planned at each origin (``features.plans``).
+    Drivers are those that their declared rules would have planned at each origin (``features.past_driver_plans``).
     """
 
     origins: Ints

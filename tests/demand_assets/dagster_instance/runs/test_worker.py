@@ -18,6 +18,7 @@ from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.settings import Settings
 from deploy.services import Services
 from deploy.settings import PROJECT
+from tests.conftest import write_tiny_dataset
 from tests.waiting import eventually
 
 PREFIX = "worker_"
@@ -44,40 +45,49 @@ OVER = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRun
 Start = Callable[[str], tuple[dg.DagsterInstance, subprocess.Popen[bytes]]]
 
 
-@pytest.fixture
-def start(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-          tiny_dataset: Path) -> Iterator[Start]:
-    """Start a worker of one kind: its instance, and the process, which takes runs from then on."""
-    (tmp_path / "jobs_of_a_test.py").write_text(JOBS)
-    monkeypatch.syspath_prepend(tmp_path)
-    services.add_databases(PREFIX)
-    for name, value in services.environment(PREFIX).items():
-        monkeypatch.setenv(name, value)
-    for name, value in {"RUN_LAUNCHER": "celery", "WORKERS": "1", "DEMAND_DATASET": str(tiny_dataset),
-                        "DEMAND_STATE": str(tmp_path / "state"),
-                        "PYTHONPATH": os.pathsep.join([str(PROJECT), str(tmp_path),
+@pytest.fixture(scope="module")
+def workers(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """The worker of a kind: its instance, and the process, which takes runs. All tests share one of each kind, as a
+    worker's start takes ten seconds of processor time; each leaves it free."""
+    started: dict[str, tuple[dg.DagsterInstance, subprocess.Popen[bytes]]] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("workers")
+        (place / "jobs_of_a_test.py").write_text(JOBS)
+        patch.syspath_prepend(place)
+        dataset = write_tiny_dataset(place)
+
+        def start(kind: str) -> tuple[dg.DagsterInstance, subprocess.Popen[bytes]]:
+            if kind not in started:
+                started[kind] = _start(kind, services, patch, place / kind, dataset)
+            return started[kind]
+
+        yield start
+        for instance, process in started.values():
+            instance.dispose()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(30)
+
+
+def _start(kind: str, services: Services, patch: pytest.MonkeyPatch, place: Path, dataset: Path,
+           ) -> tuple[dg.DagsterInstance, subprocess.Popen[bytes]]:
+    place.mkdir()
+    services.add_databases(f"{PREFIX}{kind}_")
+    for name, value in services.environment(f"{PREFIX}{kind}_").items():
+        patch.setenv(name, value)
+    for name, value in {"RUN_LAUNCHER": "celery", "WORKERS": "1", "DAGSTER_WORKERS": kind,
+                        "DEMAND_DATASET": str(dataset), "DEMAND_STATE": str(place / "state"),
+                        "PYTHONPATH": os.pathsep.join([str(PROJECT), str(place.parent),
                                                        os.environ.get("PYTHONPATH", "")])}.items():
-        monkeypatch.setenv(name, value)
-    started: list[tuple[dg.DagsterInstance, subprocess.Popen[bytes]]] = []
-
-    def start_one(kind: str) -> tuple[dg.DagsterInstance, subprocess.Popen[bytes]]:
-        monkeypatch.setenv("DAGSTER_WORKERS", kind)
-        with redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]) as broker:
-            broker.flushdb()
-        prepare_home(tmp_path / "home", Settings())
-        with (tmp_path / "output").open("w") as output:
-            process = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.runs.worker"],
-                                       cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        started.append((open_instance(tmp_path / "home"), process))
-        eventually(lambda: " ready." in (tmp_path / "output").read_text(), 120, (tmp_path / "output").read_text)
-        return started[-1]
-
-    yield start_one
-    for instance, process in started:
-        instance.dispose()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
+        patch.setenv(name, value)
+    with redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]) as broker:
+        broker.flushdb()
+    prepare_home(place / "home", Settings())
+    with (place / "output").open("w") as output:
+        process = subprocess.Popen([sys.executable, "-m", "demand_assets.dagster_instance.runs.worker"],
+                                   cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    eventually(lambda: " ready." in (place / "output").read_text(), 120, (place / "output").read_text)
+    return open_instance(place / "home"), process
 
 
 def launch(instance: dg.DagsterInstance, name: str) -> str:
@@ -96,20 +106,8 @@ def wait_for(instance: dg.DagsterInstance, run_id: str, *statuses: dg.DagsterRun
     return eventually(status, 60, lambda: f"{run_id} is {instance.get_run_by_id(run_id).status}")
 
 
-@pytest.mark.parametrize(("kind", "launcher"), [("watched", "WarmWorkerLauncher"), ("stock", "CeleryRunLauncher")])
-def test_a_run_is_carried_out_and_the_worker_ends_when_it_is_told(start: Start, kind: str, launcher: str) -> None:
-    instance, worker = start(kind)
-    assert type(instance.run_launcher).__name__ == launcher
-
-    run_id = launch(instance, "quick_job")
-
-    assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.SUCCESS
-    worker.terminate()
-    assert worker.wait(60) == 0
-
-
-def test_a_cancelled_run_is_interrupted_and_the_next_is_carried_out(start: Start) -> None:
-    instance, _ = start("watched")
+def test_a_cancelled_run_is_interrupted_and_the_next_is_carried_out(workers: Start) -> None:
+    instance, _ = workers("watched")
     run_id = launch(instance, "slow_job")
     wait_for(instance, run_id, dg.DagsterRunStatus.STARTED)
 
@@ -119,8 +117,8 @@ def test_a_cancelled_run_is_interrupted_and_the_next_is_carried_out(start: Start
     assert wait_for(instance, launch(instance, "quick_job"), *OVER) is dg.DagsterRunStatus.SUCCESS
 
 
-def test_a_worker_that_was_taken_for_lost_leaves_its_run_to_the_other_and_says_no_more_of_it(start: Start) -> None:
-    instance, worker = start("watched")
+def test_a_worker_that_was_taken_for_lost_leaves_its_run_to_the_other_and_says_no_more_of_it(workers: Start) -> None:
+    instance, worker = workers("watched")
     run_id = launch(instance, "slow_job")
     wait_for(instance, run_id, dg.DagsterRunStatus.STARTED)
     at_work = psutil.Process(worker.pid).children(recursive=True)
@@ -152,8 +150,8 @@ def starts_of_steps(instance: dg.DagsterInstance, run_id: str) -> int:
     return len(instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_START).records)
 
 
-def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(start: Start) -> None:
-    instance, worker = start("watched")
+def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(workers: Start) -> None:
+    instance, worker = workers("watched")
     run_id = killed_in_the_middle(instance, worker)
 
     instance.resume_run(run_id, workspace=None, attempt_number=1)
@@ -163,8 +161,8 @@ def test_a_run_whose_process_is_killed_is_gone_on_with_by_the_worker_itself(star
     assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.CANCELED
 
 
-def test_a_run_that_is_cancelled_while_it_waits_to_be_gone_on_with_is_cancelled(start: Start) -> None:
-    instance, worker = start("watched")
+def test_a_run_that_is_cancelled_while_it_waits_to_be_gone_on_with_is_cancelled(workers: Start) -> None:
+    instance, worker = workers("watched")
     run_id = killed_in_the_middle(instance, worker)
     other = launch(instance, "slow_job")  # for the worker's only process, so that the first one waits
     wait_for(instance, other, dg.DagsterRunStatus.STARTED)
@@ -176,3 +174,16 @@ def test_a_run_that_is_cancelled_while_it_waits_to_be_gone_on_with_is_cancelled(
     assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.CANCELED
     assert wait_for(instance, other, *OVER) is dg.DagsterRunStatus.CANCELED
     assert starts_of_steps(instance, run_id) == 1
+
+
+# The last test, as it ends the workers.
+@pytest.mark.parametrize(("kind", "launcher"), [("watched", "WarmWorkerLauncher"), ("stock", "CeleryRunLauncher")])
+def test_a_run_is_carried_out_and_the_worker_ends_when_it_is_told(workers: Start, kind: str, launcher: str) -> None:
+    instance, worker = workers(kind)
+    assert type(instance.run_launcher).__name__ == launcher
+
+    run_id = launch(instance, "quick_job")
+
+    assert wait_for(instance, run_id, *OVER) is dg.DagsterRunStatus.SUCCESS
+    worker.terminate()
+    assert worker.wait(60) == 0
