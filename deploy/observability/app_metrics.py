@@ -30,7 +30,7 @@ SERVED_BY = ("production", "pooled", "baseline", "quarantined", "untrained")
 
 
 def app_metrics(app: Flask) -> Iterator[Metric]:
-    """What the database says now.
+    """Queues, systems and loops as the database says now.
 
     Raises: SQLAlchemyError: it does not answer.
     """
@@ -38,6 +38,17 @@ def app_metrics(app: Flask) -> Iterator[Metric]:
         try:
             yield from _queues()
             yield from _systems()
+        finally:
+            db.session.rollback()
+
+
+def quality_metrics(app: Flask) -> Iterator[Metric]:
+    """Accuracy and staleness over all region-items, each of which is read: a third of a second for 30,000.
+
+    Raises: SQLAlchemyError: the database does not answer.
+    """
+    with app.app_context():
+        try:
             yield from _quality()
         finally:
             db.session.rollback()

@@ -27,7 +27,7 @@ from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.forecasting.telemetry import log_lines
 from demand_assets.forecasting.telemetry.metrics_guard import refusal
 from demand_assets.settings import Settings
-from deploy.observability.app_metrics import app_metrics
+from deploy.observability.app_metrics import app_metrics, quality_metrics
 from deploy.observability.dagster_metrics import DagsterMetrics
 from deploy.observability.process_health import Checks, checks
 from deploy.observability.process_metrics import ProcessMetrics
@@ -38,10 +38,26 @@ log = logging.getLogger("deploy.observability.exporter")
 
 KEPT_SECONDS = 5.0
 """For so long an answer is given again: however often it is asked for, the product is looked at seldom."""
+SELDOM_SECONDS = 60.0
+"""The same, of what is costly and changes slowly."""
 OURS = "demand_"
 SLOWEST_SECONDS = 10.0
 """For which a client may take to send its request."""
 Source = Callable[[], Iterable[Metric]]
+
+
+def seldom(source: Source, seconds: float = SELDOM_SECONDS) -> Source:
+    """A source that is asked again only after so long."""
+    found, until = list[Metric](), 0.0
+
+    def asked() -> list[Metric]:
+        nonlocal found, until
+        if time.monotonic() >= until:
+            found = list(source())
+            until = time.monotonic() + seconds
+        return found
+
+    return asked
 
 
 class Exporter:
@@ -174,13 +190,14 @@ def main(arguments: Sequence[str] = ()) -> int:
     folders, app = Folders(pipeline.folder), create_app()
     with open_instance(folders.dagster) as instance:
         dagster = DagsterMetrics(instance)
-        exporter = Exporter({"app": lambda: app_metrics(app), "dagster": dagster.collect}, {})
+        said: dict[str, Source] = {"app": lambda: app_metrics(app), "quality": seldom(lambda: quality_metrics(app)),
+                                   "dagster": dagster.collect}
+        exporter = Exporter(said, {})
         if ELSEWHERE not in arguments:
             servers = [process.name for process in processes(settings, folders) if not process.once]
             own = ProcessMetrics(folders.root, servers)
             exporter = Exporter(
-                {"counters": lambda: counted(folders.counted), "app": lambda: app_metrics(app),
-                 "dagster": dagster.collect, "processes": own.collect},
+                {"counters": lambda: counted(folders.counted), **said, "processes": own.collect},
                 checks(settings, servers, dagster.daemons_live, own.has_process))
         server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port),
                                      handler(exporter, settings.metrics_token))

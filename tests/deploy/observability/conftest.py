@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from prometheus_client import values
 
-from deploy.observability.app_metrics import app_metrics
+from deploy.observability.app_metrics import app_metrics, quality_metrics
 from deploy.observability.dagster_metrics import DagsterMetrics
-from deploy.observability.exporter import Exporter, counted
+from deploy.observability.exporter import Exporter, counted, seldom
 from deploy.observability.process_health import Checks
 from deploy.observability.process_metrics import ProcessMetrics
 from deploy.settings import simulated_dataset
@@ -88,6 +88,7 @@ def exporter(app: Flask, counters: Counters, counting: Path, instance: dg.Dagste
     """All sources; the daemon does not live, the web app lives and is not ready."""
     dagster = DagsterMetrics(instance)
     return Exporter(
-        {"counters": lambda: counted(counting), "app": lambda: app_metrics(app), "dagster": dagster.collect,
+        {"counters": lambda: counted(counting), "app": lambda: app_metrics(app),
+         "quality": seldom(lambda: quality_metrics(app)), "dagster": dagster.collect,
          "processes": ProcessMetrics(tmp_path, ["web", "web-sync"]).collect},
         {"dagster-daemon": Checks.one(dagster.daemons_live), "web": Checks(lambda: True, lambda: False)})

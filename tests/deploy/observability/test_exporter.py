@@ -14,7 +14,7 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.observability.exporter import Exporter, handler
+from deploy.observability.exporter import Exporter, handler, seldom
 from deploy.processes import PROJECT
 from tests.deploy.observability.conftest import WAITS
 
@@ -121,6 +121,23 @@ def test_a_source_that_fails_is_told_and_costs_no_other_one(exporter: Exporter) 
     assert value(several, "demand_metrics_source_up", source="counters") == 1
     assert value(several, "demand_web_requests_total", endpoint="overview.show", method="GET", status="2xx") == 1
     assert value(several, "demand_queue_size", queue="scenarios") is None
+
+
+def test_what_is_costly_is_asked_seldom_and_again_after_a_failure() -> None:
+    asked: list[int] = []
+
+    def costly() -> list[object]:
+        asked.append(1)
+        if len(asked) == 1:
+            raise OSError("not yet")
+        return [len(asked)]
+
+    source, eager = seldom(costly, 3600), seldom(costly, 0)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="not yet"):
+        source()
+
+    assert [*source(), *source()] == [2, 2]
+    assert [*eager(), *eager()] == [3, 4]
 
 
 @pytest.fixture
