@@ -130,20 +130,20 @@ def _quality() -> Iterator[Metric]:
         RegionItemRow.live_from).where(there)).all()
     wape = GaugeMetricFamily("demand_forecast_wape", "WAPE over region-items, by quantile. live: of published "
                              "forecasts once demand was known; backtest: of the versions in production.",
-                             labels=["of", "quantile"])
+                             labels=["of", "share"])
     for of, values in (("live", [row.live_wape for row in rows]), ("backtest", [row.wape for row in rows])):
         _add_quantiles(wape, values, of)
     yield wape
     bias = GaugeMetricFamily("demand_forecast_absolute_bias", "Absolute live bias over region-items, by quantile.",
-                             labels=["quantile"])
+                             labels=["share"])
     _add_quantiles(bias, [abs(row.live_bias) for row in rows if row.live_bias is not None])
     yield bias
     drift = GaugeMetricFamily("demand_drift", "Population stability index over region-items, by quantile, as last "
-                              "measured.", labels=["quantile"])
+                              "measured.", labels=["share"])
     _add_quantiles(drift, [row.drift for row in rows])
     yield drift
     age = GaugeMetricFamily("demand_model_age_seconds", "Seconds since the promotion of the versions in production, by "
-                            "quantile.", labels=["quantile"])
+                            "quantile.", labels=["share"])
     _add_quantiles(age, [_age(row.promoted_at) for row in rows if row.promoted_at is not None], more=(1.0,))
     yield age
     judged = [row for row in rows if row.live_wape is not None]
