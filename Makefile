@@ -93,6 +93,10 @@ check: setup ## what would be refused of DATASET=file.toml, in seconds, without 
 	@root="$$PWD" && cd "$(CALLED_FROM)" && "$$root/.venv/bin/demand-check" \
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)")
 
+mcp: ## serve agents on stdin and stdout with the rights of DEMAND_API_TOKEN [DEMAND_URL=http://127.0.0.1:8000]: docs/agents.md
+	@PYTHON="$(PYTHON)" sh deploy/setup.sh >&2
+	@exec .venv/bin/demand-mcp
+
 backup: setup ## put all that the product keeps into one file, also while it runs [TO=folder or file.tar, ./backups unless given]
 	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" PROFILE="$(PROFILE)" \
 	TO="$(TO)" $(PY) -m deploy.backup.take
@@ -112,7 +116,7 @@ lint: setup ## check style, types, import rules, templates and what is risky
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@if [ -d webapp/templates ]; then .venv/bin/djlint --quiet --lint webapp/templates; fi
-	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive webapp demand_assets deploy
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive webapp demand_assets deploy demand_mcp
 
 audit: setup ## ask what is known against the locked packages (needs the network; says so where it cannot)
 	@$(PY) -m deploy.checks.audit_dependencies
@@ -132,4 +136,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: dataset check help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean

@@ -35,6 +35,7 @@ from webapp.http.request_sizes import LARGEST_BODY
 from webapp.models import views as models_pages
 from webapp.notices import views as notices_pages
 from webapp.notices import webhook_views as webhooks_pages
+from webapp.order_up_to import views as order_up_to_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, money, numbers_and_dates
@@ -56,7 +57,7 @@ SUBJECTS = (
     overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
     published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
     administration_pages, audit_pages, systems_pages, metrics_page, work_list_pages, work_rules_pages, notices_pages,
-    webhooks_pages,
+    webhooks_pages, order_up_to_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600

@@ -31,6 +31,7 @@ from webapp.audit.record import record
 from webapp.background.journal import read_catalogue
 from webapp.db.database import Base, db, now, writing
 from webapp.models.actions import carry_out, store_act
+from webapp.order_up_to import lead_times as order_up_to
 from webapp.overrides import overrides
 from webapp.published_plans.publishing import Wanted as Version
 from webapp.published_plans.publishing import publish
@@ -199,6 +200,10 @@ def rule(threshold: float) -> Callable[[World], Any]:
     return lambda _: set_rule("moved", "", is_on=True, threshold=threshold, periods=None, due_days=1, again_days=0)
 
 
+def lead_time(periods: int) -> Callable[[World], Any]:
+    return lambda _: order_up_to.set_rule("", periods, 7, 95.0)
+
+
 def undo_newest(_: World) -> None:
     overrides.undo(db.session.scalars(select(Override.batch).order_by(Override.id.desc())).first() or "")
 
@@ -233,6 +238,8 @@ CHANGES = {
                                          entries=2),
     "a rule of work is changed": Change(rule(0.5), before=rule(0.3)),
     "a rule of work is removed": Change(lambda _: remove_rule(1), before=rule(0.3)),
+    "a lead time is changed": Change(lead_time(3), before=lead_time(2)),
+    "a lead time is removed": Change(lambda _: order_up_to.remove_rule(1), before=lead_time(2)),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
     "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
     "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),

@@ -5,6 +5,7 @@ from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
+from webapp.tables.order_up_to import OrderUpToRule
 from webapp.tables.people import (
     Answered,
     ApiToken,
@@ -64,6 +65,7 @@ __all__ = [
     "ModelVersion",
     "Notice",
     "NoticeChoice",
+    "OrderUpToRule",
     "Override",
     "PooledRow",
     "Production",

@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.gapped import Ints
-
-Action = Literal["percent", "set", "add"]
-ACTIONS: dict[str, tuple[Action, ...]] = {"number": ("percent", "set", "add"), "yes_no": ("set",), "category": ("set",)}
-"""What can be done to a driver of each kind."""
 
 
 class ScenarioError(ValueError):
@@ -143,9 +139,9 @@ def _declared(name: str, action: Action, dataset: Dataset) -> Driver:
         allowed = ", ".join(dataset.driver_names) or "none"
         raise ScenarioError(f"{name!r} is no driver of {dataset.title}; its drivers are: {allowed}")
     driver = dataset.driver(name)
-    if action not in ACTIONS[driver.kind]:
+    if action not in driver.of_kind.actions:
         raise ScenarioError(f"{driver.title} cannot be changed by {action!r}; allowed: "
-                            f"{', '.join(ACTIONS[driver.kind])}")
+                            f"{', '.join(driver.of_kind.actions)}")
     return driver
 
 

@@ -54,6 +54,7 @@ SCREENS = (
     Screen("overrides", "/overrides"),
     Screen("scores of overrides", "/overrides/helped"),
     Screen("published plans", "/published-plans"),
+    Screen("order up to", "/order-up-to"),
     Screen("publish", "/published-plans/new"),
     Screen("published plan", "/published-plans/2"),
     Screen("published plans compared", "/published-plans/compare?before=1&after=2"),

@@ -10,10 +10,11 @@ from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.region_item import known_as
+from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney
-from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, ScenarioError
+from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
 from webapp.api.conventions.operations import answers, costly, needs, resource, unless_known
 from webapp.api.conventions.paging import page_of
