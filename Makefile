@@ -45,6 +45,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "Settings: DATASET=$(DATASET) STATE=./var HORIZON=(of the dataset) PROFILE=$(PROFILE) (or stores, celery)"
 	@echo "          WEB_PORT=$(WEB_PORT) DAGSTER_PORT=$(DAGSTER_PORT) MLFLOW_PORT=$(MLFLOW_PORT) CODE_PORT=$(CODE_PORT)"
+	@echo "          METRICS_PORT=(none) DEMAND_LOG_FORMAT=text (or json): docs/observability.md"
 	@echo "          DAGSTER_STORAGE, DAGSTER_FAILURES, DAGSTER_WORKERS=stock: public parts alone (docs/private_parts.md)"
 
 setup: ## make the environment in .venv from the hashed lock (instant when it is up to date)
