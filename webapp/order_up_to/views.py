@@ -94,10 +94,9 @@ def _columns() -> list[str]:
 def _cells(keys: Sequence[str]) -> Iterator[Sequence[Cell]]:
     shown = _money()
     for line in lines_of(keys):
-        terms = line.terms
         money = {"price": line.at_price, "cost": line.at_cost}
-        yield [line.row.region, line.row.item, line.first, line.last, terms and terms.lead_time,
-               terms and terms.review_period, terms and terms.service_level, line.forecast, line.overridden or None,
+        terms = [line.terms.lead_time, line.terms.review_period, line.terms.service_level] if line.terms else [None] * 3
+        yield [line.row.region, line.row.item, line.first, line.last, *terms, line.forecast, line.overridden or None,
                line.quantity, *(_exact(money[kind]) for kind in shown), line.why]
 
 

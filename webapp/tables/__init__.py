@@ -35,11 +35,13 @@ from webapp.tables.region_items import (
 )
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
+from webapp.tables.value_added import AccuracyTarget, JudgedForecasts, ScenarioVerdict, ValueAdded
 from webapp.tables.work import WorkEntry, WorkRule
 
 __all__ = [
     "OPEN_STATES",
     "UNFINISHED",
+    "AccuracyTarget",
     "Adjustment",
     "Answered",
     "ApiToken",
@@ -60,6 +62,7 @@ __all__ = [
     "HandOver",
     "ItemState",
     "JournalFile",
+    "JudgedForecasts",
     "LiveAccuracy",
     "ModelAction",
     "ModelVersion",
@@ -80,6 +83,7 @@ __all__ = [
     "RoleName",
     "RowStatus",
     "SavedScenario",
+    "ScenarioVerdict",
     "Selection",
     "Setting",
     "SignInLink",
@@ -87,6 +91,7 @@ __all__ = [
     "SystemState",
     "User",
     "UserSession",
+    "ValueAdded",
     "Watermark",
     "Webhook",
     "WorkEntry",

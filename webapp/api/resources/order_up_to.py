@@ -75,7 +75,8 @@ def list_order_up_to(query: OrderUpToQuery) -> OrderUpToPage:
 def _told(line: Line) -> OrderUpToResponse:
     terms = line.terms
     return OrderUpToResponse(
-        **name_of(line.row), lead_time=terms and terms.lead_time, review_period=terms and terms.review_period,
-        service_level=terms and terms.service_level, first=line.first, last=line.last, forecast=finite(line.forecast),
+        **name_of(line.row), lead_time=terms.lead_time if terms else None,
+        review_period=terms.review_period if terms else None, service_level=terms.service_level if terms else None,
+        first=line.first, last=line.last, forecast=finite(line.forecast),
         overridden=line.overridden, order_up_to=finite(line.quantity), at_cost=rounded_money(line.at_cost),
         at_price=rounded_money(line.at_price), not_known_because=line.why)

@@ -1,7 +1,7 @@
 """Lead times, review periods and service levels of segments
 
 Revision ID: 0034
-Revises: 0031
+Revises: 0033
 Create Date: 2026-11-29
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0034"
-down_revision = "0031"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 LOSES = "lead times, review periods and service levels that people set"
