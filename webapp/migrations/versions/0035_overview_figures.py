@@ -1,6 +1,6 @@
 """Units by period behind the figures of the overview, errors of published forecasts in units, who has seen the tour
 
-Revision ID: 0032
+Revision ID: 0035
 Revises: 0034
 Create Date: 2026-11-29
 """
@@ -8,7 +8,7 @@ Create Date: 2026-11-29
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0032"
+revision = "0035"
 down_revision = "0034"
 branch_labels = None
 depends_on = None
