@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -53,7 +53,7 @@ def changes_since(view: View) -> Changes:
 def _moves(since: datetime, sign: Literal[1, -1]) -> list[Move]:
     """The largest moves in one direction: the last one of each region-item, and those that another has followed."""
     moved = sign * RegionItemRow.moved
-    found: dict[str, float] = {row[0]: row[1] for row in db.session.execute(
+    found: dict[str, Any] = {row[0]: row[1] for row in db.session.execute(
         select(RegionItemRow.key, RegionItemRow.moved).where(
             RegionItemRow.in_catalogue, RegionItemRow.moved_at >= since, moved > 0)
         .order_by(moved.desc(), RegionItemRow.position).limit(MOST_MOVES))}

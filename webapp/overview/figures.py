@@ -84,8 +84,8 @@ def _of_view(view: View) -> Figures:
     size, units, model, revenue, priced, before, compared_size, was_out, compared, error, sold, judged_size = found
     return Figures(
         size=size, total=units, model=model, revenue=revenue, priced=priced, last_year=before,
-        last_year_out_of_stock=was_out, change=compared / before - 1 if before else None,
-        compared_size=compared_size, wape=error / sold if sold else None, judged_size=judged_size)
+        last_year_out_of_stock=was_out, change=compared / before - 1 if before and compared is not None else None,
+        compared_size=compared_size, wape=error / sold if error is not None and sold else None, judged_size=judged_size)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, literal, or_, select
 
 from webapp.db.database import db
 from webapp.pages.numbers_and_dates import day, share, signed_share, units
@@ -61,8 +61,9 @@ def same_everywhere(view: View, page: Page) -> dict[str, str]:
         return {}
     names = list(dict.fromkeys(each for cell in candidates.values() for each in cell.names))
     asked = [each for name in names for each in _extremes(name)]
+    flags: ColumnElement[int] = func.count().filter(_has_flag(view)) if "status" in candidates else literal(0)
     flagged, size, *values = db.session.execute(
-        select(func.count().filter(_has_flag(view)) if "status" in candidates else 0, func.count(), *asked)
+        select(flags, func.count(), *asked)
         .select_from(RegionItemRow).where(*conditions(view))).one()
     alike = {name for name, (least, most, known) in zip(names, zip(*[iter(values)] * 3, strict=True), strict=True)
              if least == most and known in (0, size)}
