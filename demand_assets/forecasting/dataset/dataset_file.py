@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
+from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
@@ -257,6 +258,7 @@ class Dataset(StrictEntry):
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
     training: Pins = Pins()
+    challengers: Challengers = Challengers()
 
     @field_validator("title", mode="after")
     @classmethod
@@ -307,6 +309,9 @@ class Dataset(StrictEntry):
             if self.table_of(attribute) is None and self.source.kind == "simulated":
                 raise ValueError(f"simulated demand has no column for the attribute {attribute.name}; give a table "
                                  f"[attribute_tables.{attribute.of}]")
+        for where in self.challengers.where:
+            if unknown := set(where.attribute) - {attribute.name for attribute in self.attributes}:
+                raise ValueError(f"[[challengers.where]] names what is no attribute: {', '.join(sorted(unknown))}")
         self.money.check(self.drivers, self.attributes, self.source.kind == "simulated")
         return self
 

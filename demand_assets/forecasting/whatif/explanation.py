@@ -16,6 +16,8 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
+from demand_assets.forecasting.model.challenger import Challenger
+from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, inverse
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -53,6 +55,8 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     pooled = model.pooled
     if pooled is None:
         raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
+    if isinstance(model, ForecastModel) and model.challenger:
+        return _of_challenger(model, model.challenger, series, origins, leads)
     rows = series.rows(origins, leads)
     groups, fit, effects = [HISTORY, CALENDAR, *series.dataset.driver_names], pooled.latest, pooled.effects(rows)
     own = _own(pooled, model.own, rows, groups)
@@ -79,6 +83,17 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
             parts[group] += units
         told |= {group: told[group] + values * level / len(ways) for group, values in parts.items()}
     return pd.DataFrame({**told, LIMITS: model.predict(series, origins, leads) - sum(told.values())})
+
+
+def _of_challenger(model: ForecastModel, challenger: Challenger, series: SeriesFeatures, origins: Ints,
+                   leads: Ints) -> pd.DataFrame:
+    """What a challenger's class tells; of one that tells nothing, its whole forecast under its name."""
+    units = model.predict(series, origins, leads)
+    told = challenger.explain(series, int(origins[0])) if len(set(origins.tolist())) == 1 else None
+    if told is None:
+        return pd.DataFrame({challenger.title: units})
+    parts = {name: np.asarray(values, dtype=np.float64)[leads - 1] for name, values in told.items()}
+    return pd.DataFrame({**parts, LIMITS: units - sum(parts.values())})
 
 
 @dataclass(frozen=True)
