@@ -168,7 +168,8 @@ class TrainStage:
             in_production = entry.production if entry.production != entry.candidate else None
             production, lost = self._production(region_item, in_production)
             decision = _told(held_by_pin(entry, contest(
-                self.store.read("demand", region_item), self.dataset, candidate, production, region_item)), lost, why(candidate))
+                self.store.read("demand", region_item), self.dataset, candidate, production, region_item)), lost,
+                             why(candidate))
         if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
         with clock("promote"):

@@ -51,7 +51,8 @@ def model_class(name: str) -> ModelClass:
         offered = points[0].load()
         found: ModelClass = offered() if isinstance(offered, type) else offered
     except Exception as error:
-        raise ChallengerError(f"the model class {name!r} of {packages[0]} cannot be loaded: {words_of(error)}") from error
+        raise ChallengerError(f"the model class {name!r} of {packages[0]} cannot be loaded: "
+                              f"{words_of(error)}") from error
     if lacks := [one for one in ("title", "fit", "load") if not hasattr(found, one)]:
         raise ChallengerError(f"the model class {name!r} of {packages[0]} has no {' and no '.join(lacks)}")
     return found

@@ -80,9 +80,8 @@ class ExponentialSmoothing:
         periods = history.season if history.season <= LONGEST_SEASON else 1
         if len(demand) < FEWEST_SEASONS * periods + 1:
             periods = 1
-        # Multiplicative trends are not in statsforecast's search either; "Z" is chosen by data.
         found = AutoETS(season_length=periods, model="ZZZ").fit(demand).model_
-        error, trend, season, is_damped = found["components"]
+        _, trend, season, _ = found["components"]
         parameters = [float(value) for value in found["par"]]
         alpha, beta, gamma, phi = (_number(value, usual) for value, usual in zip(
             parameters[:4], (0.0, 0.0, 0.0, 1.0), strict=True))

@@ -40,7 +40,7 @@ class FittedLightGBM:
 
         model = lightgbm.Booster(model_str=self.booster)
         forecaster = _forecaster(history, model)
-        forecaster.preprocess(_table(history), static_features=[])  # sets up the lags at the history's end
+        forecaster.preprocess(_table(history), static_features=[], dropna=False)  # sets up the lags at the history's end
         forecaster.models_ = {"units": model}
         future = _numbered(history.future, history.future_dates, len(history.dates), history.frequency)
         told = forecaster.predict(history.horizon, X_df=future)
@@ -54,11 +54,11 @@ class LightGBMTrees:
     capabilities = Capabilities(drivers=True, needs_to_fit=NEEDED, needs_to_forecast=NEEDED)
 
     def fit(self, history: History) -> FittedLightGBM:
-        """On all rows whose lags are known."""
+        """On all periods; a lag before the first is not known, which trees take as it is."""
         import lightgbm
 
         forecaster = _forecaster(history, lightgbm.LGBMRegressor(**SHAPE))
-        forecaster.fit(_table(history), static_features=[])
+        forecaster.fit(_table(history), static_features=[], dropna=False)
         return FittedLightGBM(forecaster.models_["LGBMRegressor"].booster_.model_to_string(), tuple(history.drivers))
 
     def load(self, saved: dict[str, Any]) -> FittedLightGBM:
@@ -74,7 +74,7 @@ def _forecaster(history: History, model: Any) -> "MLForecast":
 
     season = min(history.season, 52)
     return MLForecast(models=[model], freq=1, lags=sorted({1, 2, season, 2 * season}),
-                      lag_transforms={1: [RollingMean(season), RollingMean(4 * season)]})
+                      lag_transforms={1: [RollingMean(season, min_samples=1), RollingMean(4 * season, min_samples=1)]})
 
 
 def _table(history: History) -> pd.DataFrame:

@@ -21,8 +21,8 @@ CONTEST = "challengers"
 def candidate_of(trained: Trained, entries: Challengers, attributes: dict[str, Value]) -> ForecastModel:
     """The candidate of the region-item; where classes competed, its report tells what came of it.
 
-    The class that was best on the windows before the judged ones takes the boosters' place if it passes the gate against
-    them on the judged windows, as a candidate must against a model in production on the same demand.
+    The class that was best on the windows before the judged ones takes the boosters' place if it passes the gate
+    against them on the judged windows, as a candidate must against a model in production on the same demand.
     """
     choice = compete(trained, entries, attributes)
     if not choice.wapes and not choice.out:

@@ -1,4 +1,4 @@
-"""What forecasts a region-item in place of its boosters where a challenger won: one class of model, or the mean of some.
+"""What forecasts a region-item in place of its boosters where a challenger won: a class of model, or a mean of some.
 
 The boosters stay beside it: they forecast where the class, or what it needs, is not installed, or where it fails.
 """

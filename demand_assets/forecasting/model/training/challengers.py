@@ -41,13 +41,16 @@ class Choice:
     """Class -> of processor time, all fits and forecasts."""
     out: Mapping[str, str] = field(default_factory=dict)
     """Class -> why it has no part, in words."""
+    best: str = ""
+    """The class with the smallest error there."""
     chosen: ForecastModel | None = None
     """The model with the best class in place of the boosters; None where the boosters were best."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
         return {"wape": {name: round(value, 5) if np.isfinite(value) else None for name, value in self.wapes.items()},
-                "seconds": {name: round(value, 3) for name, value in self.seconds.items()}, "out": dict(self.out)}
+                "seconds": {name: round(value, 3) for name, value in self.seconds.items()}, "out": dict(self.out),
+                "best": self.best}
 
 
 class _OutOfBudget(BaseException):
@@ -96,7 +99,15 @@ def compete(trained: Trained, entries: Challengers, attributes: Mapping[str, Val
                 challenger = Challenger(fitted, best == BLEND, {
                     name: entries.options[name] for name in needed if name in entries.options})
                 chosen = forecast_by(trained, challenger, _mean(parts))
-    return Choice(wapes, teams.seconds, teams.out, chosen)
+    return Choice(wapes, teams.seconds, teams.out, best, chosen)
+
+
+def windows_of(name: str, series: SeriesFeatures, windows: Sequence[Window],
+               entries: Challengers) -> list[Window] | None:
+    """These windows as one class forecasts them, fitted on what was known before each; None where it cannot."""
+    teams = _Teams(series, entries)
+    teams.try_out(name, windows)
+    return teams.windows.get(name)
 
 
 def windows_again(series: SeriesFeatures, windows: Sequence[Window], challenger: Challenger) -> list[Window]:
@@ -104,13 +115,11 @@ def windows_again(series: SeriesFeatures, windows: Sequence[Window], challenger:
 
     Raises: ChallengerError: one cannot.
     """
-    teams = _Teams(series, Challengers(seconds=3600, options=challenger.options))
-    for name in challenger.members:
-        teams.try_out(name, windows)
-        if name in teams.out:
-            raise ChallengerError(f"{name} {teams.out[name]}")
-    parts = [teams.windows[name] for name in challenger.members]
-    return _mean([*parts, list(windows)] if challenger.with_boosters else parts)
+    entries = Challengers(seconds=3600, options=dict(challenger.options))
+    parts = [windows_of(name, series, windows, entries) for name in challenger.members]
+    if any(part is None for part in parts):
+        raise ChallengerError(f"{challenger.identity} cannot be fitted again")
+    return _mean([*filter(None, parts), *([list(windows)] if challenger.with_boosters else [])])
 
 
 class _Teams:
