@@ -40,7 +40,7 @@ class FittedLightGBM:
 
         model = lightgbm.Booster(model_str=self.booster)
         forecaster = _forecaster(history, model)
-        forecaster.preprocess(_table(history), static_features=[], dropna=False)  # sets up the lags at the history's end
+        forecaster.preprocess(_table(history), static_features=[], dropna=False)  # sets up its lags
         forecaster.models_ = {"units": model}
         future = _numbered(history.future, history.future_dates, len(history.dates), history.frequency)
         told = forecaster.predict(history.horizon, X_df=future)
