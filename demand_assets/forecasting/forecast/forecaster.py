@@ -60,6 +60,10 @@ class Forecast:
     """What had to be assumed of future drivers, in sentences."""
     flags: tuple[str, ...] = ()
     """Where drivers leave what the model has seen, in sentences."""
+    by_class: str = ""
+    """The title of the class that forecasts, where it is another than XGBoost."""
+    without: str = ""
+    """Why the class that was promoted does not, in words; empty where it does, or XGBoost was."""
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -243,7 +247,9 @@ class Forecaster:
             version=model.version, served_by=model.served_by,
             assumed=(*asked.span.words_for(days, dataset.frequency), *asked.assumed), flags=flags, part=totals.Part(
                 days, units, scale, calibration.lower, calibration.upper, model.paths,
-                model.horizon_inflation))
+                model.horizon_inflation),
+            by_class=model.challenger.title if isinstance(model, ForecastModel) and model.challenger else "",
+            without=model.without if isinstance(model, ForecastModel) else "")
 
     def explain(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
                 scenario: Scenario = PLAN, exact: bool = True, known_as: Hashable = None) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 The boosters stay beside it: they forecast where the class, or what it needs, is not installed, or where it fails.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -68,11 +68,21 @@ class Challenger:
         return units
 
     def explain(self, series: SeriesFeatures, origin: int) -> Mapping[str, Floats] | None:
-        """Contributions by name to each period of the horizon; None of a mean, and of a class that cannot tell."""
+        """Contributions by name to each period of the horizon; None of a mean, and of a class that cannot tell.
+
+        Raises: ChallengerError: it failed.
+        """
         (name, fitted), *others = self.members.items()
         if others or self.with_boosters or not capabilities_of(model_class(name)).explains:
             return None
-        return fitted.explain(history_at(series, origin, self.options.get(name, {})))
+        history = history_at(series, origin, self.options.get(name, {}))
+        try:
+            told = {str(part): np.asarray(values, dtype=np.float64) for part, values in fitted.explain(history).items()}
+        except Exception as error:
+            raise ChallengerError(f"{name} failed to explain: {words_of(error)}") from error
+        if any(values.shape != (history.horizon,) or not np.isfinite(values).all() for values in told.values()):
+            raise ChallengerError(f"{name} explained by what are not {history.horizon} numbers each")
+        return told
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -126,8 +136,3 @@ def history_at(series: SeriesFeatures, origin: int, options: Mapping[str, Any]) 
         future_dates=dates[ahead],
         future={name: series.future.values(name, at, ahead).copy() for name in series.drivers},
         frequency=dataset.frequency, season_lengths=tuple(dataset.season_lengths), options=dict(options))
-
-
-def classes_of(names: Sequence[str]) -> str:
-    """The titles of classes, in words."""
-    return ", ".join(model_class(name).title for name in names)

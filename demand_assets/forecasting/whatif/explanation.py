@@ -8,12 +8,14 @@ Where forecasts are the mean of boosters that see the drivers and of others, eac
 What the cap or the floor at zero takes away, and what keeps the two ways near each other, is shown on its own.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.challengers.classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
 from demand_assets.forecasting.model.challenger import Challenger
@@ -24,6 +26,8 @@ from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:
     import xgboost as xgb
+
+log = logging.getLogger(__name__)
 
 USUAL, HISTORY, CALENDAR, LIMITS = "usual level", "recent demand", "calendar", "limits"
 _CALENDAR = {"month", "day_of_week", "day_of_month", "day_of_year", "week_of_year", "days_in_month", "lead"}
@@ -89,10 +93,14 @@ def _of_challenger(model: ForecastModel, challenger: Challenger, series: SeriesF
                    leads: Ints) -> pd.DataFrame:
     """What a challenger's class tells; of one that tells nothing, its whole forecast under its name."""
     units = model.predict(series, origins, leads)
-    told = challenger.explain(series, int(origins[0])) if len(set(origins.tolist())) == 1 else None
+    try:
+        told = challenger.explain(series, int(origins[0])) if len(np.unique(origins)) == 1 else None
+    except ChallengerError as error:
+        log.warning("%s", error)
+        told = None
     if told is None:
         return pd.DataFrame({challenger.title: units})
-    parts = {name: np.asarray(values, dtype=np.float64)[leads - 1] for name, values in told.items()}
+    parts = {name: values[leads - 1] for name, values in told.items()}
     return pd.DataFrame({**parts, LIMITS: units - sum(parts.values())})
 
 
