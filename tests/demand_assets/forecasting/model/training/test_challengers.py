@@ -1,7 +1,9 @@
 """Contests among classes of model: who may take part, who is out and why, and what is stored of the winner."""
 
 import json
+import re
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from demand_assets.forecasting.model.training.challengers import compete
 from demand_assets.forecasting.model.training.own import Trained, train, train_with_windows
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
+DOCUMENT = Path(__file__).parents[5] / "docs" / "challengers.md"
 INSTALL = Callable[[str, str], Path]
 CLASS = """
 import json
@@ -277,3 +280,28 @@ def test_without_challengers_a_training_is_the_same_to_the_digit(trained: Traine
 
     assert (alone.challenger, alone.boosters, alone.without) == (None, None, "")
     assert alone.backtest == trained.model.backtest
+
+
+def test_the_class_of_the_documentation_takes_part(trained: Trained, plugged: INSTALL) -> None:
+    pytest.importorskip("lightgbm", reason="the extra “challengers” is not installed")
+    document = DOCUMENT.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    *_, written = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
+    plugged("my_lightgbm", code)
+
+    model = candidate_of(trained, Challengers.model_validate(tomllib.loads(written)["challengers"]), {})
+
+    told = model.report[CONTEST]
+    assert not told["out"]
+    assert set(told["wape"]) == {"xgboost", "my_lightgbm", "blend"}
+    assert told["wape"]["my_lightgbm"] < 0.6
+    assert told["why"].startswith(("XGBoost", "My LightGBM", "blend"))
+
+
+def test_the_first_example_of_the_documentation_is_a_dataset_files() -> None:
+    first, *_ = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+
+    given = Challengers.model_validate(tomllib.loads(first)["challengers"])
+
+    assert given.names_for("lumpy", {}) == ("croston",)
+    assert given.names_for("smooth", {}) == ("ets", "theta")
