@@ -25,7 +25,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_d
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.beside_demand.attributes import AttributeReader
 

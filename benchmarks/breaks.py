@@ -33,7 +33,7 @@ from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import wape
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources.simulated.source import Simulation
 
 BROKEN = 3

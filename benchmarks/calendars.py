@@ -28,7 +28,7 @@ from benchmarks.support.product_method import product_forecasts
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.calendar import holidays_of
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 
 FIRST, LAST = "2021-01-01", "2024-05-31"

@@ -32,7 +32,7 @@ from demand_assets.forecasting.model.own import fit_own, own_factor
 from demand_assets.forecasting.model.pooled import PooledModel, bounded, training_rows
 from demand_assets.forecasting.model.training.own import OWN_ROWS
 from demand_assets.forecasting.model.training.pooled import train_pooled
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 
 DAYS = 28

@@ -32,7 +32,7 @@ from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled, train_totals
 from demand_assets.forecasting.model.training.totals import Windows, factors_of, windows_of
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 
 DAYS = 28

@@ -29,7 +29,7 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, declared_direction
 from demand_assets.sources.simulated.source import Simulation
 

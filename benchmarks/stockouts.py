@@ -32,7 +32,7 @@ from benchmarks.support.machine import described as machine
 from benchmarks.support.product_method import product_forecasts
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.simulated.source import Simulation
 

@@ -1,4 +1,7 @@
-"""The processes of one machine's product: how each is started, in what order, and what they are told."""
+"""The processes of one machine's product: how each is started, and what they are told.
+
+Which waits for which is in ``start_in_order``.
+"""
 
 import os
 import shlex
@@ -93,7 +96,7 @@ class Process:
 
 
 def processes(settings: RunSettings, folders: Folders) -> list[Process]:
-    """All processes, in the order in which they start; they stop in the opposite order."""
+    """All processes; they stop in the opposite order."""
     python = sys.executable
     workspace = str(WORKSPACE)
     worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.runs.worker"),

@@ -12,9 +12,9 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileE
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.console import Console
-from deploy.launch import Launch
 from deploy.processes import Folders, environment
 from deploy.settings import PROJECT, RunSettings, SettingsError, read_settings
+from deploy.start_in_order import Launch
 from deploy.state_directory.moved_state import prepare_models
 from deploy.state_directory.ownership import (
     AlreadyRunningError,

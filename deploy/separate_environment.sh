@@ -5,7 +5,7 @@
 # what both have is of one version. `deploy` has the linters of what deploys.
 set -eu
 cd "$(dirname "$0")/.."
-. deploy/lock_decides.sh
+. deploy/ignore_machine_constraints.sh
 
 name=$1
 environment=.venv-$name
@@ -14,7 +14,7 @@ packages=$(cksum <"requirements/$name.txt")
 [ "$packages" != "$(cat "$stamp" 2>/dev/null)" ] || exit 0
 
 echo "setup: installing requirements/$name.txt into $environment"
-lock_decides .venv/bin/python
+ignore_machine_constraints .venv/bin/python
 .venv/bin/python -m venv --clear --without-pip "$environment"
 echo '*' >"$environment/.gitignore"
 if [ "$name" = benchmarks ]; then

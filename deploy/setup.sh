@@ -3,7 +3,7 @@
 # Called by `make setup`. PYTHON names another Python 3.11.
 set -eu
 cd "$(dirname "$0")/.."
-. deploy/lock_decides.sh
+. deploy/ignore_machine_constraints.sh
 
 fail() {
     echo "setup: $1" >&2
@@ -30,7 +30,7 @@ install_packages() {
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$PYTHON cannot make virtualenvs (no venv module). On Debian: apt install python3-venv"
     echo "setup: installing the locked packages into .venv"
-    lock_decides "$PYTHON" || fail "the settings of pip and uv on this machine could not be read (the message is above)"
+    ignore_machine_constraints "$PYTHON" || fail "the settings of pip and uv on this machine could not be read (the message is above)"
     # A virtualenv that was moved or copied still names its old place in its scripts.
     is_python_3_11 .venv/bin/python && grep -qF "$PWD/.venv" .venv/pyvenv.cfg || "$PYTHON" -m venv --clear "$PWD/.venv"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt ||

@@ -12,7 +12,7 @@ from webapp.accounts import (
     links,
     mail,
     passwords,
-    refused_sign_ins,
+    refusals_in_audit_log,
     session_views,
     sessions,
     single_sign_on,
@@ -103,7 +103,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         reset_password_form=passwords.ResetForm)
     security.want_json(lambda _request: False)
     passwords.add_to(app)
-    refused_sign_ins.add_to(app)
+    refusals_in_audit_log.add_to(app)
     sessions.add_to(app)
     single_sign_on.add_to(app, settings)
     for subject in SUBJECTS:

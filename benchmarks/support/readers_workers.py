@@ -78,7 +78,7 @@ def product_checked(given: argparse.Namespace) -> dict[str, Any]:
 def checked(task: tuple[Any, ...]) -> tuple[float, int, Any]:
     """Units and rows of what the validation makes of some region-items, and what it took."""
     from demand_assets.forecasting.contract.clock import Clock
-    from demand_assets.forecasting.validation.panel import validate_panel
+    from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 
     clock = Clock()
     with clock("validate"):

@@ -10,7 +10,7 @@ from rich.console import Console
 from demand_assets.forecasting.challengers.classes import ChallengerError, check_installed
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
-from demand_assets.forecasting.validation.panel import RawDemandError
+from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
 from demand_assets.proposals.draft import written
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.proposals.unused_money import unused_money

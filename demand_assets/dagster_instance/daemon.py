@@ -38,7 +38,7 @@ def main() -> int:
         look_promptly()
     if is_watching(settings):
         # Imported here: leans on private parts of Dagster, which stock parts do without.
-        from demand_assets.dagster_instance.runs.lost_runs import watch
+        from demand_assets.dagster_instance.runs.runs_lost_before_start import watch
 
         Thread(target=watch, args=(Event(),), name="lost-runs", daemon=True).start()
     (daemon,) = entry_points(group="console_scripts", name="dagster-daemon")

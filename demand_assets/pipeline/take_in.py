@@ -14,7 +14,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
-from demand_assets.forecasting.validation.panel import CONTRADICTED, Validated, validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import CONTRADICTED, Validated, validate_panel
 from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded
 
 FEATURES_FOLDER: Stage = "demand_features"

@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
-from demand_assets.forecasting.validation.panel import RawDemandError
+from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
 from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of

@@ -16,7 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.money import COLUMNS
 from demand_assets.forecasting.model.enough_history import needed_periods
 from demand_assets.forecasting.store.journal import Entry
-from demand_assets.forecasting.validation.panel import Validated, validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel
 from demand_assets.pipeline.take_in import numbers_of
 from demand_assets.pipeline.unused_rows import unused, unused_in_words
 from demand_assets.sources import open_source

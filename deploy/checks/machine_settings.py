@@ -10,7 +10,7 @@ outside.
   there is left out, for the tools fail on it even where another index has everything.
 - What is installed (constraints, more requirements, release dates): left out. The lock names each version with its
   hashes; a constraint can only agree with it or stop the build. `make setup` installs without constraints too (see
-  lock_decides.sh), and tells of which with ``python -m deploy.checks.machine_settings --overruled``.
+  ignore_machine_constraints.sh), and tells of which with ``python -m deploy.checks.machine_settings --overruled``.
 
 Only the standard library is used: the build may be started where nothing of the product is installed.
 """
@@ -66,7 +66,7 @@ CERTIFICATE = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----.+?-----END (?:X
 SETUP_OVERRULES = {"constraint", "build-constraint", "requirement", "constraint-dependencies",
                    "build-constraint-dependencies", "override-dependencies", "exclude-dependencies", "UV_CONSTRAINT",
                    "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_EXCLUDE_NEWER"}
-"""What lock_decides.sh sets aside."""
+"""What ignore_machine_constraints.sh sets aside."""
 
 OVERRULED = "the lock names every version with its hashes"
 NO_CONCERN = "it does not say where packages come from"

@@ -26,7 +26,7 @@ def close_unfinished_runs(instance: dg.DagsterInstance) -> int:
     """
     if is_watching(Settings()):
         # Imported here: leans on private parts of Dagster, which stock parts do without.
-        from demand_assets.dagster_instance.runs.lost_runs import settle_lost
+        from demand_assets.dagster_instance.runs.runs_lost_before_start import settle_lost
 
         if (lost := settle_lost(instance)) is not None:
             return len(lost)

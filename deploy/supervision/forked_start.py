@@ -39,7 +39,7 @@ TAKEOVER = "deploy.supervision.takeover"
 REGISTRY = ("pandas", "mlflow", "demand_assets.forecasting.registry.registry")
 DAGSTER = (*REGISTRY, "dagster", "dagster_graphql", "demand_assets.defs.sensors", "demand_assets.defs.checks",
            "demand_assets.defs.schedules", "demand_assets.defs.jobs", "demand_assets.defs.assets",
-           "demand_assets.dagster_instance.runs.lost_runs")
+           "demand_assets.dagster_instance.runs.runs_lost_before_start")
 APP = (*REGISTRY, "webapp")
 FORECASTS = (*APP, "webapp.background.process", "xgboost")
 NEEDS: Mapping[str, tuple[str, ...]] = {

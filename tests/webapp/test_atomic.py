@@ -56,8 +56,8 @@ from webapp.tables import (
 )
 from webapp.work_list import actions as work_acts
 from webapp.work_list.refresh import take_up
-from webapp.work_list.rules import default_rule, remove_rule, set_rule
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import default_rule, remove_rule, set_rule
 
 KEYS = [KETTLE.key, ODD.key]
 TOKEN, OTHER = "a" * 32, "b" * 32

@@ -55,8 +55,8 @@ from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
 from webapp.tables import User
 from webapp.work_list.refresh import take_up
-from webapp.work_list.rules import default_rule, set_rule
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import default_rule, set_rule
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""

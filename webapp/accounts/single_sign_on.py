@@ -13,7 +13,7 @@ from flask_security.utils import login_user, validate_redirect_url
 from joserfc.errors import JoseError
 
 from webapp.accounts.identities import Identity, NotLetInError, user_of
-from webapp.accounts.refused_sign_ins import note_refusal
+from webapp.accounts.refusals_in_audit_log import note_refusal
 from webapp.http.errors import error_page
 from webapp.services import services
 from webapp.settings import Settings

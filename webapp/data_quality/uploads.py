@@ -20,7 +20,7 @@ from demand_assets.forecasting.store.uploads import (
     read_uploads,
     stage_uploads,
 )
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent, locked_one

@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.model.intervals import LEVELS
-from webapp.accuracy.by_lead import LeadAccuracy
+from webapp.accuracy.lead_chart import LeadAccuracy
 from webapp.forecasts.period_table import InMoney, Measure, PeriodTable, table_of
 from webapp.overrides.overrides import (
     LEAST_PERCENT,

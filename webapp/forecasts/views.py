@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.access import may, needs
-from webapp.accuracy.by_lead import MOST_SEEN, lead_accuracy
+from webapp.accuracy.lead_chart import MOST_SEEN, lead_accuracy
 from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
@@ -25,9 +25,9 @@ from webapp.forecasts.query import PAGE_SIZE, ForecastQuery, parse_forecast_quer
 from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
 from webapp.region_items.attributes import attributes_of, declared
-from webapp.region_items.best_model import table_of as evidence_of
 from webapp.region_items.groups import find_groups
 from webapp.region_items.overview_query import View, find_page, parse_view
+from webapp.region_items.own_pooled_or_naive import table_of as evidence_of
 from webapp.region_items.rows import open_retrains
 from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario

@@ -10,7 +10,7 @@ import pyarrow as pa
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
-from webapp.published_plans.parts import lines_of_today, parts_of
+from webapp.published_plans.plan_tables import lines_of_today, parts_of
 from webapp.tables import PublishedPlan
 
 MOST_SHOWN = 50

@@ -10,7 +10,7 @@ from demand_assets.forecasting.dataset.money import KINDS
 from webapp.db.stored_json import StoredJson
 from webapp.pages.files import Cell, Exact
 from webapp.pages.money import rounded_money, rounded_price
-from webapp.published_plans.parts import COVERAGE, parts_of
+from webapp.published_plans.plan_tables import COVERAGE, parts_of
 from webapp.region_items.attributes import declared
 from webapp.region_items.labels import version_words
 from webapp.services import services

@@ -17,7 +17,7 @@ from webapp.db.database import db, snapshot, writing
 from webapp.db.locks import once_more
 from webapp.published_plans.files import layout_of_today
 from webapp.published_plans.hand_over import want_published
-from webapp.published_plans.parts import LineOfPlan, PartOfPlan, lines_of_today
+from webapp.published_plans.plan_tables import LineOfPlan, PartOfPlan, lines_of_today
 from webapp.published_plans.readiness import Readiness, readiness
 from webapp.services import services
 from webapp.tables import PublishedPart, PublishedPlan

@@ -7,7 +7,7 @@ from flask import Flask, url_for
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from webapp.region_items.best_model import CONTESTANTS
+from webapp.region_items.own_pooled_or_naive import CONTESTANTS
 from webapp.region_items.rows import pooled_row
 from webapp.services import services
 

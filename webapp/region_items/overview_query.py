@@ -15,7 +15,7 @@ from webapp.http.choices import one_of
 from webapp.pages.listing import parse_page, place_of
 from webapp.pages.money import in_currency
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters
-from webapp.region_items.best_model import CONTESTANTS
+from webapp.region_items.own_pooled_or_naive import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
 from webapp.services import services
 from webapp.tables import OPEN_STATES, EarlierMove, RegionItemRow, RetrainItem

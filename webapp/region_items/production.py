@@ -17,9 +17,9 @@ from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.region_item_tags import moment
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
-from webapp.region_items.best_model import candidate_numbers, evidence_of
 from webapp.region_items.forecast_figures import want_forecast
-from webapp.region_items.rows import pooled_row, stand_in
+from webapp.region_items.own_pooled_or_naive import candidate_numbers, evidence_of, stand_in
+from webapp.region_items.rows import pooled_row
 from webapp.tables import Catalogue, Production, RegionItemRow
 
 

@@ -1,7 +1,6 @@
 """What is known of the region-items, by key, and kept true to what happens."""
 
 from collections.abc import Container, Iterable, Sequence
-from typing import Literal
 
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -93,16 +92,6 @@ def locked_pooled() -> PooledRow:
 def pooled_row() -> PooledRow | None:
     """What is known of the pooled model; None before anything is."""
     return db.session.get(PooledRow, 1)
-
-
-def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", "baseline"]:
-    """What forecasts a region-item that has no model of its own in production.
-
-    The pooled model, unless there is none or the region-item's backtest showed seasonal naive to be best.
-    """
-    if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
-        return "baseline"
-    return "pooled"
 
 
 def open_retrains(keys: Sequence[str]) -> dict[str, int]:

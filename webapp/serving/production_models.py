@@ -12,7 +12,7 @@ from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import Contents, ModelFilesError, PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.files import damage_is_told, verified
-from webapp.region_items.rows import stand_in
+from webapp.region_items.own_pooled_or_naive import stand_in
 from webapp.tables import PooledRow, RegionItemRow
 
 Stamp = tuple[int, int] | None

@@ -10,7 +10,7 @@ from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.series.censored_demand import at_least
 from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats
-from webapp.accuracy.accuracy import Judged, newest_judged
+from webapp.accuracy.judged_forecasts import Judged, newest_judged
 from webapp.accuracy.past_forecasts import PastForecast
 from webapp.region_items.forecast_figures import note_demand, note_errors_in_money, note_moves
 from webapp.region_items.live_accuracy import note_accuracy

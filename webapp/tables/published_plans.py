@@ -57,7 +57,7 @@ class PublishedPart(Base):
     size: Mapped[int]
     """Region-items in it."""
     content: Mapped[bytes]
-    """A Parquet file: ``published_plans.parts``."""
+    """A Parquet file: ``published_plans.plan_tables``."""
 
 
 class HandOver(Base):

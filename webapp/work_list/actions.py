@@ -24,7 +24,7 @@ from webapp.region_items.rows import locked_region_items
 from webapp.services import services
 from webapp.tables import User, WorkEntry
 from webapp.work_list import states
-from webapp.work_list.rules import KINDS
+from webapp.work_list.thresholds import KINDS
 
 Act = Literal["take", "assign", "release", "snooze", "resolve", "reopen", "accept"]
 ACTS: dict[Act, str] = {

@@ -23,7 +23,7 @@ from webapp.region_items.labels import forecast_link
 from webapp.scenarios.repository import by_tokens
 from webapp.services import services
 from webapp.tables import WorkEntry
-from webapp.work_list.rules import KINDS
+from webapp.work_list.thresholds import KINDS
 
 
 @dataclass(frozen=True)

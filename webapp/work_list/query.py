@@ -15,7 +15,7 @@ from webapp.tables import RegionItemRow, WorkEntry
 from webapp.work_list import states
 from webapp.work_list.actions import owners
 from webapp.work_list.entry_texts import Words, words_of
-from webapp.work_list.rules import KINDS
+from webapp.work_list.thresholds import KINDS
 
 SHOWN = {"": "to do", "open": "nobody's", "assigned": "assigned", "snoozed": "snoozed", "resolved": "resolved",
          "all": "all"}

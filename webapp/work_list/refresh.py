@@ -10,9 +10,9 @@ from webapp.db.locks import insert_absent, locked_rows
 from webapp.services import Services
 from webapp.tables import WorkEntry
 from webapp.work_list import states
-from webapp.work_list.causes import OF_PASTS, OF_ROWS, causes_in_pasts, causes_in_rows
-from webapp.work_list.rules import rulebook
+from webapp.work_list.conditions import OF_PASTS, OF_ROWS, causes_in_pasts, causes_in_rows
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import rulebook
 
 AT_ONCE = 200
 """Entries of one transaction, so that no planner waits for it."""

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import needs
 from webapp.http.choices import one_of
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
-from webapp.work_list.rules import (
+from webapp.work_list.thresholds import (
     KINDS,
     MOST_DAYS,
     RuleError,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, and_
 
 from webapp.db.database import now
 from webapp.tables import WorkEntry
-from webapp.work_list.rules import Rule
+from webapp.work_list.thresholds import Rule
 
 State = Literal["open", "assigned", "snoozed", "resolved"]
 STATES: dict[State, str] = {"open": "open", "assigned": "assigned", "snoozed": "snoozed", "resolved": "resolved"}

@@ -23,7 +23,7 @@ from webapp.work_list import states
 from webapp.work_list.actions import ACTS, MOST_AT_ONCE, Done, Wanted, WorkError, act, named, owners
 from webapp.work_list.entry_texts import words_of
 from webapp.work_list.query import DUE, ME, NOBODY, SHOWN, entries, first_work, parse_work_view, seen_now
-from webapp.work_list.rules import KINDS
+from webapp.work_list.thresholds import KINDS
 
 bp = Blueprint("work", __name__, url_prefix="/work")
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.panel import Validated, validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel
 
 KETTLE = RegionItem("north", "kettle")
 TOASTER = RegionItem("north", "toaster")

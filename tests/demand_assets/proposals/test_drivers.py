@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.proposal import propose_for_files
 from demand_assets.sources import open_source

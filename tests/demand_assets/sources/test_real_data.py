@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 
 ROOT = Path(__file__).parents[3]

@@ -595,13 +595,13 @@ def test_the_lock_is_installed_whatever_pips_constraints_say(machine, index, tex
                               env={"PATH": os.environ["PATH"], "HOME": str(machine.home)}, capture_output=True,
                               text=True, check=False)
 
-    done = setup(f". deploy/lock_decides.sh; lock_decides {sys.executable}")
+    done = setup(f". deploy/ignore_machine_constraints.sh; ignore_machine_constraints {sys.executable}")
 
     assert done.returncode == 0, done.stderr
     assert (machine.root / "out" / "made_up.py").exists()
     assert "setup: not used, for the lock names every version with its hashes:" in done.stdout
     assert f"pip: constraint={constraint}" in done.stdout
-    assert setup("true").returncode == 1, "without lock_decides the constraint would have stopped pip"
+    assert setup("true").returncode == 1, "without ignore_machine_constraints the constraint would have stopped pip"
 
 
 # deploy/build_image.sh, with a buildah and a debootstrap that only write down what they are told

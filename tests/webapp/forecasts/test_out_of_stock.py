@@ -15,7 +15,7 @@ from tests.webapp.api.conftest import KETTLES, Program, token_for
 from tests.webapp.conftest import KETTLE, LAST_DAY, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.forecasts.builders import chart_on
 from webapp import create_app
-from webapp.accuracy.accuracy import pooled_accuracy
+from webapp.accuracy.judged_forecasts import pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
 from webapp.db.database import db
 from webapp.forecasts import query

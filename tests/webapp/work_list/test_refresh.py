@@ -12,8 +12,8 @@ from tests.webapp.work_list.builders import REJECTED, do, found, move, only, ref
 from webapp.db.database import db, now, writing
 from webapp.tables import WorkEntry, WorkRule
 from webapp.work_list.refresh import take_up
-from webapp.work_list.rules import default_rule
 from webapp.work_list.states import GONE, Cause
+from webapp.work_list.thresholds import default_rule
 
 
 def reject(app: Flask) -> WorkEntry:

@@ -14,7 +14,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel
 
 from webapp.access import PEOPLE, actor
-from webapp.accounts.refused_sign_ins import note_refused_token
+from webapp.accounts.refusals_in_audit_log import note_refused_token
 from webapp.accounts.tokens import SHOWN, actor_of, found_by
 from webapp.api.conventions.idempotency import answered_once
 from webapp.http.costly_reads import TooManyAtOnceError, costly_reads

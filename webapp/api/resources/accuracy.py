@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor
-from webapp.accuracy.accuracy import Accuracy, Judged
+from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, Wanted, adjust, remove
 from webapp.api.conventions.operations import answers, needs, resource, unless_known

@@ -29,7 +29,7 @@ from webapp.pages.files import spooled_file_of
 from webapp.pages.long_names import in_full
 from webapp.published_plans.files import columns_of, file_name, rows_of
 from webapp.published_plans.hand_over import hand_overs_of
-from webapp.published_plans.parts import PartOfPlan, content_of
+from webapp.published_plans.plan_tables import PartOfPlan, content_of
 from webapp.published_plans.publishing import (
     LONGEST_COMMENT,
     LONGEST_NAME,

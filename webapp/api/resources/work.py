@@ -18,7 +18,7 @@ from webapp.tables import WorkEntry
 from webapp.work_list import states
 from webapp.work_list.actions import MOST_AT_ONCE, Act, Wanted, WorkError, act
 from webapp.work_list.entry_texts import Words, words_of
-from webapp.work_list.rules import KINDS
+from webapp.work_list.thresholds import KINDS
 
 bp = resource("work", "What needs somebody: found by rules, owned, snoozed and resolved.")
 

@@ -21,7 +21,7 @@ from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from demand_assets.forecasting.validation.panel import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.forecasting.validation.schemas import Quarantine, demand_schema
 from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, TOASTER, TODAY, dataset
 

@@ -23,7 +23,7 @@ def planning(app: Flask, background: Background, registry: FakeRegistry, model: 
 
 def test_a_plan_is_published_listed_and_read_page_by_page(
         planning: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webapp.published_plans.parts.PER_PART", 7)
+    monkeypatch.setattr("webapp.published_plans.plan_tables.PER_PART", 7)
 
     created = planning.post("/published-plans", PLAN)
     pages, cursor = [], ""

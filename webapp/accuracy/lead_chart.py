@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.series.metrics import wape
-from webapp.accuracy.accuracy import Accuracy, Judged
+from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
 from webapp.serving.line_item import LineItem
 

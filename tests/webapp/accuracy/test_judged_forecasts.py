@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from webapp.accuracy.accuracy import JUDGED_ORIGINS, Judged, pooled_accuracy
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS, Judged, pooled_accuracy
 from webapp.accuracy.past_forecasts import PastForecast
 
 FIRST = date(2026, 6, 1)

@@ -1,8 +1,8 @@
-# lock_decides PYTHON: call before locked packages are installed; to be sourced, in the project's folder.
+# ignore_machine_constraints PYTHON: call before locked packages are installed; to be sourced, in the project's folder.
 #
 # The lock names every version with its hashes. A constraint of this machine could only agree with it or stop the
 # installation, as does one whose file is not there: pip and uv are told to use none, and a line says which are meant.
-lock_decides() {
+ignore_machine_constraints() {
     overruled=$("$1" -m deploy.checks.machine_settings --overruled) || return 1
     [ -z "$overruled" ] ||
         printf 'setup: not used, for the lock names every version with its hashes:\n%s\n' "$overruled"

@@ -18,8 +18,8 @@ from webapp.db.database import db
 from webapp.overrides.scores import judge, score_of
 from webapp.services import Services
 from webapp.tables import Adjustment, RegionItemRow, Retrain, RetrainItem, SavedScenario, StoredForecast
-from webapp.work_list.rules import Rulebook
 from webapp.work_list.states import Cause
+from webapp.work_list.thresholds import Rulebook
 
 OF_ROWS = ("moved", "missed", "bias", "failed", "kept", "refused", "stale", "unusual", "stock_out", "no_model")
 """Kinds that are found in the rows of region-items and what belongs to them."""

@@ -1,11 +1,12 @@
-"""What was best on the backtest: the region-item's own model, the pooled one, or seasonal naive."""
+"""The region-item's own model, the pooled one, or seasonal naive: which was best on the backtest, and which serves
+where none of its own is in production. Whether its own goes into production is the gate's to decide."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from webapp.tables import RegionItemRow
+from webapp.tables import PooledRow, RegionItemRow
 
 CONTESTANTS = {"seasonal_naive": "seasonal naive", "pooled": "pooled model", "own": "own model"}
 """Of two that are equally good, the first is the best: it needs less."""
@@ -58,6 +59,16 @@ class EvidenceTable:
     def is_empty(self) -> bool:
         """Whether no region-item has any evidence."""
         return not any(found for _, found in self.rows)
+
+
+def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", "baseline"]:
+    """What forecasts a region-item that has no model of its own in production.
+
+    The pooled model, unless there is none or the region-item's backtest showed seasonal naive to be best.
+    """
+    if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
+        return "baseline"
+    return "pooled"
 
 
 def evidence_of(row: RegionItemRow) -> Evidence | None:

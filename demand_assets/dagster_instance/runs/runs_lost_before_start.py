@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from demand_assets.dagster_instance.failures import end_run, put_back
 from demand_assets.dagster_instance.runs.local_launcher import RunProcessLauncher, end_rest_of
 
-log = logging.getLogger("demand_assets.dagster_instance.runs.lost_runs")
+log = logging.getLogger("demand_assets.dagster_instance.runs.runs_lost_before_start")
 
 LOOK_SECONDS = 3.0
 LOST_SECONDS = 10.0

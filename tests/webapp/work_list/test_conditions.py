@@ -16,7 +16,7 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, REGION_ITEMS, Background
 from tests.webapp.overrides.builders import part
 from tests.webapp.work_list.builders import REJECTED, found, move, only, refresh, stored_unusual, tell
-from webapp.accuracy.accuracy import Judged
+from webapp.accuracy.judged_forecasts import Judged
 from webapp.accuracy.past_forecasts import keep_forecast
 from webapp.db.database import db, now, writing
 from webapp.retrains.requests import store
