@@ -1,10 +1,10 @@
 """The classes of model that are there, by name, and what keeps one from being used."""
 
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Any
 
 from demand_assets.forecasting.challengers.chronos import Chronos
 from demand_assets.forecasting.challengers.croston import Croston
@@ -60,7 +60,7 @@ def model_class(name: str) -> ModelClass:
 
 def capabilities_of(found: ModelClass) -> Capabilities:
     """What a class says that it can do; what it does not say it cannot."""
-    told: Any = getattr(found, "capabilities", None)
+    told = getattr(found, "capabilities", None)
     return Capabilities(bool(getattr(told, "drivers", False)), bool(getattr(told, "explains", False)),
                         tuple(getattr(told, "needs_to_fit", ())), tuple(getattr(told, "needs_to_forecast", ())))
 
@@ -87,11 +87,9 @@ def words_of(error: BaseException) -> str:
 
 def _is_there(module: str) -> bool:
     try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):  # a module put in place of another, which has no spec, is there
-        import sys
-
-        return module in sys.modules
+        return module in sys.modules or find_spec(module) is not None
+    except (ImportError, ValueError):  # of a part of a package that is not there, or of a name that is none
+        return False
 
 
 def _package(point: EntryPoint) -> str:

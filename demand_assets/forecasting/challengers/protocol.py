@@ -70,8 +70,12 @@ class Fitted(Protocol):
     def save(self) -> dict[str, Any]:
         """All that ``load`` needs, as JSON types; nothing is pickled."""
 
+
+class Explaining(Fitted, Protocol):
+    """A fitted model of a class that ``explains``."""
+
     def explain(self, history: History) -> Mapping[str, Floats]:
-        """Contributions that add up to ``predict``, in units, by name; asked only of a class that ``explains``."""
+        """Contributions that add up to ``predict``, in units, by name; each of shape (horizon,)."""
 
 
 class ModelClass(Protocol):
@@ -79,8 +83,8 @@ class ModelClass(Protocol):
 
     title: str
     """For pages."""
-    capabilities: Capabilities
-    """Or any object with some of its attributes."""
+    capabilities: Any
+    """``Capabilities``, or any object with some of its attributes."""
 
     def fit(self, history: History) -> Fitted:
         """A model that has learned the history; its future is not to be looked at."""

@@ -5,7 +5,7 @@ The boosters stay beside it: they forecast where the class, or what it needs, is
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from demand_assets.forecasting.challengers.classes import (
     model_class,
     words_of,
 )
-from demand_assets.forecasting.challengers.protocol import Fitted, History
+from demand_assets.forecasting.challengers.protocol import Explaining, Fitted, History
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -77,7 +77,8 @@ class Challenger:
             return None
         history = history_at(series, origin, self.options.get(name, {}))
         try:
-            told = {str(part): np.asarray(values, dtype=np.float64) for part, values in fitted.explain(history).items()}
+            told = {str(part): np.asarray(values, dtype=np.float64)
+                    for part, values in cast(Explaining, fitted).explain(history).items()}
         except Exception as error:
             raise ChallengerError(f"{name} failed to explain: {words_of(error)}") from error
         if any(values.shape != (history.horizon,) or not np.isfinite(values).all() for values in told.values()):

@@ -115,7 +115,7 @@ def windows_again(series: SeriesFeatures, windows: Sequence[Window], challenger:
 
     Raises: ChallengerError: one cannot.
     """
-    entries = Challengers(seconds=3600, options=dict(challenger.options))
+    entries = Challengers(seconds=3600, options={name: dict(one) for name, one in challenger.options.items()})
     parts = [windows_of(name, series, windows, entries) for name in challenger.members]
     if any(part is None for part in parts):
         raise ChallengerError(f"{challenger.identity} cannot be fitted again")
@@ -149,7 +149,8 @@ class _Teams:
             check_installed(name, to_fit=True)
             return model_class(name).fit(history_at(self._series, origin, self._entries.options.get(name, {})))
 
-        return self._timed(name, fit)
+        found: Fitted | None = self._timed(name, fit)
+        return found
 
     def _forecast(self, name: str, fitted: Fitted, window: Window) -> Window:
         """The window with what the class forecasts from each of its origins."""

@@ -134,8 +134,8 @@ def forecast_by(trained: Trained, challenger: Challenger, windows: list[Window])
     model, series = trained.model, trained.series
     shapes = model.pooled.latest.calibration
     assert shapes is not None  # the last fit is always calibrated
-    first = pd.Timestamp(model.backtest["origins"][0])
-    judged = judged_windows(series.as_planned, windows, int(series.dates.get_loc(first)))
+    first = int(series.dates.searchsorted(pd.Timestamp(model.backtest["origins"][0])))
+    judged = judged_windows(series.as_planned, windows, first)
     card = _card(series, judged, model.pooled, model.card.demand_class, model.card.seconds, model.card.carried_from)
     errors = Errors.joined([_errors(series, window) for window in windows])
     return replace(

@@ -1,5 +1,6 @@
 """Many forecasts at once are the same as each alone; what is held in memory is what would be read."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.challengers.classes import OURS
+from demand_assets.forecasting.challengers.classes import OURS, model_class
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
@@ -71,6 +72,27 @@ class TestChallenger:
         assert ("price is changed without effect: seasonal naive, which forecasts this region-item, knows no "
                 "drivers.") in forecast.flags
         assert forecaster.explain(KETTLES, naive)["seasonal naive"].tolist() == year_ago
+
+    @pytest.mark.parametrize(("told", "groups"), [
+        ("{'base': np.full(4, 30.0), 'trend': np.full(4, 12.0)}", {"base": 30.0, "trend": 12.0, "limits": 0.0}),
+        ("{'base': np.full(3, 30.0)}", {"of two parts": 42.0}), ("1 / 0", {"of two parts": 42.0})])
+    def test_a_class_that_explains_is_asked_and_checked(
+            self, weekly: Dataset, store: DemandStore, naive: ForecastModel, plugged: Callable[[str, str], Path],
+            told: str, groups: dict[str, float]) -> None:
+        plugged("parts", "import numpy as np\n"
+                "class Model:\n"
+                "    title = 'of two parts'\n"
+                "    class capabilities:\n        explains = True\n"
+                "    def fit(self, history): return self\n"
+                "    def load(self, saved): return self\n"
+                "    def save(self): return {}\n"
+                "    def predict(self, history): return np.full(history.horizon, 42.0)\n"
+                f"    def explain(self, history): return {told}\n")
+        model = replace(naive, challenger=Challenger({"parts": model_class("parts").load({})}))
+
+        explained = Forecaster(weekly, store).explain(KETTLES, model).drop(columns="date")
+
+        assert explained.to_dict("list") == {name: [units] * 4 for name, units in groups.items()}
 
     def test_where_it_fails_its_boosters_forecast_as_if_they_were_alone(self, weekly: Dataset, store: DemandStore,
                                                                         naive: ForecastModel) -> None:
