@@ -121,6 +121,29 @@ def test_a_class_that_is_worse_leaves_the_boosters(trained: Trained, plugged: IN
     assert choice.wapes["high"] == pytest.approx(2.0, abs=0.15)
 
 
+FIRST_JUDGED = "np.datetime64('2023-01-02') + 7 * 117"
+"""The last week known in the first judged window."""
+
+
+def test_the_judged_windows_choose_nothing(trained: Trained, plugged: INSTALL) -> None:
+    """However well it does in them: who is no good before does not get there."""
+    plugged("late", plugin(KNOWS.replace("return 100", f"return (100 if history.dates[-1] >= {FIRST_JUDGED} else 900)")))
+
+    choice = compete(trained, entries("late"), {})
+
+    assert (choice.best, choice.chosen) == ("xgboost", None)
+
+
+def test_who_was_good_before_must_be_good_in_the_judged_windows_too(trained: Trained, plugged: INSTALL) -> None:
+    plugged("early", plugin(KNOWS.replace("return 100", f"return (100 if history.dates[-1] < {FIRST_JUDGED} else 145)")))
+
+    model = candidate_of(trained, entries("early"), {})
+
+    assert model.report[CONTEST]["best"] == "early"
+    assert model.challenger is None
+    assert why(model).startswith("XGBoost: Plugged in was best of the others, and is not better by enough: WAPE 4")
+
+
 @pytest.mark.parametrize(("code", "words"), [
     (plugin(fit="raise RuntimeError('no licence')"), "failed to fit: RuntimeError: no licence"),
     (plugin("raise KeyError('x')"), "failed to forecast: KeyError: 'x'"),
