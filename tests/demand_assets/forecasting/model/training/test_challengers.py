@@ -127,7 +127,8 @@ FIRST_JUDGED = "np.datetime64('2023-01-02') + 7 * 117"
 
 def test_the_judged_windows_choose_nothing(trained: Trained, plugged: INSTALL) -> None:
     """However well it does in them: who is no good before does not get there."""
-    plugged("late", plugin(KNOWS.replace("return 100", f"return (100 if history.dates[-1] >= {FIRST_JUDGED} else 900)")))
+    plugged("late", plugin(KNOWS.replace(
+        "return 100", f"return (100 if history.dates[-1] >= {FIRST_JUDGED} else 900)")))
 
     choice = compete(trained, entries("late"), {})
 
@@ -135,7 +136,8 @@ def test_the_judged_windows_choose_nothing(trained: Trained, plugged: INSTALL) -
 
 
 def test_who_was_good_before_must_be_good_in_the_judged_windows_too(trained: Trained, plugged: INSTALL) -> None:
-    plugged("early", plugin(KNOWS.replace("return 100", f"return (100 if history.dates[-1] < {FIRST_JUDGED} else 145)")))
+    plugged("early", plugin(KNOWS.replace(
+        "return 100", f"return (100 if history.dates[-1] < {FIRST_JUDGED} else 145)")))
 
     model = candidate_of(trained, entries("early"), {})
 
