@@ -52,4 +52,6 @@ def _decided(boosters: ForecastModel, choice: Choice) -> tuple[ForecastModel, st
                 if mine is not None and theirs is not None else "not compared")
     if decision.verdict == "promote":
         return challenger, f"{title} in place of XGBoost: {compared}"
-    return boosters, f"XGBoost: {title} was best of the others, and is not better by enough: {compared}"
+    # The boosters stand where the rule has the model in production, and are called so.
+    reason = decision.reason.replace("the model in production", "XGBoost")
+    return boosters, f"XGBoost: {title} did better in the windows before, and in the judged ones {reason}"

@@ -143,7 +143,21 @@ def test_who_was_good_before_must_be_good_in_the_judged_windows_too(trained: Tra
 
     assert model.report[CONTEST]["best"] == "early"
     assert model.challenger is None
-    assert why(model).startswith("XGBoost: Plugged in was best of the others, and is not better by enough: WAPE 4")
+    assert re.fullmatch("XGBoost: Plugged in did better in the windows before, and in the judged ones WAPE 4.* % is "
+                        "worse than seasonal naive with 3.* %", why(model))
+
+
+def test_the_page_is_told_the_real_reason_why_a_class_did_not_take_the_place(trained: Trained,
+                                                                             plugged: INSTALL) -> None:
+    """Ten units more or less in turn are no bias, and make it as good as the boosters at most."""
+    plugged("early", plugin(KNOWS.replace("return 100 *", "return np.array([35, -35, 35, -35])[:history.horizon] * ("
+                                          f"history.dates[-1] >= {FIRST_JUDGED}) + 100 *")))
+
+    told = why(candidate_of(trained, entries("early"), {}))
+
+    assert told.startswith("XGBoost: Plugged in did better in the windows before, and in the judged ones WAPE ")
+    assert "of XGBoost, on the same demand" in told
+    assert "in production" not in told
 
 
 @pytest.mark.parametrize(("code", "words"), [
