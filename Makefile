@@ -45,6 +45,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "Settings: DATASET=$(DATASET) STATE=./var HORIZON=(of the dataset) PROFILE=$(PROFILE) (or stores, celery)"
 	@echo "          WEB_PORT=$(WEB_PORT) DAGSTER_PORT=$(DAGSTER_PORT) MLFLOW_PORT=$(MLFLOW_PORT) CODE_PORT=$(CODE_PORT)"
+	@echo "          METRICS_PORT=(none) DEMAND_LOG_FORMAT=text (or json): docs/observability.md"
 	@echo "          DAGSTER_STORAGE, DAGSTER_FAILURES, DAGSTER_WORKERS=stock: public parts alone (docs/private_parts.md)"
 
 setup: ## make the environment in .venv from the hashed lock (instant when it is up to date)
@@ -92,6 +93,10 @@ check: setup ## what would be refused of DATASET=file.toml, in seconds, without 
 	@root="$$PWD" && cd "$(CALLED_FROM)" && "$$root/.venv/bin/demand-check" \
 	--dataset "$(DATASET)" $(if $(HORIZON),--horizon "$(HORIZON)")
 
+mcp: ## serve agents on stdin and stdout with the rights of DEMAND_API_TOKEN [DEMAND_URL=http://127.0.0.1:8000]: docs/agents.md
+	@PYTHON="$(PYTHON)" sh deploy/setup.sh >&2
+	@exec .venv/bin/demand-mcp
+
 backup: setup ## put all that the product keeps into one file, also while it runs [TO=folder or file.tar, ./backups unless given]
 	@CALLED_FROM="$(CALLED_FROM)" DATASET="$(DATASET)" STATE="$(STATE)" HORIZON="$(HORIZON)" PROFILE="$(PROFILE)" \
 	TO="$(TO)" $(PY) -m deploy.backup.take
@@ -131,4 +136,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: dataset check help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean

@@ -5,6 +5,7 @@ import dagster as dg
 from demand_assets.defs import checks, expiry, jobs, schedules, sensors
 from demand_assets.defs.assets import assets_of
 from demand_assets.defs.resources import PipelineResource
+from demand_assets.forecasting.telemetry import log_lines
 from demand_assets.settings import Settings
 
 
@@ -27,4 +28,5 @@ defs = dg.Definitions(
     schedules=[*schedules.ALL, expiry.daily_expiry],
     resources={"pipeline": PipelineResource()},
     executor=dg.in_process_executor,
+    loggers={"console": dg.json_console_logger} if log_lines.is_json() else None,
 )

@@ -15,11 +15,11 @@ from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
-from deploy.processes import Folders, environment, processes
+from deploy.processes import COUNTED_VARIABLE, ELSEWHERE, METRICS, Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
 from deploy.state_directory.moved_state import prepare_models
 
-ELSEWHERE = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
+TOLD = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
 """Set by `make run` to what is on the same machine; in containers by who starts them."""
 SHORT_NAMES = {"code": "dagster-code", "daemon": "dagster-daemon"}
 EXTRA = {
@@ -31,7 +31,7 @@ EXTRA = {
 """What containers need and `make run` does not, as arguments of Python."""
 
 
-OPENING_DAGSTER = ("code", "daemon", "dagster-web", "worker", "first-training", "migrate")
+OPENING_DAGSTER = ("code", "daemon", "dagster-web", "worker", "first-training", "migrate", METRICS)
 """They have the secrets that Dagster's settings file refers to, and write it; the others know nothing of Dagster's."""
 
 
@@ -39,6 +39,8 @@ def commands(settings: RunSettings, folders: Folders) -> dict[str, tuple[str, ..
     """Name -> command line of everything that a container can be."""
     ours = {process.name: process.command for process in processes(settings, folders)}
     short = {name: ours.pop(long) for name, long in SHORT_NAMES.items()}
+    if METRICS in ours:
+        ours[METRICS] += (ELSEWHERE,)
     return short | ours | {name: (sys.executable, *arguments) for name, arguments in EXTRA.items()}
 
 
@@ -55,8 +57,9 @@ def first(name: str, outer: Mapping[str, str]) -> list[tuple[str, ...]]:
 
 def container_environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str]) -> dict[str, str]:
     """The environment of the process: as in `make run`, but for where the others are."""
-    given = {name: outer[name] for name in ELSEWHERE if outer.get(name)}
+    given = {name: outer[name] for name in TOLD if outer.get(name)}
     ours = environment(settings, folders, outer) | given
+    ours[COUNTED_VARIABLE] = outer.get(COUNTED_VARIABLE, "")  # a folder of this container alone
     return ours | {"MLFLOW_TRACKING_URI": ours["MLFLOW_URL"],
                    "DEMAND_MLFLOW_URL": outer.get("DEMAND_MLFLOW_URL", ours["MLFLOW_URL"])}
 
@@ -87,6 +90,8 @@ def main(arguments: Sequence[str]) -> int:
         prepare_home(Path(ours["DAGSTER_HOME"]))
     if name == "mlflow" and (moved := prepare_models(settings, folders)):
         print(f"{moved} locations of models' files named another folder; they name {folders.mlflow} now", flush=True)
+    if ours[COUNTED_VARIABLE]:
+        Path(ours[COUNTED_VARIABLE]).mkdir(mode=0o700, parents=True, exist_ok=True)
     for before in first(name, os.environ):
         subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)
     return become(known[name], ours)

@@ -3,8 +3,10 @@
 Which waits for which is in ``start_in_order``.
 """
 
+import hashlib
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +32,15 @@ RUN_STARTER = "deploy.supervision.run_starter"
 """The server that forks Dagster's runs."""
 STOCK_LAUNCH_SECONDS = "600"
 """How long Dagster's own launcher waits for the code server's word that a run's process was started."""
+METRICS, METRICS_PROGRAM = "metrics", "deploy.observability.exporter"
+"""The server of metrics and health, where it is asked for."""
+ELSEWHERE = "--elsewhere"
+"""Said to it where the servers are in other containers: it tells only what the databases say."""
+COUNTED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where servers keep what they count, by the name that prometheus-client has for it."""
+JSON_LINES = Path(__file__).resolve().parent / "observability" / "uvicorn_json_lines.json"
+"""What MLflow's server is told of its log lines so that they are JSON."""
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108  # a private folder in it, whose owner is looked at
 DATABASE, OLD_RUNS = "start-database", "start-old-runs"
 LONGEST_FOLDER = 75
 """Bytes of a folder's name, with which that of a socket in it is sure to fit."""
@@ -62,6 +73,26 @@ class Folders:
     def run(self) -> Path:
         """Lock, process ids and the process runner's own settings."""
         return self.root / "run"
+
+    @property
+    def counted(self) -> Path:
+        """Where servers keep what they count: in memory, for what is mapped from a full disk ends who writes to it."""
+        name = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:16]
+        return SHARED_MEMORY / f"demand-metrics-{os.getuid()}-{name}" if SHARED_MEMORY.is_dir() else (
+            self.run / "metrics")
+
+    def begin_to_count(self) -> None:
+        """Empty that folder, which nobody else may read.
+
+        Raises: OSError: another user has made it.
+        """
+        self.counted.mkdir(mode=0o700, exist_ok=True)
+        found = self.counted.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise OSError(f"{self.counted} belongs to somebody else; remove it")
+        self.counted.chmod(0o700)
+        for file in self.counted.iterdir():
+            file.unlink()
 
     def make(self) -> bool:
         """Whether other users could read the state until now; the folders that are missing are made, all private.
@@ -99,6 +130,10 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
     """All processes; they stop in the opposite order."""
     python = sys.executable
     workspace = str(WORKSPACE)
+    is_json = settings.demand_log_format == "json"
+    lines = ("--log-format", "json") if is_json else ()
+    mlflow_lines = f" --log-config {shlex.quote(str(JSON_LINES))}" if is_json else ""
+    metrics = Process(METRICS, (python, "-m", METRICS_PROGRAM), port=settings.metrics_port or 0, niceness=3)
     worker = Process("worker", (python, "-m", "demand_assets.dagster_instance.runs.worker"),
                      stop_seconds=DRAIN_SECONDS, niceness=3,
                      alone=True)
@@ -107,7 +142,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
         Process("mlflow", (
             python, "-m", "mlflow" if settings.mlflow_web == "stock" else GUARDED_MLFLOW, "server",
             "--host", settings.listen_host, "--port", str(settings.mlflow_port),
-            "--workers", "1", "--uvicorn-opts", "--log-level warning",
+            "--workers", "1", "--uvicorn-opts", f"--log-level warning{mlflow_lines}",
             # Clients write artifacts to disk or to the object store themselves: no detour over HTTP.
             "--no-serve-artifacts", "--default-artifact-root",
             settings.mlflow_artifacts_url or (folders.mlflow / "artifacts").as_uri()), port=settings.mlflow_port),
@@ -115,20 +150,21 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             python, "-m", "dagster", "api", "grpc", "--host", settings.listen_host, "--port", str(settings.code_port),
             "--module-name", "demand_assets.definitions", "--working-directory", str(PROJECT),
             "--location-name", LOCATION, "--use-python-environment-entry-point",
-            "--inject-env-vars-from-instance"), stop_seconds=40, port=settings.code_port, niceness=3),
+            "--inject-env-vars-from-instance", *lines), stop_seconds=40, port=settings.code_port, niceness=3),
         Process("dagster-daemon", (
-            python, "-m", "demand_assets.dagster_instance.daemon", "run", "--workspace", workspace),
+            python, "-m", "demand_assets.dagster_instance.daemon", "run", "--workspace", workspace, *lines),
             stop_seconds=30, niceness=3),
         *([starter] if settings.has_run_starter else []),
         Process("dagster-web", (
             python, "-m", "demand_assets.dagster_instance.webserver", "--host", settings.listen_host,
-            "--port", str(settings.dagster_port), "--workspace", workspace), stop_seconds=30,
+            "--port", str(settings.dagster_port), "--workspace", workspace, *lines), stop_seconds=30,
             port=settings.dagster_port, niceness=3),
         Process("web", (
             python, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "--no-control-socket",
             "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app"), port=settings.web_port),
         Process("web-sync", (python, "-m", "webapp.background")),
         *([worker] if settings.has_worker else []),
+        *([metrics] if settings.metrics_port else []),
         Process("first-training", (python, "-m", "demand_assets.commands.first_training"), niceness=3, once=True),
     ]
 
@@ -180,6 +216,10 @@ def environment(settings: RunSettings, folders: Folders, outer: Mapping[str, str
         "NO_PROXY": _with_loopback(outer.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(outer.get("no_proxy", "")),
     }
+    if settings.metrics_port:
+        own[COUNTED_VARIABLE] = str(folders.counted)
+    if settings.demand_log_format == "json":
+        own["MLFLOW_CONFIGURE_LOGGING"] = "false"  # its lines go to the root's handler, which writes JSON
     if outer.get("DAGSTER_WORKERS") == "stock":
         # The code server starts runs then, and to give up on it leaves open whether it did.
         own["DAGSTER_GRPC_TIMEOUT_SECONDS"] = outer.get("DAGSTER_GRPC_TIMEOUT_SECONDS", STOCK_LAUNCH_SECONDS)

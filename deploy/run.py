@@ -85,6 +85,8 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
         console.say(f"an earlier run was killed and left {leftovers} processes behind; they are stopped now")
     require_free_ports(settings.ports, settings.web_host)
     prepare_home(folders.dagster, Settings(**settings.of_the_pipeline))
+    if settings.metrics_port:
+        folders.begin_to_count()
     if moved := prepare_models(settings, folders):
         console.say(f"the state was moved or copied here: {moved} locations of models' files in MLflow, which named "
                     "the folder it comes from, name this one now")

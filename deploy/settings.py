@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from demand_assets.forecasting.telemetry.metrics_guard import is_loopback
 from deploy.checks.machine_settings import masked
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -80,6 +81,15 @@ class RunSettings(BaseSettings):
     """Whether the servers are forked from a process that has imported what they share, where that is sure, or each is
     a Python of its own."""
 
+    metrics_port: Port | None = None
+    """Where metrics and the health of all processes are served; nowhere, and nothing is counted, unless given."""
+    metrics_host: str = "127.0.0.1"
+    """Address that they are served on; another than this machine's own needs METRICS_TOKEN."""
+    metrics_token: str | None = None
+    """What whoever reads metrics must show."""
+    demand_log_format: Literal["text", "json"] = "text"
+    """How every process writes its log lines."""
+
     web_host: str = "127.0.0.1"
     """Address that the web app listens on."""
     listen_host: str = "127.0.0.1"
@@ -120,7 +130,7 @@ class RunSettings(BaseSettings):
     def ports(self) -> dict[str, int]:
         """Setting name -> port, for each server."""
         return {"WEB_PORT": self.web_port, "DAGSTER_PORT": self.dagster_port, "MLFLOW_PORT": self.mlflow_port,
-                "CODE_PORT": self.code_port}
+                "CODE_PORT": self.code_port, **({"METRICS_PORT": self.metrics_port} if self.metrics_port else {})}
 
 
 class BackupSettings(RunSettings):
@@ -182,6 +192,9 @@ def read_settings() -> RunSettings:
             names = " and ".join(name for name, value in settings.ports.items() if value == port)
             raise SettingsError(f"{names} are both {port}; give each server a port of its own")
     _require(settings, f"PROFILE={settings.profile}", NEEDED[settings.profile])
+    if settings.metrics_port and not settings.metrics_token and not is_loopback(settings.metrics_host):
+        raise SettingsError(f"METRICS_HOST={settings.metrics_host} is reached from other machines; set METRICS_TOKEN, "
+                            "which Prometheus then sends as a bearer token, or leave METRICS_HOST at 127.0.0.1")
     return settings
 
 

@@ -50,7 +50,8 @@ class Launch:
 
     def _all_steps(self) -> dict[str, Step]:
         """What happens while everything starts; the slowest starters go first."""
-        dagster, mlflow = (f"{LOOPBACK}:{port}" for port in (self._settings.dagster_port, self._settings.mlflow_port))
+        dagster, mlflow, metrics = (f"{LOOPBACK}:{port}" for port in (
+            self._settings.dagster_port, self._settings.mlflow_port, self._settings.metrics_port))
         return {
             "runner": Step(lambda: self._runner.answers(), self._begin),
             "database": Step(self._is_turn_of_web, self._start_web, ("runner",)),
@@ -63,6 +64,8 @@ class Launch:
                             lambda: self._console.say(f"Dagster  {dagster}"), ("dagster-code",)),
             "mlflow": Step(lambda: answers_http(f"{mlflow}/health"),
                            lambda: self._console.say(f"MLflow   {mlflow}"), ("runner",)),
+            **({"metrics": Step(lambda: answers_http(f"{metrics}/health/live"), lambda: self._console.say(
+                f"metrics  {metrics}/metrics"), ("web", "dagster-code"))} if self._settings.metrics_port else {}),
             "all": Step(lambda: True, self._everything_answers, ("web", "dagster", "mlflow")),
         }
 
@@ -122,7 +125,8 @@ class Launch:
 
     def _start_dagster(self) -> None:
         starter = ["run-starter"] if self._settings.has_run_starter else []
-        self._runner.start("dagster-web", "dagster-daemon", *starter)
+        metrics = ["metrics"] if self._settings.metrics_port else []
+        self._runner.start("dagster-web", "dagster-daemon", *starter, *metrics)
 
     def _has_no_old_runs(self) -> bool:
         return not self._has_history or self._preparations[OLD_RUNS].has_ended

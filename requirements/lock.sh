@@ -15,7 +15,7 @@ lock() {
 options=$*
 lock base ../pyproject.toml
 lock assets assets.in
-lock dev ../pyproject.toml dev.in
+lock dev --extra mcp ../pyproject.toml dev.in
 lock uv uv.in
 lock benchmarks benchmarks.in
 lock challengers challengers.in

@@ -23,7 +23,7 @@ MARKERS = {"browser": "browser", "servers": "servers", "s3_url": "servers"}
 """A fixture -> the marker of every test that uses it, directly or by way of others."""
 SLOW = tuple(f"tests/{place}" for place in (
     "benchmarks/", "demand_assets/commands/", "demand_assets/dagster_instance/", "demand_assets/defs/",
-    "deploy/backup/",
+    "deploy/backup/", "deploy/observability/",
     "demand_assets/forecasting/gate/test_gate_truth.py", "demand_assets/forecasting/model/",
     "demand_assets/forecasting/registry/", "demand_assets/forecasting/whatif/test_scenario_truth.py",
     "demand_assets/pipeline/", "webapp/api/resources/test_published_plans.py", "webapp/published_plans/",

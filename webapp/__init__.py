@@ -35,6 +35,7 @@ from webapp.http.request_sizes import LARGEST_BODY
 from webapp.models import views as models_pages
 from webapp.notices import views as notices_pages
 from webapp.notices import webhook_views as webhooks_pages
+from webapp.order_up_to import views as order_up_to_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, money, numbers_and_dates
@@ -47,13 +48,18 @@ from webapp.services import Services
 from webapp.settings import Settings
 from webapp.systems import views as systems_pages
 from webapp.tables import Role, User
+from webapp.telemetry import requests_seen
+from webapp.telemetry import views as metrics_page
+from webapp.value_added import target_views as targets_pages
+from webapp.value_added import views as value_added_pages
 from webapp.work_list import rule_views as work_rules_pages
 from webapp.work_list import views as work_list_pages
 
 SUBJECTS = (
     overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
     published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
-    administration_pages, audit_pages, systems_pages, work_list_pages, work_rules_pages, notices_pages, webhooks_pages,
+    administration_pages, audit_pages, systems_pages, metrics_page, work_list_pages, work_rules_pages, notices_pages,
+    webhooks_pages, order_up_to_pages, value_added_pages, targets_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600
@@ -92,6 +98,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             open_sqlite_well(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     log_lines.add_to(app)
+    requests_seen.add_to(app)
     rate_limits.guard(app)
     bodies.add_to(app)
     csrf = CSRFProtect(app)

@@ -18,8 +18,10 @@ from demand_assets.forecasting.contract.dagster_names import (
     RETRAIN_JOB,
     RETRAIN_KIND,
     RETRAINED_ASSETS,
+    TRACE_TAG,
     run_config,
 )
+from demand_assets.forecasting.telemetry.tracing import traceparent_of
 
 PRIORITY = {"key": PRIORITY_TAG, "value": "1"}
 """Somebody waits for it, so it leaves Dagster's queue before what the sensors and the schedule ask for."""
@@ -156,7 +158,7 @@ class DagsterClient(Dagster):
     def launch_backfill(self, request_id: str, keys: Sequence[str], title: str) -> Sent:
         answer = self._ask(LAUNCH_BACKFILL, {"params": {
             "assetSelection": [{"path": [asset]} for asset in RETRAINED_ASSETS], "partitionNames": list(keys),
-            "tags": [{"key": REQUEST_TAG, "value": request_id}, {"key": KIND_TAG, "value": RETRAIN_KIND}, PRIORITY],
+            "tags": [*_tags(request_id), {"key": KIND_TAG, "value": RETRAIN_KIND}],
             "title": title,
         }})["launchPartitionBackfill"]
         return Sent("backfill", _granted(answer, "LaunchBackfillSuccess")["backfillId"])
@@ -167,7 +169,7 @@ class DagsterClient(Dagster):
             "selector": {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY,
                          "pipelineName": RETRAIN_JOB},
             "mode": "default", "runConfigData": run_config(keys),
-            "executionMetadata": {"tags": [{"key": REQUEST_TAG, "value": request_id}, PRIORITY]},
+            "executionMetadata": {"tags": _tags(request_id)},
         }})["launchRun"]
         return Sent("run", _granted(answer, "LaunchRunSuccess")["run"]["runId"])
 
@@ -277,6 +279,11 @@ class DagsterClient(Dagster):
         if not isinstance(data, dict):
             raise DagsterDownError(f"{self._url} answers with status {response.status_code}, without data")
         return data
+
+
+def _tags(request_id: str) -> list[dict[str, str]]:
+    return [{"key": REQUEST_TAG, "value": request_id}, {"key": TRACE_TAG, "value": traceparent_of(request_id)},
+            PRIORITY]
 
 
 def _results(connection: dict[str, Any]) -> list[dict[str, Any]]:

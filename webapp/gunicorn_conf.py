@@ -4,6 +4,7 @@ import gc
 import logging
 from typing import Any
 
+from demand_assets.forecasting.telemetry import log_lines
 from webapp.http.buffered_worker import FOR_PROBES
 from webapp.http.open_files import connections_within, raise_limit
 from webapp.settings import Settings
@@ -28,7 +29,12 @@ accesslog = None
 errorlog = "-"
 loglevel = "info"
 # Who signed in is in the log, beside who was refused; what libraries say below a warning is not.
-logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+log_lines.set_up()
+if log_lines.is_json():
+    logconfig_dict = {
+        "formatters": {"generic": {"()": log_lines.JSON}}, "root": {"level": "WARNING", "handlers": ["error_console"]},
+        "loggers": {"gunicorn.error": {"level": "INFO", "propagate": False, "handlers": ["error_console"]},
+                    "gunicorn.access": {"level": "CRITICAL", "propagate": False}}}
 logging.getLogger("webapp").setLevel(logging.INFO)
 # More connections than a worker has files for would end it; what waits beyond these is bounded too.
 worker_connections = connections_within(raise_limit(), threads + FOR_PROBES)

@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from typing_extensions import override
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
 from demand_assets.defs.partitions import sync_partitions
@@ -25,9 +26,11 @@ from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_TAG,
     BY_MAKE_TRAIN,
+    FIT_JOB,
     FIT_OP,
+    POOL_JOB,
+    REFRESH_JOB,
     REQUEST_TAG,
-    TAKEN_IN_ASSETS,
     run_config,
 )
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -52,6 +55,8 @@ UNUSABLE = 2
 """Exit status when the dataset file or its source cannot be used."""
 STOPPED = 130
 """Exit status after Ctrl-C."""
+TRAINS_POOLED = "demand_assets.forecasting.model.training"
+"""The logger of what trains the pooled model."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +95,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     """
     from demand_assets.defs.assets import pooled_model, region_item
     from demand_assets.defs.events import seconds_of
-    from demand_assets.defs.jobs import fit
+    from demand_assets.defs.jobs import fit, pool, refresh
     from demand_assets.defs.resources import PipelineResource, open_pipeline
 
     refuse_half_restored(settings.folder)
@@ -117,13 +122,15 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         predecessors = pipeline.take_in_predecessors()
         sync_partitions(instance, region_items)
         resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
-        options = {"instance": instance, "resources": {"pipeline": resource}, "raise_on_error": False,
+        defs = dg.Definitions([pooled_model, region_item], jobs=[refresh, pool, fit],
+                              resources={"pipeline": resource}, executor=dg.in_process_executor)
+        options = {"instance": instance, "raise_on_error": False,
                    "tags": {REQUEST_TAG: training.request_id, ASKED_BY_TAG: BY_MAKE_TRAIN}}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
-        def timed(phase: str, run: Callable[[], dg.ExecuteInProcessResult]) -> bool:
+        def timed(phase: str, job: str, config: Mapping[str, Any]) -> bool:
             began, spent = perf_counter(), process_time()
-            result = run()
+            result = defs.resolve_job_def(job).execute_in_process(run_config={**config, **quiet}, **options)
             clock.add({phase: (perf_counter() - began, process_time() - spent)})
             record = instance.get_run_by_id(result.run_id)
             if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
@@ -142,19 +149,15 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                           "make train AFRESH=yes begins anew", markup=False)
         with _shown(console, pipeline.store, training.request_id, len(region_items)):
             for keys in _parts([one for one in region_items if not progress.is_past(one, "started")]):
-                timed("taking in", lambda keys=keys: dg.materialize(
-                    [region_item], selection=dg.AssetSelection.assets(*TAKEN_IN_ASSETS),
-                    run_config=run_config(keys) | quiet, **options))
+                timed("taking in", REFRESH_JOB, run_config(keys))
             progress.look()
             ready = [one for one in region_items if progress.is_past(one, "started") and not progress.is_final(one)]
             if len(ready) >= PROCESSES_FROM:
                 warm_up(pipeline.cores)
-            if ready and not training.is_pooled and timed(
-                    "pooled model", lambda: dg.materialize([pooled_model], run_config=quiet, **options)):
+            if ready and not training.is_pooled and timed("pooled model", POOL_JOB, {}):
                 training = unfinished.pooled(training)
             for keys in _parts(ready):
-                timed("training", lambda keys=keys: fit.execute_in_process(
-                    run_config=run_config(keys, op=FIT_OP) | quiet, **options))
+                timed("training", FIT_JOB, run_config(keys, op=FIT_OP))
     progress.look()
     if all(map(progress.is_final, region_items)):
         unfinished.end()  # where a run broke, the same command goes on with what it left
@@ -238,6 +241,24 @@ def _mean(progress: Progress, metric: str) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
 
 
+class _Said(logging.Handler):
+    """What the training of the pooled model says: a line where there is no terminal, else the newest beside the bar."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+        self.last = ""
+        self.at = 0
+        """Region-items decided when it was last looked."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._console.is_terminal:
+            self.last = record.getMessage()
+        else:
+            self._console.print(record.getMessage(), markup=False)
+
+
 @contextmanager
 def _shown(console: Console, store: DemandStore, request_id: str, total: int) -> Iterator[None]:
     """A progress bar that follows the journal while the block runs."""
@@ -254,16 +275,22 @@ def _shown(console: Console, store: DemandStore, request_id: str, total: int) ->
         counts = progress.look()
         done = sum(counts[step] for step in FINAL_STEPS)
         words = ", ".join(f"{count} {step}" for step, count in sorted(counts.items())) or "reading"
+        if done != said.at:
+            said.last, said.at = "", done
+        words = said.last or words
         bar.update(task, completed=done, description=words)
         if not console.is_terminal:
             console.print(f"{done} of {total} decided: {words}", markup=False)
 
-    follower = Thread(target=follow, daemon=True)
+    follower, said = Thread(target=follow, daemon=True), _Said(console)
+    trains = logging.getLogger(TRAINS_POOLED)
     with bar:
+        trains.addHandler(said)
         follower.start()
         try:
             yield
         finally:
+            trains.removeHandler(said)
             finished.set()
             follower.join()
             show()

@@ -13,6 +13,7 @@ from threading import Event, Thread
 
 from demand_assets.dagster_instance.loop_lock import LoopLock, lock_of
 from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.forecasting.telemetry import log_lines
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.daemon")
@@ -26,6 +27,7 @@ WAIT_SECONDS = 1.0
 def main() -> int:
     """Run until told to stop; the exit status."""
     settings = Settings()
+    log_lines.set_up_beside_dagster()
     for name, value in PATIENT.items():
         os.environ.setdefault(name, value)
     if settings.dagster_backfills == "stock":

@@ -6,6 +6,7 @@ neighbours never notice (docs/decisions/0002-one-op-for-the-graph.md).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
@@ -15,6 +16,7 @@ from demand_assets.defs.events import Event, PooledEvent, carry, pooled_events
 from demand_assets.defs.partitions import region_items
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import Selection, asked_by, keys_to_work_on
+from demand_assets.defs.run_log import lines_in
 from demand_assets.forecasting.contract.dagster_names import (
     CANDIDATE_MODEL,
     DEMAND,
@@ -27,6 +29,7 @@ from demand_assets.forecasting.contract.dagster_names import (
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
+from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.settings import Settings
 
 SPECS = [
@@ -72,8 +75,11 @@ def pooled_model(context: dg.AssetExecutionContext, pipeline: PipelineResource) 
 
     Where the newer one is worse the asset stays what it was, and the decision is an observation of it.
     """
-    opened = pipeline.open()
-    yield from pooled_events(opened.pool(asked_by(context.run)), pipeline, opened.dataset.name)
+    opened, asked = pipeline.open(), asked_by(context.run)
+    with (span("run", asked.traceparent, job=context.run.job_name, run=context.run.run_id) as here,
+          lines_in(context.log)):
+        pooled = opened.pool(replace(asked, traceparent=here))
+    yield from pooled_events(pooled, pipeline, opened.dataset.name)
 
 
 def assets_of(settings: Settings) -> list[dg.AssetsDefinition]:

@@ -1,6 +1,7 @@
 """What Dagster records while region-items are carried: each outcome for its own partition."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from demand_assets.defs.checks import evaluations
 from demand_assets.defs.metadata import data_version, is_nothing_served, to_metadata
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import asked_by
+from demand_assets.defs.run_log import RunSummary, told_in
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_TAG,
@@ -21,7 +23,8 @@ from demand_assets.forecasting.contract.dagster_names import (
     VERSION,
 )
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
-from demand_assets.pipeline.outcomes import Outcome
+from demand_assets.forecasting.telemetry.tracing import span
+from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pooled
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
@@ -43,11 +46,21 @@ def carry(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequ
                          "configuration", allow_retries=False)
     is_planned = is_range or (ASKED_BY_TAG not in context.run.tags and report_planned_partitions(
         context, [asset for asset in RETRAINED_ASSETS if asset in assets], keys))
+    with span("run", (asked := asked_by(context.run)).traceparent, region_items=len(keys), job=context.run.job_name,
+              run=context.run.run_id) as here:
+        yield from _carried(context, resource, keys, assets, is_planned, replace(asked, traceparent=here))
+
+
+def _carried(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequence[str], assets: Collection[str],
+             is_planned: bool, asked: RequestedBy) -> Iterator[Event]:
     pipeline = resource.open()
     failed: list[Outcome] = []
-    clock = Clock()
+    summary, clock = RunSummary(), Clock()
     is_pooled_told = False
-    for outcome in pipeline.carry([RegionItem.from_key(key) for key in keys], assets, asked_by(context.run), clock):
+    context.log.info(f"{len(keys)} region-items, the first: {keys[0]}")
+    for outcome in told_in(context.log, pipeline.carry([RegionItem.from_key(key) for key in keys], assets,
+                                                       asked, clock)):
+        summary.add(outcome)
         with clock("dagster events"):
             if outcome.status == "failed":
                 failed.append(outcome)
@@ -63,8 +76,10 @@ def carry(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequ
                 is_pooled_told = True
             yield event_of(outcome, resource, pipeline.dataset.name)
     last = next(asset for asset in reversed(RETRAINED_ASSETS) if asset in assets)
-    yield dg.AssetObservation(last, description="where the run's time went", metadata={SECONDS: dg.MetadataValue.json({
+    yield dg.AssetObservation(last, description="what became of the region-items, and where the run's time went",
+                              metadata={**summary.metadata, SECONDS: dg.MetadataValue.json({
         stage: [round(wall, 3), round(processor, 3)] for stage, (wall, processor) in clock.seconds.items()})})
+    context.log.info(f"{len(keys)} region-items: {summary.words}")
     if failed:
         if not is_planned:
             report_failed_partitions(context, [(one.asset, one.region_item.key) for one in failed])

@@ -11,7 +11,9 @@ from demand_assets.forecasting.contract.dagster_names import (
     BACKFILL_TAG,
     CANDIDATE_MODEL,
     REQUEST_TAG,
+    TRACE_TAG,
 )
+from demand_assets.forecasting.telemetry.tracing import traceparent_of
 from demand_assets.pipeline.outcomes import RequestedBy
 
 
@@ -32,7 +34,9 @@ def asked_by(run: dg.DagsterRun) -> RequestedBy:
     by = run.tags.get(ASKED_BY_TAG, "a planner" if request_id else "an engineer")
     if not request_id and BACKFILL_TAG in run.tags and dg.AssetKey(CANDIDATE_MODEL) in (run.asset_selection or ()):
         request_id = f"{BACKFILL_REQUEST}{run.tags[BACKFILL_TAG]}"
-    return RequestedBy(request_id=request_id, run_id=run.run_id, by=by, goes_on=RETRY_TAG in run.tags)
+    traceparent = run.tags.get(TRACE_TAG) or traceparent_of(request_id or run.run_id)
+    return RequestedBy(request_id=request_id, run_id=run.run_id, by=by, traceparent=traceparent,
+                       goes_on=RETRY_TAG in run.tags)
 
 
 def keys_to_work_on(context: dg.AssetExecutionContext, config: Selection) -> Sequence[str]:

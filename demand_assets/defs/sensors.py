@@ -48,7 +48,7 @@ from demand_assets.forecasting.contract.dagster_names import (
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.gate.monitoring import nominate
+from demand_assets.forecasting.gate.monitoring import nominate, standing
 from demand_assets.forecasting.store.demand_store import CATALOGUE
 from demand_assets.pipeline.monitor import latest
 
@@ -98,7 +98,7 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     taken_in, first = _taken_in(context.instance, fingerprint, cursor.since or newest)
     missing = [one.key for one in found if one.key not in taken_in]
     if not missing:
-        return dg.SensorResult(skip_reason="the new demand has been taken in",
+        return dg.SensorResult(skip_reason=f"the new demand of {len(found)} region-items has been taken in",
                                cursor=cursor.finish(fingerprint, newest).text(),
                                dynamic_partitions_requests=partitions)
     if cursor.wanted == fingerprint and (seconds := cursor.waits(now)):
@@ -107,7 +107,7 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     others = _being_taken_in(context.instance)
     missing = [key for key in missing if key not in others]
     if not missing:
-        return dg.SensorResult(skip_reason="runs that others asked for take the new demand in",
+        return dg.SensorResult(skip_reason=f"runs that others asked for take in {len(others)} region-items",
                                dynamic_partitions_requests=partitions)
     after = cursor.ask(fingerprint, now, newest if first is None else first - 1)
     stored = {one.key for one in stages.store.stored("demand", found)}
@@ -182,7 +182,8 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 record.partition_key in keys]
     done = str(min(open_ids) - 1 if open_ids else records[-1].storage_id)
     if not keys:
-        return dg.SensorResult(skip_reason="their runs judge them, or have judged them",
+        return dg.SensorResult(skip_reason=f"{len(made)} new candidates are judged, "
+                               f"{len(records) - len(made)} are left to runs that go on",
                                cursor=cursor.finish(done).text())
     newest = str(max(made[key] for key in keys))
     wanted = f"{newest}, {len(keys)} candidates"
@@ -258,9 +259,11 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     cool_down = timedelta(hours=rules.cool_down_hours)
     waiting = {one: kept for one, kept in asked.items()
                if now - kept.at < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
-    nominations = nominate(latest(stages.store, now), stages.dataset, now, dict.fromkeys(waiting, now))
+    observations = latest(stages.store, now)
+    nominations = nominate(observations, stages.dataset, now, dict.fromkeys(waiting, now))
     if not nominations:
-        return dg.SensorResult(skip_reason="every model in production is still good, or was retrained lately")
+        return dg.SensorResult(skip_reason=standing(observations, stages.dataset, now, waiting))
+    context.log.info(f"{len(nominations)} of {len(observations)} measured models are to be retrained")
     for one in nominations:
         context.log.info(f"{one.region_item.key}: {one.reason}")
     reasons = sorted({one.reason.split(":")[0] for one in nominations})

@@ -10,6 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.entry import VersionFacts
 from demand_assets.forecasting.store.exhaustion import exhausted
 from demand_assets.forecasting.store.journal import Entry, Step
+from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
 Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
 TAKING_IN: tuple[Asset, ...] = ("raw_demand", "demand", "features_for_inspection")
@@ -30,6 +31,8 @@ class RequestedBy:
     request_id: str = ""
     run_id: str = ""
     by: str = ""
+    traceparent: str = ""
+    """Of the span that the work is a part of; empty where nothing is traced."""
     goes_on: bool = False
     """Whether an earlier run of the same request was cut off, so that some of its work may be done."""
 
@@ -43,7 +46,8 @@ class RequestedBy:
     @property
     def tags(self) -> dict[str, str]:
         """What a model remembers of it."""
-        return {"request_id": self.request_id, "asked_by": self.by, "dagster_run_id": self.run_id}
+        return {"request_id": self.request_id, "asked_by": self.by, "dagster_run_id": self.run_id,
+                **({TRACEPARENT: self.traceparent} if self.traceparent else {})}
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.exhaustion import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.batch_numbers import BatchNumbers
 from demand_assets.pipeline.outcomes import (
     INSPECTED,
@@ -131,13 +132,18 @@ class Pipeline:
                     continue
                 last = [asset for asset in wanted if asset != INSPECTED][-1:]
                 reached = [] if last else going
-                for part in stage(going, wanted, asked, clock):
+                for part in self._traced(stage, going, wanted, asked, clock):
                     clock.add(part.seconds)
                     told(part.outcomes)
                     yield from part.outcomes
                     reached += [outcome.region_item for outcome in part.outcomes
                                 if outcome.asset in last and outcome.status == "done"]
                 going = sorted(reached)
+
+    def _traced(self, stage: Callable[..., Iterator[Part]], going: Sequence[RegionItem], wanted: Sequence[Asset],
+                asked: RequestedBy, clock: Clock) -> Iterator[Part]:
+        with span(" and ".join(wanted), asked.traceparent, region_items=len(going)) as here:
+            yield from stage(going, wanted, replace(asked, traceparent=here), clock)
 
     def pool(self, asked: RequestedBy) -> Pooled:
         """Train the pooled model on all demand in the store, register it, and promote it unless it is worse.
@@ -147,6 +153,10 @@ class Pipeline:
         return tried_until_there_is_room(lambda: self._pool(asked))
 
     def _pool(self, asked: RequestedBy, like: PooledModel | None = None) -> Pooled:
+        with span("pooled model trained and judged", asked.traceparent):
+            return self._trained_pooled(asked, like)
+
+    def _trained_pooled(self, asked: RequestedBy, like: PooledModel | None) -> Pooled:
         read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
         stored = self.store.stored("demand", self.source.catalogue().region_items)
         model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores, like))

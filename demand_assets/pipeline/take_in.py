@@ -9,6 +9,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
 from demand_assets.forecasting.contract.events import EventTables
+from demand_assets.forecasting.contract.plugins import PluginError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.table import features_table
@@ -73,16 +74,25 @@ class TakeInStage:
             if panels:
                 with clock("validate"):
                     panel = task.raw if task.raw is not None else pd.concat(panels.values(), ignore_index=True)
-                    checked = {found.region_item: found for found in validate_panel(
-                        panel, self.dataset, list(panels), task.last_date, today=task.today,
-                        tables=task.events)}
-                going = list(panels)
+                    checked, broken = self._checked(panel, list(panels), task)
+                outcomes.extend(broken)
+                going = list(checked)
                 each("demand", "store demand", lambda one: self._store_validated(checked[one], task.plots))
             else:
                 going = []
         if INSPECTED in task.assets:
             each(INSPECTED, "features", self._store_features)
         return Part(outcomes, clock.seconds)
+
+    def _checked(self, panel: pd.DataFrame, region_items: list[RegionItem],
+                 task: TakeIn) -> tuple[dict[RegionItem, Validated], list[Outcome]]:
+        """The validated of each, or the failure of each where a plug-in that reads a driver fails."""
+        try:
+            found = validate_panel(panel, self.dataset, region_items, task.last_date, today=task.today,
+                                   tables=task.events)
+        except PluginError as error:
+            return {}, [failed(one, "demand", error) for one in region_items]
+        return {one.region_item: one for one in found}, []
 
     def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame, source_state: str) -> Outcome:
         self.store.write("raw_demand", region_item, raw)

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore
+from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed, guarded
 
 log = logging.getLogger(__name__)
@@ -53,12 +55,16 @@ class TrainStage:
     def train(self, task: Train) -> Part:
         """The outcomes of ``candidate_model`` (fit, backtest, register) and ``production_model`` (the gate)."""
         clock, outcomes = Clock(), list[Outcome]()
-        for one in task.region_items:
-            if "candidate_model" not in task.assets:
-                outcomes.append(guarded(one, "production_model", lambda one=one: self._judge(one, task.asked, clock)))
-                continue
-            outcomes.extend(self._candidate(one, task, clock))
+        with span("worker", task.asked.traceparent, region_items=len(task.region_items)):
+            for one in task.region_items:
+                with span("region-item", region_item=one.key) if task.plots else nullcontext():
+                    outcomes.extend(self._outcomes(one, task, clock))
         return Part(outcomes, clock.seconds)
+
+    def _outcomes(self, one: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+        if "candidate_model" in task.assets:
+            return self._candidate(one, task, clock)
+        return iter([guarded(one, "production_model", lambda: self._judge(one, task.asked, clock))])
 
     def _candidate(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
         asset: Asset = "candidate_model"
@@ -104,7 +110,8 @@ class TrainStage:
         if decision and self._is_out_of_date(before):
             yield self._judge(region_item, task.asked, clock)
         elif decision:
-            with clock("promote"):
+            with clock("promote"), span("the registry is told of the decision", verdict=decision.verdict,
+                                        version=version):
                 decision = self.registry.record_decision(
                     region_item, version, decision, task.asked.request_id,
                     before=before or RegistryEntry(region_item, "", None, None), is_told=True)
@@ -172,7 +179,8 @@ class TrainStage:
                              why(candidate))
         if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
-        with clock("promote"):
+        with clock("promote"), span("the registry is told of the decision", verdict=decision.verdict,
+                                    version=entry.candidate):
             decision = self.registry.record_decision(
                 region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id), before=entry)
         return Outcome(region_item, "production_model", reason=decision.reason,

@@ -104,7 +104,7 @@ class ColumnPlan:
 
     def text_columns(self) -> frozenset[str]:
         """The source's columns that are no numbers even where they look so: dates and categories."""
-        categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number"]
+        categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number" or driver.read_as]
         return frozenset(name for ours in ("date", *categories) if (name := self.plain(ours)))
 
     def name_columns(self) -> frozenset[str]:
@@ -185,7 +185,8 @@ class ColumnPlan:
             ours[entry] = _uniform(self._recipes[entry].make(table))
         for name in self._dataset.driver_names:
             ours[name] = _uniform(self._driver(self._recipes[name], table, regions, items),
-                                  is_text=self._dataset.driver(name).kind == "category")
+                                  is_text=self._dataset.driver(name).kind == "category" or bool(
+                                      self._dataset.driver(name).read_as))
         return pd.DataFrame(ours)
 
     def _driver(self, recipe: Recipe, table: pd.DataFrame, regions: "pd.Series[Any]",

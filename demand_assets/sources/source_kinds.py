@@ -1,4 +1,4 @@
-"""The source of demand of each kind: simulated, files, databases."""
+"""The source of demand of each kind: simulated, files, databases, and what packages plug in."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,3 +19,6 @@ def source_of(dataset: Dataset, started_at: datetime | None, environment: Mappin
         case "sql":
             from demand_assets.sources.sql import Database
             return Database(dataset, environment)
+        case _:
+            from demand_assets.sources.plugged import Plugged
+            return Plugged(dataset, environment)

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 
@@ -17,7 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, SqlSource
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
-from demand_assets.sources.written_numbers import evidence_of
+from demand_assets.sources.written_numbers import ambiguous_text
 
 T = TypeVar("T")
 
@@ -149,16 +148,9 @@ class Database:
     def _check_numbers(self, rows: pd.DataFrame) -> None:
         """Nothing, where texts that are numbers can be read in one way only. Raises: SourceError."""
         texts = self._plan.text_columns() | self._plan.name_columns()
-        for name in rows.columns:
-            if name in texts or rows[name].dtype != object:
-                continue
-            values = [value for value in rows[name] if isinstance(value, str)]
-            seen = evidence_of(pa.chunked_array([pa.array(values, pa.string())]))
-            if (example := seen.point or seen.comma) and not (seen.point_decimal or seen.comma_decimal):
-                mark = "." if seen.point else ","
-                raise self._error(f"has text in column {name!r}: {example!r} may be {example.replace(mark, '')} or "
-                                  f"{example.replace(mark, '.')}. Make it a number in source.query, as in "
-                                  f"CAST(REPLACE({name}, '{mark}', '') AS NUMERIC)")
+        if (found := ambiguous_text(rows, texts)) is not None:
+            raise self._error(f"{found.words}. Make it a number in source.query, as in "
+                              f"CAST(REPLACE({found.column}, '{found.mark}', '') AS NUMERIC)")
 
     def _where(self, pairs: dict[Any, list[Any]], table: sa.FromClause) -> sa.Executable:
         columns = [table.c[name] for name in self._plan.wanted(table.c.keys())]

@@ -1,8 +1,9 @@
 """Numbers as text: which mark stands before decimals and which groups thousands is settled by a whole column."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,6 +45,33 @@ class Marks:
     always do."""
     is_mixed: bool = False
     """Whether both marks stand before decimals, so that what may be either is no number."""
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """A column of text that may be two numbers."""
+
+    column: str
+    mark: str
+    words: str
+
+
+def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | None:
+    """The first column of numbers as text that can be read in more than one way; None where there is none.
+
+    Args:
+        texts: columns that are no numbers even where they look so.
+    """
+    for name in rows.columns:
+        if name in texts or rows[name].dtype != object:
+            continue
+        values = [value for value in rows[name] if isinstance(value, str)]
+        seen = evidence_of(pa.chunked_array([pa.array(values, pa.string())]))
+        if (example := seen.point or seen.comma) and not (seen.point_decimal or seen.comma_decimal):
+            mark = "." if seen.point else ","
+            return Ambiguous(name, mark, f"has text in column {name!r}: {example!r} may be "
+                                         f"{example.replace(mark, '')} or {example.replace(mark, '.')}")
+    return None
 
 
 def evidence_of(column: pa.ChunkedArray) -> Evidence:

@@ -33,7 +33,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
-from deploy.processes import GUARDED_MLFLOW, PROCESS_VARIABLE, RUN_STARTER
+from deploy.processes import GUARDED_MLFLOW, METRICS_PROGRAM, PROCESS_VARIABLE, RUN_STARTER
 
 TAKEOVER = "deploy.supervision.takeover"
 REGISTRY = ("pandas", "mlflow", "demand_assets.forecasting.registry.registry")
@@ -52,6 +52,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "deploy.web_database": APP,
     "deploy.state_directory.unfinished_runs": DAGSTER,
     "demand_assets.commands.first_training": DAGSTER,
+    METRICS_PROGRAM: (*DAGSTER, "webapp"),
     RUN_STARTER: (*DAGSTER, "xgboost"),
 }
 """Module that a program runs -> what is imported before it is forked: what others need too, while the rest is its own

@@ -1,7 +1,10 @@
 """A small dataset with a pipeline of its own, everything in a temporary directory."""
 
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import invalidate_caches
 from pathlib import Path
 
 import dagster as dg
@@ -78,3 +81,46 @@ def instance(settings: Settings, pipeline: Pipeline, empty_dagster: Path) -> Ite
     with open_instance(home) as instance:
         sync_partitions(instance, pipeline.source.catalogue().region_items)
         yield instance
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def installed_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the packages in ``docs/examples`` are installed into, as pip and uv do."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run([Path(sys.prefix) / "bin" / "uv", "pip", "install", "--quiet", "--offline", "--no-index",
+                    "--no-deps", "--no-build-isolation", "--python", sys.executable, "--target", folder,
+                    *sorted(file.parent for file in (ROOT / "docs" / "examples").glob("*/pyproject.toml"))], check=True)
+    return folder
+
+
+@pytest.fixture
+def examples(installed_examples: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same folder, from which this process imports."""
+    monkeypatch.syspath_prepend(str(installed_examples))
+    return installed_examples
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Group, name, source code -> the folder of a package whose class ``Offered`` is plugged in by that name."""
+    made: list[str] = []
+
+    def plug(group: str, name: str, code: str, package: str = "acme-plugin") -> Path:
+        module = package.replace("-", "_")
+        folder = tmp_path / "site" / package
+        info = folder / f"{module}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (folder / f"{module}.py").write_text(code)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:Offered\n")
+        monkeypatch.syspath_prepend(str(folder))
+        invalidate_caches()
+        made.append(module)
+        return folder
+
+    yield plug
+    for module in made:
+        sys.modules.pop(module, None)

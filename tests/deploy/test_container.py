@@ -20,6 +20,18 @@ def test_a_container_can_be_every_process_of_make_run():
     assert {"code", "daemon", "dagster-web", "mlflow", "web", "web-sync", "first-training", *EXTRA} == set(known)
 
 
+def test_a_container_with_metrics_tells_what_databases_say_and_others_count_where_they_are_told():
+    settings = RunSettings(listen_host="0.0.0.0", demand_start="exec", metrics_port=9464)
+    outer = {"PROMETHEUS_MULTIPROC_DIR": "/tmp/metrics"}
+
+    assert commands(settings, FOLDERS)["metrics"][-1] == "--elsewhere"
+    assert "metrics" not in commands(SETTINGS, FOLDERS)
+    assert not container_environment(settings, FOLDERS, {})["PROMETHEUS_MULTIPROC_DIR"]
+    assert container_environment(settings, FOLDERS, outer)["PROMETHEUS_MULTIPROC_DIR"] == "/tmp/metrics"
+    assert environment(settings, FOLDERS)["PROMETHEUS_MULTIPROC_DIR"] == str(FOLDERS.counted)
+    assert "PROMETHEUS_MULTIPROC_DIR" not in environment(RunSettings(), FOLDERS, {})
+
+
 @pytest.mark.parametrize("name", ["code", "dagster-web", "mlflow"])
 def test_servers_listen_for_other_containers(name):
     command = commands(SETTINGS, FOLDERS)[name]

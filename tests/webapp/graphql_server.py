@@ -7,8 +7,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from demand_assets.forecasting.telemetry.tracing import traceparent_of
 from tests.webapp.fakes import FakeDagster
 from webapp.dagster_client import DagsterRefusedError, Sent
+
+
+def _request_of(tags: list[dict[str, str]]) -> str:
+    """The request's id, whose trace the tags name."""
+    told = {tag["key"]: tag["value"] for tag in tags}
+    assert told["demand/traceparent"] == traceparent_of(told["demand/request_id"])
+    return told["demand/request_id"]
 
 
 class GraphQL:
@@ -47,15 +55,14 @@ class GraphQL:
     def launchbackfill(self, variables: Any) -> Any:
         params = variables["params"]
         assert [entry["path"] for entry in params["assetSelection"]][-1] == ["production_model"]
-        sent = self.dagster.launch_backfill(params["tags"][0]["value"], params["partitionNames"], params["title"])
+        sent = self.dagster.launch_backfill(_request_of(params["tags"]), params["partitionNames"], params["title"])
         return {"launchPartitionBackfill": {"__typename": "LaunchBackfillSuccess", "backfillId": sent.id}}
 
     def launchrun(self, variables: Any) -> Any:
         params = variables["params"]
         assert params["selector"]["pipelineName"] == "retrain"
-        tags = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
         keys = params["runConfigData"]["ops"]["region_item"]["config"]["region_items"]
-        sent = self.dagster.launch_run(tags["demand/request_id"], keys)
+        sent = self.dagster.launch_run(_request_of(params["executionMetadata"]["tags"]), keys)
         return {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": sent.id}}}
 
     def runs(self, variables: Any) -> Any:

@@ -31,6 +31,7 @@ from webapp.audit.record import record
 from webapp.background.journal import read_catalogue
 from webapp.db.database import Base, db, now, writing
 from webapp.models.actions import carry_out, store_act
+from webapp.order_up_to import lead_times as order_up_to
 from webapp.overrides import overrides
 from webapp.published_plans.publishing import Wanted as Version
 from webapp.published_plans.publishing import publish
@@ -54,6 +55,7 @@ from webapp.tables import (
     StoredForecast,
     WorkEntry,
 )
+from webapp.value_added.targets import remove_target, set_target
 from webapp.work_list import actions as work_acts
 from webapp.work_list.refresh import take_up
 from webapp.work_list.states import Cause
@@ -199,6 +201,14 @@ def rule(threshold: float) -> Callable[[World], Any]:
     return lambda _: set_rule("moved", "", is_on=True, threshold=threshold, periods=None, due_days=1, again_days=0)
 
 
+def lead_time(periods: int) -> Callable[[World], Any]:
+    return lambda _: order_up_to.set_rule("", periods, 7, 95.0)
+
+
+def target(wape: float) -> Callable[[World], Any]:
+    return lambda _: set_target("", wape, 0.0, 0.1)
+
+
 def undo_newest(_: World) -> None:
     overrides.undo(db.session.scalars(select(Override.batch).order_by(Override.id.desc())).first() or "")
 
@@ -233,6 +243,10 @@ CHANGES = {
                                          entries=2),
     "a rule of work is changed": Change(rule(0.5), before=rule(0.3)),
     "a rule of work is removed": Change(lambda _: remove_rule(1), before=rule(0.3)),
+    "a lead time is changed": Change(lead_time(3), before=lead_time(2)),
+    "a lead time is removed": Change(lambda _: order_up_to.remove_rule(1), before=lead_time(2)),
+    "a target is set": Change(target(0.3), before=target(0.2)),
+    "a target is removed": Change(lambda _: remove_target(1), before=target(0.2)),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
     "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
     "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),

@@ -42,11 +42,14 @@ from tests.webapp.doors import NEEDS, ROLES
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.overrides.builders import part
 from tests.webapp.scenario_forms import saved
+from tests.webapp.value_added.builders import WEEK_BEFORE, Judged, sum_up
+from tests.webapp.value_added.builders import tell as tell_judged
 from webapp.accounts.tokens import make_token
 from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
 from webapp.notices.events import Told, tell
 from webapp.notices.webhook_views import make_webhook
+from webapp.order_up_to.lead_times import set_rule as set_order_up_to_rule
 from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
 from webapp.published_plans.publishing import Wanted as Published
@@ -54,6 +57,7 @@ from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
 from webapp.tables import User
+from webapp.value_added.targets import set_target
 from webapp.work_list.refresh import take_up
 from webapp.work_list.states import Cause
 from webapp.work_list.thresholds import default_rule, set_rule
@@ -88,7 +92,8 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
           "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
-          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks",
+          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
+          "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
           f"/forecasts?ri={quote(ODD.key)}")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
@@ -186,6 +191,10 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
         with writing():
             tell(Told("data", "data x", "New data was rejected", "/data"), [EMAIL, ADMIN, VIEWER], False)
         set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
+        set_order_up_to_rule("region:north", 1, 1, 90.0)
+        set_target("region:north", 0.2, 0.05, 0.1)
+    tell_judged(app, Judged(10, 13, 12, override=11, by=EMAIL), Judged(9, 13, 12, bucket=WEEK_BEFORE))
+    sum_up(app)
     with app.app_context():
         place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
         app.extensions["services"].settings.web_hand_over_folder = "/a/folder"

@@ -1,7 +1,8 @@
 """How right the forecasts were that people saw, by lead, beside what the backtest had promised."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import isfinite
 from typing import Any
 
@@ -11,7 +12,9 @@ import pandas as pd
 from demand_assets.forecasting.series.metrics import wape
 from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
+from webapp.serving.history import sold_on
 from webapp.serving.line_item import LineItem
+from webapp.serving.sentences import Miss
 
 MOST_SEEN = 100
 """Region-items of a selection of which past forecasts are read on a page."""
@@ -64,6 +67,29 @@ def lead_accuracy(lines: Sequence[LineItem], histories: Mapping[str, pd.DataFram
     kept = [archived[line.row.key] for line in lines]
     return LeadAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
                         _stood(kept), kept)
+
+
+def miss_of(archived: Sequence[Sequence[PastForecast]], history: pd.DataFrame, out_of_stock: Collection[date],
+            most: int) -> Miss | None:
+    """The newest forecasts as they stood when their periods began, beside what came; None where none has come.
+
+    Args:
+        archived: of each region-item, what was forecast and kept.
+        history: columns date and demand, summed over them, oldest first.
+        out_of_stock: periods that no forecast is judged by.
+        most: periods.
+    """
+    stood = _stood(archived)
+    dates = stood.index.to_numpy().astype("datetime64[D]")
+    sold = sold_on(history, dates)
+    known = np.flatnonzero(~np.isnan(sold))[-most:]
+    days: list[date] = dates[known].tolist()
+    judged = [(at, float(one), float(other)) for at, one, other in zip(
+        days, stood.to_numpy()[known], sold[known], strict=True) if at not in out_of_stock]
+    if not judged:
+        return None
+    at, forecast, came = zip(*judged, strict=True)
+    return Miss(at, forecast, came, len(days) - len(judged))
 
 
 def _stood(archived: Sequence[Sequence[PastForecast]], lead: int = 1) -> pd.Series:

@@ -8,8 +8,10 @@ from webapp.api import document
 from webapp.api.resources import (
     accuracy,
     dataset,
+    explanations,
     forecasts,
     models,
+    order_up_to,
     overrides,
     predecessors,
     published_plans,
@@ -17,14 +19,16 @@ from webapp.api.resources import (
     retrains,
     scenarios,
     uploads,
+    value_added,
     work,
 )
 from webapp.http import costly_reads
 from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
-RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, scenarios.bp, retrains.bp, models.bp, accuracy.bp,
-             overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp)
+RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, explanations.bp, scenarios.bp, retrains.bp, models.bp,
+             accuracy.bp, overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp,
+             order_up_to.bp, value_added.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 

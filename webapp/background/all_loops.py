@@ -4,7 +4,8 @@ The demand store's journal and catalogue become rows, and planners' adjustments 
 production versions are tried and announced, and roll backs and pins are carried out there; forecasts are stored of what
 changed; large scenarios are computed; stored retrain requests go to Dagster and are followed there; what is too old is
 let go, and what was written into the audit log is sealed, and published plans are handed over; the list of work is
-kept as its causes are, and people are told what happened.
+kept as its causes are, and people are told what happened; what was judged of forecasts is summed up, and scenarios that
+are over are judged.
 """
 
 from threading import Event
@@ -19,6 +20,7 @@ from webapp.background.loops import (
     scenario,
     store,
     stored_forecast,
+    value_added,
     work,
 )
 from webapp.background.loops.dagster import SECONDS as DAGSTER_SECONDS
@@ -46,6 +48,7 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("audit", lambda: audit.AuditLoop().step, audit.SECONDS),
         Loop("notices", lambda: notice.NoticeLoop(services).step, notice.SECONDS),
         Loop("work", lambda: work.WorkLoop(services).step, work.SECONDS),
+        Loop("value_added", lambda: value_added.ValueAddedLoop(services).step, value_added.SECONDS),
     ]
 
 

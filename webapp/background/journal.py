@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
 from demand_assets.forecasting.store.journal import (
+    FINAL_STEPS,
     DamagedJournalError,
     Entry,
     Journal,
@@ -29,6 +30,7 @@ from webapp.retrains import states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
 from webapp.tables import Catalogue, JournalFile, RegionItemRow, Watermark
 from webapp.tables.watermarks import set_watermark
+from webapp.telemetry.counters import counters
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,9 @@ def _read_some(journal: Journal, names: Sequence[str], known: str) -> tuple[int,
         db.session.flush()
         db.session.execute(delete(JournalFile).where(JournalFile.name < day_of_sweep(last),
                                                      JournalFile.name.contains("-")))
+    if known and (counted := counters()):
+        for entry in (entry for name in new for entry in entries[name] if entry.step in FINAL_STEPS):
+            counted.decisions.labels(entry.step).inc()
     return len(entries), is_whole
 
 

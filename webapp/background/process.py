@@ -14,6 +14,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 
 from demand_assets.forecasting.model.own import import_boosters
+from demand_assets.forecasting.telemetry import log_lines
 from webapp.background.all_loops import run
 from webapp.dagster_client import DagsterClient
 from webapp.db.database import db
@@ -87,7 +88,7 @@ def main(make_app: AppFactory) -> int:
 
     ask_once()
     import_boosters()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(logging.INFO)
     stop = Event()
 
     def stopped(_number: int, _frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ a clock that nobody sets; what is told are moments of the calendar.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -18,6 +19,7 @@ from webapp.background.beat import beat
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import now
 from webapp.systems.reachability import LoopReport, note, note_loops
+from webapp.telemetry.counters import counters
 
 log = logging.getLogger("webapp.background")
 
@@ -126,13 +128,15 @@ class Supervised:
         if self._tried_again is not None:
             self._stop.wait(self._tried_again - monotonic())
         step: Step | None = None
+        counted = counters()
         while not self._stop.is_set():
             try:
                 with self._lock:
                     self._step_began = monotonic()
-                step = step or self._loop.begin()
-                with self._app.app_context():
-                    step()
+                with counted.step(self.name) if counted else nullcontext():
+                    step = step or self._loop.begin()
+                    with self._app.app_context():
+                        step()
             except BaseException as error:  # a thread has nobody above it: whatever it is, this loop fails alone
                 step = None
                 pause = self._failed(error)

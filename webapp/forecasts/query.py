@@ -20,6 +20,9 @@ PAGE_SIZE = 50
 LAYOUTS = ("periods", "measures")
 """What the rows of the table are."""
 PLAIN_COVERAGE, PLAIN_LAYOUT = 80, LAYOUTS[0]
+TABS = {"what-if": "What if", "why": "Why", "overrides": "Overrides", "accuracy": "Accuracy", "model": "Model",
+        "region-items": "Region-items", "unusual": "Unusual", "history": "History", "table": "Table"}
+"""What stands under the grid, of which one is seen at a time; a page has those that it has something for."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class ForecastQuery:
     page: int = 1
     overrides: bool = True
     """Whether the forecast is shown with planners' overrides."""
+    tab: str = ""
+    """Which of ``TABS`` is seen first; empty: the first that the page has."""
     adjust: str = ""
     """The date of the period that a planner wants to adjust, as typed."""
     longest: int = field(default=0)
@@ -78,11 +83,22 @@ class ForecastQuery:
         """The URL's arguments with changes; defaults are left out."""
         given: dict[str, object] = {
             "horizon": self.horizon, "coverage": self.coverage, "layout": self.layout, "past": int(self.past),
-            "page": self.page, "why": int(self.why), "overrides": int(self.overrides), **changes}
+            "page": self.page, "why": int(self.why), "overrides": int(self.overrides), "tab": self.tab,
+            **changes}
         plain = {"horizon": self.longest, "coverage": PLAIN_COVERAGE, "layout": PLAIN_LAYOUT, "past": 0, "page": 1,
-                 "why": 0, "overrides": 1}
+                 "why": 0, "overrides": 1, "tab": ""}
         return {**self.selection, **{name: str(value) for name, value in given.items()
                                      if name not in plain or value != plain[name]}}
+
+    def alone(self, name: str, value: str) -> Arguments:
+        """The URL's arguments with one argument of the selection in place of all."""
+        return {**{kept: one for kept, one in self.query(page=1).items() if kept not in self.selection}, name: value}
+
+    def without(self, name: str, value: str) -> Arguments:
+        """The URL's arguments without one argument of the selection."""
+        fields = [field for field in self.fields if field != (name, value)]
+        rest = {kept: one for kept, one in self.query(page=1).items() if kept not in self.selection}
+        return rest | {kept: [one for each, one in fields if each == kept] for kept, _ in fields}
 
     @property
     def fields(self) -> list[tuple[str, str]]:
@@ -97,7 +113,7 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     Arguments:
         fields: ``ri``, ``region``, ``item``, ``attribute`` (each repeatable), ``all`` and ``selection`` add
             region-items up; ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``overrides``,
-            ``adjust`` say how they are shown.
+            ``tab``, ``adjust`` say how they are shown.
     """
     longest = services().dataset.horizon
     horizon = _whole(fields, "horizon", longest, longest,
@@ -107,11 +123,14 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     levels = [str(round(100 * level)) for level in LEVELS]
     one_of("coverage", coverage, levels)
     one_of("layout", layout, LAYOUTS)
+    tab = fields.get("tab", "")
+    if tab:
+        one_of("tab", tab, list(TABS))
     keys, selection, group = parse_selection(fields)
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
     return ForecastQuery(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
                     int(coverage), layout, bool(fields.get("past", "0").strip("0")), page,
-                    fields.get("overrides", "1") != "0", fields.get("adjust", "")[:10], longest)
+                    fields.get("overrides", "1") != "0", tab, fields.get("adjust", "")[:10], longest)
 
 
 def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, message: str) -> int:

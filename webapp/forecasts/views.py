@@ -12,16 +12,18 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.access import may, needs
-from webapp.accuracy.lead_chart import MOST_SEEN, lead_accuracy
+from webapp.accuracy.lead_chart import MOST_SEEN, lead_accuracy, miss_of
 from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
+from webapp.forecasts.changes import changes_of
 from webapp.forecasts.chart import chart_of
 from webapp.forecasts.grid import grid_of
 from webapp.forecasts.in_money import in_money_of
+from webapp.forecasts.in_words import in_words
 from webapp.forecasts.period_table import table_of
-from webapp.forecasts.query import PAGE_SIZE, ForecastQuery, parse_forecast_query
+from webapp.forecasts.query import PAGE_SIZE, TABS, ForecastQuery, parse_forecast_query
 from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
 from webapp.region_items.attributes import attributes_of, declared
@@ -34,9 +36,10 @@ from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenari
 from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
 from webapp.serving.answer import MOST_REGION_ITEMS, Answer, plan_of, under
-from webapp.serving.explanation import explain
+from webapp.serving.explanation import MOST_EXACT, Explanation, explain
 from webapp.serving.history import backtest_of
 from webapp.serving.line_item import analogues_of, served_by_words
+from webapp.serving.sentences import of_miss
 from webapp.stored_forecasts.group_answer import group_of
 from webapp.stored_forecasts.group_page import last_year_of
 from webapp.tables import PooledRow, RegionItemRow
@@ -150,8 +153,22 @@ def why() -> ResponseReturnValue:
     forecast_query = parse_forecast_query(request.args)
     _refuse_large(forecast_query)
     _, answer, form, _ = answer_to(forecast_query, request.args)
+    explanation = explain(services(), answer)
+    is_told = len(answer.lines) <= MOST_EXACT  # by the sentences at the top of the page
     return render_template("forecasts/_why.html", forecast_query=forecast_query, answer=answer, form=form,
-                           explanation=explain(services(), answer))
+                           explanation=explanation,
+                           why_sentences=[] if is_told else _sentences(forecast_query, answer, explanation))
+
+
+@bp.get("/in-words")
+@needs("viewer")
+def told_in_words() -> ResponseReturnValue:
+    """The sentences on a forecast with its largest parts, which take longer than all else of its page."""
+    forecast_query = parse_forecast_query(request.args)
+    _refuse_large(forecast_query)
+    _, answer, _, _ = answer_to(forecast_query, request.args)
+    return render_template("forecasts/_in_words.html", explained_by="", sentences=_sentences(
+        forecast_query, answer, explain(services(), answer)))
 
 
 def shown_again(forecast_query: ForecastQuery, form: OverrideForm) -> tuple[str, int]:
@@ -202,11 +219,24 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
                      forecast_query.horizon if forecast_query.past else 0, seen.stood if seen else None,
                      partial(override_words, of_sum=len(lines) > 1),
                      without_overrides=bool(found.count and not included), in_money=in_money) if lines else None
+    has_what_if = bool(dataset.drivers and lines and (may("forecasts.ask") or form.changes))
+    explanation = explain(services(), result) if forecast_query.why else None
+    outside = result.past.out_of_stock
+    miss = miss_of(seen.archived, result.past.history, outside, dataset.horizon) if seen else None
+    predecessors = predecessors_of(only.row, result.past.each[only.row.key]) if only else None
+    can_explain = any(line.model.pooled is not None for line in lines) and len(lines) <= MOST_EXACT
     text = render_template(
         "forecasts/_result.html" if alone else "forecasts/show.html", forecast_query=forecast_query, answer=result,
         form=form, in_money=in_money,
         retraining=open_retrains(forecast_query.keys), evidence=evidence_of([line.row for line in lines]), seen=seen,
-        outliers=outliers, predecessors=predecessors_of(only.row, result.past.each[only.row.key]) if only else None,
+        outliers=outliers, predecessors=predecessors,
+        **_tabs(forecast_query, more, [
+            *(["what-if"] if has_what_if else []), "why", "overrides", "accuracy", "model",
+            *(["unusual", "history"] if only else ["region-items"]), "table"]), has_what_if=has_what_if,
+        sentences=in_words(result, included, explanation, is_explained=forecast_query.why), why_sentences=[],
+        explained_by=url_for("forecasts.told_in_words", **query) if can_explain and not explanation else "",
+        miss=of_miss(miss, dataset.unit, table.decimals) if seen and table else [],
+        changes=changes_of(only.row, outliers, found, predecessors) if only and predecessors else [],
         told=told_count(forecast_query.keys), found=found, included=included,
         chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
                        [row.date for row in outliers.rows], is_sum=len(lines) > 1) if lines else {}, backtest=backtest,
@@ -214,7 +244,7 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
             found.periods if is_editable else periods, result.past, dataset, result.coverage, table, in_money, seen,
             lines[0].plan.part if len(lines) == 1 else None, is_editable,
             without_overrides=bool(found.count and not included)) if table else None,
-        explanation=explain(services(), result) if forecast_query.why else None,
+        explanation=explanation,
         analogues=analogues_of(services(), only) if only and result.has_scenario else [],
         known_values={name: _known_values(plan, name) for name in _categories()}, most_seen=MOST_SEEN,
         asked=[ScopedDriverChange(one.driver, one.action, one.value, one.first, one.last) for one in form.changes],
@@ -248,6 +278,7 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
         "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
         last_year=last_year, is_model=is_model, in_money=in_money, query=forecast_query.query(),
         page_size=PAGE_SIZE, found=found, included=included, most=MOST_REGION_ITEMS,
+        **_tabs(forecast_query, more, ["region-items", "overrides", "table"]),
         lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest,
                        is_sum=True) if answer.kept else {},
@@ -255,6 +286,19 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
             found.periods if is_editable else periods, answer.past, dataset, answer.coverage, table, in_money,
             is_editable=is_editable, without_overrides=is_model) if table else None,
         **{"find": "", "choices": [], "groups": [], "override_form": OverrideForm(), **more})
+
+
+def _tabs(forecast_query: ForecastQuery, more: dict[str, Any], has: list[str]) -> dict[str, Any]:
+    """The tabs of a page by name, and the one that is seen first: what was asked for, or what is to be put right."""
+    form: OverrideForm | None = more.get("override_form")
+    wanted = "overrides" if form and form.is_open else "unusual" if forecast_query.adjust else forecast_query.tab
+    return {"tabs": {name: TABS[name] for name in has}, "current": wanted if wanted in has else has[0]}
+
+
+def _sentences(forecast_query: ForecastQuery, answer: Answer, explanation: Explanation | None) -> list[str]:
+    found = overridden({line.row.key: line.plan.part for line in answer.lines}, answer.periods, answer.coverage)
+    included = found if found.count and forecast_query.overrides else None
+    return in_words(answer, included, explanation, is_explained=True)
 
 
 def _refuse_large(forecast_query: ForecastQuery) -> None:

@@ -42,7 +42,7 @@ MOST_HELD = 256_000_000
 LINGER_SECONDS = 2.0
 """For which a client that still sends is heard after its answer, so that the answer is not lost on its way."""
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-PROBES = (b"GET /health ", b"GET /health?", b"HEAD /health ")
+PROBES = (b"GET /health ", b"GET /health?", b"GET /health/", b"HEAD /health ", b"HEAD /health/")
 """How requests begin that are answered by a thread of their own, however busy the others are."""
 FOR_PROBES = 1
 """Threads of each worker that answer nothing else."""

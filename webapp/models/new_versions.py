@@ -15,12 +15,14 @@ from typing import Protocol
 
 from sqlalchemy import Select, select
 
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page, RegisteredPage
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.telemetry.tracing import span
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
@@ -34,6 +36,7 @@ from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels
 from webapp.tables import RegionItemRow, Retrain, RetrainItem, Watermark
 from webapp.tables.watermarks import set_watermark
+from webapp.telemetry.counters import counters
 
 log = logging.getLogger(__name__)
 
@@ -205,14 +208,20 @@ class Watch:
         row = db.session.get_one(RegionItemRow, key)
         region_item, version = row.region_item, row.wanted_version
         told, anew = production.told_files(row), row.wanted.get("anew", False)
+        made_by = row.wanted.get("traceparent", "")
         db.session.rollback()
-        if version is None:
-            return
+        if version is not None:
+            with span("a promoted version is fetched, tried and announced", made_by, version=version):
+                self._take_up(key, region_item, version, told, anew)
+
+    def _take_up(self, key: str, region_item: RegionItem, version: int, told: VersionFiles | None, anew: bool) -> None:
         try:
             model = self._files.whole(region_item, version, told, anew)
             self._services.forecaster.forecast(region_item, model)
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
             log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
+            if counted := counters():
+                counted.promotion_failures.inc()
             with writing():
                 row = locked_one(RegionItemRow, key)
                 is_wrong = isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version
@@ -224,8 +233,12 @@ class Watch:
         with writing():
             hold_pooled()
             row = locked_one(RegionItemRow, key)
+            wanted_since, is_new = row.fetch_after, row.production_version != version
             if row.wanted_version == version:
                 production.announce(row, model.card)
+                if is_new and (counted := counters()):
+                    counted.promotions.inc()
+                    counted.promotion_seconds.observe(max((now() - (wanted_since or now())).total_seconds(), 0.0))
             keep = {row.production_version, row.previous_version, row.wanted_version}
         self._files.forget_others(region_item, keep)
 

@@ -88,6 +88,18 @@ def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
     return count
 
 
+def is_wanted(event: str, cause: str, people: Iterable[str]) -> bool:
+    """Whether somebody is to be told who was not yet: any of the people, or a webhook."""
+    chosen = {row.person: row.how for row in db.session.scalars(select(NoticeChoice).where(
+        NoticeChoice.event == event))}
+    wanting = {person for person in people if chosen.get(person, EVENTS[event].how) != "off"}
+    hooks = {str(hook.id) for hook in db.session.scalars(select(Webhook)) if event in hook.events}
+    told = set(db.session.scalars(select(Notice.person).where(Notice.person.in_(wanting), Notice.cause == cause)))
+    sent = set(db.session.scalars(select(Delivery.receiver).where(
+        Delivery.way == "webhook", Delivery.receiver.in_(hooks), Delivery.cause == cause)))
+    return bool(wanting - told or hooks - sent)
+
+
 def path_to(endpoint: str, **values: object) -> str:
     """The path of a page, also where nobody asks for one."""
     return str(current_app.url_map.bind("localhost").build(endpoint, values))

@@ -8,8 +8,9 @@ from sqlalchemy import func, or_, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
-from webapp.notices.events import Told, path_to, people_for, tell
+from webapp.notices.events import Told, is_wanted, path_to, people_for, tell
 from webapp.services import Services
+from webapp.serving.by_version import before_after, in_words
 from webapp.tables import (
     DataLoadRun,
     HandOver,
@@ -27,12 +28,16 @@ SINCE = "notices since"
 LOOKED_BACK = timedelta(days=2)
 """For so long is looked back each time, as what is told once is not told again."""
 MOST_PROMOTED = 500
+MOST_COMPARED = 12
+"""Promoted models of one retrain whose forecasts before and after are compared."""
+FILES_COME = timedelta(minutes=2)
+"""For so long a retrain that is over is not told of, while files that it made are not here yet."""
 
 
 def tell_what_happened(services: Services) -> int:
     """How many notices were made of what happened lately."""
     since = _since()
-    found = [*_retrains(since), *_promotions(since), *_bad_data(since), *_published(since)]
+    found = [*_retrains(services, since), *_promotions(since), *_bad_data(since), *_published(since)]
     db.session.rollback()
     is_mail_set, count = services.settings.web_mail_server is not None, 0
     for told, people in found:
@@ -53,20 +58,37 @@ def _since() -> datetime:
     return max(began, at - LOOKED_BACK)
 
 
-def _retrains(since: datetime) -> Iterator[tuple[Told, list[str]]]:
+def _retrains(services: Services, since: datetime) -> Iterator[tuple[Told, list[str]]]:
     may = set(people_for("retrain"))
     for retrain in db.session.scalars(select(Retrain).where(
             Retrain.source == "planner", Retrain.state.in_(("finished", "refused", "cancelled")),
-            Retrain.finished_at >= since).order_by(Retrain.id)):
+            Retrain.finished_at >= since).order_by(Retrain.id)).all():
+        cause, people = f"retrain {retrain.id}", [retrain.asked_by] if retrain.asked_by in may else []
+        if not is_wanted("retrain", cause, people):
+            continue
         counts = {row[0]: row[1] for row in db.session.execute(select(
             RetrainItem.state, func.count()).where(RetrainItem.retrain_id == retrain.id).group_by(RetrainItem.state))}
         ended = ", ".join(f"{counts[state]} {words}" for state, words in (
             ("promoted", "promoted"), ("kept", "kept"), ("quarantined", "with rejected data"), ("failed", "failed"),
             ("cancelled", "cancelled")) if counts.get(state))
         how = {"refused": "was refused", "cancelled": "was cancelled"}.get(retrain.state, "is over")
-        people = [retrain.asked_by] if retrain.asked_by in may else []
-        yield Told("retrain", f"retrain {retrain.id}", f"Retrain {retrain.id} {how}{f': {ended}' if ended else ''}",
-                   path_to("retrains.detail", retrain_id=retrain.id)), people
+        difference = _difference(services, retrain) if 0 < counts.get("promoted", 0) <= MOST_COMPARED else []
+        if difference is None:
+            continue
+        told = " ".join([f"Retrain {retrain.id} {how}{f': {ended}' if ended else ''}{'.' if difference else ''}",
+                         *difference])
+        yield Told("retrain", cause, told, path_to("retrains.detail", retrain_id=retrain.id)), people
+
+
+def _difference(services: Services, retrain: Retrain) -> list[str] | None:
+    """What the models that it promoted change in the forecasts, in words; None while their files may yet come."""
+    found = [before_after(services, item) for item in retrain.items if item.state == "promoted"]
+    if all(not each.problem for each in found):
+        return in_words(found, services.dataset)
+    is_new = retrain.finished_at is not None and now() - retrain.finished_at < FILES_COME
+    if is_new and any(each.missing is not None for each in found):
+        return None
+    return ["How the forecast changes is not known here."]
 
 
 def _promotions(since: datetime) -> Iterator[tuple[Told, list[str]]]:

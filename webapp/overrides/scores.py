@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.metrics import bias, wape
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.accuracy.judged_sums import standing
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast, past_forecasts_of
 from webapp.db.chunked import chunked
 from webapp.db.database import db
@@ -146,13 +147,6 @@ def _judged(services: Services, keys: Sequence[str], planner: str, lead: int, fo
             rows.append(Judgement(key, at, held.made_by, units, model, period_override(held).units(model),
                                   float(past.naive[place])))
     return Judged(rows, found.waiting, too_late, unknown, found.left_out)
-
-
-def standing(made: Sequence[Override], past: PastForecast) -> Override | None:
-    """Which of the overrides of a period held when a forecast of it was last made; None where none did."""
-    held = [one for one in made if one.made_at <= past.made_at and (
-        one.removed_at is None or one.removed_at > past.made_at)]
-    return max(held, key=lambda one: (one.made_at, one.id), default=None)
 
 
 def _made_of(keys: Sequence[str], planner: str) -> dict[str, dict[date, list[Override]]]:

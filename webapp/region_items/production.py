@@ -78,7 +78,9 @@ def note_entry(row: RegionItemRow, entry: RegistryEntry, has_files: bool) -> Non
     is_another = row.wanted_version != entry.production
     row.wanted_version = entry.production
     row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "problem": entry.problem,
-                  "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None}
+                  "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None,
+                  "traceparent": newest.traceparent if (newest := entry.newest) and (
+                      newest.version == entry.production) else ""}
     if entry.production is None:
         row.production_version, row.fetch_after, row.model_problem = None, None, entry.problem
     elif entry.production == row.production_version and not _is_recreated(row, entry) and has_files:

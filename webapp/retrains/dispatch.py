@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy import select
 
+from demand_assets.forecasting.telemetry.tracing import span, traceparent_of
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import forget_judging, forget_training
@@ -61,6 +62,12 @@ def _send(dagster: Dagster, retrain_id: int) -> None:
         request_id, size, attempts = retrain.request_id, retrain.size, retrain.attempts
         keys = [item.key for item in states.open_items(retrain)]
         is_cancelled = retrain.cancel_asked_at is not None
+    with span("request sent to Dagster", traceparent_of(request_id), attempt=attempts, region_items=size):
+        _send_claimed(dagster, retrain_id, request_id, keys, size, attempts, is_cancelled)
+
+
+def _send_claimed(dagster: Dagster, retrain_id: int, request_id: str, keys: list[str], size: int, attempts: int,
+                  is_cancelled: bool) -> None:
     try:
         sent = dagster.find(request_id)
         if sent is None and is_cancelled:

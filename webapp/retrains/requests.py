@@ -14,6 +14,7 @@ from webapp.db.locks import once_more
 from webapp.region_items.rows import locked_region_items, open_retrains
 from webapp.retrains import states
 from webapp.tables import Catalogue, Retrain, RetrainItem
+from webapp.telemetry.requests_seen import begins, belongs_to
 
 RETRIED = ("failed", "cancelled")
 NAMED = 5
@@ -51,11 +52,13 @@ def store(token: str, keys: Sequence[str], asked_by: str, reason: str = "", act:
         rows = locked_region_items(keys)  # requests for the same region-items are stored one after the other
         same = db.session.scalar(select(Retrain).where(Retrain.request_id == request_id))
         if same is not None:
+            belongs_to(request_id)
             return Stored(same, False, {})
         running = open_retrains(keys)
         wanted = [key for key in keys if key not in running]
         if not wanted:
             return Stored(None, False, running)
+        begins(request_id)
         retrain = states.ask(request_id, {key: rows[key].production_version for key in wanted}, asked_by, reason)
         record(act, "retrain", retrain_words(retrain), after=_told(wanted, len(running)), reason=reason)
     return Stored(retrain, True, running)

@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, abort, flash, redirect, render_template, req
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.telemetry.tracing import trace_id_of
 from webapp.access import actor, needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
@@ -29,6 +30,7 @@ from webapp.services import services
 from webapp.serving.by_version import before_after
 from webapp.systems.reachability import is_up
 from webapp.tables import Retrain, RetrainItem
+from webapp.telemetry.requests_seen import belongs_to
 
 bp = Blueprint("retrains", __name__, url_prefix="/retrains")
 
@@ -197,10 +199,11 @@ def _retrain(retrain_id: int) -> Retrain:
     retrain = db.session.get(Retrain, retrain_id) if retrain_id < 2**31 else None
     if retrain is None:
         abort(404, f"There is no retrain {retrain_id}. The list shows all there are.")
+    belongs_to(retrain.request_id)
     return retrain
 
 
 def add_to(app: Flask) -> None:
     """Serve the pages of retrains; templates may say how long a training took."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(seconds_of=seconds_of)
+    app.jinja_env.globals.update(seconds_of=seconds_of, trace_id_of=trace_id_of)

@@ -7,8 +7,9 @@ from datetime import date
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.whatif.scenario import ACTIONS, Action, Change, Scenario
+from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 
 MOST_CHANGES = 50
@@ -35,7 +36,7 @@ class ChangeRow:
     @property
     def actions(self) -> tuple[Action, ...]:
         """What can be done to its driver."""
-        return ACTIONS[self.driver.kind]
+        return self.driver.of_kind.actions
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ScenarioForm:
 def new_row(number: int, driver: Driver, dates: Sequence[date]) -> ChangeRow:
     """An empty change of that driver over all dates."""
     value = "1" if driver.kind == "yes_no" else ""
-    return ChangeRow(number, driver, ACTIONS[driver.kind][0], value, dates[0].isoformat(), dates[-1].isoformat())
+    return ChangeRow(number, driver, driver.of_kind.actions[0], value, dates[0].isoformat(), dates[-1].isoformat())
 
 
 def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequence[date]) -> ScenarioForm:

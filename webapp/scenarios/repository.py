@@ -75,6 +75,12 @@ def count_all() -> int:
     return db.session.scalar(select(func.count(SavedScenario.id)).where(_is_open_to_asker())) or 0
 
 
+def open_scenarios(email: str) -> list[SavedScenario]:
+    """All that somebody may open and that are not archived."""
+    return list(db.session.scalars(select(SavedScenario).where(
+        _is_open_to(email), SavedScenario.archived_at.is_(None)).order_by(SavedScenario.id)))
+
+
 def by_tokens(tokens: Sequence[str]) -> list[SavedScenario]:
     """The scenarios of these links, in their order; those that there are not, or not for whoever asks, are left out."""
     found = {each.token: each for each in db.session.scalars(

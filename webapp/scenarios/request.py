@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
-from demand_assets.forecasting.whatif.scenario import Action, Change, Planned, Scenario
+from demand_assets.forecasting.whatif.scenario import Change, Planned, Scenario
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson

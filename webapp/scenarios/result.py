@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.db.stored_json import StoredJson
+from webapp.region_items.labels import group_titles
+from webapp.serving.sentences import Parts, of_scenario
 
 MOST_REASONS = 3
 
@@ -140,6 +143,14 @@ class Result(StoredJson):
     def dates(self) -> list[date]:
         """The periods that it covers."""
         return [period.date for period in self.periods]
+
+    def in_words(self, dataset: Dataset) -> list[str]:
+        """At most two sentences on the difference, with the numbers of its page."""
+        titles = group_titles(dataset)
+        parts = Parts([(titles.get(group, group), value) for group, value in self.why.items()],
+                      self.units.difference.forecast, without=self.unexplained) if self.why else None
+        return of_scenario(self.units.plan.forecast, self.units.scenario.forecast, parts, dataset.unit,
+                           has_model=bool(self.why or not self.unexplained))
 
     @property
     def changed(self) -> int:

@@ -19,6 +19,8 @@ from webapp.serving.history import History, histories_of, history_of
 from webapp.serving.line_item import LineItem, fetch_again, lines_of, note_damaged, scenario_lines, why_missing
 from webapp.tables import Override, RegionItemRow
 
+MOST_TOLD = 3
+"""Region-items that share a notice and are named in it."""
 MOST_REGION_ITEMS = 500
 """Forecast as a page asks; the sums of more are read from the stored forecasts."""
 
@@ -105,6 +107,17 @@ class Answer:
     def assumed(self) -> dict[str, list[RegionItem]]:
         """What was assumed -> of which region-items."""
         return _grouped((sentence, line.row.region_item) for line in self.lines for sentence in line.plan.assumed)
+
+    @property
+    def warnings(self) -> dict[str, dict[str, list[RegionItem]]]:
+        """Where drivers leave what the models have seen, in short -> the ``flags`` that say so."""
+        found: dict[str, dict[str, list[RegionItem]]] = {}
+        for line in self.lines:
+            forecast = line.scenario or line.plan
+            for sentence in forecast.flags:
+                found.setdefault(forecast.in_short.get(sentence, sentence), {}).setdefault(sentence, []).append(
+                    line.row.region_item)
+        return found
 
     @property
     def flags(self) -> dict[str, list[RegionItem]]:
@@ -200,12 +213,19 @@ def _drivers_used(services: Services, lines: Sequence[LineItem]) -> list[dict[st
 
 
 def _notices(lines: Sequence[LineItem]) -> list[str]:
-    found = [f"{line.row.region_item}: {line.notice}" for line in lines if line.notice]
+    found = [f"{words_of(region_items)}: {notice}" for notice, region_items in _grouped(
+        (line.notice, line.row.region_item) for line in lines if line.notice).items()]
     origins = {line.plan.origin.date() for line in lines}
     if len(origins) > 1:
         found.append(f"Known demand ends on different dates ({min(origins)} to {max(origins)}), and so do the "
                      "forecasts: the total of a date holds the region-items that reach it.")
     return found
+
+
+def words_of(region_items: Sequence[RegionItem]) -> str:
+    """Region-items by name, or the first of them and how many more there are."""
+    told = ", ".join(str(one) for one in region_items[:MOST_TOLD])
+    return told if len(region_items) <= MOST_TOLD else f"{told} and {len(region_items) - MOST_TOLD:,} more"
 
 
 def _grouped(pairs: Any) -> dict[str, list[RegionItem]]:

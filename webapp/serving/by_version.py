@@ -1,15 +1,20 @@
 """The forecast of one region-item before a retrain and after it: by either version's own files, from today."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.pages.files import rounded
+from webapp.region_items.labels import group_titles
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
+from webapp.serving.sentences import Parts, of_new_model
 from webapp.tables import RetrainItem
 
 HISTORY_HORIZONS = 2
@@ -27,6 +32,8 @@ class BeforeAfter:
     """Why there is nothing to draw; empty when there is."""
     missing: int | None = None
     """The version whose files are not here."""
+    parts: dict[str, float] | None = None
+    """Driver or group of features -> what it adds to the difference, in units; None where either has no parts."""
 
     @property
     def rows(self) -> list[tuple[Any, float, float]]:
@@ -35,6 +42,15 @@ class BeforeAfter:
             return []
         return list(zip(self.before.table["date"].dt.date, self.before.table["forecast"],
                         self.after.table["forecast"], strict=True))
+
+    @property
+    def units(self) -> tuple[float, float]:
+        """Before and after, over all periods."""
+        return sum(row[1] for row in self.rows), sum(row[2] for row in self.rows)
+
+    def in_words(self, dataset: Dataset) -> list[str]:
+        """Sentences that tell the difference; none where there is nothing to draw."""
+        return in_words([self], dataset) if self.rows else []
 
     @property
     def names(self) -> list[str]:
@@ -68,7 +84,31 @@ def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
         past = services.forecaster.history(item.region_item, HISTORY_HORIZONS * services.dataset.horizon)
     except (ModelFilesError, NotInStoreError) as error:
         return _none(f"It cannot be forecast now: {error}")
-    return BeforeAfter(before, after, history_of_chart(past["date"], past["demand"]))
+    return BeforeAfter(before, after, history_of_chart(past["date"], past["demand"]),
+                       parts=_parts(services, item.region_item, *found))
+
+
+def in_words(found: Sequence[BeforeAfter], dataset: Dataset) -> list[str]:
+    """Sentences that tell the difference of the sums before and after; at least one, each with both forecasts."""
+    before, after = (sum(each.units[place] for each in found) for place in (0, 1))
+    titles, parts = group_titles(dataset), None
+    if all(each.parts is not None for each in found):
+        summed: dict[str, float] = {}
+        for each in found:
+            for group, value in (each.parts or {}).items():
+                summed[group] = summed.get(group, 0.0) + value
+        parts = Parts([(titles.get(group, group), value) for group, value in summed.items()], after - before)
+    return of_new_model(before, after, max(len(each.rows) for each in found), parts, dataset.unit)
+
+
+def _parts(services: Services, region_item: RegionItem, before: ServingModel,
+           after: ServingModel) -> dict[str, float] | None:
+    """What each group adds to the forecast after more than to the one before, in units over all periods."""
+    if before.pooled is None or after.pooled is None:
+        return None
+    first, second = (services.forecaster.explain(region_item, model).drop(columns="date").sum()
+                     for model in (before, after))
+    return {str(group): float(value) for group, value in (second - first).items()}
 
 
 def version_name(forecast: Forecast) -> str:

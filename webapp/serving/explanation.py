@@ -12,9 +12,11 @@ import pandas as pd
 from demand_assets.forecasting.whatif.explanation import LIMITS, USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN
 from webapp.pages.files import rounded
+from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import Services
 from webapp.serving.answer import Answer
 from webapp.serving.line_item import LineItem
+from webapp.serving.sentences import Parts
 
 MOST_EXPLAINED = 200
 """Region-items of one answer that are explained: each takes some tens of milliseconds of a core."""
@@ -61,6 +63,19 @@ class Explanation:
     exact: bool
     """Whether contributions are exact; else they follow each tree's path, which is faster."""
 
+    def parts(self, titles: dict[str, str], whole: float) -> Parts:
+        """What sentences tell: of the change where there is one, else of the forecast; with the decimals of the table.
+
+        Args:
+            titles: group -> words, where they differ.
+            whole: the forecast of the selection by its models, or its difference from the plan, in units.
+        """
+        shown = self.change or self.plan
+        over_all = dict(zip(shown.groups, shown.over_all, strict=True))
+        usual = None if self.change else over_all.pop(USUAL, None)
+        return Parts([(titles.get(group, group), value) for group, value in over_all.items()], whole, usual,
+                     decimals_for([abs(value) for value in shown.totals]), len(self.without) + self.smaller)
+
     def chart(self, titles: dict[str, str]) -> dict[str, Any]:
         """What the chart draws, as JSON types: of the change where there is one, else of the forecast.
 
@@ -76,22 +91,30 @@ class Explanation:
 
 
 def explain(services: Services, answer: Answer, most: int = MOST_EXPLAINED) -> Explanation | None:
-    """The contributions to an answer's forecasts; None where only the baseline forecasts.
+    """``explain_lines`` of an answer."""
+    return explain_lines(services, answer.lines, most)
+
+
+def explain_lines(services: Services, lines: Sequence[LineItem], most: int = MOST_EXPLAINED,
+                  exact: bool | None = None) -> Explanation | None:
+    """The contributions to the forecasts of these, summed; None where only the baseline forecasts.
 
     What holding a scenario to the declared directions of drivers changes counts as limits.
 
     Args:
         most: of more region-items than so many, those with the largest forecasts are explained.
+        exact: None: as so many allow.
     """
-    able = sorted((line for line in answer.lines if line.model.pooled is not None), key=lambda line: -line.plan_units)
-    explained, without = able[:most], [line for line in answer.lines if line.model.pooled is None]
+    able = sorted((line for line in lines if line.model.pooled is not None), key=lambda line: -line.plan_units)
+    explained, without = able[:most], [line for line in lines if line.model.pooled is None]
     if not explained:
         return None
+    exact = len(explained) <= MOST_EXACT if exact is None else exact
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        told = list(pool.map(lambda line: contributions_of(services, line, len(explained) <= MOST_EXACT), explained))
+        told = list(pool.map(lambda line: contributions_of(services, line, exact), explained))
     changes = [change for _, change in told if change is not None]
     return Explanation(_summed([plan for plan, _ in told]), _summed(changes) if changes else None, len(explained),
-                       without, len(able) - len(explained), len(explained) <= MOST_EXACT)
+                       without, len(able) - len(explained), exact)
 
 
 def contributions_of(services: Services, line: LineItem, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:

@@ -21,6 +21,7 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.services import Services
 from webapp.serving.line_item import LineItem
+from webapp.serving.sentences import AgainstLastYear
 
 Columns = pd.DataFrame | dict[str, np.ndarray]
 YEARS = 3
@@ -62,6 +63,15 @@ class History:
     def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
         return sold_on(self.history, _year_before(dates, dataset))
+
+    def against_last_year(self, forecast: Mapping[date, float], dataset: Dataset) -> AgainstLastYear:
+        """A forecast in units by date beside what was sold a year before each."""
+        dates = pd.DatetimeIndex(list(forecast))
+        sold, at_least = self.last_year(dates, dataset), self.at_least_last_year(dates, dataset)
+        known = ~np.isnan(sold)
+        units = np.array(list(forecast.values()), dtype=float)
+        return AgainstLastYear(float(units[known].sum()), float(sold[known].sum()), int(known.sum()), len(units),
+                               int((known & np.array(at_least, dtype=bool)).sum()))
 
     def at_least_last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> list[bool]:
         """Whether more may have been wanted a year before each date than was sold then, for want of stock."""

@@ -14,6 +14,7 @@ from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.files import damage_is_told, verified
 from webapp.region_items.own_pooled_or_naive import stand_in
 from webapp.tables import PooledRow, RegionItemRow
+from webapp.telemetry.counters import counters
 
 Stamp = tuple[int, int] | None
 
@@ -75,7 +76,11 @@ class ProductionModels:
             held = self._held.get(name)
             if held and stamp in (held[0], None):
                 self._held.move_to_end(name)
+                if counted := counters():
+                    counted.model_lookups.labels("memory").inc()
                 return held[1]
+        if counted := counters():
+            counted.model_lookups.labels("disk").inc()
         contents = verified(folder, *name)
         model = own_of(folder, contents, self.load_pooled(pooled_version(folder, contents)))
         with self._lock:

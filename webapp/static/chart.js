@@ -9,6 +9,10 @@
   const palette = ["#8c8c8c", "#0072b2", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442"];
   const markShapes = ["triangle", "diamond", "rect", "pin"];
 
+  // Beside the pointer, on the side with more room, at the top: the lines that are read stay free.
+  const beside = ([x], _params, _box, _rect, { contentSize: [width], viewSize: [whole] }) => (
+    [x > whole / 2 ? x - width - 24 : x + 24, 8]);
+
   const common = () => {
     const text = colour("--bs-body-color"), faint = colour("--bs-border-color");
     return {
@@ -16,8 +20,8 @@
       base: {
         animation: false,
         textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
-        legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, pageIconColor: text, pageIconInactiveColor: faint, itemWidth: 26, itemHeight: 10 },
-        tooltip: { trigger: "axis", backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
+        legend: { show: false },  // its buttons stand above the chart and wrap
+        tooltip: { trigger: "axis", backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true, position: beside },
         xAxis: { type: "category", axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
         yAxis: { type: "value", axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
       },
@@ -61,11 +65,48 @@
     return box;
   };
 
+  // The period that today lies in: the last that begins no later, where another follows or a forecast covers it.
+  const DAYS = { D: 1, W: 7, M: 31, Q: 92 };
+  const frequency = document.documentElement.dataset.frequency;
+  const todayLine = (data, text) => {
+    const now = new Date(), two = (value) => String(value).padStart(2, "0");
+    const today = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+    const at = data.dates.filter((date) => date <= today).length - 1;
+    if (at < 0 || (Date.parse(today) - Date.parse(data.dates[at])) / 864e5 >= DAYS[frequency]) return undefined;
+    return { silent: true, symbol: "none", data: [{ xAxis: at }], lineStyle: { color: text, type: "solid", width: 1, opacity: 0.6 }, label: { formatter: "Today", color: text } };
+  };
+
+  // Saturdays and Sundays of daily data, as far as single days can be told apart.
+  const MOST_SINGLE = 200;
+  const weekends = (data, first, last) => {
+    if (frequency !== "D" || last - first > MOST_SINGLE) return [];
+    return data.dates.flatMap((date, at) => {
+      const day = new Date(`${date}T00:00:00Z`).getUTCDay();
+      return at >= first && at <= last && (day === 6 || (day === 0 && at === first)) ? [[{ xAxis: at }, { xAxis: Math.min(at + (day === 6 ? 1 : 0), last) }]] : [];
+    });
+  };
+  // What depends on how much is seen: shaded weekends, and dates as short as they can be.
+  const short = inLocale.dates({ day: "numeric", month: "short" }), month = inLocale.dates({ month: "short", year: "numeric" });
+  const labelled = (first, last) => (frequency === "Q" || frequency === "M" ? day : last - first > (frequency === "D" ? MOST_SINGLE : 60) ? month : short);
+  const asSeen = (chart, data) => {
+    const { startValue: first, endValue: last } = chart.getOption().dataZoom[0];
+    const faint = colour("--bs-body-color");
+    chart.setOption({
+      xAxis: { axisLabel: { formatter: labelled(first, last) } },
+      series: [{ id: "weekends", name: "", type: "line", data: [], silent: true, tooltip: { show: false }, markArea: { silent: true, itemStyle: { color: faint, opacity: 0.06 }, data: weekends(data, first, last) } }],
+    });
+    document.querySelectorAll("[data-range]").forEach((button) => {
+      button.setAttribute("aria-pressed", String(last === data.dates.length - 1 && first === rangeStart(data, button.dataset.range)));
+    });
+  };
+  // Where the chart begins that shows so many periods of the past and all that is forecast.
+  const rangeStart = (data, range) => (range === "all" ? 0 : Math.max(0, data.plan.findIndex(known) - Number(range)));
+  const firstRange = () => document.querySelector("[data-range]")?.dataset.range ?? "all";
+
   const forecast = (data, unit) => {
     const { text, faint, base } = common();
     const interval = `${percent(data.coverage)} interval`, plan = data.scenario ? "Plan" : "Forecast";
-    const ahead = data.plan.filter(known).length;
-    const shown = Math.max(ahead * 5, 30), last = data.dates.length - 1;
+    const last = data.dates.length - 1;
     const dots = (name, points, symbol, size, shade, hollow) => ({
       name, type: "scatter", data: points, symbol, symbolSize: size, z: 5,
       itemStyle: hollow ? { color: "transparent", borderColor: shade, borderWidth: 2 } : { color: shade },
@@ -91,16 +132,15 @@
       ...dots(mark.name, mark.at.map((place) => [place, 0]), markShapes[row % markShapes.length], 7, palette[[3, 2, 5, 7][row % 4]], false),
       symbolOffset: [0, -4 - 9 * row], tooltip: { show: false }, silent: true,
     }));
-    const names = series.map((each) => each.name).filter((name, place, all) => all.indexOf(name) === place && !name.startsWith("Scenario's"));
+    series.push({ name: "", type: "line", data: [], silent: true, tooltip: { show: false }, markLine: todayLine(data, text) });
     return {
       ...base,
-      grid: { left: 8, right: 40, top: 40, bottom: 56, containLabel: true },
-      legend: { ...base.legend, data: [...names.filter((name) => name !== interval), { name: interval, icon: "rect", itemStyle: { opacity: 0.3 } }] },
+      grid: { left: 8, right: 40, top: 22, bottom: 56, containLabel: true },
       tooltip: { ...base.tooltip, formatter: tooltip(data, unit) },
       xAxis: { ...base.xAxis, data: data.dates, boundaryGap: false },
       yAxis: { ...base.yAxis, min: 0 },
       dataZoom: [
-        { type: "inside", startValue: Math.max(0, last + 1 - shown), endValue: last, zoomOnMouseWheel: "ctrl" },
+        { type: "inside", startValue: rangeStart(data, firstRange()), endValue: last, zoomOnMouseWheel: "ctrl" },
         { type: "slider", height: 22, bottom: 10, borderColor: faint, textStyle: { color: text }, brushSelect: false, labelFormatter: (_place, date) => day(date) },
       ],
       series,
@@ -112,8 +152,7 @@
     const { text, base } = common();
     return {
       ...base,
-      grid: { left: 8, right: 12, top: 44, bottom: 8, containLabel: true },
-      legend: { ...base.legend, itemWidth: 16 },
+      grid: { left: 8, right: 12, top: 12, bottom: 8, containLabel: true },
       tooltip: { ...base.tooltip, axisPointer: { type: "shadow" }, valueFormatter: (value) => `${number(value)} ${unit}` },
       xAxis: { ...base.xAxis, data: data.dates },
       series: [
@@ -127,7 +166,7 @@
     const { text, base } = common();
     return {
       ...base,
-      grid: { left: 8, right: 16, top: 36, bottom: 24, containLabel: true },
+      grid: { left: 8, right: 16, top: 12, bottom: 24, containLabel: true },
       tooltip: { ...base.tooltip, valueFormatter: (value) => percent(value, 1) },
       xAxis: { ...base.xAxis, axisLabel: { color: text, hideOverlap: true }, data: data.leads, name: `${place.dataset.period}s ahead`, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: text } },
       yAxis: { ...base.yAxis, min: 0, axisLabel: { color: text, formatter: (value) => percent(value) } },
@@ -147,6 +186,37 @@
     const { startValue, endValue } = chart.getOption().dataZoom[0];
     zoomed = { first: dates[startValue], last: dates[endValue] };
   });
+  const dataOf = (place) => JSON.parse(place.parentElement.querySelector(".chart-data").textContent);
+
+  // The legend is made of buttons, which wrap and work by keyboard; what was taken off the chart stays off when it is drawn again.
+  const off = new Set();
+  const swatch = (each) => {
+    const sign = document.createElement("span"), isDot = each.type === "scatter", isArea = Boolean(each.areaStyle);
+    const shade = each.itemStyle.color === "transparent" ? each.itemStyle.borderColor : each.itemStyle.color;
+    sign.className = `swatch ${isDot ? "swatch-dot" : isArea ? "swatch-area" : each.type === "bar" ? "swatch-bar" : "swatch-line"}`;
+    sign.style.setProperty("--shade", shade);
+    const type = each.lineStyle?.type;
+    if (type) sign.style.borderTopStyle = type === "dotted" ? "dotted" : "dashed";
+    return sign;
+  };
+  const legend = (place, chart, series) => {
+    const box = place.parentElement.querySelector(".chart-legend");
+    if (!box) return;
+    const names = [...new Map(series.filter((each) => each.name).map((each) => [each.name, each]))];
+    const had = box.contains(document.activeElement) ? document.activeElement.textContent : null;
+    box.replaceChildren(...names.map(([name, each]) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "legend-entry" });
+      button.append(swatch(each), name);
+      button.setAttribute("aria-pressed", String(!off.has(name)));
+      button.addEventListener("click", () => {
+        if (!off.delete(name)) off.add(name);
+        button.setAttribute("aria-pressed", String(!off.has(name)));
+        chart.dispatchAction({ type: off.has(name) ? "legendUnSelect" : "legendSelect", name });
+      });
+      return button;
+    }));
+    if (had) [...box.children].find((button) => button.textContent === had)?.focus();
+  };
   const zoomAgain = (option) => {
     const dates = option.xAxis.data, start = zoomed ? dates.indexOf(zoomed.first) : -1, end = zoomed ? dates.indexOf(zoomed.last) : -1;
     if (start >= 0 && end > start) Object.assign(option.dataZoom[0], { startValue: start, endValue: end });
@@ -154,17 +224,39 @@
   };
 
   const draw = () => document.querySelectorAll(".chart").forEach((place) => {
-    const data = JSON.parse(place.parentElement.querySelector(".chart-data").textContent);
-    const isNew = !echarts.getInstanceByDom(place);
+    const data = dataOf(place), isNew = !echarts.getInstanceByDom(place);
     const chart = isNew ? echarts.init(place, null, { renderer: "canvas" }) : echarts.getInstanceByDom(place);
     const kind = kinds[place.dataset.kind];
     const option = kind ? kind(data, place.dataset.unit, place) : zoomAgain(forecast(data, place.dataset.unit));
+    option.legend.selected = Object.fromEntries([...off].map((name) => [name, false]));
     chart.setOption(option, true);
-    if (isNew && !kind) remember(chart, data.dates);
+    legend(place, chart, option.series);
+    if (!kind) {
+      asSeen(chart, data);
+      if (isNew) { remember(chart, data.dates); chart.on("datazoom", () => asSeen(chart, dataOf(place))); }
+    }
     place.dataset.drawn = "yes";
   });
-  const resize = () => document.querySelectorAll(".chart").forEach((place) => echarts.getInstanceByDom(place)?.resize());
+  const resize = () => document.querySelectorAll(".chart").forEach((place) => { if (place.clientWidth) echarts.getInstanceByDom(place)?.resize(); });
+  const mainChart = () => [...document.querySelectorAll(".chart:not([data-kind])")].map((place) => [place, echarts.getInstanceByDom(place)]).find(([, chart]) => chart);
 
+  document.addEventListener("click", (event) => {
+    const range = event.target.closest("[data-range]"), fill = event.target.closest("[data-fill]");
+    if (range) {
+      const [place, chart] = mainChart(), data = dataOf(place);
+      chart.dispatchAction({ type: "dataZoom", startValue: rangeStart(data, range.dataset.range), endValue: data.dates.length - 1 });
+    }
+    if (fill) { if (document.fullscreenElement) document.exitFullscreen(); else fill.closest(".can-fill").requestFullscreen(); }
+  });
+  document.addEventListener("fullscreenchange", () => {
+    document.querySelectorAll("[data-fill]").forEach((button) => {
+      button.setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
+      button.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    });
+    resize();
+  });
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-fill]").forEach((button) => { button.hidden = !document.fullscreenEnabled; }));
+  document.addEventListener("panel", resize);  // what is hidden has no width
   document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("chart-data", draw);  // the grid changed what a chart draws
   document.addEventListener("theme", () => { if (document.readyState !== "loading") draw(); });

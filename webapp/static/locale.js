@@ -16,6 +16,7 @@ const inLocale = (() => {
     // A value in percent; a sign that follows the number stands off it.
     percent: (value, decimals = 0) => known(value) ? (value / 100).toLocaleString(locale, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace(/(?<=\d)(?=[%٪])/, "\u00a0") : "–",
     // The date of a period, given as 2026-06-30: for an axis, and in full.
+    dates,
     day: frequency === "Q" ? quarter : dates(short),
     period: frequency === "Q" ? quarter : dates(full),
   };

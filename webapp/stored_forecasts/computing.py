@@ -28,6 +28,7 @@ from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from webapp.accuracy.judged_sums import JudgedSums, first_open_bucket, judge
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
 from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual
@@ -44,7 +45,7 @@ from webapp.serving.line_item import LineItem, line_of
 from webapp.stored_forecasts.histories import pack
 from webapp.stored_forecasts.overview_facts import tell_accuracy, tell_demand, tell_errors_in_money, tell_moves
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
-from webapp.tables import RegionItemRow, StoredForecast
+from webapp.tables import JudgedForecasts, Override, RegionItemRow, StoredForecast
 
 log = logging.getLogger(__name__)
 
@@ -135,15 +136,18 @@ class _Made:
     """Of earlier origins, oldest first."""
     amounts: dict[str, float]
     """Attributes that are prices or costs."""
+    prices: Floats | None
+    """Of each period of the history; None where they are not known."""
+    judged: JudgedSums
 
 
 def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[str, _Made | None]]:
     """Each region-item's forecast under the plan; None where no demand is stored."""
-    pooled = pooled_row()
-    amounts = amounts_of([row.region_item for row in rows], services.dataset)
+    pooled, dataset = pooled_row(), services.dataset
+    amounts = amounts_of([row.region_item for row in rows], dataset)
     for row in rows:
         try:
-            line = line_of(services, row, services.models.serving(row, pooled), pooled, services.dataset.horizon)
+            line = line_of(services, row, services.models.serving(row, pooled), pooled, dataset.horizon)
             history = services.forecaster.history(row.region_item)
         except NotInStoreError as error:
             if isinstance(error, DamagedFileError):
@@ -152,8 +156,20 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[s
             continue
         origin = line.plan.origin.date()
         history = history[history["date"] <= line.plan.origin]
-        yield row.key, _Made(line, history, [one for one in past_forecasts(row.key) if one.origin < origin],
-                             amounts[row.region_item])
+        past = [one for one in past_forecasts(row.key) if one.origin < origin]
+        prices = past_prices(dataset, history, amounts[row.region_item])
+        yield row.key, _Made(line, history, past, amounts[row.region_item], prices,
+                             _judged(row.key, past, history, prices, dataset))
+
+
+def _judged(key: str, past: Sequence[PastForecast], history: pd.DataFrame, prices: Floats | None,
+            dataset: Dataset) -> JudgedSums:
+    """How right what stood was, on the periods of the history."""
+    made: Sequence[Override] = []
+    if past and len(history):
+        since = first_open_bucket(history["date"].iloc[-1].date(), dataset.horizon, dataset.frequency)
+        made = db.session.scalars(select(Override).where(Override.key == key, Override.date >= str(since))).all()
+    return judge(past, history, prices, made, dataset.horizon, dataset.frequency)
 
 
 def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileError) -> None:
@@ -193,12 +209,13 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     money = None
     if dataset.has_money:
         money = unit_money(dataset, made.line.plan.columns, made.history, made.amounts).to_json()
-        tell_errors_in_money(row, made.past, made.history, windows, past_prices(dataset, made.history, made.amounts))
+        tell_errors_in_money(row, made.past, made.history, windows, made.prices)
     elif row.backtest_sold_money is not None:
         tell_errors_in_money(row, made.past, made.history, windows, None)
     db.session.merge(StoredForecast(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
                              unusual=Unusual.of(made.history, dataset).to_json(),
                              past=pack(made.history, windows, made.line.plan.origin, dataset), money=money))
+    db.session.merge(JudgedForecasts(key=row.key, judged_at=now(), content=made.judged.to_bytes()))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     db.session.flush()
     tell_totals([row])

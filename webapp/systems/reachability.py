@@ -41,6 +41,8 @@ LOOP_WORDS = {
                                        "not be noticed."),
     "notices": ("Telling people what happened", "It is told and sent when it works again."),
     "work": ("Finding what needs somebody", "The list of work stays as it was; what is done with it counts."),
+    "value_added": ("Summing up accuracy", "Forecast value added stays as it was; scenarios are judged when it works "
+                                           "again."),
 }
 """Each loop of the background process: what it does, and what it means that it does not."""
 ASKED_BY = {"dagster": "dagster", "mlflow": "registry", "store": "store"}

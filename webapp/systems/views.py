@@ -39,6 +39,22 @@ def health() -> tuple[Response, int]:
     return jsonify(status="ok", db="ok"), 200
 
 
+@bp.get("/health/live")
+def live() -> Response:
+    """200 while this process answers at all: for who starts it again when it does not."""
+    return jsonify(status="live")
+
+
+@bp.get("/health/ready")
+def ready() -> tuple[Response, int]:
+    """200 when pages can be made: the database answers and has its tables; for who sends requests here."""
+    try:
+        db.session.execute(select(User.id).limit(1))
+    except SQLAlchemyError:
+        return jsonify(status="not ready", why="the database does not answer or has no tables"), 503
+    return jsonify(status="ready"), 200
+
+
 def _told(outage: state.Outage) -> dict[str, Any]:
     return {"name": outage.name.removeprefix(state.LOOP), "does": outage.title,
             "since": outage.since.isoformat(timespec="seconds"),

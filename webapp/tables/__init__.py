@@ -5,6 +5,7 @@ from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
+from webapp.tables.order_up_to import OrderUpToRule
 from webapp.tables.people import (
     Answered,
     ApiToken,
@@ -34,11 +35,13 @@ from webapp.tables.region_items import (
 )
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.scenarios import SavedScenario
+from webapp.tables.value_added import AccuracyTarget, JudgedForecasts, ScenarioVerdict, ValueAdded
 from webapp.tables.work import WorkEntry, WorkRule
 
 __all__ = [
     "OPEN_STATES",
     "UNFINISHED",
+    "AccuracyTarget",
     "Adjustment",
     "Answered",
     "ApiToken",
@@ -59,11 +62,13 @@ __all__ = [
     "HandOver",
     "ItemState",
     "JournalFile",
+    "JudgedForecasts",
     "LiveAccuracy",
     "ModelAction",
     "ModelVersion",
     "Notice",
     "NoticeChoice",
+    "OrderUpToRule",
     "Override",
     "PooledRow",
     "Production",
@@ -78,6 +83,7 @@ __all__ = [
     "RoleName",
     "RowStatus",
     "SavedScenario",
+    "ScenarioVerdict",
     "Selection",
     "Setting",
     "SignInLink",
@@ -85,6 +91,7 @@ __all__ = [
     "SystemState",
     "User",
     "UserSession",
+    "ValueAdded",
     "Watermark",
     "Webhook",
     "WorkEntry",

@@ -54,7 +54,8 @@ def _words(entry: WorkEntry, names: Mapping[str, str]) -> Words:
     sentence = _SENTENCES[entry.kind](entry.told) if entry.kind in _SENTENCES else ""
     if entry.kind == "scenario":
         name = names.get(entry.subject, "a scenario that is private now")
-        link = url_for("scenarios.detail", token=entry.subject) if entry.subject in names else url_for("scenarios.show")
+        link = (url_for("scenarios.detail", token=entry.subject, _anchor="verdict") if entry.subject in names
+                else url_for("scenarios.show"))
         return Words(title, name, sentence, _at_stake(entry), link, act)
     return Words(title, str(RegionItem.from_key(entry.subject)), sentence, _at_stake(entry), _link(entry), act)
 

@@ -6,13 +6,13 @@ from flask.typing import ResponseReturnValue
 from webapp.access import needs
 from webapp.http.choices import one_of
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
+from webapp.region_items.segments import SegmentError, parsed_segment
 from webapp.work_list.thresholds import (
     KINDS,
     MOST_DAYS,
     RuleError,
     default_rule,
     named,
-    parsed_segment,
     remove_rule,
     rules,
     set_rule,
@@ -46,7 +46,7 @@ def change() -> ResponseReturnValue:
             periods=_whole("periods", known.periods_words) if known.periods is not None else None,
             due_days=_whole("due_days", "Days to do it"),
             again_days=_whole("again_days", "Days until it is open again"))
-    except RuleError as error:
+    except (RuleError, SegmentError) as error:
         abort(422, str(error))
     flash(f"Kept: {named(kind, segment)}. The list follows within minutes." if changed else "Nothing was changed.",
           "success" if changed else "info")

@@ -13,13 +13,11 @@ from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
-from webapp.region_items.attributes import declared, owners_of, parsed
-from webapp.tables import RegionItemRow, WorkRule
+from webapp.region_items.segments import is_in
+from webapp.tables import WorkRule
 
-SEGMENT_AXES = ("region", "item")
 MOST_DAYS = 3650
 MOST_RULES = 200
-LONGEST_SEGMENT = 300
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def rulebook() -> Rulebook:
     """The rules as they are now; of an attribute that the dataset has no more, none."""
     found: dict[str, list[tuple[Callable[[str, str], bool], Rule]]] = {}
     for row in rules():  # those for all stand last, as they fit everything
-        fits = _fits(row.segment)
+        fits = is_in(row.segment)
         if row.kind in KINDS and fits is not None:
             plain = default_rule(row.kind)
             found.setdefault(row.kind, []).append((fits, Rule(
@@ -124,43 +122,6 @@ def rules() -> list[WorkRule]:
     order = list(KINDS)
     return sorted(db.session.scalars(select(WorkRule)), key=lambda row: (
         order.index(row.kind) if row.kind in order else len(order), not row.segment, row.id))
-
-
-def _fits(segment: str) -> Callable[[str, str], bool] | None:
-    """Whether a segment holds a region and an item; None where there is no such segment any more."""
-    if not segment:
-        return lambda region, item: True
-    name, _, value = segment.partition(":")
-    if name == "region":
-        return lambda region, item: region == value
-    if name == "item":
-        return lambda region, item: item == value
-    attribute = declared().get(name)
-    if attribute is None:
-        return None
-    owners = set(db.session.scalars(owners_of(name, [value])))
-    return (lambda region, item: item in owners) if attribute.of == "item" else (lambda region, item: region in owners)
-
-
-def parsed_segment(text: str) -> str:
-    """The segment that was typed; an error page for an attribute that is not declared.
-
-    Raises: RuleError: it names nothing.
-    """
-    text = text.strip()
-    name, colon, value = (part.strip() for part in text.partition(":"))
-    if not text:
-        return ""
-    if not colon or not value or len(text) > LONGEST_SEGMENT:
-        raise RuleError(f"{text[:60]!r} is no segment. Write it as in region:north, item:kettle or category:Food; "
-                        "leave it empty for all.")
-    if name in SEGMENT_AXES:
-        column = RegionItemRow.region if name == "region" else RegionItemRow.item
-        if db.session.scalar(select(RegionItemRow.key).where(column == value).limit(1)) is None:
-            raise RuleError(f"There is no {name} {value[:100]!r} in this dataset.")
-    else:
-        parsed(f"{name}:{value}")
-    return f"{name}:{value}"
 
 
 @once_more

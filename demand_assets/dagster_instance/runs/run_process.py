@@ -21,6 +21,7 @@ from dagster._utils.interrupts import capture_interrupts
 
 from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
 from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
+from demand_assets.forecasting.telemetry import log_lines
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.run_process")
 
@@ -38,7 +39,7 @@ def main() -> int:
     asked = parser.parse_args()
     _end_at_once_when_told()
     os.set_inheritable(asked.lock, False)  # what this process starts has the run no longer than it
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # Dagster opens its databases several times
     wait_for_room(lambda: shutil.disk_usage(Path(os.environ["DAGSTER_HOME"])).free)
     return tried_until_there_is_room(lambda: _carried_out(asked.run, asked.resume))

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.dagster_instance.runs.celery_queue import RUNS_PER_PROCESS, Deliveries, Heartbeats, launcher_config
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
+from demand_assets.forecasting.telemetry import log_lines
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.worker")
@@ -37,7 +38,7 @@ _END_WITH_PARENT = 1
 
 def main() -> int:
     """Work until told to stop; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(logging.INFO)
     try:
         settings = Settings(RUN_LAUNCHER="celery")
         home = settings.folder / "dagster"
@@ -58,6 +59,8 @@ def main() -> int:
     life = Life(Heartbeats(broker), Deliveries(broker), name, launcher.default_queue)
     signals.worker_process_init.connect(_end_with_the_worker)
     add_task(launcher.celery)
+    if log_lines.is_json():
+        launcher.celery.conf.worker_hijack_root_logger = False  # Celery would write its lines for people
     for module in PRELOADED:
         import_module(module)
     log.info("%s takes %s runs at a time from %s", name, settings.workers, launcher.default_queue)

@@ -32,6 +32,7 @@ RULES = {
     "driver_not_a_number": "a driver is no number",
     "driver_infinite": "a driver is infinite",
     "driver_not_yes_no": "a driver is neither yes nor no",
+    "driver_not_read": "a driver is not what its plug-in reads",
 }
 """Every rule, in words."""
 

@@ -1,19 +1,33 @@
 """The dataset file: where demand comes from, what its columns mean, and what is known of the future."""
 
 import tomllib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from demand_assets.forecasting.contract.periods import Frequency
+from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin
 from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
+from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
 from demand_assets.forecasting.dataset.stock_entries import STOCK_ENTRIES
@@ -167,6 +181,35 @@ class SqlSource(StrictEntry):
         return self
 
 
+OUR_SOURCES = ("simulated", "file", "sql")
+
+
+class PluggedSource(StrictEntry):
+    """A source that a package plugs in, with entries of its own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: Name
+    """The name of its entry point."""
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """What the source itself is told."""
+        return dict(self.model_extra or {})
+
+
+def _source_tag(source: object) -> str | None:
+    kind = source.get("kind") if isinstance(source, dict) else getattr(source, "kind", None)
+    return None if kind is None else str(kind) if kind in OUR_SOURCES else "plugged"
+
+
+DemandSource = Annotated[
+    Annotated[SimulatedSource, Tag("simulated")] | Annotated[FileSource, Tag("file")]
+    | Annotated[SqlSource, Tag("sql")] | Annotated[PluggedSource, Tag("plugged")],
+    Discriminator(_source_tag, custom_error_type="source_kind", custom_error_message=(
+        f"kind is missing; write one of {', '.join(OUR_SOURCES)}, or that of a source that is plugged in"))]
+
+
 class AttributeTable(StrictEntry):
     """A table with a row for each item, or each region, and its attributes in columns."""
 
@@ -243,7 +286,7 @@ class Dataset(StrictEntry):
     baseline_season: int | None = Field(default=None, ge=1, le=400)
     """Periods back that the seasonal-naive baseline repeats; the shortest season unless given."""
     horizon: int = Field(default=0, ge=0, le=400)
-    source: Annotated[SimulatedSource | FileSource | SqlSource, Field(discriminator="kind")]
+    source: DemandSource
     columns: Columns = Columns()
     calendar: Calendar = Calendar()
     drivers: tuple[Driver, ...] = ()
@@ -254,7 +297,9 @@ class Dataset(StrictEntry):
     predecessors: tuple[Predecessor, ...] = ()
     predecessor_table: PredecessorTable | None = None
     money: Money = Money()
+    order_up_to: OrderUpTo = OrderUpTo()
     rules: Rules = Rules()
+    gate: Gate = Gate()
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
     training: Pins = Pins()
@@ -297,6 +342,9 @@ class Dataset(StrictEntry):
                  "item", "demand"}
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
+        if self.uploads is not None and (read := [one.name for one in self.drivers if one.read_as]):
+            raise ValueError(f"the driver {read[0]} is read by a plug-in, and uploads are read as they come; leave out "
+                             "source.uploads, or read_as of the driver")
         if any(not 2 <= season <= 400 for season in self.season_lengths):
             raise ValueError(f"season_lengths are periods between 2 and 400, not {list(self.season_lengths)}")
         check_declared(self.attributes, self.hierarchies, names)
@@ -313,6 +361,7 @@ class Dataset(StrictEntry):
             if unknown := set(where.attribute) - {attribute.name for attribute in self.attributes}:
                 raise ValueError(f"[[challengers.where]] names what is no attribute: {', '.join(sorted(unknown))}")
         self.money.check(self.drivers, self.attributes, self.source.kind == "simulated")
+        self.order_up_to.check(self.attributes)
         return self
 
     def _says(self, entry: str) -> bool:
@@ -436,7 +485,7 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
     if horizon:
         entries["horizon"] = horizon
     source = entries.get("source")
-    if isinstance(source, dict) and source.get("kind") == "file" and isinstance(source.get("path"), str):
+    if isinstance(source, dict) and isinstance(source.get("path"), str):
         source["path"] = _from_folder(source["path"], path.parent)
         if isinstance(source.get("uploads"), str):
             source["uploads"] = _from_folder(source["uploads"], path.parent)
@@ -447,11 +496,37 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
         if isinstance(source, dict) and isinstance(source.get("path"), str):
             source["path"] = _from_folder(source["path"], path.parent)
     try:
-        return Dataset.model_validate(entries)
+        dataset = Dataset.model_validate(entries)
     except ValidationError as error:
         lines = [f"  {'.'.join(str(part) for part in problem['loc']) or 'file'}: {problem['msg']}"
                  for problem in error.errors()]
         raise DatasetFileError("\n".join([f"dataset file {path} is wrong:", *lines])) from error
+    if problems := [f"  {where}: {problem}" for where, problem in plugin_problems(dataset)]:
+        raise DatasetFileError("\n".join([f"dataset file {path} is wrong:", *problems]))
+    return dataset
+
+
+def plugin_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Each entry that names a plug-in which is not there or refuses what it is told, and why.
+
+    Asked where a dataset file is read, not where a dataset is known: models forecast without the plug-ins.
+    """
+    used: list[tuple[str, str, str, dict[str, Any], tuple[str, ...]]] = []
+    if isinstance(dataset.source, PluggedSource):
+        used.append(("source", SOURCES, dataset.source.kind, dataset.source.entries, OUR_SOURCES))
+    used += [(f"gate.rules.{place}", GATE_RULES, one.rule, one.entries, ())
+             for place, one in enumerate(dataset.gate.rules)]
+    for where, group, name, entries, ours in used:
+        try:
+            plugin(group, name, ours).made_of(entries)
+        except PluginError as error:
+            yield where, str(error)
+    for driver in dataset.drivers:
+        if driver.read_as:
+            try:
+                reading_of(driver.read_as, driver.kind)
+            except PluginError as error:
+                yield f"drivers.{driver.name}", str(error)
 
 
 def _name_of(stem: str) -> str:

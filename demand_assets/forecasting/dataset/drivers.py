@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from demand_assets.forecasting.dataset.driver_kinds import KINDS, DriverKind, Kind
+
 RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
                               "upper_80", "calendar", "limits"})
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
-Kind = Literal["number", "yes_no", "category"]
 
 
 class StrictEntry(BaseModel):
@@ -37,21 +38,26 @@ class Driver(StrictEntry):
     label: str = ""
     """Words for the page; the name with spaces unless given."""
     unit: str = ""
+    read_as: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,39})?$")] = ""
+    """The plug-in that reads the source's values; they are read as ``kind`` says unless given."""
 
     @model_validator(mode="after")
     def _check(self) -> "Driver":
         if self.name in RESERVED_COLUMNS:
             raise ValueError(f"a driver may not be called {self.name!r}; that name is taken")
-        if self.kind == "category" and self.effect != "none":
+        if not self.of_kind.is_ordered and self.effect != "none":
             raise ValueError("a category has no order, so its effect can only be 'none'")
         if self.future == "given" and self.default is None:
             raise ValueError("future = 'given' needs a default, the value when no scenario says otherwise")
-        fits = {"number": isinstance(self.default, int | float) and not isinstance(self.default, bool),
-                "yes_no": self.default in (True, False), "category": isinstance(self.default, str)}
-        if self.default is not None and not fits[self.kind]:
+        if self.default is not None and not self.of_kind.fits(self.default):
             raise ValueError(f"default = {self.default!r} does not fit kind = {self.kind!r}: a number such as 0.5, "
                              "true or false, or a category's text is expected")
         return self
+
+    @property
+    def of_kind(self) -> DriverKind:
+        """What is true of its kind."""
+        return KINDS[self.kind]
 
     @property
     def title(self) -> str:

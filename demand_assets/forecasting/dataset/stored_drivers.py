@@ -27,8 +27,7 @@ def with_every_driver(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     missing.
     """
     there = drivers_in(table, dataset)
-    missing = {driver.name: np.full(len(table), None if driver.kind == "category" else np.nan,
-                                    dtype=object if driver.kind == "category" else np.float64)
+    missing = {driver.name: driver.of_kind.unknown(len(table))
                for driver in dataset.drivers if driver.name not in there}
     missing |= {name: np.full(len(table), np.nan) for name in dataset.money.by_row
                 if name not in table.columns or not pd.api.types.is_numeric_dtype(table[name].dtype)}

@@ -18,7 +18,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.drivers import Kind
+from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.driver_effects import (
     Effects,
     has_effect,

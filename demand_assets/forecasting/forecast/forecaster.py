@@ -1,8 +1,8 @@
 """Forecasts of region-items: what the web app shows and what the backtest measured, by the same functions."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 from typing import cast
@@ -60,6 +60,8 @@ class Forecast:
     """What had to be assumed of future drivers, in sentences."""
     flags: tuple[str, ...] = ()
     """Where drivers leave what the model has seen, in sentences."""
+    in_short: Mapping[str, str] = field(default_factory=dict)
+    """The same of some flags in short, alike for region-items whose models saw other values."""
     by_class: str = ""
     """The title of the class that forecasts, where it is another than XGBoost."""
     without: str = ""
@@ -230,9 +232,9 @@ class Forecaster:
             plan = asked.plan.part.forecast
         if plan is not None:
             units = _held(units, plan, declared_direction(asked.planned, asked.drivers, series.dataset))
-        flags = (*_of_challenger(model), *_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen_values(
-            asked.drivers, model.driver_ranges, model.categories, series.dataset), *_of_calendar(asked, dataset),
-                 *_of_attributes(asked, dataset))
+        unseen = unseen_values(asked.drivers, model.driver_ranges, model.categories, series.dataset)
+        flags = (*_of_challenger(model), *_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen,
+                 *_of_calendar(asked, dataset), *_of_attributes(asked, dataset))
         calibration = model.calibration_of(series)
         days = asked.drivers["date"].to_numpy().astype("datetime64[D]")
         is_sold = asked.span.covers(days, dataset.frequency)
@@ -244,7 +246,7 @@ class Forecaster:
                    **{name: asked.drivers[name].to_numpy() for name in (*dataset.driver_names, *dataset.money.by_row)}}
         return Forecast(
             region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
-            version=model.version, served_by=model.served_by,
+            version=model.version, served_by=model.served_by, in_short=unseen,
             assumed=(*asked.span.words_for(days, dataset.frequency), *asked.assumed), flags=flags, part=totals.Part(
                 days, units, scale, calibration.lower, calibration.upper, model.paths,
                 model.horizon_inflation),

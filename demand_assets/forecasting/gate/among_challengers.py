@@ -7,6 +7,7 @@ import numpy as np
 
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.contest import contestant
 from demand_assets.forecasting.gate.gate import judge
 from demand_assets.forecasting.model.own import ForecastModel
@@ -27,7 +28,7 @@ def candidate_of(trained: Trained, entries: Challengers, attributes: dict[str, V
     choice = compete(trained, entries, attributes)
     if not choice.wapes and not choice.out:
         return trained.model
-    model, words = _decided(trained.model, choice)
+    model, words = _decided(trained.model, choice, trained.series.dataset.gate)
     return replace(model, report={**model.report, CONTEST: {**choice.to_json(), "why": words}})
 
 
@@ -37,14 +38,14 @@ def why(model: ForecastModel) -> str:
     return str(told.get("why", ""))
 
 
-def _decided(boosters: ForecastModel, choice: Choice) -> tuple[ForecastModel, str]:
+def _decided(boosters: ForecastModel, choice: Choice, gate: Gate) -> tuple[ForecastModel, str]:
     challenger = choice.chosen
     if challenger is None or challenger.challenger is None:
         if len(choice.wapes) < 2:
             return boosters, "XGBoost: no other class could compete"
         return boosters, "XGBoost: no other class was better in the windows before the judged ones"
     decision = judge(np.array(boosters.backtest["actual"], dtype=np.float64), contestant(challenger),
-                     contestant(boosters), np.array(boosters.backtest["seasonal_naive"], dtype=np.float64))
+                     contestant(boosters), np.array(boosters.backtest["seasonal_naive"], dtype=np.float64), gate)
     title, numbers = challenger.challenger.title, decision.numbers
     measure = "wape_totals" if "wape_totals" in numbers else "wape"
     mine, theirs = numbers.get(measure), numbers.get(f"{measure}_production")

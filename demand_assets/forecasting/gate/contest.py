@@ -10,6 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
+from demand_assets.forecasting.gate.rules import heard_rules
 from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
@@ -35,7 +36,9 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
     actual = _table(candidate, "actual")
     mine = replace(contestant(candidate), unusable=_unusable(candidate, demand, dataset, region_item))
     theirs = _production_contestant(demand, dataset, candidate, production, region_item) if production else None
-    return judge(actual, mine, theirs, _table(candidate, "seasonal_naive"))
+    naive = _table(candidate, "seasonal_naive")
+    decision = judge(actual, mine, theirs, naive, dataset.gate)
+    return heard_rules(decision, demand, dataset, region_item, actual, mine, theirs, naive)
 
 
 def contestant(model: ForecastModel) -> Contestant:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.series.gapped import Floats
@@ -20,23 +21,6 @@ PARTS = 4
 WIDEST = 2.0
 """Times the range of the actuals; an interval that is wider and holds too many says nothing."""
 Measured = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Gate:
-    """The gate's settings."""
-
-    margin: float = 0.01
-    """Share of production's WAPE by which a candidate on the same demand must be better."""
-    bias_limit: float = 0.25
-    """Largest absolute bias; a candidate whose bias is no larger than production's passes as well."""
-    coverage_range: tuple[float, float] = (0.55, 0.97)
-    """Allowed share of actuals inside the 80 % interval; wide, since errors of neighbouring periods are alike."""
-    chance: float = 1.0
-    """Standard errors that may be chance: the limits of bias and coverage give way by so many, and on the same demand
-    the candidate's advantage must be at least so large."""
-    noise_share: float = 0.5
-    """Errors smaller than this share of those of the best possible forecast of counts are a leak, not skill."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +144,11 @@ class _Contest:
                     f"{in_percent(self.measured['wape_of_chance'])} at best")
         if self._mine > self._floor:
             return f"{self._wape(self._mine)} is worse than seasonal naive with {in_percent(self._floor)}"
+        if self._mine > self._floor * (1 - self._gate.floor):
+            return (f"{self._wape(self._mine)} is not better than seasonal naive with {in_percent(self._floor)} by "
+                    f"{in_percent(self._gate.floor)}, as gate.floor wants")
+        if self._gate.most_wape is not None and self._mine > self._gate.most_wape:
+            return f"{self._wape(self._mine)} is larger than gate.most_wape allows, {in_percent(self._gate.most_wape)}"
         return self._bias_problem() or self._coverage_problem()
 
     def comparison(self) -> tuple[Literal["promote", "keep"], str]:

@@ -1,6 +1,6 @@
 """Is the model in production still right? What is measured once new demand is known, and who is retrained first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
@@ -164,6 +164,35 @@ def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetim
                  and (reason := _reason(one, dataset, now))]
     first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
     return first_things_first[:rules.budget_per_tick]
+
+
+def standing(observations: Sequence[Observation], dataset: Dataset, now: datetime,
+             last_asked: Collection[RegionItem] = ()) -> str:
+    """Why none is retrained, in numbers: how near the worst of those that were measured come to each threshold.
+
+    Args:
+        observations: as for ``nominate``, which nominates none of them.
+        last_asked: those that a retrain was asked for lately.
+    """
+    if not observations:
+        return "no model in production was measured in the last two days, so none is known to need a retrain"
+    rules = dataset.retraining
+    scored = [one for one in observations if isfinite(one.wape)]
+    told = [f"of {len(observations)} measured models in production none is to be retrained now"]
+    if scored:
+        best, worst = min(scored, key=lambda one: one.wape), max(scored, key=lambda one: one.decay)
+        told.append(f"best WAPE {in_percent(best.wape)}")
+        told.append(f"largest decay {worst.decay:.2f} times the backtest's WAPE, {worst.region_item} (limit "
+                    f"{rules.decay:g})")
+    moved, newest = max(observations, key=lambda one: one.drift), max(observations, key=lambda one: one.new_periods)
+    oldest = max((now - one.promoted_at).total_seconds() / 86_400 for one in observations)
+    told.append(f"largest drift {moved.drift:.2f}, {moved.drifted} of {moved.region_item} (limit {rules.drift:g})")
+    told.append(f"most new demand {newest.new_periods} periods (limit {rules.new_periods or dataset.horizon})")
+    told.append(f"oldest {oldest:.0f} days (limit {rules.max_age_days:g})")
+    told += [f"{count} {words}" for count, words in (
+        (len({one.region_item for one in observations} & set(last_asked)), "retrained lately"),
+        (sum(one.pinned for one in observations), "pinned")) if count]
+    return "; ".join(told)
 
 
 def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:

@@ -17,8 +17,6 @@ from demand_assets.forecasting.series.metrics import in_percent, recorded, wape
 
 COMPARED = 100
 """Region-items whose windows both models forecast, evenly chosen."""
-MARGIN = 0.01
-"""Share of production's WAPE by which a newer pooled model may be worse: noise, against knowing newer demand."""
 
 
 def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_items: Sequence[RegionItem],
@@ -48,7 +46,7 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
     new, old = wape(actual, mine), wape(actual, theirs)
     numbers = {"wape": recorded(new), "wape_production": recorded(old)}
     words = f"WAPE {in_percent(new)} against {in_percent(old)} of the pooled model in production"
-    if not np.isfinite(new) or new > old * (1 + MARGIN):
+    if not np.isfinite(new) or new > old * (1 + dataset.gate.pooled_margin):
         return Decision("keep", f"{words}, on windows that neither has seen", numbers)
     is_newer = candidate.latest.seen > production.latest.seen
     return Decision("promote", f"{words}{', and trained on newer demand' if is_newer else ''}", numbers)

@@ -21,7 +21,7 @@ from demand_assets.forecasting.contract.recipes import Recipe, Scale
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.calendar import other_meanings
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.drivers import Kind
+from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.panel_facts import PanelFacts

@@ -7,7 +7,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.drivers import Kind
+from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths

@@ -4,3 +4,8 @@
 each fact is written down as a tag, ``versions`` makes new versions, ``files`` checks a version's files, and
 ``private_mlflow`` holds what MLflow does not offer publicly.
 """
+
+import os
+
+# MLflow reads it when it is imported: it tells its makers nothing, whichever command starts the process.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -23,6 +23,7 @@ from demand_assets.forecasting.registry.region_item_tags import (
     Promotion,
     moment,
 )
+from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -52,6 +53,8 @@ class VersionFacts:
     """Of Dagster."""
     numbers: dict[str, float | str] = field(default_factory=dict)
     """Of its card: what its backtest measured, and of which demand it is."""
+    traceparent: str = ""
+    """Of the run that made it; empty of versions of before."""
 
     @classmethod
     def of(cls, version: "ModelVersion") -> "VersionFacts":
@@ -60,7 +63,7 @@ class VersionFacts:
         numbers = card_of(tags)
         created = datetime.fromtimestamp(int(version.creation_timestamp) / 1000, UTC)
         return cls(int(version.version), created.isoformat(),
-                   tags.get("request_id", ""), tags.get("dagster_run_id", ""), numbers)
+                   tags.get("request_id", ""), tags.get("dagster_run_id", ""), numbers, tags.get(TRACEPARENT, ""))
 
 
 TEXTS = {each.name: each.type is str for each in fields(ModelCard)}

@@ -34,8 +34,7 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
             columns[name] = _stretched(demand[name].to_numpy(dtype=np.float64), known + horizon)
     sentences = []
     for driver in dataset.drivers:
-        dtype = object if driver.kind == "category" else np.float64
-        values = _stretched(demand[driver.name].to_numpy(dtype=dtype), known + horizon)
+        values = _stretched(demand[driver.name].to_numpy(dtype=driver.of_kind.dtype), known + horizon)
         missing = pd.isna(values[known:])
         if driver.future in ("known", "calendar") and missing.any():
             rule = ("“no” is assumed" if driver.kind == "yes_no" else "0 is assumed" if driver.future == "calendar"

@@ -24,10 +24,12 @@ from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays, accept_weekdays
 from demand_assets.forecasting.validation.readings import (
     ReadDates,
+    distinct_values,
     read_categories,
     read_dates,
     read_numbers,
@@ -322,9 +324,21 @@ def _usual_largest(demand: Floats, owner: Ordinals, is_taken: Mask) -> Floats:
 
 def _read_drivers(refusals: Refusals, dataset: Dataset, is_taken: Mask) -> dict[str, npt.NDArray[Any]]:
     """The values of each driver; NaN (None for a category) where unknown or refused."""
-    return {driver.name: read_categories(refusals.panel[driver.name]) if driver.kind == "category"
+    return {driver.name: _read_as(refusals, driver, is_taken) if driver.read_as
+            else read_categories(refusals.panel[driver.name]) if driver.kind == "category"
             else _read_driver(refusals, driver, is_taken, driver.name in dataset.money.by_row)
             for driver in dataset.drivers}
+
+
+def _read_as(refusals: Refusals, driver: Driver, is_taken: Mask) -> npt.NDArray[Any]:
+    """What the driver's plug-in reads. Raises: PluginError."""
+    codes, distinct = distinct_values(refusals.panel[driver.name])
+    read = reading_of(driver.read_as, driver.kind).values(distinct)
+    values, unread = driver.of_kind.unknown(len(read) + 1), np.zeros(len(read) + 1, dtype=bool)
+    values[:-1], unread[:-1] = [value for value, _ in read], [bool(problem) for _, problem in read]
+    refusals.add(unread[codes] & is_taken, driver.name, "driver_not_read",  # code -1, missing, takes the last
+                 lambda n, value: f"{driver.title} {value!r} {read[codes[n]][1]}")
+    return np.asarray(values[codes])
 
 
 def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask, is_money: bool) -> Floats:

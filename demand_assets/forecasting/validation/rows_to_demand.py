@@ -467,7 +467,7 @@ def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
         "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
     for driver in dataset.of_source.drivers:  # with prices and costs
         values = panel.drivers[driver.name]
-        column = np.full(len(numbers), None if driver.kind == "category" else np.nan, dtype=values.dtype)
+        column = np.full(len(numbers), driver.of_kind.missing, dtype=values.dtype)
         column[places] = values[rows]
         columns[driver.name] = carried(column, is_filled, driver, dataset.frequency, dataset.year_length)
     if dataset.stock_entry is not None:

@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.gapped import Ints
-
-Action = Literal["percent", "set", "add"]
-ACTIONS: dict[str, tuple[Action, ...]] = {"number": ("percent", "set", "add"), "yes_no": ("set",), "category": ("set",)}
-"""What can be done to a driver of each kind."""
 
 
 class ScenarioError(ValueError):
@@ -112,30 +108,35 @@ def declared_direction(plan: pd.DataFrame, changed: pd.DataFrame, dataset: Datas
 
 
 def unseen_values(future: pd.DataFrame, ranges: Mapping[str, tuple[float, float]],
-                  categories: Mapping[str, tuple[str, ...]], dataset: Dataset) -> tuple[str, ...]:
-    """A sentence for each driver whose values lie outside what the model saw in training.
+                  categories: Mapping[str, tuple[str, ...]], dataset: Dataset) -> dict[str, str]:
+    """A sentence for each driver whose values lie outside what the model saw in training -> the same in short, which is
+    alike for models that saw other values.
 
     Args:
         future: columns date and drivers.
         ranges: smallest and largest value of each number driver in training.
         categories: the values of each category driver in training.
     """
-    sentences = []
+    told = {}
     for driver in dataset.drivers:
         if driver.kind == "number" and driver.name in ranges:
             values = future[driver.name].to_numpy()
             low, high = ranges[driver.name]
             slack = 1e-9 * max(1.0, abs(low), abs(high))
-            outside = int(((values < low - slack) | (values > high + slack)).sum())
+            below, above = values < low - slack, values > high + slack
+            outside = int((below | above).sum())
             if outside:
-                sentences.append(f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in "
-                                 f"{outside} of {len(values)} periods; there no demand bears the forecast out: the "
-                                 "effect seen so far is carried on, or stays what it was at the nearest seen value.")
+                where = " and ".join(word for word, there in (("below", below), ("above", above)) if there.any())
+                told[f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in "
+                     f"{outside} of {len(values)} periods; there no demand bears the forecast out: the "
+                     "effect seen so far is carried on, or stays what it was at the nearest seen value."
+                     ] = f"{driver.title} {where} anything seen"
         if driver.kind == "category" and driver.name in categories:
             new = sorted(set(future[driver.name].dropna().astype(str)) - set(categories[driver.name]))
             if new:
-                sentences.append(f"{driver.title} has values that the model has never seen: {', '.join(new)}.")
-    return tuple(sentences)
+                told[f"{driver.title} has values that the model has never seen: {', '.join(new)}."
+                     ] = f"{driver.title} with values never seen"
+    return told
 
 
 def _declared(name: str, action: Action, dataset: Dataset) -> Driver:
@@ -143,9 +144,9 @@ def _declared(name: str, action: Action, dataset: Dataset) -> Driver:
         allowed = ", ".join(dataset.driver_names) or "none"
         raise ScenarioError(f"{name!r} is no driver of {dataset.title}; its drivers are: {allowed}")
     driver = dataset.driver(name)
-    if action not in ACTIONS[driver.kind]:
+    if action not in driver.of_kind.actions:
         raise ScenarioError(f"{driver.title} cannot be changed by {action!r}; allowed: "
-                            f"{', '.join(ACTIONS[driver.kind])}")
+                            f"{', '.join(driver.of_kind.actions)}")
     return driver
 
 

@@ -128,7 +128,7 @@ class ParquetTable:
 
     def _made(self, table: pa.Table) -> pd.DataFrame:
         """Rows with the numbers of columns of text read, and with what the path says."""
-        made = _as_pandas(table, self._names)
+        made = as_pandas(table, self._names)
         for name in self._written:
             if name in made:
                 made[name] = pd.Series(read_objects(made[name].astype(object), self._marks.get(name, Marks())),
@@ -186,7 +186,7 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(pc.cast(column, pa.large_binary()), pa.large_string())
 
 
-def _as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
+def as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
     """The table; whole numbers that are names are text, for a null beside them would make them fractions."""
     for place, field in enumerate(table.schema):
         if is_bytes(field.type):

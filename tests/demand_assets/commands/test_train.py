@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from demand_assets.commands.train import main, train_all
+from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
@@ -68,13 +69,21 @@ def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipe
     assert "taking in" not in summary["seconds"]
 
 
-def test_a_training_that_ended_is_begun_anew(settings: Settings, pipeline: Pipeline) -> None:
-    ones = list(pipeline.source.catalogue().region_items)
-    train_all(settings, quiet())
+def test_a_training_that_ended_is_begun_anew_and_its_runs_have_names_and_say_how_far_they_are(
+        settings: Settings, pipeline: Pipeline) -> None:
+    ones, console = list(pipeline.source.catalogue().region_items), quiet()
+    train_all(settings, console)
 
     train_all(settings, quiet())
 
     assert [versions(pipeline, one) for one in ones] == [2, 2, 2, 2]
+    with open_instance(settings.folder / "dagster") as instance:
+        runs = instance.get_runs()
+        lines = [record.user_message for run in runs for record in instance.all_logs(run.run_id)]
+    assert [run.job_name for run in runs] == ["fit", "pool", "refresh"] * 2
+    for said in (console.file.getvalue().replace("\n", " "), "\n".join(lines)):  # type: ignore[attr-defined]
+        assert "pooled model: window 1 of" in said
+        assert "backtest: WAPE" in said
 
 
 def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Settings, pipeline: Pipeline,

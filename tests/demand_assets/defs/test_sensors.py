@@ -484,7 +484,7 @@ class TestRetrainWhenNeeded:
 
         result = retrain_when_needed(context(instance, automatic))
 
-        assert "still good" in result.skip_reason.skip_message
+        assert "of 1 measured models in production none" in result.skip_reason.skip_message
 
 
     @pytest.mark.parametrize(("end", "is_asked_again"), [("report_run_failed", True), ("report_run_canceled", False)])

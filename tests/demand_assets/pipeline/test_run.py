@@ -13,11 +13,14 @@ import pytest
 
 import demand_assets.pipeline
 from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE, RETRAINED_ASSETS
+from demand_assets.forecasting.contract.plugins import GATE_RULES
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import Attributes
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset
+from demand_assets.forecasting.dataset.gate_entries import Gate, GateRule
 from demand_assets.forecasting.store.demand_store import ATTRIBUTES
+from demand_assets.forecasting.store.journal import Journal
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
@@ -314,3 +317,34 @@ def test_runs_of_mlflow_tell_what_they_trained_on_and_how_good_it_is(pipeline: P
         (used,) = run.inputs.dataset_inputs
         assert (used.dataset.name, json.loads(used.dataset.source)) == ("shop", {"uri": pipeline.store.url})
         assert len(used.dataset.digest) == 16
+
+
+def with_rule(pipeline: Pipeline, plug_in: Callable[..., Path], name: str, body: str) -> Pipeline:
+    plug_in(GATE_RULES, name, (
+        "from pydantic import BaseModel\nclass Offered:\n    class Entries(BaseModel):\n        pass\n"
+        f"    def __init__(self, entries):\n        pass\n    def objection(self, contest):\n        {body}\n"),
+        package=f"acme-{name}")
+    gate = Gate(bias_limit=9, coverage_range=(0, 1), rules=(GateRule(rule=name),))
+    easily_beaten = {"baseline_season": 5}
+    return replace(pipeline, dataset=pipeline.dataset.model_copy(update={"gate": gate, **easily_beaten}))
+
+
+def test_what_a_rule_of_a_package_says_is_the_reason_everywhere_and_its_failure_is_no_decision(
+        pipeline: Pipeline, plug_in: Callable[..., Path]) -> None:
+    one, other = pipeline.source.catalogue().region_items[:2]
+    assets = {"raw_demand", "demand", "candidate_model", "production_model"}
+
+    kept = list(with_rule(pipeline, plug_in, "frozen", "return 'models are frozen until Monday'").carry(
+        [one], assets, RequestedBy("r1")))[-1]
+    broken = list(with_rule(pipeline, plug_in, "broken", "return 1 / 0").carry([other], assets, RequestedBy("r2")))[-1]
+
+    words = "the rule frozen objects: models are frozen until Monday"
+    entry, journal = pipeline.registry.entry(one), Journal(pipeline.store)
+    assert (kept.reason, kept.details["verdict"], kept.details["gate_rule"]) == (words, "keep", "frozen")
+    assert entry is not None
+    assert (entry.decision, entry.reason, entry.production) == ("keep", words, None)
+    assert [(told.step, told.reason) for name in journal.files_after("") for told in journal.read(name)
+            if told.step in ("kept", "promoted", "failed")] == [("kept", words), ("failed", broken.reason)]
+    assert (broken.status, broken.asset) == ("failed", "candidate_model")
+    assert broken.reason.startswith("PluginError: the gate rule 'broken' of the package acme-broken 1.2 failed to ")
+    assert pipeline.registry.entry(other) is None

@@ -216,7 +216,7 @@ def test_nothing_is_forked_where_the_name_has_no_room(forks: Forks) -> None:
 
 
 def test_what_is_forked_is_known_from_its_command_line(tmp_path: Path) -> None:
-    settings, folders = RunSettings(profile="celery"), Folders(tmp_path)
+    settings, folders = RunSettings(profile="celery", metrics_port=9464), Folders(tmp_path)
     lines = [line.removeprefix("command = ").split() for line in runner_settings(settings, folders).splitlines()
              if line.startswith("command = ")]
     programs = [program_of(line) for line in lines]

@@ -31,6 +31,8 @@ from tests.webapp.conftest import (
     settings_in,
 )
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
+from tests.webapp.value_added.builders import Judged, sum_up
+from tests.webapp.value_added.builders import tell as tell_judged
 from webapp import create_app
 from webapp.access import Actor
 from webapp.accounts.tokens import make_token
@@ -52,6 +54,8 @@ from webapp.stored_forecasts.groups import refresh_due
 from webapp.systems import reachability as state
 from webapp.systems.reachability import note
 from webapp.tables import ArchivedForecast, Override, RegionItemRow, StoredForecast, User
+from webapp.value_added.targets import set_target
+from webapp.value_added.verdicts import refresh_verdicts
 from webapp.work_list.refresh import refresh_of_rows
 
 REFUSED = pd.DataFrame({
@@ -137,6 +141,21 @@ def fill(background: Background, model: ForecastModel) -> None:
         make_webhook("chat of the planners", "https://chat.example.com/hooks/1", ["data", "retrain"])
         with writing():
             tell(Told("data", "data 1", "New data of 1 region-item was rejected", f"/data/loads/{RUN}"), [EMAIL], False)
+
+
+    judge_some(background.app)
+
+
+def judge_some(app: Flask) -> None:
+    """Two weeks of the kettle, with an override that gained and one that lost; and what came of scenarios."""
+    tell_judged(app, *(Judged(120, 150, 130, override=units, by=by, price=9.9, bucket=bucket, lead=lead)
+                       for lead in (1, 4) for bucket, units, by in (
+                           ("2026-07-20", 125.0, EMAIL), ("2026-07-27", 180.0, "somebody.who.left@example.com"))),
+                origin="2026-07-30")
+    sum_up(app)
+    with app.app_context():
+        set_target("", 0.2, 0.05, 0.1)
+        refresh_verdicts(app.extensions["services"])
 
 
 def override_some() -> None:

@@ -10,6 +10,7 @@ from tests.webapp.conftest import ODD
 def test_a_planner_overrides_a_forecast_and_takes_it_back(page: Page) -> None:
     page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7")
     before = page.locator("#totals h2").inner_text()
+    page.get_by_role("tab", name="Overrides").click()
     page.get_by_text("Override this forecast").click()
     page.get_by_label("How much").fill("-50")
     page.get_by_label("Comment").fill("the shop is closed")

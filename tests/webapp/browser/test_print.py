@@ -26,8 +26,9 @@ WIDEST = """() => Math.max(...[...document.querySelectorAll("main *")]
     f"/?columns={','.join(name for name in COLUMNS if name not in WITH_COST)}&size=50", "/totals", "/retrains",
     "/retrains/1", "/overrides", "/models", f"/models/region-item?ri={quote(KETTLE.key)}", f"/scenarios/{SALE}",
     f"/scenarios/compare?s={SALE}&s={LONG_SALE}",
-    f"{ONE}&layout=measures", f"{ONE}&layout=measures{WHAT_IF}&why=1", f"{ONE}&coverage=95&past=1{WHAT_IF}",
-    "/forecasts?region=north&layout=measures&past=1", "/data/region-items"])
+    f"{ONE}&layout=measures&tab=table", f"{ONE}&layout=measures{WHAT_IF}&why=1&tab=why",
+    f"{ONE}&coverage=95&past=1{WHAT_IF}&tab=table",
+    "/forecasts?region=north&layout=measures&past=1&tab=region-items", "/data/region-items"])
 def test_a_page_is_whole_on_paper(page: Page, url: str) -> None:
     page.set_viewport_size({"width": 1400, "height": 1047})
     page.goto(url)

@@ -223,6 +223,7 @@ def test_what_is_wrong_with_a_what_if_stands_at_its_field_until_it_is_right(what
 
 def test_an_override_that_is_typed_stays_when_the_forecast_is_drawn_again(what_if: Page, slow: Slow) -> None:
     page = what_if
+    page.get_by_role("tab", name="Overrides").click()
     page.get_by_text("Override this forecast").click()
     page.locator("#override-way").select_option("value")
     page.locator("#override-amount").fill("40")
@@ -254,9 +255,10 @@ def told_of_an_adjustment(site: Site) -> Iterator[Callable[[], None]]:
 
 def test_what_is_typed_stays_when_the_forecast_changes_by_itself(
         page: Page, told_of_an_adjustment: Callable[[], None]) -> None:
-    page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7")
+    page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7&tab=overrides")
     page.get_by_text("Override this forecast").click()
     page.locator("#override-comment").fill("a large order")
+    page.get_by_role("tab", name="Unusual").click()
     page.get_by_text("Adjust a day").click()
     page.locator("#adjust-reason").fill("a strike")
     page.locator("#adjust-reason").blur()
@@ -264,7 +266,6 @@ def test_what_is_typed_stays_when_the_forecast_changes_by_itself(
     told_of_an_adjustment()
 
     expect(page.locator("#result")).not_to_have_attribute("data-old", "yes", timeout=20_000)
-    expect(page.locator("#override-comment")).to_be_visible()
     assert page.locator("#override-comment").input_value() == "a large order"
     expect(page.locator("#adjust-reason")).to_be_visible()
     assert page.locator("#adjust-reason").input_value() == "a strike"
@@ -288,7 +289,7 @@ def test_region_items_that_are_ticked_stay_when_others_are_searched(page: Page, 
     page.get_by_role("button", name="Show", exact=True).click()
 
     page.wait_for_url("**/forecasts?*ri=*")
-    assert sorted(each.get_attribute("value") or "" for each in page.locator("#question [name=ri]:checked").all()) == [
+    assert sorted(each.get_attribute("value") or "" for each in page.locator("#selected [name=ri]").all()) == [
         "north|item 03", "north|kettle", "south|kettle"]
 
 
@@ -349,7 +350,7 @@ def test_what_a_field_allows_stands_beside_it_until_it_is_right(page: Page) -> N
     ("#override-amount", "", "Fill this in."), ("#override-last", "2020-01-01", "Allowed is "),
 ])
 def test_a_wrong_override_is_told_at_its_field(page: Page, field: str, typed: str, words: str) -> None:
-    page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7")
+    page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7&tab=overrides")
     page.get_by_text("Override this forecast").click()
     page.locator("#override-comment").fill("a fair")
     if field != "#override-amount":

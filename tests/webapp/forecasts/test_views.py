@@ -326,3 +326,59 @@ def test_a_first_model_is_news_too(client: FlaskClient, background: Background, 
     background.watch()
 
     assert text_of(news(client, soup)[1].select_one("#promoted")).startswith(f"{ODD}: baseline → v1")
+
+
+def chips(soup: BeautifulSoup) -> list[str]:
+    return [text_of(chip) for chip in soup.select("#selected .chip-name")]
+
+
+def test_what_is_selected_is_opened_alone_or_left_out(client: FlaskClient, promoted: FakeRegistry) -> None:
+    soup = page(client.get("/forecasts", query_string={"region": "north", "ri": ODD.key, "horizon": "7",
+                                                       "tab": "table"}))
+    assert chips(soup) == ["north · all items", str(ODD)]
+
+    alone = page(client.get(str(soup.select(".chip a.chip-name")[0]["href"])))
+    assert (text_of(alone.h1), chips(alone)) == ("north · all items", ["north · all items"])
+    assert alone.select("a.chip-name") == []  # it is alone
+    rest = page(client.get(str(soup.select(".chip-out")[0]["href"])))
+    assert chips(rest) == [str(ODD)]
+    assert text_of(rest.select_one("#totals h2")).endswith("in 7 days")
+    assert "is-current" in rest.select_one("#panel-table")["class"]  # type: ignore[index]
+    none = page(client.get(str(rest.select(".chip-out")[0]["href"])))
+    assert text_of(none.select_one(".empty h2")) == "Which region-items?"
+
+
+def test_a_tab_that_the_page_does_not_have_is_its_first_and_one_that_is_none_is_refused(client: FlaskClient,
+                                                                                     viewer: FlaskClient) -> None:
+    def current(client: FlaskClient, **query: str) -> list[str]:
+        soup = page(client.get("/forecasts", query_string={"ri": KETTLE.key, "horizon": "2", **query}))
+        return [str(panel["data-panel"]) for panel in soup.select(".panel.is-current")]
+
+    assert current(client) == ["what-if"]
+    assert current(client, tab="region-items") == ["what-if"]
+    assert current(client, tab="history") == ["history"]
+    assert current(client, adjust="2026-06-01") == ["unusual"]
+    assert current(viewer, tab="what-if") == ["why"]  # who may not ask has no such tab
+    assert client.get(f"/forecasts?ri={KETTLE.key}&tab=<b>").status_code == 422
+
+
+def test_an_override_that_is_wrong_comes_back_on_its_tab(client: FlaskClient, promoted: FakeRegistry) -> None:
+    fields = {"ri": KETTLE.key, "horizon": "7", "first": "2026-07-01", "last": "2026-07-02", "way": "percent",
+              "amount": "", "comment": "", "token": "t" * 32}
+    response = post(client, "/overrides", fields, form_on="/forecasts?ri=" + KETTLE.key)
+
+    assert response.status_code == 422
+    assert [each["data-panel"] for each in page(response).select(".panel.is-current")] == ["overrides"]
+
+
+def test_warnings_that_repeat_are_one(client: FlaskClient, background: Background, registry: FakeRegistry,
+                                      model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    registry.promote(ODD, model)
+    background.watch()
+    soup = ask(client, ri=[KETTLE.key, ODD.key, REGION_ITEMS[1].key], **change(action="set", value="99"))
+    warnings = soup.select_one("#warnings")
+
+    assert warnings is not None
+    assert "price above anything seen: 2 of 3 region-items" in text_of(warnings)
+    assert len(warnings.select("ul")[0].find_all("li", recursive=False)) == 2  # and what the baseline leaves unused

@@ -3,15 +3,19 @@
 from datetime import timedelta
 
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import delete
 
-from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, VIEWER
+from demand_assets.forecasting.model.own import ForecastModel
+from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, VIEWER, Background, page, text_of
+from tests.webapp.fakes import FakeRegistry
 from tests.webapp.notices.builders import notices
 from tests.webapp.published_plans.builders import published_row
 from tests.webapp.work_list.builders import tell
 from webapp.db.database import db, now, writing
-from webapp.notices.new_events import tell_what_happened
+from webapp.notices.new_events import FILES_COME, SINCE, tell_what_happened
 from webapp.tables import DataLoadRun, HandOver, Notice, PublishedPlan, Retrain, RetrainItem, WorkEntry
+from webapp.tables.watermarks import set_watermark
 
 
 def look(app: Flask) -> int:
@@ -35,9 +39,38 @@ def test_who_asked_for_a_retrain_is_told_once_how_it_ended(app: Flask) -> None:
     for _ in range(2):
         look(app)
 
-    assert notices(app, EMAIL) == ["Retrain 1 is over: 1 promoted, 1 failed"]
-    assert notices(app, ADMIN) == ["Retrain 2 is over: 1 promoted, 1 failed"]
+    unknown = "1 promoted, 1 failed. How the forecast changes is not known here."
+    assert notices(app, EMAIL) == [f"Retrain 1 is over: {unknown}"]
+    assert notices(app, ADMIN) == [f"Retrain 2 is over: {unknown}"]
     assert notices(app, VIEWER) == []  # who may retrain no more
+
+
+def test_a_retrain_is_told_with_what_it_changes(app: Flask, client: FlaskClient, background: Background,
+                                                registry: FakeRegistry, model: ForecastModel) -> None:
+    look(app)
+    registry.promote(KETTLE, model)
+    background.watch()
+    add(app, Retrain(request_id="r", asked_by=EMAIL, source="planner", size=1, state="finished", finished_at=now(),
+                     items=[RetrainItem(key=KETTLE.key, state="promoted", version=1)]))
+    look(app)
+    shown = text_of(page(client.get("/retrains/1/forecast", query_string={"ri": KETTLE.key})).select_one(".in-words"))
+
+    assert shown.startswith("Over 14 days the forecast goes from ")
+    assert [told.replace("\u00a0", " ") for told in notices(app, EMAIL)] == [
+        f"Retrain 1 is over: 1 promoted. {shown}".replace("\u00a0", " ")]
+
+
+def test_a_retrain_waits_for_the_files_of_its_model_but_not_long(app: Flask, registry: FakeRegistry) -> None:
+    look(app)
+    add(app, Retrain(request_id="r", asked_by=EMAIL, source="planner", size=1, state="finished", finished_at=now(),
+                     items=[RetrainItem(key=KETTLE.key, state="promoted", version=9)]))
+    assert (look(app), notices(app, EMAIL)) == (0, [])
+
+    with app.app_context(), writing():
+        db.session.get_one(Retrain, 1).finished_at = now() - FILES_COME
+        set_watermark(SINCE, (now() - 2 * FILES_COME).isoformat())
+    look(app)
+    assert notices(app, EMAIL) == ["Retrain 1 is over: 1 promoted. How the forecast changes is not known here."]
 
 
 def test_nothing_is_told_of_what_was_before_people_were_told_at_all(app: Flask) -> None:

@@ -108,3 +108,11 @@ def test_static_files_with_a_version_are_kept_for_good_and_answers_are_compresse
     assert "immutable" in versioned.headers["Cache-Control"]
     assert plain.headers["Cache-Control"] == "public, max-age=86400"
     assert compressed.headers["Content-Encoding"] == "gzip"
+
+
+def test_a_worker_lives_without_its_database_and_is_not_ready(app: Flask, anonymous: FlaskClient) -> None:
+    assert [anonymous.get(f"/health/{what}").status_code for what in ("live", "ready")] == [200, 200]
+    with app.app_context():
+        db.drop_all()
+
+    assert [anonymous.get(f"/health/{what}").status_code for what in ("live", "ready")] == [200, 503]

@@ -14,6 +14,7 @@ from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor
 from webapp.accuracy.judged_forecasts import Accuracy, Judged
+from webapp.accuracy.lead_chart import miss_of
 from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, Wanted, adjust, remove
 from webapp.api.conventions.operations import answers, needs, resource, unless_known
@@ -23,7 +24,9 @@ from webapp.api.resources.region_items import Rule, name_of, row_of
 from webapp.data_quality.quarantine import by_rule
 from webapp.db.database import db
 from webapp.http.problems import problem
+from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import services
+from webapp.serving.sentences import of_miss
 from webapp.tables import Adjustment, RefusedRule, RegionItemRow
 
 bp = resource("quality", "Accuracy as it came out, refused rows, adjustments of the past.")
@@ -51,6 +54,8 @@ class AccuracyByLead(Named):
 
     overall: AccuracyResponse
     leads: list[LeadResponse]
+    in_words: list[str] = Field(description="At most two sentences: what was forecast of the last horizon, as it stood "
+                                            "when each period began, what came, and where it was furthest off")
 
 
 class QuarantineQuery(PageQuery):
@@ -134,9 +139,16 @@ def get_accuracy(path: KeyPath) -> AccuracyByLead:
         history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
         abort(404, f"No demand is stored for {row.region_item} yet.")
-    judged = Judged.of(past_forecasts(row.key), history)
-    return AccuracyByLead(**name_of(row), overall=AccuracyResponse(**_measured(judged.measured(slice(None)))), leads=[
-        LeadResponse(lead=lead, **_measured(found)) for lead, found in enumerate(judged.by_lead, 1)])
+    archived, dataset = past_forecasts(row.key), services().dataset
+    judged = Judged.of(archived, history)
+    sold = pd.DataFrame({"date": history["date"], "demand": units_sold(history)})
+    out_of_stock = set(history.loc[history["demand"].isna() & sold["demand"].notna(), "date"].dt.date)
+    miss = miss_of([archived], sold, out_of_stock, dataset.horizon)
+    decimals = decimals_for([*miss.forecast, *miss.sold]) if miss else 0
+    return AccuracyByLead(
+        **name_of(row), overall=AccuracyResponse(**_measured(judged.measured(slice(None)))),
+        leads=[LeadResponse(lead=lead, **_measured(found)) for lead, found in enumerate(judged.by_lead, 1)],
+        in_words=of_miss(miss, dataset.unit, decimals))
 
 
 @bp.get("/quarantine", responses=answers(QuarantinePage))

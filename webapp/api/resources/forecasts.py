@@ -10,10 +10,11 @@ from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.region_item import known_as
+from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney
-from demand_assets.forecasting.whatif.scenario import Action, Change, Scenario, ScenarioError
+from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
 from webapp.api.conventions.operations import answers, costly, needs, resource, unless_known
 from webapp.api.conventions.paging import page_of
@@ -37,6 +38,7 @@ from webapp.api.conventions.shapes import (
     Yes,
 )
 from webapp.api.resources.region_items import name_of
+from webapp.forecasts.in_words import line_in_words, scenario_in_words
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.http.choices import one_of
 from webapp.http.costly_reads import costly_reads
@@ -51,6 +53,7 @@ from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
 from webapp.serving.answer import Answer, Period, plan_of, under
+from webapp.serving.explanation import MOST_EXACT, explain
 from webapp.serving.line_item import LineItem
 from webapp.serving.money import money_of, summed_in_money
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
@@ -73,6 +76,7 @@ class ForecastsQuery(Query):
     horizon: Horizon = None
     coverage: CoverageArgument = "80"
     overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
+    explain: Yes = Field("false", description="Whether each forecast is explained in words, which takes longer")
     limit: Annotated[int, Field(ge=1, le=MOST_KEYS, description="At most so many region-items on a page")] = 25
     cursor: Cursor = None
 
@@ -98,6 +102,8 @@ class ForecastRequest(RequestPart):
     horizon: Annotated[int | None, Field(strict=True, ge=1, le=400)] = None
     coverage: Coverage = 80
     changes: Changes = Field([], description="What differs from the plan; nothing unless given")
+    explain: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Whether the difference is explained in words, which takes longer")
 
 
 class ForecastPeriod(Interval):
@@ -134,6 +140,8 @@ class ForecastResponse(Named):
     assumed: list[str] = Field(description="What was assumed of drivers")
     flags: list[str] = Field(description="Where drivers leave what the model has seen")
     periods: list[PricedPeriod]
+    in_words: list[str] = Field(description="At most two sentences: the forecast beside last year, and the largest "
+                                            "parts of the model's; empty unless `explain`")
 
 
 class MissingResponse(Named):
@@ -186,6 +194,8 @@ class ScenarioAnswer(ResponsePart):
     scenario_money: MoneyResponse = Field(description="At the scenario's prices")
     region_items: list[ScenarioForecast]
     missing: list[MissingResponse]
+    in_words: list[str] = Field(description="At most two sentences: the scenario beside the plan, and the largest "
+                                            "parts of the difference; empty unless `explain`")
 
 
 class TotalsQuery(Query):
@@ -288,8 +298,11 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     plan = plan_of(services(), rows, horizon).within(coverage / 100)
     final = _overridden(plan) if query.overrides == "true" else None
     money = money_of(plan.lines, plan.past, services().dataset)
+    exact = len(plan.lines) <= MOST_EXACT
     return ForecastPage(**told, next=following, missing=_missing(plan), forecasts=[
-        forecast_told(line, line.plan, coverage, money, final) for line in plan.lines])
+        forecast_told(line, line.plan, coverage, money, final,
+                      line_in_words(line, plan, final, exact) if query.explain == "true" else [])
+        for line in plan.lines])
 
 
 @bp.post("/forecasts", responses=answers(ScenarioAnswer, 200, 404, 413, 415))
@@ -311,6 +324,7 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
     at_plan, at_scenario = (money_of(found.lines, found.past, services().dataset, of_scenario)
                             for of_scenario in (False, True))
     return ScenarioAnswer(
+        in_words=scenario_in_words(found, explain(services(), found)) if body.explain and found.has_scenario else [],
         unit=services().dataset.unit, currency=services().dataset.currency, coverage=body.coverage,
         missing=_missing(plan), plan=_bounds(plan.within(coverage).plan_total),
         scenario=_bounds(totals.over_all(list(parts.values()), coverage)),
@@ -420,11 +434,12 @@ def refuse_changes(errors: Sequence[str], wrong: Sequence[tuple[int, str, str]])
 
 
 def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapping[str, UnitMoney],
-                  final: Overridden | None = None) -> ForecastResponse:
+                  final: Overridden | None = None, in_words: Sequence[str] = ()) -> ForecastResponse:
     """One region-item's forecast; with its overrides where they are given.
 
     Args:
         money: as ``money_of`` gives it, of the plan or the scenario as the forecast is.
+        in_words: sentences that explain it.
     """
     key, at = line.row.key, money.get(line.row.key, NOTHING_KNOWN)
     sums = summed_in_money({key: forecast.part}, money, final.open if final else {})
@@ -437,7 +452,7 @@ def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapp
         version=forecast.version,
         notice=line.notice, total=float(part.forecast.sum()), revenue=rounded_money(sums.revenue_known),
         margin=rounded_money(sums.margin_known), model=float(forecast.part.forecast.sum()),
-        assumed=list(forecast.assumed),
+        assumed=list(forecast.assumed), in_words=list(in_words),
         flags=list(forecast.flags), overrides=len(final.open.get(line.row.key, ())) if final else 0,
         periods=[PricedPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high),
                               model=float(own), price=rounded_price(price), cost=rounded_price(cost),

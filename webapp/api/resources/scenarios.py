@@ -185,6 +185,7 @@ class ResultResponse(ResponsePart):
     periods: list[ResultPeriod]
     region_items: list[ResultLineItem]
     why: dict[str, float] = Field(description="Driver -> what it adds to the difference, in units")
+    in_words: list[str] = Field(description="At most two sentences on the difference and its largest parts")
     notices: list[str]
 
 
@@ -249,7 +250,8 @@ def get_result(path: TokenPath) -> ResultResponse | Response:
     return ResultResponse(
         token=scenario.token, computed_at=scenario.computed_at, units=_required(result.units),
         revenue=_compared(result.revenue), without_price=result.without_price, margin=_compared(result.margin),
-        without_cost=result.without_cost, why=result.why, notices=list(result.notices),
+        without_cost=result.without_cost, why=result.why, in_words=result.in_words(services().dataset),
+        notices=list(result.notices),
         periods=[ResultPeriod(date=one.date, units=_required(one.units), revenue=_compared(one.revenue))
                  for one in result.periods],
         region_items=[ResultLineItem(key=one.key, region=in_full(one.region_item.region),

@@ -1,5 +1,6 @@
 """All region-items of a dataset as the pooled training sees them: features, training rows, and where fits must end."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from demand_assets.forecasting.model.backtest import origins_before, selection_o
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import TrainingRows, training_rows
 
+log = logging.getLogger(__name__)
+
 ROWS_OF_EACH = 2000
 """Training rows drawn of each region-item, fewer where the dataset has many."""
 ROWS_OF_ALL = 600_000
@@ -25,6 +28,8 @@ MEMBERS = 4000
 """Region-items that the boosters learn from: all, or evenly chosen ones of a larger dataset."""
 JUDGED_MEMBERS = 400
 """Region-items on which recipes are compared and error shapes learned, evenly chosen."""
+TOLD_EVERY = 1000
+"""Series after which it is told how far the rows are."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
     longest: SeriesFeatures | None = None
     parts: list[TrainingRows] = []
     for place, one in enumerate(chosen):
+        if place and place % TOLD_EVERY == 0:
+            log.info("rows of %s of %s series made", place, len(chosen))
         series = series_features(read(one), dataset, facts, one)
         try:
             rows = training_rows(series, one, wanted)

@@ -1,6 +1,7 @@
 """From the demand of a whole dataset to its pooled model: choices by data, fits for each window, shapes of errors."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -38,7 +39,9 @@ from demand_assets.forecasting.model.training.recipe_choice import best_panel, s
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.series.metrics import bias, rmsse, wape
+from demand_assets.forecasting.series.metrics import bias, in_percent, rmsse, wape
+
+log = logging.getLogger(__name__)
 
 WINDOWS_TO_CORRECT = 3
 """Windows from which on a bias can be seen to stay."""
@@ -101,14 +104,24 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
         return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
             known.as_seen(names), recipe, seeing, constraints) if seeing else {})
 
+    what = "pooled model of totals" if is_of_totals else "pooled model"
+    log.info("%s: learns from %s %s with %s rows up to %s, %s drivers, in %s windows", what, panel.size,
+             "totals" if is_of_totals else "region-items", len(rows.ratio), ends[-1],
+             recipe.drivers.replace("_", "-"), len(ends))
+    fits = []
     with ThreadPoolExecutor(cores) as pool:
-        fits = [made for made in pool.map(fit, ends) if made]
+        for place, made in enumerate(pool.map(fit, ends), start=1):
+            log.info("%s: window %s of %s fitted, %.0f s since the start", what, place, len(ends),
+                     perf_counter() - started)
+            fits.extend([made] if made else [])
     bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
     fits, told_totals = list(bare.fits), NO_TOTALS
     if not is_of_totals:
+        log.info("%s: looks whether forecasts of totals correct it", what)
         bare, told_totals = with_totals(bare, members_of(region_items), read, dataset, panel.longest, cores,
                                         train_totals)
         judged = [member.with_facts(bare.facts) for member in judged]
+    log.info("%s: backtest of %s of them", what, len(judged))
     judgement = _judged(bare, judged)
     prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else
                      (SharePrior(recipe.own_share), {}))
@@ -118,6 +131,8 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
             CALENDAR: dataset.calendar.meanings(dataset.frequency), **told}
+    log.info("%s: done after %.0f s; backtest: WAPE %s, seasonal naive %s", what, perf_counter() - started,
+             *(in_percent(card.get(name) or float("nan")) for name in ("wape", "wape_seasonal_naive")))
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=replace(recipe, own_share=prior.mean), fits=calibrated, card=card,
                    horizon_inflation=judgement.horizon_inflation)

@@ -4,6 +4,7 @@ Recipes are compared by fits that end two horizons before the first judged windo
 as their declared rules would have planned them.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ from demand_assets.forecasting.model.pooled import (
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
+
+log = logging.getLogger(__name__)
 
 SELECTION_ROWS = 100_000
 """Rows on which recipes are compared."""
@@ -211,9 +214,13 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
     recipes = [Recipe.quick(**{"scale": scale, "year_features": year, **pins})
                for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]
+    fits = []
     with ThreadPoolExecutor(cores) as pool:
-        fits = list(pool.map(lambda recipe: Fit(end, fit_boosters(
-            known, recipe, used_columns(names, recipe, dataset, panel.facts), constraints)), recipes))
+        for fitted in pool.map(lambda recipe: Fit(end, fit_boosters(
+                known, recipe, used_columns(names, recipe, dataset, panel.facts), constraints)), recipes):
+            fits.append(fitted)
+            log.info("recipe %s of %s with %s drivers tried on %s rows", len(fits), len(recipes),
+                     panel.drivers.replace("_", "-"), len(known.ratio))
     tried = []
     for year in years:
         same = [(recipe, fit) for recipe, fit in zip(recipes, fits, strict=True) if recipe.year_features == year]

@@ -300,8 +300,7 @@ def _stretched(demand: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, pd
     known, names = len(complete) - dataset.horizon, list(dataset.driver_names)
     table = complete.copy()
     for driver in dataset.drivers:
-        values = np.full(len(complete), None if driver.kind == "category" else np.nan,
-                         dtype=object if driver.kind == "category" else np.float64)
+        values = driver.of_kind.unknown(len(complete))
         there = demand[driver.name].to_numpy(dtype=values.dtype)[: len(complete)]
         values[: len(there)] = there
         table[driver.name] = values
@@ -336,7 +335,7 @@ def _add(total: _Sums, series: SeriesFeatures, table: pd.DataFrame, future: pd.D
     head = units[first: max(known_first, first + 1)]
     weight = max(float(np.nanmean(head)), 1e-6)
     for driver in series.dataset.drivers:
-        values = table[driver.name].to_numpy(dtype=object if driver.kind == "category" else np.float64)
+        values = table[driver.name].to_numpy(dtype=driver.of_kind.dtype)
         ahead = future[driver.name].to_numpy(dtype=values.dtype)
         if driver.kind == "category":
             there = total.categories[driver.name]

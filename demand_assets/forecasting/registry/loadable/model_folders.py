@@ -20,7 +20,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.drivers import Kind
+from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.model.own import BOOSTER_FILE
 from demand_assets.forecasting.model.own import DETAILS_FILE as OWN_DETAILS
 from demand_assets.forecasting.model.pooled import DETAILS_FILE as POOLED_DETAILS

@@ -104,7 +104,7 @@ def test_a_name_is_made_of_the_files(tmp_path):
 @pytest.mark.parametrize(("change", "words"), [
     (("frequency", "frequenzy"), "frequenzy: Extra inputs are not permitted"),
     (('"D"', '"Y"'), "frequency: Input should be 'D', 'W', 'M' or 'Q'"),
-    (('kind = "file"', 'kind = "excel"'), "source: .*'simulated', 'file', 'sql'"),
+    (('kind = "file"', 'kind = "excel"'), "source: 'excel' is no source kind .*: there are simulated, file, sql"),
     (('kind = "file"', 'kind = "sql"\nurl = "sqlite://"\ntable = "a"\nquery = "b"'), "path: Extra inputs"),
     (("[source]", "horizon = 500\n[source]"), "horizon: Input should be less than or equal to 400"),
     (("[source]", "season_lengths = [1]\n[source]"), "season_lengths are periods between 2 and 400"),

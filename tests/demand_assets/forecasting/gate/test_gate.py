@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.gate import Contestant, judge
 from demand_assets.forecasting.series.metrics import in_percent
 
@@ -182,3 +183,23 @@ def test_words_and_numbers_round_alike() -> None:
         errors = error * np.sign(HONEST_ERRORS)
         decision = judge(ACTUAL, contestant(errors, half_width=error + 1), None, NAIVE)
         assert in_percent(decision.numbers["wape"]) in decision.reason
+
+
+def test_a_floor_wants_more_than_seasonal_naive() -> None:
+    """26 % against 30 %: better by 13 %."""
+    candidate = contestant(26 * np.sign(HONEST_ERRORS), half_width=30.0)
+
+    refused = judge(ACTUAL, candidate, None, NAIVE, Gate(floor=0.2))
+    promoted = judge(ACTUAL, candidate, None, NAIVE, Gate(floor=0.1))
+
+    assert refused.verdict == "keep"
+    assert refused.reason == (
+        "WAPE 26.0 % is not better than seasonal naive with 30.0 % by 20.0 %, as gate.floor wants")
+    assert promoted.verdict == "promote"
+
+
+def test_a_largest_wape_holds_whatever_seasonal_naive_has() -> None:
+    decision = judge(ACTUAL, contestant(), None, NAIVE, Gate(most_wape=0.04))
+
+    assert (decision.verdict, decision.reason) == ("keep", "WAPE 5.0 % is larger than gate.most_wape allows, 4.0 %")
+    assert judge(ACTUAL, contestant(), None, NAIVE, Gate(most_wape=0.05)).verdict == "promote"

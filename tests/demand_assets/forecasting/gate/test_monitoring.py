@@ -9,7 +9,14 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
-from demand_assets.forecasting.gate.monitoring import Observation, drift_of, nominate, observe, stability
+from demand_assets.forecasting.gate.monitoring import (
+    Observation,
+    drift_of,
+    nominate,
+    observe,
+    stability,
+    standing,
+)
 from tests.demand_assets.forecasting.conftest import as_trained_before, daily_demand, trained, weekly_demand
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -136,3 +143,23 @@ def test_drift_is_told_by_column_with_the_observed_one_as_its_largest(daily: Dat
     assert drift.columns["demand"].after.sum() == 60
     assert max(found.index for found in drift.columns.values()) == observe(
         tripled, daily, model, KETTLES, NOW, NOW).drift
+
+
+def test_why_none_is_retrained_is_told_in_numbers(daily: Dataset) -> None:
+    moved = replace(FINE, region_item=TOASTERS, wape=0.124, wape_backtest=0.11, drift=0.2, drifted="price",
+                    promoted_at=NOW - timedelta(days=9), pinned=True)
+
+    told = standing([FINE, moved], daily, NOW, {KETTLES})
+
+    assert nominate([FINE, moved], daily, NOW, {}) == []
+    assert told.split("; ") == [
+        "of 2 measured models in production none is to be retrained now", "best WAPE 10.0 %",
+        f"largest decay 1.13 times the backtest's WAPE, {TOASTERS} (limit 1.2)",
+        f"largest drift 0.20, price of {TOASTERS} (limit 0.25)",
+        f"most new demand 3 periods (limit {daily.horizon})", "oldest 9 days (limit 30)",
+        "1 retrained lately", "1 pinned"]
+
+
+def test_what_nobody_measured_is_not_called_good(daily: Dataset) -> None:
+    assert "none is known" in standing([], daily, NOW)
+    assert "WAPE" not in standing([replace(FINE, wape=float("nan"))], daily, NOW).split(";")[1]

@@ -1,0 +1,129 @@
+"""Metrics of what Dagster's instance says: runs, its queue, backfills, daemons, sensors."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from demand_assets.forecasting.contract.dagster_names import BACKFILL_TAG, KIND_TAG
+from deploy.health import PATIENCE_SECONDS
+
+GOING_ON = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
+            dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+OVERLAP = timedelta(minutes=1)
+"""What ended so long before the last look is looked at again: it may have been stored late."""
+RUN_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+WAIT_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
+MOST_RUNS, MOST_BACKFILLS, MOST_TICKERS = 1000, 100, 50
+"""That one look reads."""
+
+
+class DagsterMetrics:
+    """What the instance says now, and how runs ended since this was made."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._counted = CollectorRegistry()
+        self._ended = Counter("demand_dagster_runs_ended", "Runs that ended since the metrics' process started, by "
+                              "what they do and how they ended.", ["job", "status"], registry=self._counted)
+        self._seconds = Histogram("demand_dagster_run_seconds", "Seconds from a run's start to its end.", ["job"],
+                                  buckets=RUN_SECONDS, registry=self._counted)
+        self._waited = Histogram("demand_dagster_run_wait_seconds", "Seconds that an ended run had waited for its "
+                                 "start.", ["job"], buckets=WAIT_SECONDS, registry=self._counted)
+        self._looked = datetime.now(UTC)
+        self._began = self._looked
+        self._known: set[str] = set()
+
+    def collect(self) -> Iterator[Metric]:
+        """All of it.
+
+        Raises: what the instance's storage raises when it cannot be read.
+        """
+        self._count_ended()
+        yield from self._counted.collect()
+        yield from self._going_on()
+        yield from self._backfills()
+        yield from self._daemons()
+
+    def daemons_live(self) -> bool:
+        """Whether each part of the daemon that ever said so said lately that it works."""
+        beats = self._instance.get_daemon_heartbeats().values()
+        return bool(beats) and all(_age(one.timestamp) < PATIENCE_SECONDS for one in beats)
+
+    def _count_ended(self) -> None:
+        at = datetime.now(UTC)
+        since = max(self._looked - OVERLAP, self._began)
+        records = self._instance.get_run_records(
+            dg.RunsFilter(statuses=list(ENDED), updated_after=since), limit=MOST_RUNS)
+        for record in records:
+            run = record.dagster_run
+            if run.run_id in self._known:
+                continue
+            job = _job(run)
+            self._ended.labels(job, run.status.value.lower()).inc()
+            if record.start_time is not None and record.end_time is not None:
+                self._seconds.labels(job).observe(max(record.end_time - record.start_time, 0.0))
+                self._waited.labels(job).observe(max(record.start_time - record.create_timestamp.timestamp(), 0.0))
+        self._known = {record.dagster_run.run_id for record in records}
+        self._looked = at
+
+    def _going_on(self) -> Iterator[Metric]:
+        count = GaugeMetricFamily("demand_dagster_runs", "Runs that are not over, by what they do and how far they "
+                                  "are.", labels=["job", "status"])
+        oldest = GaugeMetricFamily("demand_dagster_oldest_run_seconds", "Seconds since the oldest run that is not over "
+                                   "was made, by how far it is; 0 where there is none.", labels=["status"])
+        records = self._instance.get_run_records(dg.RunsFilter(statuses=list(GOING_ON)), limit=MOST_RUNS)
+        counts: dict[tuple[str, str], int] = {}
+        ages = dict.fromkeys((status.value.lower() for status in GOING_ON), 0.0)
+        for record in records:
+            status = record.dagster_run.status.value.lower()
+            key = _job(record.dagster_run), status
+            counts[key] = counts.get(key, 0) + 1
+            ages[status] = max(ages[status], _age(record.create_timestamp.timestamp()))
+        for labels, value in counts.items():
+            count.add_metric(list(labels), value)
+        for name, age in ages.items():
+            oldest.add_metric([name], age)
+        yield count
+        yield oldest
+
+    def _backfills(self) -> Iterator[Metric]:
+        found = [one for one in self._instance.get_backfills(limit=MOST_BACKFILLS) if one.status.value == "REQUESTED"]
+        without = [one for one in found if not self._instance.get_run_records(
+            dg.RunsFilter(tags={BACKFILL_TAG: one.backfill_id}), limit=1)]
+        yield GaugeMetricFamily("demand_dagster_backfills", "Backfills that are not over.", value=len(found))
+        yield GaugeMetricFamily(
+            "demand_dagster_oldest_unstarted_backfill_seconds", "Seconds since the oldest backfill was asked for that "
+            "has no run yet; 0 where there is none.",
+            value=max((_age(one.backfill_timestamp) for one in without), default=0.0))
+
+    def _daemons(self) -> Iterator[Metric]:
+        beat = GaugeMetricFamily("demand_dagster_daemon_heartbeat_age_seconds", "Seconds since a part of Dagster's "
+                                 "daemon said that it works.", labels=["daemon"])
+        for name, heartbeat in self._instance.get_daemon_heartbeats().items():
+            beat.add_metric([name.lower()], _age(heartbeat.timestamp))
+        yield beat
+        tick = GaugeMetricFamily("demand_dagster_tick_age_seconds", "Seconds since a sensor or a schedule last looked.",
+                                 labels=["name"])
+        failed = GaugeMetricFamily("demand_dagster_tick_failed", "Whether the last look of a sensor or a schedule "
+                                   "failed: 1 yes, 0 no.", labels=["name"])
+        for state in list(self._instance.all_instigator_state())[:MOST_TICKERS]:
+            if not state.is_running:
+                continue
+            for last in self._instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
+                tick.add_metric([state.instigator_name], _age(last.timestamp))
+                failed.add_metric([state.instigator_name], float(last.status.value == "FAILURE"))
+        yield tick
+        yield failed
+
+
+def _job(run: dg.DagsterRun) -> str:
+    """What a run does: its kind, or its job's name where it has none, as a backfill's."""
+    return str(run.tags.get(KIND_TAG) or run.job_name.strip("_").lower())
+
+
+def _age(timestamp: float) -> float:
+    return max(datetime.now(UTC).timestamp() - timestamp, 0.0)

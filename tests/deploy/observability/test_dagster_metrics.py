@@ -1,0 +1,46 @@
+"""Runs as Dagster's instance has them become metrics."""
+
+import dagster as dg
+from prometheus_client.core import Metric
+
+from demand_assets.forecasting.contract.dagster_names import KIND_TAG
+from deploy.observability.dagster_metrics import DagsterMetrics
+
+
+@dg.op
+def nothing() -> None:
+    """Nothing."""
+
+
+@dg.job
+def a_job() -> None:
+    """Does nothing."""
+    nothing()
+
+
+def found(metrics: list[Metric], name: str) -> dict[tuple[str, ...], float]:
+    return {tuple(sample.labels.values()): sample.value for metric in metrics for sample in metric.samples
+            if sample.name == name}
+
+
+def test_runs_that_end_are_counted_once_and_those_before_the_start_are_not(instance: dg.DagsterInstance) -> None:
+    before, starting, failed = (instance.create_run_for_job(
+        a_job, tags={KIND_TAG: "retrain"} if place else {},
+        status=dg.DagsterRunStatus.STARTING if place == 1 else dg.DagsterRunStatus.STARTED) for place in range(3))
+    instance.report_run_canceled(before)
+    metrics = DagsterMetrics(instance)
+
+    first = list(metrics.collect())
+    instance.report_run_failed(failed)
+    several = [list(metrics.collect()) for _ in range(3)][-1]
+
+    assert found(first, "demand_dagster_runs_ended_total") == {}
+    assert found(first, "demand_dagster_runs") == {("retrain", "starting"): 1, ("retrain", "started"): 1}
+    assert found(several, "demand_dagster_runs_ended_total") == {("retrain", "failure"): 1}
+    assert found(several, "demand_dagster_runs") == {("retrain", "starting"): 1}
+    assert found(several, "demand_dagster_oldest_run_seconds")["starting",] > 0
+    assert starting.run_id != failed.run_id
+
+
+def test_a_daemon_that_never_spoke_does_not_live(instance: dg.DagsterInstance) -> None:
+    assert not DagsterMetrics(instance).daemons_live()

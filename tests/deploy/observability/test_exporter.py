@@ -1,0 +1,200 @@
+"""What is exposed, to whom, and that dashboards, alert rules and the operator's page name nothing else."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import requests
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.observability.exporter import Exporter, handler, seldom
+from deploy.processes import PROJECT
+from tests.deploy.observability.conftest import WAITS
+
+FOLDER = PROJECT / "deploy" / "observability"
+DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
+ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+
+
+def samples(exporter: Exporter) -> dict[str, float]:
+    """Name and labels -> value."""
+    return {f"{sample.name}{sorted(sample.labels.items()) if sample.labels else ''}": sample.value
+            for family in text_string_to_metric_families(exporter.metrics().decode()) for sample in family.samples}
+
+
+def value(exporter: Exporter, name: str, **labels: str) -> float | None:
+    return samples(exporter).get(f"{name}{sorted(labels.items()) if labels else ''}")
+
+
+def families(exporter: Exporter) -> dict[str, tuple[str, str]]:
+    """Family -> type and words."""
+    return {family.name: (family.type, family.documentation)
+            for family in text_string_to_metric_families(exporter.metrics().decode())}
+
+
+def exposed(exporter: Exporter) -> set[str]:
+    return {"up", *(name + ending for name, (kind, _) in families(exporter).items() for ending in ENDINGS[kind])}
+
+
+def queries(dashboard: Path) -> list[str]:
+    panels = json.loads(dashboard.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel.get("targets", [])]
+
+
+def rules() -> list[dict[str, object]]:
+    groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def named(query: str) -> set[str]:
+    """The metrics in a query."""
+    return set(re.findall(r"\b(?:demand_[a-z_0-9]+|up)\b", re.sub(r'"[^"]*"|by \([^)]*\)', "", query)))
+
+
+def test_dashboards_and_alert_rules_ask_for_what_there_is(exporter: Exporter) -> None:
+    there = exposed(exporter)
+    asked = {str(rule["expr"]) for rule in rules()}.union(*map(queries, DASHBOARDS))
+
+    assert [dashboard.stem for dashboard in DASHBOARDS] == ["forecast-quality", "pipeline", "service"]
+    assert {query: missing for query in asked if (missing := named(query) - there)} == {}
+    assert all(named(query) for query in asked)
+
+
+def test_the_operators_page_has_every_metric_in_its_words(exporter: Exporter) -> None:
+    page = (PROJECT / "docs" / "observability.md").read_text()
+    told = {name: (kind, words) for name, kind, words in re.findall(
+        r"^\| `(demand_\w+)` \| (\w+) \| (.+?) \|$", page, re.MULTILINE)}
+
+    assert told == families(exporter)
+
+
+def test_the_operators_page_says_of_every_alert_what_to_do() -> None:
+    page = (PROJECT / "docs" / "observability.md").read_text()
+
+    assert {rule["alert"] for rule in rules()} == set(re.findall(r"^\| `(Demand\w+)` \|", page, re.MULTILINE))
+
+
+def test_no_label_holds_a_region_an_item_or_a_person(exporter: Exporter) -> None:
+    told = exporter.metrics().decode()
+
+    assert "north" not in told
+    assert "item 1" not in told
+    assert "ann@" not in told
+    assert len(told.splitlines()) < 600
+
+
+def test_a_retrain_that_dagster_does_not_begin_is_the_oldest_of_its_queue(exporter: Exporter) -> None:
+    age = value(exporter, "demand_queue_oldest_seconds", queue="retrains_in_dagster_queue")
+
+    assert value(exporter, "demand_queue_size", queue="retrains_in_dagster_queue") == 1
+    assert age is not None
+    assert age >= WAITS
+    assert value(exporter, "demand_queue_oldest_seconds", queue="retrains_to_send") == 0
+    assert value(exporter, "demand_process_live", process="dagster-daemon") == 0
+    assert value(exporter, "demand_process_ready", process="web") == 0
+    assert value(exporter, "demand_system_up", system="mlflow") == 0
+
+
+def test_accuracy_is_told_over_region_items_and_only_of_those_that_are_judged(exporter: Exporter) -> None:
+    assert value(exporter, "demand_region_items_judged") == 2
+    assert value(exporter, "demand_region_items_worse_than_naive") == 1
+    assert value(exporter, "demand_region_items_outside_interval") == 1
+    assert value(exporter, "demand_forecast_wape", of="live", share="0.5") == pytest.approx(0.2)
+    assert value(exporter, "demand_region_items", served_by="production") == 2
+
+
+def test_a_source_that_fails_is_told_and_costs_no_other_one(exporter: Exporter) -> None:
+    def broken() -> list[object]:
+        raise OSError("the disk is gone")
+
+    several = Exporter({**exporter._sources, "app": broken}, {})  # type: ignore[dict-item]
+
+    assert value(several, "demand_metrics_source_up", source="app") == 0
+    assert value(several, "demand_metrics_source_up", source="counters") == 1
+    assert value(several, "demand_web_requests_total", endpoint="overview.show", method="GET", status="2xx") == 1
+    assert value(several, "demand_queue_size", queue="scenarios") is None
+
+
+def test_what_is_costly_is_asked_seldom_and_again_after_a_failure() -> None:
+    asked: list[int] = []
+
+    def costly() -> list[object]:
+        asked.append(1)
+        if len(asked) == 1:
+            raise OSError("not yet")
+        return [len(asked)]
+
+    source, eager = seldom(costly, 3600), seldom(costly, 0)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="not yet"):
+        source()
+
+    assert [*source(), *source()] == [2, 2]
+    assert [*eager(), *eager()] == [3, 4]
+
+
+@pytest.fixture
+def served(exporter: Exporter, request: pytest.FixtureRequest) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(exporter, getattr(request, "param", None)))
+    thread = Thread(target=lambda: server.serve_forever(0.02), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_programs_of_this_machine_read_metrics_and_pages_of_others_do_not(served: str) -> None:
+    assert "demand_queue_size" in requests.get(f"{served}/metrics", timeout=9).text
+    for headers in ({"Host": "evil.example"}, {"Host": ""}, {"Origin": "http://evil.example"},
+                    {"X-Forwarded-For": "203.0.113.9"}, {"Host": "127.0.0.1.evil.example"}, {"Host": "[::1"}):
+        assert requests.get(f"{served}/metrics", headers=headers, timeout=9).status_code == 403, headers
+
+
+@pytest.mark.parametrize("served", ["a secret"], indirect=True)
+def test_with_a_token_nobody_reads_without_it(served: str) -> None:
+    asked = {sent: requests.get(f"{served}/metrics", headers={"Authorization": sent}, timeout=9).status_code
+             for sent in ("", "Bearer", "Bearer a secre", "Basic a secret", "Bearer a secret")}
+
+    assert asked == {"": 403, "Bearer": 403, "Bearer a secre": 403, "Basic a secret": 403, "Bearer a secret": 200}
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("live", 200), ("ready", 200), ("web/live", 200), ("web/ready", 503), ("dagster-daemon/live", 503),
+    ("nobody/live", 404), ("web/well", 404), ("../web/live", 404)])
+def test_each_process_says_whether_it_lives_and_is_ready(served: str, path: str, status: int) -> None:
+    assert requests.get(f"{served}/health/{path}", timeout=9).status_code == status
+
+
+@promtool
+def test_prometheus_understands_every_query_and_what_it_is_told(exporter: Exporter, tmp_path: Path) -> None:
+    asked = [query for dashboard in DASHBOARDS for query in queries(dashboard)]
+    file = tmp_path / "queries.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": [
+        {"record": f"query:{place}", "expr": query} for place, query in enumerate(asked)]}]}))
+    config = tmp_path / "prometheus.yaml"
+    config.write_text((FOLDER / "prometheus.yaml").read_text().replace("alerts.yaml", str(FOLDER / "alerts.yaml")))
+
+    for command in (["check", "rules", str(file)], ["check", "rules", str(FOLDER / "alerts.yaml")],
+                    ["check", "config", str(config)]):
+        done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    told = subprocess.run(["promtool", "check", "metrics"], input=exporter.metrics(), capture_output=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+@promtool
+def test_alerts_fire_on_planted_causes_and_only_then(tmp_path: Path) -> None:
+    cases = (Path(__file__).parent / "alerts_test.yaml").read_text().replace("ALERTS", str(FOLDER / "alerts.yaml"))
+    (tmp_path / "cases.yaml").write_text(cases)
+
+    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "cases.yaml")], capture_output=True, text=True,
+                          check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,76 @@
+"""Why forecasts are what they are, in units."""
+
+from typing import Annotated
+
+from flask import abort
+from pydantic import Field
+
+from webapp.api.conventions.operations import answers, costly, needs, resource
+from webapp.api.conventions.shapes import Day, Horizon, Key, Named, Query, ResponsePart
+from webapp.api.resources.forecasts import horizon_of
+from webapp.api.resources.region_items import name_of
+from webapp.region_items.labels import group_titles
+from webapp.region_items.rows import rows_of
+from webapp.services import services
+from webapp.serving.answer import plan_of
+from webapp.serving.explanation import MOST_EXACT, explain
+
+bp = resource("explanations", "What forecasts are made of.")
+
+
+class ExplanationQuery(Query):
+    """Of which region-items; their contributions add up."""
+
+    key: Annotated[list[Key], Field(min_length=1, max_length=MOST_EXACT)] = Field(description="Keys of region-items")
+    horizon: Horizon = None
+
+
+class Contribution(ResponsePart):
+    """What one driver, or other knowledge, adds or takes away."""
+
+    name: str = Field(description="Of a driver, or of what else the models know; `usual level` is what they forecast "
+                                  "where they know nothing else")
+    title: str
+    units: float
+
+
+class ExplainedPeriod(ResponsePart):
+    """One period."""
+
+    date: Day
+    total: float
+    contributions: list[float] = Field(description="In the order of the answer's `contributions`; they add up to "
+                                                   "`total`")
+
+
+class ExplanationResponse(ResponsePart):
+    """What the models' own forecasts, without overrides, are made of. It tells what models have learned, not causes."""
+
+    unit: str
+    total: float = Field(description="Units over the horizon, of those that are explained")
+    contributions: list[Contribution] = Field(description="Over the horizon; they add up to `total`")
+    periods: list[ExplainedPeriod]
+    without: list[Named] = Field(description="Those that the baseline forecasts by repeating past demand, which leaves "
+                                             "nothing to explain; they are not in the numbers")
+
+
+@bp.get("/explanations", responses=answers(ExplanationResponse, 200, 404, 409))
+@needs("viewer")
+@costly
+def get_explanation(query: ExplanationQuery) -> ExplanationResponse:
+    """What the forecasts of some region-items are made of: contributions of drivers and of what else is known."""
+    plan = plan_of(services(), rows_of(query.key), horizon_of(query.horizon))
+    if not plan.lines:
+        abort(404, f"None of these region-items can be forecast: {'; '.join(plan.missing_by_reason)}"[:500])
+    found = explain(services(), plan)
+    if found is None:
+        abort(409, "The baseline forecasts these region-items: it repeats past demand, and there is nothing more to "
+                   "explain.")
+    titles, told = group_titles(services().dataset), found.plan
+    return ExplanationResponse(
+        unit=services().dataset.unit, total=sum(told.totals),
+        contributions=[Contribution(name=name, title=titles.get(name, name), units=units)
+                       for name, units in zip(told.groups, told.over_all, strict=True)],
+        periods=[ExplainedPeriod(date=date, total=total, contributions=units) for date, total, units in zip(
+            told.dates, told.totals, told.units, strict=True)],
+        without=[Named(**name_of(line.row)) for line in found.without])

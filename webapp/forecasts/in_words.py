@@ -1,0 +1,60 @@
+"""The sentences that stand on a forecast, with the numbers that its page shows."""
+
+from dataclasses import replace
+from datetime import date
+
+from webapp.overrides.applied import Overridden
+from webapp.region_items.labels import group_titles
+from webapp.services import services
+from webapp.serving.answer import Answer
+from webapp.serving.explanation import Explanation, explain_lines
+from webapp.serving.history import history_of
+from webapp.serving.line_item import LineItem
+from webapp.serving.sentences import of_forecast, of_scenario
+
+
+def in_words(answer: Answer, included: Overridden | None, explanation: Explanation | None,
+             is_explained: bool) -> list[str]:
+    """At most two sentences on an answer: under a scenario on its difference from the plan.
+
+    Args:
+        included: the forecast with overrides; None where they are not shown.
+        explanation: of the answer; None where only seasonal naive forecasts, or where nothing was asked.
+        is_explained: whether it was asked for.
+    """
+    if not answer.lines:
+        return []
+    if answer.has_scenario:
+        return scenario_in_words(answer, explanation, is_explained)
+    dataset = services().dataset
+    forecast: dict[date, float] = {each.date: each.plan if each.final is None else each.final
+                                   for each in (included.periods if included else answer.periods)}
+    parts = explanation.parts(group_titles(dataset), answer.plan_total.forecast) if explanation else None
+    return of_forecast(answer.past.against_last_year(forecast, dataset), parts, dataset.unit,
+                       _has_model(answer))
+
+
+def scenario_in_words(answer: Answer, explanation: Explanation | None, is_explained: bool = True) -> list[str]:
+    """At most two sentences on how a scenario differs from the plan."""
+    assert answer.scenario_total is not None  # the caller asks for answers with one
+    plan, scenario = answer.plan_total.forecast, answer.scenario_total.forecast
+    titles, parts = group_titles(services().dataset), None
+    if is_explained and explanation and explanation.change:
+        parts = explanation.parts(titles, scenario - plan)
+    return of_scenario(plan, scenario, parts, services().dataset.unit, _has_model(answer))
+
+
+def line_in_words(line: LineItem, answer: Answer, final: Overridden | None, exact: bool) -> list[str]:
+    """The sentences on one region-item of an answer without a scenario."""
+    known, key = services(), line.row.key
+    alone = replace(answer, lines=[line], periods=[], past=history_of(known, [line], {key: answer.past.each[key]}))
+    part = final.parts[key] if final else line.plan.part
+    forecast = dict(zip(part.dates.astype("datetime64[D]").tolist(), part.forecast.tolist(), strict=True))
+    explanation = explain_lines(known, [line], exact=exact)
+    parts = explanation.parts(group_titles(known.dataset), line.plan_units) if explanation else None
+    return of_forecast(alone.past.against_last_year(forecast, known.dataset), parts, known.dataset.unit,
+                       line.model.pooled is not None)
+
+
+def _has_model(answer: Answer) -> bool:
+    return any(line.model.pooled is not None for line in answer.lines)

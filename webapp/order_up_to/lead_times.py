@@ -1,0 +1,156 @@
+"""Lead time, review period and service level: as planners say for all or for a segment, as attributes tell, and as the
+dataset file says.
+
+Each of the three is looked for on its own: an attribute that the dataset file names counts first, then of the rules
+that fit the one that was made first, the one for all last, then the dataset file's number.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.order_up_to import ENTRIES, Entry
+from demand_assets.forecasting.forecast.order_up_to import (
+    NotKnownError,
+    OrderUpToError,
+    checked_level,
+    checked_periods,
+)
+from webapp.access import actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.region_items.attributes import declared
+from webapp.region_items.segments import is_in
+from webapp.services import services
+from webapp.tables import OrderUpToRule
+
+MOST_RULES = 200
+WORDS: dict[Entry, str] = {"lead_time": "lead time", "review_period": "review period", "service_level": "service level"}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for one region-item."""
+
+    lead_time: int
+    """Periods."""
+    review_period: int
+    service_level: float
+    """Percent."""
+
+    @property
+    def periods(self) -> int:
+        """Whose demand one order covers."""
+        return self.lead_time + self.review_period
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """The rules as they are now."""
+
+    rules: Sequence[tuple[Callable[[str, str], bool], OrderUpToRule]]
+    """For each, the first first: whether it is for a region and an item."""
+
+    def terms(self, region_item: RegionItem, attributes: Mapping[str, str]) -> Terms:
+        """What holds for a region-item.
+
+        Args:
+            attributes: its attributes as written, by name.
+        Raises: NotKnownError: something is not said, or an attribute says what is not possible.
+        """
+        fitting = [rule for fits, rule in self.rules if fits(region_item.region, region_item.item)]
+        told = {entry: _told(entry, fitting, attributes) for entry in ENTRIES}
+        missing = [WORDS[entry] for entry, value in told.items() if value is None]
+        if missing:
+            raise NotKnownError(f"Nobody has set its {' and '.join(missing)}.")
+        lead_time, review_period, level = (float(told[entry] or 0) for entry in ENTRIES)
+        try:
+            if lead_time % 1 or review_period % 1:
+                raise OrderUpToError(f"A lead time of {lead_time:g} and a review period of {review_period:g} are not "
+                                     "possible; whole periods are.")
+            checked_periods(int(lead_time), int(review_period))
+            checked_level(level)
+        except OrderUpToError as error:
+            raise NotKnownError(str(error)) from error
+        return Terms(int(lead_time), int(review_period), level)
+
+
+def _told(entry: Entry, fitting: Sequence[OrderUpToRule], attributes: Mapping[str, str]) -> float | None:
+    named = services().dataset.order_up_to.attribute(entry)
+    if named is not None and named in attributes:
+        return float(attributes[named])  # of kind number, which was read as one
+    for rule in fitting:
+        value = getattr(rule, entry)
+        if value is not None:
+            return float(value)
+    return services().dataset.order_up_to.number(entry)
+
+
+def rulebook() -> Rulebook:
+    """The rules as they are now; those of an attribute that the dataset has no more are left out."""
+    found = [(is_in(row.segment), row) for row in rules()]
+    return Rulebook([(fits, row) for fits, row in found if fits is not None])
+
+
+def rules() -> list[OrderUpToRule]:
+    """All that people made: those of segments in the order of their making, then the one for all."""
+    return sorted(db.session.scalars(select(OrderUpToRule)), key=lambda row: (not row.segment, row.id))
+
+
+def of_file() -> dict[Entry, str]:
+    """What the dataset file says, in words; entries of which it says nothing are left out."""
+    said, titles = services().dataset.order_up_to, {name: one.title for name, one in declared().items()}
+    found = {entry: f"{number:g}" for entry in ENTRIES if (number := said.number(entry)) is not None}
+    return found | {entry: titles[name] for entry in ENTRIES if (name := said.attribute(entry)) is not None}
+
+
+@once_more
+def set_rule(segment: str, lead_time: int | None, review_period: int | None, service_level: float | None) -> bool:
+    """Keep a rule, in place of the one that the segment has; whether that changes anything.
+
+    Args:
+        segment: as ``region_items.segments.parsed_segment`` gives it.
+        service_level: percent. What is None is left to the next rule that fits.
+    Raises: OrderUpToError: the numbers cannot be, or there are too many rules.
+    """
+    if lead_time is None and review_period is None and service_level is None:
+        raise OrderUpToError("Give a lead time, a review period or a service level.")
+    checked_periods(lead_time or 0, 1 if review_period is None else review_period)
+    if service_level is not None:
+        checked_level(service_level)
+    wanted: dict[str, float | int | None] = {
+        "lead_time": lead_time, "review_period": review_period, "service_level": service_level}
+    with writing():
+        new = insert_absent(OrderUpToRule, [{"segment": segment, **wanted, "changed_by": actor().email}])
+        row = locked_rows(select(OrderUpToRule).where(OrderUpToRule.segment == segment), OrderUpToRule.id)[0]
+        if new and (db.session.scalar(select(func.count()).select_from(OrderUpToRule)) or 0) > MOST_RULES:
+            raise OrderUpToError(f"There are {MOST_RULES} rules, which is the most. Remove some first.")
+        before = None if new else {name: getattr(row, name) for name in wanted}
+        if before == wanted:
+            return False
+        for name, each in wanted.items():
+            setattr(row, name, each)
+        row.changed_by, row.changed_at = actor().email, now()
+        record("rule set", "setting", named(segment), before=before, after=wanted)
+    return True
+
+
+@once_more
+def remove_rule(rule_id: int) -> OrderUpToRule | None:
+    """Remove a rule, so that the next that fits counts, or the dataset file; None where there is none."""
+    with writing():
+        if db.session.get(OrderUpToRule, rule_id) is None:
+            return None
+        row = locked_one(OrderUpToRule, rule_id)
+        record("rule removed", "setting", named(row.segment), before={entry: getattr(row, entry) for entry in ENTRIES})
+        db.session.execute(delete(OrderUpToRule).where(OrderUpToRule.id == rule_id))
+        db.session.expunge(row)
+    return row
+
+
+def named(segment: str) -> str:
+    """A rule as people name it: ``order up to: region:north``."""
+    return f"order up to: {segment or 'all'}"

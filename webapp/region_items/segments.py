@@ -1,0 +1,53 @@
+"""Segments of region-items that rules are made for: a region, an item, an attribute's value, or all."""
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from webapp.db.database import db
+from webapp.region_items.attributes import declared, owners_of, parsed
+from webapp.tables import RegionItemRow
+
+AXES = ("region", "item")
+LONGEST_SEGMENT = 300
+
+
+class SegmentError(ValueError):
+    """What was typed names no segment; the message says how one is written."""
+
+
+def is_in(segment: str) -> Callable[[str, str], bool] | None:
+    """Whether a segment holds a region and an item; None where there is no such segment any more."""
+    if not segment:
+        return lambda region, item: True
+    name, _, value = segment.partition(":")
+    if name == "region":
+        return lambda region, item: region == value
+    if name == "item":
+        return lambda region, item: item == value
+    attribute = declared().get(name)
+    if attribute is None:
+        return None
+    owners = set(db.session.scalars(owners_of(name, [value])))
+    return (lambda region, item: item in owners) if attribute.of == "item" else (lambda region, item: region in owners)
+
+
+def parsed_segment(text: str) -> str:
+    """The segment that was typed; an error page for an attribute that is not declared.
+
+    Raises: SegmentError: it names nothing.
+    """
+    text = text.strip()
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not text:
+        return ""
+    if not colon or not value or len(text) > LONGEST_SEGMENT:
+        raise SegmentError(f"{text[:60]!r} is no segment. Write it as in region:north, item:kettle or category:Food; "
+                           "leave it empty for all.")
+    if name in AXES:
+        column = RegionItemRow.region if name == "region" else RegionItemRow.item
+        if db.session.scalar(select(RegionItemRow.key).where(column == value).limit(1)) is None:
+            raise SegmentError(f"There is no {name} {value[:100]!r} in this dataset.")
+    else:
+        parsed(f"{name}:{value}")
+    return f"{name}:{value}"

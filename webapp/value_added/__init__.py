@@ -1,0 +1,1 @@
+"""Forecast value added: what naive, model, overrides and planners got right; targets; what came of scenarios."""

@@ -1,0 +1,60 @@
+"""The administrators' page of targets of accuracy and bias."""
+
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.access import needs
+from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
+from webapp.region_items.segments import SegmentError, parsed_segment
+from webapp.value_added.targets import TargetError, named, remove_target, set_target, targets
+
+bp = Blueprint("targets", __name__, url_prefix="/admin/targets")
+
+LARGEST_ID = 2**31
+
+
+@bp.get("")
+@needs("admin")
+def show() -> ResponseReturnValue:
+    """Every target, and a form for another."""
+    return render_template("value_added/targets.html", targets=targets())
+
+
+@bp.post("")
+@needs("admin")
+def change() -> ResponseReturnValue:
+    """Keep a target for all or for a segment."""
+    try:
+        segment = parsed_segment(request.form.get("segment", ""))
+        changed = set_target(segment, _share("wape", "WAPE"), _share("tolerance", "tolerance"), _share("bias", "bias"))
+    except (SegmentError, TargetError) as error:
+        abort(422, str(error))
+    flash(f"Kept: {named(segment)}." if changed else "Nothing was changed.", "success" if changed else "info")
+    return redirect(url_for("targets.show"), 303)
+
+
+@bp.post("/<int:target_id>/remove")
+@needs("admin")
+def remove(target_id: int) -> ResponseReturnValue:
+    """Remove a target; the one for all counts then, if there is one."""
+    row = remove_target(target_id) if target_id < LARGEST_ID else None
+    if row is None:
+        abort(404, "There is no such target.")
+    flash(f"Removed: {named(row.segment)}.", "success")
+    return redirect(url_for("targets.show"), 303)
+
+
+def _share(name: str, words: str) -> float:
+    """A share that was typed in percent."""
+    text = request.form.get(name, "").strip()
+    try:
+        return round(read_number(text) / 100, 6)
+    except AmbiguousNumberError as error:
+        raise TargetError(f"{error} You wrote {text[:40]!r} for {words}.") from error
+    except TypedNumberError as error:
+        raise TargetError(f"Give a number of percent for {words}, not {text[:40]!r}.") from error
+
+
+def add_to(app: Flask) -> None:
+    """Serve the page of targets."""
+    app.register_blueprint(bp)

@@ -1,0 +1,117 @@
+"""Targets and tolerance bands of the plan's accuracy and bias, as administrators set them for all or for a segment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import delete, func, select
+
+from webapp.access import actor
+from webapp.audit.record import record
+from webapp.db.database import db, now, writing
+from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.tables import AccuracyTarget
+from webapp.value_added.comparing import Compared
+
+MOST_TARGETS = 200
+LARGEST = 10.0
+Reached = Literal["reached", "tolerated", "missed"]
+Held = Literal["within", "too high", "too low"]
+
+
+class TargetError(ValueError):
+    """A target that cannot be; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is wanted of a segment's plan."""
+
+    segment: str
+    """Empty of the target for all."""
+    wape: float
+    tolerance: float
+    bias: float
+
+    def accuracy_of(self, one: Compared) -> Reached | None:
+        """Whether the plan's WAPE is as wanted; None where it is not known."""
+        wape = one.wape("plan")
+        if wape is None:
+            return None
+        return "reached" if wape <= self.wape else "tolerated" if wape <= self.wape + self.tolerance else "missed"
+
+    def bias_of(self, one: Compared) -> Held | None:
+        """Whether the plan's bias is within its band; None where it is not known."""
+        bias = one.bias("plan")
+        if bias is None:
+            return None
+        return "within" if abs(bias) <= self.bias else "too high" if bias > 0 else "too low"
+
+
+def targets() -> list[AccuracyTarget]:
+    """All of them: the one for all first, then by segment."""
+    return list(db.session.scalars(select(AccuracyTarget).order_by(AccuracyTarget.segment)))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets as they are now."""
+
+    by_segment: Mapping[str, Target]
+
+    def of(self, kind: str, name: str) -> Target | None:
+        """The target of a group: its own, else the one for all; None where nobody set one."""
+        return self.by_segment.get(f"{kind}:{name}") or self.by_segment.get("")
+
+
+def current() -> Targets:
+    """The targets as they are now."""
+    return Targets({row.segment: Target(row.segment, row.wape, row.tolerance, row.bias) for row in targets()})
+
+
+@once_more
+def set_target(segment: str, wape: float, tolerance: float, bias: float) -> bool:
+    """Keep a target, in place of the one that the segment has; whether that changes anything.
+
+    Args:
+        segment: as ``segments.parsed_segment`` gives it.
+        wape, tolerance, bias: as in ``AccuracyTarget``.
+    Raises: TargetError: the numbers cannot be.
+    """
+    for words, value, least in (("WAPE", wape, 0.001), ("Tolerance", tolerance, 0.0), ("Bias", bias, 0.0)):
+        if not least <= value <= LARGEST:
+            raise TargetError(f"{words}: {100 * value:g} % is not possible; {100 * least:g} % to {100 * LARGEST:g} % "
+                              "is.")
+    wanted: dict[str, float] = {"wape": wape, "tolerance": tolerance, "bias": bias}
+    with writing():
+        new = insert_absent(AccuracyTarget, [{"segment": segment, **wanted, "changed_by": actor().email}])
+        row = locked_rows(select(AccuracyTarget).where(AccuracyTarget.segment == segment), AccuracyTarget.id)[0]
+        if new and (db.session.scalar(select(func.count()).select_from(AccuracyTarget)) or 0) > MOST_TARGETS:
+            raise TargetError(f"There are {MOST_TARGETS} targets, which is the most. Remove some first.")
+        before = None if new else {name: getattr(row, name) for name in wanted}
+        if before == wanted:
+            return False
+        for name, each in wanted.items():
+            setattr(row, name, each)
+        row.changed_by, row.changed_at = actor().email, now()
+        record("target set", "setting", named(segment), before=before, after=wanted)
+    return True
+
+
+@once_more
+def remove_target(target_id: int) -> AccuracyTarget | None:
+    """Remove a target; None where there is none."""
+    with writing():
+        if db.session.get(AccuracyTarget, target_id) is None:
+            return None
+        row = locked_one(AccuracyTarget, target_id)
+        record("target removed", "setting", named(row.segment), before={
+            name: getattr(row, name) for name in ("wape", "tolerance", "bias")})
+        db.session.execute(delete(AccuracyTarget).where(AccuracyTarget.id == target_id))
+        db.session.expunge(row)
+    return row
+
+
+def named(segment: str) -> str:
+    """A target as people name it: ``accuracy target: region:north``."""
+    return f"accuracy target: {segment or 'all'}"
