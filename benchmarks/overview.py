@@ -31,6 +31,7 @@ from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
 from webapp.services import services
 from webapp.settings import Settings
+from webapp.stored_forecasts.by_period import UnitsByPeriod
 from webapp.stored_forecasts.groups import refresh
 from webapp.stored_forecasts.histories import pack
 from webapp.tables import (
@@ -61,7 +62,8 @@ VIEWS = {
     "retrain waits": "/?flag=retrain_running",
     "sorted by size of move": "/?sort=-moved&columns=status,total,moved,missed",
     "totals by region": "/totals", "totals by item, sorted": "/totals?by=item&sort=-change",
-    "heat map": "/heat-map", "heat map of the backtest, page 5": "/heat-map?skill=backtest&page=5&across=3",
+    "one status": "/?status=production", "heat map": "/heat-map",
+    "heat map of the backtest, page 5": "/heat-map?skill=backtest&page=5&across=3",
     "heat map, searched": "/heat-map?q=item+1",
     "forecast of ten regions": "/forecasts?" + "&".join(f"region=region+{region:03}" for region in range(10)),
     "forecast of all": "/forecasts?all=1",
@@ -111,7 +113,8 @@ def fill(regions: int, items: int, origins: int) -> None:
             _store([row for row, _ in made])
             db.session.execute(insert(StoredForecast), [
                 {"key": row["key"], "made_at": now(), "origin": str(ORIGIN), "served_by": "3",
-                 "content": part.to_bytes(), "past": _past(float(row["volume"]) / HORIZON, rng)}
+                 "content": part.to_bytes(), "past": _past(float(row["volume"]) / HORIZON, rng),
+                 "by_period": UnitsByPeriod(part.forecast * 0.9, np.stack([part.forecast, part.scale])).to_bytes()}
                 for row, part in made])
             db.session.execute(insert(ArchivedForecast), archived)
     with writing():
@@ -159,6 +162,7 @@ def _region_item(region: str, item: str, position: int, rng: np.random.Generator
         "change_on_last_year": bounds.forecast / last_year - 1, "last_demand": level, "volume": level * 28,
         "live_wape": float(rng.uniform(0.1, 0.6)), "live_skill": float(rng.normal(0.2, 0.2)),
         "live_bias": float(rng.normal(0, 0.1)), "live_periods": 28, "live_from": "archive",
+        "live_error": level * 28 * 0.3, "live_sold": level * 28,
         "moved": float(rng.normal(0, level)), "missed": float(rng.normal(0, level)), "moved_at": at, "demand_at": at,
         "drift": float(rng.random() * 0.3), "drifted": "demand", "quarantined_rows": int(rng.random() < 0.03),
         "groups_due": 1, "step": "promoted", "step_at": at.isoformat(timespec="milliseconds"),

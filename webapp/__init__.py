@@ -30,6 +30,7 @@ from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
 from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
+from webapp.guide import views as guide_pages
 from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
 from webapp.http.request_sizes import LARGEST_BODY
 from webapp.models import views as models_pages
@@ -59,7 +60,7 @@ SUBJECTS = (
     overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
     published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
     administration_pages, audit_pages, systems_pages, metrics_page, work_list_pages, work_rules_pages, notices_pages,
-    webhooks_pages, order_up_to_pages, value_added_pages, targets_pages,
+    webhooks_pages, order_up_to_pages, value_added_pages, targets_pages, guide_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600

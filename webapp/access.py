@@ -108,10 +108,16 @@ def may(what: str) -> bool:
 def require(role: RoleName, why: str = "") -> None:
     """Refuse, with an error page, who may not do what needs the role."""
     if not actor().may(role):
-        abort(403, why or f"This is for {PEOPLE[role]}; you are signed in as {actor().role}. Ask an administrator for "
-                          "that role.")
+        abort(403, why or f"This is for {PEOPLE[role]}; you are signed in as {role_words(actor().role)}. Ask an "
+                          "administrator for that role.")
+
+
+def role_words(role: str) -> str:
+    """A role as people call it."""
+    return "administrator" if role == "admin" else role
 
 
 def add_to(app: Flask) -> None:
     """Let templates ask what their reader may do."""
     app.jinja_env.globals.update(may=may)
+    app.jinja_env.filters.update(role_words=role_words)

@@ -128,7 +128,7 @@ class TestModels:
         expect(page.locator("#versions")).to_contain_text("the planner trusts it more")
         pinned = page.locator("#versions .badge", has_text="pinned")
         expect(pinned.first).to_be_visible(timeout=60_000)
-        page.get_by_role("link", name="Take the pin off").click()
+        page.get_by_role("link", name="Unpin").click()
         page.get_by_label(re.compile("Reason")).fill("the gate may decide again")
         page.locator("main form [type=submit]").last.click()
         expect(pinned).to_have_count(0, timeout=60_000)

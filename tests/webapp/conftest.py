@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import update
 from typing_extensions import override
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -33,7 +34,7 @@ from webapp import create_app
 from webapp.accounts.views import create_user
 from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
-from webapp.db.database import db, writing
+from webapp.db.database import db, now, writing
 from webapp.models.actions import carry_out
 from webapp.models.lost_files import CacheWatch
 from webapp.models.new_pooled_versions import PooledWatch
@@ -43,7 +44,7 @@ from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.settings import Settings
 from webapp.stored_forecasts.computing import due_keys, make
-from webapp.tables import UserSession
+from webapp.tables import User, UserSession
 
 DATASET = """\
 title = "Test shop"
@@ -146,6 +147,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         create_user(EMAIL, PASSWORD, "planner")
         create_user(VIEWER, PASSWORD, "viewer")
         create_user(ADMIN, PASSWORD, "admin")
+        with writing():
+            db.session.execute(update(User).values(toured_at=now()))
         read_catalogue(services.store)
     return folder
 

@@ -62,6 +62,9 @@ NEEDS = {
     "POST /predecessors": "planner",
     "POST /predecessors/<int:link_id>/remove": "planner",
     "GET /fs-static/<path:filename>": "nobody",
+    "GET /guide/terms": "viewer",
+    "POST /guide/tour": "viewer",
+    "GET /guide/tour/<int:number>": "viewer",
     "GET /health": "nobody",
     "GET /health/live": "nobody",
     "GET /health/ready": "nobody",
@@ -135,7 +138,7 @@ NEEDS = {
 VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
           "<int:session_id>": "999",
           "<token>": LINK, "<run_id>": "a-run", "<int:retrain_id>": "1", "<int:adjustment_id>": "1",
-          "<int:link_id>": "1", "<int:plan_id>": "1",
+          "<int:link_id>": "1", "<int:plan_id>": "1", "<int:number>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
           "<int:override_id>": "1", "<int:rule_id>": "1", "<int:target_id>": "1",
           "<int:webhook_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}

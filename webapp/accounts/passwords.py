@@ -194,5 +194,6 @@ def add_to(app: Flask) -> None:
     change = cast(View, app.view_functions["security.change_password"])
     app.view_functions["security.change_password"] = _with_a_password(change)
     app.before_request(_refuse_endless)
+    app.jinja_env.globals.update(shortest_password=SHORTEST_PASSWORD)
     password_changed.connect(_changed, app)
     password_reset.connect(_reset, app)

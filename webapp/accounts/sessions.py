@@ -119,7 +119,10 @@ def _began(_app: Flask, user: User, authn_via: list[str] | None = None, **_about
         return
     by = Actor(user.email, role_of(user), way, request.remote_addr or "")
     with writing():
-        db.session.get_one(User, row.user_id).signed_in_at = now()
+        person = db.session.get_one(User, row.user_id)
+        if person.signed_in_at is not None and person.toured_at is None:
+            person.toured_at = now()  # the tour is for the first time
+        person.signed_in_at = now()
         old = select(UserSession.id).where(_is_over()).with_for_update(skip_locked=True)
         db.session.execute(delete(UserSession).where(UserSession.id.in_(old)))
         if isinstance(before, str):

@@ -12,7 +12,7 @@ from wtforms import PasswordField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 
-from webapp.access import MAY, ROLES, actor, needs
+from webapp.access import MAY, ROLES, actor, needs, role_words
 from webapp.accounts.passwords import is_password_of
 from webapp.accounts.sessions import sessions_of, this_session
 from webapp.accounts.single_sign_on import ONCE_MORE
@@ -55,14 +55,14 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
 
     name = StringField("Name", [InputRequired("Give it a name."), Length(1, LONGEST_NAME)], filters=[
         lambda text: " ".join((text or "").split())])
-    role = SelectField("May at most")
-    days = SelectField("Lasts", coerce=int)
+    role = SelectField("Role")
+    days = SelectField("Expires", coerce=int)
     own_password = PasswordField("Your password")
     submit = SubmitField("Make a token")
 
     def __init__(self) -> None:
         super().__init__()
-        self.role.choices = [SelectChoice(role, role) for role in ROLES[:ROLES.index(actor().role) + 1]]
+        self.role.choices = [SelectChoice(role, role_words(role)) for role in ROLES[:ROLES.index(actor().role) + 1]]
         self.days.choices = [SelectChoice(str(days), words) for days, words in days_allowed().items()]
 
     def validate_own_password(self, field: PasswordField) -> None:

@@ -12,7 +12,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows, once_more
 from webapp.tables import Setting
 
-SSO_ROLES: dict[str, str] = {"none": "nobody comes in that an administrator has not added", "viewer": "viewer",
+SSO_ROLES: dict[str, str] = {"none": "only people an administrator added", "viewer": "viewer",
                              "planner": "planner"}
 HAND_OVER: dict[str, str] = {"off": "only when somebody asks for it", "publish": "as soon as it is published",
                              "daily": "every day, the newest version", "weekly": "every Monday, the newest version"}
@@ -36,11 +36,11 @@ class AppSettings(BaseModel):
     announcement: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = Field(
         "", title="Announcement", description="Shown at the top of every page, as plain text; empty for none.")
     session_hours: Annotated[int, Field(ge=1, le=2160)] = Field(
-        720, title="Hours until a session ends",
+        720, title="Sign people out after (hours)",
         description="After so many hours people sign in again, at most 2160 (90 days); sessions that are older end at "
                     "once.")
     idle_hours: Annotated[int, Field(ge=0, le=2160)] = Field(
-        72, title="Hours until an unused session ends",
+        72, title="Sign people out when unused for (hours)",
         description="Whoever opens no page for so many hours signs in again; a page that stays open is no use. 0 for "
                     "no such limit.")
     token_days: Annotated[int, Field(ge=0, le=3650)] = Field(
@@ -48,7 +48,7 @@ class AppSettings(BaseModel):
         description="No token opens anything longer than so many days after it was made, those made before included; 0 "
                     "for no limit.")
     endless_tokens: bool = Field(
-        False, title="API tokens may be made without an end",
+        False, title="API tokens may be made that never expire",
         description="Without it, a new token lasts a year at most. Tokens without an end that were made before go on, "
                     "unless the longest life above says otherwise.")
     sso_role: Literal["none", "viewer", "planner"] = Field(

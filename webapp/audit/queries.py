@@ -1,5 +1,6 @@
 """The audit log as it is read: newest first, filtered by who, what, about what, and when."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,6 +8,7 @@ from json import dumps
 from typing import Any
 
 from flask import abort
+from markupsafe import Markup
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
@@ -15,6 +17,7 @@ from webapp.audit.record import KINDS
 from webapp.db.database import db
 from webapp.pages.files import Cell
 from webapp.pages.listing import Kind, Query, View, parse_view
+from webapp.pages.numbers_and_dates import moment
 from webapp.tables import AuditEntry
 
 COLUMNS = ("At (UTC)", "Who", "By way of", "Address", "What was done", "Kind", "Subject", "Before", "After", "Reason")
@@ -22,6 +25,7 @@ COLUMNS = ("At (UTC)", "Who", "By way of", "Address", "What was done", "Kind", "
 MOST_TOLD = 10
 """Of a list of facts that the page shows; files have all of it."""
 EARLIEST = date(2000, 1, 1)
+_MOMENT = re.compile(r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?\+00:00")
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,13 @@ def _words(facts: Mapping[str, Any], name: str) -> str | None:
 def _told(value: Any) -> str:
     if isinstance(value, list):
         more = [f"and {len(value) - MOST_TOLD} more"] if len(value) > MOST_TOLD else []
-        return "; ".join([*map(_told, value[:MOST_TOLD]), *more]) or "none"
+        return Markup("; ").join([*map(_told, value[:MOST_TOLD]), *more]) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_told(one)}" for name, one in value.items()) or "none"
+        return Markup(", ").join(Markup("{} {}").format(name, _told(one)) for name, one in value.items()) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return moment(value, "long")
     return "none" if value is None or value == "" else str(value)
 
 

@@ -1,6 +1,7 @@
 """What went wrong, as a page: what is wrong, what is allowed, what to do next."""
 
 from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
@@ -18,10 +19,11 @@ from webapp.db.machine_limits import Scarcity, scarcity_of
 from webapp.http.problems import is_api, problem
 
 TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
-          413: "Too much at once", 415: "Not of that kind", 422: "That cannot be done", 429: "Too often",
+          413: "Too much at once", 415: "Not of that kind", 422: "Not possible", 429: "Too often",
           500: "Something broke", 503: "Not now", 507: "No room left"}
 
 
+LONGEST_TITLE = 90
 BROKEN = ("The error is in the log of the web app. What was stored before is safe; try again, or go on elsewhere.")
 
 
@@ -32,8 +34,16 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     if _has_no_address():
         return _alone(TITLES[400], message), status
     template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
-    return render_template(template, title=TITLES.get(status, "That did not work"), message=message,
-                           status=status, back=_came_from()), status
+    title, message = _named(status, message)
+    return render_template(template, title=title, message=message, status=status, back=_came_from()), status
+
+
+def _named(status: int, message: str) -> tuple[str, str]:
+    """The title and the rest: of what is not possible the first sentence is the title, where it is a short one."""
+    first, dot, rest = message.partition(". ")
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and dot and len(first) <= LONGEST_TITLE:
+        return first, rest
+    return TITLES.get(status, "That did not work"), message
 
 
 def _has_no_address() -> bool:
@@ -56,9 +66,9 @@ def said_without_files(status: int, message: str) -> ResponseReturnValue:
 
 
 def _came_from() -> str | None:
-    """The page of ours, another than this one, from which the reader came."""
+    """The page of ours, another than this one, from which the reader came; the page of the form that was sent."""
     found = urlsplit(request.referrer or "")
-    if found.netloc != request.host or found.path == request.path:
+    if found.netloc != request.host or (found.path == request.path and request.method == "GET"):
         return None
     return urlunsplit(("", "", found.path, found.query, ""))
 

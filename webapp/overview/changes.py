@@ -3,39 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import ColumnElement, func, select
 
-from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db
 from webapp.region_items.overview_query import View
 from webapp.region_items.rows import rows_by_key
 from webapp.tables import EarlierMove, RegionItemRow
 
-LARGEST = 10
+LARGEST = 5
+"""Misses."""
+MOST_MOVES = 5
+"""Up, and as many down."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """The largest move of one region-item's forecast in that time, whatever followed it."""
+    """The largest move up, or down, of one region-item's forecast in that time, whatever followed it."""
 
     row: RegionItemRow
     moved: float
 
     @property
-    def key(self) -> str:
-        """Of the region-item."""
-        return self.row.key
-
-    @property
-    def region_item(self) -> RegionItem:
-        """The region-item."""
-        return self.row.region_item
-
-    @property
-    def forecast_model(self) -> float | None:
-        """The model's forecast as it stands now, without overrides."""
-        return self.row.forecast_model
+    def money(self) -> float | None:
+        """The same at the price known last; None where none is."""
+        return None if self.row.price is None else self.moved * self.row.price
 
 
 @dataclass(frozen=True)
@@ -43,35 +36,40 @@ class Changes:
     """What a planner looks at first in the morning."""
 
     since: datetime
-    moves: Sequence[Move]
-    """The forecasts that changed most, in units; the largest first."""
+    ups: Sequence[Move]
+    """The forecasts that rose most, in units; the largest first."""
+    downs: Sequence[Move]
+    """Those that fell most."""
     misses: Sequence[RegionItemRow]
     """Where most was sold beside the forecast that stood."""
 
 
 def changes_since(view: View) -> Changes:
-    """What happened since the view's moment."""
+    """What happened since the view's moment, to all region-items."""
     since = view.since
-    return Changes(since, _moves(since), _largest(RegionItemRow.missed.expression, since))
+    return Changes(since, _moves(since, 1), _moves(since, -1), _largest(RegionItemRow.missed.expression, since))
 
 
-def _moves(since: datetime) -> list[Move]:
-    """The largest moves: the last one of each region-item, and those that another has followed."""
-    found: dict[str, float] = {row.key: row.moved or 0.0 for row in _largest(RegionItemRow.moved.expression, since)}
-    largest = func.max(func.abs(EarlierMove.moved))
+def _moves(since: datetime, sign: Literal[1, -1]) -> list[Move]:
+    """The largest moves in one direction: the last one of each region-item, and those that another has followed."""
+    moved = sign * RegionItemRow.moved
+    found: dict[str, float] = {row[0]: row[1] for row in db.session.execute(
+        select(RegionItemRow.key, RegionItemRow.moved).where(
+            RegionItemRow.in_catalogue, RegionItemRow.moved_at >= since, moved > 0)
+        .order_by(moved.desc(), RegionItemRow.position).limit(MOST_MOVES))}
+    earlier = func.max(sign * EarlierMove.moved)
     most = db.session.execute(
-        select(EarlierMove.region_item_id, largest).where(EarlierMove.at >= since).group_by(EarlierMove.region_item_id)
-        .order_by(largest.desc()).limit(LARGEST)).all()
-    earlier = db.session.execute(
-        select(RegionItemRow.key, EarlierMove.moved).join(EarlierMove, EarlierMove.region_item_id == RegionItemRow.id)
-        .where(RegionItemRow.in_catalogue, EarlierMove.at >= since,
-               EarlierMove.region_item_id.in_([row[0] for row in most])))
-    for key, moved in earlier:
-        if abs(moved) > abs(found.get(key, 0.0)):
-            found[key] = moved
+        select(EarlierMove.region_item_id, earlier).where(EarlierMove.at >= since, sign * EarlierMove.moved > 0)
+        .group_by(EarlierMove.region_item_id).order_by(earlier.desc()).limit(MOST_MOVES)).all()
+    keys = {row.id: row.key for row in db.session.execute(select(RegionItemRow.id, RegionItemRow.key).where(
+        RegionItemRow.in_catalogue, RegionItemRow.id.in_([row[0] for row in most])))}
+    for region_item_id, size in most:
+        key = keys.get(region_item_id)
+        if key and size > abs(found.get(key, 0.0)):
+            found[key] = sign * size
     rows = rows_by_key(list(found))
     moves = [Move(rows[key], moved) for key, moved in found.items()]
-    return sorted(moves, key=lambda each: (-abs(each.moved), each.row.position))[:LARGEST]
+    return sorted(moves, key=lambda each: (-abs(each.moved), each.row.position))[:MOST_MOVES]
 
 
 def _largest(column: ColumnElement[float | None], since: datetime) -> list[RegionItemRow]:

@@ -10,17 +10,19 @@ from webapp.access import needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
 from webapp.overview.changes import changes_since
+from webapp.overview.figures import figures, sparkline
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
+from webapp.overview.same_columns import same_everywhere
 from webapp.pages.listing import parse_page
 from webapp.region_items.attributes import beside_controls, controls, declared, next_level, parsed, words_of
 from webapp.region_items.overview_query import (
     FLAGS,
-    MOST_SORTS,
     PAGE_SIZES,
     SINCE_DAYS,
     STATUSES,
     Counts,
     View,
+    conditions,
     counts,
     find_page,
     offered_columns,
@@ -45,11 +47,17 @@ def show() -> ResponseReturnValue:
     page = find_page(view, found.total)
     view, offered = replace(view, page=page.number), offered_columns()
     part, asked_by = request.headers.get("HX-Target") == "table", request.headers.get("HX-Trigger")
+    with_figures = not part or asked_by == "filters"
+    same = {} if view.shows_same else same_everywhere(view, page)
     text = render_template(
         "overview/_table.html" if part else "overview/show.html", view=view, page=page,
-        columns={name: offered[name] for name in view.columns}, pooled=pooled_row(), unpriced=without_price(view),
+        columns={name: offered[name] for name in view.columns if name not in same},
+        same={offered[name].title: words for name, words in same.items()}, pooled=pooled_row(),
+        unpriced=without_price(view),
         retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
         with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
+        with_figures=part and with_figures, figures=figures(view) if with_figures else None,
+        shown=conditions(view) if view.is_narrowed else (), sparkline=sparkline,
         **_around(view, found, part))
     return _with_address(text, url_for("overview.show", **view.query()))
 
@@ -101,9 +109,9 @@ def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
             "orders": offered_orders(),
             "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
             "attribute_words": words_of(view.attributes),
-            "sizes": PAGE_SIZES, "since_days": SINCE_DAYS, "most_sorts": MOST_SORTS,
+            "sizes": PAGE_SIZES, "since_days": SINCE_DAYS,
             "changes": None if part else changes_since(view),
-            "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since"}}
+            "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since", "tour"}}
 
 
 def _with_address(text: str, address: str) -> Response:

@@ -17,7 +17,7 @@ WORDS = {
     "missing": "without a forecast; they would not be in the plan",
     "due": "to be forecast again, since their demand, their overrides of the past or their model changed",
     "stale": "whose demand is so old that their forecast ends before today",
-    "failed": "whose last training failed",
+    "failed": "whose last retrain failed",
     "refused": "whose newest demand was refused; their forecast stands on older demand",
     "model": "whose model cannot be loaded; another forecasts in its place",
 }

@@ -11,14 +11,16 @@ from webapp.tables import RegionItemRow
 
 
 def note_accuracy(row: RegionItemRow, wape: float | None, skill: float | None, bias: float | None,
-                  periods: int, outside: int) -> None:
+                  periods: int, outside: int, error: float | None, sold: float | None) -> None:
     """Note how right archived forecasts were.
 
     Args:
+        error: sum of the absolute errors in units, and sold in the same periods; None where they are not known.
         outside: the newest periods in a row that were outside of their interval.
     """
     row.live_wape, row.live_skill, row.live_bias = wape, skill, bias
     row.live_periods, row.live_from, row.live_outside = periods, "archive", outside
+    row.live_error, row.live_sold = error, sold
 
 
 def note_monitored(row: RegionItemRow, numbers: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ COLUMNS: dict[str, Column] = {
     "missed": Column("Missed", "units sold minus forecast, newest periods; sorted by size",
                      func.abs(RegionItemRow.missed.expression)),
     "drift": Column("Drift", "largest population stability index since the training", RegionItemRow.drift.expression),
-    "quarantined": Column("Refused rows", "rows refused at the last look at its demand",
+    "quarantined": Column("Rejected rows", "rows rejected at the last look at its demand",
                           RegionItemRow.quarantined_rows.expression),
     "revenue": Column("Revenue", "the forecast at the prices of its periods, over the next horizon",
                       RegionItemRow.revenue.expression, of="price"),
@@ -152,18 +152,18 @@ def _has_moved(since: datetime) -> ColumnElement[bool]:
 
 
 FLAGS: dict[str, Flag] = {
-    "drifting": Flag("demand or a driver drifts", lambda _: _is_drifting()),
-    "refused_rows": Flag("rows quarantined", lambda _: RegionItemRow.quarantined_rows > 0),
+    "drifting": Flag("drift", lambda _: _is_drifting()),
+    "refused_rows": Flag("rejected rows", lambda _: RegionItemRow.quarantined_rows > 0),
     "stand_in": Flag("served by the pooled model or the baseline", lambda _: RegionItemRow.production_version.is_(None)
                      & RegionItemRow.forecast_total.is_not(None)),
-    "retrain_running": Flag("a retrain waits or runs", lambda _: _is_retrained()),
+    "retrain_running": Flag("retraining", lambda _: _is_retrained()),
     "pinned": Flag("version pinned", lambda _: RegionItemRow.pinned_by != ""),
     "stale": Flag("demand ends before the newest", lambda _: _is_behind()),
     "new_demand": Flag("new demand", lambda since: RegionItemRow.demand_at >= since, True),
     "promoted": Flag("promoted", lambda since: RegionItemRow.promoted_at >= since, True),
-    "kept": Flag("candidate refused", lambda since: (RegionItemRow.decision == "keep")
+    "kept": Flag("model kept", lambda since: (RegionItemRow.decision == "keep")
                  & (RegionItemRow.decided_at >= since), True),
-    "failed": Flag("training failed", _failed, True),
+    "failed": Flag("retrain failed", _failed, True),
     "moved": Flag("forecast moved", lambda since: ((RegionItemRow.moved_at >= since) & (
         func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_model)) | _has_moved(since), True),
 }
@@ -184,6 +184,8 @@ class View:
     since_days: int = 1
     """Flags about what happened lately go so far back."""
     attributes: tuple[Filter, ...] = ()
+    shows_same: bool = False
+    """Whether usual columns are shown that say the same in every row."""
 
     @property
     def since(self) -> datetime:
@@ -204,7 +206,8 @@ class View:
         """Every argument of the URL."""
         return {ARGUMENT: arguments_of(self.attributes), "q": self.search, "status": self.status,
                 "flag": _text(self.flags), "sort": _text(self.sort), "page": str(self.page), "size": str(self.size),
-                "columns": _text(self.columns), "since": str(self.since_days)}
+                "columns": _text(self.columns), "since": str(self.since_days),
+                "same": "1" if self.shows_same else ""}
 
     def without(self, place: int) -> dict[str, Any]:
         """The URL's arguments for this view without one of its attributes, by its place among them."""
@@ -246,7 +249,7 @@ def parse_view(fields: MultiDict[str, str]) -> View:
         size=int(one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
         columns=_some_of("columns", fields, offered_columns()) or USUAL_COLUMNS,
         since_days=int(one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])),
-        attributes=parse_filters(fields))
+        attributes=parse_filters(fields), shows_same=one_of("same", fields.get("same", ""), ("", "1")) == "1")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from webapp.accuracy.judged_forecasts import newest_judged
 from webapp.accuracy.judged_sums import JudgedSums, first_open_bucket, judge
 from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
 from webapp.adjustments.adjustments import tell_again
@@ -42,8 +43,15 @@ from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_ke
 from webapp.services import Services
 from webapp.serving.history import windows_of
 from webapp.serving.line_item import LineItem, line_of
+from webapp.stored_forecasts.by_period import UnitsByPeriod
 from webapp.stored_forecasts.histories import pack
-from webapp.stored_forecasts.overview_facts import tell_accuracy, tell_demand, tell_errors_in_money, tell_moves
+from webapp.stored_forecasts.overview_facts import (
+    last_year_of,
+    tell_accuracy,
+    tell_demand,
+    tell_errors_in_money,
+    tell_moves,
+)
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import JudgedForecasts, Override, RegionItemRow, StoredForecast
 
@@ -67,6 +75,8 @@ class LoadedForecast:
     origin: str
     told_in_money: dict[str, Any] | None = None
     """As in ``tables.StoredForecast``."""
+    by_period: bytes | None = None
+    """As in ``tables.StoredForecast``."""
 
     @cached_property
     def money(self) -> UnitMoney:
@@ -81,9 +91,9 @@ def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
     for part in chunked(keys):
         rows = db.session.execute(select(
             StoredForecast.key, StoredForecast.content, StoredForecast.served_by, StoredForecast.origin,
-            StoredForecast.money).where(StoredForecast.key.in_(part)))
-        found |= {key: LoadedForecast(Part.from_bytes(content), served_by, origin, money)
-                  for key, content, served_by, origin, money in rows}
+            StoredForecast.money, StoredForecast.by_period).where(StoredForecast.key.in_(part)))
+        found |= {key: LoadedForecast(Part.from_bytes(content), served_by, origin, money, by_period)
+                  for key, content, served_by, origin, money, by_period in rows}
     return found
 
 
@@ -203,7 +213,8 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         tell_moves(row, part, made.past, Part.from_bytes(replaced.content) if replaced else None, made.history)
     if replaced is not None and replaced.served_by != mark:
         forget_monitored(row)
-    tell_accuracy(row, made.past, made.history)
+    judged = newest_judged(made.past, made.history)
+    tell_accuracy(row, judged)
     tell_demand(row, part, made.history, dataset)
     windows = windows_of(made.line.model, dataset)
     money = None
@@ -214,7 +225,9 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         tell_errors_in_money(row, made.past, made.history, windows, None)
     db.session.merge(StoredForecast(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
                              unusual=Unusual.of(made.history, dataset).to_json(),
-                             past=pack(made.history, windows, made.line.plan.origin, dataset), money=money))
+                             past=pack(made.history, windows, made.line.plan.origin, dataset), money=money,
+                             by_period=UnitsByPeriod.of(last_year_of(made.history, part, dataset), judged, origin,
+                                                        dataset.frequency).to_bytes()))
     db.session.merge(JudgedForecasts(key=row.key, judged_at=now(), content=made.judged.to_bytes()))
     keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
     db.session.flush()

@@ -14,6 +14,8 @@ from webapp.region_items.attributes import groupable
 from webapp.region_items.forecast_figures import note_totals_made
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.services import Services
+from webapp.services import services as app_services
+from webapp.stored_forecasts.by_period import RunningSums, SumByPeriod, UnitsByPeriod
 from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
@@ -75,6 +77,7 @@ class _Sum:
     compared: float = 0.0
     compared_size: int = 0
     money: "_Money" = field(default_factory=lambda: _Money())
+    by_period: SumByPeriod = field(default_factory=SumByPeriod)
 
 
 def _plus(so_far: float | None, more: float | None) -> float | None:
@@ -117,15 +120,19 @@ def _members(which: ColumnElement[bool]) -> list[Member]:
 
 def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
     found = _Sum(RunningTotal())
+    by_period = RunningSums(app_services().dataset.frequency) if kind == "region" else None
     for part in chunked(members):
-        _take_in(found, part)
+        _take_in(found, part, by_period)
+    if by_period:
+        found.by_period = by_period.summed()
     db.session.rollback()
     with writing():
         _keep(kind, name, found, with_running=kind == "region" or _is_merged("item"))
 
 
-def _take_in(found: _Sum, members: Sequence[Member]) -> None:
-    models = {key: kept.part for key, kept in stored_forecasts_of([key for key, *_ in members]).items()}
+def _take_in(found: _Sum, members: Sequence[Member], by_period: RunningSums | None) -> None:
+    stored = stored_forecasts_of([key for key, *_ in members])
+    models = {key: kept.part for key, kept in stored.items()}
     final = with_open_overrides(models)
     for key, total, last_year, was_out, money in members:
         if key not in models:
@@ -133,6 +140,10 @@ def _take_in(found: _Sum, members: Sequence[Member]) -> None:
         found.money.add(money)
         found.running.add(final[key])
         found.model += float(models[key].forecast.sum())
+        if by_period:
+            kept = stored[key]
+            by_period.add(final[key].dates, final[key].forecast,
+                          UnitsByPeriod.from_bytes(kept.by_period) if kept.by_period else None, kept.origin)
         if last_year is not None:
             found.last_year += last_year
             found.last_year_out_of_stock += was_out
@@ -158,6 +169,7 @@ def _merge(found: _Sum, row: GroupForecast) -> None:
     found.compared += row.compared or 0.0
     found.compared_size += row.compared_size
     found.money.add(row)
+    found.by_period.add(SumByPeriod.from_json(row.by_period))
 
 
 def _is_merged(axis: str) -> bool:
@@ -226,6 +238,7 @@ def _keep(kind: str, name: str, found: _Sum, with_running: bool) -> None:
         upper=total.upper, model=found.model, last_year=found.last_year if is_compared else None,
         last_year_out_of_stock=found.last_year_out_of_stock, compared=found.compared if is_compared else None,
         compared_size=found.compared_size, **vars(found.money),
+        by_period=found.by_period.to_json() if kind in ("region", "all") else None,
         running=found.running.to_json() if with_running else {}))
 
 

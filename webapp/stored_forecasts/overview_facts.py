@@ -25,9 +25,8 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
         history: columns date and demand (NaN = unknown) up to the origin.
     """
     units = units_sold(history)
-    places = len(units) - 1 + np.arange(1, len(part.forecast) + 1) - dataset.year_length
-    within = len(places) and places[0] >= 0 and places[-1] < len(units)
-    last_year = float(units[places].sum()) if within else float("nan")
+    places = _year_before(len(units), part, dataset)
+    last_year = float(last_year_of(history, part, dataset).sum()) if len(places) else float("nan")
     recent, out = units[-dataset.horizon:], ~np.isnan(at_least(history))
     note_demand(row, last_year=None if np.isnan(last_year) else last_year,
                 last_year_out_of_stock=0 if np.isnan(last_year) else int(out[places].sum()), out_of_stock=_run(out),
@@ -35,12 +34,26 @@ def tell_demand(row: RegionItemRow, part: Part, history: pd.DataFrame, dataset: 
                 volume=float(np.nansum(recent)) if (~np.isnan(recent)).any() else None)
 
 
-def tell_accuracy(row: RegionItemRow, past: Sequence[PastForecast], history: pd.DataFrame) -> None:
+def last_year_of(history: pd.DataFrame, part: Part, dataset: Dataset) -> Floats:
+    """Units sold a year before each period of the forecast, shape (h,); NaN where unknown."""
+    places = _year_before(len(history), part, dataset)
+    return units_sold(history)[places] if len(places) else np.full(len(part.forecast), np.nan)
+
+
+def _year_before(periods: int, part: Part, dataset: Dataset) -> np.ndarray:
+    """Places in a history of so many periods a year before those of the forecast; none where not all are in it."""
+    places = periods - 1 + np.arange(1, len(part.forecast) + 1) - dataset.year_length
+    return places if len(places) and places[0] >= 0 and places[-1] < periods else places[:0]
+
+
+def tell_accuracy(row: RegionItemRow, judged: Judged) -> None:
     """Note how right past forecasts were; where none of their periods is known yet, what the monitor said stands."""
-    judged = newest_judged(past, history)
     measured = judged.measured(slice(None))
     if measured.periods:
-        note_accuracy(row, measured.wape, measured.skill, measured.bias, measured.periods, outside_in_a_row(judged))
+        is_known = ~np.isnan(judged.actual) & ~np.isnan(judged.forecast)
+        note_accuracy(row, measured.wape, measured.skill, measured.bias, measured.periods, outside_in_a_row(judged),
+                      float(np.abs(judged.actual - judged.forecast)[is_known].sum()),
+                      float(judged.actual[is_known].sum()))
 
 
 def tell_errors_in_money(row: RegionItemRow, past: Sequence[PastForecast], history: pd.DataFrame,

@@ -31,6 +31,8 @@ class StoredForecast(Base):
     """``kept_pasts.pack``; None where it was not kept yet."""
     money: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """``money.UnitMoney`` of the forecast's periods; None where nothing is known of it."""
+    by_period: Mapped[bytes | None]
+    """``by_period.UnitsByPeriod.to_bytes``; None where it was not kept yet."""
 
 
 class GroupForecast(Base):
@@ -67,6 +69,8 @@ class GroupForecast(Base):
     live_error_money: Mapped[float | None] = mapped_column(Double)
     """Sums of those of its region-items; None where it is known of none."""
     live_sold_money: Mapped[float | None] = mapped_column(Double)
+    by_period: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """``by_period.SumByPeriod.to_json``, of regions and of all; None of others, and where it was not summed up yet."""
     running: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Of a region, and of an item where items have attributes: ``totals.RunningTotal.to_json``, of which the totals of
     all and of attributes are made."""

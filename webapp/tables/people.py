@@ -41,6 +41,8 @@ class User(Base, UserMixin):
     created_at: Mapped[datetime] = mapped_column(default=now)
     signed_in_at: Mapped[datetime | None]
     """Last time."""
+    toured_at: Mapped[datetime | None]
+    """When the tour was ended or skipped, or a second sign-in made it too late; None while it is to be shown."""
     identity: Mapped[str | None] = mapped_column(String(512), unique=True)
     """Issuer and subject at the provider of single sign-on; None for somebody who never came from there."""
     roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]  # the base says list[RoleMixin]

@@ -180,6 +180,10 @@ class LiveAccuracy(Base):
     """Periods that the three stand on."""
     live_outside: Mapped[int] = mapped_column(default=0, server_default="0")
     """The newest known periods in a row outside the 80 % interval of the forecast that stood when each began."""
+    live_error: Mapped[float | None] = mapped_column(Double)
+    """Sum of the absolute errors that ``live_wape`` of archived forecasts is of, in units; None where there is none."""
+    live_sold: Mapped[float | None] = mapped_column(Double)
+    """Units sold in those."""
     live_from: Mapped[str] = mapped_column(String(10), default="")
     """``archive``: forecasts as they stood; ``monitor``: the pipeline's, from the training on; empty: none yet."""
     drift: Mapped[float | None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from werkzeug.datastructures import MultiDict
@@ -24,6 +24,8 @@ DUE = {"": "due at any time", "overdue": "overdue", "today": "due today or overd
 ME, NOBODY = "me", "nobody"
 FIRST_SHOWN = 5
 """Entries on the overview."""
+DAYS_FOUND = 14
+"""Days back to which what is to do is counted by the day on which it was found."""
 
 
 def list_of_work() -> Kind:
@@ -79,26 +81,49 @@ def _conditions(view: View, today: date) -> list[ColumnElement[bool]]:
 
 
 @dataclass(frozen=True)
-class FirstWork:
-    """What the overview shows of the list."""
+class WorkCounts:
+    """How much is to do: open and assigned entries."""
 
     to_do: int
     overdue: int
     mine: int
+    found: dict[str, int]
+    """Of the newest ``DAYS_FOUND`` days, in UTC -> how many of what is to do were found then."""
+
+
+@dataclass(frozen=True)
+class FirstWork:
+    """What the overview shows of the list."""
+
     entries: Sequence[WorkEntry]
     words: dict[int, Words]
 
 
-def first_work() -> FirstWork:
-    """The most important of what is to do, and how much that is."""
+def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
+    """How much is to do.
+
+    Args:
+        of: conditions on the rows of region-items, whose entries alone are counted; all unless given.
+    """
     today = date.today()
-    waits = states.is_to_do(today)
-    to_do, overdue, mine = db.session.execute(select(
-        func.count(), func.count().filter(WorkEntry.due < str(today)),
-        func.count().filter(WorkEntry.owner == actor().email)).where(waits)).one()
-    first = db.session.scalars(select(WorkEntry).where(waits).order_by(
+    query = select(func.count(), func.count().filter(WorkEntry.due < str(today)),
+                   func.count().filter(WorkEntry.owner == actor().email)).where(states.is_to_do(today))
+    by_day = select(func.date(WorkEntry.found_at), func.count()).where(
+        states.is_to_do(today), WorkEntry.found_at >= datetime.combine(
+            today - timedelta(days=DAYS_FOUND - 1), time(), UTC)).group_by(func.date(WorkEntry.found_at))
+    if of:
+        its = WorkEntry.subject.in_(select(RegionItemRow.key).where(*of))
+        query, by_day = query.where(its), by_day.where(its)
+    found = {str(row[0]): row[1] for row in db.session.execute(by_day)}
+    days = [str(today - timedelta(days=back)) for back in reversed(range(DAYS_FOUND))]
+    return WorkCounts(*db.session.execute(query).one(), {day: found.get(day, 0) for day in days})
+
+
+def first_work() -> FirstWork:
+    """The most important of what is to do."""
+    first = db.session.scalars(select(WorkEntry).where(states.is_to_do(date.today())).order_by(
         WorkEntry.rank.desc(), WorkEntry.id).limit(FIRST_SHOWN)).all()
-    return FirstWork(to_do, overdue, mine, first, words_of(first))
+    return FirstWork(first, words_of(first))
 
 
 def _all_owners() -> list[str]:

@@ -49,7 +49,7 @@ KINDS: dict[str, Kind] = {
     "failed": Kind("Retrain failed", "The newest training ended with an error.", "Retrain", 1),
     "kept": Kind("Retrain changed nothing", "A planner asked for a retrain, and the gate kept what served before.",
                  "See why", 5, periods=30, periods_words="Days that it is told"),
-    "refused": Kind("Data rejected", "New demand was refused, or many of its rows.", "See the rows", 1,
+    "refused": Kind("Data rejected", "New demand was rejected, or many of its rows.", "See the rows", 1,
                     0.05, "Least share of rows"),
     "stale": Kind("Stale model", "The model is old, or demand is no longer what it was trained on.", "Retrain", 10,
                   0.25, "Largest drift (population stability index)", 180, "Days since it was promoted"),

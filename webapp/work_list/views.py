@@ -22,7 +22,7 @@ from webapp.tables import WorkEntry
 from webapp.work_list import states
 from webapp.work_list.actions import ACTS, MOST_AT_ONCE, Done, Wanted, WorkError, act, named, owners
 from webapp.work_list.entry_texts import words_of
-from webapp.work_list.query import DUE, ME, NOBODY, SHOWN, entries, first_work, parse_work_view, seen_now
+from webapp.work_list.query import DUE, ME, NOBODY, SHOWN, count_work, entries, first_work, parse_work_view, seen_now
 from webapp.work_list.thresholds import KINDS
 
 bp = Blueprint("work", __name__, url_prefix="/work")
@@ -158,4 +158,4 @@ def _exact(value: float | None) -> Exact | None:
 def add_to(app: Flask) -> None:
     """Serve the list; the overview shows its start."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(first_work=first_work)
+    app.jinja_env.globals.update(first_work=first_work, count_work=count_work)

@@ -128,8 +128,8 @@ def unseen_values(future: pd.DataFrame, ranges: Mapping[str, tuple[float, float]
             if outside:
                 where = " and ".join(word for word, there in (("below", below), ("above", above)) if there.any())
                 told[f"{driver.title} is outside what the model has seen ({low:g} to {high:g}) in "
-                     f"{outside} of {len(values)} periods; there no demand bears the forecast out: the "
-                     "effect seen so far is carried on, or stays what it was at the nearest seen value."
+                     f"{outside} of {len(values)} periods: no sales history at such values; treat the "
+                     "forecast with caution."
                      ] = f"{driver.title} {where} anything seen"
         if driver.kind == "category" and driver.name in categories:
             new = sorted(set(future[driver.name].dropna().astype(str)) - set(categories[driver.name]))

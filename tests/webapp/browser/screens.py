@@ -34,6 +34,8 @@ def of(region_item: RegionItem, path: str) -> str:
 SCREENS = (
     Screen("sign in", "/sign-in", is_public=True),
     Screen("overview", "/?size=50"),
+    Screen("overview with the tour", "/?tour=2"),
+    Screen("terms", "/guide/terms"),
     Screen("overview without a match", "/?q=nobody"),
     Screen("work", "/work?state=all"),
     Screen("forecasts", "/forecasts"),

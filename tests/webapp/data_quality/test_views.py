@@ -56,7 +56,7 @@ def test_refused_values_are_counted_by_rule_in_words(client: FlaskClient, backgr
     assert told["demand is negative"] == ["4", "2"]
     assert told["demand is many times anything seen before"] == ["2", "1"]
     assert told["demand is infinite"] == ["0", "0"]
-    assert "6 rows refused in the newest loads, of 2 region-items" in text_of(soup)
+    assert "6 rows rejected in the newest loads, of 2 region-items" in text_of(soup)
 
 
 def test_what_was_not_used_is_told(client: FlaskClient, background: Background, app: Flask) -> None:

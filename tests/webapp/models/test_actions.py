@@ -174,7 +174,7 @@ class TestPin:
         background.act()
         background.watch()
         assert row(app).pinned_by == ""
-        assert "pin taken off" in text_of(page(admin.get(HERE)))
+        assert "unpinned" in text_of(page(admin.get(HERE)))
 
     def test_only_what_serves_can_be_pinned_and_only_what_is_pinned_unpinned(self, admin: FlaskClient) -> None:
         assert admin.get(form("pin", 2)).status_code == 422

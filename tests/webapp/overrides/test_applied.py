@@ -213,4 +213,4 @@ def test_an_override_whose_period_became_known_leaves_the_number(app: Flask, cli
 
 
 def test_the_overview_says_that_its_forecasts_are_with_overrides(client: FlaskClient) -> None:
-    assert "with planners' overrides" in text_of(page(client.get("/")).select_one("#table"))
+    assert "and overrides" in text_of(page(client.get("/")).select_one("#table"))

@@ -104,15 +104,16 @@ def test_the_overview_shows_the_first_and_how_many_there_are(app: Flask, client:
     with app.app_context():
         do("assign", only(app, "refused"), owner=EMAIL)
 
-    told = text_of(page(client.get("/")).select_one("#first-work"))
+    seen = page(client.get("/"))
 
-    assert told.startswith("Needs you 3 to do · 1 yours Forecast moved: south · kettle")
+    assert text_of(seen.select_one("#first-work ul a")) == "Forecast moved: south · kettle"
+    assert text_of(seen.select_one("[data-figure=work]")) == "Needs you 3 to do 0 overdue · 1 yours"
 
 
-def test_an_overview_with_nothing_to_do_says_nothing_of_it(app: Flask, client: FlaskClient) -> None:
+def test_an_overview_with_nothing_to_do_says_so(app: Flask, client: FlaskClient) -> None:
     judge_all(app)
 
-    assert page(client.get("/")).select_one("#first-work") is None
+    assert text_of(page(client.get("/")).select_one("#first-work")).endswith("Nothing to do.")
     assert "Nothing to do" in client.get("/work").text
 
 

@@ -1,0 +1,56 @@
+"""The terms of the pages, a sentence each: behind the info signs, on a page of their own, and in docs/web.md."""
+
+from flask import Flask, g, get_template_attribute, request
+from markupsafe import Markup
+
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
+
+TERMS: dict[str, tuple[str, str]] = {
+    "region_item": ("region-item", "One item in one region: what is forecast, with a model of its own."),
+    "horizon": ("horizon", "How many periods ahead are forecast."),
+    "lead": ("lead", "How many periods ahead of the last known demand a forecast is."),
+    "interval": ("interval", "Of all outcomes, 80 % should lie in the 80 % interval; a total has an interval of its "
+                 "own, because errors partly cancel out and partly move together."),
+    "override": ("override", "A planner's number in place of the model's forecast; Forecast is with overrides."),
+    "wape": ("WAPE", "Weighted absolute percentage error: the sum of absolute errors divided by the units sold; "
+             "smaller is better."),
+    "accuracy": ("accuracy", "WAPE of the models' forecasts as they stood, made from the newest "
+                 f"{JUDGED_ORIGINS} periods of each region-item, at all leads, on demand known since."),
+    "bias": ("bias", "What was forecast too much (+) or too little (−), divided by the units sold."),
+    "naive": ("seasonal naive", "Repeats what was sold one season ago; what every model has to beat."),
+    "skill": ("skill", "How much smaller the error is than that of seasonal naive; above 0 % is better."),
+    "coverage": ("coverage", "The share of outcomes that lay in the interval; of the 80 % interval 80 % should."),
+    "backtest": ("backtest", "The model is fitted on older demand only and forecasts newer demand that it has not "
+                 "seen."),
+    "pooled": ("pooled model", "One model over all region-items; it forecasts those without a model of their own, and "
+               "own models are built on it."),
+    "baseline": ("baseline", "Seasonal naive, which forecasts where no model is better."),
+    "gate": ("gate", "Promotes a new model only where it is better than the one in production and than seasonal "
+             "naive, on demand that none of them has seen."),
+    "kept": ("kept", "The gate did not promote the new model; what served before still does."),
+    "drift": ("drift", "How differently demand or a driver is distributed since the training: the population "
+              "stability index, 0 where nothing has changed."),
+    "pinned": ("pinned", "No new model replaces a pinned one until an administrator unpins it."),
+    "quarantine": ("quarantine", "Too much of the newest demand was rejected, so the last good demand is used."),
+}
+"""Name -> title and sentence."""
+
+
+def info(name: str) -> Markup:
+    """An info sign for a term, at its first place on a page; nothing at others.
+
+    It is a button that opens the sentence, by keyboard too and without a script.
+    """
+    told: set[str] = g.setdefault("terms_told", set())
+    if name in told:
+        return Markup("")
+    told.add(name)
+    part = request.headers.get("HX-Target", "")
+    title, sentence = TERMS[name]
+    sign = get_template_attribute("guide/_info.html", "sign")
+    return Markup(sign(f"term-{name}{f'-{part}' if part else ''}", title, sentence))
+
+
+def add_to(app: Flask) -> None:
+    """Let templates put signs beside terms."""
+    app.jinja_env.globals.update(info=info)

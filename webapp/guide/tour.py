@@ -1,0 +1,70 @@
+"""The tour of five steps: shown on the overview from the first sign-in on, until the person ends it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import request
+from flask_security import current_user
+from sqlalchemy import update
+
+from webapp.db.database import db, now, writing
+from webapp.tables import User
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the tour."""
+
+    title: str
+    text: str
+    endpoint: str
+    """The page that it is about."""
+
+
+STEPS = (
+    Step("Overview", "The next horizon, last year, accuracy and what needs you; below them every region-item. Click a "
+         "heading to sort; tick region-items to forecast or retrain them.", "overview.show"),
+    Step("Work", "What needs somebody, most at stake first: take it, assign it, snooze it or resolve it.", "work.show"),
+    Step("Forecasts", "Any selection with intervals, last year and accuracy. Type your own number in the grid below "
+         "the chart: an override.", "forecasts.show"),
+    Step("Scenarios", "What if a price, a promotion or another driver changes? Save it, compare it, apply it to the "
+         "plan.", "scenarios.show"),
+    Step("Plans", "Publish the plan as a version that stays as it is, for those who work with it.",
+         "published_plans.show"),
+)
+ARGUMENT = "tour"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody is in the tour."""
+
+    number: int
+    """1 for the first step."""
+
+    @property
+    def step(self) -> Step:
+        """What it says."""
+        return STEPS[self.number - 1]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether none follows."""
+        return self.number == len(STEPS)
+
+
+def place_in_tour() -> Place | None:
+    """The step that this page shows; None where the tour is over and nobody asks for it, or somebody is at work: on
+    the overview alone it comes by itself, where nothing is searched, filtered or sorted."""
+    asked = request.args.get(ARGUMENT, "")
+    if asked.isascii() and asked.isdigit() and 1 <= int(asked[:3]) <= len(STEPS):
+        return Place(int(asked[:3]))
+    if request.args or cast(User, current_user).toured_at is not None:
+        return None
+    return Place(1)
+
+
+def end_tour(user_id: int) -> None:
+    """Note that somebody does not want to see the tour any more, in whatever browser."""
+    with writing():
+        db.session.execute(update(User).where(User.id == user_id, User.toured_at.is_(None)).values(toured_at=now()))

@@ -1,0 +1,118 @@
+"""The four figures at the top of the overview: the next horizon, against last year, accuracy, and what is to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
+from webapp.db.database import db
+from webapp.region_items.overview_query import View, conditions
+from webapp.stored_forecasts.by_period import SumByPeriod
+from webapp.tables import GroupForecast, RegionItemRow
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of all region-items, or of those that a view shows; None where nothing is known."""
+
+    size: int = 0
+    """Region-items that are forecast."""
+    total: float | None = None
+    """Units over the next horizon, with overrides."""
+    lower: float | None = None
+    """The 80 % interval of the total; None of a view that leaves some out, whose interval is not stored."""
+    upper: float | None = None
+    model: float | None = None
+    """Units by the models alone."""
+    revenue: float | None = None
+    priced: int = 0
+    """Region-items that the revenue is of."""
+    last_year: float | None = None
+    last_year_out_of_stock: int = 0
+    """How many were out of stock then."""
+    change: float | None = None
+    compared_size: int = 0
+    """Region-items whose last year is known; the change is of these."""
+    wape: float | None = None
+    """Of published forecasts, each region-item's newest ``JUDGED_ORIGINS`` origins, all leads."""
+    judged_size: int = 0
+    """Region-items that it is of."""
+    is_due: bool = False
+    """Whether the sums are being made again."""
+    by_period: SumByPeriod = field(default_factory=SumByPeriod)
+    """Of all; nothing of a view that leaves some out."""
+
+    @property
+    def weekly_wape(self) -> dict[str, float]:
+        """Last date -> WAPE of seven periods each of the newest ``JUDGED_ORIGINS``, oldest first."""
+        error, sold = self.by_period.column("error"), self.by_period.column("sold")
+        dates = list(error)[-JUDGED_ORIGINS:]
+        weeks = [dates[max(end - 7, 0):end] for end in range(len(dates), 0, -7)][::-1]
+        sums = {week[-1]: (sum(error[at] for at in week), sum(sold[at] for at in week)) for week in weeks}
+        return {at: missed / units for at, (missed, units) in sums.items() if units}
+
+
+def figures(view: View) -> Figures:
+    """What the overview says of the region-items that a view shows, from what is stored."""
+    return _of_view(view) if view.is_narrowed else _of_all()
+
+
+def _of_all() -> Figures:
+    row = db.session.get(GroupForecast, ("all", ""))
+    if row is None:
+        return Figures()
+    by_period = SumByPeriod.from_json(row.by_period)
+    error, sold = (sum(by_period.column(name).values()) for name in ("error", "sold"))
+    return Figures(
+        size=row.size, total=row.total, lower=row.lower, upper=row.upper, model=row.model, revenue=row.revenue,
+        priced=row.priced, last_year=row.last_year, last_year_out_of_stock=row.last_year_out_of_stock,
+        change=row.change, compared_size=row.compared_size, wape=error / sold if sold else None,
+        judged_size=by_period.judged_size, by_period=by_period,
+        is_due=db.session.scalar(select(RegionItemRow.key).where(RegionItemRow.groups_due > 0).limit(1)) is not None)
+
+
+def _of_view(view: View) -> Figures:
+    total, last_year = RegionItemRow.forecast_total, RegionItemRow.last_year
+    found = db.session.execute(select(
+        func.count(), func.sum(total), func.sum(RegionItemRow.forecast_model), func.sum(RegionItemRow.revenue),
+        func.count(RegionItemRow.revenue), func.sum(last_year), func.count(last_year),
+        func.count().filter(last_year.is_not(None), RegionItemRow.last_year_out_of_stock > 0),
+        func.sum(total).filter(last_year.is_not(None)), func.sum(RegionItemRow.live_error),
+        func.sum(RegionItemRow.live_sold), func.count(RegionItemRow.live_error),
+    ).select_from(RegionItemRow).where(*conditions(view), total.is_not(None))).one()
+    size, units, model, revenue, priced, before, compared_size, was_out, compared, error, sold, judged_size = found
+    return Figures(
+        size=size, total=units, model=model, revenue=revenue, priced=priced, last_year=before,
+        last_year_out_of_stock=was_out, change=compared / before - 1 if before else None,
+        compared_size=compared_size, wape=error / sold if sold else None, judged_size=judged_size)
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A line of numbers, drawn small."""
+
+    points: str
+    """Of an SVG polyline, in a box of ``WIDTH`` by ``HEIGHT``."""
+    beside: str = ""
+    """The line that it is compared with; empty where there is none."""
+
+
+WIDTH, HEIGHT = 120, 32
+
+
+def sparkline(values: Mapping[str, float], beside: Mapping[str, float] | None = None) -> Sparkline | None:
+    """The numbers as a line from left to right, another beside it on the same scale; None of fewer than two."""
+    if len(values) < 2:
+        return None
+    most = max([*values.values(), *(beside or {}).values()])
+    return Sparkline(_points(list(values.values()), most), _points(list((beside or {}).values()), most))
+
+
+def _points(values: Sequence[float], most: float) -> str:
+    """From 0 at the bottom to the largest at the top."""
+    if len(values) < 2:
+        return ""
+    step = WIDTH / (len(values) - 1)
+    return " ".join(f"{place * step:.1f},{HEIGHT - 1 - (value / most if most else 0.0) * (HEIGHT - 2):.1f}"
+                    for place, value in enumerate(values))
