@@ -18,4 +18,5 @@ lock assets assets.in
 lock dev --extra mcp ../pyproject.toml dev.in
 lock uv uv.in
 lock benchmarks benchmarks.in
+lock challengers challengers.in
 lock deploy deploy.in

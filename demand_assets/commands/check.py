@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from demand_assets.forecasting.challengers.classes import ChallengerError, check_installed
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
@@ -36,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     for line in (*seen.lines(), *notices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for name in dataset.challengers.all_names:
+        try:
+            check_installed(name, to_fit=True)
+        except ChallengerError as error:
+            console.print(f"[challengers]: {error}; without it the other classes compete", markup=False,
+                          highlight=False, soft_wrap=True)
     for amount in unused_money(dataset):
         name = amount.entry["column"]
         console.print(f"the column {name!r} may be the {amount.kind} of a unit ({amount.why}); to have demand told in "

@@ -10,13 +10,15 @@ import numpy as np
 
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import BESIDE
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.gate.among_challengers import candidate_of, why
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.own import train_with_windows
 from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
@@ -88,17 +90,21 @@ class TrainStage:
             demand = self.store.read("demand", region_item)
             pooled = self.registry.load_pooled(task.pooled_version)
         try:
-            model = train(demand, self.dataset, pooled, region_item, clock)
+            trained = train_with_windows(demand, self.dataset, pooled, region_item, clock)
         except NotEnoughHistoryError as error:
             yield Outcome(region_item, "candidate_model", "quarantined",
                           f"too short for a model of its own: {error}")
             return
+        model = trained.model
+        if self.dataset.challengers.all_names:
+            with clock("challengers"):
+                model = candidate_of(trained, self.dataset.challengers, demand.attrs.get(BESIDE, {}))
         decision = None
         if "production_model" in task.assets:
             with clock("gate"):
                 production, lost = self._production(region_item, before.production if before else None)
                 decision = _told(held_by_pin(before, contest(demand, self.dataset, model, production, region_item)),
-                                 lost)
+                                 lost, why(model))
         version = task.batch.register(region_item, model, task.asked.tags, before is not None, decision, clock)
         yield self._trained(region_item, version, model, task.plots)
         if decision and self._is_out_of_date(before):
@@ -169,7 +175,8 @@ class TrainStage:
             in_production = entry.production if entry.production != entry.candidate else None
             production, lost = self._production(region_item, in_production)
             decision = _told(held_by_pin(entry, contest(
-                self.store.read("demand", region_item), self.dataset, candidate, production, region_item)), lost)
+                self.store.read("demand", region_item), self.dataset, candidate, production, region_item)), lost,
+                             why(candidate))
         if self._is_out_of_date(entry):
             return self._judge(region_item, asked, clock)  # another run promoted, or a person acted, meanwhile
         with clock("promote"), span("the registry is told of the decision", verdict=decision.verdict,
@@ -192,9 +199,9 @@ class TrainStage:
             return None, f"v{version}, which was in production, was not compared with: its files in MLflow are damaged"
 
 
-def _told(decision: Decision, lost: str) -> Decision:
-    """The decision, with what was lost in its reason."""
-    return replace(decision, reason=f"{decision.reason}; {lost}") if lost else decision
+def _told(decision: Decision, *beside: str) -> Decision:
+    """The decision, with what else is to be told in its reason."""
+    return replace(decision, reason="; ".join(filter(None, (decision.reason, *beside)))) if any(beside) else decision
 
 
 def backtest_sums(model: ForecastModel) -> dict[str, float]:

@@ -20,9 +20,13 @@ from deploy.settings import PROJECT
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 NEEDED = {canonicalize_name(need.name): need
           for need in map(Requirement, PYPROJECT["project"]["dependencies"])}
-EXTRA = {canonicalize_name(need.name): need for needs in PYPROJECT["project"]["optional-dependencies"].values()
+EXTRA = {canonicalize_name(need.name): need
+         for name, needs in PYPROJECT["project"]["optional-dependencies"].items() if name != "challengers"
          for need in map(Requirement, needs)}
 """What a part of the product needs that not everybody has; only working copies lock it."""
+CHALLENGERS = {need.name for need in map(Requirement, PYPROJECT["project"]["optional-dependencies"]["challengers"])}
+BROUGHT_BY_OTHERS = {"chronos", "torch"}
+"""What a pretrained model needs, which is no part of that extra."""
 PACKAGES = ("demand_assets", "webapp", "deploy")
 NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "deployment_rules.py", "lint_deploy.py", "services.py")
 """In ``deploy``, for a checkout only."""
@@ -48,6 +52,7 @@ def test_everything_that_is_imported_is_named() -> None:
     providers = packages_distributions()
     unnamed = {f"{module.relative_to(PROJECT)}: {name}" for module in code() for name in top_level_imports(module)
                if name not in sys.stdlib_module_names and name not in PACKAGES
+               and not ("challengers" in module.parts and name in CHALLENGERS | BROUGHT_BY_OTHERS)
                and not {canonicalize_name(one) for one in providers.get(name, [])} & (NEEDED | EXTRA).keys()}
 
     assert unnamed == set()
@@ -67,6 +72,14 @@ def test_the_locks_were_made_from_that_list(lock: str) -> None:
     assert {name for name, (_, why) in found.items() if "demand-forecasting" in why} == needed.keys()
     assert [f"{need} and {found[name][0]}" for name, need in needed.items()
             if found[name][0] not in need.specifier] == []
+
+
+def test_the_lock_of_the_extra_has_what_the_extra_names_in_the_versions_of_the_product() -> None:
+    found, ours = locked("challengers.txt"), locked("base.txt")
+
+    assert {name for name, (_, why) in found.items() if "challengers.in" in why} == CHALLENGERS
+    assert {name: (version, ours[name][0]) for name, (version, _) in found.items()
+            if name in ours and version != ours[name][0]} == {}
 
 
 def test_each_command_leads_to_a_function_and_the_makefile_calls_it() -> None:

@@ -170,6 +170,6 @@ def note_damaged(rows: Sequence[RegionItemRow]) -> None:
 
 
 def served_by_words(forecast: Forecast) -> str:
-    """What a forecast is by: ``v3``, ``pooled model v2``, ``baseline``."""
-    return version_words(mark_of(forecast))
+    """What a forecast is by: ``v3``, ``v3, AutoETS``, ``pooled model v2``, ``baseline``."""
+    return ", ".join(filter(None, (version_words(mark_of(forecast)), forecast.by_class)))
 

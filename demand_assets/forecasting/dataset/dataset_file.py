@@ -22,6 +22,7 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin
 from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierarchies, check_declared
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
+from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.dataset.gate_entries import Gate
@@ -302,6 +303,7 @@ class Dataset(StrictEntry):
     retraining: Retraining = Retraining()
     backtest: Backtesting = Backtesting()
     training: Pins = Pins()
+    challengers: Challengers = Challengers()
 
     @field_validator("title", mode="after")
     @classmethod
@@ -355,6 +357,9 @@ class Dataset(StrictEntry):
             if self.table_of(attribute) is None and self.source.kind == "simulated":
                 raise ValueError(f"simulated demand has no column for the attribute {attribute.name}; give a table "
                                  f"[attribute_tables.{attribute.of}]")
+        for where in self.challengers.where:
+            if unknown := set(where.attribute) - {attribute.name for attribute in self.attributes}:
+                raise ValueError(f"[[challengers.where]] names what is no attribute: {', '.join(sorted(unknown))}")
         self.money.check(self.drivers, self.attributes, self.source.kind == "simulated")
         self.order_up_to.check(self.attributes)
         return self

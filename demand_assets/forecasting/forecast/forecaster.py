@@ -2,13 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.challengers.classes import ChallengerError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
@@ -18,6 +20,7 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.sold_span import SoldSpan
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.intervals import bounds
+from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
@@ -59,6 +62,10 @@ class Forecast:
     """Where drivers leave what the model has seen, in sentences."""
     in_short: Mapping[str, str] = field(default_factory=dict)
     """The same of some flags in short, alike for region-items whose models saw other values."""
+    by_class: str = ""
+    """The title of the class that forecasts, where it is another than XGBoost."""
+    without: str = ""
+    """Why the class that was promoted does not, in words; empty where it does, or XGBoost was."""
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -200,7 +207,13 @@ class Forecaster:
         return forecast if known is not None and known == known_as and asked_of is model else None
 
     def answer(self, asked: Sequence[ForecastRequest]) -> list[Forecast]:
-        """The forecasts of what was asked, in its order."""
+        """The forecasts of what was asked, in its order; by the boosters of a model whose challenger fails."""
+        try:
+            return self._answer(asked)
+        except ChallengerError:
+            return self._answer([_without_failing(one) for one in asked])
+
+    def _answer(self, asked: Sequence[ForecastRequest]) -> list[Forecast]:
         plans = [one.plan for one in asked if isinstance(one.plan, ForecastRequest)]
         units = {id(one): values for one, values in zip([*asked, *plans], _units([*asked, *plans]), strict=True)}
         forecasts = [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
@@ -220,8 +233,8 @@ class Forecaster:
         if plan is not None:
             units = _held(units, plan, declared_direction(asked.planned, asked.drivers, series.dataset))
         unseen = unseen_values(asked.drivers, model.driver_ranges, model.categories, series.dataset)
-        flags = (*_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen, *_of_calendar(asked, dataset),
-                 *_of_attributes(asked, dataset))
+        flags = (*_of_challenger(model), *_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen,
+                 *_of_calendar(asked, dataset), *_of_attributes(asked, dataset))
         calibration = model.calibration_of(series)
         days = asked.drivers["date"].to_numpy().astype("datetime64[D]")
         is_sold = asked.span.covers(days, dataset.frequency)
@@ -236,7 +249,9 @@ class Forecaster:
             version=model.version, served_by=model.served_by, in_short=unseen,
             assumed=(*asked.span.words_for(days, dataset.frequency), *asked.assumed), flags=flags, part=totals.Part(
                 days, units, scale, calibration.lower, calibration.upper, model.paths,
-                model.horizon_inflation))
+                model.horizon_inflation),
+            by_class=model.challenger.title if isinstance(model, ForecastModel) and model.challenger else "",
+            without=model.without if isinstance(model, ForecastModel) else "")
 
     def explain(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
                 scenario: Scenario = PLAN, exact: bool = True, known_as: Hashable = None) -> pd.DataFrame:
@@ -304,14 +319,46 @@ def _units(asked: Sequence[ForecastRequest]) -> list[Floats]:
             for one, ratio in zip(asked, ratios, strict=True)]
 
 
+def _without_failing(asked: ForecastRequest) -> ForecastRequest:
+    """The request to the boosters where the model's challenger fails; else as it is."""
+    model = asked.model
+    if not isinstance(model, ForecastModel) or model.challenger is None:
+        return asked
+    plan = _without_failing(asked.plan) if isinstance(asked.plan, ForecastRequest) else asked.plan
+    try:
+        model.challenger.units(np.zeros(len(asked.origins)), asked.series, asked.origins, asked.leads)
+        if not isinstance(plan, ForecastRequest) or plan.model is model:
+            return replace(asked, plan=plan)
+        why = cast(ForecastModel, plan.model).without
+    except ChallengerError as error:
+        why = str(error)
+    served = model.without_challenger(why)
+    if isinstance(plan, ForecastRequest):
+        plan = replace(plan, model=served)
+    return replace(asked, model=served, plan=plan)
+
+
+def _of_challenger(model: ServingModel) -> tuple[str, ...]:
+    """A sentence where the version's challenger does not forecast."""
+    if not isinstance(model, ForecastModel) or not model.without:
+        return ()
+    return (f"Forecast by the XGBoost model of the same version, with its own interval: the class that was promoted "
+            f"cannot forecast here ({model.without}). The next retrain takes the best class that can.",)
+
+
 def _unknown(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
     """A sentence for each driver that has no part in the forecast, since what forecasts does not know it.
 
     Of the baseline, which knows none, only those that a scenario changes.
     """
     sentences = []
+    challenger = asked.model.challenger if isinstance(asked.model, ForecastModel) else None
     for driver in dataset.drivers:
         if driver.name in asked.model.drivers:
+            if challenger and not challenger.sees_drivers and not asked.planned[driver.name].astype("string").equals(
+                    asked.drivers[driver.name].astype("string")):
+                sentences.append(f"{driver.title} is changed without effect: {challenger.title}, which forecasts this "
+                                 "region-item, knows no drivers.")
             continue
         before, after = (table[driver.name].astype("string") for table in (asked.planned, asked.drivers))
         is_changed = not before.equals(after)

@@ -1,8 +1,11 @@
 """From two models of a region-item to a contest between them, on windows that neither has seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.challengers.classes import ChallengerError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
@@ -13,6 +16,7 @@ from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError, training_rows
 from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.training.challengers import windows_again
 from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -30,19 +34,21 @@ def contest(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
         demand: schema Demand, as the candidate was trained on.
     """
     actual = _table(candidate, "actual")
-    mine = Contestant(forecast=_table(candidate, "forecast"), lower_80=_table(candidate, "lower_80"),
-                      upper_80=_table(candidate, "upper_80"), trained_to=candidate.card.trained_to,
-                      data_hash=candidate.card.data_hash, recipe=_identity(candidate),
-                      code_version=candidate.card.code_version, sold_hash=candidate.card.sold_hash,
-                      adjustments=candidate.card.adjustments,
-                      origins=tuple(candidate.backtest["origins"]),
-                      seen_to=tuple(candidate.backtest.get("seen_to", ())),
-                      realised=_table(candidate, REALISED) if REALISED in candidate.backtest else None,
-                      unusable=_unusable(candidate, demand, dataset, region_item))
+    mine = replace(contestant(candidate), unusable=_unusable(candidate, demand, dataset, region_item))
     theirs = _production_contestant(demand, dataset, candidate, production, region_item) if production else None
     naive = _table(candidate, "seasonal_naive")
     decision = judge(actual, mine, theirs, naive, dataset.gate)
     return heard_rules(decision, demand, dataset, region_item, actual, mine, theirs, naive)
+
+
+def contestant(model: ForecastModel) -> Contestant:
+    """What a model forecast for the windows of its own backtest."""
+    return Contestant(forecast=_table(model, "forecast"), lower_80=_table(model, "lower_80"),
+                      upper_80=_table(model, "upper_80"), trained_to=model.card.trained_to,
+                      data_hash=model.card.data_hash, recipe=_identity(model), code_version=model.card.code_version,
+                      sold_hash=model.card.sold_hash, adjustments=model.card.adjustments,
+                      origins=tuple(model.backtest["origins"]), seen_to=tuple(model.backtest.get("seen_to", ())),
+                      realised=_table(model, REALISED) if REALISED in model.backtest else None)
 
 
 def other_drivers(candidate: ServingModel, production: ServingModel) -> str:
@@ -67,6 +73,14 @@ def _other_past(candidate: ForecastModel, production: ForecastModel) -> str:
             f", the candidate {f'demand carried over ({now})' if now else 'its own demand alone'}")
 
 
+def _no_longer_competes(production: ForecastModel, dataset: Dataset) -> str:
+    """Words where the dataset file no longer lets the class in production compete; else empty."""
+    if production.challenger is None:
+        return ""
+    gone = [name for name in production.challenger.members if name not in dataset.challengers.all_names]
+    return f"the dataset file no longer lets {', '.join(gone)}, which is in production, compete" if gone else ""
+
+
 def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel,
                            production: ForecastModel, region_item: RegionItem) -> Contestant:
     dates = candidate.backtest["origins"]
@@ -74,6 +88,7 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
     is_same = has_same_interval = False
     interval_growth = 0.0
     problem = (other_drivers(candidate, production) or _other_past(candidate, production)
+               or _no_longer_competes(production, dataset)
                or _unusable(production, demand, dataset, region_item)
                or _unusable(candidate, demand, dataset, region_item))
     if not problem:
@@ -149,10 +164,14 @@ def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastMo
     forecast = np.full((len(dates), dataset.horizon), np.nan)
     if not as_it_is.all():
         try:
-            again, _ = backtest(series, training_rows(plain, region_item, OWN_ROWS), production.pooled,
-                                production.recipe, origins)
-        except NotEnoughHistoryError:
-            pass  # its pooled model has no fit that ended before any of these windows
+            again, windows = backtest(series, training_rows(plain, region_item, OWN_ROWS), production.pooled,
+                                      production.recipe, origins)
+            if production.challenger:
+                judged = [window for window in windows if window.origin >= origins[0]]
+                by_classes = windows_again(series, judged, production.challenger)
+                again = replace(again, forecast=np.stack([window.served[:dataset.horizon] for window in by_classes]))
+        except (NotEnoughHistoryError, ChallengerError):
+            pass  # no fit of its pooled model ended before any of these windows, or its class cannot be fitted here
         else:
             forecast[np.searchsorted(origins, again.origins)] = again.forecast
     leads = np.arange(1, dataset.horizon + 1)
@@ -176,7 +195,8 @@ def _unusable(model: ForecastModel, demand: pd.DataFrame, dataset: Dataset, regi
 
 
 def _identity(model: ForecastModel) -> dict[str, object]:
-    return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version}
+    return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version,
+            **({"class": model.challenger.identity} if model.challenger else {})}
 
 
 def _table(model: ForecastModel, name: str) -> Floats:

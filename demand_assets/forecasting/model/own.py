@@ -8,11 +8,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.challengers.classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -20,6 +21,7 @@ from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import AS_PLANNED
+from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
 from demand_assets.forecasting.model.pooled import (
     BINS,
@@ -103,6 +105,12 @@ class ForecastModel:
     """Metrics of the backtest in total and by lead, each next to seasonal naive."""
     paths: ErrorPaths = field(default_factory=ErrorPaths)
     version: int | None = None
+    challenger: Challenger | None = None
+    """What forecasts in place of the boosters; all that is told of the model is then told of it."""
+    boosters: "ForecastModel | None" = None
+    """The same version without its challenger, where it has one."""
+    without: str = ""
+    """Why the challenger that this version has does not forecast here, in words; empty where it does or has none."""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -167,21 +175,33 @@ class ForecastModel:
         return self.calibration
 
     def predict(self, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
-        """Point forecasts in units, never negative; shape (n,).
+        """Point forecasts in units, never negative; shape (n,). By the boosters where a challenger fails.
 
         Raises: ModelFilesError: the series has other features than the model was fitted on.
         """
         rows = self.rows_of(series, origins, leads)
-        return self.units(self.pooled.ratio(rows), rows, series, origins, leads)
+        ratio = self.pooled.ratio(rows)
+        try:
+            return self.units(ratio, rows, series, origins, leads)
+        except ChallengerError as error:
+            return self.without_challenger(str(error)).units(ratio, rows, series, origins, leads)
 
     def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
         """What the pooled model says, corrected by the region-item's own booster, as units.
 
         Args:
             ratio: the pooled model's demand over level of these rows, shape (n,).
+        Raises: ChallengerError: a challenger forecasts in their place, and failed.
         """
-        return bounded(ratio * own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share), series,
-                       origins, leads)
+        if self.challenger and not self.challenger.with_boosters:
+            return self.challenger.units(np.zeros(len(origins)), series, origins, leads)
+        units = bounded(ratio * own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share), series,
+                        origins, leads)
+        return self.challenger.units(units, series, origins, leads) if self.challenger else units
+
+    def without_challenger(self, why: str) -> "ForecastModel":
+        """What forecasts where its challenger cannot: its boosters, with their own interval and evidence."""
+        return replace(self.boosters or self, version=self.version, without=why)
 
     def save(self, folder: Path) -> None:
         """Write the booster as UBJSON and everything else but the pooled model as JSON into the folder."""
@@ -190,10 +210,13 @@ class ForecastModel:
 
     def details(self) -> dict[str, Any]:
         """Everything but the boosters, as JSON types."""
-        return {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
-                "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
-                "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
-                "paths": asdict(self.paths)}
+        found = {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
+                 "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
+                 "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
+                 "paths": asdict(self.paths)}
+        if self.challenger and self.boosters:
+            found |= {"challenger": self.challenger.to_json(), "boosters": self.boosters.details()}
+        return found
 
     @classmethod
     def load(cls, folder: Path, pooled: PooledModel, version: int | None = None,
@@ -213,15 +236,27 @@ class ForecastModel:
                                   f"{pooled.version}")
         try:
             booster = booster_of(content_of(folder, BOOSTER_FILE, contents))
-            return cls(
-                booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
-                driver_ranges={name: (low, high) for name, (low, high) in details["driver_ranges"].items()},
-                calibration=Calibration.from_json(details["calibration"]), card=ModelCard(**details["card"]),
-                backtest=details["backtest"], report=details["report"],
-                paths=ErrorPaths(tuple(details["paths"]["origins"]),
-                                 tuple(tuple(path) for path in details["paths"]["scaled"])), version=version)
+            found = cls._of(details, booster, pooled, version)
+            if "challenger" not in details:
+                return found
+            found = replace(found, boosters=cls._of(details["boosters"], booster, pooled, version))
+            try:
+                return replace(found, challenger=Challenger.from_json(details["challenger"]))
+            except ChallengerError as error:
+                return cast(Self, found.without_challenger(str(error)))
         except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
             raise _damaged(folder, error) from error
+
+    @classmethod
+    def _of(cls, details: dict[str, Any], booster: "xgb.Booster", pooled: PooledModel, version: int | None) -> Self:
+        """What ``details`` gave, without a challenger."""
+        return cls(
+            booster=booster, pooled=pooled, recipe=Recipe(**details["recipe"]),
+            driver_ranges={name: (low, high) for name, (low, high) in details["driver_ranges"].items()},
+            calibration=Calibration.from_json(details["calibration"]), card=ModelCard(**details["card"]),
+            backtest=details["backtest"], report=details["report"],
+            paths=ErrorPaths(tuple(details["paths"]["origins"]),
+                             tuple(tuple(path) for path in details["paths"]["scaled"])), version=version)
 
     def with_version(self, version: int) -> Self:
         """The same model, told its version in the registry."""

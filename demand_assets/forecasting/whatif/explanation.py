@@ -8,20 +8,26 @@ Where forecasts are the mean of boosters that see the drivers and of others, eac
 What the cap or the floor at zero takes away, and what keeps the two ways near each other, is shown on its own.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.challengers.classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
+from demand_assets.forecasting.model.challenger import Challenger
+from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel, Rows, inverse
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:
     import xgboost as xgb
+
+log = logging.getLogger(__name__)
 
 USUAL, HISTORY, CALENDAR, LIMITS = "usual level", "recent demand", "calendar", "limits"
 _CALENDAR = {"month", "day_of_week", "day_of_month", "day_of_year", "week_of_year", "days_in_month", "lead"}
@@ -53,6 +59,8 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     pooled = model.pooled
     if pooled is None:
         raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
+    if isinstance(model, ForecastModel) and model.challenger:
+        return _of_challenger(model, model.challenger, series, origins, leads)
     rows = series.rows(origins, leads)
     groups, fit, effects = [HISTORY, CALENDAR, *series.dataset.driver_names], pooled.latest, pooled.effects(rows)
     own = _own(pooled, model.own, rows, groups)
@@ -79,6 +87,21 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
             parts[group] += units
         told |= {group: told[group] + values * level / len(ways) for group, values in parts.items()}
     return pd.DataFrame({**told, LIMITS: model.predict(series, origins, leads) - sum(told.values())})
+
+
+def _of_challenger(model: ForecastModel, challenger: Challenger, series: SeriesFeatures, origins: Ints,
+                   leads: Ints) -> pd.DataFrame:
+    """What a challenger's class tells; of one that tells nothing, its whole forecast under its name."""
+    units = model.predict(series, origins, leads)
+    try:
+        told = challenger.explain(series, int(origins[0])) if len(np.unique(origins)) == 1 else None
+    except ChallengerError as error:
+        log.warning("%s", error)
+        told = None
+    if told is None:
+        return pd.DataFrame({challenger.title: units})
+    parts = {name: values[leads - 1] for name, values in told.items()}
+    return pd.DataFrame({**parts, LIMITS: units - sum(parts.values())})
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,15 @@
 """Demand made by hand, so that a test's numbers can be checked by the reader."""
 
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.challengers.classes import GROUP, model_class
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
@@ -69,3 +73,28 @@ def as_trained_before(model: ForecastModel) -> ForecastModel:
     card = replace(model.card, judged_with="", wape=model.card.wape_realised, bias=model.card.bias_realised,
                    wape_realised=float("nan"), bias_realised=float("nan"), code_version="3")
     return replace(model, card=card, backtest={**backtest, "forecast": model.backtest[REALISED]})
+
+
+@pytest.fixture
+def plugged(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
+        [str, str], Path]]:
+    """Installs a package with a class of model ``Model`` under that name, from its code; gives the folder it is in."""
+    folder = tmp_path_factory.mktemp("packages")
+    monkeypatch.syspath_prepend(folder)
+    model_class.cache_clear()
+    installed: list[str] = []
+
+    def install(name: str, code: str, package: str = "") -> Path:
+        package = package or f"{name}_package"
+        installed.append(package)
+        (folder / f"{package}.py").write_text(code)
+        info = folder / f"{package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {package}:Model\n")
+        return folder
+
+    yield install
+    model_class.cache_clear()
+    for package in installed:
+        sys.modules.pop(package, None)

@@ -1,5 +1,6 @@
 """The dataset file changes under trained models: the pipeline goes on, and says what models do not know."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
+from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.gate.among_challengers import CONTEST
 from demand_assets.forecasting.gate.monitoring import nominate
 from demand_assets.pipeline.monitor import latest, measure
 from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Outcome, RequestedBy
@@ -144,3 +147,35 @@ def test_what_cannot_be_used_is_measured_as_such_and_retrained_by_itself(pipelin
     assert {one.region_item for one in nominated} == set(ones)
     assert all(one.reason.startswith("the model cannot be used: it was trained with the driver promo, which the "
                                      "dataset file no longer declares") for one in nominated)
+
+
+def test_classes_compete_where_the_dataset_file_lets_them_and_the_decision_says_what_came_of_it(
+        pipeline: Pipeline) -> None:
+    open_to_all = replace(pipeline, dataset=pipeline.dataset.model_copy(update={
+        "challengers": Challengers(compete=("theta", "nowhere_installed"))}))
+
+    outcomes = carried(open_to_all)
+
+    assert outcomes["production_model"]
+    for outcome in outcomes["production_model"]:
+        model = open_to_all.registry.load(outcome.region_item, outcome.details["version"])
+        told = model.report[CONTEST]
+        assert set(told["wape"]) == {"xgboost", "theta", "blend"}
+        assert "'nowhere_installed' is no model class that is installed here" in told["out"]["nowhere_installed"]
+        assert outcome.reason.endswith(told["why"])
+        assert (model.challenger is None) == told["why"].startswith("XGBoost")
+        Forecaster(open_to_all.dataset, open_to_all.store).forecast(outcome.region_item, model)
+
+
+def test_without_challengers_no_other_class_is_as_much_as_looked_for(pipeline: Pipeline,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for: list[str] = []
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **asked: looked_for.append(str(asked)) or [])
+    monkeypatch.setattr("demand_assets.forecasting.challengers.classes.entry_points",
+                        lambda **asked: looked_for.append(str(asked)) or [])
+
+    for outcome in carried(pipeline)["candidate_model"]:
+        assert CONTEST not in pipeline.registry.load(outcome.region_item, outcome.details["version"]).report
+
+    assert not [group for group in looked_for if "demand_assets.models" in group]
+    assert not {"statsforecast", "mlforecast", "lightgbm", "torch"} & set(sys.modules)

@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
+from demand_assets.forecasting.challengers.classes import OURS
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
@@ -43,6 +46,43 @@ def test_a_model_in_production_says_what_it_is(client: FlaskClient, promoted: Fa
     assert "production v1 promoted" in words
     assert "Backtest WAPE 5.1 % , seasonal naive 10.0 %, 3.1 % had the drivers been known" in words
     assert "held 80 % of the actuals" in words
+
+
+def by_class(model: ForecastModel, name: str) -> ForecastModel:
+    """The model with seasonal naive in place of its boosters, under that name; WAPE 20 % in place of 40 %."""
+    told = {"wape": {}, "seconds": {}, "out": {"ets": "took more than 10 s"},
+            "why": "seasonal naive in place of XGBoost: WAPE 20.0 % against 40.0 % of XGBoost in the same windows"}
+    boosters = replace(model, card=replace(model.card, wape=0.4))
+    return replace(model, challenger=Challenger({name: OURS["seasonal_naive"].load({})}), boosters=boosters,
+                   report={**model.report, "challengers": told}, card=replace(model.card, wape=0.2))
+
+
+def test_the_page_says_which_class_forecasts_and_why(client: FlaskClient, background: Background,
+                                                     registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, by_class(model, "seasonal_naive"))
+    background.watch()
+
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=7"))
+
+    assert text_of(soup.h2) == f"{demand_of(12.0)['demand'].tail(7).sum():.1f} units in 7 days".replace(".0 ", " ")
+    words = text_of(soup.select_one("#model"))
+    assert "Model class seasonal naive . seasonal naive in place of XGBoost: WAPE 20.0 % against 40.0 %" in words
+    assert "Out: ets (took more than 10 s)." in words
+    assert "Backtest WAPE 20.0 %" in words
+
+
+def test_a_class_that_is_not_installed_leaves_the_boosters_and_the_page_says_so(
+        client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(OTHER, model)
+    registry.promote(KETTLE, by_class(model, "gone"))
+    background.watch()
+
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=7"))
+
+    words = text_of(soup.select_one("#model"))
+    assert "Its class cannot forecast here: 'gone' is no model class that is installed here" in words
+    assert "The XGBoost model of the same version forecasts, with its own interval; backtest WAPE 40.0 %" in words
+    assert "20.0 %" not in words
 
 
 def test_the_chart_has_history_and_forecast_and_the_table_the_same_numbers(client: FlaskClient,

@@ -128,6 +128,7 @@ class ForecastResponse(Named):
 
     origin: Day = Field(description="Last period with known demand")
     served_by: str = Field(description="`production` (its own model), `pooled` or `baseline`")
+    model_class: str = Field(default="", description="what forecasts, where it is another class than XGBoost")
     version: int | None
     notice: str = Field(description="Why it is not the announced version that forecasts; empty when it is")
     total: float = Field(description="Units over the horizon")
@@ -447,7 +448,8 @@ def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapp
     part = final.parts[line.row.key] if final else forecast.part
     lower, upper = part.interval(coverage / 100)
     return ForecastResponse(
-        **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, version=forecast.version,
+        **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, model_class=forecast.by_class,
+        version=forecast.version,
         notice=line.notice, total=float(part.forecast.sum()), revenue=rounded_money(sums.revenue_known),
         margin=rounded_money(sums.margin_known), model=float(forecast.part.forecast.sum()),
         assumed=list(forecast.assumed), in_words=list(in_words),

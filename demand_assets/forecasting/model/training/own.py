@@ -21,6 +21,7 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
+from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
 from demand_assets.forecasting.model.own import (
@@ -47,6 +48,17 @@ from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
 OWN_ROWS = 500
 """Training rows of a region-item's own booster."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model of boosters, and what a challenger must be compared with it on."""
+
+    model: ForecastModel
+    series: SeriesFeatures
+    """With the drivers that came."""
+    windows: "list[Window]"
+    """Those on which choices are made, then the judged ones; with drivers as they were planned."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,12 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     Raises: NotEnoughHistoryError: too short to fit and to judge. OtherDriversError: the pooled model knows drivers
         that the dataset or the demand does not have.
     """
+    return train_with_windows(demand, dataset, pooled, region_item, clock).model
+
+
+def train_with_windows(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
+                       clock: Clock | None = None) -> Trained:
+    """As ``train``, with its windows."""
     started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
     with clock("features"):
         series = pooled.series_of(demand, dataset, region_item)
@@ -97,13 +115,35 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
     kind = demand_class(series.demand[: series.known])
     errors = Errors.joined([_errors(series, window) for window in windows])
     assert pooled.latest.calibration is not None  # the last fit is always calibrated
-    return ForecastModel(
+    model = ForecastModel(
         booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
         card=_card(series, judged, pooled, kind, perf_counter() - started, demand.attrs.get(CARRIED_FROM, "")),
         backtest={**judged.to_json(series),
                   "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]},
         report=judged.report(series), paths=_paths(series, windows, pooled.latest.calibration.scaling))
+    return Trained(model, series, windows)
+
+
+def forecast_by(trained: Trained, challenger: Challenger, windows: list[Window]) -> ForecastModel:
+    """The model with a challenger in place of its boosters, and all that is told of it measured on its forecasts.
+
+    Args:
+        windows: those of ``trained`` that the challenger forecast, as it forecast them.
+    """
+    model, series = trained.model, trained.series
+    shapes = model.pooled.latest.calibration
+    assert shapes is not None  # the last fit is always calibrated
+    first = int(series.dates.searchsorted(pd.Timestamp(model.backtest["origins"][0])))
+    judged = judged_windows(series.as_planned, windows, first)
+    card = _card(series, judged, model.pooled, model.card.demand_class, model.card.seconds, model.card.carried_from)
+    errors = Errors.joined([_errors(series, window) for window in windows])
+    return replace(
+        model, challenger=challenger, boosters=model, card=card, report=judged.report(series),
+        calibration=Calibration.of(shapes, errors, model.card.demand_class),
+        paths=_paths(series, windows, shapes.scaling),
+        backtest={**judged.to_json(series),
+                  "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]})
 
 
 def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
@@ -126,13 +166,22 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
         share = prior.share(_evidence(series, windows, int(origin)))
         window = _window(series, rows, pooled, replace(recipe, own_share=share), int(origin))
         windows += [window] if window is not None else []
-    judged = np.array([window.origin for window in windows if window.origin >= judged[0]], dtype=np.int64)
+    return judged_windows(series, windows, int(judged[0])), windows
+
+
+def judged_windows(series: SeriesFeatures, windows: list[Window], first: int) -> Backtest:
+    """The windows from the origin ``first`` on, with intervals calibrated on what was known at each one's origin.
+
+    Raises: NotEnoughHistoryError: there is none.
+    """
+    judged = np.array([window.origin for window in windows if window.origin >= first], dtype=np.int64)
     if not len(judged):
         raise NotEnoughHistoryError("no backtest window has both a pooled fit and a training row before it")
+    dataset = series.dataset
     horizon, leads = dataset.horizon, np.arange(1, dataset.horizon + 1)
     pairs = np.repeat(judged, horizon), np.tile(leads, len(judged))
     shape = (len(judged), horizon)
-    shown = [window for window in windows if window.origin >= judged[0]]
+    shown = [window for window in windows if window.origin >= first]
     forecast = np.stack([window.served[:horizon] for window in shown])
     bounds: dict[float, list[tuple[Floats, Floats]]] = {level: [] for level in LEVELS}
     for window, units in zip(shown, forecast, strict=True):
@@ -147,7 +196,7 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
         realised=np.stack([window.realised for window in shown]) if series.is_as_planned else None,
         seasonal_naive=seasonal_naive(series, *pairs).reshape(shape),
         lower={level: np.stack([low for low, _ in each]) for level, each in bounds.items()},
-        upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()}), windows
+        upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()})
 
 
 def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,

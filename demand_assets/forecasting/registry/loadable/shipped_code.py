@@ -48,8 +48,9 @@ def shipped_code(dataset: Dataset) -> ShippedCode:
 
 
 def described(dataset: Dataset) -> str:
-    """The dataset as JSON, without any source: where it is read from concerns nobody who only asks for forecasts."""
-    entries = dataset.model_dump(mode="json", by_alias=True)
+    """The dataset as JSON, without any source and what competes in trainings: neither concerns anybody who only asks
+    for forecasts."""
+    entries = dataset.model_dump(mode="json", by_alias=True, exclude={"challengers"})
     tables = (entries, *entries["attribute_tables"].values(), entries["predecessor_table"],
               *entries["calendar"]["events"])
     for table in filter(None, tables):

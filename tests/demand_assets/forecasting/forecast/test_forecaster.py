@@ -1,5 +1,7 @@
 """Many forecasts at once are the same as each alone; what is held in memory is what would be read."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -7,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.challengers.classes import OURS, model_class
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError
 from demand_assets.forecasting.model.training.own import train
@@ -46,6 +50,62 @@ def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> 
         alone = Forecaster(weekly, store).forecast(one, model, scenario=scenario)
         pd.testing.assert_frame_equal(forecast.table, alone.table)
         assert (forecast.served_by, forecast.version, forecast.flags) == (alone.served_by, alone.version, alone.flags)
+
+
+class TestChallenger:
+    @pytest.fixture
+    def naive(self, weekly: Dataset, store: DemandStore) -> ForecastModel:
+        """Seasonal naive in place of boosters; of 52 weeks, so what was sold a year before."""
+        model = replace(trained(store.read("demand", KETTLES), weekly), version=7)
+        return replace(model, boosters=model,
+                       challenger=Challenger({"seasonal_naive": OURS["seasonal_naive"].load({})}))
+
+    def test_it_forecasts_explains_and_says_what_does_not_move_it(self, weekly: Dataset, store: DemandStore,
+                                                                   naive: ForecastModel) -> None:
+        forecaster = Forecaster(weekly, store)
+
+        forecast = forecaster.forecast(KETTLES, naive, scenario=DEARER)
+
+        year_ago = weekly_demand(130, future=4)["demand"].iloc[78:82].tolist()
+        assert forecast.table["forecast"].tolist() == year_ago
+        assert (forecast.by_class, forecast.without) == ("seasonal naive", "")
+        assert ("price is changed without effect: seasonal naive, which forecasts this region-item, knows no "
+                "drivers.") in forecast.flags
+        assert forecaster.explain(KETTLES, naive)["seasonal naive"].tolist() == year_ago
+
+    @pytest.mark.parametrize(("told", "groups"), [
+        ("{'base': np.full(4, 30.0), 'trend': np.full(4, 12.0)}", {"base": 30.0, "trend": 12.0, "limits": 0.0}),
+        ("{'base': np.full(3, 30.0)}", {"of two parts": 42.0}), ("1 / 0", {"of two parts": 42.0})])
+    def test_a_class_that_explains_is_asked_and_checked(
+            self, weekly: Dataset, store: DemandStore, naive: ForecastModel, plugged: Callable[[str, str], Path],
+            told: str, groups: dict[str, float]) -> None:
+        plugged("parts", "import numpy as np\n"
+                "class Model:\n"
+                "    title = 'of two parts'\n"
+                "    class capabilities:\n        explains = True\n"
+                "    def fit(self, history): return self\n"
+                "    def load(self, saved): return self\n"
+                "    def save(self): return {}\n"
+                "    def predict(self, history): return np.full(history.horizon, 42.0)\n"
+                f"    def explain(self, history): return {told}\n")
+        model = replace(naive, challenger=Challenger({"parts": model_class("parts").load({})}))
+
+        explained = Forecaster(weekly, store).explain(KETTLES, model).drop(columns="date")
+
+        assert explained.to_dict("list") == {name: [units] * 4 for name, units in groups.items()}
+
+    def test_where_it_fails_its_boosters_forecast_as_if_they_were_alone(self, weekly: Dataset, store: DemandStore,
+                                                                        naive: ForecastModel) -> None:
+        assert naive.challenger is not None
+        assert naive.boosters is not None
+        broken = replace(naive, challenger=Challenger({"seasonal_naive": OURS["croston"].load({"weight": np.nan})}))
+        asked = [(KETTLES, broken, PLAN), (KETTLES, broken, DEARER)]
+
+        for one, alone in zip(Forecaster(weekly, store).forecast_many(asked), Forecaster(weekly, store).forecast_many(
+                [(KETTLES, naive.boosters, PLAN), (KETTLES, naive.boosters, DEARER)]), strict=True):
+            pd.testing.assert_frame_equal(one.table, alone.table)
+            assert one.without == "seasonal_naive answered 4 forecasts that are no numbers"
+            assert any("Forecast by the XGBoost model of the same version" in flag for flag in one.flags)
 
 
 def test_the_plan_at_hand_holds_a_scenario_as_one_made_for_it(weekly: Dataset, store: DemandStore) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
+from demand_assets.forecasting.challengers.classes import OURS
 from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.dataset.calendar import Calendar, Events
+from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.dataset_file import (
     AttributeTable,
     AttributeTables,
@@ -28,6 +31,8 @@ from demand_assets.forecasting.dataset.dataset_file import (
     load_dataset,
 )
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
 from demand_assets.forecasting.registry.loadable.shipped_code import _imported, _sources, described
@@ -124,11 +129,28 @@ def test_mlflow_itself_reads_every_model_folder(shop: Shop, tmp_path: Path) -> N
         "", ".json", ".py", ".txt", ".ubj", ".yaml"}
 
 
+def test_a_model_of_another_class_answers_as_the_page_does(shop: Shop) -> None:
+    boosters = shop.registry.load(ODD, 1)
+    naive = replace(boosters, boosters=boosters, version=None,
+                    challenger=Challenger({"seasonal_naive": OURS["seasonal_naive"].load({})}))
+    with shop.registry.batch("training", {}, shop.origin, 1) as batch:
+        version = batch.register(ODD, naive, {}, is_known=True)
+
+    model = mlflow.pyfunc.load_model(f"models:/{ODD.model_name('simulated')}/{version}")
+    answer = model.predict(pd.DataFrame({"region": [ODD.region], "item": [ODD.item]}))
+
+    page = Forecaster(shop.dataset, shop.store).forecast(ODD, shop.registry.load(ODD, version))
+    assert page.by_class == "seasonal naive"
+    assert answer["forecast"].tolist() == page.table["forecast"].tolist()
+    assert answer["upper"].tolist() == page.table["upper_80"].tolist()
+
+
 def test_what_is_shipped_needs_no_more_than_it_says() -> None:
     asked = {name.split(".")[0] for source in _sources().values() for name in _imported(ast.parse(source))}
 
     modules = {"xgboost-cpu": "xgboost"}
-    assert asked - set(sys.stdlib_module_names) - {"demand_assets"} == {
+    of_challengers = {"statsforecast", "mlforecast", "lightgbm", "chronos", "torch"}  # a model tells which it lacks
+    assert asked - set(sys.stdlib_module_names) - {"demand_assets"} - of_challengers == {
         modules.get(name, name) for name in (*NEEDED, "holidays")}
 
 
@@ -141,6 +163,8 @@ def test_no_source_and_no_password_is_shipped() -> None:
         attribute_tables=AttributeTables(item=AttributeTable(key="item", source=secret)),
         calendar=Calendar(holidays={"path": ("DE",), "source": ("FR",)}, events=(
             Events(name="fair", source=secret.model_dump()), Events(name="races", path="s3://hunter2/races.csv"))))
+
+    dataset = dataset.model_copy(update={"challengers": Challengers(options={"paid": {"licence": "hunter2"}})})
 
     shipped = described(dataset)
 
