@@ -145,6 +145,10 @@ KEPT = {"key": "north|kettle", "position": 3, "in_catalogue": True, "region": "n
         "step_reason": "better", "activity": "", "activity_run": ""}
 
 
+MADE_AGAIN = {"outlook_due": True, "outlook_wanted": KEPT["outlook_wanted"] + 1}
+"""What the migration 0035 changes of a row: every stored forecast is made again, as it has more to tell."""
+
+
 def keeps_region_items(app: Flask) -> None:
     """A row of the one table of before is in the four, and in the one again."""
     columns = ", ".join(KEPT)
@@ -157,14 +161,15 @@ def keeps_region_items(app: Flask) -> None:
         before = everything()
         upgrade()
         row = db.session.get_one(RegionItemRow, KEPT["key"])
-        assert {name: getattr(row, name.replace("outlook_", "forecast_")) for name in KEPT} == KEPT | {
+        assert {name: getattr(row, name.replace("outlook_", "forecast_")) for name in KEPT} == KEPT | MADE_AGAIN | {
             "quarantined": {"price_positive": 2}, "wanted": {}, "numbers": {"wape": 0.25}}
         assert (row.promoted_at, row.live_skill, row.candidate_numbers) == (None, None, {})
         with writing():
             note_place(new_row(RegionItem("north", "pan")), 5)
         db.session.remove()
         downgrade(revision=BEFORE_FOUR_TABLES, x_arg=LOSE)
-        assert [each for each in everything() if each["key"] != "north|pan"] == before
+        assert [each for each in everything() if each["key"] != "north|pan"] == [
+            each | MADE_AGAIN for each in before]
         assert len(everything()) == 3
         upgrade()
         assert db.session.get_one(RegionItemRow, "north|pan").in_catalogue
@@ -213,7 +218,7 @@ def makes_overridden_totals_again(app: Flask) -> None:
         upgrade()
         rows = db.session.scalars(db.select(RegionItemRow).order_by(RegionItemRow.key)).all()
         assert [(row.forecast_total, row.forecast_model, row.forecast_due, row.forecast_wanted) for row in rows] == [
-            (100.0, 100.0, True, 2), (100.0, 100.0, False, 0), (100.0, 100.0, False, 0)]
+            (100.0, 100.0, True, 3), (100.0, 100.0, True, 1), (100.0, 100.0, True, 1)]  # 0035 wants all once more
         assert db.session.get_one(GroupForecast, ("region", "north")).model == 300.0
         db.session.remove()
 

@@ -98,7 +98,7 @@ def test_what_moved_stays_told_where_the_forecast_is_gone_and_made_again(app: Fl
 
     note(app, "item 00", 0.3)
 
-    assert moves(client) == ["north · item 00 +0 100", "north · item 00 −2,253 100"]
+    assert moves(client) == ["north · item 00 0 100", "north · item 00 −2,253 100"]
     assert "1 forecasts moved 10 % or more" in text_of(page(client.get("/")).select_one("#changes"))
 
 
