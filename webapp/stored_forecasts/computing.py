@@ -210,7 +210,9 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
     part, origin, mark = made.line.plan.part, made.line.plan.origin.date(), made.line.mark
     content = part.to_bytes()
     if replaced is None or replaced.content != content:
-        tell_moves(row, part, made.past, Part.from_bytes(replaced.content) if replaced else None, made.history)
+        is_first = replaced is not None and replaced.served_by != mark and not replaced.served_by.isdigit()
+        compared = Part.from_bytes(replaced.content) if replaced and not is_first else None
+        tell_moves(row, part, made.past, compared, made.history)
     if replaced is not None and replaced.served_by != mark:
         forget_monitored(row)
     judged = newest_judged(made.past, made.history)

@@ -93,7 +93,8 @@ def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], rep
 
     Args:
         past: of earlier origins than the part's, oldest first.
-        replaced: the stored forecast that is replaced; None where there was none.
+        replaced: the stored forecast that is replaced; None where there was none, or where a first model takes the
+            place of what stood in for it: that says nothing of demand.
     """
     before = past[-1] if past else None
     if before is not None:

@@ -8,9 +8,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.training.own import train
 from tests.webapp.adjustments.builders import adjust
-from tests.webapp.conftest import KETTLE, Background, page, text_of
+from tests.webapp.conftest import KETTLE, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.overview.builders import cells, judge_all, rows, tell
 from webapp import create_app
@@ -114,12 +117,13 @@ def test_moves_that_nobody_asks_about_any_more_are_forgotten(app: Flask) -> None
 
 
 def test_an_adjustment_does_not_hide_the_move_of_a_new_model(
-        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel,
+        dataset: Dataset, pooled: PooledModel) -> None:
     judge_all(app)
-    background.make_stored_forecasts()
-    registry.promote(KETTLE, model)
-    background.watch(sweep=True)
-    background.make_stored_forecasts()
+    for each in (model, train(demand_of(20.0), dataset, pooled, KETTLE)):
+        registry.promote(KETTLE, each)
+        background.watch(sweep=True)
+        background.make_stored_forecasts()
     (before,) = moves(client)
     adjust(client, units="9.2")
     background.tell_store()

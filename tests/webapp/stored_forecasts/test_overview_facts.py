@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 from flask import Flask
 
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of
 from tests.webapp.fakes import FakeRegistry
@@ -94,15 +97,22 @@ def test_a_stored_forecast_made_again_without_news_keeps_what_was_told(app: Flas
     assert (again.moved, again.missed, again.moved_at) == (told.moved, told.missed, told.moved_at)
 
 
-def test_a_promotion_alone_moves_the_forecast_that_it_replaces(app: Flask, background: Background,
-                                                               registry: FakeRegistry, model: ForecastModel) -> None:
+def test_a_promotion_alone_moves_the_forecast_that_it_replaces_unless_it_is_the_first(
+        app: Flask, background: Background, registry: FakeRegistry, model: ForecastModel, dataset: Dataset,
+        pooled: PooledModel) -> None:
     background.make_stored_forecasts()
-    before = row_of(app).forecast_total
     registry.promote(KETTLE, model, {})
+    background.watch()
+    background.make_stored_forecasts()
+    assert (row_of(app).moved, row_of(app).moved_at) == (None, None)
+    before = row_of(app).forecast_total
+
+    registry.promote(KETTLE, train(demand_of(20.0), dataset, pooled, KETTLE), {})
     background.watch()
     background.make_stored_forecasts()
 
     row = row_of(app)
+    assert row.moved
     assert row.moved == pytest.approx((row.forecast_total or 0) - (before or 0), rel=1e-4)
     assert row.missed is None
 
