@@ -39,6 +39,10 @@ def row_of(client: FlaskClient, one: RegionItem, address: str = "/order-up-to?si
 
 def test_without_a_lead_time_nothing_is_told(app: Flask, client: FlaskClient) -> None:
     keep_forecasts(app)
+    assert text_of(page(client.get("/order-up-to")).select_one("#list .empty h2")) == "No lead time is set yet"
+
+    post(client, "/order-up-to/rules", {"segment": "region:south", "lead_time": "3", "review_period": "4",
+                                        "service_level": "95"}, form_on="/order-up-to")
 
     assert row_of(client, KETTLE)["Order up to"] == (
         "unknown: Nobody has set its lead time and review period and service level.")
