@@ -75,7 +75,7 @@ def miss_of(archived: Sequence[Sequence[PastForecast]], history: pd.DataFrame, o
 
     Args:
         archived: of each region-item, what was forecast and kept.
-        history: columns date and demand, summed over them, oldest first.
+        history: columns date and demand, summed over them where it is known of all, oldest first.
         out_of_stock: periods that no forecast is judged by.
         most: periods.
     """

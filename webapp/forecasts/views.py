@@ -222,7 +222,7 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
     has_what_if = bool(dataset.drivers and lines and (may("forecasts.ask") or form.changes))
     explanation = explain(services(), result) if forecast_query.why else None
     outside = result.past.out_of_stock
-    miss = miss_of(seen.archived, result.past.history, outside, dataset.horizon) if seen else None
+    miss = miss_of(seen.archived, result.past.of_all, outside, dataset.horizon) if seen else None
     predecessors = predecessors_of(only.row, result.past.each[only.row.key]) if only else None
     can_explain = any(line.model.pooled is not None for line in lines) and len(lines) <= MOST_EXACT
     text = render_template(

@@ -19,18 +19,27 @@ class Step:
     text: str
     endpoint: str
     """The page that it is about."""
+    for_viewers: str = ""
+    """The text for those who may only look; as the other unless given."""
 
 
 STEPS = (
     Step("Overview", "The next horizon, last year, accuracy and what needs you; below them every region-item. Click a "
-         "heading to sort; tick region-items to forecast or retrain them.", "overview.show"),
-    Step("Work", "What needs somebody, most at stake first: take it, assign it, snooze it or resolve it.", "work.show"),
+         "heading to sort; tick region-items to forecast or retrain them.", "overview.show",
+         "The next horizon, last year, accuracy and what needs somebody; below them every region-item. Click a heading "
+         "to sort; tick region-items to see their forecasts together."),
+    Step("Work", "What needs somebody, most at stake first: take it, assign it, snooze it or resolve it.", "work.show",
+         "What needs somebody, most at stake first, and who has it."),
     Step("Forecasts", "Any selection with intervals, last year and accuracy. Type your own number in the grid below "
-         "the chart: an override.", "forecasts.show"),
+         "the chart: an override.", "forecasts.show",
+         "Any selection with intervals, last year and accuracy; below the chart a grid of all numbers, planners' "
+         "overrides among them."),
     Step("Scenarios", "What if a price, a promotion or another driver changes? Save it, compare it, apply it to the "
-         "plan.", "scenarios.show"),
+         "plan.", "scenarios.show",
+         "What if a price, a promotion or another driver changes? What planners asked, and what came of it."),
     Step("Plans", "Publish the plan as a version that stays as it is, for those who work with it.",
-         "published_plans.show"),
+         "published_plans.show",
+         "Versions of the plan that stay as they are: compare and download them."),
 )
 ARGUMENT = "tour"
 

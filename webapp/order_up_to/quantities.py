@@ -53,6 +53,7 @@ def lines_of(keys: Sequence[str]) -> Iterator[Line]:
     if not keys:
         return
     errors, book = past_errors(), rulebook()
+    newest = db.session.scalar(select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue)) or ""
     for some in chunked(keys, AT_ONCE):
         rows = rows_by_key(some)
         stored, held = stored_forecasts_of(some), open_overrides(some)
@@ -60,7 +61,7 @@ def lines_of(keys: Sequence[str]) -> Iterator[Line]:
         for key in some:
             if key in rows:
                 row = rows[key]
-                yield _line(row, stored.get(key), held.get(key, ()), errors, book, attributes[row.region_item])
+                yield _line(row, stored.get(key), held.get(key, ()), errors, book, attributes[row.region_item], newest)
 
 
 def past_errors() -> ErrorsByPeriods:
@@ -80,7 +81,7 @@ def _past_errors(_database: str, count: int, _newest: str) -> ErrorsByPeriods:
 
 
 def _line(row: RegionItemRow, stored: LoadedForecast | None, overrides: Sequence[Override], errors: ErrorsByPeriods,
-          book: Rulebook, attributes: dict[str, str]) -> Line:
+          book: Rulebook, attributes: dict[str, str], newest: str) -> Line:
     try:
         terms = book.terms(row.region_item, attributes)
     except NotKnownError as error:
@@ -94,6 +95,9 @@ def _line(row: RegionItemRow, stored: LoadedForecast | None, overrides: Sequence
         days = final.dates[:terms.periods].astype("datetime64[D]").tolist()
         told = replace(told, first=days[0], last=days[-1], forecast=units,
                        overridden=units - float(stored.part.forecast[:terms.periods].sum()))
+        if str(told.last) <= newest:
+            return replace(told, why=f"Its demand is known until {row.last_date} only: the periods that it would cover "
+                                     "are over.")
     try:
         quantity = errors.order_up_to(stored.part, terms.periods, terms.service_level, final.forecast)
     except NotKnownError as error:

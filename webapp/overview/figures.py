@@ -41,7 +41,12 @@ class Figures:
     is_due: bool = False
     """Whether the sums are being made again."""
     by_period: SumByPeriod = field(default_factory=SumByPeriod)
-    """Of all; nothing of a view that leaves some out."""
+    """Of all; nothing of a view that leaves some out, nor while the sums are being made again."""
+
+    def ahead(self, name: str, periods: int) -> dict[str, float]:
+        """Date -> sum of one of ``by_period.AHEAD``, of the newest periods only: before those some region-items, which
+        are behind, would stand for all."""
+        return dict(list(self.by_period.column(name).items())[-periods:])
 
     @property
     def weekly_wape(self) -> dict[str, float]:
@@ -59,17 +64,19 @@ def figures(view: View) -> Figures:
 
 
 def _of_all() -> Figures:
+    is_due = db.session.scalar(select(RegionItemRow.key).where(RegionItemRow.groups_due > 0).limit(1)) is not None
     row = db.session.get(GroupForecast, ("all", ""))
     if row is None:
-        return Figures()
-    by_period = SumByPeriod.from_json(row.by_period)
-    error, sold = (sum(by_period.column(name).values()) for name in ("error", "sold"))
+        return Figures(is_due=is_due)
+    error, sold, judged_size = db.session.execute(select(
+        func.sum(RegionItemRow.live_error), func.sum(RegionItemRow.live_sold), func.count(RegionItemRow.live_error),
+    ).where(RegionItemRow.in_catalogue, RegionItemRow.forecast_total.is_not(None))).one()
     return Figures(
         size=row.size, total=row.total, lower=row.lower, upper=row.upper, model=row.model, revenue=row.revenue,
         priced=row.priced, last_year=row.last_year, last_year_out_of_stock=row.last_year_out_of_stock,
-        change=row.change, compared_size=row.compared_size, wape=error / sold if sold else None,
-        judged_size=by_period.judged_size, by_period=by_period,
-        is_due=db.session.scalar(select(RegionItemRow.key).where(RegionItemRow.groups_due > 0).limit(1)) is not None)
+        change=row.change, compared_size=row.compared_size,
+        wape=error / sold if error is not None and sold else None, judged_size=judged_size, is_due=is_due,
+        by_period=SumByPeriod() if is_due else SumByPeriod.from_json(row.by_period))
 
 
 def _of_view(view: View) -> Figures:

@@ -50,4 +50,6 @@ def parsed_segment(text: str) -> str:
             raise SegmentError(f"There is no {name} {value[:100]!r} in this dataset.")
     else:
         parsed(f"{name}:{value}")
+        if db.session.scalar(owners_of(name, [value]).limit(1)) is None:
+            raise SegmentError(f"Nothing has the {name} {value[:100]!r} in this dataset.")
     return f"{name}:{value}"

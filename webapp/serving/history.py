@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,11 @@ def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
     Args:
         history: columns date and demand, oldest first.
     """
-    known = history["date"].to_numpy().astype("datetime64[D]")
-    units = history["demand"].to_numpy(dtype=float)
+    return _on_dates(history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float), dates)
+
+
+def _on_dates(known: Dates, units: Floats, dates: Dates) -> Floats:
+    """The units of each date; NaN where there are none."""
     if not len(known):
         return np.full(dates.shape, np.nan)
     place = np.minimum(np.searchsorted(known, dates), len(known) - 1)
@@ -60,17 +63,29 @@ class History:
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Key -> the region-item's own history, with its drivers; demand is null where it was out of stock."""
 
+    @cached_property
+    def of_all(self) -> pd.DataFrame:
+        """As ``history``, with units only in periods in which they are known of every region-item: what a forecast of
+        all of them may be held against."""
+        if len(self.each) < 2:
+            return self.history
+        dates = self.history["date"].to_numpy().astype("datetime64[D]")
+        known = np.ones(len(dates), dtype=bool)
+        for one in self.each.values():
+            known &= ~np.isnan(_on_dates(one["date"].to_numpy().astype("datetime64[D]"), sold(one), dates))
+        return self.history.assign(demand=self.history["demand"].where(known))
+
     def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
         return sold_on(self.history, _year_before(dates, dataset))
 
     def against_last_year(self, forecast: Mapping[date, float], dataset: Dataset) -> AgainstLastYear:
-        """A forecast in units by date beside what was sold a year before each."""
+        """A forecast in units by date beside what was sold a year before each, where that is known of all."""
         dates = pd.DatetimeIndex(list(forecast))
-        sold, at_least = self.last_year(dates, dataset), self.at_least_last_year(dates, dataset)
-        known = ~np.isnan(sold)
+        before, at_least = sold_on(self.of_all, _year_before(dates, dataset)), self.at_least_last_year(dates, dataset)
+        known = ~np.isnan(before)
         units = np.array(list(forecast.values()), dtype=float)
-        return AgainstLastYear(float(units[known].sum()), float(sold[known].sum()), int(known.sum()), len(units),
+        return AgainstLastYear(float(units[known].sum()), float(before[known].sum()), int(known.sum()), len(units),
                                int((known & np.array(at_least, dtype=bool)).sum()))
 
     def at_least_last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> list[bool]:

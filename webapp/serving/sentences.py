@@ -110,8 +110,8 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
         return ["No period that was forecast has known sales yet."]
     forecast, sold = sum(miss.forecast), sum(miss.sold)
     left_out = f"; {period_words(miss.out_of_stock)} out of stock left out" if miss.out_of_stock else ""
-    began = (f"Of the last {period_words(len(miss.dates))} with a forecast, {units(forecast)} {unit} were forecast and "
-             f"{units(sold)} sold")
+    began = (f"Of the last {period_words(len(miss.dates))} with a forecast, the models had {units(forecast)} {unit}, "
+             f"without overrides, and {units(sold)} were sold")
     if _shows(forecast - sold):
         many = "too many" if forecast > sold else "too few"
         told = f"{began}: {units(abs(forecast - sold))} {many}{_share(forecast - sold, sold)}{left_out}."
@@ -122,7 +122,7 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
     if not named:
         return [told]
     values = dict(zip(miss.dates, zip(miss.forecast, miss.sold, strict=True), strict=True))
-    most = ", ".join(f"{period(at)} {signed(off[at], decimals)} ({units(values[at][0], decimals)} forecast, "
+    most = ", ".join(f"{period(at)} {signed(off[at], decimals)} ({units(values[at][0], decimals)} by the models, "
                      f"{units(values[at][1], decimals)} sold)" for at in named)
     others = [value for at, value in off.items() if at not in named]
     rest = f"; the other {period_words(len(others))} together {signed(sum(others))}" if others else ""

@@ -6,7 +6,7 @@
 
   const tidy = (table) => {
     const caption = table.caption?.textContent.trim() ?? "";
-    const head = table.tHead?.rows, rows = [...table.tBodies].flatMap((body) => [...body.rows]);
+    const head = table.tHead?.rows, rows = [...table.tBodies, ...(table.tFoot ? [table.tFoot] : [])].flatMap((part) => [...part.rows]);
     if (!head || head.length !== 1 || !rows.length || shown.has(caption)) return;
     const heads = [...head[0].cells];
     if (rows.some((row) => row.cells.length !== heads.length)) return;

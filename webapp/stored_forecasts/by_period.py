@@ -39,7 +39,7 @@ class UnitsByPeriod:
             judged: the forecasts that its accuracy is over.
         """
         dates = _judged_dates(origin, frequency)
-        is_known = ~np.isnan(judged.actual) & ~np.isnan(judged.forecast)
+        is_known = ~np.isnan(judged.actual) & ~np.isnan(judged.forecast) & (judged.dates >= dates[0])
         place = np.searchsorted(dates, judged.dates[is_known])
         behind = np.full((len(BEHIND), len(dates)), np.nan)
         behind[:, np.unique(place)] = 0.0

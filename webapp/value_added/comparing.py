@@ -242,7 +242,8 @@ def _asked(question: Question, since: str) -> tuple[ColumnElement[Any], list[Col
         where.append(ValueAdded.lead == question.lead)
     else:
         where.append(ValueAdded.lead.in_(leads()))
-    where.append(ValueAdded.planner != "" if question.by == "planner" else ValueAdded.planner == question.planner)
+    every_planner = question.by == "planner" and not question.planner
+    where.append(ValueAdded.planner != "" if every_planner else ValueAdded.planner == question.planner)
     group: Any = {"period": ValueAdded.bucket, "lead": ValueAdded.lead, "planner": ValueAdded.planner}.get(
         question.by, ValueAdded.name)
     return group, where

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import needs
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.segments import SegmentError, parsed_segment
+from webapp.value_added.comparing import kinds
 from webapp.value_added.targets import TargetError, named, remove_target, set_target, targets
 
 bp = Blueprint("targets", __name__, url_prefix="/admin/targets")
@@ -26,6 +27,8 @@ def change() -> ResponseReturnValue:
     """Keep a target for all or for a segment."""
     try:
         segment = parsed_segment(request.form.get("segment", ""))
+        if segment and segment.partition(":")[0] not in kinds():
+            raise TargetError(f"Accuracy is not summed by {segment.partition(':')[0]}. It is by {', '.join(kinds())}.")
         changed = set_target(segment, _share("wape", "WAPE"), _share("tolerance", "tolerance"), _share("bias", "bias"))
     except (SegmentError, TargetError) as error:
         abort(422, str(error))

@@ -31,6 +31,8 @@ from webapp.tables import Override, RegionItemRow, SavedScenario, ScenarioVerdic
 
 JUDGED_AGAIN = timedelta(days=60)
 """After its last period a scenario is judged again with each newer demand, for demand is corrected; then no more."""
+DAYS = {"D": timedelta(days=1), "W": timedelta(days=7), "M": timedelta(days=31), "Q": timedelta(days=92)}
+"""The longest period of each frequency; demand of two more is waited for at least."""
 MOST_AT_ONCE = 5
 """Scenarios judged in one turn."""
 SAME = 0.01
@@ -137,14 +139,20 @@ def refresh_verdicts(services: Services) -> int:
         db.session.rollback()
         return 0
     known = {row.token: row.mark for row in db.session.scalars(select(ScenarioVerdict))}
+    again = max(JUDGED_AGAIN, 2 * DAYS[services.dataset.frequency])
+    arrived: dict[str, int] = {}
     due: list[tuple[str, str]] = []
     for scenario in db.session.scalars(select(SavedScenario).where(
             SavedScenario.archived_at.is_(None), SavedScenario.computed_at.is_not(None))):
         if not scenario.summary or scenario.summary["last"] > newest:
             continue
-        mark, before = f"{_computed(scenario)} {newest}", known.get(scenario.token, "")
+        last = scenario.summary["last"]
+        if last not in arrived:
+            arrived[last] = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
+                RegionItemRow.in_catalogue, RegionItemRow.last_date >= last)) or 0
+        mark, before = f"{_computed(scenario)} {newest} {arrived[last]}", known.get(scenario.token, "")
         is_settled = before.startswith(f"{_computed(scenario)} ") and date.fromisoformat(
-            scenario.summary["last"]) + JUDGED_AGAIN < date.fromisoformat(newest)
+            last) + again < date.fromisoformat(newest)
         if before != mark and not is_settled:
             due.append((scenario.token, mark))
     db.session.rollback()

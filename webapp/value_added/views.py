@@ -60,8 +60,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "value_added/show.html", question=question, comparison=comparison, gained=gained, lost=lost,
         shown=[(one, target_of(wanted, question, one)) for one in rows],
-        total_target=wanted.of(question.kind, question.name) if question.by in (
-            "region", "item", "period") and not question.planner else None,
+        total_target=target_of_total(wanted, question),
         methods=METHODS, kinds=kinds(), axes=AXES, leads=leads(),
         ranges=RANGES[services().dataset.frequency], sorts=SORTS, is_grouped=is_grouped, planners=planners(),
         gone=without_account([one.name for one in rows]) if question.by == "planner" else set(),
@@ -108,8 +107,6 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     planner = fields.get("planner", "")
     if planner and planner not in planners():
         abort(422, f"No override of {planner[:100]!r} was judged.")
-    if planner and by == "planner":
-        planner = ""
     return Question(by, int(lead), int(back) if back else None, kind if segment else "all", name if segment else "",
                     planner, one_of("sort", fields.get("sort", "") or "worth", SORTS))
 
@@ -119,6 +116,13 @@ def target_of(wanted: Targets, question: Question, one: Compared) -> Target | No
     if question.planner or question.by == "planner":
         return None
     return wanted.of(question.kind, question.name) if question.by in AXES else wanted.of(question.by, one.name)
+
+
+def target_of_total(wanted: Targets, question: Question) -> Target | None:
+    """What is wanted of the plan of all rows together; None where these are not everything."""
+    if question.planner or question.by not in ("region", "item", "period"):
+        return None
+    return wanted.of(question.kind, question.name)
 
 
 def name_of(question: Question, one: Compared) -> str:

@@ -38,7 +38,7 @@ def test_before_anything_is_forecast_they_say_so(app: Flask, client: FlaskClient
 
     assert figure(client, "total") == "Next 14 days not forecast yet"
     assert figure(client, "change") == "vs last year not forecast yet"
-    assert figure(client, "wape") == "Accuracy, newest 28 days no actuals yet"
+    assert figure(client, "wape") == "Accuracy, newest 28 forecasts no actuals yet"
     assert figure(client, "work") == "Needs you 0 to do 0 overdue · 0 yours"
 
 
@@ -86,7 +86,7 @@ def test_accuracy_weighs_region_items_by_what_was_sold(app: Flask, client: Flask
     tell(app, item_00={"live_error": 10.0, "live_sold": 100.0, "forecast_total": 1.0},
          item_01={"live_error": 30.0, "live_sold": 60.0, "forecast_total": 1.0}, item_02={"forecast_total": 1.0})
 
-    assert figure(client, "wape", "/?q=item").startswith("Accuracy, newest 28 days 25.0 % WAPE")
+    assert figure(client, "wape", "/?q=item").startswith("Accuracy, newest 28 forecasts 25.0 % WAPE")
     assert "of 2 of 3" in figure(client, "wape", "/?q=item")
 
 
@@ -103,7 +103,7 @@ def test_a_day_later_the_accuracy_is_that_of_the_region_items_table(app: Flask, 
     judge_all(app)
 
     assert wape is not None
-    assert figure(client, "wape").startswith(f"Accuracy, newest 28 days {' '.join(share(wape).split())} WAPE")
+    assert figure(client, "wape").startswith(f"Accuracy, newest 28 forecasts {' '.join(share(wape).split())} WAPE")
     assert "of 1 of 31" in figure(client, "wape")
 
 

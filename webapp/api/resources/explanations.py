@@ -7,7 +7,7 @@ from pydantic import Field
 
 from webapp.api.conventions.operations import answers, costly, needs, resource
 from webapp.api.conventions.shapes import Day, Horizon, Key, Named, Query, ResponsePart
-from webapp.api.resources.forecasts import horizon_of
+from webapp.api.resources.forecasts import MissingResponse, horizon_of, missing_of
 from webapp.api.resources.region_items import name_of
 from webapp.region_items.labels import group_titles
 from webapp.region_items.rows import rows_of
@@ -52,6 +52,7 @@ class ExplanationResponse(ResponsePart):
     periods: list[ExplainedPeriod]
     without: list[Named] = Field(description="Those that the baseline forecasts by repeating past demand, which leaves "
                                              "nothing to explain; they are not in the numbers")
+    missing: list[MissingResponse] = Field(description="Those that cannot be forecast; they are not in the numbers")
 
 
 @bp.get("/explanations", responses=answers(ExplanationResponse, 200, 404, 409))
@@ -73,4 +74,4 @@ def get_explanation(query: ExplanationQuery) -> ExplanationResponse:
                        for name, units in zip(told.groups, told.over_all, strict=True)],
         periods=[ExplainedPeriod(date=date, total=total, contributions=units) for date, total, units in zip(
             told.dates, told.totals, told.units, strict=True)],
-        without=[Named(**name_of(line.row)) for line in found.without])
+        without=[Named(**name_of(line.row)) for line in found.without], missing=missing_of(plan))

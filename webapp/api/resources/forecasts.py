@@ -299,7 +299,7 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     final = _overridden(plan) if query.overrides == "true" else None
     money = money_of(plan.lines, plan.past, services().dataset)
     exact = len(plan.lines) <= MOST_EXACT
-    return ForecastPage(**told, next=following, missing=_missing(plan), forecasts=[
+    return ForecastPage(**told, next=following, missing=missing_of(plan), forecasts=[
         forecast_told(line, line.plan, coverage, money, final,
                       line_in_words(line, plan, final, exact) if query.explain == "true" else [])
         for line in plan.lines])
@@ -326,7 +326,7 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
     return ScenarioAnswer(
         in_words=scenario_in_words(found, explain(services(), found)) if body.explain and found.has_scenario else [],
         unit=services().dataset.unit, currency=services().dataset.currency, coverage=body.coverage,
-        missing=_missing(plan), plan=_bounds(plan.within(coverage).plan_total),
+        missing=missing_of(plan), plan=_bounds(plan.within(coverage).plan_total),
         scenario=_bounds(totals.over_all(list(parts.values()), coverage)),
         plan_money=_money(summed_in_money(planned, at_plan, {})),
         scenario_money=_money(summed_in_money(parts, at_scenario, {})),
@@ -469,7 +469,8 @@ def _overridden(answer: Answer | GroupAnswer) -> Overridden:
     return overridden(parts, answer.periods, answer.coverage)
 
 
-def _missing(plan: Answer) -> list[MissingResponse]:
+def missing_of(plan: Answer) -> list[MissingResponse]:
+    """Region-items that cannot be forecast, and why."""
     return [MissingResponse(**name_of(row), reason=reason) for row, reason in plan.missing]
 
 

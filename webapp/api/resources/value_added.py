@@ -12,10 +12,10 @@ from webapp.api.conventions.paging import make_cursor, read_cursor
 from webapp.api.conventions.shapes import Day, Interval, PageQuery, ResponsePart, Text, TokenPath
 from webapp.pages.money import rounded_money
 from webapp.scenarios.repository import by_token
-from webapp.value_added.comparing import Compared, Method, Question, compare
-from webapp.value_added.targets import Target, Targets, current
+from webapp.value_added.comparing import Compared, Method, compare
+from webapp.value_added.targets import Target, current
 from webapp.value_added.verdicts import Verdict, verdict_of
-from webapp.value_added.views import parse_question, target_of
+from webapp.value_added.views import parse_question, target_of, target_of_total
 
 bp = resource("value_added", "What seasonal naive, models, overrides and planners got right, and what came of "
                              "scenarios.")
@@ -139,8 +139,8 @@ def get_value_added(query: ValueAddedQuery) -> ValueAddedPage:
     rows = found.rows[:query.limit]
     return ValueAddedPage.model_validate({
         "by": question.by, "lead": question.lead, "since": found.since or None, "until": found.until or None,
-        "rows": [_told(question, one, wanted) for one in rows],
-        "total": _told(question, found.total, None) if found.total else None,
+        "rows": [_told(one, target_of(wanted, question, one)) for one in rows],
+        "total": _told(found.total, target_of_total(wanted, question)) if found.total else None,
         "next": make_cursor(rows[-1].name) if len(found.rows) > query.limit else None})
 
 
@@ -164,9 +164,8 @@ def get_verdict(path: TokenPath) -> VerdictResponse:
         "revenue_came": rounded_money(told.revenue_came), "judged_at": row.judged_at})
 
 
-def _told(question: Question, one: Compared, wanted: Targets | None) -> ComparedResponse:
+def _told(one: Compared, target: Target | None) -> ComparedResponse:
     methods: tuple[Method, ...] = ("naive", "model", "plan")
-    target = target_of(wanted, question, one) if wanted else None
     return ComparedResponse.model_validate({
         "name": one.name, **{name: int(one.sums[name]) for name in (
             "rows", "periods", "no_forecast", "no_demand", "no_naive", "overridden", "too_late", "priced")},
