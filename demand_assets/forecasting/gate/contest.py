@@ -196,7 +196,7 @@ def _unusable(model: ForecastModel, demand: pd.DataFrame, dataset: Dataset, regi
 
 def _identity(model: ForecastModel) -> dict[str, object]:
     return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version,
-            **({"class": model.challenger.identity} if model.challenger else {})}
+            **({"class": model.challenger.identity, "options": dict(model.challenger.options)} if model.challenger else {})}
 
 
 def _table(model: ForecastModel, name: str) -> Floats:

@@ -148,7 +148,7 @@ def test_what_a_class_forecasts_is_told_under_its_name(client: FlaskClient) -> N
 
 
 @pytest.mark.usefixtures("by_class")
-def test_a_class_in_place_of_boosters_is_told_as_a_difference_of_all_their_groups(services: Services, app: Flask) -> None:
+def test_a_class_in_place_of_boosters_is_told_as_a_difference_of_all_groups(services: Services, app: Flask) -> None:
     with app.app_context():
         found = _parts(services, KETTLE, services.models.load(KETTLE, 1), services.models.load(KETTLE, 2))
 

@@ -4,6 +4,7 @@ The choice is made on the windows before the judged ones, which no decision of t
 compare one challenger with the boosters, however many competed: being the best of many is no advantage there.
 """
 
+import json
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,7 +94,8 @@ def compete(trained: Trained, entries: Challengers, attributes: Mapping[str, Val
         for name in needed:
             teams.try_out(name, judged)
         if not any(name in teams.out for name in needed):
-            fitted = {name: model for name in needed if (model := teams.fit(name, series.known - 1)) is not None}
+            fitted = {name: model for name in needed if (model := teams.fit(name, series.known - 1)) is not None
+                      and teams.can_be_stored(name, model)}
             if len(fitted) == len(needed):
                 parts = [teams.windows[name] for name in needed] + ([trained.windows] if best == BLEND else [])
                 challenger = Challenger(fitted, best == BLEND, {
@@ -151,6 +153,17 @@ class _Teams:
 
         found: Fitted | None = self._timed(name, fit)
         return found
+
+    def can_be_stored(self, name: str, fitted: Fitted) -> bool:
+        """Whether what was fitted can be saved as JSON and loaded again; else the class is out."""
+        def store() -> bool:
+            try:
+                model_class(name).load(json.loads(json.dumps(fitted.save())))
+            except Exception as error:
+                raise ChallengerError(f"{name} cannot be saved and loaded: {words_of(error)}") from error
+            return True
+
+        return bool(self._timed(name, store))
 
     def _forecast(self, name: str, fitted: Fitted, window: Window) -> Window:
         """The window with what the class forecasts from each of its origins."""

@@ -160,6 +160,30 @@ def test_the_page_is_told_the_real_reason_why_a_class_did_not_take_the_place(tra
     assert "in production" not in told
 
 
+def test_a_class_that_was_best_and_then_went_out_is_told_so(trained: Trained, plugged: INSTALL) -> None:
+    plugged("early", plugin(f"assert history.dates[-1] < {FIRST_JUDGED}, 'too late'\n        " + KNOWS))
+
+    model = candidate_of(trained, entries("early"), {})
+
+    assert model.challenger is None
+    assert why(model) == ("XGBoost: Plugged in did better in the windows before the judged ones and then went out "
+                          "(early: failed to forecast: AssertionError: too late)")
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("return {}", "return {'at': np.datetime64('2026-01-01')}"), ("return {}", "raise OSError('no room')"),
+    ("return self\n    def save", "raise KeyError('at')\n    def save")])
+def test_a_class_that_cannot_be_stored_is_out_before_it_costs_the_training(trained: Trained, plugged: INSTALL,
+                                                                           before: str, after: str) -> None:
+    plugged("truth", plugin().replace(before, after))
+
+    model = candidate_of(trained, entries("truth"), {})
+
+    assert model.challenger is None
+    assert model.report[CONTEST]["out"]["truth"].startswith("truth cannot be saved and loaded: ")
+    assert "then went out (truth: cannot be saved and loaded" in why(model)
+
+
 @pytest.mark.parametrize(("code", "words"), [
     (plugin(fit="raise RuntimeError('no licence')"), "failed to fit: RuntimeError: no licence"),
     (plugin("raise KeyError('x')"), "failed to forecast: KeyError: 'x'"),
@@ -310,6 +334,17 @@ def test_the_same_class_on_the_same_demand_is_nothing_new(trained: Trained, plug
     decision = contest(secret(), dataset, production, production, KETTLES)
 
     assert (decision.verdict, decision.reason[:11]) == ("keep", "nothing new")
+
+
+def test_the_same_class_with_other_options_is_not_nothing_new(trained: Trained, plugged: INSTALL) -> None:
+    plugged("truth", plugin(KNOWS.replace("100 *", "history.options.get('level', 100) *")))
+    production = candidate_of(trained, entries("truth", options={"truth": {"level": 104}}), {})
+    asked = entries("truth", options={"truth": {"level": 100}})
+    dataset = trained.series.dataset.model_copy(update={"challengers": asked})
+
+    decision = contest(secret(), dataset, candidate_of(trained, asked, {}), production, KETTLES)
+
+    assert not decision.reason.startswith("nothing new")
 
 
 def test_without_challengers_a_training_is_the_same_to_the_digit(trained: Trained) -> None:
