@@ -49,7 +49,8 @@ def _decided(boosters: ForecastModel, choice: Choice, gate: Gate) -> tuple[Forec
             title = "the blend" if choice.best == BLEND else model_class(choice.best).title
             went = "; ".join(f"{name}: {choice.out[name].removeprefix(f'{name} ')}"
                              for name in choice.wapes if name in choice.out)
-            return boosters, f"XGBoost: {title} did better in the windows before the judged ones and then went out ({went})"
+            return boosters, (f"XGBoost: {title} did better in the windows before the judged ones and then went out "
+                              f"({went})")
         return boosters, "XGBoost: no other class was better in the windows before the judged ones"
     decision = judge(np.array(boosters.backtest["actual"], dtype=np.float64), contestant(challenger),
                      contestant(boosters), np.array(boosters.backtest["seasonal_naive"], dtype=np.float64), gate)
