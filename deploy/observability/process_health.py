@@ -13,6 +13,8 @@ from deploy.settings import RunSettings
 
 log = logging.getLogger(__name__)
 Check = Callable[[], bool]
+WORKER_SECONDS = 2.0
+"""For which Celery's workers may take to answer, where it is they who are asked: each look at metrics waits as long."""
 ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # nosec B104  # compared with, not listened on
 """Addresses that stand for all of this machine's, and the one to ask then."""
 
@@ -73,7 +75,7 @@ def checks(settings: RunSettings, servers: Collection[str], daemon_lives: Check,
                                lambda: answers_grpc(f"127.0.0.1:{settings.code_port}")),
         "dagster-daemon": Checks.one(daemon_lives),
         "web-sync": Checks.one(background_lives),
-        "worker": Checks.one(worker_lives),
+        "worker": Checks.one(lambda: worker_lives(WORKER_SECONDS)),
         "run-starter": Checks.one(lambda: has_process("run-starter")),
     }
     return {name: known[name] for name in servers if name in known}
