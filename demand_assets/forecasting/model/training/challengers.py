@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from time import process_time
+from time import process_time, thread_time
 from typing import Any
 
 import numpy as np
@@ -183,7 +183,9 @@ class _Teams:
         """What ``do`` gives; None where the class is out, or goes out by it."""
         if name in self.out:
             return None
-        left, started = self._entries.seconds - self.seconds.get(name, 0.0), process_time()
+        # Beside other threads, as in small runs, the process's time is that of neighbours too.
+        clock = process_time if _is_main_thread() else thread_time
+        left, started = self._entries.seconds - self.seconds.get(name, 0.0), clock()
         try:
             with _within(left):
                 found = do()
@@ -196,30 +198,41 @@ class _Teams:
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and its contest goes on without it
             self.out[name] = f"failed to fit: {words_of(error)}"
             found = None
-        self.seconds[name] = self.seconds.get(name, 0.0) + process_time() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + clock() - started
         if name not in self.out and self.seconds[name] > self._entries.seconds:
             self.out[name] = f"took more than {self._entries.seconds:g} s"
             return None
         return found
 
 
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def _within(seconds: float) -> Iterator[None]:
     """Stop the block after so much processor time, or ``WALL`` times that by the clock, where a signal can: in the main
     thread, and when the block comes back to Python."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         yield
         return
+    is_on = True
 
     def stop(*_: object) -> None:
-        raise _OutOfBudget
+        nonlocal is_on
+        if is_on:  # once, and not while the timers are put back
+            is_on = False
+            raise _OutOfBudget
 
     timers = ((signal.ITIMER_PROF, signal.SIGPROF, seconds), (signal.ITIMER_REAL, signal.SIGALRM, WALL * seconds))
     before = [(which, signal.signal(which, stop)) for _, which, _ in timers]
     try:
         for timer, _, length in timers:
             signal.setitimer(timer, max(length, 1e-3))
-        yield
+        try:
+            yield
+        finally:
+            is_on = False
     finally:
         for timer, _, _ in timers:
             signal.setitimer(timer, 0)

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -379,3 +380,18 @@ def test_the_first_example_of_the_documentation_is_a_dataset_files() -> None:
 
     assert given.names_for("lumpy", {}) == ("croston",)
     assert given.names_for("smooth", {}) == ("ets", "theta")
+
+
+def test_what_neighbours_spend_is_not_a_class_that_runs_beside_them(trained: Trained, plugged: INSTALL) -> None:
+    """Each fit waits for another thread that spends as much as the whole budget."""
+    plugged("waits", plugin(fit="import threading, time\n"
+                            "        def burn():\n"
+                            "            started = time.thread_time()\n"
+                            "            while time.thread_time() < started + 0.2: pass\n"
+                            "        other = threading.Thread(target=burn); other.start(); other.join()"))
+    found: list[object] = []
+    thread = Thread(target=lambda: found.append(compete(trained, entries("waits", seconds=0.2), {}).out))
+    thread.start()
+    thread.join()
+
+    assert found == [{}]
