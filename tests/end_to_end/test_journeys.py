@@ -28,6 +28,7 @@ def tick_all(page: Page) -> None:
 class TestMorning:
     def test_what_happened_is_two_clicks_away(self, page: Page, in_production: str) -> None:
         page.goto("/")
+        page.locator("#changes summary").click()
         page.locator("#changes").get_by_role("link", name=re.compile(r"\d+ ?promoted")).click()
 
         rows = page.locator("#table tbody tr")
@@ -110,7 +111,7 @@ class TestModels:
         retrain_all_the_same(page)
         expect(page.locator("main")).to_contain_text("looks stale")
         expect(page.get_by_text("1 of 1 done")).to_be_visible(timeout=DECISION_SECONDS * 1000)
-        expect(page.locator("main tbody td[data-label='WAPE of candidate']")).to_contain_text("%")
+        expect(page.locator("main tbody td[data-label='WAPE, candidate']")).to_contain_text("%")
 
         page.get_by_role("link", name="Versions").first.click()
         versions = page.locator("#versions tbody tr")

@@ -64,7 +64,8 @@ def figures(view: View) -> Figures:
 
 
 def _of_all() -> Figures:
-    is_due = db.session.scalar(select(RegionItemRow.key).where(RegionItemRow.groups_due > 0).limit(1)) is not None
+    is_due = db.session.scalar(select(RegionItemRow.key).where(
+        RegionItemRow.groups_due > 0, RegionItemRow.forecast_total.is_not(None)).limit(1)) is not None
     row = db.session.get(GroupForecast, ("all", ""))
     if row is None:
         return Figures(is_due=is_due)

@@ -18,7 +18,6 @@ from demand_assets.commands.train import main, train_all
 from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.pipeline import train_stage
 from demand_assets.pipeline.parallel import side_by_side
@@ -36,17 +35,17 @@ def versions(pipeline: Pipeline, one: RegionItem) -> int:
 
 
 def stop_at_the_second_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = train_stage.train
+    trained = train_stage.train_with_windows
     begun: list[object] = []
 
-    def until_then(*arguments: Any) -> ForecastModel:
+    def until_then(*arguments: Any) -> Any:
         begun.append(arguments)
         if len(begun) > 1:
             raise KeyboardInterrupt
         return trained(*arguments)
 
     monkeypatch.setenv("DEMAND_CORES", "1")
-    monkeypatch.setattr(train_stage, "train", until_then)
+    monkeypatch.setattr(train_stage, "train_with_windows", until_then)
 
 
 def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipeline: Pipeline,

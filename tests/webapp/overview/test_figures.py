@@ -69,7 +69,7 @@ def test_they_are_of_what_is_shown_also_when_a_filter_is_changed_on_the_page(
         assert found.startswith(f"Next 14 days of these {expected} units")
     assert page(client.get("/?q=kettle", headers=changed)).select_one("#figures[hx-swap-oob]") is not None
     assert page(client.get("/?q=kettle", headers={**changed, "HX-Trigger": "by-total"})).select_one("#figures") is None
-    assert figure(client, "total", "/?q=nobody").endswith("not forecast yet")
+    assert figure(client, "total", "/?q=nobody").endswith("no region-item matches")
 
 
 def test_last_year_is_of_those_whose_last_year_is_known(app: Flask, client: FlaskClient) -> None:

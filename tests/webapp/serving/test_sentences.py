@@ -97,13 +97,13 @@ def test_a_miss_names_the_periods_that_make_most_of_it() -> None:
     miss = Miss(days, [10, 20, 30, 40, 50], [10, 25, 20, 60, 51], out_of_stock=2)
 
     assert of_miss(miss, "units", 0) == [
-        "Of the last 5 days with a forecast, 150 units were forecast and 166 sold: 16 too few (−9.6\u00a0%); 2 days "
-        "out of stock left out.",
-        "Furthest off: Sat, Jul 4, 2026 −20 (40 forecast, 60 sold), Fri, Jul 3, 2026 +10 (30 forecast, 20 sold), "
-        "Thu, Jul 2, 2026 −5 (20 forecast, 25 sold); the other 2 days together −1."]
+        "Of the last 5 days with a forecast, the models had 150 units, without overrides, and 166 were sold: 16 too "
+        "few (−9.6\u00a0%); 2 days out of stock left out.",
+        "Furthest off: Sat, Jul 4, 2026 −20 (40 by the models, 60 sold), Fri, Jul 3, 2026 +10 (30 by the models, "
+        "20 sold), Thu, Jul 2, 2026 −5 (20 by the models, 25 sold); the other 2 days together −1."]
 
 
 def test_a_perfect_forecast_and_one_that_met_no_demand() -> None:
     assert of_miss(None, "units", 0) == ["No period that was forecast has known sales yet."]
     assert of_miss(Miss([date(2026, 7, 1)], [5], [5]), "units", 0) == [
-        "Of the last 1 day with a forecast, 5 units were forecast and 5 sold."]
+        "Of the last 1 day with a forecast, the models had 5 units, without overrides, and 5 were sold."]
