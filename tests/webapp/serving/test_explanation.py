@@ -171,3 +171,15 @@ def test_a_plan_and_a_scenario_told_in_other_groups_still_add_up(app: Flask, ser
 
     assert found.sum(axis=1).tolist() == [2.0] * 7
     assert found["seasonal naive"].tolist() == [-5.0] * 7
+
+
+@pytest.mark.usefixtures("by_class")
+def test_the_answer_of_a_class_adds_up_to_its_total(app: Flask, services: Services) -> None:
+    """What the API, scenarios and sentences tell is made of this."""
+    with app.app_context():
+        answer = plan_of(services, rows_of([KETTLE.key]), 7)
+        told = explain(services, answer)
+
+    assert told is not None
+    assert told.plan.groups == ["seasonal naive"]
+    assert sum(told.plan.over_all) == pytest.approx(answer.lines[0].plan_units)
