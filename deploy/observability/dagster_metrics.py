@@ -52,8 +52,8 @@ class _Durations:
         """As a histogram."""
         family = HistogramMetricFamily(name, text, labels=["job"])
         for job, counts in self._counts.items():
-            family.add_metric([job], [(floatToGoString(end), float(count)) for end, count in zip(
-                self._ends, accumulate(counts), strict=True)], self._sums[job])
+            ends = [floatToGoString(end) for end in self._ends]  # type: ignore[no-untyped-call]
+            family.add_metric([job], list(zip(ends, map(float, accumulate(counts)), strict=True)), self._sums[job])
         return family
 
 
