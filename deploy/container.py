@@ -59,7 +59,11 @@ def container_environment(settings: RunSettings, folders: Folders, outer: Mappin
     """The environment of the process: as in `make run`, but for where the others are."""
     given = {name: outer[name] for name in TOLD if outer.get(name)}
     ours = environment(settings, folders, outer) | given
-    ours[COUNTED_VARIABLE] = outer.get(COUNTED_VARIABLE, "")  # a folder of this container alone
+    # A folder of this container alone. Where it has none the variable is not set at all: set to nothing, the library's
+    # counters write into the working folder.
+    ours.pop(COUNTED_VARIABLE, None)
+    if outer.get(COUNTED_VARIABLE):
+        ours[COUNTED_VARIABLE] = outer[COUNTED_VARIABLE]
     return ours | {"MLFLOW_TRACKING_URI": ours["MLFLOW_URL"],
                    "DEMAND_MLFLOW_URL": outer.get("DEMAND_MLFLOW_URL", ours["MLFLOW_URL"])}
 
@@ -90,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
         prepare_home(Path(ours["DAGSTER_HOME"]))
     if name == "mlflow" and (moved := prepare_models(settings, folders)):
         print(f"{moved} locations of models' files named another folder; they name {folders.mlflow} now", flush=True)
-    if ours[COUNTED_VARIABLE]:
+    if COUNTED_VARIABLE in ours:
         Path(ours[COUNTED_VARIABLE]).mkdir(mode=0o700, parents=True, exist_ok=True)
     for before in first(name, os.environ):
         subprocess.run([sys.executable, *before], cwd=PROJECT, env=ours, check=True)

@@ -1,13 +1,24 @@
 """Metrics of what Dagster's instance says: runs, its queue, backfills, daemons, sensors."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import dagster as dg
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.utils import floatToGoString
 
-from demand_assets.forecasting.contract.dagster_names import BACKFILL_TAG, KIND_TAG
+from demand_assets.forecasting.contract.dagster_names import (
+    BACKFILL_TAG,
+    EXPIRY_KIND,
+    KIND_TAG,
+    MONITOR_KIND,
+    POOL_KIND,
+    PROMOTION_KIND,
+    REFRESH_KIND,
+    RETRAIN_KIND,
+)
 from deploy.health import PATIENCE_SECONDS
 
 GOING_ON = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
@@ -17,8 +28,33 @@ OVERLAP = timedelta(minutes=1)
 """What ended so long before the last look is looked at again: it may have been stored late."""
 RUN_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 WAIT_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
+KINDS = (REFRESH_KIND, RETRAIN_KIND, PROMOTION_KIND, MONITOR_KIND, POOL_KIND, EXPIRY_KIND, "asset_job")
+"""What runs do; the last is what a backfill's are called, which have no kind."""
 MOST_RUNS, MOST_BACKFILLS, MOST_TICKERS = 1000, 100, 50
 """That one look reads."""
+
+
+class _Durations:
+    """Seconds by job, counted up to each of some ends."""
+
+    def __init__(self, ends: Sequence[float]) -> None:
+        self._ends = (*ends, float("inf"))
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def observe(self, job: str, seconds: float) -> None:
+        """Count one; below zero, as where a clock was put back, counts as zero."""
+        seconds = max(seconds, 0.0)
+        self._counts.setdefault(job, [0] * len(self._ends))[bisect_left(self._ends, seconds)] += 1
+        self._sums[job] = self._sums.get(job, 0.0) + seconds
+
+    def told(self, name: str, text: str) -> Metric:
+        """As a histogram."""
+        family = HistogramMetricFamily(name, text, labels=["job"])
+        for job, counts in self._counts.items():
+            ends = [floatToGoString(end) for end in self._ends]  # type: ignore[no-untyped-call]
+            family.add_metric([job], list(zip(ends, map(float, accumulate(counts)), strict=True)), self._sums[job])
+        return family
 
 
 class DagsterMetrics:
@@ -26,13 +62,11 @@ class DagsterMetrics:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
-        self._counted = CollectorRegistry()
-        self._ended = Counter("demand_dagster_runs_ended", "Runs that ended since the metrics' process started, by "
-                              "what they do and how they ended.", ["job", "status"], registry=self._counted)
-        self._seconds = Histogram("demand_dagster_run_seconds", "Seconds from a run's start to its end.", ["job"],
-                                  buckets=RUN_SECONDS, registry=self._counted)
-        self._waited = Histogram("demand_dagster_run_wait_seconds", "Seconds that an ended run had waited for its "
-                                 "start.", ["job"], buckets=WAIT_SECONDS, registry=self._counted)
+        # None of the library's own counters: in a process that shares PROMETHEUS_MULTIPROC_DIR they write into that
+        # folder, from which these would be read a second time. A kind of which nothing ended yet is told as 0: an
+        # alert sees only a count that rises.
+        self._ended = dict.fromkeys(((kind, _status(status)) for kind in KINDS for status in ENDED), 0)
+        self._seconds, self._waited = _Durations(RUN_SECONDS), _Durations(WAIT_SECONDS)
         self._looked = datetime.now(UTC)
         self._began = self._looked
         self._known: set[str] = set()
@@ -43,7 +77,7 @@ class DagsterMetrics:
         Raises: what the instance's storage raises when it cannot be read.
         """
         self._count_ended()
-        yield from self._counted.collect()
+        yield from self._counted()
         yield from self._going_on()
         yield from self._backfills()
         yield from self._daemons()
@@ -63,12 +97,23 @@ class DagsterMetrics:
             if run.run_id in self._known:
                 continue
             job = _job(run)
-            self._ended.labels(job, run.status.value.lower()).inc()
+            key = job, _status(run.status)
+            self._ended[key] = self._ended.get(key, 0) + 1
             if record.start_time is not None and record.end_time is not None:
-                self._seconds.labels(job).observe(max(record.end_time - record.start_time, 0.0))
-                self._waited.labels(job).observe(max(record.start_time - record.create_timestamp.timestamp(), 0.0))
+                self._seconds.observe(job, record.end_time - record.start_time)
+                self._waited.observe(job, record.start_time - record.create_timestamp.timestamp())
         self._known = {record.dagster_run.run_id for record in records}
         self._looked = at
+
+    def _counted(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily("demand_dagster_runs_ended", "Runs that ended since the metrics' process started, "
+                                    "by what they do and how they ended.", labels=["job", "status"])
+        for labels, count in self._ended.items():
+            ended.add_metric(list(labels), count)
+        yield ended
+        yield self._seconds.told("demand_dagster_run_seconds", "Seconds from a run's start to its end.")
+        yield self._waited.told("demand_dagster_run_wait_seconds", "Seconds that an ended run had waited for its "
+                                "start.")
 
     def _going_on(self) -> Iterator[Metric]:
         count = GaugeMetricFamily("demand_dagster_runs", "Runs that are not over, by what they do and how far they "
@@ -123,6 +168,10 @@ class DagsterMetrics:
 def _job(run: dg.DagsterRun) -> str:
     """What a run does: its kind, or its job's name where it has none, as a backfill's."""
     return str(run.tags.get(KIND_TAG) or run.job_name.strip("_").lower())
+
+
+def _status(status: dg.DagsterRunStatus) -> str:
+    return str(status.value.lower())
 
 
 def _age(timestamp: float) -> float:

@@ -70,7 +70,8 @@ class Exporter:
 
     def __init__(self, sources: Mapping[str, Source], checks: Mapping[str, Checks]) -> None:
         self._sources, self._checks = sources, checks
-        self._lock = Lock()
+        self._lock, self._asking = Lock(), Lock()
+        """Of the metrics, and of who asks for health: neither waits for the other."""
         self._told: dict[str, str] = {}
         self._answer, self._until = b"", 0.0
 
@@ -130,7 +131,7 @@ class Exporter:
             return 200, {"process": METRICS, what: True}
         if name not in self._checks:
             return 404, {"why": f"there is no process {name[:40]!r}", "processes": sorted(self._checks)}
-        with self._lock:  # SQLite and Dagster's instance are asked one thing at a time
+        with self._asking:
             found = self._checks[name].made()
         is_well = found.is_live if what == "live" else found.is_ready
         return (200 if is_well else 503), {"process": name, what: is_well}

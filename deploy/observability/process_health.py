@@ -4,13 +4,19 @@ It *lives* when starting it again would not help: its process is there, and what
 *ready* when it does its work now.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from deploy.health import answers_grpc, answers_http, background_lives, listens, worker_lives
 from deploy.settings import RunSettings
 
+log = logging.getLogger(__name__)
 Check = Callable[[], bool]
+WORKER_SECONDS = 2.0
+"""For which Celery's workers may take to answer, where it is they who are asked: each look at metrics waits as long."""
+ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # nosec B104  # compared with, not listened on
+"""Addresses that stand for all of this machine's, and the one to ask then."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,18 @@ class Checks:
         return cls(check, check)
 
     def made(self) -> Health:
-        """How the server is now."""
-        is_live = self.lives()
-        return Health(is_live, is_live and (self.is_ready is self.lives or self.is_ready()))
+        """How the server is now; what cannot be found out counts as no."""
+        try:
+            is_live = self.lives()
+            return Health(is_live, is_live and (self.is_ready is self.lives or self.is_ready()))
+        except Exception as error:  # noqa: BLE001  # Dagster's storage may raise anything, and the others still answer
+            log.warning("how a server is cannot be told: %s: %s", type(error).__name__, error)
+            return Health(is_live=False, is_ready=False)
+
+
+def address_of(host: str) -> str:
+    """The host's part of an address at which a server that listens there answers."""
+    return ANY.get(host) or (f"[{host}]" if ":" in host else host)
 
 
 def checks(settings: RunSettings, servers: Collection[str], daemon_lives: Check,
@@ -50,16 +65,17 @@ def checks(settings: RunSettings, servers: Collection[str], daemon_lives: Check,
     def serves(port: int, path: str) -> Checks:
         return Checks(lambda: listens(port), lambda: answers_http(f"http://127.0.0.1:{port}{path}"))
 
+    web = f"http://{address_of(settings.web_host)}:{settings.web_port}"
     known = {
         "mlflow": serves(settings.mlflow_port, "/health"),
         "dagster-web": serves(settings.dagster_port, "/server_info"),
-        "web": Checks(lambda: answers_http(f"http://127.0.0.1:{settings.web_port}/health/live"),
-                      lambda: answers_http(f"http://127.0.0.1:{settings.web_port}/health/ready")),
+        "web": Checks(lambda: answers_http(f"{web}/health/live"),
+                      lambda: answers_http(f"{web}/health/ready")),
         "dagster-code": Checks(lambda: listens(settings.code_port),
                                lambda: answers_grpc(f"127.0.0.1:{settings.code_port}")),
         "dagster-daemon": Checks.one(daemon_lives),
         "web-sync": Checks.one(background_lives),
-        "worker": Checks.one(worker_lives),
+        "worker": Checks.one(lambda: worker_lives(WORKER_SECONDS)),
         "run-starter": Checks.one(lambda: has_process("run-starter")),
     }
     return {name: known[name] for name in servers if name in known}

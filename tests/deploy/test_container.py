@@ -26,7 +26,8 @@ def test_a_container_with_metrics_tells_what_databases_say_and_others_count_wher
 
     assert commands(settings, FOLDERS)["metrics"][-1] == "--elsewhere"
     assert "metrics" not in commands(SETTINGS, FOLDERS)
-    assert not container_environment(settings, FOLDERS, {})["PROMETHEUS_MULTIPROC_DIR"]
+    for nothing in ({}, {"PROMETHEUS_MULTIPROC_DIR": ""}):
+        assert "PROMETHEUS_MULTIPROC_DIR" not in container_environment(settings, FOLDERS, nothing)
     assert container_environment(settings, FOLDERS, outer)["PROMETHEUS_MULTIPROC_DIR"] == "/tmp/metrics"
     assert environment(settings, FOLDERS)["PROMETHEUS_MULTIPROC_DIR"] == str(FOLDERS.counted)
     assert "PROMETHEUS_MULTIPROC_DIR" not in environment(RunSettings(), FOLDERS, {})

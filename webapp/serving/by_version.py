@@ -108,7 +108,7 @@ def _parts(services: Services, region_item: RegionItem, before: ServingModel,
         return None
     first, second = (services.forecaster.explain(region_item, model).drop(columns="date").sum()
                      for model in (before, after))
-    return {str(group): float(value) for group, value in (second - first).items()}
+    return {str(group): float(value) for group, value in second.sub(first, fill_value=0.0).items()}
 
 
 def version_name(forecast: Forecast) -> str:

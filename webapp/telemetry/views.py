@@ -10,9 +10,13 @@ bp = Blueprint("metrics", __name__)
 
 @bp.get("/metrics")
 def show() -> Response:
-    """What all processes that share the folder have counted, as Prometheus reads it; 404 where nothing is counted."""
+    """What all processes that share the folder have counted, as Prometheus reads it; 404 where nothing is counted.
+
+    404 without ``METRICS_TOKEN`` too: a proxy may stand before the app that does not say that it is one, and all who
+    ask would seem to be on this machine. What ``make run`` counts is told at ``METRICS_PORT``.
+    """
     settings: TelemetrySettings = current_app.extensions["telemetry"]
-    if settings.prometheus_multiproc_dir is None:
+    if settings.prometheus_multiproc_dir is None or settings.metrics_token is None:
         abort(404)
     if why := refusal(request.headers.get, request.remote_addr or "", settings.metrics_token):
         return Response(f"{why}\n", 403, mimetype="text/plain")

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from demand_assets.forecasting.challengers.classes import model_class
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.contest import contestant
 from demand_assets.forecasting.gate.gate import judge
+from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.training.challengers import Choice, compete
 from demand_assets.forecasting.model.training.own import Trained
@@ -43,6 +45,12 @@ def _decided(boosters: ForecastModel, choice: Choice, gate: Gate) -> tuple[Forec
     if challenger is None or challenger.challenger is None:
         if len(choice.wapes) < 2:
             return boosters, "XGBoost: no other class could compete"
+        if choice.best != BOOSTERS:
+            title = "the blend" if choice.best == BLEND else model_class(choice.best).title
+            went = "; ".join(f"{name}: {choice.out[name].removeprefix(f'{name} ')}"
+                             for name in choice.wapes if name in choice.out)
+            return boosters, (f"XGBoost: {title} did better in the windows before the judged ones and then went out "
+                              f"({went})")
         return boosters, "XGBoost: no other class was better in the windows before the judged ones"
     decision = judge(np.array(boosters.backtest["actual"], dtype=np.float64), contestant(challenger),
                      contestant(boosters), np.array(boosters.backtest["seasonal_naive"], dtype=np.float64), gate)

@@ -195,8 +195,9 @@ def _unusable(model: ForecastModel, demand: pd.DataFrame, dataset: Dataset, regi
 
 
 def _identity(model: ForecastModel) -> dict[str, object]:
+    challenger = model.challenger
     return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version,
-            **({"class": model.challenger.identity} if model.challenger else {})}
+            **({"class": challenger.identity, "options": dict(challenger.options)} if challenger else {})}
 
 
 def _table(model: ForecastModel, name: str) -> Floats:

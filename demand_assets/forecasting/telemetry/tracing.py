@@ -5,6 +5,7 @@ Dagster, the version's tag in MLflow, every line of a JSON log. Spans are sent o
 (``OTEL_EXPORTER_OTLP_ENDPOINT``); OpenTelemetry is not even imported elsewhere.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,14 @@ class _Begun:
         self._span.end()
 
 
+def _without_header(record: logging.LogRecord) -> bool:
+    """Words of ours in place of the library's, which repeat a header that is written wrongly, secrets and all."""
+    record.msg = ("a header in OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_TRACES_HEADERS is not sent: write "
+                  "NAME=VALUE, several with commas between them, and other characters percent-encoded")
+    record.args = ()
+    return True
+
+
 class _Tracer:
     """Makes spans and sends them, from this process."""
 
@@ -138,6 +147,7 @@ class _Tracer:
                 return found[0] if (found := given.get()) else super().generate_trace_id()
 
         self._given = given
+        logging.getLogger("opentelemetry.util.re").addFilter(_without_header)
         provider = TracerProvider(id_generator=Ids(), resource=Resource.create({
             "service.namespace": "demand-forecasting", "service.name": settings.process_name,
             "process.pid": os.getpid()}))

@@ -9,7 +9,7 @@ What the cap or the floor at zero takes away, and what keeps the two ways near e
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,7 +60,7 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     if pooled is None:
         raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
     if isinstance(model, ForecastModel) and model.challenger:
-        return _of_challenger(model, model.challenger, series, origins, leads)
+        return _of_challenger(model, model.challenger, series, origins, leads, exact)
     rows = series.rows(origins, leads)
     groups, fit, effects = [HISTORY, CALENDAR, *series.dataset.driver_names], pooled.latest, pooled.effects(rows)
     own = _own(pooled, model.own, rows, groups)
@@ -90,18 +90,26 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
 
 
 def _of_challenger(model: ForecastModel, challenger: Challenger, series: SeriesFeatures, origins: Ints,
-                   leads: Ints) -> pd.DataFrame:
-    """What a challenger's class tells; of one that tells nothing, its whole forecast under its name."""
-    units = model.predict(series, origins, leads)
+                   leads: Ints, exact: bool) -> pd.DataFrame:
+    """What a challenger's class tells; of one that tells nothing, its whole forecast under its name.
+
+    Where the class fails, its boosters forecast, and are what is explained.
+    """
+    rows = model.rows_of(series, origins, leads)
+    try:
+        units = model.units(model.pooled.ratio(rows), rows, series, origins, leads)
+    except ChallengerError as error:
+        boosters = replace(model.without_challenger(str(error)), challenger=None)
+        return explain(boosters, series, origins, leads, exact)
     try:
         told = challenger.explain(series, int(origins[0])) if len(np.unique(origins)) == 1 else None
     except ChallengerError as error:
         log.warning("%s", error)
         told = None
-    if told is None:
-        return pd.DataFrame({challenger.title: units})
-    parts = {name: values[leads - 1] for name, values in told.items()}
-    return pd.DataFrame({**parts, LIMITS: units - sum(parts.values())})
+    none = np.zeros(len(units))
+    parts = {challenger.title: units} if told is None else {
+        name: values[leads - 1] for name, values in told.items() if name != LIMITS}
+    return pd.DataFrame({USUAL: none, **parts, LIMITS: units - sum(parts.values(), none)})
 
 
 @dataclass(frozen=True)

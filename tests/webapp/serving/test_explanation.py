@@ -1,17 +1,23 @@
 import json
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
+from demand_assets.forecasting.challengers.classes import OURS
+from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.answer import plan_of
-from webapp.serving.explanation import explain
+from webapp.serving.by_version import _parts
+from webapp.serving.explanation import _difference, explain
 
 OTHER = REGION_ITEMS[1]
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",
@@ -120,3 +126,60 @@ def test_of_a_large_selection_the_largest_are_explained(app: Flask, services: Se
     assert told is not None
     assert (told.explained, told.smaller) == (1, 1)
     assert sum(told.plan.totals) == pytest.approx(answer.lines[1].plan_units)
+
+
+@pytest.fixture
+def by_class(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    """Seasonal naive forecasts the kettle in place of its boosters."""
+    registry.promote(KETTLE, model)
+    background.watch()
+    registry.promote(KETTLE, replace(
+        model, boosters=model, challenger=Challenger({"seasonal_naive": OURS["seasonal_naive"].load({})})))
+    background.watch()
+
+
+@pytest.mark.usefixtures("by_class")
+def test_what_a_class_forecasts_is_told_under_its_name(client: FlaskClient) -> None:
+    headings, rows = table(why(client))
+
+    assert headings == ["Date", "Seasonal naive", "Forecast"]
+    assert all(values[0] == values[1] for _, values in rows)
+    assert why(client, **CUT).select_one("#why-title") is not None
+
+
+@pytest.mark.usefixtures("by_class")
+def test_a_class_in_place_of_boosters_is_told_as_a_difference_of_all_groups(services: Services, app: Flask) -> None:
+    with app.app_context():
+        found = _parts(services, KETTLE, services.models.load(KETTLE, 1), services.models.load(KETTLE, 2))
+
+    assert found is not None
+    assert {"price", "seasonal naive"} <= set(found)
+    assert np.isfinite(list(found.values())).all()
+
+
+@pytest.mark.usefixtures("by_class")
+def test_a_plan_and_a_scenario_told_in_other_groups_still_add_up(app: Flask, services: Services) -> None:
+    with app.app_context():
+        (line,) = plan_of(services, rows_of([KETTLE.key]), 7).lines
+    line = replace(line, scenario=replace(line.plan, columns={
+        **line.plan.columns, "forecast": line.plan.columns["forecast"] + 2.0}))
+    dates = line.plan.table["date"]
+    plan = pd.DataFrame({"date": dates, "usual level": 0.0, "seasonal naive": 5.0, "limits": 0.0})
+    changed = pd.DataFrame({"date": dates, "usual level": 4.0, "price": 1.0, "limits": 0.0})
+
+    found = _difference(changed, plan, line).set_index("date")
+
+    assert found.sum(axis=1).tolist() == [2.0] * 7
+    assert found["seasonal naive"].tolist() == [-5.0] * 7
+
+
+@pytest.mark.usefixtures("by_class")
+def test_the_answer_of_a_class_adds_up_to_its_total(app: Flask, services: Services) -> None:
+    """What the API, scenarios and sentences tell is made of this."""
+    with app.app_context():
+        answer = plan_of(services, rows_of([KETTLE.key]), 7)
+        told = explain(services, answer)
+
+    assert told is not None
+    assert told.plan.groups == ["seasonal naive"]
+    assert sum(told.plan.over_all) == pytest.approx(answer.lines[0].plan_units)

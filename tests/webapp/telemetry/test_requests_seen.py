@@ -34,23 +34,31 @@ def requests_in(folder: Path) -> dict[tuple[str, str, str], float]:
             if sample.name == "demand_web_requests_total"}
 
 
-def test_requests_are_counted_whatever_they_are_called_and_metrics_are_for_this_machine(
-        counted: Path, settings: Settings) -> None:
+def test_requests_are_counted_whatever_they_are_called_and_metrics_are_for_who_has_the_token(
+        counted: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "a secret")
     client = create_app(settings).test_client()
     client.get("/health/live")
     client.get("/no/such/page")
     client.open("/health", method="INVENTED")
-    here, elsewhere, page = (client.get("/metrics", environ_base={"REMOTE_ADDR": address}, headers=headers)
-                             for address, headers in (("127.0.0.1", {}), ("203.0.113.9", {}),
-                                                      ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"})))
+    shown, without, wrong = (client.get("/metrics", headers=headers) for headers in (
+        {"Authorization": "Bearer a secret"}, {}, {"Authorization": "Bearer another"}))
 
     found = requests_in(counted)
     assert found["GET", "health.live", "2xx"] == 1
     assert found["GET", "none", "4xx"] == 1
     assert found["other", "none", "4xx"] == 1
-    assert "demand_web_requests_total" in here.text
-    assert (here.status_code, elsewhere.status_code, page.status_code) == (200, 403, 403)
-    assert "demand_" not in elsewhere.text + page.text
+    assert "demand_web_requests_total" in shown.text
+    assert (shown.status_code, without.status_code, wrong.status_code) == (200, 403, 403)
+    assert "demand_" not in without.text + wrong.text
+
+
+def test_without_a_token_the_app_shows_no_metrics_for_whoever_asks_may_come_through_a_proxy(
+        counted: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("METRICS_TOKEN", raising=False)
+    client = create_app(settings).test_client()
+
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code == 404
 
 
 def test_counts_of_a_worker_that_ended_stay(counted: Path, settings: Settings) -> None:

@@ -4,12 +4,13 @@ The choice is made on the windows before the judged ones, which no decision of t
 compare one challenger with the boosters, however many competed: being the best of many is no advantage there.
 """
 
+import json
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from time import process_time
+from time import process_time, thread_time
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ def compete(trained: Trained, entries: Challengers, attributes: Mapping[str, Val
         for name in needed:
             teams.try_out(name, judged)
         if not any(name in teams.out for name in needed):
-            fitted = {name: model for name in needed if (model := teams.fit(name, series.known - 1)) is not None}
+            fitted = {name: model for name in needed if (model := teams.fit(name, series.known - 1)) is not None
+                      and teams.can_be_stored(name, model)}
             if len(fitted) == len(needed):
                 parts = [teams.windows[name] for name in needed] + ([trained.windows] if best == BLEND else [])
                 challenger = Challenger(fitted, best == BLEND, {
@@ -152,6 +154,17 @@ class _Teams:
         found: Fitted | None = self._timed(name, fit)
         return found
 
+    def can_be_stored(self, name: str, fitted: Fitted) -> bool:
+        """Whether what was fitted can be saved as JSON and loaded again; else the class is out."""
+        def store() -> bool:
+            try:
+                model_class(name).load(json.loads(json.dumps(fitted.save())))
+            except Exception as error:
+                raise ChallengerError(f"{name} cannot be saved and loaded: {words_of(error)}") from error
+            return True
+
+        return bool(self._timed(name, store))
+
     def _forecast(self, name: str, fitted: Fitted, window: Window) -> Window:
         """The window with what the class forecasts from each of its origins."""
         served = np.empty(len(window.starts))
@@ -170,7 +183,9 @@ class _Teams:
         """What ``do`` gives; None where the class is out, or goes out by it."""
         if name in self.out:
             return None
-        left, started = self._entries.seconds - self.seconds.get(name, 0.0), process_time()
+        # Beside other threads, as in small runs, the process's time is that of neighbours too.
+        clock = process_time if _is_main_thread() else thread_time
+        left, started = self._entries.seconds - self.seconds.get(name, 0.0), clock()
         try:
             with _within(left):
                 found = do()
@@ -183,30 +198,41 @@ class _Teams:
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and its contest goes on without it
             self.out[name] = f"failed to fit: {words_of(error)}"
             found = None
-        self.seconds[name] = self.seconds.get(name, 0.0) + process_time() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + clock() - started
         if name not in self.out and self.seconds[name] > self._entries.seconds:
             self.out[name] = f"took more than {self._entries.seconds:g} s"
             return None
         return found
 
 
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def _within(seconds: float) -> Iterator[None]:
     """Stop the block after so much processor time, or ``WALL`` times that by the clock, where a signal can: in the main
     thread, and when the block comes back to Python."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         yield
         return
+    is_on = True
 
     def stop(*_: object) -> None:
-        raise _OutOfBudget
+        nonlocal is_on
+        if is_on:  # once, and not while the timers are put back
+            is_on = False
+            raise _OutOfBudget
 
     timers = ((signal.ITIMER_PROF, signal.SIGPROF, seconds), (signal.ITIMER_REAL, signal.SIGALRM, WALL * seconds))
     before = [(which, signal.signal(which, stop)) for _, which, _ in timers]
     try:
         for timer, _, length in timers:
             signal.setitimer(timer, max(length, 1e-3))
-        yield
+        try:
+            yield
+        finally:
+            is_on = False
     finally:
         for timer, _, _ in timers:
             signal.setitimer(timer, 0)

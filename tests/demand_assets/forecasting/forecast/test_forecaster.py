@@ -74,7 +74,7 @@ class TestChallenger:
         assert forecaster.explain(KETTLES, naive)["seasonal naive"].tolist() == year_ago
 
     @pytest.mark.parametrize(("told", "groups"), [
-        ("{'base': np.full(4, 30.0), 'trend': np.full(4, 12.0)}", {"base": 30.0, "trend": 12.0, "limits": 0.0}),
+        ("{'base': np.full(4, 30.0), 'trend': np.full(4, 12.0)}", {"base": 30.0, "trend": 12.0}),
         ("{'base': np.full(3, 30.0)}", {"of two parts": 42.0}), ("1 / 0", {"of two parts": 42.0})])
     def test_a_class_that_explains_is_asked_and_checked(
             self, weekly: Dataset, store: DemandStore, naive: ForecastModel, plugged: Callable[[str, str], Path],
@@ -92,7 +92,16 @@ class TestChallenger:
 
         explained = Forecaster(weekly, store).explain(KETTLES, model).drop(columns="date")
 
-        assert explained.to_dict("list") == {name: [units] * 4 for name, units in groups.items()}
+        assert explained.to_dict("list") == {
+            name: [units] * 4 for name, units in {"usual level": 0.0, "limits": 0.0, **groups}.items()}
+
+    def test_where_it_fails_its_boosters_are_explained_under_their_own_names(
+            self, weekly: Dataset, store: DemandStore, naive: ForecastModel) -> None:
+        assert naive.boosters is not None
+        broken = replace(naive, challenger=Challenger({"seasonal_naive": OURS["croston"].load({"weight": np.nan})}))
+        forecaster = Forecaster(weekly, store)
+
+        pd.testing.assert_frame_equal(forecaster.explain(KETTLES, broken), forecaster.explain(KETTLES, naive.boosters))
 
     def test_where_it_fails_its_boosters_forecast_as_if_they_were_alone(self, weekly: Dataset, store: DemandStore,
                                                                         naive: ForecastModel) -> None:

@@ -125,3 +125,14 @@ def test_what_a_stranger_sends_as_a_parent_breaks_nothing(collected: list[Any]) 
     eventually(lambda: len(collected) == 4, 30, lambda: f"{len(collected)} spans came")
     assert all(one.parent_span_id == b"" for one in collected)
     assert "opentelemetry" in sys.modules
+
+
+def test_a_header_that_is_written_wrongly_is_told_without_its_value(monkeypatch: pytest.MonkeyPatch,
+                                                                    caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Bearer a-secret")
+
+    assert tracing.is_sent()
+
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in caplog.text
+    assert "a-secret" not in caplog.text

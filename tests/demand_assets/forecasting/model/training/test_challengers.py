@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,30 @@ def test_the_page_is_told_the_real_reason_why_a_class_did_not_take_the_place(tra
     assert told.startswith("XGBoost: Plugged in did better in the windows before, and in the judged ones WAPE ")
     assert "of XGBoost, on the same demand" in told
     assert "in production" not in told
+
+
+def test_a_class_that_was_best_and_then_went_out_is_told_so(trained: Trained, plugged: INSTALL) -> None:
+    plugged("early", plugin(f"assert history.dates[-1] < {FIRST_JUDGED}, 'too late'\n        " + KNOWS))
+
+    model = candidate_of(trained, entries("early"), {})
+
+    assert model.challenger is None
+    assert why(model) == ("XGBoost: Plugged in did better in the windows before the judged ones and then went out "
+                          "(early: failed to forecast: AssertionError: too late)")
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("return {}", "return {'at': np.datetime64('2026-01-01')}"), ("return {}", "raise OSError('no room')"),
+    ("return self\n    def save", "raise KeyError('at')\n    def save")])
+def test_a_class_that_cannot_be_stored_is_out_before_it_costs_the_training(trained: Trained, plugged: INSTALL,
+                                                                           before: str, after: str) -> None:
+    plugged("truth", plugin().replace(before, after))
+
+    model = candidate_of(trained, entries("truth"), {})
+
+    assert model.challenger is None
+    assert model.report[CONTEST]["out"]["truth"].startswith("truth cannot be saved and loaded: ")
+    assert "then went out (truth: cannot be saved and loaded" in why(model)
 
 
 @pytest.mark.parametrize(("code", "words"), [
@@ -312,6 +337,17 @@ def test_the_same_class_on_the_same_demand_is_nothing_new(trained: Trained, plug
     assert (decision.verdict, decision.reason[:11]) == ("keep", "nothing new")
 
 
+def test_the_same_class_with_other_options_is_not_nothing_new(trained: Trained, plugged: INSTALL) -> None:
+    plugged("truth", plugin(KNOWS.replace("100 *", "history.options.get('level', 100) *")))
+    production = candidate_of(trained, entries("truth", options={"truth": {"level": 104}}), {})
+    asked = entries("truth", options={"truth": {"level": 100}})
+    dataset = trained.series.dataset.model_copy(update={"challengers": asked})
+
+    decision = contest(secret(), dataset, candidate_of(trained, asked, {}), production, KETTLES)
+
+    assert not decision.reason.startswith("nothing new")
+
+
 def test_without_challengers_a_training_is_the_same_to_the_digit(trained: Trained) -> None:
     table = secret()
 
@@ -344,3 +380,18 @@ def test_the_first_example_of_the_documentation_is_a_dataset_files() -> None:
 
     assert given.names_for("lumpy", {}) == ("croston",)
     assert given.names_for("smooth", {}) == ("ets", "theta")
+
+
+def test_what_neighbours_spend_is_not_a_class_that_runs_beside_them(trained: Trained, plugged: INSTALL) -> None:
+    """Each fit waits for another thread that spends as much as the whole budget."""
+    plugged("waits", plugin(fit="import threading, time\n"
+                            "        def burn():\n"
+                            "            started = time.thread_time()\n"
+                            "            while time.thread_time() < started + 0.2: pass\n"
+                            "        other = threading.Thread(target=burn); other.start(); other.join()"))
+    found: list[object] = []
+    thread = Thread(target=lambda: found.append(compete(trained, entries("waits", seconds=0.2), {}).out))
+    thread.start()
+    thread.join()
+
+    assert found == [{}]
