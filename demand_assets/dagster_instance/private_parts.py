@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 STORAGE, FAILURES, WORKERS = "DAGSTER_STORAGE=stock", "DAGSTER_FAILURES=stock", "DAGSTER_WORKERS=stock"
-WEB, BACKFILLS = "DAGSTER_WEB=stock", "DAGSTER_BACKFILLS=stock"
+WEB, BACKFILLS, METRICS = "DAGSTER_WEB=stock", "DAGSTER_BACKFILLS=stock", "METRICS_PORT="
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,9 @@ PRIVATE_PARTS = (
     PrivatePart(f"{_INSTANCE}.get_backfills", "backfills", BACKFILLS, ("filters",)),
     PrivatePart(f"{_INSTANCE}.get_run_ids", "backfills", BACKFILLS, ("filters",)),
     PrivatePart(f"{_INSTANCE}.root_directory", "backfills", BACKFILLS),
+    PrivatePart(f"{_INSTANCE}.get_daemon_heartbeats", "metrics", METRICS),
+    PrivatePart(f"{_INSTANCE}.all_instigator_state", "metrics", METRICS),
+    PrivatePart(f"{_INSTANCE}.get_ticks", "metrics", METRICS, ("origin_id", "selector_id")),
     PrivatePart("dagster_webserver.cli:create_app_from_workspace_process_context", "webserver", WEB,
                 ("workspace_process_context",)),
     PrivatePart("dagster_webserver.cli:main", "webserver", WEB),

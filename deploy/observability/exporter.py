@@ -24,11 +24,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from typing_extensions import override
 
 from demand_assets.dagster_instance.instance import open_instance
+from demand_assets.dagster_instance.metrics import DagsterMetrics
 from demand_assets.forecasting.telemetry import log_lines
 from demand_assets.forecasting.telemetry.metrics_guard import refusal
 from demand_assets.settings import Settings
+from deploy.health import PATIENCE_SECONDS
 from deploy.observability.app_metrics import app_metrics, quality_metrics
-from deploy.observability.dagster_metrics import DagsterMetrics
 from deploy.observability.process_health import Checks, checks
 from deploy.observability.process_metrics import ProcessMetrics
 from deploy.processes import ELSEWHERE, METRICS, Folders, processes
@@ -199,7 +200,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             own = ProcessMetrics(folders.root, servers)
             exporter = Exporter(
                 {"counters": lambda: counted(folders.counted), **said, "processes": own.collect},
-                checks(settings, servers, dagster.daemons_live, own.has_process))
+                checks(settings, servers, lambda: dagster.daemons_live(PATIENCE_SECONDS), own.has_process))
         server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port),
                                      handler(exporter, settings.metrics_token))
         server.daemon_threads = True

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from prometheus_client import values
 
+from demand_assets.dagster_instance.metrics import DagsterMetrics
 from deploy.observability.app_metrics import app_metrics, quality_metrics
-from deploy.observability.dagster_metrics import DagsterMetrics
 from deploy.observability.exporter import Exporter, counted, seldom
 from deploy.observability.process_health import Checks
 from deploy.observability.process_metrics import ProcessMetrics
@@ -91,4 +91,4 @@ def exporter(app: Flask, counters: Counters, counting: Path, instance: dg.Dagste
         {"counters": lambda: counted(counting), "app": lambda: app_metrics(app),
          "quality": seldom(lambda: quality_metrics(app)), "dagster": dagster.collect,
          "processes": ProcessMetrics(tmp_path, ["web", "web-sync"]).collect},
-        {"dagster-daemon": Checks.one(dagster.daemons_live), "web": Checks(lambda: True, lambda: False)})
+        {"dagster-daemon": Checks.one(lambda: dagster.daemons_live(300)), "web": Checks(lambda: True, lambda: False)})

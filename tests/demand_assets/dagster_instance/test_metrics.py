@@ -3,10 +3,22 @@
 from pathlib import Path
 
 import dagster as dg
+import pytest
+from prometheus_client import values
 from prometheus_client.core import Metric
 
+from demand_assets.dagster_instance.metrics import DagsterMetrics, _Durations
 from demand_assets.forecasting.contract.dagster_names import KIND_TAG
-from deploy.observability.dagster_metrics import DagsterMetrics, _Durations
+
+
+@pytest.fixture
+def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that this process counts into, as each of the product's does."""
+    folder = tmp_path / "counted"
+    folder.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())
+    return folder
 
 
 @dg.op
@@ -47,7 +59,7 @@ def test_runs_that_end_are_counted_once_and_those_before_the_start_are_not(insta
 
 
 def test_a_daemon_that_never_spoke_does_not_live(instance: dg.DagsterInstance) -> None:
-    assert not DagsterMetrics(instance).daemons_live()
+    assert not DagsterMetrics(instance).daemons_live(300)
 
 
 def test_nothing_is_written_among_what_the_servers_count(instance: dg.DagsterInstance, counting: Path) -> None:

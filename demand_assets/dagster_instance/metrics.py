@@ -19,7 +19,6 @@ from demand_assets.forecasting.contract.dagster_names import (
     REFRESH_KIND,
     RETRAIN_KIND,
 )
-from deploy.health import PATIENCE_SECONDS
 
 GOING_ON = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
             dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -82,10 +81,10 @@ class DagsterMetrics:
         yield from self._backfills()
         yield from self._daemons()
 
-    def daemons_live(self) -> bool:
-        """Whether each part of the daemon that ever said so said lately that it works."""
+    def daemons_live(self, patience_seconds: float) -> bool:
+        """Whether each part of the daemon that ever said so said in the last seconds that it works."""
         beats = self._instance.get_daemon_heartbeats().values()
-        return bool(beats) and all(_age(one.timestamp) < PATIENCE_SECONDS for one in beats)
+        return bool(beats) and all(_age(one.timestamp) < patience_seconds for one in beats)
 
     def _count_ended(self) -> None:
         at = datetime.now(UTC)
