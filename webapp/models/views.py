@@ -1,9 +1,12 @@
 """Models: what was decided lately, a region-item's versions, two of them compared; rolled back, pinned, unpinned."""
 
+from datetime import timedelta
+
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import actor, needs
+from webapp.db.database import now
 from webapp.http.choices import one_of
 from webapp.models.accuracy import accuracy_of, compare
 from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
@@ -23,6 +26,8 @@ ONLY_ADMINS = ("Only administrators roll back, pin and unpin models, since every
 DECISIONS = {"": "all decisions", "promote": "promoted", "keep": "kept", "pinned": "pinned now"}
 LONGEST_REASON = 300
 FOUND_AT_ONCE = 25
+ANNOUNCED_AFTER = timedelta(seconds=10)
+"""For so long a page follows an act that is done: the version that it put in production is announced a moment later."""
 
 
 @bp.get("")
@@ -46,7 +51,8 @@ def detail() -> str:
     accuracy = accuracy_of(services(), row.region_item, [each.version.version for each in page.found])
     acts, fetches = acts_of(row.key), waiting_fetches(row.key)
     back = row.wanted.get("rolled_back")
-    waits = any(each.state == "stored" for each in (*acts, *fetches.values()))
+    waits = any(each.state == "stored" or (each.done_at and now() - each.done_at < ANNOUNCED_AFTER)
+                for each in (*acts, *fetches.values()))
     template = "models/_versions.html" if request.headers.get("HX-Target") == "versions" else "models/detail.html"
     return render_template(template, row=row, page=page, accuracy=accuracy, acts=acts, fetches=fetches,
                            by_hand=by_hand_words(row.production_version, back) if back else "",
