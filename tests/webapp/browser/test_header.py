@@ -115,7 +115,7 @@ def test_a_dark_page_is_light_on_paper_and_dark_again_after(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
-@pytest.mark.parametrize("width", [1200, 1399, 1400, 1599, 1600])
+@pytest.mark.parametrize("width", [1200, 1399, 1400, 1599, 1600, 1799, 1800])
 def test_it_has_room_for_all_entries_of_an_administrator_and_a_long_title(
         site: Site, browser: Browser, admin_signed_in: StorageState, width: int) -> None:
     context = browser.new_context(base_url=site.url, storage_state=admin_signed_in,
