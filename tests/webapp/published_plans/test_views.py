@@ -93,7 +93,7 @@ def test_what_is_wrong_is_told_before_and_published_only_when_somebody_accepts_i
     accepted = published(client, **ACCEPTED)
 
     assert "1 region-item without a forecast; they would not be in the plan: north · kettle" in told
-    assert "whose last training failed: süd/west" in told
+    assert "whose last retrain failed: süd/west" in told
     assert "1 region-item to be forecast again" in told
     assert "whose demand is so old" in told
     assert refused.status_code == 409
