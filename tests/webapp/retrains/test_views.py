@@ -663,7 +663,7 @@ def test_the_forecast_before_and_after_is_drawn_by_both_versions(app: Flask, cli
     drawn = json.loads(soup.select_one(".compare-data").text)  # type: ignore[union-attr]
     assert [line["name"] for line in drawn["lines"]] == ["Before: v1", "After: v2"]
     assert [len(line["rows"]) for line in drawn["lines"]] == [14, 14]
-    assert "The new model forecasts as many units over 14 days as the one before" in text_of(soup)  # the same model twice
+    assert "The new model forecasts as many units over 14 days as the one before" in text_of(soup)
     part = client.get(url, headers={"HX-Request": "true"})
     assert "<html" not in part.text
     assert "no candidate of this retrain was promoted" in client.get(f"/retrains/1/forecast?ri={ODD.key}").text
