@@ -82,6 +82,6 @@ def test_the_overview_counts_what_is_best(client: FlaskClient, background: Backg
     background.journal(Entry(OTHER, "trained", numbers=card(0.4, 0.3, 0.2, 0.3, units=10)))
 
     assert text_of(page(client.get("/")).select_one("#best")) == (
-        "Smallest error on the backtest, of 3 region-items: own model 2 , pooled model Pooled model: One model over all "
-        "region-items; it forecasts those without a model of their own, and own models are built on it. 0 , seasonal "
-        "naive 1 .")
+        "Smallest error on the backtest, of 3 region-items: own model 2 , pooled model Pooled model: One model over "
+        "all region-items; it forecasts those without a model of their own, and own models are built on it. 0 , "
+        "seasonal naive 1 .")
