@@ -8,7 +8,7 @@ that fit the one that was made first, the one for all last, then the dataset fil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.order_up_to import ENTRIES, Entry
@@ -18,16 +18,13 @@ from demand_assets.forecasting.forecast.order_up_to import (
     checked_level,
     checked_periods,
 )
-from webapp.access import actor
-from webapp.audit.record import record
-from webapp.db.database import db, now, writing
-from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.administration.segment_rules import keep_rule, remove_rule_of
+from webapp.db.database import db
 from webapp.region_items.attributes import declared
 from webapp.region_items.segments import is_in
 from webapp.services import services
 from webapp.tables import OrderUpToRule
 
-MOST_RULES = 200
 WORDS: dict[Entry, str] = {"lead_time": "lead time", "review_period": "review period", "service_level": "service level"}
 
 
@@ -107,14 +104,15 @@ def of_file() -> dict[Entry, str]:
     return found | {entry: titles[name] for entry in ENTRIES if (name := said.attribute(entry)) is not None}
 
 
-@once_more
 def set_rule(segment: str, lead_time: int | None, review_period: int | None, service_level: float | None) -> bool:
     """Keep a rule, in place of the one that the segment has; whether that changes anything.
 
     Args:
         segment: as ``region_items.segments.parsed_segment`` gives it.
         service_level: percent. What is None is left to the next rule that fits.
-    Raises: OrderUpToError: the numbers cannot be, or there are too many rules.
+    Raises:
+        OrderUpToError: the numbers cannot be.
+        TooManyRulesError: it would be one more than there may be.
     """
     if lead_time is None and review_period is None and service_level is None:
         raise OrderUpToError("Give a lead time, a review period or a service level.")
@@ -123,32 +121,12 @@ def set_rule(segment: str, lead_time: int | None, review_period: int | None, ser
         checked_level(service_level)
     wanted: dict[str, float | int | None] = {
         "lead_time": lead_time, "review_period": review_period, "service_level": service_level}
-    with writing():
-        new = insert_absent(OrderUpToRule, [{"segment": segment, **wanted, "changed_by": actor().email}])
-        row = locked_rows(select(OrderUpToRule).where(OrderUpToRule.segment == segment), OrderUpToRule.id)[0]
-        if new and (db.session.scalar(select(func.count()).select_from(OrderUpToRule)) or 0) > MOST_RULES:
-            raise OrderUpToError(f"There are {MOST_RULES} rules, which is the most. Remove some first.")
-        before = None if new else {name: getattr(row, name) for name in wanted}
-        if before == wanted:
-            return False
-        for name, each in wanted.items():
-            setattr(row, name, each)
-        row.changed_by, row.changed_at = actor().email, now()
-        record("rule set", "setting", named(segment), before=before, after=wanted)
-    return True
+    return keep_rule(OrderUpToRule, {"segment": segment}, wanted, "rule set", named(segment))
 
 
-@once_more
 def remove_rule(rule_id: int) -> OrderUpToRule | None:
     """Remove a rule, so that the next that fits counts, or the dataset file; None where there is none."""
-    with writing():
-        if db.session.get(OrderUpToRule, rule_id) is None:
-            return None
-        row = locked_one(OrderUpToRule, rule_id)
-        record("rule removed", "setting", named(row.segment), before={entry: getattr(row, entry) for entry in ENTRIES})
-        db.session.execute(delete(OrderUpToRule).where(OrderUpToRule.id == rule_id))
-        db.session.expunge(row)
-    return row
+    return remove_rule_of(OrderUpToRule, rule_id, ENTRIES, "rule removed", lambda row: named(row.segment))
 
 
 def named(segment: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.dataset.money import KINDS
 from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToError
 from webapp.access import needs
+from webapp.administration.segment_rules import TooManyRulesError
 from webapp.db.database import db, snapshot
 from webapp.order_up_to.lead_times import named, of_file, remove_rule, rules, set_rule
 from webapp.order_up_to.quantities import lines_of
@@ -25,7 +26,6 @@ bp = Blueprint("order_up_to", __name__, url_prefix="/order-up-to")
 
 LIST = Kind(columns={"region_item": RegionItemRow.position.expression,
                      "forecast": RegionItemRow.forecast_total.expression}, sort="region_item")
-LARGEST_ID = 2**31 - 1
 
 
 @bp.get("")
@@ -55,7 +55,7 @@ def change() -> ResponseReturnValue:
         segment = parsed_segment(request.form.get("segment", ""))
         lead_time, review_period = _periods("lead_time"), _periods("review_period")
         changed = set_rule(segment, lead_time, review_period, _level())
-    except (OrderUpToError, SegmentError) as error:
+    except (OrderUpToError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
     flash(f"Kept: {named(segment)}." if changed else "Nothing was changed.", "success" if changed else "info")
     return redirect(url_for("order_up_to.show", _anchor="rules"), 303)
@@ -65,7 +65,7 @@ def change() -> ResponseReturnValue:
 @needs("planner")
 def remove(rule_id: int) -> ResponseReturnValue:
     """Remove a rule, so that the next that fits counts."""
-    row = remove_rule(rule_id) if rule_id <= LARGEST_ID else None
+    row = remove_rule(rule_id)
     if row is None:
         abort(404, "There is no such rule.")
     flash(f"Removed: {named(row.segment)}.", "success")

@@ -4,14 +4,13 @@ from flask import Blueprint, Flask, abort, flash, redirect, render_template, req
 from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
+from webapp.administration.segment_rules import TooManyRulesError
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.segments import SegmentError, parsed_segment
 from webapp.value_added.comparing import kinds
 from webapp.value_added.targets import TargetError, named, remove_target, set_target, targets
 
 bp = Blueprint("targets", __name__, url_prefix="/admin/targets")
-
-LARGEST_ID = 2**31
 
 
 @bp.get("")
@@ -30,7 +29,7 @@ def change() -> ResponseReturnValue:
         if segment and segment.partition(":")[0] not in kinds():
             raise TargetError(f"Accuracy is not summed by {segment.partition(':')[0]}. It is by {', '.join(kinds())}.")
         changed = set_target(segment, _share("wape", "WAPE"), _share("tolerance", "tolerance"), _share("bias", "bias"))
-    except (SegmentError, TargetError) as error:
+    except (SegmentError, TargetError, TooManyRulesError) as error:
         abort(422, str(error))
     flash(f"Kept: {named(segment)}." if changed else "Nothing was changed.", "success" if changed else "info")
     return redirect(url_for("targets.show"), 303)
@@ -40,7 +39,7 @@ def change() -> ResponseReturnValue:
 @needs("admin")
 def remove(target_id: int) -> ResponseReturnValue:
     """Remove a target; the one for all counts then, if there is one."""
-    row = remove_target(target_id) if target_id < LARGEST_ID else None
+    row = remove_target(target_id)
     if row is None:
         abort(404, "There is no such target.")
     flash(f"Removed: {named(row.segment)}.", "success")

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 
-from webapp.access import actor
-from webapp.audit.record import record
-from webapp.db.database import db, now, writing
-from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.administration.segment_rules import keep_rule, remove_rule_of
+from webapp.db.database import db
 from webapp.tables import AccuracyTarget
 from webapp.value_added.comparing import Compared
 
-MOST_TARGETS = 200
 LARGEST = 10.0
 Reached = Literal["reached", "tolerated", "missed"]
 Held = Literal["within", "too high", "too low"]
@@ -69,47 +66,28 @@ def current() -> Targets:
     return Targets({row.segment: Target(row.segment, row.wape, row.tolerance, row.bias) for row in targets()})
 
 
-@once_more
 def set_target(segment: str, wape: float, tolerance: float, bias: float) -> bool:
     """Keep a target, in place of the one that the segment has; whether that changes anything.
 
     Args:
         segment: as ``segments.parsed_segment`` gives it.
         wape, tolerance, bias: as in ``AccuracyTarget``.
-    Raises: TargetError: the numbers cannot be.
+    Raises:
+        TargetError: the numbers cannot be.
+        TooManyRulesError: it would be one more than there may be.
     """
     for words, value, least in (("WAPE", wape, 0.001), ("Tolerance", tolerance, 0.0), ("Bias", bias, 0.0)):
         if not least <= value <= LARGEST:
             raise TargetError(f"{words}: {100 * value:g} % is not possible; {100 * least:g} % to {100 * LARGEST:g} % "
                               "is.")
     wanted: dict[str, float] = {"wape": wape, "tolerance": tolerance, "bias": bias}
-    with writing():
-        new = insert_absent(AccuracyTarget, [{"segment": segment, **wanted, "changed_by": actor().email}])
-        row = locked_rows(select(AccuracyTarget).where(AccuracyTarget.segment == segment), AccuracyTarget.id)[0]
-        if new and (db.session.scalar(select(func.count()).select_from(AccuracyTarget)) or 0) > MOST_TARGETS:
-            raise TargetError(f"There are {MOST_TARGETS} targets, which is the most. Remove some first.")
-        before = None if new else {name: getattr(row, name) for name in wanted}
-        if before == wanted:
-            return False
-        for name, each in wanted.items():
-            setattr(row, name, each)
-        row.changed_by, row.changed_at = actor().email, now()
-        record("target set", "setting", named(segment), before=before, after=wanted)
-    return True
+    return keep_rule(AccuracyTarget, {"segment": segment}, wanted, "target set", named(segment))
 
 
-@once_more
 def remove_target(target_id: int) -> AccuracyTarget | None:
     """Remove a target; None where there is none."""
-    with writing():
-        if db.session.get(AccuracyTarget, target_id) is None:
-            return None
-        row = locked_one(AccuracyTarget, target_id)
-        record("target removed", "setting", named(row.segment), before={
-            name: getattr(row, name) for name in ("wape", "tolerance", "bias")})
-        db.session.execute(delete(AccuracyTarget).where(AccuracyTarget.id == target_id))
-        db.session.expunge(row)
-    return row
+    return remove_rule_of(AccuracyTarget, target_id, ("wape", "tolerance", "bias"), "target removed",
+                          lambda row: named(row.segment))
 
 
 def named(segment: str) -> str:

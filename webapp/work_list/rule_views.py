@@ -4,6 +4,7 @@ from flask import Blueprint, Flask, abort, flash, redirect, render_template, req
 from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
+from webapp.administration.segment_rules import TooManyRulesError
 from webapp.http.choices import one_of
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.segments import SegmentError, parsed_segment
@@ -19,8 +20,6 @@ from webapp.work_list.thresholds import (
 )
 
 bp = Blueprint("work_rules", __name__, url_prefix="/admin/work")
-
-LARGEST_ID = 2**31
 
 
 @bp.get("")
@@ -46,7 +45,7 @@ def change() -> ResponseReturnValue:
             periods=_whole("periods", known.periods_words) if known.periods is not None else None,
             due_days=_whole("due_days", "Days to do it"),
             again_days=_whole("again_days", "Days until it is open again"))
-    except (RuleError, SegmentError) as error:
+    except (RuleError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
     flash(f"Kept: {named(kind, segment)}. The list follows within minutes." if changed else "Nothing was changed.",
           "success" if changed else "info")
@@ -57,7 +56,7 @@ def change() -> ResponseReturnValue:
 @needs("admin")
 def remove(rule_id: int) -> ResponseReturnValue:
     """Remove a rule, so that the next that fits counts."""
-    row = remove_rule(rule_id) if rule_id < LARGEST_ID else None
+    row = remove_rule(rule_id)
     if row is None:
         abort(404, "There is no such rule.")
     flash(f"Removed: {named(row.kind, row.segment)}.", "success")

@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from webapp.access import actor
-from webapp.audit.record import record
-from webapp.db.database import db, now, writing
-from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.administration.segment_rules import keep_rule, remove_rule_of
+from webapp.db.database import db
 from webapp.region_items.segments import is_in
 from webapp.tables import WorkRule
 
 MOST_DAYS = 3650
-MOST_RULES = 200
 
 
 @dataclass(frozen=True)
@@ -124,12 +121,13 @@ def rules() -> list[WorkRule]:
         order.index(row.kind) if row.kind in order else len(order), not row.segment, row.id))
 
 
-@once_more
 def set_rule(kind: str, segment: str, *, is_on: bool, threshold: float | None, periods: int | None, due_days: int,
              again_days: int) -> bool:
     """Keep a rule, in place of the one that the segment has; whether that changes anything.
 
-    Raises: RuleError: the numbers cannot be.
+    Raises:
+        RuleError: the numbers cannot be.
+        TooManyRulesError: it would be one more than there may be.
     """
     known = KINDS[kind]
     if segment and not known.has_segments:
@@ -144,33 +142,13 @@ def set_rule(kind: str, segment: str, *, is_on: bool, threshold: float | None, p
     wanted: dict[str, bool | float | int | None] = {
         "is_on": is_on, "threshold": threshold if known.threshold is not None else None,
         "periods": periods if known.periods is not None else None, "due_days": due_days, "again_days": again_days}
-    with writing():
-        new = insert_absent(WorkRule, [{"kind": kind, "segment": segment, **wanted, "changed_by": actor().email}])
-        row = locked_rows(select(WorkRule).where(WorkRule.kind == kind, WorkRule.segment == segment), WorkRule.id)[0]
-        if new and len(db.session.scalars(select(WorkRule.id)).all()) > MOST_RULES:
-            raise RuleError(f"There are {MOST_RULES} rules, which is the most. Remove some first.")
-        before = None if new else {name: getattr(row, name) for name in wanted}
-        if before == wanted:
-            return False
-        for name, each in wanted.items():
-            setattr(row, name, each)
-        row.changed_by, row.changed_at = actor().email, now()
-        record("rule set", "setting", named(kind, segment), before=before, after=wanted)
-    return True
+    return keep_rule(WorkRule, {"kind": kind, "segment": segment}, wanted, "rule set", named(kind, segment))
 
 
-@once_more
 def remove_rule(rule_id: int) -> WorkRule | None:
     """Remove a rule, so that the next that fits counts, or the default; None where there is none."""
-    with writing():
-        if db.session.get(WorkRule, rule_id) is None:
-            return None
-        row = locked_one(WorkRule, rule_id)
-        record("rule removed", "setting", named(row.kind, row.segment), before={
-            name: getattr(row, name) for name in ("is_on", "threshold", "periods", "due_days", "again_days")})
-        db.session.execute(delete(WorkRule).where(WorkRule.id == rule_id))
-        db.session.expunge(row)
-    return row
+    return remove_rule_of(WorkRule, rule_id, ("is_on", "threshold", "periods", "due_days", "again_days"),
+                          "rule removed", lambda row: named(row.kind, row.segment))
 
 
 def named(kind: str, segment: str) -> str:

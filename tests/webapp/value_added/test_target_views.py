@@ -10,7 +10,8 @@ from werkzeug.test import TestResponse
 from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import page, post, text_of
 from tests.webapp.value_added.builders import Judged, sum_up, tell
-from webapp.value_added.targets import MOST_TARGETS, set_target
+from webapp.administration.segment_rules import MOST
+from webapp.value_added.targets import set_target
 
 
 def set_(admin: FlaskClient, **fields: Any) -> TestResponse:
@@ -62,7 +63,7 @@ def test_what_cannot_be_a_target_is_refused_in_words(admin: FlaskClient, fields:
 
 def test_there_is_a_most(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
-        for number in range(MOST_TARGETS):
+        for number in range(MOST):
             set_target(f"item:{number}", 0.2, 0.0, 0.1)
 
     assert set_(admin).status_code == 422
