@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 
 from demand_assets.forecasting.challengers.chronos import Chronos
@@ -13,9 +12,8 @@ from demand_assets.forecasting.challengers.lightgbm_trees import LightGBMTrees
 from demand_assets.forecasting.challengers.protocol import Capabilities, ModelClass
 from demand_assets.forecasting.challengers.seasonal_naive import SeasonalNaive
 from demand_assets.forecasting.challengers.theta import Theta
+from demand_assets.forecasting.contract.plugins import MODELS, PluginError, installed, package_of, plugin
 
-GROUP = "demand_assets.models"
-"""The group of entry points."""
 OURS: Mapping[str, ModelClass] = {
     "seasonal_naive": SeasonalNaive(), "ets": ExponentialSmoothing(), "theta": Theta(), "croston": Croston(),
     "lightgbm": LightGBMTrees(), "chronos": Chronos()}
@@ -33,29 +31,21 @@ def model_class(name: str) -> ModelClass:
 
     Raises: ChallengerError: there is none, more than one package offers it, or it cannot be loaded.
     """
-    points = [point for point in entry_points(group=GROUP) if point.name == name]
-    packages = sorted({_package(point) for point in points})
     if name in OURS or name in RESERVED:
-        if packages:
+        if others := sorted({package_of(point) for point in installed(MODELS).get(name, [])}):
             raise ChallengerError(f"the model class {name!r} comes with this product and is offered by "
-                                  f"{' and '.join(packages)} too; give that one another name, or uninstall it")
+                                  f"{' and '.join(others)} too; give that one another name, or uninstall it")
         if name in RESERVED:
             raise ChallengerError(f"{name!r} is no name of a model class: XGBoost and the blend compete by themselves")
         return OURS[name]
-    if not points:
-        known = ", ".join((*OURS, *sorted({point.name for point in entry_points(group=GROUP)})))
-        raise ChallengerError(f"{name!r} is no model class that is installed here; there are {known}")
-    if len(packages) > 1:
-        raise ChallengerError(f"the model class {name!r} is offered by {' and '.join(packages)}; uninstall one of them")
     try:
-        offered = points[0].load()
-        found: ModelClass = offered() if isinstance(offered, type) else offered
-    except Exception as error:
-        raise ChallengerError(f"the model class {name!r} of {packages[0]} cannot be loaded: "
-                              f"{words_of(error)}") from error
-    if lacks := [one for one in ("title", "fit", "load") if not hasattr(found, one)]:
-        raise ChallengerError(f"the model class {name!r} of {packages[0]} has no {' and no '.join(lacks)}")
-    return found
+        found = plugin(MODELS, name, tuple(OURS))
+        made: ModelClass = found.asked("be made", found.offered) if isinstance(found.offered, type) else found.offered
+    except PluginError as error:
+        raise ChallengerError(str(error)) from error
+    if lacks := [one for one in ("title", "fit", "load") if not hasattr(made, one)]:
+        raise ChallengerError(f"{found.words} has no {' and no '.join(lacks)}")
+    return made
 
 
 def capabilities_of(found: ModelClass) -> Capabilities:
@@ -79,18 +69,8 @@ def check_installed(name: str, to_fit: bool) -> None:
         raise ChallengerError(f"the model class {name!r} needs {', '.join(dict.fromkeys(missing))}, not installed here")
 
 
-def words_of(error: BaseException) -> str:
-    """An error in one short line."""
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
-
-
 def _is_there(module: str) -> bool:
     try:
         return module in sys.modules or find_spec(module) is not None
     except (ImportError, ValueError):  # of a part of a package that is not there, or of a name that is none
         return False
-
-
-def _package(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value

@@ -12,7 +12,8 @@ T = TypeVar("T")
 SOURCES = "demand_assets.sources"
 GATE_RULES = "demand_assets.gate_rules"
 DRIVER_KINDS = "demand_assets.driver_kinds"
-WORDS = {SOURCES: "source kind", GATE_RULES: "gate rule", DRIVER_KINDS: "driver kind"}
+MODELS = "demand_assets.models"
+WORDS = {SOURCES: "source kind", GATE_RULES: "gate rule", DRIVER_KINDS: "driver kind", MODELS: "model class"}
 """Group of entry points -> what one of them is."""
 _SECOND_LINE = re.compile(r"\n.*", re.DOTALL)
 
@@ -82,7 +83,7 @@ def installed(group: str) -> dict[str, list[EntryPoint]]:
     found: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=group):
         others = found.setdefault(point.name, [])
-        if all(other.value != point.value or _package(other) != _package(point) for other in others):
+        if all(other.value != point.value or package_of(other) != package_of(point) for other in others):
             others.append(point)  # a package may stand on the path twice
     return found
 
@@ -101,18 +102,19 @@ def plugin(group: str, name: str, ours: tuple[str, ...] = ()) -> Plugin:
         raise PluginError(f"{name!r} is no {what} that is known here: there are {known}. Correct the name, or install "
                           "the package that has it in every environment that runs the product (docs/plugins.md).")
     if len(points) > 1:
-        raise PluginError(f"the {what} {name!r} is offered by {' and '.join(sorted(map(_package, points)))}. "
+        raise PluginError(f"the {what} {name!r} is offered by {' and '.join(sorted(map(package_of, points)))}. "
                           "Uninstall one of them.")
     point = points[0]
     try:
         offered = point.load()
     except Exception as error:
-        raise PluginError(f"the {what} {name!r} of the package {_package(point)} cannot be loaded from {point.value}: "
-                          f"{told(error)}. Install what it needs, or correct the package.") from error
-    return Plugin(group, name, _package(point), offered)
+        raise PluginError(f"the {what} {name!r} of the package {package_of(point)} cannot be loaded from "
+                          f"{point.value}: {told(error)}. Install what it needs, or correct the package.") from error
+    return Plugin(group, name, package_of(point), offered)
 
 
-def _package(point: EntryPoint) -> str:
+def package_of(point: EntryPoint) -> str:
+    """Name and version of the package that has it."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else "that is unknown"
 
 

@@ -14,9 +14,9 @@ from demand_assets.forecasting.challengers.classes import (
     capabilities_of,
     check_installed,
     model_class,
-    words_of,
 )
 from demand_assets.forecasting.challengers.protocol import Explaining, Fitted, History
+from demand_assets.forecasting.contract.plugins import told
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -77,13 +77,13 @@ class Challenger:
             return None
         history = history_at(series, origin, self.options.get(name, {}))
         try:
-            told = {str(part): np.asarray(values, dtype=np.float64)
+            parts = {str(part): np.asarray(values, dtype=np.float64)
                     for part, values in cast(Explaining, fitted).explain(history).items()}
         except Exception as error:
-            raise ChallengerError(f"{name} failed to explain: {words_of(error)}") from error
-        if any(values.shape != (history.horizon,) or not np.isfinite(values).all() for values in told.values()):
+            raise ChallengerError(f"{name} failed to explain: {told(error)}") from error
+        if any(values.shape != (history.horizon,) or not np.isfinite(values).all() for values in parts.values()):
             raise ChallengerError(f"{name} explained by what are not {history.horizon} numbers each")
-        return told
+        return parts
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -102,7 +102,7 @@ class Challenger:
             try:
                 members[name] = model_class(name).load(state)
             except Exception as error:
-                raise ChallengerError(f"the model class {name!r} cannot load what it saved: {words_of(error)}"
+                raise ChallengerError(f"the model class {name!r} cannot load what it saved: {told(error)}"
                                       ) from error
         return cls(members, bool(saved["with_boosters"]), saved.get("options", {}))
 
@@ -115,7 +115,7 @@ def answer_of(name: str, fitted: Fitted, history: History) -> Floats:
     try:
         answer = np.asarray(fitted.predict(history), dtype=np.float64)
     except Exception as error:
-        raise ChallengerError(f"{name} failed to forecast: {words_of(error)}") from error
+        raise ChallengerError(f"{name} failed to forecast: {told(error)}") from error
     if answer.shape != (history.horizon,):
         raise ChallengerError(f"{name} answered an array of shape {answer.shape} where ({history.horizon},) is wanted")
     if not np.isfinite(answer).all():

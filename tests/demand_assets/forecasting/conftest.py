@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.challengers.classes import GROUP, model_class
+from demand_assets.forecasting.challengers.classes import model_class
+from demand_assets.forecasting.contract.plugins import MODELS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
@@ -91,7 +92,7 @@ def plugged(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         info = folder / f"{package}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {package}:Model\n")
+        (info / "entry_points.txt").write_text(f"[{MODELS}]\n{name} = {package}:Model\n")
         return folder
 
     yield install

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.challengers.classes import ChallengerError, check_installed, model_class, words_of
+from demand_assets.forecasting.challengers.classes import ChallengerError, check_installed, model_class
 from demand_assets.forecasting.challengers.protocol import Fitted
+from demand_assets.forecasting.contract.plugins import told
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.features.series_features import SeriesFeatures
@@ -160,7 +161,7 @@ class _Teams:
             try:
                 model_class(name).load(json.loads(json.dumps(fitted.save())))
             except Exception as error:
-                raise ChallengerError(f"{name} cannot be saved and loaded: {words_of(error)}") from error
+                raise ChallengerError(f"{name} cannot be saved and loaded: {told(error)}") from error
             return True
 
         return bool(self._timed(name, store))
@@ -196,7 +197,7 @@ class _Teams:
             self.out[name] = str(error)
             found = None
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and its contest goes on without it
-            self.out[name] = f"failed to fit: {words_of(error)}"
+            self.out[name] = f"failed to fit: {told(error)}"
             found = None
         self.seconds[name] = self.seconds.get(name, 0.0) + clock() - started
         if name not in self.out and self.seconds[name] > self._entries.seconds:

@@ -261,7 +261,7 @@ def test_a_class_that_is_uninstalled_leaves_the_boosters_of_the_same_version(tra
     left = ForecastModel.load(tmp_path / "model", model.pooled, 7)
 
     assert (left.version, left.challenger) == (7, None)
-    assert left.without.startswith("'truth' is no model class that is installed here")
+    assert left.without.startswith("'truth' is no model class that is known here")
     assert left.card == trained.model.card
     assert left.calibration == trained.model.calibration
 
