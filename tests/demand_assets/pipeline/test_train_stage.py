@@ -161,7 +161,7 @@ def test_classes_compete_where_the_dataset_file_lets_them_and_the_decision_says_
         model = open_to_all.registry.load(outcome.region_item, outcome.details["version"])
         told = model.report[CONTEST]
         assert set(told["wape"]) == {"xgboost", "theta", "blend"}
-        assert "'nowhere_installed' is no model class that is installed here" in told["out"]["nowhere_installed"]
+        assert "'nowhere_installed' is no model class that is known here" in told["out"]["nowhere_installed"]
         assert outcome.reason.endswith(told["why"])
         assert (model.challenger is None) == told["why"].startswith("XGBoost")
         Forecaster(open_to_all.dataset, open_to_all.store).forecast(outcome.region_item, model)
@@ -171,7 +171,7 @@ def test_without_challengers_no_other_class_is_as_much_as_looked_for(pipeline: P
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     looked_for: list[str] = []
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **asked: looked_for.append(str(asked)) or [])
-    monkeypatch.setattr("demand_assets.forecasting.challengers.classes.entry_points",
+    monkeypatch.setattr("demand_assets.forecasting.contract.plugins.entry_points",
                         lambda **asked: looked_for.append(str(asked)) or [])
 
     for outcome in carried(pipeline)["candidate_model"]:

@@ -80,7 +80,7 @@ def test_a_class_that_is_not_installed_leaves_the_boosters_and_the_page_says_so(
     soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=7"))
 
     words = text_of(soup.select_one("#model"))
-    assert "Its class cannot forecast here: 'gone' is no model class that is installed here" in words
+    assert "Its class cannot forecast here: 'gone' is no model class that is known here" in words
     assert "The XGBoost model of the same version forecasts, with its own interval; backtest WAPE 40.0 %" in words
     assert "20.0 %" not in words
 
