@@ -33,6 +33,7 @@ from webapp.forecasts import views as forecasts_pages
 from webapp.guide import views as guide_pages
 from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
 from webapp.http.request_sizes import LARGEST_BODY
+from webapp.language import translations
 from webapp.models import views as models_pages
 from webapp.notices import views as notices_pages
 from webapp.notices import webhook_views as webhooks_pages
@@ -120,7 +121,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                  session_views):
         app.register_blueprint(part.bp)
     routes.add_to(app, csrf)
-    for shared in (access, long_names, numbers_and_dates, money, form_tokens, errors, security_headers):
+    for shared in (translations, access, long_names, numbers_and_dates, money, form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)
     return app

@@ -1,0 +1,1 @@
+"""The language of the pages: English in the code, the others in catalogues beside it."""
