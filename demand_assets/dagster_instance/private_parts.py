@@ -100,6 +100,14 @@ PRIVATE_PARTS = (
     PrivatePart("dagster._core.events:AssetMaterializationPlannedData", "planned_partitions", STORAGE,
                 ("asset_key", "partition", "partitions_subset")),
     PrivatePart("dagster._serdes:ConfigurableClassData", "sqlite_event_log", STORAGE),
+    *(PrivatePart(f"{storage}{name}", "at_rest/sqlite_storages", STORAGE, parameters)
+      for storage in ("dagster._core.storage.runs:SqliteRunStorage",
+                      "dagster._core.storage.schedules:SqliteScheduleStorage")
+      for name, parameters in (("", ("conn_string", "inst_data")), (".connect", ()),
+                               (".from_local", ("base_dir", "inst_data")),
+                               (".from_config_value", ("inst_data", "config_value")))),
+    PrivatePart("dagster._core.storage.event_log:SqliteEventLogStorage.path_for_shard", "sqlite_event_log", STORAGE,
+                ("run_id",)),
     PrivatePart("dagster._core.storage.event_log.schema:AssetCheckExecutionsTable", "expiry", STORAGE),
     PrivatePart("dagster._core.events:AssetMaterializationPlannedData", "failures", FAILURES,
                 ("asset_key", "partition")),

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as db
@@ -18,6 +19,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+from demand_assets.dagster_instance.at_rest.sqlite_storages import identity
 from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
 from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
 
@@ -25,6 +27,10 @@ BUSY_SECONDS = 30
 """How long a statement waits for another process that writes; as long as Dagster's own."""
 SHARDS_OPEN = 8
 """Databases kept open: the index, and those of the runs that were used last."""
+INDEX = "index"
+"""Dagster's name of the database of all runs."""
+_looked_at: dict[Path, tuple[int, int]] = {}
+"""Index -> the file that it was when this process looked at its tables."""
 
 
 class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
@@ -63,10 +69,18 @@ class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
         with self._db_lock:
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
-                self._initdb(engine)
+                self._look_at_tables(engine, shard)
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def _look_at_tables(self, engine: Engine, shard: str) -> None:
+        """Make the tables where there are none; of the index, which every instance opens, once in a process."""
+        file = Path(self.path_for_shard(shard))
+        if shard != INDEX or _looked_at.get(file) != identity(file):
+            self._initdb(engine)
+        if shard == INDEX:
+            _looked_at[file] = identity(file)
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:

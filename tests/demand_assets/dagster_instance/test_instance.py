@@ -24,7 +24,7 @@ def test_storage_is_sqlite_unless_a_database_is_given(monkeypatch):
     settings = written(Settings(DAGSTER_STORAGE="pooled"))
 
     assert settings["event_log_storage"]["config"] == {"base_dir": "/srv/home/history/runs"}
-    assert "run_storage" not in settings
+    assert settings["run_storage"]["config"] == {"base_dir": "/srv/home/history"}
     assert settings["concurrency"]["runs"]["max_concurrent_runs"] == 2
 
 
