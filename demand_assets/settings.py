@@ -51,6 +51,10 @@ class Settings(BaseSettings):
                                                           validation_alias=AliasChoices("DAGSTER_BACKFILLS"))
     """Whether Dagster's daemon looks at backfills within a second, or every 30 as Dagster's own; docs/private_parts.md.
     """
+    dagster_loops: Literal["resting", "stock"] = Field(default="resting",
+                                                       validation_alias=AliasChoices("DAGSTER_LOOPS"))
+    """Whether Dagster's daemon looks when something changed, or at each turn as Dagster's own; docs/private_parts.md.
+    """
     dagster_web: Literal["guarded", "stock"] = Field(default="guarded", validation_alias=AliasChoices("DAGSTER_WEB"))
     """Whether Dagster's webserver refuses what pages of other web sites send it; docs/private_parts.md."""
     dagster_allowed_hosts: str = Field(default="", validation_alias=AliasChoices("DAGSTER_ALLOWED_HOSTS"))
@@ -88,8 +92,8 @@ class Settings(BaseSettings):
         return None if value == "" else value
 
     @field_validator("run_launcher", "workers", "registry", "dagster_storage", "dagster_failures", "dagster_workers",
-                     "dagster_backfills", "dagster_web", "keep_journal_days", "keep_monitoring_days", "keep_versions",
-                     "keep_versions_days", "keep_runs_days", mode="before")
+                     "dagster_backfills", "dagster_loops", "dagster_web", "keep_journal_days", "keep_monitoring_days",
+                     "keep_versions", "keep_versions_days", "keep_runs_days", mode="before")
     @classmethod
     def _empty_is_default(cls, value: object, field: ValidationInfo) -> object:
         return cls.model_fields[str(field.field_name)].default if value == "" else value

@@ -1,7 +1,8 @@
 """``python -m demand_assets.dagster_instance.daemon run …``: Dagster's daemon, and beside it the watch over runs.
 
 Takes the arguments of ``dagster-daemon``. Its backfill loop looks within a second, unless ``DAGSTER_BACKFILLS=stock``;
-there is no watch where runs go to workers or with stock parts.
+its other loops wait for changes, unless ``DAGSTER_LOOPS=stock``; there is no watch where runs go to workers or with
+stock parts.
 """
 
 import logging
@@ -38,6 +39,11 @@ def main() -> int:
         from demand_assets.dagster_instance.backfills import look_promptly
 
         look_promptly()
+    if settings.dagster_loops == "resting":
+        # Imported here: leans on private parts of Dagster, which stock parts do without.
+        from demand_assets.dagster_instance.at_rest.daemon_loops import rest_between_changes
+
+        rest_between_changes(Path(os.environ["DAGSTER_HOME"]), settings)
     if is_watching(settings):
         # Imported here: leans on private parts of Dagster, which stock parts do without.
         from demand_assets.dagster_instance.runs.runs_lost_before_start import watch

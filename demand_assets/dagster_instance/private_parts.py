@@ -15,6 +15,7 @@ from typing import Any
 
 STORAGE, FAILURES, WORKERS = "DAGSTER_STORAGE=stock", "DAGSTER_FAILURES=stock", "DAGSTER_WORKERS=stock"
 WEB, BACKFILLS, METRICS = "DAGSTER_WEB=stock", "DAGSTER_BACKFILLS=stock", "METRICS_PORT="
+LOOPS = "DAGSTER_LOOPS=stock"
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,19 @@ PRIVATE_PARTS = (
     PrivatePart(f"{_INSTANCE}.get_backfills", "backfills", BACKFILLS, ("filters",)),
     PrivatePart(f"{_INSTANCE}.get_run_ids", "backfills", BACKFILLS, ("filters",)),
     PrivatePart(f"{_INSTANCE}.root_directory", "backfills", BACKFILLS),
+    PrivatePart("dagster._daemon.sensor:is_under_min_interval", "at_rest/daemon_loops", LOOPS,
+                ("state", "remote_sensor")),
+    PrivatePart("dagster._daemon.daemon:IntervalDaemon", "at_rest/daemon_loops", LOOPS, ("interval_seconds",),
+                ("interval_seconds",)),
+    PrivatePart("dagster._daemon.daemon:IntervalDaemon.core_loop", "at_rest/daemon_loops", LOOPS,
+                ("workspace_process_context", "shutdown_event")),
+    *(PrivatePart(f"{daemon}{name}", "at_rest/daemon_loops", LOOPS, parameters)
+      for daemon in ("dagster._daemon.auto_run_reexecution.event_log_consumer:EventLogConsumerDaemon",
+                     "dagster._daemon.freshness:FreshnessDaemon",
+                     "dagster._daemon.run_coordinator.queued_run_coordinator_daemon:QueuedRunCoordinatorDaemon")
+      for name, parameters in (("", ()), (".run_iteration", ("workspace_process_context",)))),
+    PrivatePart("dagster._grpc.server_watcher:WATCH_INTERVAL", "at_rest/daemon_loops", LOOPS),
+    PrivatePart("dagster._grpc.server_watcher:MAX_RECONNECT_ATTEMPTS", "at_rest/daemon_loops", LOOPS),
     PrivatePart(f"{_INSTANCE}.get_daemon_heartbeats", "metrics", METRICS),
     PrivatePart(f"{_INSTANCE}.all_instigator_state", "metrics", METRICS),
     PrivatePart(f"{_INSTANCE}.get_ticks", "metrics", METRICS, ("origin_id", "selector_id")),

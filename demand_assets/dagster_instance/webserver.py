@@ -19,6 +19,11 @@ def main() -> None:
     settings = Settings()
     if settings.dagster_web == "guarded":
         _guard(settings.dagster_hosts, settings.dagster_origins)
+    if settings.dagster_loops == "resting":
+        # Imported here: leans on private parts of Dagster, which stock parts do without.
+        from demand_assets.dagster_instance.at_rest.daemon_loops import watch_patiently
+
+        watch_patiently()
     cli.main()
 
 

@@ -42,7 +42,7 @@ def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagst
         Loop("forecasts", lambda: stored_forecast.StoredForecastLoop(services, make_app).step,
              stored_forecast.SECONDS),
         Loop("scenario", lambda: scenario.ScenarioLoop(services).step, scenario.SECONDS),
-        Loop("dagster", lambda: DagsterLoop(dagster).step, DAGSTER_SECONDS),
+        Loop("dagster", lambda: DagsterLoop(dagster, services.settings.database_url).step, DAGSTER_SECONDS),
         Loop("expiry", lambda: expiry.ExpiryLoop(services).step, expiry.SECONDS),
         Loop("hand_over", lambda: hand_over.HandOverLoop(services).step, hand_over.SECONDS),
         Loop("audit", lambda: audit.AuditLoop().step, audit.SECONDS),

@@ -16,9 +16,10 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from webapp.background.beat import beat
+from webapp.background.heard import Heard
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import now
-from webapp.systems.reachability import LoopReport, note, note_loops
+from webapp.systems.reachability import NOTED_EVERY, LoopReport, note_loops
 from webapp.telemetry.counters import counters
 
 log = logging.getLogger("webapp.background")
@@ -197,16 +198,21 @@ class _Teller:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._is_told = True
+        self._heard = Heard("sync")
+        self._last: Sequence[LoopReport] | None = None
+        self._told_at = 0.0
 
     def tell(self, reports: Sequence[LoopReport]) -> None:
         """Write down what changed, and that this process runs."""
         try:
             with self._app.app_context():
-                note("sync", True)
-                note_loops(reports)
+                self._heard.well()
+                if reports != self._last or monotonic() - self._told_at > NOTED_EVERY.total_seconds():
+                    note_loops(reports)
+                    self._last, self._told_at = reports, monotonic()
         except SQLAlchemyError as error:
             if self._is_told:
                 log.error("how the loops are cannot be written down, as the app's database fails: %s", error)
-            self._is_told = False
+            self._is_told, self._last = False, None
         else:
             self._is_told = True

@@ -94,15 +94,17 @@ class Watch:
         self._swept: dict[str, RegistryEntry] = {}
         """What a sweep brought and is not written down yet."""
         self._announced = 0
+        self._is_known_here = False
         self._old: set[str] = set()
         """Names whose facts are still in the description."""
 
     @property
     def is_new_here(self) -> bool:
         """Whether everything is still to be seen for the first time."""
-        mark = db.session.get(Watermark, "registry")
-        db.session.rollback()
-        return mark is None
+        if not self._is_known_here:
+            self._is_known_here = db.session.get(Watermark, "registry") is not None
+            db.session.rollback()
+        return not self._is_known_here
 
     @property
     def is_settled(self) -> bool:

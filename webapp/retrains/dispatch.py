@@ -43,15 +43,17 @@ def goes_as_backfill(keys: Sequence[str], order: Sequence[str]) -> bool:
     return ranges(keys, order) <= max(MOST_RANGES, len(keys) // WORTH_A_RUN)
 
 
-def send_stored(dagster: Dagster) -> None:
-    """Send every stored request whose time has come.
+def send_stored(dagster: Dagster) -> bool:
+    """Send every stored request whose time has come; whether any was stored.
 
     Raises: DagsterDownError: Dagster does not answer; the rest is kept for later.
     """
     stored = select(Retrain.id).where(Retrain.state == "stored").order_by(Retrain.id)
-    for retrain_id in db.session.scalars(stored).all():
-        db.session.rollback()
+    found = db.session.scalars(stored).all()
+    db.session.rollback()
+    for retrain_id in found:
         _send(dagster, retrain_id)
+    return bool(found)
 
 
 def _send(dagster: Dagster, retrain_id: int) -> None:
@@ -113,15 +115,17 @@ def _is_down(dagster: Dagster) -> DagsterDownError | None:
     return None
 
 
-def follow_sent(dagster: Dagster, listed: set[int] | None = None) -> None:
-    """Learn where sent requests stand, cancel what is to be cancelled, and close what ended without a word.
+def follow_sent(dagster: Dagster, listed: set[int] | None = None) -> bool:
+    """Learn where sent requests stand, cancel what is to be cancelled, and close what ended without a word; whether any
+    was open.
 
     Args:
         listed: retrains of Dagster's own backfills whose region-items are all known; grows.
     Raises: DagsterDownError: Dagster does not answer.
     """
     listed = set() if listed is None else listed
-    for retrain_id in [retrain.id for retrain in unfinished() if retrain.state == "sent"]:
+    found = [retrain.id for retrain in unfinished() if retrain.state == "sent"]
+    for retrain_id in found:
         retrain = db.session.get_one(Retrain, retrain_id)
         sent = Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id)
         is_to_be_listed = sent.carrier == "backfill" and retrain.source != "planner" and retrain_id not in listed
@@ -144,6 +148,7 @@ def follow_sent(dagster: Dagster, listed: set[int] | None = None) -> None:
             states.note_run(retrain, state, cancel, why)
         if is_to_be_listed:
             listed.add(retrain_id)
+    return bool(found)
 
 
 def clear_dead_activities(dagster: Dagster) -> None:

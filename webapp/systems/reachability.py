@@ -13,10 +13,10 @@ from webapp.tables import SystemState
 
 log = logging.getLogger(__name__)
 
-SILENT = timedelta(seconds=30)
-"""The background process notes itself every few seconds; after so long without a note it is not running,
+SILENT = timedelta(seconds=45)
+"""The background process notes itself every quarter of a minute; after so long without a note it is not running,
 and a system that was not heard of for so long does not answer."""
-NOTED_EVERY = timedelta(seconds=5)
+NOTED_EVERY = timedelta(seconds=15)
 
 WORDS = {
     "dagster": ("Dagster", "Forecasts and scenarios work. Retrain requests are kept and sent when it is back."),
@@ -111,7 +111,7 @@ def note(name: str, is_up: bool, message: str = "") -> bool:
     state = db.session.get(SystemState, name)
     at = now()
     changed = state is None or state.is_up != is_up
-    if state is not None and not changed and state.message == message and abs(at - state.checked_at) < NOTED_EVERY:
+    if state is not None and not changed and state.message == message and abs(at - state.checked_at) < NOTED_EVERY / 2:
         db.session.rollback()
         return False
     first = state is None

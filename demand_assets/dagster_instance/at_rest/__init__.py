@@ -1,1 +1,1 @@
-"""What makes Dagster cost little while nothing happens: connections that stay open, and looks that wait for a change."""
+"""What makes Dagster cost little at rest: connections that stay open, and looks that wait for a change."""

@@ -13,12 +13,17 @@ from threading import Event
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from demand_assets.dagster_instance.at_rest.event_files import events_of
 from demand_assets.dagster_instance.failures import end_run, put_back
 from demand_assets.dagster_instance.runs.local_launcher import RunProcessLauncher, end_rest_of
+from demand_assets.forecasting.store.changes import Rest, written
+from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.runs_lost_before_start")
 
 LOOK_SECONDS = 3.0
+SELDOM_SECONDS = 30.0
+"""While no run goes on and no event of one is seen in Dagster's home, it is looked so seldom."""
 LOST_SECONDS = 10.0
 """For so long a run's lock must be free: between Dagster's word that a run starts and its start there is a moment."""
 GOING_ON = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -31,11 +36,14 @@ class LostRuns:
                  clock: Callable[[], float] = time.monotonic) -> None:
         self._instance, self._launcher, self._clock = instance, launcher, clock
         self._since: dict[str, float] = {}
+        self.are_going_on = True
+        """Whether the last look saw runs that are not over."""
 
     def settle(self, lost_seconds: float = LOST_SECONDS) -> list[str]:
         """Look once; the ids of runs that had no process for so long, also of those that Dagster goes on with."""
         now, lost = self._clock(), []
         records = self._instance.get_run_records(dg.RunsFilter(statuses=list(GOING_ON)))
+        self.are_going_on = bool(records)
         free = {run.run_id: run for run in (record.dagster_run for record in records)
                 if self._launcher.locks.is_free(run.run_id)}
         self._since = {run_id: self._since.get(run_id, now) for run_id in free}
@@ -82,6 +90,9 @@ def _look(instance: dg.DagsterInstance, stop: Event) -> None:
     if not isinstance(launcher, RunProcessLauncher):
         return stop.set()
     lost = LostRuns(instance, launcher)
+    in_files = not Settings().dagster_database_url
+    rest = Rest(written(events_of(launcher.locks.folder.parent)) if in_files else object, SELDOM_SECONDS)
     while not stop.wait(LOOK_SECONDS):
-        lost.settle()
+        if rest.is_over() or lost.are_going_on:
+            lost.settle()
     return None

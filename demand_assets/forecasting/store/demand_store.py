@@ -531,6 +531,16 @@ class DemandStore:
             self._filesystem.rm_file(path)
 
     @object_store_errors()
+    def changed(self, folder: str) -> object:
+        """Another value whenever a file came into one folder below the root or went; in an object store always."""
+        if not self._is_local:
+            return object()
+        try:
+            return Path(self._path(folder)).stat().st_mtime_ns
+        except OSError:
+            return None
+
+    @object_store_errors()
     def names(self, folder: str) -> Sequence[str]:
         """The names of the files in one folder below the root, sorted; empty when there is no such folder."""
         self._filesystem.invalidate_cache(self._path(folder))

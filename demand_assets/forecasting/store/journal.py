@@ -131,6 +131,12 @@ class Journal:
         return [entry for day in self.days() if day >= first or day not in known_days for entry in self._files(day)
                 if entry not in already_read]
 
+    def changed(self) -> object:
+        """Another value whenever ``write`` added entries, by clocks that are right within a day; or always another."""
+        now = datetime.now(UTC)
+        days = (f"{now + timedelta(days=number):%Y%m%d}" for number in (-1, 0, 1))
+        return tuple(self._store.changed(folder) for folder in (_FOLDER, *(f"{_FOLDER}/{day}" for day in days)))
+
     def days(self) -> list[str]:
         """The days that have a folder, in order: ``20260101``."""
         return [day for day in self._store.names(_FOLDER) if _DATE.fullmatch(day)]

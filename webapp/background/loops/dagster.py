@@ -1,22 +1,26 @@
 """Stored retrain requests go to Dagster, and what became of them comes back."""
 
+from webapp.background.heard import Heard
 from webapp.background.pacing import Paced
 from webapp.dagster_client import Dagster, DagsterDownError
+from webapp.db.changes import rest_of
 from webapp.retrains.dispatch import clear_dead_activities, follow_sent, send_stored
-from webapp.systems.reachability import note
 
 SECONDS = 0.25
 """Between two looks for requests to send: most find none."""
 FOLLOW_SECONDS = 1.0
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 15.0
+"""How often Dagster is asked whether it answers, when nothing else is asked of it."""
 DEAD_ACTIVITY_SECONDS = 15.0
 
 
 class DagsterLoop:
     """Stored requests -> Dagster, and back what became of them."""
 
-    def __init__(self, dagster: Dagster) -> None:
+    def __init__(self, dagster: Dagster, database_url: str) -> None:
         self._dagster = dagster
+        self._heard = Heard("dagster")
+        self._to_send, self._sent = rest_of(database_url), rest_of(database_url)
         self._follow = Paced(FOLLOW_SECONDS)
         self._check = Paced(CHECK_SECONDS)
         self._dead = Paced(DEAD_ACTIVITY_SECONDS)
@@ -25,15 +29,19 @@ class DagsterLoop:
     def step(self) -> None:
         """Look once."""
         try:
-            send_stored(self._dagster)
+            if self._to_send.is_over() and send_stored(self._dagster):
+                self._to_send.end()
             if not self._follow.is_due():
                 return
-            follow_sent(self._dagster, self._listed)
+            if self._sent.is_over() and follow_sent(self._dagster, self._listed):
+                self._sent.end()
             if self._dead.is_due():
                 clear_dead_activities(self._dagster)
             if self._check.is_due():
                 self._dagster.check()
-                note("dagster", True)
+                self._heard.well()
         except DagsterDownError as error:
             self._check.again()
-            note("dagster", False, str(error))
+            self._to_send.end()
+            self._sent.end()
+            self._heard.failed(str(error))

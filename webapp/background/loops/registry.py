@@ -1,7 +1,9 @@
 """The model registry and the app's rows: new production versions come in, roll backs and pins go out."""
 
 from demand_assets.forecasting.registry.session import RegistryDownError
+from webapp.background.heard import Heard
 from webapp.background.pacing import Paced
+from webapp.db.changes import rest_of
 from webapp.models.actions import carry_out
 from webapp.models.lost_files import CacheWatch
 from webapp.models.new_pooled_versions import PooledWatch
@@ -10,7 +12,6 @@ from webapp.models.registry_changes import ChangeSign
 from webapp.models.versions_in_registry import RegisteredVersions
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
-from webapp.systems.reachability import note
 
 SECONDS = 0.1
 """Between two turns; most find in the app's own database or in memory that nothing is due."""
@@ -21,6 +22,8 @@ SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
 CACHE_SECONDS = 20.0
 """How often is looked whether the files of what is in production are still here."""
+RETRY_SECONDS = 5.0
+"""How late a version that could not be taken up is tried again, at most, while nothing else happens."""
 ACT_SECONDS = 0.5
 """How often is looked for a roll back or a pin that a person asked for."""
 
@@ -32,6 +35,8 @@ class RegistryLoop:
         files = ModelFiles(registry, services.models)
         self._registry, self._services, self._files = registry, services, files
         self._acts = Paced(ACT_SECONDS)
+        self._heard = Heard("mlflow")
+        self._rest_of_acts, self._rest = (rest_of(services.settings.database_url, RETRY_SECONDS) for _ in range(2))
         self._watch = Watch(registry, services, files)
         self._pooled_watch = PooledWatch(registry, services, files)
         self._registered = RegisteredVersions(registry)
@@ -49,7 +54,9 @@ class RegistryLoop:
         """Ask the registry one thing when that is due; announce what waits until the next look."""
         asked = looked = False
         try:
-            if self._acts.is_due() and carry_out(self._registry, self._services, self._files):
+            if self._acts.is_due() and self._rest_of_acts.is_over() and carry_out(
+                    self._registry, self._services, self._files):
+                self._rest_of_acts.end()
                 self._sign.forget()
                 self._look.again()  # what it changed is seen at once
             if self._cache.is_due():
@@ -64,7 +71,7 @@ class RegistryLoop:
                     self._look_or_begin()
             elif self._look.seconds_left > LOOK_SECONDS / 3 and self._between.is_due():
                 asked = self._ask_something_else()
-            if looked or asked or self._is_announcing:
+            if asked or self._is_announcing or (looked and self._rest.is_over()):
                 self._is_announcing = False
                 self._pooled_watch.announce_wanted()
                 self._is_announcing = self._watch.announce_wanted(self._look.seconds_left)
@@ -72,10 +79,12 @@ class RegistryLoop:
                 self._watch.note_swept(self._look.seconds_left)
         except RegistryDownError as error:
             self._sign.forget()
-            note("mlflow", False, str(error))
+            self._rest_of_acts.end()
+            self._rest.end()
+            self._heard.failed(str(error))
         else:
             if asked:
-                note("mlflow", True)
+                self._heard.well()
 
     def _look_or_begin(self) -> None:
         """Look for what changed; as long as not everything was seen once, see the next part of it instead."""

@@ -1,5 +1,6 @@
 """Scenarios that are too large to be computed while their sender waits."""
 
+from webapp.db.changes import rest_of
 from webapp.scenarios.queue import compute_wanted
 from webapp.services import Services
 from webapp.systems.reachability import note
@@ -12,10 +13,13 @@ class ScenarioLoop:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._rest = rest_of(services.settings.database_url)
 
     def step(self) -> None:
         """Compute one that waits."""
         try:
-            compute_wanted(self._services)
+            if self._rest.is_over() and compute_wanted(self._services):
+                self._rest.end()
         except OSError as error:
+            self._rest.end()
             note("store", False, f"the demand store cannot be read: {error}")

@@ -2,19 +2,23 @@
 
 from demand_assets.forecasting.dataset.attributes import Attributes
 from demand_assets.forecasting.dataset.predecessors import Predecessors
+from demand_assets.forecasting.store.changes import Rest
 from demand_assets.forecasting.store.journal import Journal
 from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file
+from webapp.background.heard import Heard
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.pacing import Paced
 from webapp.data_quality.uploads import finish_upload
+from webapp.db.changes import rest_of
 from webapp.region_items.attributes import follow
 from webapp.region_items.money import follow_entries
 from webapp.services import Services
-from webapp.systems.reachability import note
 
 SECONDS = 0.5
 """Between two looks; most find that nothing is due."""
+JOURNAL_SECONDS = 5.0
+"""After so long the journal is read although no file seems to have come."""
 CATALOGUE_SECONDS = 5.0
 SWEEP_SECONDS = 600.0
 """How soon what a writer with a wrong clock told is found at the latest."""
@@ -27,6 +31,9 @@ class StoreLoop:
     def __init__(self, services: Services) -> None:
         self._store, self._dataset = services.store, services.dataset
         self._journal = Journal(services.store)
+        self._heard = Heard("store")
+        self._unread = Rest(self._journal.changed, JOURNAL_SECONDS)
+        self._untold = rest_of(services.settings.database_url)
         self._catalogue = Paced(CATALOGUE_SECONDS)
         self._predecessors: Predecessors | None = None
         self._sweep = Paced(SWEEP_SECONDS)
@@ -45,12 +52,17 @@ class StoreLoop:
                 before, self._predecessors = self._predecessors, self._store.read_predecessors()
                 if before == self._predecessors:  # for so long that every reader of demand knows them
                     follow_file(self._predecessors)
-            read_journal(self._journal)
+            if self._unread.is_over() and read_journal(self._journal):
+                self._unread.end()
             if self._sweep.is_due():
                 read_journal(self._journal, sweep=True)
-            tell_store(self._store)
-            finish_upload(self._dataset)
+            if self._untold.is_over():
+                if tell_store(self._store):
+                    self._untold.end()
+                finish_upload(self._dataset)
         except OSError as error:
-            note("store", False, f"the demand store cannot be read: {error}")
+            self._unread.end()
+            self._untold.end()
+            self._heard.failed(f"the demand store cannot be read: {error}")
         else:
-            note("store", True)
+            self._heard.well()

@@ -1,6 +1,7 @@
 """Stored forecasts, made anew of what changed, and the totals they are in."""
 
 from webapp.background.pacing import Paced
+from webapp.db.changes import rest_of
 from webapp.services import Services
 from webapp.stored_forecasts.computing import make_due
 from webapp.stored_forecasts.groups import refresh_due
@@ -17,15 +18,20 @@ class StoredForecastLoop:
 
     def __init__(self, services: Services, make_app: AppFactory) -> None:
         self._services, self._make_app = services, make_app
+        self._rest, self._rest_of_groups = (rest_of(services.settings.database_url) for _ in range(2))
         self._groups = Paced(GROUPS_SECONDS)
         self._groups_meanwhile = Paced(GROUPS_MEANWHILE_SECONDS)
 
     def step(self) -> None:
         """Make some of what is due; sum up once all is made, and now and then meanwhile."""
         try:
-            is_making = make_due(self._services, self._make_app)
-            if (self._groups_meanwhile if is_making else self._groups).is_due():
+            is_making = self._rest.is_over() and make_due(self._services, self._make_app)
+            if is_making:
+                self._rest.end()
+            if (self._groups_meanwhile if is_making else self._groups).is_due() and self._rest_of_groups.is_over():
                 refresh_due(self._services, self._make_app)
                 self._groups_meanwhile.start()
         except OSError as error:
+            self._rest.end()
+            self._rest_of_groups.end()
             note("store", False, f"the demand store cannot be read: {error}")

@@ -1,0 +1,23 @@
+"""Whether the app's database was written since somebody looked, so that loops at rest ask it nothing."""
+
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from demand_assets.forecasting.store.changes import Rest, Sign, files_of_database, written
+
+SELDOM_SECONDS = 10.0
+"""After so long a loop looks although nothing seems to have been written."""
+
+
+def sign_of(url: str) -> Sign:
+    """Tells when the database was written last; always another value where it is no file of this machine."""
+    found = make_url(url)
+    if found.get_backend_name() != "sqlite" or not found.database or found.database == ":memory:":
+        return object
+    return written(files_of_database(Path(found.database)))
+
+
+def rest_of(url: str, longest: float = SELDOM_SECONDS) -> Rest:
+    """When a look into the database may be left out."""
+    return Rest(sign_of(url), longest)
