@@ -14,6 +14,8 @@ from deploy.supervision.commands import Preparation
 from deploy.supervision.runner import EXITED, FATAL, RUNNING, Runner
 
 LOOK_SECONDS, STARTING_LOOK_SECONDS = 0.5, 0.1
+WATCH_SECONDS = 3.0
+"""Between two questions to the process runner how all processes are, once the first training is over."""
 LONGEST_TURN_SECONDS = 2.0
 """For so long the web app lets Dagster's code server go first: what the runner imports for it takes as long."""
 START_AGAIN_SECONDS = 60
@@ -40,6 +42,7 @@ class Launch:
         self._has_history = bool(settings.dagster_database_url) or (folders.dagster / "history").exists()
         self._training = Follower(self._log("first-training"))
         self._training_status = ""
+        self._watch_at = 0.0
         self._steps = self._all_steps()
         self._preparations: dict[str, Preparation] = {}
         self._sign_in_links: list[str] = []
@@ -77,8 +80,10 @@ class Launch:
         self._console.say("starting MLflow, Dagster and the web app (half a minute or so)")
         while not told_to_stop():
             self._take_steps()
-            if "runner" not in self._steps:
+            if "runner" not in self._steps and time.monotonic() >= self._watch_at:
                 self._watch()
+                quiet = not self._steps and self._training_status == EXITED
+                self._watch_at = time.monotonic() + (WATCH_SECONDS if quiet else 0)
             for line in self._training.new_lines():
                 self._console.say(line)
             time.sleep(STARTING_LOOK_SECONDS if self._steps else LOOK_SECONDS)

@@ -11,6 +11,7 @@ from dagster_webserver import cli
 from starlette.types import ASGIApp
 
 from demand_assets.dagster_instance.own_pages_only import OwnPagesOnly
+from demand_assets.forecasting.telemetry.server_turns import wake_seldom
 from demand_assets.settings import Settings
 
 
@@ -24,6 +25,7 @@ def main() -> None:
         from demand_assets.dagster_instance.at_rest.daemon_loops import watch_patiently
 
         watch_patiently()
+        wake_seldom()
     cli.main()
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from time import monotonic
 
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 15.0
 """After so long the registry is asked although nothing seems to have changed: so it is known whether MLflow answers."""
 SAME_MOMENT_NS = 2_000_000_000
 """What is written so soon after a file's time may leave that as it is: some file systems count in seconds."""
@@ -21,9 +21,11 @@ class ChangeSign:
 
     Args:
         database: SQLite's file; None where the registry is elsewhere.
+        longest: seconds after which it is asked whatever the files look like; ``LONGEST_SECONDS`` unless given.
     """
 
-    def __init__(self, database: Path | None) -> None:
+    def __init__(self, database: Path | None, longest: float | None = None) -> None:
+        self._longest = longest
         self._files = [database, database.with_name(f"{database.name}-wal")] if database else []
         self._seen: list[tuple[int, int]] | None = None
         self._asked_ns = 0
@@ -33,7 +35,7 @@ class ChangeSign:
         """Whether the registry is to be asked: now is noted as the moment before that, until ``forget``."""
         files = [(status.st_mtime_ns, status.st_size) for file in self._files if (status := _status(file))]
         if (files and files == self._seen and max(changed for changed, _ in files) < self._asked_ns - SAME_MOMENT_NS
-                and monotonic() - self._asked_at < LONGEST_SECONDS):
+                and monotonic() - self._asked_at < (self._longest or LONGEST_SECONDS)):
             return False
         self._seen, self._asked_ns, self._asked_at = files, time.time_ns(), monotonic()
         return True

@@ -77,6 +77,10 @@ def guarded() -> ASGIApp:
 def main() -> None:
     """Serve until told to stop."""
     import_module("uvicorn")  # before MLflow, which guards its app where it finds its server loaded
+    # Imported here: it imports uvicorn.
+    from demand_assets.forecasting.telemetry.server_turns import wake_seldom
+
+    wake_seldom()
     from mlflow import server
     from mlflow.cli import cli
 

@@ -326,7 +326,7 @@ def test_forecasts_go_on_while_mlflow_is_down_and_a_banner_says_so(app: Flask, c
 def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(app: Flask, dagster: FakeDagster,
                                                                    caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="webapp")
-    loop = DagsterLoop(dagster)
+    loop = DagsterLoop(dagster, app.extensions["services"].settings.database_url)
     with app.app_context():
         loop.step()
         dagster.is_down = True

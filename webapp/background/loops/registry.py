@@ -44,6 +44,7 @@ class RegistryLoop:
         self._cache = Paced(CACHE_SECONDS)
         self._look = Paced(LOOK_SECONDS)
         self._sign = ChangeSign(services.settings.mlflow_database_file)
+        self._pooled_sign = ChangeSign(services.settings.mlflow_database_file, SWEEP_SECONDS)
         self._between = Paced(BETWEEN_SECONDS)
         self._sweep = Paced(SWEEP_SECONDS)
         self._sweeping = False
@@ -98,11 +99,12 @@ class RegistryLoop:
         if not self._watch.is_new_here and self._registered.is_due():
             self._registered.read_some()
             return True
-        if self._pooled.is_due():
+        if self._pooled.is_due() and self._pooled_sign.is_there():
             try:
                 self._pooled_watch.look()
             except RegistryDownError:
                 self._pooled.again()
+                self._pooled_sign.forget()
                 raise
             return True
         if self._sweeping or (not self._watch.is_new_here and self._sweep.is_due()):
