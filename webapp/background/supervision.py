@@ -37,7 +37,8 @@ STOP_SECONDS = 10.0
 """How long loops may take to end their step when the process is told to stop; what they leave, the next one does."""
 LONGEST_WHY = 300
 
-Step = Callable[[], None]
+Step = Callable[[], float | None]
+"""Seconds to wait before the next one, where those are not the loop's."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +138,17 @@ class Supervised:
                 with counted.step(self.name) if counted else nullcontext():
                     step = step or self._loop.begin()
                     with self._app.app_context():
-                        step()
+                        pause = step()
             except BaseException as error:  # a thread has nobody above it: whatever it is, this loop fails alone
                 step = None
-                pause = self._failed(error)
+                patience = self._failed(error)
                 is_known = isinstance(error, SQLAlchemyError)
                 log.error("the %s loop failed: %s; it is tried again in %.0f s", self.name, error if is_known else
-                          why(error), pause, exc_info=None if is_known else error)
-                self._stop.wait(pause)
+                          why(error), patience, exc_info=None if is_known else error)
+                self._stop.wait(patience)
             else:
                 self._worked()
-                self._stop.wait(self._loop.seconds)
+                self._stop.wait(self._loop.seconds if pause is None else pause)
 
     def _failed(self, error: BaseException) -> float:
         """Note a failure; how long to pause, in seconds."""

@@ -13,8 +13,8 @@ from webapp.models.versions_in_registry import RegisteredVersions
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 
-SECONDS = 0.1
-"""Between two turns; most find in the app's own database or in memory that nothing is due."""
+SECONDS, RESTING_SECONDS = 0.1, 0.25
+"""Between two turns, and after one that found nothing to do."""
 LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
 """The registry is asked what changed every 1.1 s, unless it is known that nothing can have, and for something else at
 most every 12 s, between two looks: one query a second in all."""
@@ -51,7 +51,7 @@ class RegistryLoop:
         self._pooled = Paced(POOLED_SECONDS)
         self._is_announcing = True
 
-    def step(self) -> None:
+    def step(self) -> float | None:
         """Ask the registry one thing when that is due; announce what waits until the next look."""
         asked = looked = False
         try:
@@ -86,6 +86,7 @@ class RegistryLoop:
         else:
             if asked:
                 self._heard.well()
+        return None if asked or self._is_announcing else RESTING_SECONDS
 
     def _look_or_begin(self) -> None:
         """Look for what changed; as long as not everything was seen once, see the next part of it instead."""
