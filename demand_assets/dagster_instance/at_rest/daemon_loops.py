@@ -67,7 +67,7 @@ def rest_between_changes(home: Path, settings: Settings) -> None:
 
 def watch_patiently() -> None:
     """Ask the code server less often whether it is still the same; to be called before it is asked first."""
-    server_watcher.WATCH_INTERVAL = WATCH_SECONDS  # type: ignore[assignment]
+    server_watcher.WATCH_INTERVAL = WATCH_SECONDS
     server_watcher.MAX_RECONNECT_ATTEMPTS = RECONNECTS
 
 
@@ -135,7 +135,7 @@ def _look_after_changes(daemon: type[IntervalDaemon[Any]], sign: Sign, longest: 
             rest.end()
             raise
 
-    daemon.run_iteration = looked  # type: ignore[method-assign]
+    daemon.run_iteration = looked
 
 
 def _wait_whole_turns() -> None:
@@ -143,9 +143,9 @@ def _wait_whole_turns() -> None:
     core_loop = IntervalDaemon.core_loop
 
     def loop(self: IntervalDaemon[Any], workspace: Any, stop: Event) -> Iterator[Any]:
-        return core_loop(self, workspace, _Patient(stop, min(self.interval_seconds, TURN_SECONDS)))  # type: ignore[arg-type]
+        yield from core_loop(self, workspace, _Patient(stop, min(self.interval_seconds, TURN_SECONDS)))
 
-    IntervalDaemon.core_loop = loop  # type: ignore[method-assign]
+    IntervalDaemon.core_loop = loop
 
 
 class _Patient:

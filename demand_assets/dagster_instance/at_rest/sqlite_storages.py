@@ -82,7 +82,7 @@ def _file_of(url: str) -> Path:
     return Path(str(db.make_url(url).database))
 
 
-class KeptRunStorage(SqliteRunStorage):
+class KeptRunStorage(SqliteRunStorage):  # type: ignore[misc]  # Dagster does not tell its type
     """The same tables and rows as Dagster's own; each process looks through a database's migrations once."""
 
     @classmethod
@@ -91,7 +91,7 @@ class KeptRunStorage(SqliteRunStorage):
         file = Path(config_value["base_dir"]).absolute() / "runs.db"
         if DATABASES.is_known(file):
             return cls(f"sqlite:///{file}", inst_data)
-        storage = cls.from_local(inst_data=inst_data, **config_value)
+        storage: KeptRunStorage = cls.from_local(inst_data=inst_data, **config_value)
         DATABASES.engine(file)
         return storage
 
@@ -102,7 +102,7 @@ class KeptRunStorage(SqliteRunStorage):
             yield connection
 
 
-class KeptScheduleStorage(SqliteScheduleStorage):
+class KeptScheduleStorage(SqliteScheduleStorage):  # type: ignore[misc]  # as above
     """The same tables and rows as Dagster's own; each process looks through a database's migrations once."""
 
     @classmethod
@@ -111,9 +111,9 @@ class KeptScheduleStorage(SqliteScheduleStorage):
         file = Path(config_value["base_dir"]).absolute() / "schedules.db"
         if DATABASES.is_known(file):
             return cls(f"sqlite:///{file}", inst_data)
-        storage = cls.from_local(inst_data=inst_data, **config_value)
+        storage: KeptScheduleStorage = cls.from_local(inst_data=inst_data, **config_value)
         DATABASES.engine(file)
-        return storage  # type: ignore[return-value]  # Dagster says its own class, and makes this one
+        return storage
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

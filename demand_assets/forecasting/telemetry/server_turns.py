@@ -10,7 +10,7 @@ TURN_SECONDS = 1.0
 
 def wake_seldom() -> None:
     """Let uvicorn's servers of this process do so; to be called before they start."""
-    Server.main_loop = _main_loop  # type: ignore[method-assign]
+    Server.main_loop = _main_loop  # type: ignore[method-assign,assignment]
 
 
 async def _main_loop(server: Server) -> None:
