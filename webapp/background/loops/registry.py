@@ -70,14 +70,17 @@ class RegistryLoop:
                 if self._sign.is_there():
                     asked = True
                     self._look_or_begin()
-            elif self._look.seconds_left > LOOK_SECONDS / 3 and self._between.is_due():
+                else:
+                    self._look.again()  # to look at files costs nothing: what changes is asked for in the next turn
+            if not asked and (looked or self._look.seconds_left > LOOK_SECONDS / 3) and self._between.is_due():
                 asked = self._ask_something_else()
+            seconds = self._look.seconds_left or LOOK_SECONDS / 2
             if asked or self._is_announcing or (looked and self._rest.is_over()):
                 self._is_announcing = False
                 self._pooled_watch.announce_wanted()
-                self._is_announcing = self._watch.announce_wanted(self._look.seconds_left)
+                self._is_announcing = self._watch.announce_wanted(seconds)
             if not self._is_announcing:
-                self._watch.note_swept(self._look.seconds_left)
+                self._watch.note_swept(seconds)
         except RegistryDownError as error:
             self._sign.forget()
             self._rest_of_acts.end()
