@@ -54,17 +54,17 @@ class Settings(BaseSettings):
     web_mail_security: Literal["starttls", "tls", "none"] = "starttls"
     """How the connection to the SMTP server is encrypted."""
     web_mail_username: str | None = None
-    """At the SMTP server, where it asks who sends."""
+    """Of the account at the SMTP server, where it asks for one."""
     web_mail_password: str | None = None
-    """The same."""
+    """Of that account."""
     web_mail_sender: str = "demand@localhost"
     """Who e-mails are from."""
     web_oidc_issuer: str | None = None
     """The provider of single sign-on; it is on when this, the client's id and its secret are set."""
     web_oidc_client_id: str | None = None
-    """Of the app, at the provider of single sign-on."""
+    """What the provider of single sign-on calls the app."""
     web_oidc_client_secret: str | None = None
-    """The same."""
+    """What the app shows that provider."""
     web_oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     """What people call the provider."""
     web_rate_limit_storage_url: str | None = None
