@@ -1,7 +1,8 @@
 """``make docs``: the site of all documents, in build/docs; run in .venv-docs, which has MkDocs and not the product.
 
 The documents keep their places and their links to each other. A link to a file that is no document, as to the Compose
-file, becomes its path. Beside each page lies its text as it was written, in Markdown.
+file, becomes its path. Beside each page lies its text as it was written, in Markdown. The theme would fetch one script
+from elsewhere, for the search where pages are opened as files; ours stands in its place.
 """
 
 import re
@@ -18,6 +19,8 @@ from mkdocs.exceptions import Abort
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build" / "docs"
 CONFIGURATION = Path(__file__).with_name("mkdocs.yaml")
+FETCHED = "https://unpkg.com/iframe-worker/shim"
+OURS = Path(__file__).with_name("worker_in_frame.js")
 LINK = re.compile(r"\[((?:[^\[\]]|`[^`]*`)+)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
@@ -66,6 +69,10 @@ def main(site: Path = SITE) -> int:
             build(configuration)
         except Abort:
             return 1
+    for page in site.rglob("*.html"):
+        up = "../" * len(page.relative_to(site).parts[:-1])
+        page.write_text(page.read_text(encoding="utf-8").replace(FETCHED, f"{up}{OURS.name}"), encoding="utf-8")
+    shutil.copyfile(OURS, site / OURS.name)
     for document in documents():
         shutil.copyfile(document, site / document.relative_to(ROOT))
     print(f"the documentation: {site / 'index.html'}")
