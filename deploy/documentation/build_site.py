@@ -5,6 +5,7 @@ file, becomes its path. Beside each page lies its text as it was written, in Mar
 from elsewhere, for the search where pages are opened as files; ours stands in its place.
 """
 
+import logging
 import re
 import shutil
 import sys
@@ -54,7 +55,8 @@ def decisions() -> Iterator[dict[str, str]]:
 
 
 def main(site: Path = SITE) -> int:
-    """Build the site; 1 where a link leads nowhere or a document is in no menu."""
+    """Build the site; 1 where a link leads nowhere or a document is in no menu, and each is named."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with tempfile.TemporaryDirectory() as folder:
         for document in documents():
             there = Path(folder) / document.relative_to(ROOT)
