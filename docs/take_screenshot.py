@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def take_pictures(page: Page, url: str) -> None:
-    """The README's picture, and those of the tutorial and the explanations, on the pages of somebody who is signed in."""
+    """The pictures of the README, the tutorial and the explanations, by somebody who is signed in."""
     page.goto(url)
     if (skip := page.get_by_role("button", name="Skip")).count():
         skip.first.click()

@@ -11,7 +11,8 @@ ABOUT = """\
 # Operations of the API
 
 What a token of each role may ask; a role may all that the ones before it may. [How to ask](../api.md): tokens, lists,
-errors, sending again. The app has the same with every field, at `/api/v1/openapi.json` and, to browse and try, at `/api`.
+errors, sending again. The app has the same with every field, at `/api/v1/openapi.json` and, to browse and try, at
+`/api`.
 
 """
 PASSED_OVER = ("If-None-Match",)
@@ -31,7 +32,6 @@ def api_page() -> str:
                 rows[found["tags"][0]].append((f"`{method.upper()} {path.removeprefix('/api/v1')}`", found["x-role"],
                                                found["summary"].replace("|", "\\|"), ", ".join(query)))
     parts = [ABOUT, table(("role", "may"), *MAY.items())]
-    for tag in document["tags"]:
-        parts.append(f"\n## {tag['name']}\n\n{tag['description']}\n\n"
-                     + table(("operation", "role", "what it does", "arguments"), *rows.pop(tag["name"])))
+    parts += [f"\n## {tag['name']}\n\n{tag['description']}\n\n"
+              + table(("operation", "role", "what it does", "arguments"), *rows.pop(tag["name"])) for tag in document["tags"]]
     return "".join(parts)

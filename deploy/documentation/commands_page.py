@@ -16,7 +16,8 @@ from deploy.documentation.words_of_code import table
 from deploy.settings import PROJECT
 
 TARGET = re.compile(r"^([a-z-]+):(?!=).*?## (.*)$", re.MULTILINE)
-COMMANDS = {"demand-run": "deploy.run", "demand-worker": "deploy.worker", "demand-train": "demand_assets.commands.train",
+COMMANDS = {"demand-run": "deploy.run", "demand-worker": "deploy.worker",
+            "demand-train": "demand_assets.commands.train",
             "demand-dataset": "demand_assets.commands.dataset", "demand-check": "demand_assets.commands.check"}
 """Command of an installed product -> its module. ``demand-mcp`` has no arguments."""
 ABOUT = """\
@@ -28,19 +29,28 @@ In a checkout. `make` alone lists the targets; each makes or renews the environm
 changed. Settings are given as `make run WEB_PORT=8001`; [all of them](settings.md).
 
 """
+INSTALLED = """
+## Of an installed product
+
+As `make` calls them. Settings of `demand-run` and `demand-worker` are environment variables. `demand-mcp`
+([for agents](../agents.md)) takes no arguments.
+"""
+OF_THE_WEB_APP = """
+## Of the web app
+
+In the environment of the web app: in a container of the image `web` as they stand; beside `make run` with `.venv/bin/`
+before them, and `DEMAND_DATASET`, `DEMAND_STATE` set to what `DATASET` and `STATE` are. Migrations are Flask-Migrate's:
+`flask --app webapp db upgrade`, `… db downgrade <revision>`.
+"""
 
 
 def commands_page() -> str:
     """The page."""
     targets = TARGET.findall((PROJECT / "Makefile").read_text(encoding="utf-8"))
     parts = [ABOUT, table(("target", "what it does"), *((f"`{name}`", _plain(words)) for name, words in targets)),
-             "\n## Of an installed product\n\nAs `make` calls them. Settings of `demand-run` and `demand-worker` are environment "
-             "variables. `demand-mcp` ([for agents](../agents.md)) takes no arguments.\n"]
+             INSTALLED]
     parts += [f"\n### {command}\n\n```text\n{_help_of(command, module)}```\n" for command, module in COMMANDS.items()]
-    parts.append("\n## Of the web app\n\nIn the environment of the web app: in a container of the image `web` as they stand; beside "
-                 "`make run` with `.venv/bin/` before them and `DEMAND_DATASET`, `DEMAND_STATE` set to what "
-                 "`DATASET` and `STATE` are. Migrations are "
-                 "Flask-Migrate's: `flask --app webapp db upgrade`, `… db downgrade <revision>`.\n")
+    parts.append(OF_THE_WEB_APP)
     parts += [f"\n### {name}\n\n```text\n{words}\n```\n" for name, words in _of_the_app()]
     return "".join(parts)
 
@@ -52,8 +62,8 @@ def _plain(words: str) -> str:
 def _help_of(command: str, module: str) -> str:
     """What the command prints when it is asked for help, as wide as a page."""
     printed = StringIO()
-    with patch.object(sys, "argv", [command, "--help"]), patch.dict(os.environ, COLUMNS="100"), redirect_stdout(printed), (
-            suppress(SystemExit)):
+    with (patch.object(sys, "argv", [command, "--help"]), patch.dict(os.environ, COLUMNS="100"),
+          redirect_stdout(printed), suppress(SystemExit)):
         importlib.import_module(module).main()
     return printed.getvalue()
 
@@ -64,5 +74,5 @@ def _of_the_app() -> Iterator[tuple[str, str]]:
             within = command.commands if isinstance(command, click.Group) else {}
             for label, one in {name: command, **{f"{name} {part}": each for part, each in within.items()}}.items():
                 if getattr(one.callback, "__module__", "").startswith("webapp."):
-                    yield label, one.get_help(click.Context(one, info_name=f"flask --app webapp {label}", max_content_width=100,
-                                                            terminal_width=100))
+                    yield label, one.get_help(click.Context(one, info_name=f"flask --app webapp {label}",
+                                                            max_content_width=100, terminal_width=100))

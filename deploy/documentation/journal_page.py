@@ -10,8 +10,8 @@ from deploy.documentation.words_of_code import as_markdown, table, words_of
 ABOUT = """\
 # Journal: what happened to each region-item
 
-The pipeline writes it, the web app reads it. It lies in the demand store, a folder a day, in small files of JSON lines that
-are written once:
+The pipeline writes it, the web app reads it. It lies in the demand store, a folder a day, in small files of JSON lines
+that are written once:
 
     journal/20261129/20261129T190421705696-8119bb594034b07576a049a3e2fab6e9.jsonl
 
@@ -29,14 +29,15 @@ A line is one step of one region-item:
 
 def journal_page() -> str:
     """The page."""
-    told = dict(re.findall(r"``(\w+)``(?:, ``\w+``)*: ([^`]*?)(?=[;.] ?(?:``|$))", words_of(journal)["Step"]))
+    words_of_steps = words_of(journal)["Step"]
+    told = dict(re.findall(r"``(\w+)``(?:, ``\w+``)*: ([^`]*?)(?=[;.] ?(?:``|$))", words_of_steps))
     told["kept"] = told["promoted"]
     words = {"region_item": "`region|item`; a bar or a percent sign within a name is escaped.", "step": "One of those below.",
              "run_id": "Dagster's run.", "at": "When, ISO, UTC."} | words_of(journal.Entry)
     rows = [(f"`{one.name}`", as_markdown(words[one.name])) for one in fields(journal.Entry)]
+    rows.append(("`sum`", "A digest of the line: where a file is damaged, its other lines are still good."))
     steps = [(f"`{step}`", as_markdown(told[step]), "yes" if step in journal.FINAL_STEPS else "",
               "no" if step in journal.APART else "yes") for step in get_args(journal.Step)]
-    return (ABOUT + table(("field", "what it is"), *rows, ("`sum`", "A digest of the line: where a file is damaged, its other "
-                                                           "lines are still good."))
-            + "\n" + table(("step", "what it says", "ends a retrain", "belongs to one"), *steps)
-            + "\nWhat is too old is [summed up](../expiry.md): of each region-item the newest entry of each step is left.\n")
+    return (f"{ABOUT}{table(('field', 'what it is'), *rows)}\n"
+            f"{table(('step', 'what it says', 'ends a retrain', 'belongs to one'), *steps)}\n"
+            "What is too old is [summed up](../expiry.md): of each region-item the newest entry of each step is left.\n")

@@ -10,8 +10,8 @@ from deploy.documentation.words_of_code import as_markdown, table, words_of
 ABOUT = """\
 # Registry: models, aliases, tags
 
-Each region-item is a registered model `<dataset>.<region>.<item>`, the pooled model is `<dataset>.pooled`. Facts are tags,
-one for each, and each is used only of the version that it names ([why](../decisions/0014-facts-are-tags.md)).
+Each region-item is a registered model `<dataset>.<region>.<item>`, the pooled model is `<dataset>.pooled`. Facts are
+tags, one for each, and each is used only of the version that it names ([why](../decisions/0014-facts-are-tags.md)).
 Descriptions are for people: they are neither read nor written. [Loading a model elsewhere](../notebook.md).
 
 | alias | of |
@@ -46,15 +46,16 @@ def registry_page() -> str:
     """The page."""
     card = words_of(ModelCard)
     parts = [ABOUT, "## Tags of a version\n\n", _tags(OF_EVERY_VERSION),
-             "\nOf a region-item's version besides, with its card: metrics are of the backtest, over all leads, as fractions.\n\n",
+             "\nOf a region-item's version besides, with its card: metrics are of the backtest, over all leads, as "
+             "fractions.\n\n",
              _tags({**OF_A_REGION_ITEM, **{one.name: card[one.name] for one in fields(ModelCard)}}),
-             "\nOf a pooled version besides: its card, a JSON value each, among them `wape`, `wape_seasonal_naive`, `rmsse`, "
-             "`bias`, `rows`, `region_items`, `trained_to`, `code_version`.\n",
+             "\nOf a pooled version besides: its card, a JSON value each, among them `wape`, `wape_seasonal_naive`, "
+             "`rmsse`, `bias`, `rows`, `region_items`, `trained_to`, `code_version`.\n",
              "\n## Tags of a registered model\n\n", _tags(OF_A_REGISTERED_MODEL)]
     for fact in (region_item_tags.Promotion, region_item_tags.Pin):
         words = {"at": "When, ISO.", "reason": "Why, in the person's words.", "version": "Which."} | words_of(fact)
-        parts.append(f"\n`{fact.__name__.lower()}`: {fact.__doc__}\n\n"
-                     + table(("field", "what it is"), *((f"`{name}`", as_markdown(words[name])) for name in fact.model_fields)))
+        rows = [(f"`{name}`", as_markdown(words[name])) for name in fact.model_fields]
+        parts.append(f"\n`{fact.__name__.lower()}`: {fact.__doc__}\n\n{table(('field', 'what it is'), *rows)}")
     return "".join(parts)
 
 

@@ -33,8 +33,8 @@ A wrong value is named at the start, with what is allowed. [The dataset file](..
 
 *Read by* says who: **start** is `make run` and `make worker`, which hand all they were given on to the processes that
 they start (`DATASET` as `DEMAND_DATASET`, `STATE` as `DEMAND_STATE`, `HORIZON` as `DEMAND_HORIZON`); **pipeline** is
-Dagster's processes, runs and workers; **web app** its two processes and `flask --app webapp`; **stores** the container of
-that name, **agents** `make mcp`. In containers, set what *pipeline* and *web app* read.
+Dagster's processes, runs and workers; **web app** its two processes and `flask --app webapp`; **stores** the container
+of that name, **agents** `make mcp`. In containers, set what *pipeline* and *web app* read.
 
 Passwords of sources stand in the environment under names of your own, as `${NAME}` in the dataset file. Libraries read
 their own variables too, as `AWS_ACCESS_KEY_ID` and `OTEL_…`.
@@ -63,10 +63,10 @@ def settings() -> dict[str, Setting]:
     """Variable -> what is told of it."""
     found: dict[str, Setting] = {}
     for kind, reader in READERS.items():
-        words = {name: text for each in reversed(getmro(kind)) if issubclass(each, BaseSettings) and each is not BaseSettings
-                 for name, text in words_of(each).items()}
+        classes = [each for each in reversed(getmro(kind)) if issubclass(each, BaseSettings) and each is not BaseSettings]
+        words = {name: text for each in classes for name, text in words_of(each).items()}
         own = kind.model_fields.keys() - {name for base in kind.__bases__ if base in READERS
-                                          for name in base.model_fields}  # type: ignore[attr-defined]  # a model
+                                          for name in base.model_fields}
         for name in (name for name in kind.model_fields if name in own):
             for variable in _variables(kind, name):
                 if variable not in INSIDE:
@@ -113,7 +113,8 @@ def _within(kind: Any) -> list[Any]:
     """Limits that stand within a type, as in ``Annotated[int, Field(ge=1)] | None``."""
     if get_origin(kind) is Annotated:
         return [limit for one in kind.__metadata__ for limit in getattr(one, "metadata", [])]
-    return [limit for one in get_args(kind) for limit in _within(one)] if get_origin(kind) in (Union, UnionType) else []
+    parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    return [limit for one in parts for limit in _within(one)]
 
 
 def _of_type(kind: Any) -> str:
@@ -121,6 +122,7 @@ def _of_type(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{one}`" for one in get_args(kind))
     if get_origin(kind) in (Union, UnionType, Annotated):
-        words = [_of_type(one) for one in get_args(kind)[:1 if get_origin(kind) is Annotated else None] if one is not NoneType]
+        parts = get_args(kind)[:1] if get_origin(kind) is Annotated else get_args(kind)
+        words = [_of_type(one) for one in parts if one is not NoneType]
         return next(filter(None, words), "")
     return {bool: "`yes`, `no`", int: "a number", float: "a number", Path: "a path"}.get(kind, "")

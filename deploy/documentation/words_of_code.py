@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from itertools import pairwise
 from textwrap import dedent
 from types import ModuleType
 
@@ -16,7 +17,7 @@ def words_of(source: type | ModuleType) -> dict[str, str]:
     body = tree.body if isinstance(source, ModuleType) else next(
         node.body for node in tree.body if isinstance(node, ast.ClassDef))
     found: dict[str, str] = {}
-    for statement, after in zip(body, body[1:], strict=False):
+    for statement, after in pairwise(body):
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
             found |= dict.fromkeys(_names(statement), " ".join(after.value.value.split()))
     return found

@@ -37,7 +37,8 @@ def code() -> Iterator[Path]:
     """Each module that is installed."""
     for package in PACKAGES:
         for module in (PROJECT / package).rglob("*.py"):
-            if "node_modules" not in module.parts and not (package == "deploy" and set(module.parts) & set(NOT_INSTALLED)):
+            parts = module.relative_to(PROJECT).parts
+            if "node_modules" not in parts and not (package == "deploy" and set(parts) & set(NOT_INSTALLED)):
                 yield module
 
 

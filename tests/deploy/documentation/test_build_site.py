@@ -25,8 +25,8 @@ def python() -> Path:
 
 
 def build(python: Path, project: Path, site: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([python, "-m", "deploy.documentation.build_site", site], cwd=project, capture_output=True, text=True,
-                          check=False, timeout=200)
+    return subprocess.run([python, "-m", "deploy.documentation.build_site", site], cwd=project, capture_output=True,
+                          text=True, check=False, timeout=200)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_every_document_is_a_page_and_lies_there_as_it_was_written(site: Path) -
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     fetched = {(page, address) for page in pages for address in Fetched(page.read_text()).found}
-    styles = {found for sheet in site.rglob("*.css") for found in re.findall(r"(?:url\(|@import)\s*[\"']?(\w+:[^\"')]*)",
-                                                                             sheet.read_text())}
+    styles = {found for sheet in site.rglob("*.css")
+              for found in re.findall(r"(?:url\(|@import)\s*[\"']?(\w+:[^\"')]*)", sheet.read_text())}
 
     assert len(pages) > 90
     assert {address for _, address in fetched if "://" in address or address.startswith("//")} == set()
@@ -117,7 +117,9 @@ with sync_playwright() as playwright:
     page.locator(".md-search-result__item").first.wait_for()
     print([url for url in asked if not url.startswith(("file:", "data:", "about:"))])
 """
-    done = subprocess.run([sys.executable, "-c", program, (site / "docs" / "backup.html").as_uri(), shutil.which("chromium")],
+    page = (site / "docs" / "backup.html").as_uri()
+
+    done = subprocess.run([sys.executable, "-c", program, page, str(shutil.which("chromium"))],
                           capture_output=True, text=True, check=False, timeout=120)
 
     assert done.stdout.strip() == "[]", done.stderr

@@ -53,7 +53,7 @@ NOT_RUN = {
     ("docs/security.md", "sh"): "is of a proxy that is not part of the product",
     ("docs/security.md", "nginx"): "is of a proxy that is not part of the product",
     ("docs/tutorials/add-a-driver.md", "sh"): "trains twice, for minutes; its check and its data are run here",
-    ("docs/reference/commands.md", "text"): "is what commands print; tests/deploy/documentation/test_write_reference.py",
+    ("docs/reference/commands.md", "text"): "is what commands print, which test_write_reference.py holds to them",
 }
 
 
@@ -63,7 +63,8 @@ def name_of(document: Path) -> str:
 
 def blocks(name: str, language: str) -> list[str]:
     text = (PROJECT / name).read_text(encoding="utf-8")
-    return [re.sub(rf"^{indent}", "", body, flags=re.MULTILINE) for indent, of, body in BLOCK.findall(text) if of == language]
+    return [re.sub(rf"^{indent}", "", body, flags=re.MULTILINE)
+            for indent, of, body in BLOCK.findall(text) if of == language]
 
 
 def test_every_block_is_run_or_it_is_said_why_not() -> None:
@@ -80,8 +81,8 @@ def commands(pattern: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Document and match, in code only: indented, fenced or between backticks."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
-        code = [body for _, _, body in BLOCK.findall(text)] + re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", text) + re.findall(
-            r"^    (\S.*)$", text, re.MULTILINE)
+        code = [*(body for _, _, body in BLOCK.findall(text)), *re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", text),
+                *re.findall(r"^    (\S.*)$", text, re.MULTILINE)]
         for part in code:
             for found in re.finditer(pattern, part):
                 yield name_of(document), found
@@ -94,7 +95,7 @@ def makefile() -> str:
 
 def test_every_target_and_setting_of_make_that_is_named_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):(?!=)", makefile(), re.MULTILINE))
-    known = set(re.findall(r"\b([A-Z_0-9]+) \?=", makefile())) | settings().keys() | {"PYTHON", "NAME"}  # NAME: any of them
+    known = set(re.findall(r"\b([A-Z_0-9]+) \?=", makefile())) | settings().keys() | {"PYTHON", "NAME"}
     named = list(commands(r"(?:^|[\s(/])make ([a-z][a-z-]*)((?:\s+[A-Z_0-9]+=(?:\"[^\"]*\"|\S*))*)"))
 
     assert len(named) > 60
@@ -105,7 +106,8 @@ def test_every_target_and_setting_of_make_that_is_named_is_there() -> None:
 
 def test_every_module_and_command_that_is_named_is_there() -> None:
     scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
-    modules = {(where, found[1]) for where, found in commands(r"python -m ((?:demand_assets|webapp|deploy|benchmarks|tests)[\w.]*)")}
+    modules = {(where, found[1]) for where, found in commands(
+        r"python -m ((?:demand_assets|webapp|deploy|benchmarks|tests)[\w.]*)")}
 
     assert len(modules) > 10
     assert {(where, name) for where, name in modules if not name.endswith((".", ".NAME")) and not any(
@@ -132,8 +134,8 @@ class TestTutorialForEngineers:
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)
         (tmp_path / "shop.toml").write_text(f"{dataset}\n{driver}", encoding="utf-8")
 
-        checked = subprocess.run([sys.executable, "-m", "demand_assets.commands.check", "--dataset", tmp_path / "shop.toml"],
-                                 cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+        command = [sys.executable, "-m", "demand_assets.commands.check", "--dataset", str(tmp_path / "shop.toml")]
+        checked = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
 
         assert checked.returncode == 0, checked.stderr
         assert "1,680 days, 2025-10-01 to 2026-11-24" in checked.stdout
@@ -180,7 +182,9 @@ def test_a_webhook_is_checked_as_shown() -> None:
 
 @pytest.mark.parametrize("name", ["docs/agents.md", "docs/api.md"])
 def test_json_and_toml_can_be_read(name: str) -> None:
-    assert [json.loads(one) for block in blocks(name, "json") for one in re.split(r"^POST .*\n", block, flags=re.MULTILINE) if one]
+    bodies = [body for block in blocks(name, "json") for body in re.split(r"^POST .*\n", block, flags=re.MULTILINE)]
+
+    assert [json.loads(body) for body in bodies if body]
     assert all(tomllib.loads(block) for block in blocks(name, "toml"))
 
 
@@ -200,7 +204,8 @@ CATEGORY = '[[attributes]]\nname = "category"\nof = "item"\n'
 
 def test_messages_of_the_troubleshooting_are_the_products_own() -> None:
     text = (PROJECT / "docs" / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
-    quoted = {part for row in re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE) for part in re.findall(r"`([^`]+)`", row)}
+    cells = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    quoted = {part for cell in cells for part in re.findall(r"`([^`]+)`", cell)}
     said = [re.sub(r"\"\s*\n\s*f?\"|\s+", " ", file.read_text(encoding="utf-8")).replace("  ", " ")
             for folder in ("deploy", "webapp", "demand_assets") for ending in ("py", "sh", "html")
             for file in (PROJECT / folder).rglob(f"*.{ending}") if "node_modules" not in file.parts]

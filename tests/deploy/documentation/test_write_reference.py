@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_a_page_is_what_the_code_makes(name: str, text: Callable[[], str]) -> None:
     page = PROJECT / "docs" / name
 
-    assert text() == page.read_text(encoding="utf-8"), "out of date; run: python -m deploy.documentation.write_reference"
+    assert text() == page.read_text(encoding="utf-8"), "run: python -m deploy.documentation.write_reference"
 
 
 def test_every_setting_says_what_it_is() -> None:
