@@ -32,6 +32,7 @@ def api_page() -> str:
                 rows[found["tags"][0]].append((f"`{method.upper()} {path.removeprefix('/api/v1')}`", found["x-role"],
                                                found["summary"].replace("|", "\\|"), ", ".join(query)))
     parts = [ABOUT, table(("role", "may"), *MAY.items())]
-    parts += [f"\n## {tag['name']}\n\n{tag['description']}\n\n"
-              + table(("operation", "role", "what it does", "arguments"), *rows.pop(tag["name"])) for tag in document["tags"]]
+    head = ("operation", "role", "what it does", "arguments")
+    parts += [f"\n## {tag['name']}\n\n{tag['description']}\n\n{table(head, *rows.pop(tag['name']))}"
+              for tag in document["tags"]]
     return "".join(parts)

@@ -32,7 +32,8 @@ def journal_page() -> str:
     words_of_steps = words_of(journal)["Step"]
     told = dict(re.findall(r"``(\w+)``(?:, ``\w+``)*: ([^`]*?)(?=[;.] ?(?:``|$))", words_of_steps))
     told["kept"] = told["promoted"]
-    words = {"region_item": "`region|item`; a bar or a percent sign within a name is escaped.", "step": "One of those below.",
+    words = {"region_item": "`region|item`, as in addresses.",
+             "step": "One of those below.",
              "run_id": "Dagster's run.", "at": "When, ISO, UTC."} | words_of(journal.Entry)
     rows = [(f"`{one.name}`", as_markdown(words[one.name])) for one in fields(journal.Entry)]
     rows.append(("`sum`", "A digest of the line: where a file is damaged, its other lines are still good."))
@@ -40,4 +41,5 @@ def journal_page() -> str:
               "no" if step in journal.APART else "yes") for step in get_args(journal.Step)]
     return (f"{ABOUT}{table(('field', 'what it is'), *rows)}\n"
             f"{table(('step', 'what it says', 'ends a retrain', 'belongs to one'), *steps)}\n"
-            "What is too old is [summed up](../expiry.md): of each region-item the newest entry of each step is left.\n")
+            "What is too old is [summed up](../expiry.md): of each region-item the newest entry of each step\n"
+            "stays.\n")

@@ -63,7 +63,8 @@ def settings() -> dict[str, Setting]:
     """Variable -> what is told of it."""
     found: dict[str, Setting] = {}
     for kind, reader in READERS.items():
-        classes = [each for each in reversed(getmro(kind)) if issubclass(each, BaseSettings) and each is not BaseSettings]
+        classes = [each for each in reversed(getmro(kind))
+                   if issubclass(each, BaseSettings) and each is not BaseSettings]
         words = {name: text for each in classes for name, text in words_of(each).items()}
         own = kind.model_fields.keys() - {name for base in kind.__bases__ if base in READERS
                                           for name in base.model_fields}
@@ -100,7 +101,8 @@ def _default(info: FieldInfo) -> str:
 
 def _values(info: FieldInfo) -> str:
     def limit(name: str) -> float | None:
-        return next((value for one in (*info.metadata, *_within(info.annotation)) if (value := getattr(one, name, None)) is not None), None)
+        said = [getattr(one, name, None) for one in (*info.metadata, *_within(info.annotation))]
+        return next((value for value in said if value is not None), None)
 
     low, above, high = limit("ge"), limit("gt"), limit("le")
     if low is None and above is None:
