@@ -128,12 +128,17 @@ lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes 
 check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)
 	@$(PY) -m deploy.checks.check_image
 
-screenshot: setup ## take the README's picture from the real page (needs Chromium)
+docs: setup ## make the documentation a site in build/docs that needs no server and no network, with search
+	@sh deploy/separate_environment.sh docs
+	@$(PY) -m deploy.documentation.write_reference
+	@.venv-docs/bin/python -m deploy.documentation.build_site
+
+screenshot: setup ## take the pictures of the documents from the real pages (needs Chromium)
 	@$(PY) docs/take_screenshot.py
 
 clean: ## remove caches and the environment; the state in ./var stays
-	@rm -rf .venv .venv-benchmarks .venv-deploy .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	@rm -rf .venv .venv-benchmarks .venv-deploy .venv-docs build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image docs screenshot clean

@@ -71,11 +71,11 @@ class Settings(BaseSettings):
     """Runs that one worker carries out at the same time."""
     max_concurrent_runs: int | None = Field(default=None, ge=1)
     """Runs at a time, on all machines; 2 unless given, and with workers twice what one of them carries out."""
-    cores: int = Field(default=os.cpu_count() or 1, ge=1)
+    cores: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Models trained at the same time on this machine, one thread each."""
     keep_journal_days: float = Field(default=90, ge=0)
-    """Days after which what happened to region-items is kept as their newest entries only. Here and below: 0 keeps
-    for ever; docs/expiry.md has what is never removed, whatever these say."""
+    """Days after which what happened to region-items is kept as their newest entries only. 0 keeps for ever,
+    here and in the other DEMAND_KEEP_…; docs/expiry.md has what is never removed, whatever these say."""
     keep_monitoring_days: float = Field(default=30, ge=0)
     """Days for which measurements of production are kept; the sensor that retrains looks at those of two."""
     keep_versions: int = Field(default=10, ge=0)

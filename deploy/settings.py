@@ -51,7 +51,9 @@ class RunSettings(BaseSettings):
     called_from: Path = Field(default_factory=home)
     """Relative paths are taken from here."""
     dataset: Annotated[Path, AfterValidator(Path.expanduser)] = Field(default_factory=simulated_dataset)
+    """The dataset file."""
     state: Annotated[Path, AfterValidator(Path.expanduser)] = Field(default_factory=lambda: home() / "var")
+    """Holds one folder for each dataset; nothing is written elsewhere."""
     horizon: Annotated[int, Field(ge=1, le=400)] | None = None
     """Periods to forecast; the dataset file's unless given."""
 
@@ -96,9 +98,13 @@ class RunSettings(BaseSettings):
     """Address that the other servers listen on: the loopback address, for they have no sign-in. A container, whose
     network is private, says otherwise."""
     web_port: Port = 8000
+    """Of the web app."""
     dagster_port: Port = 3000
+    """Of Dagster's pages."""
     mlflow_port: Port = 5000
+    """Of MLflow's pages and registry."""
     code_port: Port = 4000
+    """Of Dagster's code server."""
 
     @property
     def has_run_starter(self) -> bool:
@@ -172,8 +178,11 @@ class ServicesSettings(BaseSettings):
         default_factory=lambda: home() / "var" / "services")
     """Where the services keep their files."""
     postgres_port: Port = 54320
+    """Of PostgreSQL."""
     redis_port: Port = 63790
+    """Of Redis."""
     s3_port: Port = 9100
+    """Of the S3 server."""
 
     @property
     def folder(self) -> Path:

@@ -20,3 +20,4 @@ lock uv uv.in
 lock benchmarks benchmarks.in
 lock challengers challengers.in
 lock deploy deploy.in
+lock docs docs.in

@@ -35,8 +35,10 @@ class Settings(BaseSettings):
     web_secret_key: Annotated[str | None, Field(min_length=16)] = None
     """Signs sessions; made once and kept in the state directory unless given."""
     web_host: str = "127.0.0.1"
+    """Address that the web app listens on."""
     web_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     web_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Processes that answer requests."""
     web_https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies are then sent over HTTPS only."""
     web_admin_password: str | None = None
@@ -48,14 +50,21 @@ class Settings(BaseSettings):
     web_mail_server: str | None = None
     """The SMTP server that carries links for forgotten passwords; without one, administrators make them."""
     web_mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    """Of the SMTP server."""
     web_mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection to the SMTP server is encrypted."""
     web_mail_username: str | None = None
+    """Of the account at the SMTP server, where it asks for one."""
     web_mail_password: str | None = None
+    """Of that account."""
     web_mail_sender: str = "demand@localhost"
+    """Who e-mails are from."""
     web_oidc_issuer: str | None = None
     """The provider of single sign-on; it is on when this, the client's id and its secret are set."""
     web_oidc_client_id: str | None = None
+    """What the provider of single sign-on calls the app."""
     web_oidc_client_secret: str | None = None
+    """What the app shows that provider."""
     web_oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     """What people call the provider."""
     web_rate_limit_storage_url: str | None = None
@@ -66,7 +75,8 @@ class Settings(BaseSettings):
     """The one place to which published plans are handed over: a folder that exists, by its absolute path, or a place in
     an object store, as ``s3://bucket/plans``; nowhere unless given."""
     web_keep_retrains_days: Annotated[float, Field(ge=0)] = 365
-    """Days for which retrains that are over are kept. Here and below: 0 keeps for ever (docs/expiry.md)."""
+    """Days for which retrains that are over are kept. 0 keeps for ever, here and in the other WEB_KEEP_…
+    (docs/expiry.md)."""
     web_keep_selections_days: Annotated[float, Field(ge=0)] = 365
     """Days for which a stored selection is kept after its link was last followed."""
     web_keep_actions_days: Annotated[float, Field(ge=0)] = 365

@@ -28,7 +28,8 @@ CHALLENGERS = {need.name for need in map(Requirement, PYPROJECT["project"]["opti
 BROUGHT_BY_OTHERS = {"chronos", "torch"}
 """What a pretrained model needs, which is no part of that extra."""
 PACKAGES = ("demand_assets", "webapp", "deploy")
-NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "deployment_rules.py", "lint_deploy.py", "services.py")
+NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "deployment_rules.py", "lint_deploy.py", "services.py",
+                 "documentation")
 """In ``deploy``, for a checkout only."""
 
 
@@ -36,7 +37,8 @@ def code() -> Iterator[Path]:
     """Each module that is installed."""
     for package in PACKAGES:
         for module in (PROJECT / package).rglob("*.py"):
-            if "node_modules" not in module.parts and not (package == "deploy" and module.name in NOT_INSTALLED):
+            parts = module.relative_to(PROJECT).parts
+            if "node_modules" not in parts and not (package == "deploy" and set(parts) & set(NOT_INSTALLED)):
                 yield module
 
 

@@ -54,15 +54,25 @@ class ModelCard:
     """What is told of a model: its evidence and its data. Metrics are of the backtest, over all leads."""
 
     wape: float
+    """Sum of absolute errors over the units sold."""
     wape_seasonal_naive: float
+    """The same, of seasonal naive."""
     rmsse: float
+    """Root mean squared scaled error."""
     rmsse_seasonal_naive: float
+    """The same, of seasonal naive."""
     bias: float
+    """What was forecast too much (+) or too little (−) over the units sold."""
     coverage_80: float
+    """Share of what came that lay in the 80 % interval."""
     trained_from: str
+    """First date of the demand that it learned from."""
     trained_to: str
+    """Last date of it."""
     rows: int
+    """Periods of it."""
     data_hash: str
+    """A fingerprint of it."""
     wape_own: float = float("nan")
     """Of the region-item's own booster at full share."""
     wape_pooled: float = float("nan")
@@ -70,7 +80,9 @@ class ModelCard:
     backtest_units: float = float("nan")
     """Units sold in the backtest's windows: times a WAPE, the sum of absolute errors."""
     demand_class: str = ""
+    """How regular demand is: smooth, erratic, intermittent or lumpy."""
     pooled_version: int = 0
+    """The version of the pooled model that it is built on."""
     adjustments: int = 0
     """Periods of its demand that planners adjusted."""
     sold_hash: str = ""
@@ -80,12 +92,15 @@ class ModelCard:
     wape_realised: float = float("nan")
     """As ``wape``, had the drivers been known."""
     bias_realised: float = float("nan")
+    """As ``bias``, had the drivers been known."""
     carried_periods: int = 0
     """Periods whose demand is carried over from other items: learned from, and part of no metric."""
     carried_from: str = ""
     """What that is, in words; empty where nothing is."""
     code_version: str = CODE_VERSION
+    """Of the code that trained it."""
     seconds: float = 0.0
+    """How long its training took."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class TelemetrySettings(BaseSettings):
     otel_exporter_otlp_traces_endpoint: str | None = None
     """The same, for traces alone and to the last part of the address."""
     otel_sdk_disabled: bool = False
+    """Whether no traces are sent, whatever else is set."""
     prometheus_multiproc_dir: Path | None = None
     """Where this process keeps what it counts; it counts nothing without."""
     metrics_token: str | None = None
