@@ -18,6 +18,8 @@ ENGLISH = "en"
 LANGUAGES: dict[str, str] = {ENGLISH: "English"}
 """Tag of each language that is offered -> its own name for itself. Its catalogue is complete, which a test holds."""
 CATALOGUES = Path(__file__).parent / "catalogues"
+IN_SCRIPTS = "in scripts"
+"""Comment in the catalogues at what scripts say."""
 _asked: ContextVar[str | None] = ContextVar("language", default=None)
 
 
