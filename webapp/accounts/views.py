@@ -6,11 +6,12 @@ from typing import Any, cast
 import click
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import hash_password, login_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import select, update
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
@@ -24,7 +25,9 @@ from webapp.accounts.users import UserChangeError, decide_administrators, has_us
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import once_more
+from webapp.http.choices import one_of
 from webapp.http.rate_limits import forgive
+from webapp.language.translations import COOKIE, LANGUAGES
 from webapp.services import services
 from webapp.tables import RoleName, User
 
@@ -68,7 +71,8 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("The password is set. Sign in with it.", "success"),
 }
 
-
+LANGUAGE_KEPT = timedelta(days=365)
+"""In a browser."""
 DEAD = ("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs the machine "
         "makes a new one with `flask --app webapp first-admin-link`, or an administrator with `flask --app webapp "
         "create-admin`.")
@@ -142,6 +146,25 @@ def first_admin(token: str) -> ResponseReturnValue:
 def account() -> str:
     """Who is signed in, and what they may do."""
     return account_page(TokenForm())
+
+
+@bp.post("/language")
+def choose_language() -> ResponseReturnValue:
+    """Speak that language from now on, or, where none is named, as the browser asks: in this browser, and wherever
+    somebody who is signed in signs in."""
+    tag = one_of("language", request.form.get("language", ""), ["", *LANGUAGES]) or None
+    if current_user.is_authenticated:
+        with writing():
+            db.session.execute(update(User).where(User.id == cast(User, current_user).id).values(language=tag))
+        answer = redirect(url_for("accounts.account", _anchor="language"), 303)
+    else:
+        answer = redirect(url_for("security.login", next=request.args.get("next")), 303)
+    kept = {"samesite": "Lax", "secure": request.is_secure, "httponly": True}
+    if tag is None:
+        answer.delete_cookie(COOKIE, **kept)
+    else:
+        answer.set_cookie(COOKIE, tag, max_age=LANGUAGE_KEPT, **kept)
+    return answer
 
 
 def add_to(app: Flask) -> None:

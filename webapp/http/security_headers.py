@@ -50,5 +50,5 @@ def add_to(app: Flask) -> None:
                                                  else "public, max-age=86400")
         else:
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.add("Vary", "HX-Request")
+            response.headers.add("Vary", "HX-Request, Accept-Language, Cookie")
         return response

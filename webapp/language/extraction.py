@@ -19,6 +19,8 @@ PACKAGE = Path(__file__).parent.parent
 METHODS = [("static/vendor/**", "ignore"), ("node_modules/**", "ignore"), ("**.py", "python"),
            ("templates/**", "jinja2"), ("static/*.js", "javascript")]
 OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"}}
+COUNTED = parse_keywords(["plural:2", "pager:3"])
+"""Functions and macros that write a count with a word, which is one more message: ``plural(count, "region-item")``."""
 KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "pgettext:1c,2"])
 LINE_WIDTH = 120
 
@@ -31,6 +33,16 @@ class Message:
     context: str | None
     in_scripts: bool
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is said in two forms."""
+        return isinstance(self.words, tuple)
+
+    @property
+    def first(self) -> str:
+        """By which a catalogue knows it."""
+        return self.words[0] if isinstance(self.words, tuple) else self.words
+
 
 def messages(package: Path = PACKAGE) -> Iterator[Message]:
     """All messages of the app, once for each place.
@@ -39,18 +51,21 @@ def messages(package: Path = PACKAGE) -> Iterator[Message]:
     """
     for file, _line, words, _comments, context in extract_from_dir(package, METHODS, OPTIONS, KEYWORDS):
         yield Message(words, context, in_scripts=file.endswith(".js"))  # type: ignore[arg-type]  # two forms, at most
+    for file, _line, word, _comments, _context in extract_from_dir(package, METHODS, OPTIONS, COUNTED):
+        if isinstance(word, str):  # and no {% trans %}, which Jinja finds whatever it is asked for
+            yield Message((f"%(num)s {word}", f"%(num)s {word}s"), None, in_scripts=file.endswith(".js"))
 
 
 def updated(before: bytes, tag: str, said: list[Message]) -> bytes:
     """A catalogue with those messages and no other: new ones empty, the translations of the others as they were."""
     old = read_po(BytesIO(before), locale=tag)
     new = Catalog(locale=tag)
-    scripts = {(message.words, message.context) for message in said if message.in_scripts}
-    for message in said:
-        known = old.get(message.words, message.context)
-        kept = known.string if known and known.id == message.words else None
+    scripts = {(message.first, message.context) for message in said if message.in_scripts}
+    for message in {(each.first, each.context): each for each in sorted(said, key=lambda each: each.counts)}.values():
+        known = old.get(message.first, message.context)
+        kept = known.string if known and isinstance(known.id, tuple) == message.counts else None
         added = new.add(message.words, kept, context=message.context)
-        added.auto_comments = [IN_SCRIPTS] if (message.words, message.context) in scripts else []
+        added.auto_comments = [IN_SCRIPTS] if (message.first, message.context) in scripts else []
         added.user_comments = known.user_comments if known else []
         added.flags.clear()
     written = BytesIO()

@@ -7,8 +7,9 @@ from math import floor, isfinite, log10
 from flask import Flask
 from markupsafe import Markup
 
-from demand_assets.forecasting.contract.periods import in_words
 from demand_assets.forecasting.series.metrics import recorded
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages import reader_locale
 from webapp.pages.reader_locale import clock, number
 from webapp.services import services
@@ -120,20 +121,26 @@ def age(value: datetime | None) -> str:
     if value is None:
         return NOTHING
     seconds = max((datetime.now(UTC) - value).total_seconds(), 0)
-    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+    for size, words in (
+            (86_400, lambda count: _n("%(num)s day ago", "%(num)s days ago", count, num=number(count))),
+            (3600, lambda count: _n("%(num)s hour ago", "%(num)s hours ago", count, num=number(count))),
+            (60, lambda count: _n("%(num)s minute ago", "%(num)s minutes ago", count, num=number(count)))):
         if seconds >= size:
-            return f"{plural(int(seconds // size), word)} ago"
-    return "just now"
+            return words(int(seconds // size))
+    return _("just now")
 
 
 def plural(count: int, word: str) -> str:
-    """A count with its word: ``1 region-item``, ``2 region-items``."""
-    return f"{number(count)} {word}{'' if count == 1 else 's'}"
+    """A count with its word: ``1 region-item``, ``2 region-items``. The catalogues have what this is called with."""
+    return _n(f"%(num)s {word}", f"%(num)s {word}s", count, num=number(count))
 
 
 def period_words(count: int) -> str:
     """So many of the dataset's periods in words: ``7 days``."""
-    return in_words(count, services().dataset.frequency)
+    return {"D": lambda: _n("%(num)s day", "%(num)s days", count),
+            "W": lambda: _n("%(num)s week", "%(num)s weeks", count),
+            "M": lambda: _n("%(num)s month", "%(num)s months", count),
+            "Q": lambda: _n("%(num)s quarter", "%(num)s quarters", count)}[services().dataset.frequency]()
 
 
 def amount(value: float) -> str:
