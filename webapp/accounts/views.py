@@ -28,6 +28,8 @@ from webapp.db.locks import once_more
 from webapp.http.choices import one_of
 from webapp.http.rate_limits import forgive
 from webapp.language.translations import COOKIE, LANGUAGES
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.services import services
 from webapp.tables import RoleName, User
 
@@ -73,25 +75,25 @@ SECURITY_SETTINGS: dict[str, Any] = {
 
 LANGUAGE_KEPT = timedelta(days=365)
 """In a browser."""
-DEAD = ("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs the machine "
-        "makes a new one with `flask --app webapp first-admin-link`, or an administrator with `flask --app webapp "
-        "create-admin`.")
+DEAD = (_l("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs "
+           "the machine makes a new one with `flask --app webapp first-admin-link`, or an administrator with "
+           "`flask --app webapp create-admin`."))
 
 
 class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """E-mail address and password of a new administrator."""
 
-    email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
-    password = PasswordField("Password", [InputRequired("Choose a password.")])
-    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
-    submit = SubmitField("Create the administrator")
+    email = StringField(_l("E-mail"), [InputRequired(_l("Give an e-mail address."))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
+    again = PasswordField(_l("Password again"), [EqualTo("password", _l("The two passwords differ."))])
+    submit = SubmitField(_l("Create the administrator"))
 
     def validate_email(self, field: StringField) -> None:
         """It must look like an address."""
         try:
             normal_address(field.data or "")
         except EmailValidateException as error:
-            raise ValidationError("An e-mail address looks like name@example.com.") from error
+            raise ValidationError(_("An e-mail address looks like name@example.com.")) from error
 
     def validate_password(self, field: PasswordField) -> None:
         """It is one that may be chosen."""
@@ -137,7 +139,7 @@ def first_admin(token: str) -> ResponseReturnValue:
     except ValueError:
         abort(404, DEAD)
     login_user(user, authn_via=["first sign-up"])
-    flash(f"Welcome. {user.email} is the administrator.", "success")
+    flash(_("Welcome. %(email)s is the administrator.", email=user.email), "success")
     return redirect(url_for("overview.show"))
 
 
@@ -159,11 +161,8 @@ def choose_language() -> ResponseReturnValue:
         answer = redirect(url_for("accounts.account", _anchor="language"), 303)
     else:
         answer = redirect(url_for("security.login", next=request.args.get("next")), 303)
-    kept = {"samesite": "Lax", "secure": request.is_secure, "httponly": True}
-    if tag is None:
-        answer.delete_cookie(COOKIE, **kept)
-    else:
-        answer.set_cookie(COOKIE, tag, max_age=LANGUAGE_KEPT, **kept)
+    answer.set_cookie(COOKIE, tag or "", max_age=LANGUAGE_KEPT if tag else 0, samesite="Lax", httponly=True,
+                      secure=services().settings.web_https)
     return answer
 
 

@@ -13,6 +13,7 @@ from babel.messages.frontend import parse_keywords
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po, write_po
 
+from demand_assets.forecasting.contract.periods import WORDS
 from webapp.language.translations import CATALOGUES, IN_SCRIPTS
 
 PACKAGE = Path(__file__).parent.parent
@@ -21,7 +22,7 @@ METHODS = [("static/vendor/**", "ignore"), ("node_modules/**", "ignore"), ("**.p
 OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"}}
 COUNTED = parse_keywords(["plural:2", "pager:3"])
 """Functions and macros that write a count with a word, which is one more message: ``plural(count, "region-item")``."""
-KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "pgettext:1c,2"])
+KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "_l", "pgettext:1c,2"])
 LINE_WIDTH = 120
 
 
@@ -56,6 +57,12 @@ def messages(package: Path = PACKAGE) -> Iterator[Message]:
             yield Message((f"%(num)s {word}", f"%(num)s {word}s"), None, in_scripts=file.endswith(".js"))
 
 
+def _periods() -> Iterator[Message]:
+    """What datasets have: ``7 days``, which pages and scripts count."""
+    for one, more in WORDS.values():
+        yield Message((f"%(num)s {one}", f"%(num)s {more}"), None, in_scripts=True)
+
+
 def updated(before: bytes, tag: str, said: list[Message]) -> bytes:
     """A catalogue with those messages and no other: new ones empty, the translations of the others as they were."""
     old = read_po(BytesIO(before), locale=tag)
@@ -73,9 +80,14 @@ def updated(before: bytes, tag: str, said: list[Message]) -> bytes:
     return _header(tag).encode() + written.getvalue().rstrip(b"\n") + b"\n"
 
 
+def all_messages() -> list[Message]:
+    """Those of the app, with those that are made of what the dataset is."""
+    return [*messages(), *_periods()]
+
+
 def main() -> int:
     """Update all catalogues, and say what they lack."""
-    said = list(messages())
+    said = all_messages()
     for file in sorted(CATALOGUES.glob("*.po")):
         file.write_bytes(updated(file.read_bytes(), file.stem, said))
         catalogue = read_po(BytesIO(file.read_bytes()), locale=file.stem)

@@ -94,8 +94,8 @@ def add_to(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension; for {% trans %}
         lambda message: catalogue(language()).gettext(message),
         lambda one, more, count: catalogue(language()).ngettext(one, more, count))
-    app.jinja_env.globals.update(_=gettext, _n=ngettext, pgettext=pgettext, language=language, chosen_language=chosen, words_in=words_in,
-                                 LANGUAGES=LANGUAGES)
+    app.jinja_env.globals.update(_=gettext, _n=ngettext, pgettext=pgettext, language=language, words_in=words_in,
+                                 chosen_language=chosen, LANGUAGES=LANGUAGES)
 
 
 def _filled(said: str, values: Mapping[str, object]) -> str:

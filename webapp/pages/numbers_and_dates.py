@@ -7,6 +7,7 @@ from math import floor, isfinite, log10
 from flask import Flask
 from markupsafe import Markup
 
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.series.metrics import recorded
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
@@ -121,12 +122,13 @@ def age(value: datetime | None) -> str:
     if value is None:
         return NOTHING
     seconds = max((datetime.now(UTC) - value).total_seconds(), 0)
-    for size, words in (
-            (86_400, lambda count: _n("%(num)s day ago", "%(num)s days ago", count, num=number(count))),
-            (3600, lambda count: _n("%(num)s hour ago", "%(num)s hours ago", count, num=number(count))),
-            (60, lambda count: _n("%(num)s minute ago", "%(num)s minutes ago", count, num=number(count)))):
-        if seconds >= size:
-            return words(int(seconds // size))
+    days, hours, minutes = int(seconds // 86_400), int(seconds // 3600), int(seconds // 60)
+    if days:
+        return _n("%(num)s day ago", "%(num)s days ago", days, num=number(days))
+    if hours:
+        return _n("%(num)s hour ago", "%(num)s hours ago", hours)
+    if minutes:
+        return _n("%(num)s minute ago", "%(num)s minutes ago", minutes)
     return _("just now")
 
 
@@ -137,10 +139,8 @@ def plural(count: int, word: str) -> str:
 
 def period_words(count: int) -> str:
     """So many of the dataset's periods in words: ``7 days``."""
-    return {"D": lambda: _n("%(num)s day", "%(num)s days", count),
-            "W": lambda: _n("%(num)s week", "%(num)s weeks", count),
-            "M": lambda: _n("%(num)s month", "%(num)s months", count),
-            "Q": lambda: _n("%(num)s quarter", "%(num)s quarters", count)}[services().dataset.frequency]()
+    one, more = WORDS[services().dataset.frequency]
+    return _n(f"%(num)s {one}", f"%(num)s {more}", count)
 
 
 def amount(value: float) -> str:
