@@ -161,7 +161,7 @@ def _end_or_note() -> None:
     if not current_user.is_authenticated:
         words = ENDED if SESSION_ID in session else NOT_KEPT
         logout_user()
-        flash(words, "info")
+        flash(str(words), "info")
     elif (row := this_session()) is not None and BY_ITSELF not in request.headers and now() - row.seen_at > USE_NOTED:
         _note_use(row.id)
 

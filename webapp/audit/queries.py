@@ -79,13 +79,13 @@ def changes_of(entry: AuditEntry) -> list[Fact]:
 
 def cells_of(entry: AuditEntry) -> Sequence[Cell]:
     """The row of a file, in the order of ``COLUMNS``."""
-    return (entry.at, entry.by, entry.via, entry.address, entry.act, _kind_in_english(entry.kind),  # type: ignore[call-overload]
+    return (entry.at, entry.by, entry.via, entry.address, entry.act, _kind_in_english(entry.kind),
             entry.subject, _json(entry.before), _json(entry.after), entry.reason)
 
 
 def _kind_in_english(kind: str) -> str:
     with in_language(ENGLISH):  # a file is the same for every reader
-        return str(KINDS.get(kind, kind))
+        return str(KINDS.get(kind, kind))  # type: ignore[call-overload]
 
 
 def _words(facts: Mapping[str, Any], name: str) -> str | None:

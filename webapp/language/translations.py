@@ -133,7 +133,9 @@ def _is_api() -> bool:
 
 
 def _of_browser() -> str:
-    return request.accept_languages.best_match(list(LANGUAGES), default=ENGLISH) or ENGLISH
+    """The first of its languages that is offered, in whatever country."""
+    asked = [part for tag, quality in request.accept_languages if quality > 0 for part in (tag, tag.partition("-")[0])]
+    return next((tag for tag in asked if tag in LANGUAGES), ENGLISH)
 
 
 @lru_cache(maxsize=8)
