@@ -19,7 +19,8 @@ from webapp.language.translations import CATALOGUES, IN_SCRIPTS
 PACKAGE = Path(__file__).parent.parent
 METHODS = [("static/vendor/**", "ignore"), ("node_modules/**", "ignore"), ("**.py", "python"),
            ("templates/**", "jinja2"), ("static/*.js", "javascript")]
-OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"}}
+OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"},
+           "static/*.js": {"parse_template_string": "true"}}
 COUNTED = parse_keywords(["plural:2", "pager:3"])
 """Functions and macros that write a count with a word, which is one more message: ``plural(count, "region-item")``."""
 KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "_l", "pgettext:1c,2"])
