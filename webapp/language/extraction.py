@@ -54,7 +54,7 @@ def messages(package: Path = PACKAGE) -> Iterator[Message]:
     for file, _line, words, _comments, context in extract_from_dir(package, METHODS, OPTIONS, KEYWORDS):
         yield Message(words, context, in_scripts=file.endswith(".js"))  # type: ignore[arg-type]  # two forms, at most
     for file, _line, word, _comments, _context in extract_from_dir(package, METHODS, OPTIONS, COUNTED):
-        if isinstance(word, str):  # and no {% trans %}, which Jinja finds whatever it is asked for
+        if isinstance(word, str) and "${" not in word:  # and no {% trans %}, which Jinja finds whatever is asked for
             yield Message((f"%(num)s {word}", f"%(num)s {word}s"), None, in_scripts=file.endswith(".js"))
 
 

@@ -255,7 +255,7 @@
   const refreshDetail = () => {
     if (!isTouched || !active) return;
     const one = data.rows[active.row - 1], column = columns[active.column], place = byId("grid-detail");
-    if (!one) { place.textContent = `${column.name}${column.told ? ` (${column.told})` : ""}. ${opened.has(column.key) ? _("Enter hides its %(periods)s.", { periods: manyPeriods() }) : _("Enter shows its %(periods)s.", { periods: manyPeriods() })}`; return; }
+    if (!one) { const how = opened.has(column.key) ? _("Enter hides its %(periods)s.", { periods: manyPeriods() }) : _("Enter shows its %(periods)s.", { periods: manyPeriods() }); place.textContent = `${column.name}${column.told ? ` (${column.told})` : ""}. ${how}`; return; }
     const found = shown(one, column);
     let text = `${column.name}, ${rowTitle(one)}: ${found.text || "–"}.`;
     if (found.why) text += ` ${found.why}`;
@@ -590,7 +590,8 @@
     if (pairs.length) enter(pairs);
     if (lost.length) {
       const more = block.length > 1 && block.every((line) => line.length === 1) ? ` ${{ day: _("Each day is a column: paste the values as one row."), week: _("Each week is a column: paste the values as one row."), month: _("Each month is a column: paste the values as one row."), quarter: _("Each quarter is a column: paste the values as one row.") }[data.period]}` : "";
-      message = `${message} ${_("%(values)s (%(first)s) met no cell that can be changed.", { values: plural(lost.length, "pasted value"), first: `${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}` })}${more}`.trim();
+      const first = `${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}`, missed = _("%(values)s (%(first)s) met no cell that can be changed.", { values: plural(lost.length, "pasted value"), first });
+      message = `${message} ${missed}${more}`.trim();
       tell();
     }
   });
@@ -626,7 +627,8 @@
       unsaved = [_("Nothing was saved."), ...answer.errors.filter(({ date }) => !date).map((one) => one.message)].join(" ");
     } else {
       const text = answer.page ? new DOMParser().parseFromString(answer.page, "text/html").body.textContent.replace(/\s+/g, " ").trim().slice(0, 300) : "";
-      unsaved = `${status ? _("Not saved (%(status)s). What you typed is still here, also after a reload.", { status }) : _("Not saved: the app does not answer. What you typed is still here, also after a reload.")} ${text}`;
+      unsaved = status ? _("Not saved (%(status)s). What you typed is still here, also after a reload.", { status }) : _("Not saved: the app does not answer. What you typed is still here, also after a reload.");
+      unsaved = `${unsaved} ${text}`;
     }
     isSaving = false;
     refresh();
