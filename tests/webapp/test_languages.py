@@ -27,7 +27,7 @@ OF_OTHERS = re.compile(
 
 DATA = [
     (r"[\w.+-]+@[\w.-]+", "an e-mail address"),
-    (r"https?://\S+", "an address"),
+    (r"https?://\S*", "an address"),
     (r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\b", "a date"),
     (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b|\bUTC\b|\b[AP]M\b", "a date or a time"),
     (r"\bv\d+\b", "a version"),
@@ -39,6 +39,12 @@ DATA = [
     (r"\bdemand_\w+…?", "the beginning of a token"),
 ]
 """What is no word of ours, and why."""
+AS_STORED = {
+    "/admin/audit": "tbody, #filter-who, #filter-act",  # the audit log is English for everybody
+    "/notices": "#list a",  # in the language in which it was told
+    "/admin/webhooks": "tbody th",  # what other systems were told
+}
+"""Parts of pages that show what was written once."""
 
 
 class Bracketing:
@@ -69,7 +75,10 @@ def test_no_word_stands_outside_of_the_catalogue(furnished: Flask, monkeypatch: 
         client = clients["nobody" if NEEDS.get(f"GET {path}") == "nobody" else "admin"]
         response = client.get(path)
         if response.mimetype == "text/html" and response.status_code in (200, 404):
-            for words in outside(page(response)):
+            soup = page(response)
+            for part in soup.select(AS_STORED.get(path, "no-part")):
+                part.decompose()
+            for words in outside(soup):
                 found.setdefault(words, set()).add(path)
 
     ours = {words: sorted(where) for words, where in found.items() if any(not OF_OTHERS.match(each) for each in where)}

@@ -1,4 +1,4 @@
-"""The words of scripts, as a script of its own: the same for everybody who reads that language, and kept by browsers."""
+"""The words of scripts, as a script of its own: the same for all who read that language, and kept by browsers."""
 
 import json
 from functools import lru_cache
