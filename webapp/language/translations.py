@@ -88,8 +88,8 @@ def lazy_gettext(message: str, **values: object) -> str:
 
 
 def add_to(app: Flask) -> None:
-    """Let templates say ``_("…", name=…)``, ``_n("…", "…", count)`` and, where there is markup, ``{% trans %}``; what is
-    said later is text in JSON, as in what is flashed."""
+    """Let templates say ``_("…", name=…)``, ``_n("…", "…", count)`` and, where there is markup, ``{% trans %}``.
+    What is said later is text in JSON, as in what is flashed."""
     in_json = app.json.default  # type: ignore[attr-defined]  # of Flask's own provider
     app.json.default = lambda value: str(value) if isinstance(value, LazyProxy) else in_json(value)  # type: ignore[attr-defined]
     app.jinja_env.add_extension("jinja2.ext.i18n")
