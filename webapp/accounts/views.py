@@ -6,11 +6,12 @@ from typing import Any, cast
 import click
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import hash_password, login_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import select, update
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
@@ -24,7 +25,11 @@ from webapp.accounts.users import UserChangeError, decide_administrators, has_us
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import once_more
+from webapp.http.choices import one_of
 from webapp.http.rate_limits import forgive
+from webapp.language.translations import COOKIE, LANGUAGES
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.services import services
 from webapp.tables import RoleName, User
 
@@ -52,42 +57,53 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_API_ENABLED_METHODS": ["session"],
     "SECURITY_CACHE_CONTROL": None,  # it would write `no-store=True`, which says nothing; we say it of every page
     "SECURITY_FRESHNESS": timedelta(minutes=-1),
-    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
-    "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": (_l("The e-mail address or the password is wrong."), "error"),
+    "SECURITY_MSG_UNAUTHENTICATED": (_l("Please sign in."), "info"),
     "SECURITY_RESET_URL": "/forgotten-password",
     "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=1),
     "SECURITY_FORGOT_PASSWORD_TEMPLATE": "accounts/forgotten.html",
     "SECURITY_RESET_PASSWORD_TEMPLATE": "accounts/reset.html",
     "SECURITY_EMAIL_TEMPLATE_PASSWORD_RESET": "accounts/reset_mail",
-    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "A new password for the demand forecasts",
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": _l("A new password for the demand forecasts"),
     "SECURITY_EMAIL_HTML": False,
     "SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
     "SECURITY_POST_RESET_VIEW": "/sign-in",
     "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
-        "If somebody here has this address, a link to choose a new password is on its way to it.", "info"),
-    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("The password is set. Sign in with it.", "success"),
+        _l("If somebody here has this address, a link to choose a new password is on its way to it."), "info"),
+    "SECURITY_MSG_EMAIL_NOT_PROVIDED": (_l("Email not provided"), "error"),
+    "SECURITY_MSG_INVALID_EMAIL_ADDRESS": (_l("Invalid email address"), "error"),
+    "SECURITY_MSG_PASSWORD_NOT_PROVIDED": (_l("Password not provided"), "error"),
+    "SECURITY_MSG_RETYPE_PASSWORD_MISMATCH": (_l("Passwords do not match"), "error"),
+    "SECURITY_MSG_INVALID_PASSWORD": (_l("Invalid password"), "error"),
+    "SECURITY_MSG_PASSWORD_IS_THE_SAME": (
+        _l("Your new password must be different than your previous password."), "error"),
+    "SECURITY_MSG_PASSWORD_CHANGE": (_l("You successfully changed your password."), "success"),
+    "SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN": (_l("Invalid reset password token."), "error"),
+    "SECURITY_MSG_PASSWORD_RESET_EXPIRED": (_l("You did not reset your password within %(within)s. "), "error"),
+    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": (_l("The password is set. Sign in with it."), "success"),
 }
 
-
-DEAD = ("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs the machine "
-        "makes a new one with `flask --app webapp first-admin-link`, or an administrator with `flask --app webapp "
-        "create-admin`.")
+LANGUAGE_KEPT = timedelta(days=365)
+"""In a browser."""
+DEAD = (_l("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs "
+           "the machine makes a new one with `flask --app webapp first-admin-link`, or an administrator with "
+           "`flask --app webapp create-admin`."))
 
 
 class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """E-mail address and password of a new administrator."""
 
-    email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
-    password = PasswordField("Password", [InputRequired("Choose a password.")])
-    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
-    submit = SubmitField("Create the administrator")
+    email = StringField(_l("E-mail"), [InputRequired(_l("Give an e-mail address."))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
+    again = PasswordField(_l("Password again"), [EqualTo("password", _l("The two passwords differ."))])
+    submit = SubmitField(_l("Create the administrator"))
 
     def validate_email(self, field: StringField) -> None:
         """It must look like an address."""
         try:
             normal_address(field.data or "")
         except EmailValidateException as error:
-            raise ValidationError("An e-mail address looks like name@example.com.") from error
+            raise ValidationError(_("An e-mail address looks like name@example.com.")) from error
 
     def validate_password(self, field: PasswordField) -> None:
         """It is one that may be chosen."""
@@ -133,7 +149,7 @@ def first_admin(token: str) -> ResponseReturnValue:
     except ValueError:
         abort(404, DEAD)
     login_user(user, authn_via=["first sign-up"])
-    flash(f"Welcome. {user.email} is the administrator.", "success")
+    flash(_("Welcome. %(email)s is the administrator.", email=user.email), "success")
     return redirect(url_for("overview.show"))
 
 
@@ -142,6 +158,22 @@ def first_admin(token: str) -> ResponseReturnValue:
 def account() -> str:
     """Who is signed in, and what they may do."""
     return account_page(TokenForm())
+
+
+@bp.post("/language")
+def choose_language() -> ResponseReturnValue:
+    """Speak that language from now on, or, where none is named, as the browser asks: in this browser, and wherever
+    somebody who is signed in signs in."""
+    tag = one_of("language", request.form.get("language", ""), ["", *LANGUAGES]) or None
+    if current_user.is_authenticated:
+        with writing():
+            db.session.execute(update(User).where(User.id == cast(User, current_user).id).values(language=tag))
+        answer = redirect(url_for("accounts.account", _anchor="language"), 303)
+    else:
+        answer = redirect(url_for("security.login", next=request.args.get("next")), 303)
+    answer.set_cookie(COOKIE, tag or "", max_age=LANGUAGE_KEPT if tag else 0, samesite="Lax", httponly=True,
+                      secure=services().settings.web_https)
+    return answer
 
 
 def add_to(app: Flask) -> None:

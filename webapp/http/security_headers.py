@@ -4,6 +4,7 @@ from itertools import chain
 
 from flask import Flask, Response, abort, g, request
 
+from webapp.language.translations import gettext as _
 from webapp.services import Services
 
 POLICY = "; ".join((
@@ -19,6 +20,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 """Of every answer: pages, parts, files, errors."""
+KEPT = ("static", "language.words")
+"""Files that are the same for everybody."""
 MAY_RETRY = (409, 429, 503, 507)
 HTTPS_ONLY = "max-age=31536000"
 """A year; subdomains are not ours to speak for."""
@@ -32,7 +35,7 @@ def add_to(app: Flask) -> None:
     def _no_nul() -> None:
         texts = chain([request.path], *request.args.lists(), *request.form.lists())
         if any("\0" in text for each in texts for text in ([each] if isinstance(each, str) else each)):
-            abort(400, "The request holds a NUL character, which no text here may. Take it out and send it again.")
+            abort(400, _("The request holds a NUL character, which no text here may. Take it out and send it again."))
 
     @app.after_request
     def _headers(response: Response) -> Response:
@@ -44,11 +47,11 @@ def add_to(app: Flask) -> None:
             response.headers.pop("Retry-After", None)  # the limiter tells it with every answer
         elif "retry_after" in g:
             response.headers["Retry-After"] = str(g.retry_after)  # sooner than the limiter says
-        if request.endpoint == "static":
+        if request.endpoint in KEPT:
             # a version in the URL changes with every start of the app, so what it names never does
             response.headers["Cache-Control"] = ("public, max-age=31536000, immutable" if "v" in request.args
                                                  else "public, max-age=86400")
         else:
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.add("Vary", "HX-Request")
+            response.headers.add("Vary", "HX-Request, Accept-Language, Cookie")
         return response

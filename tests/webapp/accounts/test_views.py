@@ -2,7 +2,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.webapp.conftest import EMAIL, KETTLE, PASSWORD, page, post, text_of
+from tests.webapp.conftest import EMAIL, KETTLE, PASSWORD, page, post, signed_in, text_of
 from webapp.db.database import db
 from webapp.tables import User
 
@@ -96,3 +96,50 @@ def test_pages_allow_no_inline_scripts_and_are_not_kept(client: FlaskClient) -> 
     assert response.headers["Cache-Control"] == "no-store"
     for script in page(response).find_all("script"):
         assert script.get("src") or script.get("type") == "application/json"
+
+
+def test_a_language_that_is_chosen_counts_before_the_browser_everywhere(client: FlaskClient, app: Flask) -> None:
+    german = {"Accept-Language": "de-CH,fr;q=0.4"}
+    assert page(client.get("/account", headers=german)).html["lang"] == "de"
+
+    response = post(client, "/language", {"language": "fr"})
+
+    assert (response.status_code, response.location) == (303, "/account#language")
+    french = page(client.get("/account", headers=german))
+    assert french.html["lang"] == french.html["data-locale"] == "fr"
+    assert french.h1.text == "Compte"
+    assert page(client.get("/account", headers={"Accept-Language": "de,fr-CA;q=0.5"})).html["data-locale"] == "fr-CA"
+    with app.app_context():
+        assert db.session.query(User).filter_by(email=EMAIL).one().language == "fr"
+
+    post(client, "/sign-out", {})
+    assert page(client.get("/sign-in", headers=german)).h1.text == "Se connecter"
+
+    signed_in(client, EMAIL)
+    post(client, "/language", {"language": ""})
+    swiss = page(client.get("/account", headers=german))
+    assert (swiss.html["lang"], swiss.html["data-locale"], swiss.h1.text) == ("de", "de-CH", "Konto")
+
+
+def test_who_is_not_signed_in_chooses_for_this_browser(anonymous: FlaskClient, app: Flask) -> None:
+    response = post(anonymous, "/language?next=/work", {"language": "de"}, form_on="/sign-in")
+
+    assert response.location == "/sign-in?next=/work"
+    assert page(anonymous.get("/sign-in")).h1.text == "Anmelden"
+    assert page(app.test_client().get("/sign-in")).h1.text == "Sign in"
+
+
+@pytest.mark.parametrize("tag", ["xx", "de-CH", "../de", "\u202e", "d" * 10_000])
+def test_a_language_that_is_not_offered_is_refused(client: FlaskClient, tag: str) -> None:
+    assert post(client, "/language", {"language": tag}).status_code == 422
+    client.set_cookie("language", tag.encode("ascii", "replace").decode())
+    assert client.get("/account").status_code == 200
+
+
+def test_a_page_in_one_language_is_kept_for_no_other_reader(client: FlaskClient) -> None:
+    response = client.get("/account")
+
+    assert response.headers["Cache-Control"] == "no-store"
+    varies = ",".join(response.headers.getlist("Vary"))
+    assert "Accept-Language" in varies
+    assert "Cookie" in varies

@@ -13,8 +13,11 @@ from tests.webapp.notices.builders import notices
 from tests.webapp.published_plans.builders import published_row
 from tests.webapp.work_list.builders import tell
 from webapp.db.database import db, now, writing
+from webapp.language.translations import lazy_gettext
+from webapp.notices.events import Told
+from webapp.notices.events import tell as tell_people
 from webapp.notices.new_events import FILES_COME, SINCE, tell_what_happened
-from webapp.tables import DataLoadRun, HandOver, Notice, PublishedPlan, Retrain, RetrainItem, WorkEntry
+from webapp.tables import DataLoadRun, HandOver, Notice, PublishedPlan, Retrain, RetrainItem, User, WorkEntry
 from webapp.tables.watermarks import set_watermark
 
 
@@ -123,3 +126,15 @@ def test_a_published_plan_is_told_to_the_others_and_its_hand_over_to_all(app: Fl
         db.session.execute(delete(Notice))
     look(app)
     assert sorted(notices(app, EMAIL)) == ["The plan “Week 27” was handed over"]  # who published it knows
+
+
+def test_each_is_told_in_the_language_that_they_chose(app: Flask) -> None:
+    told = Told("data", "data y", lazy_gettext("The plan “%(plan)s” was handed over", plan="Week 27"), "/data")
+    with app.test_request_context("/", headers={"Accept-Language": "fr"}):  # of who does it, not of who is told
+        db.session.query(User).filter_by(email=VIEWER).one().language = "de"
+        db.session.commit()
+        with writing():
+            tell_people(told, [EMAIL, VIEWER], is_mail_set=False)
+        texts = dict(db.session.query(Notice.person, Notice.text).filter_by(cause="data y").all())
+
+    assert texts == {EMAIL: "The plan “Week 27” was handed over", VIEWER: "Der Plan „Week 27“ wurde übergeben"}
