@@ -61,6 +61,17 @@ def test_who_set_what_is_in_the_audit_log_and_the_same_again_is_not(app: Flask, 
                                        (ADMIN, "list of work: Forecast moved", 0.4, 0.5)]
 
 
+def test_who_reads_german_is_answered_in_it_and_the_audit_log_stays_english(app: Flask, admin: FlaskClient) -> None:
+    admin.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
+
+    answer = admin.get(set_rule(admin, threshold="0.4").location)
+
+    assert "Gespeichert: Arbeitsliste: Prognose verändert." in answer.text
+    with app.app_context():
+        logged = db.session.scalars(select(AuditEntry).where(AuditEntry.act == "rule set")).one()
+        assert logged.subject == "list of work: Forecast moved"
+
+
 @pytest.mark.parametrize(("fields", "words"), [
     ({"threshold": "0"}, "more than 0"), ({"threshold": "101"}, "at most 100"), ({"threshold": "nan"}, "Give a number"),
     ({"threshold": ""}, "Give a number"), ({"threshold": "-1"}, "more than 0"), ({"due_days": "x"}, "whole number"),
