@@ -7,13 +7,14 @@ from webapp.db.database import db
 from webapp.tables import AuditEntry
 
 Kind = Literal["user", "token", "setting", "retrain", "model", "override", "adjustment", "predecessor", "scenario",
-               "plan", "data", "work"]
+               "plan", "data", "work", "view"]
 KINDS: dict[Kind, str] = {
     "user": "users", "token": "API tokens", "setting": "settings", "retrain": "retrains", "model": "models",
     "override": "overrides", "adjustment": "adjustments of the past",
     "predecessor": "items that replace others", "scenario": "scenarios", "plan": "published plans",
     "data": "uploaded data",
     "work": "the list of work",
+    "view": "saved views",
 }
 LONGEST_SUBJECT = 520
 
