@@ -78,7 +78,8 @@ def show() -> ResponseReturnValue:
         with_figures=part and with_figures, figures=figures(view) if with_figures else None,
         shown=conditions(view) if view.is_narrowed else (), sparkline=sparkline,
         panels=panels_of(view, asked_finds()) if with_panels else (),
-        new_counts=new_counts(view) if with_panels else {}, with_panels=with_panels, part=part, saved_views=menu(view) if with_panels else None,
+        new_counts=new_counts(view, found.flags) if with_panels else {}, with_panels=with_panels, part=part,
+        saved_views=menu(view) if with_panels else None,
         **_around(view, found, part, is_start))
     return _with_address(text, url_for("overview.show", **view.query()))
 

@@ -1,17 +1,18 @@
 """What the panels of items, regions and time show: the values of one level of each, and how many region-items have them
 of those that all other choices leave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Select, func, select, true
 
 from demand_assets.forecasting.dataset.attributes import Axis
 from webapp.db.database import db
+from webapp.pages.long_names import in_full
 from webapp.region_items.attributes import arguments_of, levels, next_level
 from webapp.region_items.overview_query import FLAGS, View, conditions
-from webapp.tables import AttributeValue, RegionItemRow
+from webapp.tables import AttributeValue, Catalogue, RegionItemRow
 
 LISTED = 100
 """Values that a panel shows; any other is found by typing a part of it."""
@@ -67,10 +68,16 @@ def panels_of(view: View, finds: dict[Axis, str]) -> list[Panel]:
             _panel(view, "region", view.regions, finds.get("region", ""))]
 
 
-def new_counts(view: View) -> dict[str, int]:
-    """Flag of what is new -> how many region-items have it, of those that items, regions and all else leave."""
+def new_counts(view: View, of_all: Mapping[str, int]) -> dict[str, int]:
+    """Flag of what is new -> how many region-items have it, of those that items, regions and all else leave.
+
+    Args:
+        of_all: the same of all region-items.
+    """
     names = [name for name, flag in FLAGS.items() if flag.is_new]
     others = replace(view, flags=tuple(name for name in view.flags if name not in names))
+    if not others.is_narrowed:
+        return {name: of_all[name] for name in names}
     asked = (func.count().filter(FLAGS[name].which(view.since)) for name in names)
     found = db.session.execute(select(*asked).select_from(RegionItemRow).where(*conditions(others))).one()
     return dict(zip(names, found, strict=True))
@@ -81,32 +88,48 @@ def _panel(view: View, axis: Axis, wanted: str, find: str) -> Panel:
     level = wanted or next(iter(known))
     others = [one for one in view.attributes if one[0] != level]
     ticked = [value for name, value in view.attributes if name == level]
-    found = _counted(axis, level, conditions(replace(view, attributes=tuple(others))), find)
-    listed = found[:LISTED]
-    names = {name for name, _ in listed}
-    missing = [name for name in ticked if name not in names]
-    counts = dict(found[LISTED:])
+    query = _sums(axis, level, replace(view, attributes=tuple(others)))
+    found, size = _found(query, find) if find else _most_frequent(query)
+    listed = dict(found)
+    missing = [name for name in ticked if name not in listed]
+    sizes = query.subquery()
+    counts = {row[0]: int(row[1]) for row in db.session.execute(
+        select(sizes).where(sizes.c.name.in_(missing)))} if missing else {}
     values = [Value(name, counts.get(name, 0), True) for name in missing] + [
-        Value(name, count, name in ticked) for name, count in listed]
-    below = next_level(level)
-    return Panel(axis, level, known, values, len(found) - len(listed) - len(counts.keys() & set(missing)), below,
-                 arguments_of(one for one in others if one[0] in known))
+        Value(name, count, name in ticked) for name, count in found]
+    return Panel(axis, level, known, values, max(size - len(listed) - (0 if find else len(counts)), 0),
+                 next_level(level), arguments_of(one for one in others if one[0] in known))
 
 
-def _counted(axis: Axis, level: str, which: Sequence[ColumnElement[bool]], find: str) -> list[tuple[str, int]]:
-    """Each value of a level that holds the words, and how many region-items have it; the most frequent first.
+def _sums(axis: Axis, level: str, view: View) -> Select[Any]:
+    """Each value of a level, and how many region-items have it.
 
-    Region-items are summed up by their item, or region, first: values of attributes are joined to those sums.
+    Region-items are summed up by their item, or region, first: values of attributes are joined to those sums. Only the
+    catalogue is read where nothing else is asked for, and in a form for which SQLite has an index of what is listed.
     """
-    owner = (RegionItemRow.item if axis == "item" else RegionItemRow.region).expression
-    sums = select(owner.label("name"), func.count().label("size")).select_from(RegionItemRow).where(*which).group_by(
-        owner)
-    if level != axis:
-        by_owner = sums.subquery()
-        sums = select(AttributeValue.value.label("name"), func.sum(by_owner.c.size).label("size")).join(
-            by_owner, by_owner.c.name == AttributeValue.owner).where(
-                AttributeValue.axis == axis, AttributeValue.name == level).group_by(AttributeValue.value)
+    table = RegionItemRow if view.status or view.flags else Catalogue
+    owner = Catalogue.item if axis == "item" else Catalogue.region
+    sums = select(owner.label("name"), func.count().label("size")).select_from(table).where(
+        *conditions(view), Catalogue.in_catalogue == true()).group_by(owner)
+    if level == axis:
+        return sums
+    by_owner = sums.subquery()
+    return select(AttributeValue.value.label("name"), func.sum(by_owner.c.size).label("size")).join(
+        by_owner, by_owner.c.name == AttributeValue.owner).where(
+            AttributeValue.axis == axis, AttributeValue.name == level).group_by(AttributeValue.value)
+
+
+def _most_frequent(query: Select[Any]) -> tuple[list[tuple[str, int]], int]:
+    """The values that most region-items have, and how many values there are."""
+    sums = query.subquery()
+    rows = db.session.execute(select(sums, func.count().over()).order_by(sums.c.size.desc(), sums.c.name).limit(
+        LISTED)).all()
+    return [(row[0], int(row[1])) for row in rows], rows[0][2] if rows else 0
+
+
+def _found(query: Select[Any], find: str) -> tuple[list[tuple[str, int]], int]:
+    """Of the values that hold each word the most frequent, and how many hold them; databases lower ASCII only."""
     words = find.lower().split()
-    rows = [(name, int(size)) for name, size in db.session.execute(sums)
-            if all(word in name.lower() for word in words)]
-    return sorted(rows, key=lambda row: (-row[1], row[0].casefold(), row[0]))
+    rows = [(name, int(size)) for name, size in db.session.execute(query)
+            if all(word in in_full(name).lower() for word in words)]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))[:LISTED], len(rows)

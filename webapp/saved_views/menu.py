@@ -10,7 +10,7 @@ from webapp.db.database import db
 from webapp.personal.visible_views import is_visible, visible_view
 from webapp.region_items.overview_query import View
 from webapp.saved_views.opening import gone_from, kept_arguments, opened, start_of
-from webapp.tables import Favourite, RegionItemRow, SavedView
+from webapp.tables import Catalogue, Favourite, SavedView
 
 LISTED = 15
 """Of one's own and of others', in the menu; a page has all."""
@@ -43,9 +43,9 @@ def menu(view: View | None = None) -> Menu:
     found = [list(db.session.scalars(select(SavedView).where(is_visible(), whose).order_by(
         func.lower(SavedView.name), SavedView.id).limit(LISTED))) for whose in (mine, shared)]
     count = db.session.scalar(select(func.count()).select_from(SavedView).where(is_visible())) or 0
-    favourites = db.session.scalar(select(func.count()).select_from(Favourite).where(
-        Favourite.person == actor().email,
-        Favourite.key.in_(select(RegionItemRow.key).where(RegionItemRow.in_catalogue)))) or 0
+    favourites = db.session.scalar(select(func.count()).select_from(Favourite).join(
+        Catalogue, Catalogue.key == Favourite.key).where(
+            Favourite.person == actor().email, Catalogue.in_catalogue)) or 0
     start = start_of()
     now = visible_view(view.saved) if view else None
     is_changed = bool(view and now and (

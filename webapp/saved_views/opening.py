@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor
@@ -15,7 +15,7 @@ from webapp.personal.visible_views import is_visible
 from webapp.region_items.attributes import ARGUMENT, filterable
 from webapp.region_items.overview_query import FLAGS, STATUSES, View, matching_keys, offered_columns, offered_orders
 from webapp.region_items.overview_query import parse_view as parse_overview
-from webapp.tables import RegionItemRow, SavedView, SavedViewItem, StartView
+from webapp.tables import Catalogue, SavedView, SavedViewItem, StartView
 
 KEPT = (ARGUMENT, "q", "status", "flag", "sort", "size", "columns", "since", "same")
 """Of the overview's arguments, those that a view keeps: neither the page nor which view it began with."""
@@ -81,9 +81,9 @@ def gone_from(view: SavedView) -> int:
     """How many region-items that were picked for a view are no longer in the dataset."""
     if not view.is_picked:
         return 0
-    known = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
+    here = exists().where(Catalogue.key == SavedViewItem.key, Catalogue.in_catalogue)
     return db.session.scalar(select(func.count()).select_from(SavedViewItem).where(
-        SavedViewItem.view_id == view.id, SavedViewItem.key.not_in(known))) or 0
+        SavedViewItem.view_id == view.id, ~here)) or 0
 
 
 def picked_sizes(views: Iterable[SavedView]) -> Mapping[int, int]:
