@@ -194,6 +194,8 @@ API_NEEDS = {
     "GET /api/v1/retrains/<int:id>": "viewer",
     "POST /api/v1/retrains/<int:id>/cancel": "planner",
     "GET /api/v1/retrains/<int:id>/region-items": "viewer",
+    "GET /api/v1/saved-views": "viewer",
+    "GET /api/v1/saved-views/<int:id>": "viewer",
     "GET /api/v1/scenarios": "viewer",
     "POST /api/v1/scenarios": "planner",
     "GET /api/v1/scenarios/<token>": "viewer",

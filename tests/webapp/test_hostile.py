@@ -56,7 +56,7 @@ from webapp.published_plans.publishing import Wanted as Published
 from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
-from webapp.tables import User
+from webapp.tables import SavedView, User
 from webapp.value_added.targets import set_target
 from webapp.work_list.refresh import take_up
 from webapp.work_list.states import Cause
@@ -94,6 +94,7 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
           "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
           "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
+          "/views", "/views/new?q=kettle", "/views/1", "/panels",
           f"/forecasts?ri={quote(ODD.key)}")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
@@ -193,6 +194,8 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
         set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
         set_order_up_to_rule("region:north", 1, 1, 90.0)
         set_target("region:north", 0.2, 0.05, 0.1)
+        with writing():
+            db.session.add(SavedView(person=EMAIL, name="Mine", arguments={"q": "kettle"}, changed_by=EMAIL))
     tell_judged(app, Judged(10, 13, 12, override=11, by=EMAIL), Judged(9, 13, 12, bucket=WEEK_BEFORE))
     sum_up(app)
     with app.app_context():
