@@ -3,12 +3,12 @@ of those that all other choices leave."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import func, select, true
 
 from demand_assets.forecasting.dataset.attributes import Axis
 from webapp.db.database import db
+from webapp.pages.listing import Query
 from webapp.pages.long_names import in_full
 from webapp.region_items.attributes import arguments_of, levels, next_level
 from webapp.region_items.overview_query import FLAGS, View, conditions
@@ -101,7 +101,7 @@ def _panel(view: View, axis: Axis, wanted: str, find: str) -> Panel:
                  next_level(level), arguments_of(one for one in others if one[0] in known))
 
 
-def _sums(axis: Axis, level: str, view: View) -> Select[Any]:
+def _sums(axis: Axis, level: str, view: View) -> Query:
     """Each value of a level, and how many region-items have it.
 
     Region-items are summed up by their item, or region, first: values of attributes are joined to those sums. Only the
@@ -119,7 +119,7 @@ def _sums(axis: Axis, level: str, view: View) -> Select[Any]:
             AttributeValue.axis == axis, AttributeValue.name == level).group_by(AttributeValue.value)
 
 
-def _most_frequent(query: Select[Any]) -> tuple[list[tuple[str, int]], int]:
+def _most_frequent(query: Query) -> tuple[list[tuple[str, int]], int]:
     """The values that most region-items have, and how many values there are."""
     sums = query.subquery()
     rows = db.session.execute(select(sums, func.count().over()).order_by(sums.c.size.desc(), sums.c.name).limit(
@@ -127,7 +127,7 @@ def _most_frequent(query: Select[Any]) -> tuple[list[tuple[str, int]], int]:
     return [(row[0], int(row[1])) for row in rows], rows[0][2] if rows else 0
 
 
-def _found(query: Select[Any], find: str) -> tuple[list[tuple[str, int]], int]:
+def _found(query: Query, find: str) -> tuple[list[tuple[str, int]], int]:
     """Of the values that hold each word the most frequent, and how many hold them; databases lower ASCII only."""
     words = find.lower().split()
     rows = [(name, int(size)) for name, size in db.session.execute(query)

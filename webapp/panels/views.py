@@ -71,8 +71,8 @@ def forecast_panels(asked: Asked) -> Choice:
     kinds = {name for name, _ in asked.fields}
     filters = [parsed(value) if name == ARGUMENT else (name, value) for name, value in asked.fields] if (
         len(kinds) == 1 and kinds <= {ARGUMENT, *AXES}) else []
-    levels = {f"{axis}s": axis if kinds == {axis} else "" for axis in AXES}
-    found = _choice(View(attributes=tuple(sorted(filters)), **levels))
+    found = _choice(View(attributes=tuple(sorted(filters)), items="item" if kinds == {"item"} else "",
+                         regions="region" if kinds == {"region"} else ""))
     kept = [(name, str(value)) for name, value in asked.query().items()
             if name not in NOT_KEPT and name not in asked.selection]
     offered = HORIZONS.get(services().dataset.frequency[:1], ())

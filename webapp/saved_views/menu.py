@@ -40,8 +40,8 @@ class Menu:
 def menu(view: View | None = None) -> Menu:
     """The menu, beside what the overview shows or anywhere else."""
     mine, shared = SavedView.person == actor().email, SavedView.person != actor().email
-    found = [list(db.session.scalars(select(SavedView).where(is_visible(), whose).order_by(
-        func.lower(SavedView.name), SavedView.id).limit(LISTED))) for whose in (mine, shared)]
+    own, others = (list(db.session.scalars(select(SavedView).where(is_visible(), whose).order_by(
+        func.lower(SavedView.name), SavedView.id).limit(LISTED))) for whose in (mine, shared))
     count = db.session.scalar(select(func.count()).select_from(SavedView).where(is_visible())) or 0
     favourites = db.session.scalar(select(func.count()).select_from(Favourite).join(
         Catalogue, Catalogue.key == Favourite.key).where(
@@ -50,6 +50,6 @@ def menu(view: View | None = None) -> Menu:
     now = visible_view(view.saved) if view else None
     is_changed = bool(view and now and (
         (now.id if now.is_picked else 0) != view.picked or opened(now).arguments != kept_arguments(view)))
-    return Menu(*found, count - sum(map(len, found)), favourites,
+    return Menu(own, others, count - len(own) - len(others), favourites,
                 "" if start is None else str(start.view_id or "favourites"), now, gone_from(now) if now else 0,
                 is_changed)

@@ -34,7 +34,7 @@ class Opened:
     @property
     def overview(self) -> str:
         """The address of the overview that shows it."""
-        picked = {"picked": self.view.id} if self.view.is_picked else {}
+        picked: dict[str, Any] = {"picked": self.view.id} if self.view.is_picked else {}
         return url_for("overview.show", **self.arguments, **picked, view=self.view.id)
 
     @property

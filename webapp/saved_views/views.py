@@ -1,5 +1,6 @@
 """The pages of saved views: listed, saved, opened, renamed, shared, removed; stars of favourites."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,7 +89,7 @@ def pick() -> ResponseReturnValue:
     keys = ticked_keys(request.form)
     if not keys:
         abort(422, "Nothing is selected. Tick region-items in the overview first.")
-    return redirect(url_for("saved_views.new", of="picked", **link_arguments(keys)), 303)
+    return redirect(_address("saved_views.new", {"of": "picked", **link_arguments(keys)}), 303)
 
 
 @bp.post("")
@@ -127,7 +128,7 @@ def forecasts(view_id: int) -> ResponseReturnValue:
     keys = keys_in(found)
     if not keys:
         abort(404, f"Nothing is in the view “{found.view.name}” now.")
-    return redirect(url_for("forecasts.show", **link_arguments(keys)), 303)
+    return redirect(_address("forecasts.show", link_arguments(keys)), 303)
 
 
 @bp.post("/<int:view_id>")
@@ -197,7 +198,7 @@ def favourite_forecasts() -> ResponseReturnValue:
     keys = matching_keys(parse_overview(MultiDict({"flag": "favourite"})))
     if not keys:
         abort(404, "You have no favourites yet. Give a region-item a star in the overview.")
-    return redirect(url_for("forecasts.show", **link_arguments(keys)), 303)
+    return redirect(_address("forecasts.show", link_arguments(keys)), 303)
 
 
 def _asked(fields: MultiDict[str, str], error: str = "") -> str:
@@ -260,6 +261,10 @@ def _changed(view_id: int, **wanted: Any) -> ResponseReturnValue:
     if "arguments" in wanted:
         return redirect(url_for("saved_views.open_view", view_id=view_id), 303)
     return redirect(url_for("saved_views.show"), 303)
+
+
+def _address(endpoint: str, arguments: Mapping[str, Any]) -> str:
+    return url_for(endpoint, **arguments)
 
 
 def _page_before() -> str:
