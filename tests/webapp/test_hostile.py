@@ -94,7 +94,7 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
           "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
           "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
-          "/views", "/views/new?q=kettle", "/views/1", "/panels",
+          "/views", "/views/new?q=kettle", "/?view=1&q=item", "/panels",
           f"/forecasts?ri={quote(ODD.key)}")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
@@ -195,7 +195,8 @@ def furnished(client: FlaskClient, app: Flask, background: Background, registry:
         set_order_up_to_rule("region:north", 1, 1, 90.0)
         set_target("region:north", 0.2, 0.05, 0.1)
         with writing():
-            db.session.add(SavedView(person=EMAIL, name="Mine", arguments={"q": "kettle"}, changed_by=EMAIL))
+            db.session.add(SavedView(person=ADMIN, name="Ours", is_shared=True, arguments={"q": "kettle"},
+                                     changed_by=ADMIN))
     tell_judged(app, Judged(10, 13, 12, override=11, by=EMAIL), Judged(9, 13, 12, bucket=WEEK_BEFORE))
     sum_up(app)
     with app.app_context():
