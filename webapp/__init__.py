@@ -42,9 +42,11 @@ from webapp.order_up_to import views as order_up_to_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, money, numbers_and_dates
+from webapp.panels import views as panels_pages
 from webapp.published_plans import views as published_plans_pages
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
+from webapp.saved_views import views as saved_views_pages
 from webapp.scenarios import views as scenarios_pages
 from webapp.scenarios.applying import views as scenario_overrides
 from webapp.services import Services
@@ -62,7 +64,8 @@ SUBJECTS = (
     overview_pages, forecasts_pages, adjustments_pages, predecessors_pages, overrides_pages, scenarios_pages,
     published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
     administration_pages, audit_pages, systems_pages, metrics_page, work_list_pages, work_rules_pages, notices_pages,
-    webhooks_pages, order_up_to_pages, value_added_pages, targets_pages, guide_pages,
+    webhooks_pages, order_up_to_pages, value_added_pages, targets_pages, guide_pages, panels_pages,
+    saved_views_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600

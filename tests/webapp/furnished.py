@@ -36,7 +36,7 @@ from webapp.overrides.overrides import Wanted, place
 from webapp.published_plans.publishing import Wanted as Published
 from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
-from webapp.tables import User
+from webapp.tables import SavedView, User
 from webapp.value_added.targets import set_target
 from webapp.work_list.refresh import take_up
 from webapp.work_list.states import Cause
@@ -51,6 +51,7 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
           "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
           "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
+          "/views", "/views/new?q=kettle", "/?view=1&q=item", "/panels",
           f"/forecasts?ri={quote(ODD.key)}")
 
 
@@ -80,6 +81,9 @@ def furnish(client: FlaskClient, app: Flask, background: Background, registry: F
         set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
         set_order_up_to_rule("region:north", 1, 1, 90.0)
         set_target("region:north", 0.2, 0.05, 0.1)
+        with writing():
+            db.session.add(SavedView(person=ADMIN, name="Ours", is_shared=True, arguments={"q": "kettle"},
+                                     changed_by=ADMIN))
     tell_judged(app, Judged(10, 13, 12, override=11, by=EMAIL), Judged(9, 13, 12, bucket=WEEK_BEFORE))
     sum_up(app)
     with app.app_context():

@@ -38,6 +38,7 @@ from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.region_items.open_overrides import open_overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
+from webapp.saved_views import changes as saved_views
 from webapp.scenarios.applying.apply import Decided, apply
 from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
@@ -205,6 +206,10 @@ def lead_time(periods: int) -> Callable[[World], Any]:
     return lambda _: order_up_to.set_rule("", periods, 7, 95.0)
 
 
+def saved_view(name: str) -> Callable[[World], Any]:
+    return lambda _: saved_views.save(name, True, {"q": "kettle"}, [KETTLE.key])
+
+
 def target(wape: float) -> Callable[[World], Any]:
     return lambda _: set_target("", wape, 0.0, 0.1)
 
@@ -247,6 +252,9 @@ CHANGES = {
     "a lead time is removed": Change(lambda _: order_up_to.remove_rule(1), before=lead_time(2)),
     "a target is set": Change(target(0.3), before=target(0.2)),
     "a target is removed": Change(lambda _: remove_target(1), before=target(0.2)),
+    "a view is saved": Change(saved_view("Ours")),
+    "a view is renamed": Change(lambda _: saved_views.change(1, 1, "Theirs"), before=saved_view("Ours")),
+    "a view is removed": Change(lambda _: saved_views.remove(1), before=saved_view("Ours")),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
     "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
     "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),

@@ -21,7 +21,8 @@ class Figures:
     total: float | None = None
     """Units over the next horizon, with overrides."""
     lower: float | None = None
-    """The 80 % interval of the total; None of a view that leaves some out, whose interval is not stored."""
+    """The 80 % interval of the total; None of a view whose interval is not stored: those of all are, and of one region,
+    item or value of an attribute."""
     upper: float | None = None
     model: float | None = None
     """Units by the models alone."""
@@ -87,13 +88,20 @@ def _of_view(view: View) -> Figures:
         func.count(RegionItemRow.revenue), func.sum(last_year), func.count(last_year),
         func.count().filter(last_year.is_not(None), RegionItemRow.last_year_out_of_stock > 0),
         func.sum(total).filter(last_year.is_not(None)), func.sum(RegionItemRow.live_error),
-        func.sum(RegionItemRow.live_sold), func.count(RegionItemRow.live_error),
+        func.sum(RegionItemRow.live_sold), func.count(RegionItemRow.live_error), func.max(RegionItemRow.groups_due),
     ).select_from(RegionItemRow).where(*conditions(view), total.is_not(None))).one()
-    size, units, model, revenue, priced, before, compared_size, was_out, compared, error, sold, judged_size = found
+    size, units, model, revenue, priced, before, compared_size, was_out, compared, error, sold, judged_size, due = found
+    group = db.session.get(GroupForecast, view.attributes[0]) if _is_one_group(view) and not due else None
+    lower, upper = (group.lower, group.upper) if group and group.size == size else (None, None)
     return Figures(
-        size=size, total=units, model=model, revenue=revenue, priced=priced, last_year=before,
+        size=size, total=units, lower=lower, upper=upper, model=model, revenue=revenue, priced=priced, last_year=before,
         last_year_out_of_stock=was_out, change=compared / before - 1 if before and compared is not None else None,
         compared_size=compared_size, wape=error / sold if error is not None and sold else None, judged_size=judged_size)
+
+
+def _is_one_group(view: View) -> bool:
+    """Whether a view shows all of one region, item or value of an attribute, whose total is stored."""
+    return len(view.attributes) == 1 and not (view.search or view.status or view.flags or view.picked)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """The overview: what is new, and every region-item as a table, in totals and as a heat map."""
 
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
-from flask import Blueprint, Flask, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
+from werkzeug.datastructures import MultiDict
 
 from webapp.access import needs
 from webapp.db.database import db
@@ -16,8 +18,11 @@ from webapp.overview.figures import figures, sparkline
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
 from webapp.overview.same_columns import same_everywhere
 from webapp.pages.listing import parse_page
+from webapp.panels.panels import new_counts, panels_of
+from webapp.panels.views import asked_finds
 from webapp.region_items.attributes import beside_controls, controls, declared, next_level, parsed, words_of
 from webapp.region_items.overview_query import (
+    EVERYTHING,
     FLAGS,
     PAGE_SIZES,
     STATUSES,
@@ -32,6 +37,8 @@ from webapp.region_items.overview_query import (
     without_price,
 )
 from webapp.region_items.rows import open_retrains, pooled_row
+from webapp.saved_views.menu import menu
+from webapp.saved_views.opening import lost_words, start_address
 from webapp.stored_forecasts.group_page import GROUP_ORDERS, GroupView, group_page, kinds
 from webapp.tables import RegionItemRow
 
@@ -45,13 +52,25 @@ SINCE_WORDS = {1: lazy_gettext("since yesterday"), 3: lazy_gettext("since three 
 @bp.get("/")
 @needs("viewer")
 def show() -> ResponseReturnValue:
-    """The table, or the part of it that changes; with progress while models are trained for the first time."""
+    """The table, or the part of it that changes; with progress while models are trained for the first time.
+
+    Without an argument it opens with what the person chose for a start.
+    """
+    start, begun = start_address()
+    if start and not request.args:
+        if begun and begun.lost:
+            flash(lost_words(begun), "warning")
+        return redirect(start)
     view = parse_view(request.args)
+    if start and not view.saved:
+        view = replace(view, saved=EVERYTHING)
+    is_start = bool(start) and view == parse_view(MultiDict(parse_qsl(urlsplit(start).query)))
     found = counts(view)
     page = find_page(view, found.total)
     view, offered = replace(view, page=page.number), offered_columns()
     part, asked_by = request.headers.get("HX-Target") == "table", request.headers.get("HX-Trigger")
     with_figures = not part or asked_by == "filters"
+    with_panels = not part or asked_by != "table"
     same = {} if view.shows_same else same_everywhere(view, page)
     text = render_template(
         "overview/_table.html" if part else "overview/show.html", view=view, page=page,
@@ -62,7 +81,10 @@ def show() -> ResponseReturnValue:
         with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
         with_figures=part and with_figures, figures=figures(view) if with_figures else None,
         shown=conditions(view) if view.is_narrowed else (), sparkline=sparkline,
-        **_around(view, found, part))
+        panels=panels_of(view, asked_finds()) if with_panels else (),
+        new_counts=new_counts(view, found.flags) if with_panels else {}, with_panels=with_panels, part=part,
+        saved_views=menu(view) if with_panels else None,
+        **_around(view, found, part, is_start))
     return _with_address(text, url_for("overview.show", **view.query()))
 
 
@@ -107,16 +129,17 @@ def _kind_title(kind: str) -> str:
     return attribute.title if attribute else _("region") if kind == "region" else _("item")
 
 
-def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
+def _around(view: View, found: Counts, part: bool = False, is_start: bool = False) -> dict[str, object]:
     """What every view of the overview has around it; ``part`` leaves out what it does not need."""
-    shown = [] if part else controls(view.attributes)
+    shown = [] if part or request.endpoint == "overview.show" else controls(view.attributes)
     return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": offered_columns(),
             "orders": offered_orders(),
             "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
             "attribute_words": words_of(view.attributes),
             "sizes": PAGE_SIZES, "since_words": SINCE_WORDS,
             "changes": None if part else changes_since(view),
-            "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since", "tour"}}
+            "is_bare": request.endpoint == "overview.show" and (
+                not set(request.args) - {"since", "tour", "view"} or is_start)}
 
 
 def _with_address(text: str, address: str) -> Response:

@@ -11,8 +11,8 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attributes, as_written
+from demand_assets.forecasting.contract.region_item import RegionItem, known_as
+from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attributes, Axis, as_written
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.money import KINDS
 from webapp.db.chunked import chunked
@@ -24,7 +24,7 @@ from webapp.services import services
 from webapp.tables import AttributeValue, RegionItemRow
 
 Filter = tuple[str, str]
-"""Name of an attribute, and the value that it must have."""
+"""Name of an attribute, or ``region`` or ``item``, and the value that it must have."""
 ARGUMENT = "attribute"
 """Of a URL, as ``category:Food``; a control of a form has one of its own, as in ``attribute.category``."""
 MOST_FILTERS = 50
@@ -78,6 +78,12 @@ def groupable() -> dict[str, Attribute]:
     return {name: one for name, one in declared().items() if one.kind in ("text", "yes_no")}
 
 
+def filterable() -> dict[str, tuple[Axis, str]]:
+    """What region-items are filtered by -> the axis that has it, and words for it: regions, items, all of
+    ``declared``."""
+    return {axis: (axis, axis) for axis in AXES} | {name: (one.of, one.title) for name, one in declared().items()}
+
+
 def parse_filters(fields: MultiDict[str, str]) -> tuple[Filter, ...]:
     """The attributes that a URL or a form asks for, each once; an error page for one that is not declared."""
     given = [text for text in fields.getlist(ARGUMENT) if text]
@@ -93,8 +99,10 @@ def parse_filters(fields: MultiDict[str, str]) -> tuple[Filter, ...]:
 
 
 def parsed(text: str) -> Filter:
-    """The filter that ``category:Food`` means; an error page for what is none."""
+    """The filter that ``category:Food`` or ``region:north`` means; an error page for what is none."""
     name, colon, value = text.partition(":")
+    if colon and name in AXES:
+        return name, known_as(value)
     names = list(declared())
     if not colon or name not in names:
         allowed = f"the attributes are {', '.join(names)}" if names else "this dataset has no attributes"
@@ -113,9 +121,9 @@ def conditions_of(filters: Sequence[Filter]) -> list[ColumnElement[bool]]:
     by_name: dict[str, list[str]] = {}
     for name, value in filters:
         by_name.setdefault(name, []).append(value)
-    axes = declared()
-    return [(RegionItemRow.item if axes[name].of == "item" else RegionItemRow.region).in_(
-        owners_of(name, values)) for name, values in by_name.items()]
+    axes = filterable()
+    return [(RegionItemRow.item if axes[name][0] == "item" else RegionItemRow.region).in_(
+        values if name in AXES else owners_of(name, values)) for name, values in by_name.items()]
 
 
 def owners_of(name: str, values: Sequence[str]) -> Select[str]:
@@ -125,8 +133,8 @@ def owners_of(name: str, values: Sequence[str]) -> Select[str]:
 
 def words_of(filters: Iterable[Filter]) -> list[str]:
     """Each filter in words."""
-    titles = declared()
-    return [f"{titles[name].title} {value}" for name, value in filters]
+    titles = filterable()
+    return [f"{titles[name][1]} {value}" for name, value in filters]
 
 
 def attributes_of(region_items: Iterable[RegionItem]) -> dict[RegionItem, dict[str, str]]:
@@ -174,6 +182,11 @@ def beside_controls(filters: Iterable[Filter], shown: Iterable[Control]) -> list
     """The values of ``ARGUMENT`` of filters that no control of a form shows: numbers, dates, and second values."""
     chosen = {(control.attribute.name, control.chosen) for control in shown}
     return arguments_of(one for one in filters if one not in chosen)
+
+
+def levels(axis: Axis) -> dict[str, str]:
+    """What items, or regions, are grouped by -> words for it: their attributes as ``groupable``, then they alone."""
+    return {name: one.title for name, one in groupable().items() if one.of == axis} | {axis: axis}
 
 
 def next_level(kind: str) -> str:

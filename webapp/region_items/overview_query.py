@@ -5,17 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flask import abort
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
+from demand_assets.forecasting.dataset.attributes import Axis
 from demand_assets.forecasting.dataset.money import KINDS, Kind
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
 from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import parse_page, place_of
 from webapp.pages.money import in_currency
-from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters
+from webapp.personal.favourites import is_favourite
+from webapp.personal.visible_views import is_picked_in, visible_view
+from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, levels, parse_filters
 from webapp.region_items.own_pooled_or_naive import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
 from webapp.services import services
@@ -28,6 +32,8 @@ MOVED_TOLD = 0.1
 """Part of the forecast by which it must have moved to be flagged."""
 SINCE_DAYS = {1: "yesterday", 3: "three days ago", 7: "a week ago"}
 MOST_SORTS = 4
+EVERYTHING = "all"
+"""In place of a saved view: all region-items."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,7 @@ FLAGS: dict[str, Flag] = {
     "retrain_running": Flag("retraining", lambda _: _is_retrained()),
     "pinned": Flag("version pinned", lambda _: RegionItemRow.pinned_by != ""),
     "stale": Flag("demand ends before the newest", lambda _: _is_behind()),
+    "favourite": Flag("my favourites", lambda _: is_favourite()),
     "new_demand": Flag("new demand", lambda since: RegionItemRow.demand_at >= since, True),
     "promoted": Flag("promoted", lambda since: RegionItemRow.promoted_at >= since, True),
     "kept": Flag("model kept", lambda since: (RegionItemRow.decision == "keep")
@@ -187,6 +194,14 @@ class View:
     attributes: tuple[Filter, ...] = ()
     shows_same: bool = False
     """Whether usual columns are shown that say the same in every row."""
+    saved: str = ""
+    """Number of the saved view that it began with; ``all`` of somebody who asks for everything in place of the view
+    that their overview opens with."""
+    picked: int = 0
+    """Number of the saved view whose region-items alone are shown; 0 for any."""
+    items: str = ""
+    """The level whose values the panel of items shows; empty for the widest."""
+    regions: str = ""
 
     @property
     def since(self) -> datetime:
@@ -196,7 +211,7 @@ class View:
     @property
     def is_narrowed(self) -> bool:
         """Whether some region-items may be left out."""
-        return bool(self.search or self.status or self.flags or self.attributes)
+        return bool(self.search or self.status or self.flags or self.attributes or self.picked)
 
     def query(self, **changes: object) -> dict[str, Any]:
         """The URL's arguments for this view with changes; defaults are left out."""
@@ -208,7 +223,13 @@ class View:
         return {ARGUMENT: arguments_of(self.attributes), "q": self.search, "status": self.status,
                 "flag": _text(self.flags), "sort": _text(self.sort), "page": str(self.page), "size": str(self.size),
                 "columns": _text(self.columns), "since": str(self.since_days),
-                "same": "1" if self.shows_same else ""}
+                "same": "1" if self.shows_same else "", "view": self.saved, "picked": str(self.picked or ""),
+                "items": self.items, "regions": self.regions}
+
+    @property
+    def everything(self) -> dict[str, Any]:
+        """The URL's arguments for all region-items."""
+        return {"view": EVERYTHING} if self.saved else {}
 
     def without(self, place: int) -> dict[str, Any]:
         """The URL's arguments for this view without one of its attributes, by its place among them."""
@@ -250,7 +271,9 @@ def parse_view(fields: MultiDict[str, str]) -> View:
         size=int(one_of("size", fields.get("size", "") or str(PAGE_SIZES[0]), [str(size) for size in PAGE_SIZES])),
         columns=_some_of("columns", fields, offered_columns()) or USUAL_COLUMNS,
         since_days=int(one_of("since", fields.get("since", "") or "1", [str(days) for days in SINCE_DAYS])),
-        attributes=parse_filters(fields), shows_same=one_of("same", fields.get("same", ""), ("", "1")) == "1")
+        attributes=parse_filters(fields), shows_same=one_of("same", fields.get("same", ""), ("", "1")) == "1",
+        saved=_saved(fields.get("view", "")), picked=_picked(fields.get("picked", "")),
+        items=_level("items", "item", fields), regions=_level("regions", "region", fields))
 
 
 @dataclass(frozen=True)
@@ -272,6 +295,8 @@ def conditions(view: View) -> list[ColumnElement[bool]]:
     elif view.status:
         found.append(RegionItemRow.status == view.status)
     found += conditions_of(view.attributes)
+    if view.picked:
+        found.append(is_picked_in(view.picked))
     return found + [FLAGS[name].which(view.since) for name in view.flags]
 
 
@@ -359,6 +384,25 @@ def counts(view: View) -> Counts:
     total = sum(by_status.values())
     return Counts(total, total - by_status["untrained"], retraining, arriving,
                   {**by_status, "retraining": retraining}, flags, best, with_live_skill)
+
+
+def _saved(text: str) -> str:
+    """The number of a saved view that whoever asks may open, or ``all``; empty for any other, whose filters the address
+    has as well."""
+    return text if text == EVERYTHING or visible_view(text) else ""
+
+
+def _picked(text: str) -> int:
+    if not text:
+        return 0
+    found = visible_view(text)
+    if found is None or not found.is_picked:
+        abort(404, "There is no such saved view of picked region-items, or it is not shared with you.")
+    return found.id
+
+
+def _level(name: str, axis: Axis, fields: MultiDict[str, str]) -> str:
+    return one_of(name, fields.get(name, ""), ("", *levels(axis)))
 
 
 def _some_of(what: str, fields: MultiDict[str, str], allowed: Iterable[str]) -> tuple[str, ...]:

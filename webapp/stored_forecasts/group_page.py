@@ -111,7 +111,7 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
     if kinds == {ARGUMENT}:
         filters = [parsed(text) for _, text in fields]
         kinds, fields = {name for name, _ in filters}, filters
-        if not kinds <= set(groupable()):
+        if not kinds <= {*groupable(), *AXES}:
             return None
     elif not kinds <= {"region", "item", "all"}:
         return None

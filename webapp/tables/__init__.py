@@ -34,6 +34,7 @@ from webapp.tables.region_items import (
     Selection,
 )
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
+from webapp.tables.saved_views import Favourite, SavedView, SavedViewItem, StartView
 from webapp.tables.scenarios import SavedScenario
 from webapp.tables.value_added import AccuracyTarget, JudgedForecasts, ScenarioVerdict, ValueAdded
 from webapp.tables.work import WorkEntry, WorkRule
@@ -56,6 +57,7 @@ __all__ = [
     "DataLoadRun",
     "Delivery",
     "EarlierMove",
+    "Favourite",
     "FirstAdminLink",
     "ForecastFigures",
     "GroupForecast",
@@ -83,10 +85,13 @@ __all__ = [
     "RoleName",
     "RowStatus",
     "SavedScenario",
+    "SavedView",
+    "SavedViewItem",
     "ScenarioVerdict",
     "Selection",
     "Setting",
     "SignInLink",
+    "StartView",
     "StoredForecast",
     "SystemState",
     "User",

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of, page, text_of
@@ -17,7 +17,7 @@ from webapp.overview.figures import Figures, sparkline
 from webapp.pages.numbers_and_dates import share, units
 from webapp.stored_forecasts.by_period import SumByPeriod
 from webapp.stored_forecasts.groups import refresh_due
-from webapp.tables import GroupForecast, RegionItemRow
+from webapp.tables import ForecastFigures, GroupForecast, RegionItemRow
 
 
 def figure(client: FlaskClient, name: str, path: str = "/", **headers: str) -> str:
@@ -121,3 +121,18 @@ def test_a_small_chart_needs_two_numbers_and_begins_at_zero() -> None:
     line = sparkline({"a": 0.0, "b": 10.0}, {"a": 5.0, "b": 5.0})
     assert line is not None
     assert (line.points, line.beside) == ("0.0,31.0 120.0,1.0", "0.0,16.0 120.0,16.0")
+
+
+def test_one_whole_region_or_item_has_the_interval_of_its_total(client: FlaskClient, summed: Background) -> None:
+    for filtered in ("region:north", "item:kettle"):
+        name, _, value = filtered.partition(":")
+        with summed.app.app_context():
+            row = db.session.get_one(GroupForecast, (name, value))
+            bounds = f"{units(row.lower)} – {units(row.upper)} in 80"
+        assert bounds in figure(client, "total", f"/?attribute={filtered}")
+        assert " in 80 %" not in figure(client, "total", f"/?attribute={filtered}&q=e"), "it may leave some out"
+    assert " in 80 %" not in figure(client, "total", "/?attribute=region:north&attribute=item:kettle")
+    with summed.app.app_context():
+        db.session.execute(update(ForecastFigures).values(groups_due=1))
+        db.session.commit()
+    assert " in 80 %" not in figure(client, "total", "/?attribute=region:north"), "it is being summed again"

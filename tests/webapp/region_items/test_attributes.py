@@ -90,14 +90,16 @@ def test_an_attribute_that_is_not_declared_is_refused_in_words(client: FlaskClie
 
 @pytest.mark.usefixtures("attributes")
 def test_filters_have_controls_are_named_and_can_be_left_out(client: FlaskClient) -> None:
-    found = page(client.get("/?attribute=category:Kettles, hot&status=baseline&attribute=department:Kitchen"))
+    asked = "attribute=category:Kettles, hot&status=baseline&attribute=department:Kitchen"
+    heat = page(client.get(f"/heat-map?{asked}"))
 
     controls = {select["name"]: [option["value"] for option in select.select("option")]
-                for select in found.select("#filters select") if str(select["name"]).startswith("attribute.")}
+                for select in heat.select("form[role=search] select") if str(select["name"]).startswith("attribute.")}
     assert controls == {"attribute.department": ["", "Garden", "Kitchen"],
                         "attribute.category": ["", "Kettles, hot", "Pans", "Rakes"],
                         "attribute.fresh": ["", "no", "yes"]}
-    assert found.select_one("select[name='attribute.category'] option[selected]")["value"] == "Kettles, hot"
+    assert heat.select_one("select[name='attribute.category'] option[selected]")["value"] == "Kettles, hot"
+    found = page(client.get(f"/?{asked}"))
     chips = {text_of(chip): chip["href"] for chip in found.select("#table .chip")}
     assert list(chips) == ["product group Kettles, hot × , leave out", "department Kitchen × , leave out"]
     assert rows(client, str(chips["product group Kettles, hot × , leave out"])) == [
@@ -118,6 +120,7 @@ def test_the_form_that_is_sent_again_keeps_what_was_asked_for(client: FlaskClien
 
     assert form is not None
     sent = [(str(field["name"]), str(field.get("value", ""))) for field in form.select("input[type=hidden]")]
+    sent += [(str(field["name"]), str(field["value"])) for field in form.select("input[type=checkbox][checked]")]
     sent += [(str(field["name"]), str(option["value"])) for field in form.select("select")
              for option in field.select("option[selected]")]
     again = page(client.get(path, query_string=MultiDict(sent)))
@@ -140,7 +143,8 @@ def test_where_none_is_declared_nothing_is_shown(app: Flask, client: FlaskClient
 
     for url in ("/", "/totals", "/heat-map", f"/forecasts?ri={KETTLE.key}"):
         found = page(client.get(url))
-        assert not found.select("[name*=attribute], [id*=attribute], [href*=attribute]"), url
+        assert not found.select("[name^='attribute.'], [id*=attribute], [href*=attribute]"), url
+        assert {str(one["value"]).partition(":")[0] for one in found.select("[name=attribute]")} <= {"item", "region"}
     assert "Region,Item,Date" in client.get(
         f"/forecasts/download?format=csv&of=region-items&ri={KETTLE.key}").text.splitlines()[0]
     assert client.get("/?attribute=category:Pans").status_code == 422
@@ -169,7 +173,7 @@ def test_of_many_values_the_most_frequent_are_offered_and_any_can_be_typed(app: 
     take_in(app, {f"item {number:04}": {"category": f"c{number:04}"} for number in range(1000)} | {
         "item 01": {"category": "z"}, "kettle": {"category": "z"}})
 
-    found = page(client.get("/?attribute.category=z"))
+    found = page(client.get("/heat-map?attribute.category=z"))
 
     assert len(found.select("datalist#values-category option")) == LISTED
     assert "z" in [option["value"] for option in found.select("datalist option")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 import pandas as pd
 from flask import abort
 from pydantic import AfterValidator, Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import known_as
@@ -20,6 +20,7 @@ from webapp.api.conventions.shapes import (
     AttributeFilter,
     Cursor,
     Day,
+    Id,
     KeyPath,
     Name,
     Named,
@@ -33,9 +34,11 @@ from webapp.api.conventions.shapes import (
 from webapp.data_quality.quarantine import refused_rows
 from webapp.pages.long_names import in_full
 from webapp.pages.money import rounded_money, rounded_price
+from webapp.personal.visible_views import visible_view
 from webapp.region_items.attributes import attributes_of, parsed
 from webapp.region_items.overview_query import FLAGS, View, conditions
 from webapp.region_items.rows import rows_of
+from webapp.saved_views.opening import opened
 from webapp.services import services
 from webapp.tables import RegionItemRow
 
@@ -44,7 +47,7 @@ SOLD = "demand:sold"
 bp = resource("region_items", "What is forecast: each item in each region.")
 
 FlagName = Literal["drifting", "refused_rows", "stand_in", "retrain_running", "pinned", "stale", "new_demand",
-                   "promoted", "kept", "failed", "moved"]
+                   "promoted", "kept", "failed", "moved", "favourite"]
 
 
 def _known(rule: str) -> str:
@@ -65,7 +68,8 @@ class RegionItemsQuery(PageQuery):
     status: Status | None = Field(None, description="Only those that stand so")
     attribute: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
         [], description="Only those with these attributes; of several values of one attribute, one of them")
-    flag: list[FlagName] = Field([], max_length=11, description="Only those with all of these flags")
+    flag: list[FlagName] = Field([], max_length=12, description="Only those with all of these flags")
+    saved_view: Id | None = Field(None, description="Only those that this saved view holds now")
 
 
 class RegionItemResponse(Named):
@@ -197,7 +201,19 @@ def told(row: RegionItemRow, attributes: dict[str, str]) -> RegionItemResponse:
         quarantined_rows=row.quarantined_rows, quarantine_reason=row.quarantine_reason, attributes=attributes)
 
 
-@bp.get("/region-items", responses=answers(RegionItemPage))
+def _held_by(view_id: int) -> list[ColumnElement[bool]]:
+    """What a region-item must be to be in a saved view; an error answer where that cannot be said."""
+    found = visible_view(str(view_id))
+    if found is None:
+        abort(404, f"There is no saved view {view_id}, or it is not shared with you.")
+    view = opened(found)
+    if view.lost:
+        abort(422, f"“{found.name}” also asks for {', '.join(view.lost)}, which this dataset no longer has. Save it "
+                   "again as it is meant.")
+    return conditions(view.shown)
+
+
+@bp.get("/region-items", responses=answers(RegionItemPage, 200, 404))
 @needs("viewer")
 def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
     """Region-items, by key."""
@@ -208,6 +224,8 @@ def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
     for column, name in ((RegionItemRow.region, query.region), (RegionItemRow.item, query.item)):
         if name:
             asked = asked.where(column == known_as(name))
+    if query.saved_view is not None:
+        asked = asked.where(*_held_by(query.saved_view))
     rows, following = page_of(asked, RegionItemRow.key.expression, str, query.limit, query.cursor)
     attributes = attributes_of([row.region_item for row in rows])
     return RegionItemPage(region_items=[told(row, attributes[row.region_item]) for row in rows], next=following)

@@ -1,0 +1,1 @@
+"""What belongs to one person: which saved views they may open, their favourites."""

@@ -1,0 +1,48 @@
+"""The region-items that somebody gave a star. Its table is written here only."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, func, select
+
+from webapp.access import actor
+from webapp.db.chunked import chunked
+from webapp.db.database import db, writing
+from webapp.db.locks import insert_absent
+from webapp.tables import Favourite, RegionItemRow
+
+MOST = 2000
+"""Favourites of one person."""
+
+
+class TooManyFavouritesError(ValueError):
+    """Somebody has as many favourites as there may be."""
+
+
+def is_favourite() -> ColumnElement[bool]:
+    """Whether a region-item is a favourite of whoever asks."""
+    return RegionItemRow.key.in_(select(Favourite.key).where(Favourite.person == actor().email))
+
+
+def favourites_among(keys: Sequence[str]) -> set[str]:
+    """Those of the keys that are favourites of whoever asks."""
+    found: set[str] = set()
+    for part in chunked(keys):
+        found.update(db.session.scalars(select(Favourite.key).where(
+            Favourite.person == actor().email, Favourite.key.in_(part))))
+    return found
+
+
+def set_favourite(key: str, wanted: bool) -> None:
+    """Give a region-item a star of whoever asks, or take it away; nothing where it is so already.
+
+    Raises: TooManyFavouritesError.
+    """
+    person = actor().email
+    with writing():
+        if not wanted:
+            db.session.execute(delete(Favourite).where(Favourite.person == person, Favourite.key == key))
+            return
+        new = insert_absent(Favourite, [{"person": person, "key": key}])
+        count = db.session.scalar(select(func.count()).select_from(Favourite).where(Favourite.person == person)) or 0
+        if new and count > MOST:
+            raise TooManyFavouritesError(f"You have {MOST:,} favourites, which is the most. Take some away first.")

@@ -1,0 +1,1 @@
+"""Views of the region-items that people save, share and open again."""

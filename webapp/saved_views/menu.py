@@ -1,0 +1,55 @@
+"""The menu of saved views: those that a planner is offered where they choose region-items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from webapp.access import actor
+from webapp.db.database import db
+from webapp.personal.visible_views import is_visible, visible_view
+from webapp.region_items.overview_query import View
+from webapp.saved_views.opening import gone_from, kept_arguments, opened, start_of
+from webapp.tables import Catalogue, Favourite, SavedView
+
+LISTED = 15
+"""Of one's own and of others', in the menu; a page has all."""
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What the menu offers."""
+
+    mine: Sequence[SavedView]
+    shared: Sequence[SavedView]
+    """Those of others."""
+    more: int
+    """How many are not listed."""
+    favourites: int
+    """Region-items of the dataset that have a star of whoever asks."""
+    starts_with: str
+    """``favourites``, the number of a view, or empty."""
+    now: SavedView | None = None
+    """The view that is open."""
+    gone: int = 0
+    """Of the region-items that were picked for it, how many are no longer in the dataset."""
+    is_changed: bool = False
+    """Whether something else is shown than it holds."""
+
+
+def menu(view: View | None = None) -> Menu:
+    """The menu, beside what the overview shows or anywhere else."""
+    mine, shared = SavedView.person == actor().email, SavedView.person != actor().email
+    own, others = (list(db.session.scalars(select(SavedView).where(is_visible(), whose).order_by(
+        func.lower(SavedView.name), SavedView.id).limit(LISTED))) for whose in (mine, shared))
+    count = db.session.scalar(select(func.count()).select_from(SavedView).where(is_visible())) or 0
+    favourites = db.session.scalar(select(func.count()).select_from(Favourite).join(
+        Catalogue, Catalogue.key == Favourite.key).where(
+            Favourite.person == actor().email, Catalogue.in_catalogue)) or 0
+    start = start_of()
+    now = visible_view(view.saved) if view else None
+    is_changed = bool(view and now and (
+        (now.id if now.is_picked else 0) != view.picked or opened(now).arguments != kept_arguments(view)))
+    return Menu(own, others, count - len(own) - len(others), favourites,
+                "" if start is None else str(start.view_id or "favourites"), now, gone_from(now) if now else 0,
+                is_changed)
