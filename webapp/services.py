@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
-from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.store.demand_store import DemandStore
+from webapp.language.periods import PERIOD, PERIODS
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
 
@@ -46,5 +46,5 @@ def add_to(app: Flask, made: Services) -> None:
     @app.context_processor
     def _dataset() -> dict[str, Any]:
         known = services()
-        return {"dataset": known.dataset, "a_period": WORDS[known.dataset.frequency][0], "settings": known.settings,
-                "started": app.extensions["started"]}
+        return {"dataset": known.dataset, "a_period": str(PERIOD[known.dataset.frequency]),
+                "periods": str(PERIODS[known.dataset.frequency]), "settings": known.settings, "started": app.extensions["started"]}
