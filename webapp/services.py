@@ -47,4 +47,5 @@ def add_to(app: Flask, made: Services) -> None:
     def _dataset() -> dict[str, Any]:
         known = services()
         return {"dataset": known.dataset, "a_period": str(PERIOD[known.dataset.frequency]),
-                "periods": str(PERIODS[known.dataset.frequency]), "settings": known.settings, "started": app.extensions["started"]}
+                "periods": str(PERIODS[known.dataset.frequency]), "settings": known.settings,
+                "started": app.extensions["started"]}

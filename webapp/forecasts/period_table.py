@@ -137,8 +137,8 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         measures += _in_money(in_money, at_dates, len(dates) - len(periods), has_scenario)
     if all(period.drivers for period in periods):
         before = _drivers_then(past, dates, dataset)
-        measures += [Measure(f"driver-{driver.name}", f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
-                             [on[at].drivers[driver.name] if at in on else then
+        measures += [Measure(f"driver-{driver.name}", f"{driver.title}, {driver.unit}" if driver.unit else driver.title,
+                             "driver", [on[at].drivers[driver.name] if at in on else then
                               for at, then in zip(at_dates, before[driver.name], strict=True)], driver.kind)
                      for driver in dataset.drivers]
     return PeriodTable(at_dates, sum(at <= days[-1] for at in at_dates) if days else 0, measures)
