@@ -111,6 +111,9 @@ accuracy: setup ## compare accuracy with peers on real data; quick unless SETS=a
 	"$$root/.venv-benchmarks/bin/python" -m benchmarks.accuracy $(if $(SETS),--sets "$(SETS)",--quick) \
 	$(if $(JSON),--json "$(JSON)")
 
+translations: setup ## bring the catalogues of languages to what code, templates and scripts say: docs/languages.md
+	@$(PY) -m webapp.language.extraction
+
 lint: setup ## check style, types, import rules, templates and what is risky
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
@@ -136,4 +139,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image screenshot clean
+.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy translations lint audit lint-deploy check-image screenshot clean

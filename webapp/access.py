@@ -10,16 +10,19 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user
 from flask_security.decorators import auth_required
 
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import RoleName, User
 
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 """From the one that may least on."""
 MAY: dict[RoleName, str] = {
-    "viewer": "look at everything and download it",
-    "planner": "also scenarios, retrains, adjustments, predecessors and overrides",
-    "admin": "also users, roll back, pins, the audit log and settings",
+    "viewer": _l("look at everything and download it"),
+    "planner": _l("also scenarios, retrains, adjustments, predecessors and overrides"),
+    "admin": _l("also users, roll back, pins, the audit log and settings"),
 }
-PEOPLE: dict[RoleName, str] = {"viewer": "everybody", "planner": "planners", "admin": "administrators"}
+ROLE_WORDS: dict[RoleName, str] = {"viewer": _l("viewer"), "planner": _l("planner"), "admin": _l("administrator")}
+PEOPLE: dict[RoleName, str] = {"viewer": _l("everybody"), "planner": _l("planners"), "admin": _l("administrators")}
 View = Callable[..., ResponseReturnValue]
 
 
@@ -108,13 +111,13 @@ def may(what: str) -> bool:
 def require(role: RoleName, why: str = "") -> None:
     """Refuse, with an error page, who may not do what needs the role."""
     if not actor().may(role):
-        abort(403, why or f"This is for {PEOPLE[role]}; you are signed in as {role_words(actor().role)}. Ask an "
-                          "administrator for that role.")
+        abort(403, why or _("This is for %(people)s; you are signed in as %(role)s. Ask an administrator for "
+                            "that role.", people=PEOPLE[role], role=role_words(actor().role)))
 
 
 def role_words(role: str) -> str:
     """A role as people call it."""
-    return "administrator" if role == "admin" else role
+    return str(ROLE_WORDS.get(cast(RoleName, role), role))
 
 
 def add_to(app: Flask) -> None:

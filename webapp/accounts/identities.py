@@ -14,10 +14,11 @@ from webapp.administration.app_settings import app_settings
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import locked_rows, once_more
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import RoleName, User
 
 LONGEST_IDENTITY = 512
-ASK = "Ask an administrator of this app."
+ASK = _l("Ask an administrator of this app.")
 
 
 class NotLetInError(Exception):
@@ -41,10 +42,10 @@ class Identity:
         """
         subject, said = claims.get("sub"), str(claims.get("iss", "")).rstrip("/")
         if said != issuer or not isinstance(subject, str) or not subject:
-            raise NotLetInError("The provider did not say who you are.")
+            raise NotLetInError(_l("The provider did not say who you are."))
         key = f"{issuer} {subject}"
         if len(key) > LONGEST_IDENTITY:
-            raise NotLetInError("The provider's name for you is too long to be kept.")
+            raise NotLetInError(_l("The provider's name for you is too long to be kept."))
         email = claims.get("email")
         return cls(key, email if isinstance(email, str) and claims.get("email_verified") is True else None)
 
@@ -58,26 +59,25 @@ def user_of(identity: Identity, address: str) -> User:
     with writing():
         user = db.session.scalar(select(User).where(User.identity == identity.key)) or _joined(identity, address)
         if not user.active:
-            raise NotLetInError(f"Your account is deactivated. {ASK}")
+            raise NotLetInError(_l("Your account is deactivated. %(ask)s", ask=ASK))
     return user
 
 
 def _joined(identity: Identity, address: str) -> User:
     if identity.email is None:
-        raise NotLetInError("The provider has not verified your e-mail address. Verify it there, then come "
-                            "back.")
+        raise NotLetInError(_l("The provider has not verified your e-mail address. Verify it there, then come back."))
     try:
         email = normal_address(identity.email)
     except EmailValidateException as error:
-        raise NotLetInError(f"{error}. {ASK}") from error
+        raise NotLetInError(_l("%(problem)s. %(ask)s", problem=error, ask=ASK)) from error
     user = next(iter(locked_rows(select(User).where(User.email == email), User.email)), None)
     if user is None:
         return _added(email, identity, address)
     if user.identity is not None:
-        raise NotLetInError(f"{email} belongs to somebody else at the provider. {ASK}")
+        raise NotLetInError(_l("%(email)s belongs to somebody else at the provider. %(ask)s", email=email, ask=ASK))
     if role_of(user) == "admin":
-        raise NotLetInError("An administrator's account is not joined to single sign-on by its e-mail address. Sign in "
-                            "with the password.")
+        raise NotLetInError(_l("An administrator's account is not joined to single sign-on by its e-mail address. "
+                              "Sign in with the password."))
     if user.active:
         user.identity = identity.key
         record("single sign-on joined", "user", email, after={"identity": identity.key}, by=_actor(user, address))
@@ -87,7 +87,7 @@ def _joined(identity: Identity, address: str) -> User:
 def _added(email: str, identity: Identity, address: str) -> User:
     role = app_settings().sso_role
     if role == "none" or not has_users():
-        raise NotLetInError(f"{email} is not known here. {ASK}")
+        raise NotLetInError(_l("%(email)s is not known here. %(ask)s", email=email, ask=ASK))
     user = User(email=email, identity=identity.key, roles=[role_row(cast(RoleName, role))])
     db.session.add(user)
     db.session.flush()

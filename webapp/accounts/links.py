@@ -19,13 +19,15 @@ from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
 from webapp.http.rate_limits import forgive
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import SignInLink, User
 
 bp = Blueprint("links", __name__)
 
 LINK_HOURS = 72
-DEAD = (f"This link does not work: links work once, for {LINK_HOURS} hours, and only the newest of a person does. "
-        "Ask an administrator for a new one.")
+DEAD = (_l("This link does not work: links work once, for %(link_hours)s hours, and only the newest of a person "
+           "does. Ask an administrator for a new one.", link_hours=LINK_HOURS))
 
 
 def make_link(user_id: int) -> str:
@@ -37,7 +39,7 @@ def make_link(user_id: int) -> str:
     with writing():
         user = locked_one(User, user_id)
         if not user.active:
-            raise UserChangeError(f"{user.email} is deactivated. Reactivate the account first.")
+            raise UserChangeError(_("%(email)s is deactivated. Reactivate the account first.", email=user.email))
         db.session.execute(delete(SignInLink).where(SignInLink.user_id == user_id, SignInLink.used_at.is_(None)))
         link = SignInLink(digest=digest_of(secret), user_id=user_id, made_by=actor().email,
                           expires_at=now() + timedelta(hours=LINK_HOURS))
@@ -79,9 +81,9 @@ def choose_password(secret: str, password: str, address: str, tokens: str | None
 class PasswordForm(AsksAboutTokens, FlaskForm):  # type: ignore[misc]  # the package has no types
     """A new password, twice, and what becomes of the tokens of whose it is."""
 
-    password = PasswordField("Password", [InputRequired("Choose a password.")])
-    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
-    submit = SubmitField("Set the password")
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
+    again = PasswordField(_l("Password again"), [EqualTo("password", _l("The two passwords differ."))])
+    submit = SubmitField(_l("Set the password"))
 
     def __init__(self, user: User) -> None:
         super().__init__()
@@ -110,5 +112,5 @@ def choose(secret: str) -> ResponseReturnValue:
             422 if request.method == "POST" else 200)
     if choose_password(secret, form.password.data, request.remote_addr or "", form.tokens.data) is None:
         abort(404, DEAD)
-    flash("The password is set. Sign in with it.", "success")
+    flash(_("The password is set. Sign in with it."), "success")
     return redirect(url_for("security.login"))

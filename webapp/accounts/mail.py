@@ -11,6 +11,7 @@ from flask_security.mail_util import EmailValidateException, MailUtil
 from flask_security.signals import reset_password_instructions_sent
 from flask_security.utils import hash_password
 
+from webapp.language.translations import lazy_gettext as _l
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class LocalMail(MailUtil):
         """The address as it is stored: without spaces around it, in lower case."""
         email = email.strip().lower()
         if not _EMAIL.fullmatch(email) or len(email) > LONGEST_EMAIL:
-            raise EmailValidateException(f"{email[:60]!r} is no e-mail address; one looks like name@example.com")
+            raise EmailValidateException(_l("%(email)s is no e-mail address; one looks like name@example.com",
+                                           email=repr(email[:60])))
         return email
 
     def validate(self, email: str) -> str:

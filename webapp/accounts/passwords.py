@@ -23,6 +23,8 @@ from webapp.audit.record import record
 from webapp.db.database import writing
 from webapp.db.locks import locked
 from webapp.http.bodies import is_door
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import User
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200
@@ -31,9 +33,10 @@ LEAST_SCORE = 3
 LOOKED_AT = 40
 """Characters that are looked at for it: of many more, finding out takes seconds."""
 FIELDS = ("password", "new_password", "new_password_confirm", "password_confirm", "again", "own_password")
-LENGTH = f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
-COMMON = ("This password is too easy to guess: it is a common one, or like one. Take a few words that do not belong "
-          "together.")
+LENGTH = _l("A password has %(shortest_password)s to %(longest_password)s characters.",
+            shortest_password=SHORTEST_PASSWORD, longest_password=LONGEST_PASSWORD)
+COMMON = (_l("This password is too easy to guess: it is a common one, or like one. Take a few words that do not "
+             "belong together."))
 
 
 def wrong_with(password: str, *known: str) -> str | None:
@@ -81,14 +84,14 @@ class LocalPasswords(PasswordUtil):
         return [wrong] if wrong else None, normal
 
 
-TOKENS = {"revoke": "Revoke them: programs that use them are refused at once",
-          "keep": "Keep them: only I have them"}
+TOKENS = {"revoke": _l("Revoke them: programs that use them are refused at once"),
+          "keep": _l("Keep them: only I have them")}
 
 
 class AsksAboutTokens:
     """Part of a form that sets a password: whoever has API tokens says what becomes of them."""
 
-    tokens = RadioField("Your API tokens", choices=[
+    tokens = RadioField(_l("Your API tokens"), choices=[
         SelectChoice(value, words) for value, words in TOKENS.items()], validate_choice=False)
 
     def owner(self) -> User | None:
@@ -103,8 +106,9 @@ class AsksAboutTokens:
     def validate_tokens(self, field: RadioField) -> None:
         """It is said where there are tokens."""
         if self.has_tokens() and field.data not in TOKENS:
-            raise ValidationError("You have API tokens, which go on working with a new password. Say whether to keep "
-                                  "or to revoke them; revoke them if somebody else may know the old password.")
+            raise ValidationError(_("You have API tokens, which go on working with a new password. Say whether "
+                                    "to keep or to revoke them; revoke them if somebody else may know the old "
+                                    "password."))
 
 
 class ChangeForm(AsksAboutTokens, ChangePasswordForm):
@@ -166,8 +170,8 @@ def _with_a_password(view: View) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
         if current_user.is_authenticated and not current_user.password:
-            abort(403, "You sign in without a password, so there is none to change. An administrator can make a link "
-                       "with which you choose one.")
+            abort(403, _("You sign in without a password, so there is none to change. An administrator can make "
+                         "a link with which you choose one."))
         return view(*args, **kwargs)
 
     return guarded
@@ -182,7 +186,7 @@ def _user_of_link(token: str) -> User | None:
 def _refuse_endless() -> None:
     """A password that is longer than any can be is not worth the work of its hash."""
     if is_door() and any(len(value) > LONGEST_PASSWORD for name in FIELDS for value in request.form.getlist(name)):
-        abort(422, f"A password has at most {LONGEST_PASSWORD} characters.")
+        abort(422, _("A password has at most %(longest_password)s characters.", longest_password=LONGEST_PASSWORD))
 
 
 def add_to(app: Flask) -> None:

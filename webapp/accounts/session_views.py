@@ -7,6 +7,7 @@ from flask_security.utils import logout_user
 
 from webapp.access import needs
 from webapp.accounts.sessions import end_all_sessions, end_session, this_session
+from webapp.language.translations import gettext as _
 
 bp = Blueprint("user_sessions", __name__, url_prefix="/account/sessions")
 
@@ -17,7 +18,7 @@ def end_all() -> ResponseReturnValue:
     """Sign out everywhere, here too."""
     end_all_sessions(current_user.id)
     logout_user()
-    flash("You are signed out everywhere. API tokens go on: revoke those that somebody else may have.", "success")
+    flash(_("You are signed out everywhere. API tokens go on: revoke those that somebody else may have."), "success")
     return redirect(url_for("security.login"), 303)
 
 
@@ -27,8 +28,8 @@ def end(session_id: int) -> ResponseReturnValue:
     """Sign out in another browser of one's own; nobody else's is found here."""
     here = this_session()
     if here is not None and here.id == session_id:
-        abort(422, "This is the session that you are using. Use Sign out at the top of the page.")
+        abort(422, _("This is the session that you are using. Use Sign out at the top of the page."))
     if not end_session(current_user.id, session_id):
-        abort(404, f"You have no session {session_id}; it may have ended.")
-    flash("That session has ended.", "success")
+        abort(404, _("You have no session %(session_id)s; it may have ended.", session_id=session_id))
+    flash(_("That session has ended."), "success")
     return redirect(url_for("accounts.account"), 303)

@@ -23,6 +23,7 @@ from webapp.audit.record import record
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import db, now, writing
 from webapp.http.rate_limits import forgive
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import User, UserSession
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ USE_NOTED = timedelta(minutes=5)
 BY_ITSELF = "X-By-Itself"
 """A header of what an open page asks without its reader (static/app.js): that is no use of a session."""
 LONGEST_BROWSER = 200
-ENDED = "Your session has ended. Please sign in again."
-NOT_KEPT = "You were signed in with an earlier version of this app. Please sign in once more."
+ENDED = _l("Your session has ended. Please sign in again.")
+NOT_KEPT = _l("You were signed in with an earlier version of this app. Please sign in once more.")
 
 
 def sessions_of(user_id: int) -> Sequence[UserSession]:
@@ -160,7 +161,7 @@ def _end_or_note() -> None:
     if not current_user.is_authenticated:
         words = ENDED if SESSION_ID in session else NOT_KEPT
         logout_user()
-        flash(words, "info")
+        flash(str(words), "info")
     elif (row := this_session()) is not None and BY_ITSELF not in request.headers and now() - row.seen_at > USE_NOTED:
         _note_use(row.id)
 

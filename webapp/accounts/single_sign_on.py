@@ -15,6 +15,9 @@ from joserfc.errors import JoseError
 from webapp.accounts.identities import Identity, NotLetInError, user_of
 from webapp.accounts.refusals_in_audit_log import note_refusal
 from webapp.http.errors import error_page
+from webapp.language.translations import ENGLISH, in_language
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.services import services
 from webapp.settings import Settings
 
@@ -29,7 +32,7 @@ ONCE_MORE = "single sign-on again"
 """How somebody signed in whom the provider was told to ask anew, whether it knew the browser or not."""
 FRESH_SECONDS = 600
 """How old the provider's own sign-in may be then, where it tells."""
-AGAIN = "Go back to the sign-in page and try again."
+AGAIN = _l("Go back to the sign-in page and try again.")
 
 
 @bp.get("")
@@ -49,7 +52,8 @@ def start() -> ResponseReturnValue:
             **({"prompt": "login", "max_age": 0} if is_again else {})))
     except (OAuthError, OSError, ValueError, RuntimeError):
         log.exception("The provider of single sign-on does not answer")
-        return error_page(503, f"{services().settings.web_oidc_name} does not answer. {AGAIN}")
+        return error_page(503, _("%(web_oidc_name)s does not answer. %(again)s",
+                                 web_oidc_name=services().settings.web_oidc_name, again=AGAIN))
 
 
 @bp.get("/back")
@@ -63,11 +67,13 @@ def back() -> ResponseReturnValue:
         identity = Identity.of(claims, _issuer())
     except (OAuthError, JoseError) as error:
         note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
-        return error_page(403, f"{services().settings.web_oidc_name} did not let you in, or the answer does not belong "
-                               f"to what was asked here. {AGAIN}")
+        return error_page(403, _("%(web_oidc_name)s did not let you in, or the answer does not belong to what "
+                                 "was asked here. %(again)s",
+                                 web_oidc_name=services().settings.web_oidc_name, again=AGAIN))
     except (OSError, ValueError, RuntimeError, KeyError):
         log.exception("The provider of single sign-on gave no answer that can be read")
-        return error_page(503, f"{services().settings.web_oidc_name} gave no answer that can be read. {AGAIN}")
+        return error_page(503, _("%(web_oidc_name)s gave no answer that can be read. %(again)s",
+                                 web_oidc_name=services().settings.web_oidc_name, again=AGAIN))
     except NotLetInError as error:
         return _refused(error)
     try:
@@ -85,13 +91,14 @@ def _is_fresh(claims: dict[str, Any]) -> bool:
 
 
 def _refused(error: NotLetInError) -> ResponseReturnValue:
-    note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
+    with in_language(ENGLISH):  # the audit log is
+        note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
     return render_template("accounts/not_let_in.html", message=str(error)), 403
 
 
 def _client() -> Any:
     if not services().settings.has_single_sign_on:
-        abort(404, "Single sign-on is not set up here. Sign in with e-mail address and password.")
+        abort(404, _("Single sign-on is not set up here. Sign in with e-mail address and password."))
     return current_app.extensions["authlib.integrations.flask_client"].create_client("provider")
 
 
@@ -106,11 +113,11 @@ def _claims(client: Any, token: dict[str, Any]) -> dict[str, Any]:
     """
     claims = dict(token.get("userinfo") or {})
     if not claims:
-        raise NotLetInError("The provider did not say who you are.")
+        raise NotLetInError(_l("The provider did not say who you are."))
     if "email" not in claims and client.load_server_metadata().get("userinfo_endpoint"):
         more = client.userinfo(token=token)
         if more.get("sub") != claims.get("sub"):
-            raise NotLetInError("The provider says two different things of who you are.")
+            raise NotLetInError(_l("The provider says two different things of who you are."))
         claims |= {name: more[name] for name in ("email", "email_verified") if name in more}
     return claims
 

@@ -20,6 +20,9 @@ from webapp.accounts.tokens import ends_at, is_valid, make_token, revoke_token, 
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, now
 from webapp.http.rate_limits import forgive
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
+from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.tables import ApiToken, RoleName, User
 
@@ -28,7 +31,7 @@ bp = Blueprint("tokens", __name__)
 LONGEST_NAME = 80
 TOKENS = Kind({"made": ApiToken.made_at.expression, "owner": User.email.expression, "name": ApiToken.name.expression,
                "used": ApiToken.used_at.expression}, "made", descending=True, filters={"state": ("open", "revoked")})
-DAYS = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
+DAYS = {30: _l("30 days"), 90: _l("90 days"), 365: _l("a year"), 0: _l("until it is revoked")}
 
 
 PROVEN = timedelta(minutes=10)
@@ -40,7 +43,8 @@ def days_allowed() -> dict[int, str]:
     settings = app_settings()
     if settings.token_days:
         longest = settings.token_days
-        return {days: words for days, words in DAYS.items() if 0 < days < longest} | {longest: f"{longest} days"}
+        return {**{days: words for days, words in DAYS.items() if 0 < days < longest},
+                longest: _n("%(num)s day", "%(num)s days", longest)}
     return {days: words for days, words in DAYS.items() if days or settings.endless_tokens}
 
 
@@ -53,12 +57,12 @@ def has_just_signed_in() -> bool:
 class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """A new token of who is signed in."""
 
-    name = StringField("Name", [InputRequired("Give it a name."), Length(1, LONGEST_NAME)], filters=[
+    name = StringField(_l("Name"), [InputRequired(_l("Give it a name.")), Length(1, LONGEST_NAME)], filters=[
         lambda text: " ".join((text or "").split())])
-    role = SelectField("Role")
-    days = SelectField("Expires", coerce=int)
-    own_password = PasswordField("Your password")
-    submit = SubmitField("Make a token")
+    role = SelectField(_l("Role"))
+    days = SelectField(_l("Expires"), coerce=int)
+    own_password = PasswordField(_l("Your password"))
+    submit = SubmitField(_l("Make a token"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,18 +74,18 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
         user = cast(User, current_user)
         if user.password:
             if not is_password_of(user, field.data or ""):
-                raise ValidationError("That is not your password.")
+                raise ValidationError(_("That is not your password."))
         elif not has_just_signed_in():
-            raise ValidationError(f"Your sign-in is older than {PROVEN.seconds // 60} minutes. Sign in again, then "
-                                  "make the token.")
+            raise ValidationError(_("Your sign-in is older than %(value)s minutes. Sign in again, then make the "
+                                    "token.", value=PROVEN.seconds // 60))
         forgive()
 
     def validate_name(self, field: StringField) -> None:
         """It can be read, and no other token of theirs that still works has it."""
         if not (field.data or "").isprintable():
-            raise ValidationError("A name has no control characters.")
+            raise ValidationError(_("A name has no control characters."))
         if any(token.name == field.data for token in tokens_of(current_user) if is_valid(token)):
-            raise ValidationError("You have a token of this name. Revoke it first, or choose another name.")
+            raise ValidationError(_("You have a token of this name. Revoke it first, or choose another name."))
 
 
 def account_page(form: TokenForm, secret: str = "") -> str:
@@ -100,7 +104,7 @@ def make() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return account_page(form), 422
     ends = now() + timedelta(days=form.days.data) if form.days.data else None
-    _, secret = make_token(cast(User, current_user), form.name.data, cast(RoleName, form.role.data), ends)
+    _token, secret = make_token(cast(User, current_user), form.name.data, cast(RoleName, form.role.data), ends)
     form.name.data = ""
     return account_page(form, secret)
 
@@ -111,7 +115,7 @@ def revoke_own(token_id: int) -> ResponseReturnValue:
     """Let a token of one's own open nothing any more; nobody else's is found here."""
     token = db.session.get(ApiToken, token_id)
     if token is None or token.user_id != current_user.id:
-        abort(404, f"You have no token {token_id}.")
+        abort(404, _("You have no token %(token_id)s.", token_id=token_id))
     return _revoked(token, url_for("accounts.account"))
 
 
@@ -137,12 +141,12 @@ def show() -> str:
 @needs("admin")
 def revoke(token_id: int) -> ResponseReturnValue:
     """Let anybody's token open nothing any more."""
-    token = db.session.get(ApiToken, token_id) or abort(404, f"There is no token {token_id}.")
+    token = db.session.get(ApiToken, token_id) or abort(404, _("There is no token %(token_id)s.", token_id=token_id))
     return _revoked(token, url_for("tokens.show"))
 
 
 def _revoked(token: ApiToken, back: str) -> ResponseReturnValue:
     name = token.name
     revoke_token(token.id)
-    flash(f"The token {name} opens nothing any more.", "success")
+    flash(_("The token %(name)s opens nothing any more.", name=name), "success")
     return redirect(back, 303)

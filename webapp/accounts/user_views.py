@@ -11,12 +11,14 @@ from wtforms import RadioField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from webapp.access import MAY, ROLES, actor, needs, role_of
+from webapp.access import MAY, ROLE_WORDS, ROLES, actor, needs, role_of
 from webapp.accounts import users
 from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.tokens import tokens_of
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.services import services
 from webapp.tables import Role, RoleName, User
@@ -30,10 +32,10 @@ USERS = Kind({"email": User.email.expression, "made": User.created_at.expression
 class NewUserForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """Who is to be let in, and as what."""
 
-    email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
-    role = RadioField("Role", default=ROLES[0], choices=[
-        SelectChoice(role, f"{role}: {MAY[role]}") for role in ROLES])
-    submit = SubmitField("Add the user")
+    email = StringField(_l("E-mail"), [InputRequired(_l("Give an e-mail address."))])
+    role = RadioField(_l("Role"), default=ROLES[0], choices=[
+        SelectChoice(role, _l("%(role)s: %(may)s", role=ROLE_WORDS[role], may=MAY[role])) for role in ROLES])
+    submit = SubmitField(_l("Add the user"))
 
 
 @bp.get("")
@@ -91,7 +93,8 @@ def change_role(user_id: int) -> ResponseReturnValue:
         users.change_role(user.id, role)
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(f"{user.email} is {role} now. Their sessions have ended, and links for a password.", "success")
+    flash(_("%(email)s is %(role)s now. Their sessions have ended, and links for a password.",
+            email=user.email, role=role), "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
 
@@ -105,8 +108,9 @@ def set_active(user_id: int) -> ResponseReturnValue:
         users.set_active(user.id, active == "yes")
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(f"{user.email} is active again. Sessions from before stay ended." if active == "yes" else
-          f"{user.email} is deactivated: sessions and links have ended, tokens open nothing.", "success")
+    flash(_("%(email)s is active again. Sessions from before stay ended.", email=user.email) if active == "yes" else
+          _("%(email)s is deactivated: sessions and links have ended, tokens open nothing.",
+            email=user.email), "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
 
@@ -130,12 +134,13 @@ def forget_identity(user_id: int) -> ResponseReturnValue:
         users.forget_identity(user.id)
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(f"The next single sign-on with the verified address {user.email} is taken for this user.", "success")
+    flash(_("The next single sign-on with the verified address %(email)s is taken for this user.",
+            email=user.email), "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
 
 def _user(user_id: int) -> User:
-    return db.session.get(User, user_id) or abort(404, f"There is no user {user_id}.")
+    return db.session.get(User, user_id) or abort(404, _("There is no user %(user_id)s.", user_id=user_id))
 
 
 def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValue:

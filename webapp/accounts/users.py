@@ -10,6 +10,7 @@ from webapp.accounts.mail import normal_address
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.language.translations import gettext as _
 from webapp.tables import Role, RoleName, SignInLink, User, UserSession
 
 
@@ -36,7 +37,7 @@ def add_user(email: str, role: RoleName, by: Actor | None = None, identity: str 
     email = normal_address(email)
     with writing():
         if db.session.scalar(select(User.id).where(User.email == email)) is not None:
-            raise UserChangeError(f"{email} is in the list already.")
+            raise UserChangeError(_("%(email)s is in the list already.", email=email))
         user = User(email=email, identity=identity, roles=[role_row(role)])
         db.session.add(user)
         db.session.flush()
@@ -53,7 +54,7 @@ def role_row(name: RoleName) -> Role:
 def add_roles() -> None:
     """Make the rows of roles that are not there yet; part of the caller's transaction."""
     known = set(db.session.scalars(select(Role.name)))
-    insert_absent(Role, [{"name": name, "description": words} for name, words in sorted(MAY.items())
+    insert_absent(Role, [{"name": name, "description": str(words)} for name, words in sorted(MAY.items())
                          if name not in known])
 
 
@@ -131,7 +132,7 @@ def forget_sessions(user: User) -> None:
 def _somebody_else(user_id: int) -> User:
     user = locked_one(User, user_id)
     if user.email == actor().email:
-        raise UserChangeError("Nobody changes their own account here. Ask another administrator.")
+        raise UserChangeError(_("Nobody changes their own account here. Ask another administrator."))
     return user
 
 
@@ -143,5 +144,5 @@ def _keep_an_admin(user: User) -> None:
         User.id != user.id, User.active, User.roles.any(Role.name == "admin"),
         or_(User.password.is_not(None), User.identity.is_not(None)))
     if not cast(int, db.session.scalar(others)):
-        raise UserChangeError(f"{user.email} is the last administrator who can sign in. Make somebody else "
-                              "administrator first.")
+        raise UserChangeError(_("%(email)s is the last administrator who can sign in. Make somebody else "
+                                "administrator first.", email=user.email))

@@ -6,11 +6,12 @@ from typing import Any, cast
 import click
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import hash_password, login_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import select, update
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
@@ -24,7 +25,11 @@ from webapp.accounts.users import UserChangeError, decide_administrators, has_us
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import once_more
+from webapp.http.choices import one_of
 from webapp.http.rate_limits import forgive
+from webapp.language.translations import COOKIE, LANGUAGES
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.services import services
 from webapp.tables import RoleName, User
 
@@ -68,26 +73,27 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("The password is set. Sign in with it.", "success"),
 }
 
-
-DEAD = ("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs the machine "
-        "makes a new one with `flask --app webapp first-admin-link`, or an administrator with `flask --app webapp "
-        "create-admin`.")
+LANGUAGE_KEPT = timedelta(days=365)
+"""In a browser."""
+DEAD = (_l("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs "
+           "the machine makes a new one with `flask --app webapp first-admin-link`, or an administrator with "
+           "`flask --app webapp create-admin`."))
 
 
 class AdminForm(FlaskForm):  # type: ignore[misc]  # the package has no types
     """E-mail address and password of a new administrator."""
 
-    email = StringField("E-mail", [InputRequired("Give an e-mail address.")])
-    password = PasswordField("Password", [InputRequired("Choose a password.")])
-    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
-    submit = SubmitField("Create the administrator")
+    email = StringField(_l("E-mail"), [InputRequired(_l("Give an e-mail address."))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
+    again = PasswordField(_l("Password again"), [EqualTo("password", _l("The two passwords differ."))])
+    submit = SubmitField(_l("Create the administrator"))
 
     def validate_email(self, field: StringField) -> None:
         """It must look like an address."""
         try:
             normal_address(field.data or "")
         except EmailValidateException as error:
-            raise ValidationError("An e-mail address looks like name@example.com.") from error
+            raise ValidationError(_("An e-mail address looks like name@example.com.")) from error
 
     def validate_password(self, field: PasswordField) -> None:
         """It is one that may be chosen."""
@@ -133,7 +139,7 @@ def first_admin(token: str) -> ResponseReturnValue:
     except ValueError:
         abort(404, DEAD)
     login_user(user, authn_via=["first sign-up"])
-    flash(f"Welcome. {user.email} is the administrator.", "success")
+    flash(_("Welcome. %(email)s is the administrator.", email=user.email), "success")
     return redirect(url_for("overview.show"))
 
 
@@ -142,6 +148,22 @@ def first_admin(token: str) -> ResponseReturnValue:
 def account() -> str:
     """Who is signed in, and what they may do."""
     return account_page(TokenForm())
+
+
+@bp.post("/language")
+def choose_language() -> ResponseReturnValue:
+    """Speak that language from now on, or, where none is named, as the browser asks: in this browser, and wherever
+    somebody who is signed in signs in."""
+    tag = one_of("language", request.form.get("language", ""), ["", *LANGUAGES]) or None
+    if current_user.is_authenticated:
+        with writing():
+            db.session.execute(update(User).where(User.id == cast(User, current_user).id).values(language=tag))
+        answer = redirect(url_for("accounts.account", _anchor="language"), 303)
+    else:
+        answer = redirect(url_for("security.login", next=request.args.get("next")), 303)
+    answer.set_cookie(COOKIE, tag or "", max_age=LANGUAGE_KEPT if tag else 0, samesite="Lax", httponly=True,
+                      secure=services().settings.web_https)
+    return answer
 
 
 def add_to(app: Flask) -> None:

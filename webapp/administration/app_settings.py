@@ -10,14 +10,18 @@ from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows, once_more
+from webapp.language.translations import ENGLISH, in_language
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import Setting
 
-SSO_ROLES: dict[str, str] = {"none": "only people an administrator added", "viewer": "viewer",
-                             "planner": "planner"}
-HAND_OVER: dict[str, str] = {"off": "only when somebody asks for it", "publish": "as soon as it is published",
-                             "daily": "every day, the newest version", "weekly": "every Monday, the newest version"}
+SSO_ROLES: dict[str, str] = {"none": _l("only people an administrator added"), "viewer": _l("viewer"),
+                             "planner": _l("planner")}
+HAND_OVER: dict[str, str] = {"off": _l("only when somebody asks for it"), "publish": _l("as soon as it is published"),
+                             "daily": _l("every day, the newest version"), "weekly": _l("every Monday, the newest "
+                                                                                    "version")}
 HAND_OVER_FORMS: dict[str, str] = {"csv": "CSV", "xlsx": "Excel"}
-LOCK_BINDS: dict[str, str] = {"planners": "planners; administrators may override them", "everybody": "everybody"}
+LOCK_BINDS: dict[str, str] = {"planners": _l("planners; administrators may override them"),
+                              "everybody": _l("everybody")}
 """Whom a lock binds."""
 
 
@@ -34,44 +38,45 @@ class AppSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     announcement: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = Field(
-        "", title="Announcement", description="Shown at the top of every page, as plain text; empty for none.")
+        "", title=_l("Announcement"), description=_l("Shown at the top of every page, as plain text; empty for none."))
     session_hours: Annotated[int, Field(ge=1, le=2160)] = Field(
-        720, title="Sign people out after (hours)",
-        description="After so many hours people sign in again, at most 2160 (90 days); sessions that are older end at "
-                    "once.")
+        720, title=_l("Sign people out after (hours)"),
+        description=_l("After so many hours people sign in again, at most 2160 (90 days); sessions that are "
+                       "older end at once."))
     idle_hours: Annotated[int, Field(ge=0, le=2160)] = Field(
-        72, title="Sign people out when unused for (hours)",
-        description="Whoever opens no page for so many hours signs in again; a page that stays open is no use. 0 for "
-                    "no such limit.")
+        72, title=_l("Sign people out when unused for (hours)"),
+        description=_l("Whoever opens no page for so many hours signs in again; a page that stays open is no "
+                       "use. 0 for no such limit."))
     token_days: Annotated[int, Field(ge=0, le=3650)] = Field(
-        0, title="Longest life of API tokens, in days",
-        description="No token opens anything longer than so many days after it was made, those made before included; 0 "
-                    "for no limit.")
+        0, title=_l("Longest life of API tokens, in days"),
+        description=_l("No token opens anything longer than so many days after it was made, those made before "
+                       "included; 0 for no limit."))
     endless_tokens: bool = Field(
-        False, title="API tokens may be made that never expire",
-        description="Without it, a new token lasts a year at most. Tokens without an end that were made before go on, "
-                    "unless the longest life above says otherwise.")
+        False, title=_l("API tokens may be made that never expire"),
+        description=_l("Without it, a new token lasts a year at most. Tokens without an end that were made "
+                       "before go on, unless the longest life above says otherwise."))
     sso_role: Literal["none", "viewer", "planner"] = Field(
-        "none", title="Role of people who come by single sign-on for the first time",
-        description="They are added with this role, or turned away.")
+        "none", title=_l("Role of people who come by single sign-on for the first time"),
+        description=_l("They are added with this role, or turned away."))
     password_sign_in: bool = Field(
-        True, title="People may sign in with a password",
-        description="Without it, where single sign-on is set up, only administrators may. Sessions that have begun go "
-                    "on.")
+        True, title=_l("People may sign in with a password"),
+        description=_l("Without it, where single sign-on is set up, only administrators may. Sessions that have "
+                       "begun go on."))
     locked_periods: Annotated[int, Field(ge=0, le=400)] = Field(
-        0, title="Periods locked by publishing",
-        description="So many of the first periods of the plan that was published last cannot be overridden any more; 0 "
-                    "for none.")
+        0, title=_l("Periods locked by publishing"),
+        description=_l("So many of the first periods of the plan that was published last cannot be overridden "
+                       "any more; 0 for none."))
     lock_binds: Literal["planners", "everybody"] = Field(
-        "planners", title="Whom locked periods bind", description="What is overridden there already stays as it is.")
+        "planners", title=_l("Whom locked periods bind"), description=_l("What is overridden there already stays as "
+                                                                     "it is."))
     hand_over: Literal["off", "publish", "daily", "weekly"] = Field(
-        "off", title="When published plans are handed over",
-        description="Each version once, as a file in the folder that the setting WEB_HAND_OVER_FOLDER names.")
+        "off", title=_l("When published plans are handed over"),
+        description=_l("Each version once, as a file in the folder that the setting WEB_HAND_OVER_FOLDER names."))
     hand_over_form: Literal["csv", "xlsx"] = Field(
-        "csv", title="Format of the file", description="Of versions that are handed over from now on.")
+        "csv", title=_l("Format of the file"), description=_l("Of versions that are handed over from now on."))
     hand_over_hour: Annotated[int, Field(ge=0, le=23)] = Field(
-        5, title="Hour of the day at which they are handed over",
-        description="In UTC, from 0 to 23; for every day and every Monday.")
+        5, title=_l("Hour of the day at which they are handed over"),
+        description=_l("In UTC, from 0 to 23; for every day and every Monday."))
 
 
 LONGEST_SESSION_HOURS = 2160
@@ -97,11 +102,17 @@ def change_settings(wanted: AppSettings) -> list[str]:
             before, after = getattr(was, name), getattr(wanted, name)
             if before != after:
                 _keep(rows.get(name), name, after)
-                record("setting changed", "setting", field.title or name, before={"value": before},
+                record("setting changed", "setting", _in_english(field.title or name), before={"value": before},
                        after={"value": after})
-                changed.append(field.title or name)
+                changed.append(str(field.title or name))
     g.pop("app_settings", None)
     return changed
+
+
+def _in_english(title: str) -> str:
+    """As the audit log is."""
+    with in_language(ENGLISH):
+        return str(title)
 
 
 def _keep(row: Setting | None, name: str, value: Any) -> None:

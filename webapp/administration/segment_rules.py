@@ -10,6 +10,7 @@ from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
+from webapp.language.translations import gettext as _
 
 MOST = 200
 """Rules of a table."""
@@ -45,7 +46,7 @@ def keep_rule(table: type[Row], place: Mapping[str, str], wanted: Mapping[str, A
         new = insert_absent(rules, [{**place, **wanted, "changed_by": actor().email}])
         row = locked_rows(select(rules).filter_by(**place), rules.id)[0]
         if new and (db.session.scalar(select(func.count()).select_from(rules)) or 0) > MOST:
-            raise TooManyRulesError(f"There are {MOST} of these, which is the most. Remove some first.")
+            raise TooManyRulesError(_("There are %(most)s of these, which is the most. Remove some first.", most=MOST))
         before = None if new else {column: getattr(row, column) for column in wanted}
         if before == wanted:
             return False

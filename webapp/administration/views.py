@@ -19,6 +19,7 @@ from webapp.administration.app_settings import (
     change_settings,
     changes,
 )
+from webapp.language.translations import gettext as _
 
 bp = Blueprint("app_settings", __name__, url_prefix="/admin/settings")
 
@@ -45,7 +46,8 @@ def change() -> ResponseReturnValue:
         changed = change_settings(AppSettings(**{**wanted, **{name: bool(wanted[name]) for name in YES_OR_NO}}))  # type: ignore[arg-type]  # parsed there
     except ValidationError as error:
         return _page(wanted, {str(each["loc"][0]): _words(each) for each in error.errors()}, 422)
-    flash(f"Changed: {', '.join(changed)}." if changed else "Nothing was changed.", "success" if changed else "info")
+    flash(_("Changed: %(changed)s.",
+            changed=', '.join(changed)) if changed else _("Nothing was changed."), "success" if changed else "info")
     return redirect(url_for("app_settings.show"), 303)
 
 
@@ -53,11 +55,11 @@ def _words(error: ErrorDetails) -> str:
     """What is wrong with a value, and what would be right."""
     limits = error.get("ctx", {})
     if error["type"] in ("int_parsing", "int_from_float"):
-        return "Write a whole number."
+        return _("Write a whole number.")
     if error["type"] == "greater_than_equal":
-        return f"Write a whole number of at least {limits['ge']:,}."
+        return _("Write a whole number of at least %(least)s.", least=f"{limits['ge']:,}")
     if error["type"] == "less_than_equal":
-        return f"Write a whole number of at most {limits['le']:,}."
+        return _("Write a whole number of at most %(most)s.", most=f"{limits['le']:,}")
     return str(error["msg"])
 
 

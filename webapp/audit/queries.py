@@ -15,6 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.audit.record import KINDS
 from webapp.db.database import db
+from webapp.language.translations import ENGLISH, in_language
+from webapp.language.translations import gettext as _
 from webapp.pages.files import Cell
 from webapp.pages.listing import Kind, Query, View, parse_view
 from webapp.pages.numbers_and_dates import moment
@@ -48,7 +50,7 @@ def parse_filters(fields: MultiDict[str, str]) -> View:
     days = {name: fields.get(name, "").strip() for name in ("from", "to")}
     for name, text in days.items():
         if text and _day(text) is None:
-            abort(422, f"{name} {text[:40]!r} is no day; one looks like 2026-01-31.")
+            abort(422, _("%(name)s %(text)s is no day; one looks like 2026-01-31.", name=name, text=repr(text[:40])))
     return replace(view, filters={**view.filters, **days})
 
 
@@ -77,8 +79,13 @@ def changes_of(entry: AuditEntry) -> list[Fact]:
 
 def cells_of(entry: AuditEntry) -> Sequence[Cell]:
     """The row of a file, in the order of ``COLUMNS``."""
-    return (entry.at, entry.by, entry.via, entry.address, entry.act, KINDS.get(entry.kind, entry.kind),  # type: ignore[call-overload]
+    return (entry.at, entry.by, entry.via, entry.address, entry.act, _kind_in_english(entry.kind),
             entry.subject, _json(entry.before), _json(entry.after), entry.reason)
+
+
+def _kind_in_english(kind: str) -> str:
+    with in_language(ENGLISH):  # a file is the same for every reader
+        return str(KINDS.get(kind, kind))  # type: ignore[call-overload]
 
 
 def _words(facts: Mapping[str, Any], name: str) -> str | None:
@@ -87,15 +94,15 @@ def _words(facts: Mapping[str, Any], name: str) -> str | None:
 
 def _told(value: Any) -> str:
     if isinstance(value, list):
-        more = [f"and {len(value) - MOST_TOLD} more"] if len(value) > MOST_TOLD else []
-        return Markup("; ").join([*map(_told, value[:MOST_TOLD]), *more]) or "none"
+        more = [_("and %(count)s more", count=len(value) - MOST_TOLD)] if len(value) > MOST_TOLD else []
+        return Markup("; ").join([*map(_told, value[:MOST_TOLD]), *more]) or _("none")
     if isinstance(value, dict):
-        return Markup(", ").join(Markup("{} {}").format(name, _told(one)) for name, one in value.items()) or "none"
+        return Markup(", ").join(Markup("{} {}").format(name, _told(one)) for name, one in value.items()) or _("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return moment(value, "long")
-    return "none" if value is None or value == "" else str(value)
+    return _("none") if value is None or value == "" else str(value)
 
 
 def _json(facts: Mapping[str, Any] | None) -> str | None:

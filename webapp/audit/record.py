@@ -4,16 +4,18 @@ from typing import Any, Literal
 
 from webapp.access import Actor, actor
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import AuditEntry
 
 Kind = Literal["user", "token", "setting", "retrain", "model", "override", "adjustment", "predecessor", "scenario",
                "plan", "data", "work"]
 KINDS: dict[Kind, str] = {
-    "user": "users", "token": "API tokens", "setting": "settings", "retrain": "retrains", "model": "models",
-    "override": "overrides", "adjustment": "adjustments of the past",
-    "predecessor": "items that replace others", "scenario": "scenarios", "plan": "published plans",
-    "data": "uploaded data",
-    "work": "the list of work",
+    "user": _l("users"), "token": _l("API tokens"), "setting": _l("settings"), "retrain": _l("retrains"),
+    "model": _l("models"),
+    "override": _l("overrides"), "adjustment": _l("adjustments of the past"),
+    "predecessor": _l("items that replace others"), "scenario": _l("scenarios"), "plan": _l("published plans"),
+    "data": _l("uploaded data"),
+    "work": _l("the list of work"),
 }
 LONGEST_SUBJECT = 520
 

@@ -7,8 +7,9 @@ from sqlite3 import DatabaseError
 from sqlalchemy.exc import DBAPIError
 
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError
+from webapp.language.translations import lazy_gettext as _l
 
-SAFE = "What was stored before is safe"
+SAFE = _l("What was stored before is safe")
 FULL, READ_ONLY, FILES, MEMORY, DAMAGED, STORE = (
     "the disk is full", "nothing can be written", "too many files are open", "the machine has too little memory",
     "the app's database is damaged", "the demand store does not answer")
@@ -25,18 +26,21 @@ class Scarcity:
     """Seconds; None where only somebody's doing helps."""
 
 
-_FULL = Scarcity(FULL, 507, "The disk that the app writes to is full, so nothing of this was stored. "
-                            f"{SAFE}, and forecasts go on. Free some room there, then send it again.", 60)
-_READ_ONLY = Scarcity(READ_ONLY, 503, "The folder or database that the app writes to is read-only, so nothing of this "
-                                      f"was stored. {SAFE}, and forecasts go on. Let an engineer make it writable "
-                                      "again, then send it again.", None)
-_FILES = Scarcity(FILES, 503, "The app has as many files and connections open as it may. Nothing of this was stored; "
-                              "send it again in a moment.", 5)
-_MEMORY = Scarcity(MEMORY, 503, "The machine has too little memory for this now. Nothing of it was stored; send it "
-                                "again in a moment.", 10)
-_DAMAGED = Scarcity(DAMAGED, 503, "The app's database is damaged. Nothing of this was stored. Let an engineer restore "
-                                  "the newest backup; forecasts are computed anew from the demand store then.", None)
-_STORE = Scarcity(STORE, 503, f"The demand store does not answer. {SAFE}. This works again as soon as it does.", 10)
+_FULL = Scarcity(FULL, 507, _l("The disk that the app writes to is full, so nothing of this was stored. "
+                               "%(safe)s, and forecasts go on. Free some room there, then send it again.",
+                               safe=SAFE), 60)
+_READ_ONLY = Scarcity(READ_ONLY, 503, _l("The folder or database that the app writes to is read-only, so nothing "
+                                         "of this was stored. %(safe)s, and forecasts go on. Let an engineer "
+                                         "make it writable again, then send it again.", safe=SAFE), None)
+_FILES = Scarcity(FILES, 503, _l("The app has as many files and connections open as it may. Nothing of this was "
+                                 "stored; send it again in a moment."), 5)
+_MEMORY = Scarcity(MEMORY, 503, _l("The machine has too little memory for this now. Nothing of it was stored; "
+                                   "send it again in a moment."), 10)
+_DAMAGED = Scarcity(DAMAGED, 503, _l("The app's database is damaged. Nothing of this was stored. Let an engineer "
+                                     "restore the newest backup; forecasts are computed anew from the demand "
+                                     "store then."), None)
+_STORE = Scarcity(STORE, 503, _l("The demand store does not answer. %(safe)s. This works again as soon as it "
+                                 "does.", safe=SAFE), 10)
 
 _BY_ERRNO = {
     errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL, errno.EROFS: _READ_ONLY, errno.EACCES: _READ_ONLY,

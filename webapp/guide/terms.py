@@ -4,34 +4,39 @@ from flask import Flask, g, get_template_attribute, request
 from markupsafe import Markup
 
 from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
+from webapp.language.translations import lazy_gettext as _l
 
 TERMS: dict[str, tuple[str, str]] = {
-    "region_item": ("region-item", "One item in one region: what is forecast, with a model of its own."),
-    "horizon": ("horizon", "How many periods ahead are forecast."),
-    "lead": ("lead", "How many periods ahead of the last known demand a forecast is."),
-    "interval": ("interval", "Of all outcomes, 80 % should lie in the 80 % interval; a total has an interval of its "
-                 "own, because errors partly cancel out and partly move together."),
-    "override": ("override", "A planner's number in place of the model's forecast; Forecast is with overrides."),
-    "wape": ("WAPE", "Weighted absolute percentage error: the sum of absolute errors divided by the units sold; "
-             "smaller is better."),
-    "accuracy": ("accuracy", "WAPE of the models' forecasts as they stood, made from the newest "
-                 f"{JUDGED_ORIGINS} periods of each region-item, at all leads, on demand known since."),
-    "bias": ("bias", "What was forecast too much (+) or too little (−), divided by the units sold."),
-    "naive": ("seasonal naive", "Repeats what was sold one season ago; what every model has to beat."),
-    "skill": ("skill", "How much smaller the error is than that of seasonal naive; above 0 % is better."),
-    "coverage": ("coverage", "The share of outcomes that lay in the interval; of the 80 % interval 80 % should."),
-    "backtest": ("backtest", "The model is fitted on older demand only and forecasts newer demand that it has not "
-                 "seen."),
-    "pooled": ("pooled model", "One model over all region-items; it forecasts those without a model of their own, and "
-               "own models are built on it."),
-    "baseline": ("baseline", "Seasonal naive, which forecasts where no model is better."),
-    "gate": ("gate", "Promotes a new model only where it is better than the one in production and than seasonal "
-             "naive, on demand that none of them has seen."),
-    "kept": ("kept", "The gate did not promote the new model; what served before still does."),
-    "drift": ("drift", "How differently demand or a driver is distributed since the training: the population "
-              "stability index, 0 where nothing has changed."),
-    "pinned": ("pinned", "No new model replaces a pinned one until an administrator unpins it."),
-    "quarantine": ("quarantine", "Too much of the newest demand was rejected, so the last good demand is used."),
+    "region_item": (_l("region-item"), _l("One item in one region: what is forecast, with a model of its own.")),
+    "horizon": (_l("horizon"), _l("How many periods ahead are forecast.")),
+    "lead": (_l("lead"), _l("How many periods ahead of the last known demand a forecast is.")),
+    "interval": (_l("interval"), _l("Of all outcomes, 80 % should lie in the 80 % interval; a total has an interval "
+                                "of its own, because errors partly cancel out and partly move together.")),
+    "override": (_l("override"), _l(
+        "A planner's number in place of the model's forecast; Forecast is with overrides.")),
+    "wape": (_l("WAPE"), _l("Weighted absolute percentage error: the sum of absolute errors divided by the units "
+                        "sold; smaller is better.")),
+    "accuracy": (_l("accuracy"), _l("WAPE of the models' forecasts as they stood, made from the newest "
+                                "%(judged_origins)s periods of each region-item, at all leads, on demand known "
+                                "since.", judged_origins=JUDGED_ORIGINS)),
+    "bias": (_l("bias"), _l("What was forecast too much (+) or too little (−), divided by the units sold.")),
+    "naive": (_l("seasonal naive"), _l("Repeats what was sold one season ago; what every model has to beat.")),
+    "skill": (_l("skill"), _l("How much smaller the error is than that of seasonal naive; above 0 % is better.")),
+    "coverage": (_l("coverage"), _l("The share of outcomes that lay in the interval; of the 80 % interval 80 % "
+                                "should.")),
+    "backtest": (_l("backtest"), _l("The model is fitted on older demand only and forecasts newer demand that it has "
+                                "not seen.")),
+    "pooled": (_l("pooled model"), _l("One model over all region-items; it forecasts those without a model of their "
+                                  "own, and own models are built on it.")),
+    "baseline": (_l("baseline"), _l("Seasonal naive, which forecasts where no model is better.")),
+    "gate": (_l("gate"), _l("Promotes a new model only where it is better than the one in production and than "
+                        "seasonal naive, on demand that none of them has seen.")),
+    "kept": (_l("kept"), _l("The gate did not promote the new model; what served before still does.")),
+    "drift": (_l("drift"), _l("How differently demand or a driver is distributed since the training: the population "
+                          "stability index, 0 where nothing has changed.")),
+    "pinned": (_l("pinned"), _l("No new model replaces a pinned one until an administrator unpins it.")),
+    "quarantine": (_l("quarantine"), _l(
+        "Too much of the newest demand was rejected, so the last good demand is used.")),
 }
 """Name -> title and sentence."""
 
@@ -46,7 +51,7 @@ def info(name: str) -> Markup:
         return Markup("")
     told.add(name)
     part = request.headers.get("HX-Target", "")
-    title, sentence = TERMS[name]
+    title, sentence = map(str, TERMS[name])
     sign = get_template_attribute("guide/_info.html", "sign")
     return Markup(sign(f"term-{name}{f'-{part}' if part else ''}", title, sentence))  # nosec B704  # a template of ours
 

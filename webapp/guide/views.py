@@ -10,6 +10,7 @@ from webapp.access import needs
 from webapp.guide import terms
 from webapp.guide.terms import TERMS
 from webapp.guide.tour import STEPS, Place, end_tour, place_in_tour
+from webapp.language.translations import gettext as _
 from webapp.tables import User
 
 bp = Blueprint("guide", __name__, url_prefix="/guide")
@@ -19,7 +20,7 @@ bp = Blueprint("guide", __name__, url_prefix="/guide")
 @needs("viewer")
 def show_terms() -> ResponseReturnValue:
     """What the terms of the pages mean."""
-    return render_template("guide/terms.html", terms=sorted(TERMS.values(), key=lambda term: term[0].lower()))
+    return render_template("guide/terms.html", terms=sorted(TERMS.values(), key=lambda term: str(term[0]).lower()))
 
 
 @bp.get("/tour/<int:number>")
@@ -27,7 +28,7 @@ def show_terms() -> ResponseReturnValue:
 def step(number: int) -> ResponseReturnValue:
     """One step of the tour, for the page that shows it."""
     if not 1 <= number <= len(STEPS):
-        abort(404, f"The tour has {len(STEPS)} steps.")
+        abort(404, _("The tour has %(steps)s steps.", steps=len(STEPS)))
     return render_template("guide/_step.html", place=Place(number), steps=len(STEPS))
 
 

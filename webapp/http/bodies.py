@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, request
 
 from webapp.http.problems import is_api
+from webapp.language.translations import gettext as _
 
 FORM, UPLOAD = "application/x-www-form-urlencoded", "multipart/form-data"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
@@ -32,8 +33,9 @@ def has_form() -> bool:
 
 def _only_forms() -> None:
     if not is_api() and request.endpoint is not None and not has_form():
-        abort(415, f"The request carries {request.mimetype[:80] or 'something of no type'}. This page takes a form "
-                   f"({FORM}, UTF-8). Programs have the API: /api/v1/openapi.json describes it.")
+        abort(415, _("The request carries %(type)s. This page takes a form (%(form)s, UTF-8). Programs have the "
+                     "API: /api/v1/openapi.json describes it.",
+                     type=request.mimetype[:80] or _("something of no type"), form=FORM))
 
 
 def _forget_wrong_referrer() -> None:

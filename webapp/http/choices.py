@@ -5,6 +5,8 @@ from typing import TypeVar
 
 from flask import abort
 
+from webapp.language.translations import gettext as _
+
 Choice = TypeVar("Choice", bound=str)
 
 LONGEST_SHOWN = 40
@@ -21,6 +23,6 @@ def one_of(what: str, value: str, allowed: Iterable[Choice]) -> Choice:
     choices = list(allowed)
     found = next((choice for choice in choices if choice == value), None)
     if found is None:
-        abort(422, f"{what} {value[:LONGEST_SHOWN]!r} is not known here; allowed are "
-                   f"{', '.join(filter(None, choices))}.")
+        abort(422, _("%(what)s %(value)s is not known here; allowed are %(allowed)s.",
+                     what=what, value=repr(value[:LONGEST_SHOWN]), allowed=', '.join(filter(None, choices))))
     return found

@@ -17,14 +17,17 @@ from webapp.db.conflicts import is_conflict, is_out_of_reach
 from webapp.db.database import db
 from webapp.db.machine_limits import Scarcity, scarcity_of
 from webapp.http.problems import is_api, problem
+from webapp.language.translations import forget_reader
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 
-TITLES = {400: "That cannot be read", 403: "Not allowed", 404: "Not here", 405: "Not that way",
-          413: "Too much at once", 415: "Not of that kind", 422: "Not possible", 429: "Too often",
-          500: "Something broke", 503: "Not now", 507: "No room left"}
+TITLES = {400: _l("That cannot be read"), 403: _l("Not allowed"), 404: _l("Not here"), 405: _l("Not that way"),
+          413: _l("Too much at once"), 415: _l("Not of that kind"), 422: _l("Not possible"), 429: _l("Too often"),
+          500: _l("Something broke"), 503: _l("Not now"), 507: _l("No room left")}
 
 
 LONGEST_TITLE = 90
-BROKEN = ("The error is in the log of the web app. What was stored before is safe; try again, or go on elsewhere.")
+BROKEN = _l("The error is in the log of the web app. What was stored before is safe; try again, or go on elsewhere.")
 
 
 def error_page(status: int, message: str) -> ResponseReturnValue:
@@ -32,7 +35,7 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     if is_api():
         return problem(status, message)
     if _has_no_address():
-        return _alone(TITLES[400], message), status
+        return _alone(str(TITLES[400]), message), status
     template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
     title, message = _named(status, message)
     return render_template(template, title=title, message=message, status=status, back=_came_from()), status
@@ -43,7 +46,7 @@ def _named(status: int, message: str) -> tuple[str, str]:
     first, dot, rest = message.partition(". ")
     if status == HTTPStatus.UNPROCESSABLE_ENTITY and dot and len(first) <= LONGEST_TITLE:
         return first, rest
-    return TITLES.get(status, "That did not work"), message
+    return str(TITLES.get(status, _("That did not work"))), message
 
 
 def _has_no_address() -> bool:
@@ -62,7 +65,7 @@ def said_without_files(status: int, message: str) -> ResponseReturnValue:
         return error_page(status, message)
     except (OSError, MemoryError, SQLAlchemyError, TemplateError) as error:
         current_app.logger.error("%s %s: not even the page of the error: %s", request.method, request.path, error)
-        return Response(f"{TITLES.get(status, 'That did not work')}. {message}\n", status, mimetype="text/plain")
+        return Response(f"{TITLES.get(status, _('That did not work'))}. {message}\n", status, mimetype="text/plain")
 
 
 def _came_from() -> str | None:
@@ -75,12 +78,13 @@ def _came_from() -> str | None:
 
 def _without_database() -> ResponseReturnValue:
     """What is said while the app's database does not answer, for which nothing may be asked of it."""
-    message = ("The app's database does not answer. What was stored before is safe. This page works again as soon as "
-               "the database does.")
+    forget_reader()
+    message = _("The app's database does not answer. What was stored before is safe. This page works again as soon as "
+                "the database does.")
     g.retry_after = 10
     if is_api():
         return problem(503, message)
-    return _alone(TITLES[503], message), 503
+    return _alone(str(TITLES[503]), message), 503
 
 
 def add_to(app: Flask) -> None:
@@ -88,30 +92,31 @@ def add_to(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def _stale_form(_error: CSRFError) -> ResponseReturnValue:
-        return error_page(400, "This form is too old or was not opened here. Go back, reload the page and send it "
-                               "again.")
+        return error_page(400, _("This form is too old or was not opened here. Go back, reload the page and send "
+                                 "it again."))
 
     def _scarce(scarcity: Scarcity, error: BaseException) -> ResponseReturnValue:
         app.logger.error("%s %s: %s: %s", request.method, request.path, scarcity.why, error)
+        forget_reader()
         if scarcity.retry_after:
             g.retry_after = scarcity.retry_after
-        return said_without_files(scarcity.status, scarcity.message)
+        return said_without_files(scarcity.status, str(scarcity.message))
 
     @app.errorhandler(OSError)
     def _file(error: OSError) -> ResponseReturnValue:
         if scarcity := scarcity_of(error):
             return _scarce(scarcity, error)
         app.logger.error("%s %s: a file or a connection failed", request.method, request.path, exc_info=error)
-        return error_page(500, BROKEN)
+        return error_page(500, str(BROKEN))
 
     @app.errorhandler(NotInStoreError)
     def _not_in_store(error: NotInStoreError) -> ResponseReturnValue:
         if not isinstance(error, DamagedFileError):
-            return error_page(404, "No demand is stored for it yet; it appears once the pipeline has read it.")
+            return error_page(404, _("No demand is stored for it yet; it appears once the pipeline has read it."))
         app.logger.error("%s %s: %s", request.method, request.path, error)
         g.retry_after = 60
-        return error_page(503, f"The stored demand cannot be read, as the file {error.name} is damaged. It is made "
-                               "again by itself, usually in a few minutes; try again then.")
+        return error_page(503, _("The stored demand cannot be read, as the file %(name)s is damaged. It is made "
+                                 "again by itself, usually in a few minutes; try again then.", name=error.name))
 
     @app.errorhandler(DBAPIError)
     def _database(error: DBAPIError) -> ResponseReturnValue:
@@ -122,33 +127,34 @@ def add_to(app: Flask) -> None:
         db.session.rollback()
         if is_conflict(error):
             g.retry_after = 1
-            return error_page(503, "Somebody else changed the same at this moment. Nothing of yours was stored; send "
-                                   "it again.")
+            return error_page(503, _("Somebody else changed the same at this moment. Nothing of yours was "
+                                     "stored; send it again."))
         app.logger.error("%s %s: the database failed", request.method, request.path, exc_info=error)
         if is_out_of_reach(error):
             try:
                 return _without_database()
             except (OSError, TemplateError):
-                return said_without_files(503, "The app's database does not answer. What was stored before is safe.")
-        return error_page(500, BROKEN)
+                forget_reader()
+                return said_without_files(503, _("The app's database does not answer. What was stored before is safe."))
+        return error_page(500, str(BROKEN))
 
     @app.errorhandler(InternalServerError)
     def _broken(error: InternalServerError) -> ResponseReturnValue:
         cause = error.original_exception
         if cause is not None and (scarcity := scarcity_of(cause)):  # met while another error was told
             return _scarce(scarcity, cause)
-        return said_without_files(500, BROKEN)
+        return said_without_files(500, str(BROKEN))
 
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
         most = (request.max_content_length or app.config["MAX_CONTENT_LENGTH"]) / 1e6
-        return error_page(413, f"More was sent than is taken at once: at most {most:g} MB. Nothing was stored. Send a "
-                               "smaller file, or fewer rows.")
+        return error_page(413, _("More was sent than is taken at once: at most %(most)s MB. Nothing was stored. "
+                                 "Send a smaller file, or fewer rows.", most=f"{most:g}"))
 
     @app.errorhandler(NotFound)
     def _unknown(error: NotFound) -> ResponseReturnValue:
         unworded = error.description == NotFound.description
-        return error_page(404, "There is no page at this address." if unworded else str(error.description))
+        return error_page(404, _("There is no page at this address.") if unworded else str(error.description))
 
     @app.errorhandler(HTTPException)
     def _refused(error: HTTPException) -> ResponseReturnValue:

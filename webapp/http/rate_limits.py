@@ -22,6 +22,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked, locked_rows, once_more
 from webapp.http.bodies import ASKS_ONLY, LONGEST_AT_DOORS, has_form, is_door
+from webapp.language.translations import lazy_gettext as _l
 from webapp.services import services
 from webapp.settings import Settings
 from webapp.tables import Attempts
@@ -68,7 +69,7 @@ LIMITS = {
 """By endpoint; every request counts that sends something, whatever it is, unless the view calls ``forgive``."""
 TOKEN_GUESSES = Amount(60, 60)
 """Wrong tokens from one address."""
-MESSAGE = "That was tried too often. Wait a few minutes, then try again; what is stored is safe."
+MESSAGE = _l("That was tried too often. Wait a few minutes, then try again; what is stored is safe.")
 
 
 limiter = Limiter(get_remote_address, strategy="moving-window", headers_enabled=True)

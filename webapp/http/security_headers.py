@@ -4,6 +4,7 @@ from itertools import chain
 
 from flask import Flask, Response, abort, g, request
 
+from webapp.language.translations import gettext as _
 from webapp.services import Services
 
 POLICY = "; ".join((
@@ -32,7 +33,7 @@ def add_to(app: Flask) -> None:
     def _no_nul() -> None:
         texts = chain([request.path], *request.args.lists(), *request.form.lists())
         if any("\0" in text for each in texts for text in ([each] if isinstance(each, str) else each)):
-            abort(400, "The request holds a NUL character, which no text here may. Take it out and send it again.")
+            abort(400, _("The request holds a NUL character, which no text here may. Take it out and send it again."))
 
     @app.after_request
     def _headers(response: Response) -> Response:
@@ -50,5 +51,5 @@ def add_to(app: Flask) -> None:
                                                  else "public, max-age=86400")
         else:
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.add("Vary", "HX-Request")
+            response.headers.add("Vary", "HX-Request, Accept-Language, Cookie")
         return response

@@ -1,6 +1,6 @@
 """Words of the pages in the reader's language: what code and templates say in English, as the catalogue has it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -8,31 +8,48 @@ from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import LazyProxy, Translations
 from flask import Flask, g, has_request_context, request
 from flask_security import current_user
+from markupsafe import escape
 
 ENGLISH = "en"
-LANGUAGES: dict[str, str] = {ENGLISH: "English"}
+LANGUAGES: dict[str, str] = {ENGLISH: "English", "de": "Deutsch", "fr": "Français"}
 """Tag of each language that is offered -> its own name for itself. Its catalogue is complete, which a test holds."""
 CATALOGUES = Path(__file__).parent / "catalogues"
+COOKIE = "language"
+"""In which a browser keeps what was chosen in it, so that the page to sign in speaks it too."""
+IN_SCRIPTS = "in scripts"
+"""Comment in the catalogues at what scripts say."""
 _asked: ContextVar[str | None] = ContextVar("language", default=None)
 
 
 def language() -> str:
     """Tag of the reader's language: what ``in_language`` says, what they chose, what their browser asks for; English
     where that is not offered, of the API, and outside a request."""
+    return chosen() or (_of_browser() if has_request_context() and not _is_api() else ENGLISH)
+
+
+def chosen() -> str | None:
+    """Tag of the language that is spoken because somebody said so: by ``in_language``, on the account page, or, in this
+    browser, on the page to sign in; None where nobody did."""
     if asked := _asked.get():
         return asked
-    if not has_request_context():
-        return ENGLISH
+    if not has_request_context() or _is_api():
+        return None
     if "language" not in g:
-        g.language = ENGLISH if request.path.startswith("/api/") else _chosen() or request.accept_languages.best_match(
-            list(LANGUAGES), default=ENGLISH)
-    found: str = g.language
+        g.language = _offered(getattr(current_user, "language", None)) or _offered(request.cookies.get(COOKIE))
+    found: str | None = g.language
     return found
+
+
+def forget_reader() -> None:
+    """Ask the database no more who reads this, where it does not answer: the browser alone says the language then."""
+    if has_request_context():
+        g.setdefault("language", _offered(request.cookies.get(COOKIE)))
 
 
 @contextmanager
@@ -47,20 +64,19 @@ def in_language(tag: str | None) -> Iterator[None]:
 
 
 def gettext(message: str, **values: object) -> str:
-    """The message in the reader's language, with the values in place of its ``%(name)s``."""
-    said = catalogue(language()).gettext(message)
-    return said % values if values else said
+    """The message in the reader's language, with the values in place of its ``%(name)s``; markup where one of them is,
+    as a moment."""
+    return _filled(catalogue(language()).gettext(message), values)
 
 
 def ngettext(one: str, more: str, count: int, **values: object) -> str:
     """As ``gettext``, in the form that so many take; ``%(num)s`` is the count unless it is given."""
-    return catalogue(language()).ngettext(one, more, count) % {"num": count, **values}
+    return _filled(catalogue(language()).ngettext(one, more, count), {"num": count, **values})
 
 
 def pgettext(context: str, message: str, **values: object) -> str:
     """As ``gettext``, for a message that other languages say differently from place to place."""
-    said = catalogue(language()).pgettext(context, message)
-    return said % values if values else said
+    return _filled(catalogue(language()).pgettext(context, message), values)
 
 
 def lazy_gettext(message: str, **values: object) -> str:
@@ -78,13 +94,48 @@ def add_to(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension; for {% trans %}
         lambda message: catalogue(language()).gettext(message),
         lambda one, more, count: catalogue(language()).ngettext(one, more, count))
-    app.jinja_env.globals.update(_=gettext, _n=ngettext, pgettext=pgettext, language=language)
+    app.jinja_env.globals.update(_=gettext, _n=ngettext, pgettext=pgettext, language=language, words_in=words_in,
+                                 chosen_language=chosen, LANGUAGES=LANGUAGES)
 
 
-def _chosen() -> str | None:
-    """What the person who is signed in chose, where it is offered."""
-    chosen = getattr(current_user, "language", None)
-    return chosen if chosen in LANGUAGES else None
+def _filled(said: str, values: Mapping[str, object]) -> str:
+    if any(hasattr(value, "__html__") for value in values.values()):
+        return escape(said) % values
+    return said % values if values else said
+
+
+def words_in(tag: str | None) -> Callable[..., str]:
+    """``gettext`` in that language, for a letter to somebody else; in the reader's where it is not offered."""
+    def said(message: str, **values: object) -> str:
+        with in_language(_offered(tag) or language()):
+            return gettext(message, **values)
+
+    return said
+
+
+def of_scripts(tag: str) -> dict[str, str | list[str]]:
+    """What scripts say, English -> that language: a text, or its forms where it counts."""
+    found: dict[str, str | list[str]] = {}
+    for message in _file(tag) if tag != ENGLISH else ():
+        if IN_SCRIPTS in message.auto_comments and message.string:
+            counts = isinstance(message.id, tuple)
+            found[str(message.id[0] if counts else message.id)] = (
+                [str(form) for form in message.string] if counts else str(message.string))
+    return found
+
+
+def _offered(tag: str | None) -> str | None:
+    return tag if tag in LANGUAGES else None
+
+
+def _is_api() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _of_browser() -> str:
+    """The first of its languages that is offered, in whatever country."""
+    asked = [part for tag, quality in request.accept_languages if quality > 0 for part in (tag, tag.partition("-")[0])]
+    return next((tag for tag in asked if tag in LANGUAGES), ENGLISH)
 
 
 @lru_cache(maxsize=8)
@@ -92,9 +143,12 @@ def catalogue(tag: str) -> NullTranslations:
     """What the catalogue of that language has."""
     if tag == ENGLISH:
         return NullTranslations()
-    with (CATALOGUES / f"{tag}.po").open("rb") as file:
-        found = read_po(file, locale=tag)
     compiled = BytesIO()
-    write_mo(compiled, found)
+    write_mo(compiled, _file(tag))
     compiled.seek(0)
     return Translations(compiled)
+
+
+def _file(tag: str) -> Catalog:
+    with (CATALOGUES / f"{tag}.po").open("rb") as file:
+        return read_po(file, locale=tag)

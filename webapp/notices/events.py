@@ -4,7 +4,7 @@ What is told is stored in the transaction of what it tells of, or found afterwar
 there. ``sending`` sends it later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,10 +15,12 @@ from webapp.access import ROLES, role_of
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, once_more
+from webapp.language.translations import in_language
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import Delivery, Notice, NoticeChoice, RoleName, User, Webhook
 
-WAYS = {"off": "not at all", "bell": "here only", "mail": "here and by e-mail at once",
-        "daily": "here and in a daily e-mail"}
+WAYS = {"off": _l("not at all"), "bell": _l("here only"), "mail": _l("here and by e-mail at once"),
+        "daily": _l("here and in a daily e-mail")}
 DIGEST_HOUR = 6
 """UTC, at which daily e-mails are sent."""
 LONGEST_CAUSE = 300
@@ -38,14 +40,15 @@ class Event:
 
 
 EVENTS: dict[str, Event] = {
-    "assigned": Event("A task is assigned to you", "A task is assigned to somebody", "bell", "planner"),
-    "retrain": Event("A retrain that you asked for is decided or failed",
-                     "A retrain that a planner asked for is decided or failed", "bell", "planner"),
-    "promoted": Event("A model is promoted where you have a task", "A model is promoted where somebody has a task",
+    "assigned": Event(_l("A task is assigned to you"), _l("A task is assigned to somebody"), "bell", "planner"),
+    "retrain": Event(_l("A retrain that you asked for is decided or failed"),
+                     _l("A retrain that a planner asked for is decided or failed"), "bell", "planner"),
+    "promoted": Event(_l("A model is promoted where you have a task"), _l("A model is promoted where somebody has a "
+                                                                      "task"),
                       "bell", "planner"),
-    "data": Event("New data is rejected", "New data is rejected", "bell", "planner"),
-    "published": Event("The plan is published by somebody else, or handed over",
-                       "The plan is published or handed over", "bell"),
+    "data": Event(_l("New data is rejected"), _l("New data is rejected"), "bell", "planner"),
+    "published": Event(_l("The plan is published by somebody else, or handed over"),
+                       _l("The plan is published or handed over"), "bell"),
 }
 
 
@@ -56,30 +59,40 @@ class Told:
     event: str
     cause: str
     """What it is about, and which occurrence: the same is told once."""
-    text: str
+    text: str | Callable[[], str]
+    """In the language that is spoken when it is asked for: each is told in theirs (a lazy text, or what makes one)."""
     link: str
     """Path of a page."""
 
+    def said(self, tag: str | None) -> str:
+        """The text in that language; English for None and what is not offered."""
+        with in_language(tag):
+            return self.text() if callable(self.text) else str(self.text)
+
 
 def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
-    """How many people are told who were not before, each as they chose; webhooks that want the event are told too. Part
-    of the caller's transaction.
+    """How many people are told who were not before, each as they chose and in their language; webhooks that
+    want the event are told too. Part of the caller's transaction.
 
     Args:
         is_mail_set: whether e-mails can be sent at all.
     """
     at, count, cause = now(), 0, told.cause[:LONGEST_CAUSE]
-    content = {"event": told.event, "text": told.text, "link": told.link}
+    content = {"event": told.event, "text": told.said(None), "link": told.link}
+    speaks = dict(db.session.execute(select(User.email, User.language).where(
+        User.language.is_not(None))).tuples().all())
     chosen = {row.person: row.how for row in db.session.scalars(select(NoticeChoice).where(
         NoticeChoice.event == told.event))}
     for person in dict.fromkeys(people):
         how = chosen.get(person, EVENTS[told.event].how)
-        notice = {"person": person, "cause": cause, "event": told.event, "text": told.text, "link": told.link, "at": at}
+        text = told.said(speaks.get(person))
+        notice = {"person": person, "cause": cause, "event": told.event, "text": text, "link": told.link, "at": at}
         if how == "off" or not insert_absent(Notice, [notice]):
             continue
         count += 1
         if is_mail_set and how in ("mail", "daily"):
-            insert_absent(Delivery, [{"way": how, "receiver": person, "cause": cause, "content": content, "at": at,
+            insert_absent(Delivery, [{"way": how, "receiver": person, "cause": cause, "at": at,
+                                      "content": {**content, "text": text},
                                       "next_at": _next_digest(at) if how == "daily" else at}])
     for hook in db.session.scalars(select(Webhook).order_by(Webhook.id)):
         if told.event in hook.events:

@@ -1,16 +1,20 @@
 """What happened that people are told of, found by the background process in what is stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import func, or_, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
+from webapp.language.translations import ngettext as _n
 from webapp.notices.events import Told, is_wanted, path_to, people_for, tell
 from webapp.services import Services
-from webapp.serving.by_version import before_after, in_words
+from webapp.serving.by_version import BeforeAfter, before_after, in_words
 from webapp.tables import (
     DataLoadRun,
     HandOver,
@@ -68,27 +72,40 @@ def _retrains(services: Services, since: datetime) -> Iterator[tuple[Told, list[
             continue
         counts = {row[0]: row[1] for row in db.session.execute(select(
             RetrainItem.state, func.count()).where(RetrainItem.retrain_id == retrain.id).group_by(RetrainItem.state))}
-        ended = ", ".join(f"{counts[state]} {words}" for state, words in (
-            ("promoted", "promoted"), ("kept", "kept"), ("quarantined", "with rejected data"), ("failed", "failed"),
-            ("cancelled", "cancelled")) if counts.get(state))
-        how = {"refused": "was refused", "cancelled": "was cancelled"}.get(retrain.state, "is over")
-        difference = _difference(services, retrain) if 0 < counts.get("promoted", 0) <= MOST_COMPARED else []
-        if difference is None:
+        found = _promoted(services, retrain) if 0 < counts.get("promoted", 0) <= MOST_COMPARED else []
+        if found is None:
             continue
-        told = " ".join([f"Retrain {retrain.id} {how}{f': {ended}' if ended else ''}{'.' if difference else ''}",
-                         *difference])
+        told = partial(_retrain_words, services, retrain.id, retrain.state, counts, found)
         yield Told("retrain", cause, told, path_to("retrains.detail", retrain_id=retrain.id)), people
 
 
-def _difference(services: Services, retrain: Retrain) -> list[str] | None:
-    """What the models that it promoted change in the forecasts, in words; None while their files may yet come."""
+def _retrain_words(services: Services, retrain_id: int, state: str, counts: Mapping[str, int],
+                   found: Sequence[BeforeAfter]) -> str:
+    """How a retrain ended, and what the models that it promoted change in the forecasts."""
+    ended = ", ".join(words for counted, words in (
+        ("promoted", _n("%(num)s promoted", "%(num)s promoted", counts.get("promoted", 0))),
+        ("kept", _n("%(num)s kept", "%(num)s kept", counts.get("kept", 0))),
+        ("quarantined", _n("%(num)s with rejected data", "%(num)s with rejected data", counts.get("quarantined", 0))),
+        ("failed", _n("%(num)s failed", "%(num)s failed", counts.get("failed", 0))),
+        ("cancelled", _n("%(num)s cancelled", "%(num)s cancelled", counts.get("cancelled", 0)))) if counts.get(counted))
+    how = {"refused": _("Retrain %(number)s was refused", number=retrain_id),
+           "cancelled": _("Retrain %(number)s was cancelled", number=retrain_id)}.get(
+               state, _("Retrain %(number)s is over", number=retrain_id))
+    told = f"{how}: {ended}" if ended else how
+    if not found:
+        return told
+    difference = (in_words(found, services.dataset) if all(not each.problem for each in found) else
+                  [_("How the forecast changes is not known here.")])
+    return " ".join([f"{told}.", *difference]) if difference else told
+
+
+def _promoted(services: Services, retrain: Retrain) -> list[BeforeAfter] | None:
+    """The models that it promoted, before and after; None while their files may yet come."""
     found = [before_after(services, item) for item in retrain.items if item.state == "promoted"]
-    if all(not each.problem for each in found):
-        return in_words(found, services.dataset)
     is_new = retrain.finished_at is not None and now() - retrain.finished_at < FILES_COME
-    if is_new and any(each.missing is not None for each in found):
+    if is_new and any(each.problem for each in found) and any(each.missing is not None for each in found):
         return None
-    return ["How the forecast changes is not known here."]
+    return found
 
 
 def _promotions(since: datetime) -> Iterator[tuple[Told, list[str]]]:
@@ -103,7 +120,9 @@ def _promotions(since: datetime) -> Iterator[tuple[Told, list[str]]]:
             RegionItemRow.promoted_at >= since).order_by(RegionItemRow.promoted_at.desc()).limit(MOST_PROMOTED)):
         if version is not None and key in owners:
             yield Told("promoted", f"promoted {key[:200]} v{version} {promoted_at:%Y%m%d%H%M%S}",
-                       f"{RegionItem.from_key(key)}: v{version} was promoted", path_to("models.detail", ri=key)), [
+                       _l("%(region_item)s: v%(version)s was promoted",
+                                                            region_item=RegionItem.from_key(key), version=version),
+                       path_to("models.detail", ri=key)), [
                            owner for owner in owners[key] if owner in may]
 
 
@@ -111,9 +130,9 @@ def _bad_data(since: datetime) -> Iterator[tuple[Told, list[str]]]:
     people = people_for("data")
     for run in db.session.scalars(select(DataLoadRun).where(
             DataLoadRun.last_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"), DataLoadRun.kept > 0)):
-        what = f"{run.kept} region-item{'s' if run.kept != 1 else ''}"
-        whose = "its" if run.kept == 1 else "their"
-        yield Told("data", f"data {run.run_id}", f"New data of {what} was rejected; {whose} last good data is used",
+        yield Told("data", f"data {run.run_id}", partial(
+            _n, "New data of %(num)s region-item was rejected; its last good data is used",
+            "New data of %(num)s region-items was rejected; their last good data is used", run.kept),
                    path_to("data_quality.load", run_id=run.run_id)), people
 
 
@@ -122,12 +141,14 @@ def _published(since: datetime) -> Iterator[tuple[Told, list[str]]]:
     people = people_for("published")
     for plan in db.session.scalars(select(PublishedPlan).where(PublishedPlan.published_at >= since).order_by(
             PublishedPlan.id)):
-        yield Told("published", f"plan {plan.id}", f"{plan.published_by} published the plan “{plan.name}”",
+        yield Told("published", f"plan {plan.id}", _l("%(who)s published the plan “%(plan)s”", who=plan.published_by,
+                                                     plan=plan.name),
                    path_to("published_plans.detail", plan_id=plan.id)), [
                        person for person in people if person != plan.published_by]
     for one, name in db.session.execute(select(HandOver, PublishedPlan.name).join(
             PublishedPlan, PublishedPlan.id == HandOver.plan_id).where(
             or_(HandOver.done_at >= since, HandOver.attempts > 0), HandOver.asked_at >= since).order_by(HandOver.id)):
-        how = "was handed over" if one.done_at else "could not be handed over yet"
-        yield Told("published", f"hand-over {one.id} {'done' if one.done_at else 'failed'}", f"The plan “{name}” {how}",
+        told = _l("The plan “%(plan)s” was handed over", plan=name) if one.done_at else _l(
+            "The plan “%(plan)s” could not be handed over yet", plan=name)
+        yield Told("published", f"hand-over {one.id} {'done' if one.done_at else 'failed'}", told,
                    path_to("published_plans.detail", plan_id=one.plan_id)), people

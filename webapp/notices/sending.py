@@ -25,8 +25,10 @@ from sqlalchemy import select
 
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language
 from webapp.services import services
-from webapp.tables import Delivery, Webhook
+from webapp.tables import Delivery, User, Webhook
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def send_due() -> int:
     for number, way, receiver in due:  # a daily letter holds all that is due
         letters.setdefault((way, receiver, 0 if way == "daily" else number), []).append(number)
     failing, sent = set[tuple[str, str]](), 0
-    for (way, receiver, _), ids in letters.items():
+    for (way, receiver, _number), ids in letters.items():
         if (way, receiver) in failing:
             continue
         claimed = _claim(ids)
@@ -144,8 +146,12 @@ def _mail(receiver: str, deliveries: Sequence[Delivery]) -> None:
         raise NotSentError("no e-mail server is set (WEB_MAIL_SERVER)", is_final=True)
     first, url = deliveries[0], known.settings.public_url
     lines = [f"{one.content['text']}\n{url}{one.content['link']}" for one in deliveries]
-    subject = first.content["text"] if len(deliveries) == 1 else f"{len(deliveries)} things of {known.dataset.title}"
-    body = "\n\n".join([*lines, f"What you are told, and how often: {url}/notices"])
+    with in_language(db.session.scalar(select(User.language).where(User.email == receiver))):
+        subject = first.content["text"] if len(deliveries) == 1 else _(
+            "%(count)s things of %(dataset)s", count=len(deliveries), dataset=known.dataset.title)
+        footer = _("What you are told, and how often: %(address)s", address=f"{url}/notices")
+    db.session.rollback()
+    body = "\n\n".join([*lines, footer])
     identity = f"<{first.way}-{first.id}-{first.at:%Y%m%d%H%M%S}@demand.invalid>"
     try:
         EmailMessage(" ".join(subject.split())[:200], body, current_app.config["MAIL_DEFAULT_SENDER"], [receiver],

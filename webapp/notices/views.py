@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from webapp.access import actor, needs
 from webapp.db.database import db, now, writing
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
 from webapp.notices.events import EVENTS, WAYS, choices_of, choose
 from webapp.pages.listing import Kind, find_page, parse_view
 from webapp.services import services
@@ -50,7 +51,7 @@ def change() -> ResponseReturnValue:
     wanted = {name: str(one_of(event.title, request.form.get(name, before[name]), WAYS))
               for name, event in EVENTS.items()}
     changed = choose(actor().email, wanted)
-    flash("Kept how you are told." if changed else "Nothing was changed.", "success" if changed else "info")
+    flash(_("Kept how you are told.") if changed else _("Nothing was changed."), "success" if changed else "info")
     return redirect(url_for("notices.show"), 303)
 
 

@@ -11,6 +11,8 @@ from webapp.access import actor, needs
 from webapp.audit.record import record
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent, locked
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
 from webapp.notices.events import EVENTS
 from webapp.notices.sending import SIGNATURE
 from webapp.tables import Delivery, Webhook
@@ -21,6 +23,8 @@ MOST = 20
 LONGEST_NAME, LONGEST_URL = 80, 1000
 LARGEST_ID = 2**31
 LAST_SHOWN = 20
+STATES = {"waiting": _l("waiting"), "sending": _l("sending"), "sent": _l("sent"), "given_up": _l("given up")}
+"""Of deliveries."""
 
 
 class WebhookError(ValueError):
@@ -33,7 +37,8 @@ def show() -> ResponseReturnValue:
     """Every webhook, and what was sent to them last."""
     last = db.session.scalars(select(Delivery).where(Delivery.way == "webhook").order_by(Delivery.id.desc()).limit(
         LAST_SHOWN)).all()
-    return render_template("notices/webhooks.html", hooks=_all(), last=last, events=EVENTS, signature=SIGNATURE)
+    return render_template("notices/webhooks.html", hooks=_all(), last=last, events=EVENTS, signature=SIGNATURE,
+                           DELIVERY_STATES=STATES)
 
 
 @bp.post("")
@@ -45,7 +50,7 @@ def make() -> ResponseReturnValue:
                             request.form.getlist("event"))
     except WebhookError as error:
         abort(422, str(error))
-    flash(f"Made: {name}. It is told of what happens from now on.", "success")
+    flash(_("Made: %(name)s. It is told of what happens from now on.", name=name), "success")
     return redirect(url_for("webhooks.show"), 303)
 
 
@@ -56,13 +61,13 @@ def remove(webhook_id: int) -> ResponseReturnValue:
     with writing():
         hook = locked(Webhook, webhook_id) if webhook_id < LARGEST_ID else None
         if hook is None:
-            abort(404, "There is no such webhook.")
+            abort(404, _("There is no such webhook."))
         name = hook.name
         record("webhook removed", "setting", name, before={"host": _host(hook.url), "events": hook.events})
         db.session.execute(delete(Delivery).where(Delivery.way == "webhook", Delivery.receiver == str(hook.id),
                                                   Delivery.state == "waiting"))
         db.session.delete(hook)
-    flash(f"Removed: {name}.", "success")
+    flash(_("Removed: %(name)s.", name=name), "success")
     return redirect(url_for("webhooks.show"), 303)
 
 
@@ -72,17 +77,18 @@ def make_webhook(name: str, url: str, events: list[str]) -> str:
     Raises: WebhookError: it cannot be.
     """
     if not 0 < len(name) <= LONGEST_NAME:
-        raise WebhookError(f"Give a name of at most {LONGEST_NAME} characters.")
+        raise WebhookError(_("Give a name of at most %(longest_name)s characters.", longest_name=LONGEST_NAME))
     _check_url(url)
     wanted = [event for event in EVENTS if event in events]
     if not wanted or len(wanted) != len(set(events)):
-        raise WebhookError(f"Tick at least one event; there are {', '.join(EVENTS)}.")
+        raise WebhookError(_("Tick at least one event; there are %(events)s.", events=', '.join(EVENTS)))
     with writing():
         if (db.session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST:
-            raise WebhookError(f"There are {MOST} webhooks, which is the most. Remove one first.")
+            raise WebhookError(_("There are %(most)s webhooks, which is the most. Remove one first.", most=MOST))
         if not insert_absent(Webhook, [{"name": name, "url": url, "secret": secrets.token_hex(32), "events": wanted,
                                         "made_by": actor().email}]):
-            raise WebhookError(f"There is a webhook {name!r} already. Remove it first, or choose another name.")
+            raise WebhookError(_("There is a webhook %(name)s already. Remove it first, or choose another name.",
+                                 name=repr(name)))
         record("webhook made", "setting", name, after={"host": _host(url), "events": wanted})
     return name
 
@@ -92,8 +98,9 @@ def _check_url(url: str) -> None:
 
     Raises: WebhookError.
     """
-    wrong = WebhookError(f"{url[:60]!r} is no address of a webhook. Write one as in https://chat.example.com/hooks/1, "
-                         "without a name or password before the host.")
+    wrong = WebhookError(_("%(url)s is no address of a webhook. Write one as in "
+                           "https://chat.example.com/hooks/1, without a name or password before the host.",
+                           url=repr(url[:60])))
     try:
         parts = urlsplit(url)
         port = parts.port

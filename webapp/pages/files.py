@@ -25,6 +25,7 @@ from openpyxl.utils import get_column_letter
 from werkzeug.datastructures import MultiDict
 
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
 from webapp.pages.long_names import in_full
 
 Format = Literal["csv", "xlsx"]
@@ -166,8 +167,8 @@ def _xlsx(sheets: Sequence[Sheet]) -> bytes:
     """Sheets with their headings kept in sight and a filter on them; every text is typed as text."""
     taken = [list(islice(sheet.rows, MOST_EXCEL_ROWS + 1)) for sheet in sheets]
     if any(len(rows) > MOST_EXCEL_ROWS for rows in taken):
-        abort(422, f"An Excel file takes at most {MOST_EXCEL_ROWS:,} rows here, and these are more. Filter the list, "
-                   "or take it as CSV.")
+        abort(422, _("An Excel file takes at most %(most_excel_rows)s rows here, and these are more. Filter the "
+                     "list, or take it as CSV.", most_excel_rows=f"{MOST_EXCEL_ROWS:,}"))
     book = Workbook(write_only=True)
     for each, rows in zip(sheets, taken, strict=True):
         _fill(book.create_sheet(each.title), each.columns, rows)

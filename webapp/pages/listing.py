@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
 from webapp.tables import RegionItemRow
 
 Query = Select[*tuple[Any, ...]]
@@ -143,5 +144,5 @@ def parse_page(fields: MultiDict[str, str], name: str = "page") -> int:
     """The page's number; an error page when it is none."""
     page = fields.get(name, "") or "1"
     if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= LARGEST_PAGE):
-        abort(422, f"There is no page {page[:40]!r}; pages are numbered from 1.")
+        abort(422, _("There is no page %(page)s; pages are numbered from 1.", page=repr(page[:40])))
     return int(page)

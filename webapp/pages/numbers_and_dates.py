@@ -7,8 +7,10 @@ from math import floor, isfinite, log10
 from flask import Flask
 from markupsafe import Markup
 
-from demand_assets.forecasting.contract.periods import in_words
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.series.metrics import recorded
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages import reader_locale
 from webapp.pages.reader_locale import clock, number
 from webapp.services import services
@@ -120,20 +122,25 @@ def age(value: datetime | None) -> str:
     if value is None:
         return NOTHING
     seconds = max((datetime.now(UTC) - value).total_seconds(), 0)
-    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return f"{plural(int(seconds // size), word)} ago"
-    return "just now"
+    days, hours, minutes = int(seconds // 86_400), int(seconds // 3600), int(seconds // 60)
+    if days:
+        return _n("%(num)s day ago", "%(num)s days ago", days, num=number(days))
+    if hours:
+        return _n("%(num)s hour ago", "%(num)s hours ago", hours)
+    if minutes:
+        return _n("%(num)s minute ago", "%(num)s minutes ago", minutes)
+    return _("just now")
 
 
 def plural(count: int, word: str) -> str:
-    """A count with its word: ``1 region-item``, ``2 region-items``."""
-    return f"{number(count)} {word}{'' if count == 1 else 's'}"
+    """A count with its word: ``1 region-item``, ``2 region-items``. The catalogues have what this is called with."""
+    return _n(f"%(num)s {word}", f"%(num)s {word}s", count, num=number(count))
 
 
 def period_words(count: int) -> str:
     """So many of the dataset's periods in words: ``7 days``."""
-    return in_words(count, services().dataset.frequency)
+    one, more = WORDS[services().dataset.frequency]
+    return _n(f"%(num)s {one}", f"%(num)s {more}", count)
 
 
 def amount(value: float) -> str:

@@ -1,4 +1,5 @@
-"""How the reader writes numbers and dates, by the browser's Accept-Language. Words stay English, downloads the same."""
+"""How the reader writes numbers and dates: by the language that was chosen, else by the browser's Accept-Language.
+Downloads are the same for all."""
 
 import re
 from copy import copy
@@ -12,17 +13,21 @@ from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import NumberPattern
 from flask import has_request_context, request
 
+from webapp.language.translations import chosen
+
 ENGLISH = Locale("en")
 NO_BREAK = "\u00a0"
 
 
 def reader_locale() -> Locale:
-    """The reader's first language that is known; English where none is, and outside a request."""
+    """The reader's first language that is known; English where none is, and outside a request. Where a language was
+    chosen that one, as in the country that the browser asks it for."""
+    wanted = chosen()
     if has_request_context():
         for tag, quality in request.accept_languages:
-            if quality > 0 and (found := _known(tag)):
+            if quality > 0 and (found := _known(tag)) and wanted in (None, found.language):
                 return found
-    return ENGLISH
+    return Locale(wanted) if wanted else ENGLISH
 
 
 def reader_tag() -> str:

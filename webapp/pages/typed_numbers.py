@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from math import isfinite, nan
 from typing import Literal
 
-NO_NUMBER = "Write a number such as 9.90 or 9,90."
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
+
+NO_NUMBER = _l("Write a number such as 9.90 or 9,90.")
 SHOWN = 40
 """Characters of what was typed that an error repeats."""
 Mark = Literal[".", ","]
@@ -48,7 +51,7 @@ def read_number(text: str, decimal_mark: Mark | None = ".", is_settled: bool = F
     plain = sign + _without_thousands(plain.removeprefix(sign), sign, decimal_mark, is_settled)
     value = float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else nan
     if not isfinite(value):
-        raise TypedNumberError(NO_NUMBER)
+        raise TypedNumberError(str(NO_NUMBER))
     return value
 
 
@@ -72,7 +75,7 @@ def _without_thousands(digits: str, sign: str, decimal_mark: Mark | None, is_set
         return digits
     first, mark, decimals = match[1], match[2], match[3] or ""
     if decimals.startswith(mark):
-        raise TypedNumberError(NO_NUMBER)
+        raise TypedNumberError(str(NO_NUMBER))
     whole = mantissa[:-len(decimals)] if decimals else mantissa
     if mark in ".," and not decimals and whole.count(mark) == 1:
         if mark == decimal_mark or first == "0":
@@ -81,5 +84,6 @@ def _without_thousands(digits: str, sign: str, decimal_mark: Mark | None, is_set
             return whole.replace(mark, "") + power + exponent
         readings = [f"{sign}{number}{power}{exponent}"[:SHOWN]
                     for number in (whole.replace(mark, ""), f"{whole.replace(mark, '.')}0")]
-        raise AmbiguousNumberError(f"This could mean {' or '.join(readings)}; write it as one of these.")
+        raise AmbiguousNumberError(_("This could mean %(one)s or %(other)s; write it as one of these.",
+                                     one=readings[0], other=readings[1]))
     return whole.replace(mark, "") + decimals + power + exponent

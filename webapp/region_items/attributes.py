@@ -18,6 +18,7 @@ from demand_assets.forecasting.dataset.money import KINDS
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
 from webapp.region_items.forecast_figures import want_forecasts_of, want_totals_of
 from webapp.services import services
 from webapp.tables import AttributeValue, RegionItemRow
@@ -86,7 +87,8 @@ def parse_filters(fields: MultiDict[str, str]) -> tuple[Filter, ...]:
             found |= dict.fromkeys((one_of(ARGUMENT, name.removeprefix(f"{ARGUMENT}."), list(declared())), text.strip())
                                    for text in fields.getlist(name) if text.strip())
     if len(found) > MOST_FILTERS:
-        abort(422, f"{len(found)} attributes are more than {MOST_FILTERS}, the most that can be asked for at once.")
+        abort(422, _("%(found)s attributes are more than %(most_filters)s, the most that can be asked for at "
+                     "once.", found=len(found), most_filters=MOST_FILTERS))
     return tuple(sorted(found))
 
 
@@ -96,7 +98,8 @@ def parsed(text: str) -> Filter:
     names = list(declared())
     if not colon or name not in names:
         allowed = f"the attributes are {', '.join(names)}" if names else "this dataset has no attributes"
-        abort(422, f"{text[:60]!r} names no attribute. Write it as in category:Food; {allowed}.")
+        abort(422, _("%(text)s names no attribute. Write it as in category:Food; %(allowed)s.",
+                     text=repr(text[:60]), allowed=allowed))
     return name, value
 
 

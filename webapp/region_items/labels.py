@@ -9,6 +9,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.whatif.explanation import CALENDAR, HISTORY, LIMITS, USUAL
 from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
+from webapp.language.translations import ngettext as _n
 from webapp.region_items.own_pooled_or_naive import CONTESTANTS
 from webapp.region_items.rows import pooled_row
 from webapp.services import services
@@ -16,11 +18,12 @@ from webapp.services import services
 NAMES_TOLD = 3
 """Regions or items that a selection's words list."""
 STATE_WORDS = {
-    "stored": "waiting to be sent", "sent": "running", "finished": "finished", "cancelled": "cancelled",
-    "queued": "queued", "training": "training", "judging": "being judged", "promoted": "promoted", "kept": "kept",
-    "quarantined": "quarantined", "failed": "failed",
-    "promote": "promoted", "keep": "kept", "done": "done",
-    "production": "in production", "pooled": "pooled model", "baseline": "baseline", "untrained": "not trained yet",
+    "stored": _l("waiting to be sent"), "sent": _l("running"), "finished": _l("finished"), "cancelled": _l("cancelled"),
+    "queued": _l("queued"), "training": _l("training"), "judging": _l("being judged"), "promoted": _l("promoted"),
+    "kept": _l("kept"), "quarantined": _l("quarantined"), "failed": _l("failed"),
+    "promote": _l("promoted"), "keep": _l("kept"), "done": _l("done"),
+    "production": _l("in production"), "pooled": _l("pooled model"), "baseline": _l("baseline"),
+    "untrained": _l("not trained yet"),
 }
 STATE_COLOURS = {
     "production": "success", "promoted": "success", "pooled": "primary", "baseline": "secondary", "kept": "secondary",
@@ -38,8 +41,8 @@ def version_words(mark: object) -> str:
     """
     text = str(mark or "")
     if not text.removeprefix("p").isdecimal():
-        return "baseline"
-    return f"pooled model v{text[1:]}" if text.startswith("p") else f"v{text}"
+        return _("baseline")
+    return _("pooled model v%(version)s", version=text[1:]) if text.startswith("p") else f"v{text}"
 
 
 def change_words(change: Mapping[str, Any]) -> str:
@@ -49,7 +52,7 @@ def change_words(change: Mapping[str, Any]) -> str:
 
 def promotion_words(before: int | None, after: int | None) -> str:
     """A promotion: ``v3 → v4``, ``v1, its first model``."""
-    return f"v{before} → v{after}" if before else f"v{after}, its first model"
+    return f"v{before} → v{after}" if before else _("v%(version)s, its first model", version=after)
 
 
 def stand_in_words(numbers: Mapping[str, Any] | None = None) -> str:
@@ -60,9 +63,9 @@ def stand_in_words(numbers: Mapping[str, Any] | None = None) -> str:
     """
     mine, naive = ((numbers or {}).get(name) for name in ("wape", "wape_seasonal_naive"))
     if mine is not None and naive is not None and naive < mine:
-        return "the baseline"
+        return _("the baseline")
     pooled = pooled_row()
-    return "the pooled model" if pooled and pooled.production_version is not None else "the baseline"
+    return _("the pooled model") if pooled and pooled.production_version is not None else _("the baseline")
 
 
 def region_item_words(key: str) -> str:
@@ -88,13 +91,16 @@ def selection_words(keys: Sequence[str]) -> str:
         *((one.region, one.item) for one in region_items), strict=True)) if region_items else ([], [])
     if len(region_items) == 1:
         return str(region_items[0])
-    told = f"{names_or_count(items, 'item')} in {names_or_count(regions, 'region')}"
-    return told if len(region_items) == len(regions) * len(items) else f"{len(region_items)} region-items of {told}"
+    told = _("%(items)s in %(regions)s", items=names_or_count(items, "item"),
+             regions=names_or_count(regions, "region"))
+    return told if len(region_items) == len(regions) * len(items) else _n(
+        "%(num)s region-item of %(what)s", "%(num)s region-items of %(what)s", len(region_items), what=told)
 
 
 def names_or_count(names: Sequence[str], word: str) -> str:
     """Names with commas between, or how many there are where they are many: ``north, south``, ``12 regions``."""
-    return ", ".join(names) if len(names) <= NAMES_TOLD else f"{len(names)} {word}s"
+    return ", ".join(names) if len(names) <= NAMES_TOLD else _n(
+        f"%(num)s {word}", f"%(num)s {word}s", len(names))
 
 
 def add_to(app: Flask) -> None:

@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.dataset.money import KINDS, Kind
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
+from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import parse_page, place_of
 from webapp.pages.money import in_currency
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters
@@ -21,8 +22,8 @@ from webapp.services import services
 from webapp.tables import OPEN_STATES, EarlierMove, RegionItemRow, RetrainItem
 
 PAGE_SIZES = (25, 50, 100, 250)
-STATUSES = {"production": "in production", "pooled": "pooled model", "baseline": "baseline",
-            "quarantined": "quarantined", "untrained": "not trained yet", "retraining": "retraining"}
+STATUSES = {"production": _l("in production"), "pooled": _l("pooled model"), "baseline": _l("baseline"),
+            "quarantined": _l("quarantined"), "untrained": _l("not trained yet"), "retraining": _l("retraining")}
 MOVED_TOLD = 0.1
 """Part of the forecast by which it must have moved to be flagged."""
 SINCE_DAYS = {1: "yesterday", 3: "three days ago", 7: "a week ago"}

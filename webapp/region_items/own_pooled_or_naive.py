@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, Self
 
+from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import PooledRow, RegionItemRow
 
-CONTESTANTS = {"seasonal_naive": "seasonal naive", "pooled": "pooled model", "own": "own model"}
+CONTESTANTS = {"seasonal_naive": _l("seasonal naive"), "pooled": _l("pooled model"), "own": _l("own model")}
 """Of two that are equally good, the first is the best: it needs less."""
 MEASURED = ("wape", "wape_own", "wape_pooled", "wape_seasonal_naive", "backtest_units")
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.access import needs
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.pages.listing import containing
 from webapp.pages.long_names import in_full
 from webapp.tables import RegionItemRow
@@ -39,9 +40,9 @@ class Found:
     def groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """What was found by kind: its title, and the name and the forecast of each."""
         kinds = (
-            ("Regions, all items summed", [(name, url_for("forecasts.show", region=name)) for name in self.regions]),
-            ("Items, all regions summed", [(name, url_for("forecasts.show", item=name)) for name in self.items]),
-            ("Region-items", [(str(row.region_item), url_for("forecasts.show", ri=row.key)) for row in self.rows]),
+            (_("Regions, all items summed"), [(name, url_for("forecasts.show", region=name)) for name in self.regions]),
+            (_("Items, all regions summed"), [(name, url_for("forecasts.show", item=name)) for name in self.items]),
+            (_("Region-items"), [(str(row.region_item), url_for("forecasts.show", ri=row.key)) for row in self.rows]),
         )
         return [(title, links) for title, links in kinds if links]
 
@@ -55,7 +56,7 @@ def show() -> ResponseReturnValue:
         return render_template("region_items/_suggestions.html", words=words, found=find(words, SUGGESTED))
     found = find(words, SHOWN)
     if found.count == 1:
-        [(_, [(_, forecast)])] = found.groups
+        [(_title, [(_name, forecast)])] = found.groups
         return redirect(forecast, 303)
     return render_template("region_items/search.html", words=words, found=found)
 

@@ -12,6 +12,8 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.contract.region_item import known_as
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
+from webapp.language.translations import gettext as _
+from webapp.pages.numbers_and_dates import plural as counted
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
 from webapp.region_items.overview_query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, rows_of
@@ -39,7 +41,8 @@ def ticked_keys(fields: MultiDict[str, str]) -> list[str]:
         return matching_keys(parse_view(fields))
     keys = list(dict.fromkeys(fields.getlist("ri")))
     if len(keys) > MOST_SELECTED:
-        abort(422, f"{len(keys):,} region-items are more than {MOST_SELECTED:,}, the most that can be asked at once.")
+        abort(422, _("%(keys)s region-items are more than %(most_selected)s, the most that can be asked at once.",
+                     keys=f"{len(keys):,}", most_selected=f"{MOST_SELECTED:,}"))
     return [row.key for row in rows_of(keys)]
 
 
@@ -61,11 +64,11 @@ def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, 
     filters = parse_filters(fields)
     grouped, words, args = list[str](), list[str](), Arguments()
     if fields.get("all", "0").strip("0"):
-        grouped, words, args = _members([], [], None), ["All region-items"], {"all": "1"}
+        grouped, words, args = _members([], [], None), [_("All region-items")], {"all": "1"}
     elif regions or items or filters:
         grouped = _members(regions, items, filters)
-        words = ([f"{_listed(regions, 'region')} · all items"] if regions else []) + (
-            [f"{_listed(items, 'item')} · all regions"] if items else []) + (
+        words = ([_("%(regions)s · all items", regions=_listed(regions, "region"))] if regions else []) + (
+            [_("%(items)s · all regions", items=_listed(items, "item"))] if items else []) + (
             [_listed(words_of(filters), "attribute")] if filters else [])
         args = {name: given for name, given in (("region", regions), ("item", items),
                                                 (ARGUMENT, arguments_of(filters))) if given}
@@ -76,8 +79,9 @@ def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, 
         inside = set(grouped)
         rest = keys_of([key for key in picked if key not in inside])
         if not rest:
-            return grouped, args, " and ".join(words)
-        return [*grouped, *rest], {**args, **link_arguments(rest)}, " and ".join([*words, f"{len(rest):,} more"])
+            return grouped, args, _joined(words)
+        more = _("%(count)s more", count=f"{len(rest):,}")
+        return [*grouped, *rest], {**args, **link_arguments(rest)}, _joined([*words, more])
     if token and len(picked) == len(stored):
         return stored, {"selection": token}, ""
     keys = keys_of(picked)
@@ -95,7 +99,10 @@ def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Fil
             column.in_(names), RegionItemRow.in_catalogue).distinct())) if names else set()
         for name in names:
             if name not in known:
-                abort(404, f"There is no {what} {name[:100]!r} in this dataset. The overview lists those there are.")
+                abort(404, _("There is no region %(name)s in this dataset. The overview lists those there are.",
+                             name=repr(name[:100])) if what == "region" else
+                      _("There is no item %(name)s in this dataset. The overview lists those there are.",
+                        name=repr(name[:100])))
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(RegionItemRow.position)
     if filters is None:
         return list(db.session.scalars(query))
@@ -103,16 +110,16 @@ def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Fil
     found = list(db.session.scalars(query.where(or_(
         RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items), *having))))
     if not found:
-        abort(404, f"No region-item has the {_listed(words_of(filters), 'attribute')}. The overview lists the values "
-                   "there are.")
+        abort(404, _("No region-item has the %(filters)s. The overview lists the values there are.",
+                     filters=_listed(words_of(filters), 'attribute')))
     return found
 
 
 def stored_keys(token: str) -> list[str]:
     """The keys of a stored selection that are still known; an error page when there is no such selection."""
     if not _used(token):
-        abort(404, "There is no such selection; those that nobody uses for long are removed. Select the region-items "
-                   "in the overview again.")
+        abort(404, _("There is no such selection; those that nobody uses for long are removed. Select the "
+                     "region-items in the overview again."))
     keys = db.session.get_one(Selection, token).keys
     known = known_keys(keys)
     return [key for key in keys if key in known]
@@ -131,4 +138,11 @@ def _used(token: str) -> bool:
 
 
 def _listed(names: Sequence[str], word: str) -> str:
-    return ", ".join(names) if len(names) <= NAMED else f"{len(names):,} {word}s"
+    return ", ".join(names) if len(names) <= NAMED else counted(len(names), word)
+
+
+def _joined(words: Sequence[str]) -> str:
+    said = words[0]
+    for more in words[1:]:
+        said = _("%(one)s and %(more)s", one=said, more=more)
+    return said

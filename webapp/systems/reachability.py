@@ -9,6 +9,9 @@ from sqlalchemy import delete, select
 
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked_one
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext as _l
+from webapp.language.translations import ngettext as _n
 from webapp.tables import SystemState
 
 log = logging.getLogger(__name__)
@@ -19,30 +22,32 @@ and a system that was not heard of for so long does not answer."""
 NOTED_EVERY = timedelta(seconds=5)
 
 WORDS = {
-    "dagster": ("Dagster", "Forecasts and scenarios work. Retrain requests are kept and sent when it is back."),
-    "mlflow": ("MLflow", "Forecasts and scenarios work with the models in production now. New versions show up when "
-                         "it is back."),
-    "store": ("The demand store", "Nothing can be forecast until it can be read again."),
-    "sync": ("The background process", "Forecasts and scenarios work. Retrain requests are kept, but not sent; what "
-                                       "the pipeline does is not shown until it runs again."),
+    "dagster": ("Dagster", _l("Forecasts and scenarios work. Retrain requests are kept and sent when it is back.")),
+    "mlflow": ("MLflow", _l(
+        "Forecasts and scenarios work with the models in production now. New versions show up when it is back.")),
+    "store": (_l("The demand store"), _l("Nothing can be forecast until it can be read again.")),
+    "sync": (_l("The background process"), _l(
+        "Forecasts and scenarios work. Retrain requests are kept, but not sent; what the pipeline does is not shown "
+        "until it runs again.")),
 }
 
 LOOP_WORDS = {
-    "store": ("Reading what the pipeline did", "New demand, results of retrains and adjustments are taken up when it "
-                                               "works again."),
-    "registry": ("Taking up new models", "Forecasts use the models in production now; roll backs and pins wait."),
-    "forecasts": ("Updating stored forecasts", "The overview and totals stay as they were; forecasts of single "
-                                               "region-items are up to date."),
-    "scenario": ("Computing large scenarios", "They wait; small ones are computed at once as ever."),
-    "dagster": ("Sending and following retrains", "Retrain requests are kept, and sent when it works again."),
-    "expiry": ("Removing what is too old", "Everything is kept until it works again."),
-    "hand_over": ("Handing over published plans", "They wait, and are handed over when it works again."),
-    "audit": ("Sealing the audit log", "Entries are written as ever; what is done to them until they are sealed would "
-                                       "not be noticed."),
-    "notices": ("Telling people what happened", "It is told and sent when it works again."),
-    "work": ("Finding what needs somebody", "The list of work stays as it was; what is done with it counts."),
-    "value_added": ("Summing up accuracy", "Forecast value added stays as it was; scenarios are judged when it works "
-                                           "again."),
+    "store": (_l("Reading what the pipeline did"), _l(
+        "New demand, results of retrains and adjustments are taken up when it works again.")),
+    "registry": (_l("Taking up new models"), _l(
+        "Forecasts use the models in production now; roll backs and pins wait.")),
+    "forecasts": (_l("Updating stored forecasts"), _l(
+        "The overview and totals stay as they were; forecasts of single region-items are up to date.")),
+    "scenario": (_l("Computing large scenarios"), _l("They wait; small ones are computed at once as ever.")),
+    "dagster": (_l("Sending and following retrains"), _l("Retrain requests are kept, and sent when it works again.")),
+    "expiry": (_l("Removing what is too old"), _l("Everything is kept until it works again.")),
+    "hand_over": (_l("Handing over published plans"), _l("They wait, and are handed over when it works again.")),
+    "audit": (_l("Sealing the audit log"), _l(
+        "Entries are written as ever; what is done to them until they are sealed would not be noticed.")),
+    "notices": (_l("Telling people what happened"), _l("It is told and sent when it works again.")),
+    "work": (_l("Finding what needs somebody"), _l("The list of work stays as it was; what is done with it counts.")),
+    "value_added": (_l("Summing up accuracy"), _l(
+        "Forecast value added stays as it was; scenarios are judged when it works again.")),
 }
 """Each loop of the background process: what it does, and what it means that it does not."""
 ASKED_BY = {"dagster": "dagster", "mlflow": "registry", "store": "store"}
@@ -83,14 +88,16 @@ class System:
 
     @property
     def words(self) -> str:
-        """Its state in words."""
+        """Its name and its state in words."""
         if self.is_up is None:
-            return "not known"
+            return _("%(system)s not known", system=self.title)
         if self.name == "sync":
-            return "runs" if self.is_up else "is not running"
+            return _("%(system)s runs", system=self.title) if self.is_up else _("%(system)s is not running",
+                                                                                system=self.title)
         if self.outage and self.outage.is_loop:
-            return "does not work"
-        return "answers" if self.is_up else "is down"
+            return _n("%(systems)s does not work", "%(systems)s do not work", 1, systems=self.title)
+        return _("%(system)s answers", system=self.title) if self.is_up else _n(
+            "%(systems)s is down", "%(systems)s are down", 1, systems=self.title)
 
 
 @dataclass(frozen=True)
@@ -184,7 +191,7 @@ def _outages(states: Mapping[str, SystemState]) -> list[Outage]:
         if state is not None and not state.is_up:
             found.append(Outage(name, *words, since=state.since, message=state.message))
         elif state is not None and abs(now() - state.checked_at) > SILENT:  # a question to it has been open since
-            found.append(Outage(name, *words, since=state.checked_at, message="it does not answer"))
+            found.append(Outage(name, *words, since=state.checked_at, message=_("it does not answer")))
     return found
 
 
@@ -207,7 +214,7 @@ def systems() -> list[System]:
     states = _states()
     down = {outage.name: outage for outage in _outages(states)}
     found = []
-    for name, (title, _) in WORDS.items():
+    for name, (title, _consequence) in WORDS.items():
         state = states.get(name)
         if name in down:
             found.append(System(name, title, False, down[name].since, down[name]))

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.access import needs
 from webapp.audit.seals import unsealed_since
 from webapp.db.database import db
+from webapp.language.translations import ENGLISH, in_language
 from webapp.systems import links
 from webapp.systems import reachability as state
 from webapp.tables import User
@@ -56,9 +57,15 @@ def ready() -> tuple[Response, int]:
 
 
 def _told(outage: state.Outage) -> dict[str, Any]:
-    return {"name": outage.name.removeprefix(state.LOOP), "does": outage.title,
+    return {"name": outage.name.removeprefix(state.LOOP), "does": _in_english(outage),
             "since": outage.since.isoformat(timespec="seconds"),
             "retry_at": outage.retry_at.isoformat(timespec="seconds") if outage.retry_at else None}
+
+
+def _in_english(outage: state.Outage) -> str:
+    """For programs, whatever they ask for."""
+    with in_language(ENGLISH):
+        return str(outage.title)
 
 
 @bp.get("/systems")

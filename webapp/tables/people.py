@@ -43,6 +43,8 @@ class User(Base, UserMixin):
     """Last time."""
     toured_at: Mapped[datetime | None]
     """When the tour was ended or skipped, or a second sign-in made it too late; None while it is to be shown."""
+    language: Mapped[str | None] = mapped_column(String(20))
+    """In which the pages and letters are; None for as the browser asks."""
     identity: Mapped[str | None] = mapped_column(String(512), unique=True)
     """Issuer and subject at the provider of single sign-on; None for somebody who never came from there."""
     roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]  # the base says list[RoleMixin]
