@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
 
 import numpy as np
 from sqlalchemy import delete, select
@@ -41,20 +42,45 @@ class PastForecast:
     """Seasonal naive from the same origin; NaN where it knew nothing."""
 
 
-def keep_forecast(key: str, origin: date, served_by: str, part: Part, naive: Floats) -> None:
+@dataclass(frozen=True)
+class Standing:
+    """The forecast of a region-item as it stands now."""
+
+    key: str
+    origin: date
+    served_by: str
+    """As in ``tables.StoredForecast``."""
+    part: Part
+    naive: Floats
+    """Seasonal naive for each lead, in units."""
+
+
+def keep_forecasts(standing: Sequence[Standing]) -> None:
     """Keep what stands now, in place of what stood earlier at the same origin; forget what is too old.
 
     Part of the caller's transaction.
-
-    Args:
-        naive: seasonal naive for each lead, in units.
     """
-    rows = np.stack([part.forecast, *part.interval(COVERAGE), naive]).astype(_PACKED)
-    db.session.merge(ArchivedForecast(key=key, origin=str(origin), made_at=now(), served_by=served_by,
-                                      content=rows.tobytes()))
-    oldest = _periods_after(origin, np.array([-KEPT_ORIGINS]), services().dataset.frequency)[0]
-    db.session.execute(delete(ArchivedForecast).where(ArchivedForecast.key == key,
-                                                      ArchivedForecast.origin < str(oldest)))
+    frequency = services().dataset.frequency
+    for origin, some in groupby(sorted(standing, key=lambda one: one.origin), lambda one: one.origin):
+        ones = list(some)
+        oldest = _periods_after(origin, np.array([-KEPT_ORIGINS]), frequency)[0]
+        for part in chunked(ones):
+            keys = [one.key for one in part]
+            stood = {one.key: one for one in db.session.scalars(select(ArchivedForecast).where(
+                ArchivedForecast.key.in_(keys), ArchivedForecast.origin == str(origin)))}
+            for one in part:
+                new = ArchivedForecast(key=one.key, origin=str(origin), made_at=now(), served_by=one.served_by,
+                                       content=_packed(one))
+                if one.key in stood:
+                    db.session.merge(new)
+                else:
+                    db.session.add(new)
+            db.session.execute(delete(ArchivedForecast).where(ArchivedForecast.key.in_(keys),
+                                                              ArchivedForecast.origin < str(oldest)))
+
+
+def _packed(one: Standing) -> bytes:
+    return np.stack([one.part.forecast, *one.part.interval(COVERAGE), one.naive]).astype(_PACKED).tobytes()
 
 
 def past_forecasts(key: str, since: date | None = None) -> list[PastForecast]:

@@ -64,19 +64,10 @@ def mark_of(forecast: Forecast) -> str:
     return f"{'p' if forecast.served_by == 'pooled' else ''}{forecast.version or ''}"
 
 
-def line_of(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,
-            horizon: int) -> LineItem:
-    """The forecast by what serves; where that was made for other drivers, by the pooled model or the baseline.
-
-    Raises: NotInStoreError: no demand is stored for the region-item.
-    """
-    asked, model, notice = _asked(services, row, serving, pooled, horizon)
-    return LineItem(row, model, services.forecaster.answer([asked])[0], None, notice)
-
-
 def lines_of(services: Services, rows: Sequence[RegionItemRow], servings: Sequence[Serving], pooled: PooledRow | None,
              horizon: int) -> list[LineItem | NotInStoreError]:
-    """``line_of`` of each; the error where no demand is stored, or its file is damaged."""
+    """The forecast of each by what serves it, where that was made for other drivers by the pooled model or the
+    baseline; the error where no demand is stored, or its file is damaged."""
     found: list[tuple[ForecastRequest | Forecast, ServingModel, str] | NotInStoreError] = []
     for row, serving in zip(rows, servings, strict=True):
         plan = services.forecaster.answered(row.region_item, serving.model, horizon, row.forecast_wanted)

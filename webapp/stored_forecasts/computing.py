@@ -4,7 +4,7 @@ Only the background process makes them; many at a time in a process of their own
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,11 +30,11 @@ from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from webapp.accuracy.judged_forecasts import newest_judged
 from webapp.accuracy.judged_sums import JudgedSums, first_open_bucket, judge
-from webapp.accuracy.past_forecasts import PastForecast, keep_forecast, past_forecasts
+from webapp.accuracy.past_forecasts import PastForecast, Standing, keep_forecasts, past_forecasts_of
 from webapp.adjustments.adjustments import tell_again
 from webapp.adjustments.unusual import Unusual
 from webapp.db.chunked import chunked
-from webapp.db.database import db, now, writing
+from webapp.db.database import Base, db, now, writing
 from webapp.region_items.forecast_figures import keep_move, note_made, note_money, note_total, want_totals
 from webapp.region_items.live_accuracy import forget_monitored
 from webapp.region_items.money import amounts_of
@@ -42,7 +42,7 @@ from webapp.region_items.open_overrides import with_open_overrides
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.serving.history import windows_of
-from webapp.serving.line_item import LineItem, line_of
+from webapp.serving.line_item import LineItem, lines_of
 from webapp.stored_forecasts.by_period import UnitsByPeriod
 from webapp.stored_forecasts.histories import pack
 from webapp.stored_forecasts.overview_facts import (
@@ -128,12 +128,18 @@ def make(services: Services, keys: Sequence[str]) -> None:
     for part in chunked(keys, AT_ONCE):
         rows = rows_by_key(part)
         wanted = {key: rows[key].forecast_wanted for key in part}
-        made = dict(_made(services, list(rows.values())))
+        made = _made(services, list(rows.values()))
         db.session.rollback()
         with writing():
-            for key, row in locked_region_items(part).items():
-                _keep(row, made[key], services.dataset)
-                note_made(row, wanted[key])
+            locked = locked_region_items(part)
+            kept = _kept_of(part)
+            with db.session.no_autoflush:
+                for key, row in locked.items():
+                    _keep(row, made[key], kept, services.dataset)
+                    note_made(row, wanted[key])
+            keep_forecasts([one.archived for one in made.values() if one])
+            db.session.flush()
+            tell_totals([row for key, row in locked.items() if made[key]])
 
 
 @dataclass(frozen=True)
@@ -149,27 +155,35 @@ class _Made:
     prices: Floats | None
     """Of each period of the history; None where they are not known."""
     judged: JudgedSums
+    archived: Standing
+    """What is kept of it for later."""
 
 
-def _made(services: Services, rows: Sequence[RegionItemRow]) -> Iterator[tuple[str, _Made | None]]:
-    """Each region-item's forecast under the plan; None where no demand is stored."""
+def _made(services: Services, rows: Sequence[RegionItemRow]) -> dict[str, _Made | None]:
+    """Key -> the region-item's forecast under the plan; None where no demand is stored."""
     pooled, dataset = pooled_row(), services.dataset
     amounts = amounts_of([row.region_item for row in rows], dataset)
-    for row in rows:
+    before = past_forecasts_of([row.key for row in rows])
+    lines = lines_of(services, rows, [services.models.serving(row, pooled) for row in rows], pooled, dataset.horizon)
+    found: dict[str, _Made | None] = {}
+    for row, line in zip(rows, lines, strict=True):
         try:
-            line = line_of(services, row, services.models.serving(row, pooled), pooled, dataset.horizon)
+            if isinstance(line, NotInStoreError):
+                raise line
             history = services.forecaster.history(row.region_item)
         except NotInStoreError as error:
             if isinstance(error, DamagedFileError):
                 _have_made_again(services, row, error)
-            yield row.key, None
+            found[row.key] = None
             continue
         origin = line.plan.origin.date()
         history = history[history["date"] <= line.plan.origin]
-        past = [one for one in past_forecasts(row.key) if one.origin < origin]
+        past = [one for one in before[row.key] if one.origin < origin]
         prices = past_prices(dataset, history, amounts[row.region_item])
-        yield row.key, _Made(line, history, past, amounts[row.region_item], prices,
-                             _judged(row.key, past, history, prices, dataset))
+        archived = Standing(row.key, origin, line.mark, line.plan.part, _naive(line.plan.part, history, dataset))
+        found[row.key] = _Made(line, history, past, amounts[row.region_item], prices,
+                               _judged(row.key, past, history, prices, dataset), archived)
+    return found
 
 
 def _judged(key: str, past: Sequence[PastForecast], history: pd.DataFrame, prices: Floats | None,
@@ -196,9 +210,23 @@ def _have_made_again(services: Services, row: RegionItemRow, error: DamagedFileE
         log.error("the demand store cannot be written, so nobody makes it again now")
 
 
-def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
-    """Write the stored forecast down, in the caller's transaction."""
-    replaced = db.session.get(StoredForecast, row.key)
+@dataclass(frozen=True)
+class _Kept:
+    """What stands of some region-items, by key."""
+
+    forecasts: Mapping[str, StoredForecast]
+    judged: Mapping[str, JudgedForecasts]
+
+
+def _kept_of(keys: Sequence[str]) -> _Kept:
+    forecasts = db.session.scalars(select(StoredForecast).where(StoredForecast.key.in_(keys)))
+    judged = db.session.scalars(select(JudgedForecasts).where(JudgedForecasts.key.in_(keys)))
+    return _Kept({one.key: one for one in forecasts}, {one.key: one for one in judged})
+
+
+def _keep(row: RegionItemRow, made: _Made | None, kept: _Kept, dataset: Dataset) -> None:
+    """Write the stored forecast down, in the caller's transaction, which tells its totals when all are written."""
+    replaced = kept.forecasts.get(row.key)
     if made is None:
         if replaced is not None:
             db.session.delete(replaced)
@@ -225,15 +253,21 @@ def _keep(row: RegionItemRow, made: _Made | None, dataset: Dataset) -> None:
         tell_errors_in_money(row, made.past, made.history, windows, made.prices)
     elif row.backtest_sold_money is not None:
         tell_errors_in_money(row, made.past, made.history, windows, None)
-    db.session.merge(StoredForecast(key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
-                             unusual=Unusual.of(made.history, dataset).to_json(),
-                             past=pack(made.history, windows, made.line.plan.origin, dataset), money=money,
-                             by_period=UnitsByPeriod.of(last_year_of(made.history, part, dataset), judged, origin,
-                                                        dataset.frequency).to_bytes()))
-    db.session.merge(JudgedForecasts(key=row.key, judged_at=now(), content=made.judged.to_bytes()))
-    keep_forecast(row.key, origin, mark, part, _naive(part, made.history, dataset))
-    db.session.flush()
-    tell_totals([row])
+    _put(replaced, StoredForecast(
+        key=row.key, made_at=now(), origin=str(origin), served_by=mark, content=content,
+        unusual=Unusual.of(made.history, dataset).to_json(),
+        past=pack(made.history, windows, made.line.plan.origin, dataset), money=money,
+        by_period=UnitsByPeriod.of(last_year_of(made.history, part, dataset), judged, origin,
+                                   dataset.frequency).to_bytes()))
+    _put(kept.judged.get(row.key), JudgedForecasts(key=row.key, judged_at=now(), content=made.judged.to_bytes()))
+
+
+def _put(replaced: Base | None, new: Base) -> None:
+    """Write a row in place of the one that there is, without asking whether there is one."""
+    if replaced is None:
+        db.session.add(new)
+    else:
+        db.session.merge(new)
 
 
 def tell_totals(rows: Iterable[RegionItemRow]) -> None:

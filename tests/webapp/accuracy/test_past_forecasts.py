@@ -8,7 +8,7 @@ from flask import Flask
 
 from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background
-from webapp.accuracy.past_forecasts import KEPT_ORIGINS, keep_forecast, past_forecasts
+from webapp.accuracy.past_forecasts import KEPT_ORIGINS, Standing, keep_forecasts, past_forecasts
 from webapp.db.database import db, writing
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.stored_forecasts.computing import stored_forecasts_of
@@ -26,7 +26,7 @@ def part_of(units: list[float], origin: date = LAST_DAY) -> Part:
 
 def keep(units: list[float], origin: date = LAST_DAY, served_by: str = "3") -> None:
     with writing():
-        keep_forecast(KETTLE.key, origin, served_by, part_of(units, origin), np.array([7.0] * len(units)))
+        keep_forecasts([Standing(KETTLE.key, origin, served_by, part_of(units, origin), np.array([7.0] * len(units)))])
 
 
 def test_a_past_forecast_is_read_as_it_was_kept(app: Flask) -> None:

@@ -17,7 +17,7 @@ from tests.webapp.conftest import KETTLE, LAST_DAY, ODD, Background, demand_of, 
 from tests.webapp.forecasts.builders import change, chart_on
 from tests.webapp.money_builders import declare_money
 from tests.webapp.overrides.builders import rows_of
-from webapp.accuracy.past_forecasts import keep_forecast
+from webapp.accuracy.past_forecasts import Standing, keep_forecasts
 from webapp.db.database import writing
 from webapp.forecasts import query
 from webapp.forecasts.grid import BACK
@@ -155,7 +155,7 @@ def test_past_forecasts_are_those_of_the_lead_that_is_chosen(client: FlaskClient
         for back in range(1, 15):
             part = Part(np.datetime64(LAST_DAY) - back + np.arange(1, 15), np.arange(1.0, 15.0) + 100 * back,
                         np.ones(14), (-1.0,) * 3, (1.0,) * 3)
-            keep_forecast(KETTLE.key, LAST_DAY - timedelta(days=back), "1", part, np.ones(14))
+            keep_forecasts([Standing(KETTLE.key, LAST_DAY - timedelta(days=back), "1", part, np.ones(14))])
 
     grid = grid_on(client)
 

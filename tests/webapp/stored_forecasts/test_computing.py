@@ -61,14 +61,14 @@ def test_without_demand_there_is_none_and_it_is_not_tried_again(app: Flask, back
 
 def test_what_changes_while_it_is_made_is_not_missed(app: Flask, background: Background,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = computing.line_of
+    usual = computing.lines_of
 
     def slow(*given: object) -> object:
         with app.app_context(), writing():
             want_forecast(db.session.get_one(RegionItemRow, KETTLE.key))
         return usual(*given)
 
-    monkeypatch.setattr(computing, "line_of", slow)
+    monkeypatch.setattr(computing, "lines_of", slow)
     background.make_stored_forecasts()
 
     with app.app_context():

@@ -17,7 +17,7 @@ from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, REGION_ITEMS, Ba
 from tests.webapp.overrides.builders import part
 from tests.webapp.work_list.builders import REJECTED, found, move, only, refresh, stored_unusual, tell
 from webapp.accuracy.judged_forecasts import Judged
-from webapp.accuracy.past_forecasts import keep_forecast
+from webapp.accuracy.past_forecasts import Standing, keep_forecasts
 from webapp.db.database import db, now, writing
 from webapp.retrains.requests import store
 from webapp.stored_forecasts.overview_facts import outside_in_a_row, tell_demand
@@ -177,7 +177,7 @@ def test_overrides_that_were_further_off_than_the_model_are_told_by_whom(app: Fl
             with writing():
                 db.session.add(Override(batch="b", key=KETTLE.key, date=str(day), way="value", amount=1000.0,
                                         comment="a fair", made_by=EMAIL, made_at=now() - timedelta(hours=1)))
-                keep_forecast(KETTLE.key, origin, "1", forecast, np.full(5, 10.0))
+                keep_forecasts([Standing(KETTLE.key, origin, "1", forecast, np.full(5, 10.0))])
         tell(app, last_date=str(LAST_DAY))
 
     refresh(app)
