@@ -34,6 +34,7 @@ from webapp.guide import views as guide_pages
 from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
 from webapp.http.request_sizes import LARGEST_BODY
 from webapp.language import translations
+from webapp.language import views as language_words
 from webapp.models import views as models_pages
 from webapp.notices import views as notices_pages
 from webapp.notices import webhook_views as webhooks_pages
@@ -120,6 +121,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for part in (downloads, override_views, scenario_overrides, links, single_sign_on, user_views, token_views,
                  session_views):
         app.register_blueprint(part.bp)
+    language_words.add_to(app)
     routes.add_to(app, csrf)
     for shared in (translations, access, long_names, numbers_and_dates, money, form_tokens, errors, security_headers):
         shared.add_to(app)

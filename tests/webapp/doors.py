@@ -84,6 +84,7 @@ NEEDS = {
     "POST /order-up-to/rules/<int:rule_id>/remove": "planner",
     "GET /overrides": "viewer",
     "POST /language": "nobody",
+    "GET /language/<tag>.js": "nobody",
     "POST /overrides": "planner",
     "POST /overrides/<int:override_id>/remove": "planner",
     "POST /overrides/batches/<batch>/undo": "planner",

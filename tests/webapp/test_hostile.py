@@ -10,29 +10,23 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     ADMIN,
     EMAIL,
     KETTLE,
     ODD,
-    PASSWORD,
     VIEWER,
     Background,
-    ask_for_retrain,
-    demand_of,
     hidden,
     page,
     post,
@@ -40,27 +34,10 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.doors import NEEDS, ROLES
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.overrides.builders import part
+from tests.webapp.furnished import STARTS, furnish
 from tests.webapp.scenario_forms import saved
-from tests.webapp.value_added.builders import WEEK_BEFORE, Judged, sum_up
-from tests.webapp.value_added.builders import tell as tell_judged
-from webapp.accounts.tokens import make_token
-from webapp.accounts.views import create_user
-from webapp.db.database import db, now, writing
-from webapp.notices.events import Told, tell
-from webapp.notices.webhook_views import make_webhook
-from webapp.order_up_to.lead_times import set_rule as set_order_up_to_rule
-from webapp.overrides.overrides import Wanted, place
 from webapp.pages.files import is_formula
-from webapp.published_plans.publishing import Wanted as Published
-from webapp.published_plans.publishing import publish
-from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.settings import Settings
-from webapp.tables import User
-from webapp.value_added.targets import set_target
-from webapp.work_list.refresh import take_up
-from webapp.work_list.states import Cause
-from webapp.work_list.thresholds import default_rule, set_rule
 
 MARK = "zqx"
 """In values that must not be echoed as they are."""
@@ -85,16 +62,6 @@ HOSTILE = {
 }
 CASES, SEED = int(os.environ.get("HOSTILE_CASES", "1000")), int(os.environ.get("HOSTILE_SEED", "20261123"))
 """The attack ends then, however many cases are left; the seed says in which order they come."""
-STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "/totals", "/heat-map", "/scenarios",
-          "/scenarios/new?ri=north%7Ckettle&change-0-driver=price", "/retrains", "/retrains/1", "/retrains/2",
-          "/models",
-          "/models/region-item?ri=north%7Ckettle", "/models/act?ri=north%7Ckettle&kind=roll_back&version=1", "/data",
-          "/data/quarantine?ri=north%7Ckettle", "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
-          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
-          "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
-          "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
-          "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
-          f"/forecasts?ri={quote(ODD.key)}")
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
@@ -170,40 +137,7 @@ def found_by(client: FlaskClient) -> list[Target]:
 def furnished(client: FlaskClient, app: Flask, background: Background, registry: FakeRegistry,
               model: ForecastModel) -> Flask:
     """Something on every page."""
-    for version in (1, 2):
-        registry.promote(KETTLE, model)
-        background.journal(Entry(KETTLE, "trained", request_id="r", numbers={"version": version, "wape": 0.2}),
-                           Entry(KETTLE, "promoted", request_id="r", reason="better", numbers={"version": version}))
-    background.watch(sweep=True)
-    unusual = demand_of(12.0)
-    unusual.loc[[150, 160], "demand"] = 900.0
-    background.services.store.write("demand", ODD, unusual)
-    background.make_stored_forecasts()
-    background.journal(Entry(ODD, "started", request_id="r"), Entry(ODD, "failed", request_id="r", reason="x"))
-    ask_for_retrain(client, [KETTLE.key])
-    post(client, "/adjustments", {"ri": KETTLE.key, "date": "2026-06-17", "units": "40", "reason": "x"})
-    post(client, "/predecessors", {"ri": KETTLE.key, "other": "item 01", "reason": "new packaging"},
-         form_on=f"/forecasts?ri={KETTLE.key}")
-    saved(client, ri=[KETTLE.key])
-    with app.app_context():
-        take_up([Cause("refused", KETTLE.key, default_rule("refused"), told={"why": "x"})], ["refused"])
-        make_webhook("chat", "https://chat.example.com/hooks/1", ["data"])
-        with writing():
-            tell(Told("data", "data x", "New data was rejected", "/data"), [EMAIL, ADMIN, VIEWER], False)
-        set_rule("moved", "region:north", is_on=True, threshold=0.3, periods=None, due_days=1, again_days=0)
-        set_order_up_to_rule("region:north", 1, 1, 90.0)
-        set_target("region:north", 0.2, 0.05, 0.1)
-    tell_judged(app, Judged(10, 13, 12, override=11, by=EMAIL), Judged(9, 13, 12, bucket=WEEK_BEFORE))
-    sum_up(app)
-    with app.app_context():
-        place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
-        app.extensions["services"].settings.web_hand_over_folder = "/a/folder"
-        publish(Published("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
-        make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
-                   now() + timedelta(days=30))
-        create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"
-        db.session.commit()
-    return app
+    return furnish(client, app, background, registry, model)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from flask_security.mail_util import EmailValidateException, MailUtil
 from flask_security.signals import reset_password_instructions_sent
 from flask_security.utils import hash_password
 
+from webapp.language.translations import in_language, language
 from webapp.language.translations import lazy_gettext as _l
 from webapp.settings import Settings
 
@@ -41,9 +42,11 @@ class LocalMail(MailUtil):
 
     def send_mail(self, template: str, subject: str, recipient: str | tuple[str, str],
                   sender: str | tuple[str, str], body: str | None, html: str | None, **kwargs: Any) -> None:
-        """Send a letter in the background; what fails is in the log."""
+        """Send a letter in the background, its subject in the receiver's language; what fails is in the log."""
         app = cast(Any, current_app)._get_current_object()
-        self._senders.submit(_deliver, app, str(subject), str(recipient), str(sender), body or "")
+        with in_language(getattr(kwargs.get("user"), "language", None) or language()):
+            subject = str(subject)
+        self._senders.submit(_deliver, app, subject, str(recipient), str(sender), body or "")
 
 
 def _deliver(app: Flask, subject: str, recipient: str, sender: str, body: str) -> None:

@@ -57,20 +57,30 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_API_ENABLED_METHODS": ["session"],
     "SECURITY_CACHE_CONTROL": None,  # it would write `no-store=True`, which says nothing; we say it of every page
     "SECURITY_FRESHNESS": timedelta(minutes=-1),
-    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The e-mail address or the password is wrong.", "error"),
-    "SECURITY_MSG_UNAUTHENTICATED": ("Please sign in.", "info"),
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": (_l("The e-mail address or the password is wrong."), "error"),
+    "SECURITY_MSG_UNAUTHENTICATED": (_l("Please sign in."), "info"),
     "SECURITY_RESET_URL": "/forgotten-password",
     "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=1),
     "SECURITY_FORGOT_PASSWORD_TEMPLATE": "accounts/forgotten.html",
     "SECURITY_RESET_PASSWORD_TEMPLATE": "accounts/reset.html",
     "SECURITY_EMAIL_TEMPLATE_PASSWORD_RESET": "accounts/reset_mail",
-    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "A new password for the demand forecasts",
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": _l("A new password for the demand forecasts"),
     "SECURITY_EMAIL_HTML": False,
     "SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
     "SECURITY_POST_RESET_VIEW": "/sign-in",
     "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
-        "If somebody here has this address, a link to choose a new password is on its way to it.", "info"),
-    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("The password is set. Sign in with it.", "success"),
+        _l("If somebody here has this address, a link to choose a new password is on its way to it."), "info"),
+    "SECURITY_MSG_EMAIL_NOT_PROVIDED": (_l("Email not provided"), "error"),
+    "SECURITY_MSG_INVALID_EMAIL_ADDRESS": (_l("Invalid email address"), "error"),
+    "SECURITY_MSG_PASSWORD_NOT_PROVIDED": (_l("Password not provided"), "error"),
+    "SECURITY_MSG_RETYPE_PASSWORD_MISMATCH": (_l("Passwords do not match"), "error"),
+    "SECURITY_MSG_INVALID_PASSWORD": (_l("Invalid password"), "error"),
+    "SECURITY_MSG_PASSWORD_IS_THE_SAME": (
+        _l("Your new password must be different than your previous password."), "error"),
+    "SECURITY_MSG_PASSWORD_CHANGE": (_l("You successfully changed your password."), "success"),
+    "SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN": (_l("Invalid reset password token."), "error"),
+    "SECURITY_MSG_PASSWORD_RESET_EXPIRED": (_l("You did not reset your password within %(within)s. "), "error"),
+    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": (_l("The password is set. Sign in with it."), "success"),
 }
 
 LANGUAGE_KEPT = timedelta(days=365)

@@ -20,6 +20,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 """Of every answer: pages, parts, files, errors."""
+KEPT = ("static", "language.words")
+"""Files that are the same for everybody."""
 MAY_RETRY = (409, 429, 503, 507)
 HTTPS_ONLY = "max-age=31536000"
 """A year; subdomains are not ours to speak for."""
@@ -45,7 +47,7 @@ def add_to(app: Flask) -> None:
             response.headers.pop("Retry-After", None)  # the limiter tells it with every answer
         elif "retry_after" in g:
             response.headers["Retry-After"] = str(g.retry_after)  # sooner than the limiter says
-        if request.endpoint == "static":
+        if request.endpoint in KEPT:
             # a version in the URL changes with every start of the app, so what it names never does
             response.headers["Cache-Control"] = ("public, max-age=31536000, immutable" if "v" in request.args
                                                  else "public, max-age=86400")

@@ -19,7 +19,8 @@ from webapp.language.translations import CATALOGUES, IN_SCRIPTS
 PACKAGE = Path(__file__).parent.parent
 METHODS = [("static/vendor/**", "ignore"), ("node_modules/**", "ignore"), ("**.py", "python"),
            ("templates/**", "jinja2"), ("static/*.js", "javascript")]
-OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"}}
+OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"},
+           "static/*.js": {"parse_template_string": "true"}}
 COUNTED = parse_keywords(["plural:2", "pager:3"])
 """Functions and macros that write a count with a word, which is one more message: ``plural(count, "region-item")``."""
 KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "_l", "pgettext:1c,2"])
@@ -51,9 +52,11 @@ def messages(package: Path = PACKAGE) -> Iterator[Message]:
     Raises: a fault of the syntax of a template, as Jinja says it.
     """
     for file, _line, words, _comments, context in extract_from_dir(package, METHODS, OPTIONS, KEYWORDS):
+        if "${" in str(words):  # made of what it is given, as ``plural`` is
+            continue
         yield Message(words, context, in_scripts=file.endswith(".js"))  # type: ignore[arg-type]  # two forms, at most
     for file, _line, word, _comments, _context in extract_from_dir(package, METHODS, OPTIONS, COUNTED):
-        if isinstance(word, str):  # and no {% trans %}, which Jinja finds whatever it is asked for
+        if isinstance(word, str) and "${" not in word:  # and no {% trans %}, which Jinja finds whatever is asked for
             yield Message((f"%(num)s {word}", f"%(num)s {word}s"), None, in_scripts=file.endswith(".js"))
 
 

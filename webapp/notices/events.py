@@ -4,9 +4,10 @@ What is told is stored in the transaction of what it tells of, or found afterwar
 there. ``sending`` sends it later.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from flask import current_app
 from sqlalchemy import select
@@ -59,15 +60,15 @@ class Told:
     event: str
     cause: str
     """What it is about, and which occurrence: the same is told once."""
-    text: str | Callable[[], str]
-    """In the language that is spoken when it is asked for: each is told in theirs (a lazy text, or what makes one)."""
+    text: str | partial[str]
+    """In the language that is spoken when it is asked for: each is told in theirs."""
     link: str
     """Path of a page."""
 
     def said(self, tag: str | None) -> str:
         """The text in that language; English for None and what is not offered."""
         with in_language(tag):
-            return self.text() if callable(self.text) else str(self.text)
+            return str(self.text() if isinstance(self.text, partial) else self.text)
 
 
 def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
@@ -79,8 +80,8 @@ def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
     """
     at, count, cause = now(), 0, told.cause[:LONGEST_CAUSE]
     content = {"event": told.event, "text": told.said(None), "link": told.link}
-    speaks = dict(db.session.execute(select(User.email, User.language).where(
-        User.language.is_not(None))).tuples().all())
+    speaks = {row.email: row.language for row in db.session.execute(select(User.email, User.language).where(
+        User.language.is_not(None)))}
     chosen = {row.person: row.how for row in db.session.scalars(select(NoticeChoice).where(
         NoticeChoice.event == told.event))}
     for person in dict.fromkeys(people):

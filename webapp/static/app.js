@@ -24,7 +24,7 @@
     const entry = document.createElement("li"), out = document.createElement("button");
     Object.assign(entry, { className: "chip", textContent: `${name} ` });
     Object.assign(out, { type: "button", className: "btn-close btn-close-sm", value: key });
-    out.setAttribute("aria-label", `Unselect ${name}`);
+    out.setAttribute("aria-label", _("Unselect %(name)s", { name }));
     out.dataset.unselect = "";
     entry.append(out);
     return entry;
@@ -39,7 +39,7 @@
     page.checked = ticked > 0 && ticked === boxes(form).length;
     page.indeterminate = ticked > 0 && !page.checked;
     page.disabled = everything;
-    count.textContent = size ? `${size.toLocaleString(locale)} selected` : count.dataset.none;
+    count.textContent = size ? _n("%(num)s selected", "%(num)s selected", size) : count.dataset.none;
     form.querySelectorAll("#bulk-bar button:not([type=button])").forEach((button) => { button.disabled = size === 0; });
     form.querySelector("#clear-selection").hidden = size === 0;
     form.querySelector("#bulk-bar").classList.toggle("is-empty", size === 0);
@@ -199,9 +199,9 @@
     const ticked = form.querySelectorAll("[name=s]:checked").length, { least, most } = form.dataset;
     const button = form.querySelector("#compare-ticked");
     button.disabled = ticked < Number(least) || ticked > Number(most);
-    button.textContent = ticked ? `Compare (${ticked})` : "Compare";
-    form.querySelector("#compare-words").textContent = ticked > Number(most) ? `At most ${most} can be compared`
-      : button.disabled ? `Tick ${least} to ${most} to compare` : "";
+    button.textContent = ticked ? _("Compare (%(count)s)", { count: ticked }) : _("Compare");
+    form.querySelector("#compare-words").textContent = ticked > Number(most) ? _("At most %(most)s can be compared", { most })
+      : button.disabled ? _("Tick %(least)s to %(most)s to compare", { least, most }) : "";
   };
   document.addEventListener("change", (event) => { if (event.target.closest("#compare")) countCompared(); });
   window.addEventListener("pageshow", countCompared);

@@ -47,19 +47,19 @@
     box.appendChild(document.createElement("strong")).textContent = period(data.dates[place]);
     const value = (words, values, lower, upper) => {
       if (!values || !known(values[place])) return;
-      row(`${words}: ${number(values[place])}${lower ? ` (${number(lower[place])} to ${number(upper[place])})` : ""} ${unit}`);
+      row(`${words}: ${number(values[place])}${lower ? ` (${_("%(least)s to %(most)s", { least: number(lower[place]), most: number(upper[place]) })})` : ""} ${unit}`);
     };
     const out = data.out_of_stock.find(([at]) => at === place);
-    if (out) row(`${data.is_sum ? "Some out of stock" : "Out of stock"}: demand at least ${number(out[1])} ${unit}`); else value("Demand", data.demand);
-    value("Carried over", data.carried);
-    data.adjusted.filter(([at]) => at === place).forEach(([, units]) => row(`Adjusted to: ${number(units)} ${unit}`));
-    if (data.outliers.includes(place)) row("Unusual");
-    value("Backtest", data.backtest);
-    value(data.scenario ? "Plan" : "Forecast", data.plan, data.lower, data.upper);
-    value("Model", data.model);
-    if (data.overridden?.includes(place)) row("Overridden");
-    value("Scenario", data.scenario, data.scenario_lower, data.scenario_upper);
-    value("Last year", data.last_year);
+    if (out) row(data.is_sum ? _("Some out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` }) : _("Out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` })); else value(_("Demand"), data.demand);
+    value(_("Carried over"), data.carried);
+    data.adjusted.filter(([at]) => at === place).forEach(([, units]) => row(_("Adjusted to: %(units)s", { units: `${number(units)} ${unit}` })));
+    if (data.outliers.includes(place)) row(_("Unusual"));
+    value(_("Backtest"), data.backtest);
+    value(data.scenario ? _("Plan") : _("Forecast"), data.plan, data.lower, data.upper);
+    value(_("Model"), data.model);
+    if (data.overridden?.includes(place)) row(_("Overridden"));
+    value(_("Scenario"), data.scenario, data.scenario_lower, data.scenario_upper);
+    value(_("Last year"), data.last_year);
     const marks = data.marks.filter((mark) => mark.at.includes(place)).map((mark) => mark.name);
     if (marks.length) row(marks.join(", "));
     return box;
@@ -73,7 +73,7 @@
     const today = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
     const at = data.dates.filter((date) => date <= today).length - 1;
     if (at < 0 || (Date.parse(today) - Date.parse(data.dates[at])) / 864e5 >= DAYS[frequency]) return undefined;
-    return { silent: true, symbol: "none", data: [{ xAxis: at }], lineStyle: { color: text, type: "solid", width: 1, opacity: 0.6 }, label: { formatter: "Today", color: text } };
+    return { silent: true, symbol: "none", data: [{ xAxis: at }], lineStyle: { color: text, type: "solid", width: 1, opacity: 0.6 }, label: { formatter: _("Today"), color: text } };
   };
 
   // Saturdays and Sundays of daily data, as far as single days can be told apart.
@@ -105,29 +105,29 @@
 
   const forecast = (data, unit) => {
     const { text, faint, base } = common();
-    const interval = `${percent(data.coverage)} interval`, plan = data.scenario ? "Plan" : "Forecast";
+    const coverage = percent(data.coverage), plan = data.scenario ? _("Plan") : _("Forecast");
     const last = data.dates.length - 1;
     const dots = (name, points, symbol, size, shade, hollow) => ({
       name, type: "scatter", data: points, symbol, symbolSize: size, z: 5,
       itemStyle: hollow ? { color: "transparent", borderColor: shade, borderWidth: 2 } : { color: shade },
     });
     const series = [  // the slider under the chart shows the first of them
-      ...(data.demand.some(known) ? [line("Demand", data.demand, text)] : []),
-      ...band(interval, data.lower, data.upper, colour("--plan")),
-      ...(data.scenario ? band(`Scenario's ${interval}`, data.scenario_lower, data.scenario_upper, colour("--scenario")) : []),
+      ...(data.demand.some(known) ? [line(_("Demand"), data.demand, text)] : []),
+      ...band(_("%(coverage)s interval", { coverage }), data.lower, data.upper, colour("--plan")),
+      ...(data.scenario ? band(_("Scenario's %(coverage)s interval", { coverage }), data.scenario_lower, data.scenario_upper, colour("--scenario")) : []),
     ];
-    if (data.carried) series.push(line("Carried over", data.carried, palette[0], { type: [6, 4] }));
-    if (data.last_year.some(known)) series.push(line("Last year", data.last_year, palette[0], { type: "dotted", width: 2 }));
-    if (data.backtest) series.push(line("Backtest", data.backtest, palette[4], { type: [8, 3, 2, 3] }));
+    if (data.carried) series.push(line(_("Carried over"), data.carried, palette[0], { type: [6, 4] }));
+    if (data.last_year.some(known)) series.push(line(_("Last year"), data.last_year, palette[0], { type: "dotted", width: 2 }));
+    if (data.backtest) series.push(line(_("Backtest"), data.backtest, palette[4], { type: [8, 3, 2, 3] }));
     series.push(line(plan, data.plan, colour("--plan"), { width: 2.5 }));
     if (data.model) {
-      series.push(line("Model", data.model, colour("--plan"), { width: 1.5, type: "dotted" }));
-      series.push(dots("Overridden", data.overridden.map((place) => [place, data.plan[place]]), "diamond", 10, palette[6], false));
+      series.push(line(_("Model"), data.model, colour("--plan"), { width: 1.5, type: "dotted" }));
+      series.push(dots(_("Overridden"), data.overridden.map((place) => [place, data.plan[place]]), "diamond", 10, palette[6], false));
     }
-    if (data.scenario) series.push(line("Scenario", data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }));
-    if (data.outliers.length) series.push(dots("Unusual", data.outliers.map((place) => [place, data.demand[place]]), "circle", 11, palette[6], true));
-    if (data.out_of_stock.length) series.push(dots(data.is_sum ? "Some out of stock" : "Out of stock", data.out_of_stock, "emptyTriangle", 8, palette[5], false));
-    if (data.adjusted.length) series.push(dots("Adjusted", data.adjusted, "diamond", 11, palette[5], false));
+    if (data.scenario) series.push(line(_("Scenario"), data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }));
+    if (data.outliers.length) series.push(dots(_("Unusual"), data.outliers.map((place) => [place, data.demand[place]]), "circle", 11, palette[6], true));
+    if (data.out_of_stock.length) series.push(dots(data.is_sum ? _("Some out of stock") : _("Out of stock"), data.out_of_stock, "emptyTriangle", 8, palette[5], false));
+    if (data.adjusted.length) series.push(dots(_("Adjusted"), data.adjusted, "diamond", 11, palette[5], false));
     data.marks.forEach((mark, row) => series.push({
       ...dots(mark.name, mark.at.map((place) => [place, 0]), markShapes[row % markShapes.length], 7, palette[[3, 2, 5, 7][row % 4]], false),
       symbolOffset: [0, -4 - 9 * row], tooltip: { show: false }, silent: true,
@@ -157,7 +157,7 @@
       xAxis: { ...base.xAxis, data: data.dates },
       series: [
         ...data.groups.map((group) => ({ name: group.name, type: "bar", stack: "all", data: group.units, itemStyle: { color: palette[group.colour % palette.length], borderColor: colour("--bs-body-bg"), borderWidth: 0.5 } })),
-        { name: "Sum", type: "line", data: data.total, symbol: "none", lineStyle: { color: text, width: 2 }, itemStyle: { color: text } },
+        { name: _("Sum"), type: "line", data: data.total, symbol: "none", lineStyle: { color: text, width: 2 }, itemStyle: { color: text } },
       ],
     };
   };
@@ -168,12 +168,12 @@
       ...base,
       grid: { left: 8, right: 16, top: 12, bottom: 24, containLabel: true },
       tooltip: { ...base.tooltip, valueFormatter: (value) => percent(value, 1) },
-      xAxis: { ...base.xAxis, axisLabel: { color: text, hideOverlap: true }, data: data.leads, name: `${place.dataset.period}s ahead`, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: text } },
+      xAxis: { ...base.xAxis, axisLabel: { color: text, hideOverlap: true }, data: data.leads, name: { day: _("days ahead"), week: _("weeks ahead"), month: _("months ahead"), quarter: _("quarters ahead") }[place.dataset.period], nameLocation: "middle", nameGap: 26, nameTextStyle: { color: text } },
       yAxis: { ...base.yAxis, min: 0, axisLabel: { color: text, formatter: (value) => percent(value) } },
       series: [
-        line("As shown", data.seen, colour("--plan"), { width: 2.5 }),
-        line("Seasonal naive", data.naive, palette[0], { type: "dotted", width: 2 }),
-        line("Backtest", data.backtest, palette[4], { type: [8, 3, 2, 3] }),
+        line(_("As shown"), data.seen, colour("--plan"), { width: 2.5 }),
+        line(_("Seasonal naive"), data.naive, palette[0], { type: "dotted", width: 2 }),
+        line(_("Backtest"), data.backtest, palette[4], { type: [8, 3, 2, 3] }),
       ].filter((each) => each.data.some(known)).map((each) => ({ ...each, showSymbol: each.data.filter(known).length < 8 })),
     };
   };
@@ -251,7 +251,7 @@
   document.addEventListener("fullscreenchange", () => {
     document.querySelectorAll("[data-fill]").forEach((button) => {
       button.setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
-      button.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+      button.textContent = document.fullscreenElement ? _("Leave full screen") : _("Full screen");
     });
     resize();
   });

@@ -18,8 +18,8 @@
       xAxis: { type: "category", data: data.bins, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, rotate: data.bins.length > 4 ? 35 : 0 }, axisTick: { show: false } },
       yAxis: { type: "value", axisLabel: { color: text, formatter: (value) => percent(value) }, splitLine: { lineStyle: { color: faint } } },
       series: [
-        { name: "Training's year", type: "bar", data: data.before, itemStyle: { color: "transparent", borderColor: text, borderWidth: 1.5 } },
-        { name: "Since", type: "bar", data: data.after, itemStyle: { color: colour("--plan") } },
+        { name: _("Training's year"), type: "bar", data: data.before, itemStyle: { color: "transparent", borderColor: text, borderWidth: 1.5 } },
+        { name: _("Since"), type: "bar", data: data.after, itemStyle: { color: colour("--plan") } },
       ],
     }, true);
   });

@@ -14,27 +14,27 @@
 
   const drawn = (data) => {
     if (data.scenarios) return [
-      ...(data.plan.length ? [line("Plan", data.plan, colour("--plan"), "solid")] : []),
+      ...(data.plan.length ? [line(_("Plan"), data.plan, colour("--plan"), "solid")] : []),
       ...data.scenarios.map((each, place) => line(each.name, each.points, colour(`--scenario-${place + 1}`), LINES[place])),
     ];
     return [
-      ...band(`Plan's ${percent(80)} interval`, data.plan, colour("--plan")),
-      ...band(`Scenario's ${percent(80)} interval`, data.scenario, colour("--scenario")),
-      line("Plan", data.plan, colour("--plan"), "solid"),
-      line("Scenario", data.scenario, colour("--scenario"), "dashed"),
-      ...(data.actual.length ? [line("Actual", data.actual, colour("--bs-body-color"), "solid", 1.5)] : []),
+      ...band(_("Plan's %(coverage)s interval", { coverage: percent(80) }), data.plan, colour("--plan")),
+      ...band(_("Scenario's %(coverage)s interval", { coverage: percent(80) }), data.scenario, colour("--scenario")),
+      line(_("Plan"), data.plan, colour("--plan"), "solid"),
+      line(_("Scenario"), data.scenario, colour("--scenario"), "dashed"),
+      ...(data.actual.length ? [line(_("Actual"), data.actual, colour("--bs-body-color"), "solid", 1.5)] : []),
     ];
   };
 
   const tooltip = (data, unit) => (points) => {
     const date = points[0].axisValue, box = document.createElement("div");
     box.appendChild(document.createElement("strong")).textContent = period(date);
-    const told = data.scenarios ? [["Plan", data.plan], ...data.scenarios.map((each) => [each.name, each.points])]
-      : [["Plan", data.plan], ["Scenario", data.scenario], ["Actual", data.actual]];
+    const told = data.scenarios ? [[_("Plan"), data.plan], ...data.scenarios.map((each) => [each.name, each.points])]
+      : [[_("Plan"), data.plan], [_("Scenario"), data.scenario], [_("Actual"), data.actual]];
     told.forEach(([words, rows]) => {
       const row = rows.find((each) => each[0] === date);
       if (!row) return;
-      const range = row.length > 2 ? ` (${number(row[2])} to ${number(row[3])})` : "";
+      const range = row.length > 2 ? ` (${_("%(least)s to %(most)s", { least: number(row[2]), most: number(row[3]) })})` : "";
       box.appendChild(document.createElement("div")).textContent = `${words}: ${number(row[1])}${range} ${unit}`;
     });
     return box;
@@ -48,7 +48,7 @@
       animation: false,
       textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
       grid: { left: 8, right: 20, top: 40, bottom: 12, containLabel: true },
-      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (name.endsWith("interval") ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
+      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (series.some((each) => each.name === name && each.areaStyle) ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
       tooltip: { trigger: "axis", formatter: tooltip(data, place.dataset.unit), backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: [...new Set(series.flatMap((each) => each.data.map(([date]) => date)))].sort(), boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
       yAxis: { type: "value", min: data.scenarios && !data.plan.length ? undefined : 0, axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },

@@ -11,7 +11,8 @@
     element.append(...children);
     return element;
   };
-  const plural = (count, word) => `${count.toLocaleString(locale)} ${word}${count === 1 ? "" : "s"}`;
+  const plural = (count, word) => _n(`%(num)s ${word}`, `%(num)s ${word}s`, count);
+  const manyPeriods = () => ({ day: _("days"), week: _("weeks"), month: _("months"), quarter: _("quarters") }[data.period]);
 
   // What was typed and is not saved; it stays when its part of the page is drawn again.
   const typed = new Map();     // date -> {way, amount, comment, seen}
@@ -50,8 +51,8 @@
       const ahead = places.filter((place) => data.lead.has(place)).length;
       if (!ahead && of(beside(first, -1)) === key) return [];  // its beginning is not there
       const told = [];
-      if (ahead && ahead < places.length) told.push(`${places.length - ahead} known, ${ahead} ahead`);
-      if (of(beside(last, 1)) === key) told.push(`until ${frequency === "D" || frequency === "W" ? shortDay(last) : day(last)}`);
+      if (ahead && ahead < places.length) told.push(_("%(known)s known, %(ahead)s ahead", { known: places.length - ahead, ahead }));
+      if (of(beside(last, 1)) === key) told.push(_("until %(date)s", { date: frequency === "D" || frequency === "W" ? shortDay(last) : day(last) }));
       const sum = { key: `${bucket}:${key}`, places, isSum: true, title: bucketHead(key), name: bucketHead(key), told: told.join("; ") };
       return opened.has(sum.key) ? [...places.map(periodColumn), sum] : [sum];
     });
@@ -102,7 +103,7 @@
     if (!known(found)) return "";
     if (one.kind === "money") return written(found, data.money_decimals);
     if (one.kind === "price") return written(found, data.money_decimals, data.money_decimals + 2);
-    if (one.kind === "driver") return one.driver_kind === "yes_no" ? (Number(found) ? "yes" : "") : typeof found === "number" ? written(Number(found.toPrecision(6)), one.decimals, Math.max(one.decimals, 6)) : String(found);
+    if (one.kind === "driver") return one.driver_kind === "yes_no" ? (Number(found) ? _("yes") : "") : typeof found === "number" ? written(Number(found.toPrecision(6)), one.decimals, Math.max(one.decimals, 6)) : String(found);
     const text = written(Math.abs(found), data.decimals);
     return one.kind === "signed" && Number(Math.abs(found).toFixed(data.decimals)) ? `${found > 0 ? "+" : "−"}${text}` : text;
   };
@@ -110,21 +111,21 @@
   // The sum of a row over several periods, where a sum is meant: {value, text}, or {why} where there is none.
   const summed = (one, column) => {
     const later = new Set(ahead(column)), before = column.places.filter((place) => !later.has(place) || (one.name === "sold" && known(one.values[place])));
-    if (one.name === "lower" || one.name === "upper") return { why: `No interval of a sum of ${data.period}s: the intervals of its ${data.period}s do not add up to it.` };
+    if (one.name === "lower" || one.name === "upper") return { why: _("No interval of a sum of %(periods)s: the intervals of its %(periods)s do not add up to it.", { periods: manyPeriods() }) };
     if (one.kind === "driver" || one.kind === "price") {
       const values = column.places.map((place) => valueOf(one, place)).filter(known);
       if (one.driver_kind === "yes_no") { const count = values.filter(Number).length; return { text: count ? plural(count, data.period) : "" }; }
       const different = [...new Set(values)];
       if (different.length < 2) return { value: different[0], text: words(one, different[0]) };
       if (typeof different[0] !== "number") return { text: plural(different.length, "value") };
-      return { text: `${words(one, Math.min(...different))} to ${words(one, Math.max(...different))}` };
+      return { text: _("%(least)s to %(most)s", { least: words(one, Math.min(...different)), most: words(one, Math.max(...different)) }) };
     }
     const places = { sold: before, past_forecast: before, last_year: column.places, carried: column.places.filter((place) => known(one.values[place])) }[one.name] ?? [...later];
     if (!places.length) return {};
     const values = places.map((place) => valueOf(one, place));
-    if (!values.every(known)) return { why: `Not known for all ${data.period}s, so there is no sum.` };
+    if (!values.every(known)) return { why: _("Not known for all %(periods)s, so there is no sum.", { periods: manyPeriods() }) };
     const total = values.reduce((sum, each) => sum + each, 0), isLeast = places.some((place) => one.at_least?.includes(place));
-    return { value: total, text: `${isLeast ? "at least " : ""}${words(one, total)}` };
+    return { value: total, text: isLeast ? _("at least %(units)s", { units: words(one, total) }) : words(one, total) };
   };
   const overrideOf = (column) => {
     const refused = wrong.get(column.key);
@@ -135,25 +136,25 @@
     if (!set.length) return { text: "" };
     if (set.length === contents.length && set.every(({ way }) => way === "value")) return { text: amountWords(set.reduce((sum, { amount }) => sum + amount, 0)) };
     if (set.length === contents.length && set.every(({ way, amount }) => way === "percent" && amount === set[0].amount)) return { text: contentWords(set[0]) };
-    return { text: `${set.length.toLocaleString(locale)} of ${plural(contents.length, data.period)}` };
+    return { text: _("%(count)s of %(all)s", { count: set.length.toLocaleString(locale), all: plural(contents.length, data.period) }) };
   };
   const shown = (one, column) => {
     if (one.name === "override") return overrideOf(column);
     if (one.kind === "driver" && wrong.has(`${one.driver}|${column.key}`)) return wrong.get(`${one.driver}|${column.key}`);
     if (column.isSum) return summed(one, column);
     const [place] = column.places, found = valueOf(one, place);
-    if (!known(found) && isTyped(place) && known(one.values[place])) return { text: "…", why: "Known once it is saved." };
-    return { value: found, text: `${known(found) && one.at_least?.includes(place) ? "at least " : ""}${words(one, found)}` };
+    if (!known(found) && isTyped(place) && known(one.values[place])) return { text: "…", why: _("Known once it is saved.") };
+    return { value: found, text: known(found) && one.at_least?.includes(place) ? _("at least %(units)s", { units: words(one, found) }) : words(one, found) };
   };
 
   // Drawing.
   const canEdit = (one, column) => data.is_editable && ahead(column).length > 0 && (one.name === "override" || (one.kind === "driver" && data.below !== undefined));
   const rowTitle = (one) => {
-    return (one.leads ? `${one.title}, ${plural(Number(lead), data.period)} before` : one.title).replace(" %", "\u00a0%");
+    return (one.leads ? _("%(measure)s, %(periods)s before", { measure: one.title, periods: plural(Number(lead), data.period) }) : one.title).replace(" %", "\u00a0%");
   };
   const draw = () => {
     columns = columnsNow();
-    const head = make("tr"), body = make("tbody"), corner = make("th", { scope: "col", className: "grid-name", textContent: "Measure" });
+    const head = make("tr"), body = make("tbody"), corner = make("th", { scope: "col", className: "grid-name", textContent: _("Measure") });
     head.append(corner);
     cells = [[]];
     columns.forEach((column) => {
@@ -163,7 +164,7 @@
         cell.append(make("span", { className: "grid-fold", textContent: `${opened.has(column.key) ? "▾" : "▸"} ${column.title}` }));
         if (column.told) cell.append(make("small", { textContent: column.told }));
         cell.ariaExpanded = String(opened.has(column.key));
-        cell.title = `${opened.has(column.key) ? "Hide" : "Show"} its ${data.period}s (Enter)`;
+        cell.title = opened.has(column.key) ? _("Hide its %(periods)s (Enter)", { periods: manyPeriods() }) : _("Show its %(periods)s (Enter)", { periods: manyPeriods() });
       }
       cells[0].push(head.appendChild(cell));
     });
@@ -214,7 +215,7 @@
     Object.entries(buttons).forEach(([name, count]) => { const button = document.querySelector(`[data-grid=${name}]`); if (button) button.disabled = !count; });
     byId("grid-status").textContent = message;
     byId("grid-what-if").hidden = !drivers.size;
-    document.querySelector("[data-grid=what-if]").textContent = `What if: ${plural(drivers.size, "changed driver value")}`;
+    document.querySelector("[data-grid=what-if]").textContent = _("What if: %(changes)s", { changes: plural(drivers.size, "changed driver value") });
     refreshForm();
     refreshProblems();
     refreshDetail();
@@ -230,7 +231,7 @@
     else sessionStorage.removeItem(draft());
     form.hidden = !typed.size;
     const places = data.ahead, total = (of) => { const values = places.map(of); return values.every(known) ? words(row("forecast"), values.reduce((sum, each) => sum + each, 0)) : "–"; };
-    byId("grid-changes").textContent = `${plural(typed.size, "change")}: ${total((place) => value("forecast", place))} → ${total(forecast)} ${data.unit} in all. Why?`;
+    byId("grid-changes").textContent = _("%(changes)s: %(before)s → %(after)s in all. Why?", { changes: plural(typed.size, "change"), before: total((place) => value("forecast", place)), after: `${total(forecast)} ${data.unit}` });
     byId("grid-comment").required = [...typed.values()].some(({ way, comment }) => way && !comment);
     byId("grid-save").disabled = isSaving;
   };
@@ -241,9 +242,9 @@
     if (unsaved) lines.push(unsaved);
     const list = lines.map((text) => make("div", { className: "text-danger-emphasis", textContent: text }));
     if (conflicts.size) {
-      const box = make("div", { className: "alert alert-warning py-2 mb-0 mt-1", id: "grid-conflicts" }, make("div", { textContent: "Somebody else changed these meanwhile. Yours is not saved:" }));
-      conflicts.forEach((one, date) => box.append(make("div", { textContent: `${period(date)}: ${one.by ? `${one.by} says ${one.words}${one.comment ? ` (${one.comment})` : ""}` : "the override was removed"}; you say ${contentWords(typed.get(date)) || "none"}` })));
-      box.append(make("button", { type: "button", className: "btn btn-sm btn-outline-secondary mt-1 me-2", textContent: "Keep theirs" }), make("button", { type: "button", className: "btn btn-sm btn-outline-primary mt-1", textContent: "Save mine" }));
+      const box = make("div", { className: "alert alert-warning py-2 mb-0 mt-1", id: "grid-conflicts" }, make("div", { textContent: _("Somebody else changed these meanwhile. Yours is not saved:") }));
+      conflicts.forEach((one, date) => box.append(make("div", { textContent: (one.by ? _("%(date)s: %(who)s says %(theirs)s; you say %(yours)s", { date: period(date), who: one.by, theirs: `${one.words}${one.comment ? ` (${one.comment})` : ""}`, yours: contentWords(typed.get(date)) || _("none") }) : _("%(date)s: the override was removed; you say %(yours)s", { date: period(date), yours: contentWords(typed.get(date)) || _("none") })) })));
+      box.append(make("button", { type: "button", className: "btn btn-sm btn-outline-secondary mt-1 me-2", textContent: _("Keep theirs") }), make("button", { type: "button", className: "btn btn-sm btn-outline-primary mt-1", textContent: _("Save mine") }));
       box.children[box.children.length - 2].dataset.grid = "theirs";
       box.lastElementChild.dataset.grid = "mine";
       list.push(box);
@@ -254,16 +255,16 @@
   const refreshDetail = () => {
     if (!isTouched || !active) return;
     const one = data.rows[active.row - 1], column = columns[active.column], place = byId("grid-detail");
-    if (!one) { place.textContent = `${column.name}${column.told ? ` (${column.told})` : ""}. Enter ${opened.has(column.key) ? "hides" : "shows"} its ${data.period}s.`; return; }
+    if (!one) { const how = opened.has(column.key) ? _("Enter hides its %(periods)s.", { periods: manyPeriods() }) : _("Enter shows its %(periods)s.", { periods: manyPeriods() }); place.textContent = `${column.name}${column.told ? ` (${column.told})` : ""}. ${how}`; return; }
     const found = shown(one, column);
     let text = `${column.name}, ${rowTitle(one)}: ${found.text || "–"}.`;
     if (found.why) text += ` ${found.why}`;
     if (one.name === "override" && data.overrides && !column.isSum && ahead(column).length) {
       const content = wanted(column.places[0]), kept = data.overrides[data.lead.get(column.places[0])];
-      text = `${column.name}: model ${words(row("model"), value("model", column.places[0]))}, override ${contentWords(content) || "none"}`;
-      if (!isTyped(column.places[0]) && kept.by) text += ` by ${kept.by}`;
-      text += `${content.comment ? `: ${content.comment}` : ""}.${isTyped(column.places[0]) ? " Not saved yet." : ""}`;
-      if (wrong.has(column.key)) text = `${column.name}: “${wrong.get(column.key).text}” was refused.`;
+      const told = { date: column.name, model: words(row("model"), value("model", column.places[0])), override: contentWords(content) || _("none"), who: kept.by };
+      text = !isTyped(column.places[0]) && kept.by ? _("%(date)s: model %(model)s, override %(override)s by %(who)s", told) : _("%(date)s: model %(model)s, override %(override)s", told);
+      text += `${content.comment ? `: ${content.comment}` : ""}.${isTyped(column.places[0]) ? ` ${_("Not saved yet.")}` : ""}`;
+      if (wrong.has(column.key)) text = _("%(date)s: “%(text)s” was refused.", { date: column.name, text: wrong.get(column.key).text });
     }
     place.textContent = text;
   };
@@ -326,7 +327,7 @@
     if (!changes) return;
     to.push(changes);
     const lost = changes.filter((change) => !put(change, change[name])).length;
-    message = lost ? `${plural(lost, data.period)} could not be brought back here; the list of overrides can.` : "";
+    message = lost ? _("%(periods)s could not be brought back here; the list of overrides can.", { periods: plural(lost, data.period) }) : "";
     refresh(keysOf(changes));
   };
 
@@ -334,19 +335,19 @@
   const kept = (store, key, before, after) => ({ store, key, before, after });
   const refuse = (key, text, why) => ({ changes: [kept("wrong", key, wrong.get(key), { text: text.trim().slice(0, 40), why })], refused: true });
   const spreads = {
-    forecast: { weight: forecast, told: "in proportion to the forecast", nothing: "nothing is forecast" },
-    equal: { weight: () => 1, told: "equally" },
-    last_year: { weight: (place) => value("last_year", place), told: "in proportion to last year", nothing: "nothing was sold last year" },
+    forecast: { weight: forecast, told: _("in proportion to the forecast"), equally: _("equally, as nothing is forecast") },
+    equal: { weight: () => 1, told: _("equally") },
+    last_year: { weight: (place) => value("last_year", place), told: _("in proportion to last year"), equally: _("equally, as nothing was sold last year") },
   };
   const spread = (total, places) => {
     const rule = spreads[byId("grid-spread").value];
     let weights = places.map(rule.weight), told = rule.told;
-    if (!weights.every(known)) return { why: `Last year is not known for all ${data.period}s; spread the sum in another way.` };
-    if (!(weights.reduce((sum, each) => sum + each, 0) > 0)) { weights = places.map(() => 1); told = `equally, as ${rule.nothing}`; }
+    if (!weights.every(known)) return { why: _("Last year is not known for all %(periods)s; spread the sum in another way.", { periods: manyPeriods() }) };
+    if (!(weights.reduce((sum, each) => sum + each, 0) > 0)) { weights = places.map(() => 1); told = rule.equally; }
     const whole = weights.reduce((sum, each) => sum + each, 0), step = total / places.length >= 1 ? 100 : 1e6;
     const amounts = weights.map((each) => Math.floor((total * each / whole) * step) / step), largest = weights.indexOf(Math.max(...weights));
     amounts[largest] = Math.round((amounts[largest] + total - amounts.reduce((sum, each) => sum + each, 0)) * 1e9) / 1e9;
-    return { amounts, told: `${amountWords(total)} ${data.unit} spread over ${plural(places.length, data.period)} ${told}.` };
+    return { amounts, told: _("%(units)s spread over %(periods)s %(how)s.", { units: `${amountWords(total)} ${data.unit}`, periods: plural(places.length, data.period), how: told }) };
   };
   const overrideBy = (column, text) => {
     const places = ahead(column), read = typedNumbers.readChange(text), { limits } = data;
@@ -357,11 +358,11 @@
     if (read.why) return refuse(column.key, text, read.why);
     if (read.is === "nothing") return each(places.map(() => ({ way: null, comment: "" })));
     if (read.is === "percent") {
-      if (!read.amount || read.amount < limits.least_percent || read.amount > limits.most_percent) return refuse(column.key, text, `“${text.trim().slice(0, 40)}”: a percent from ${contentWords({ way: "percent", amount: limits.least_percent })} to ${contentWords({ way: "percent", amount: limits.most_percent })} is possible, other than 0.`);
+      if (!read.amount || read.amount < limits.least_percent || read.amount > limits.most_percent) return refuse(column.key, text, _("“%(text)s”: a percent from %(least)s to %(most)s is possible, other than 0.", { text: text.trim().slice(0, 40), least: contentWords({ way: "percent", amount: limits.least_percent }), most: contentWords({ way: "percent", amount: limits.most_percent }) }));
       return each(places.map((place) => ({ way: "percent", amount: read.amount, comment: own(place) })));
     }
     const model = places.reduce((sum, place) => sum + value("model", place), 0), total = read.is === "more" ? model + read.amount : read.amount;
-    if (total < 0 || total > limits.most_units) return refuse(column.key, text, `“${text.trim().slice(0, 40)}” makes ${amountWords(total).replace("-", "−")} ${data.unit}; ${total < 0 ? "0 or more" : `at most ${amountWords(limits.most_units)}`} is possible.`);
+    if (total < 0 || total > limits.most_units) return refuse(column.key, text, (total < 0 ? _("“%(text)s” makes %(units)s; 0 or more is possible.", { text: text.trim().slice(0, 40), units: `${amountWords(total).replace("-", "−")} ${data.unit}` }) : _("“%(text)s” makes %(units)s; at most %(most)s is possible.", { text: text.trim().slice(0, 40), units: `${amountWords(total).replace("-", "−")} ${data.unit}`, most: amountWords(limits.most_units) })));
     if (places.length === 1) return each([{ way: "value", amount: total, comment: own(places[0]) }]);
     const { amounts, told, why } = spread(total, places);
     return why ? refuse(column.key, text, why) : { ...each(amounts.map((amount, at) => ({ way: "value", amount, comment: own(places[at]) }))), told };
@@ -376,8 +377,8 @@
       after = read;
     } else if (one.driver_kind === "yes_no") {
       const word = after.toLowerCase();
-      if (!["", "yes", "no", "0", "1"].includes(word)) return refuse(key, text, `“${text.trim().slice(0, 40)}”: write yes or no.`);
-      after = word === "" ? "" : word === "yes" || word === "1" ? 1 : 0;
+      if (!["", _("yes"), _("no"), "yes", "no", "0", "1"].includes(word)) return refuse(key, text, _("“%(text)s”: write yes or no.", { text: text.trim().slice(0, 40) }));
+      after = word === "" ? "" : [_("yes"), "yes", "1"].includes(word) ? 1 : 0;
     }
     return { changes: [...right, ...ahead(column).map((place) => {
       const at = `${one.driver}|${data.dates[place]}`, plan = one.values[place];
@@ -390,7 +391,7 @@
   const enter = (pairs) => {
     const done = pairs.map(([one, column, text]) => changeBy(one, column, text)), refused = done.filter((each) => each.refused).length;
     const told = done.map((each) => each.told).filter(Boolean);
-    if (refused && pairs.length > 1) told.push(`${refused} of ${plural(pairs.length, "cell")} refused; the others were taken.`);
+    if (refused && pairs.length > 1) told.push(_("%(count)s of %(cells)s refused; the others were taken.", { count: refused, cells: plural(pairs.length, "cell") }));
     act(done.flatMap((each) => each.changes), told.join(" "));
     return !refused;
   };
@@ -431,7 +432,7 @@
   };
   const edit = (text) => {
     const one = data.rows[active.row - 1], column = columns[active.column];
-    if (!one || !canEdit(one, column)) { message = one ? (data.is_editable ? "Only Override and drivers ahead can be changed." : "") : ""; tell(); return; }
+    if (!one || !canEdit(one, column)) { message = one ? (data.is_editable ? _("Only Override and drivers ahead can be changed.") : "") : ""; tell(); return; }
     const cell = cellAt(active), found = shown(one, column);
     const before = one.name === "override" && !column.isSum && !wrong.has(column.key) && wanted(column.places[0]).way === "value" ? typedNumbers.write(wanted(column.places[0]).amount)
       : one.name === "override" && column.isSum && !wrong.has(column.key) ? "" : one.kind === "driver" && typeof found.value === "number" && one.driver_kind === "number" ? typedNumbers.write(found.value) : (found.text ?? "").replace("\u00a0", " ");
@@ -461,7 +462,7 @@
     if (pairs.length) enter(pairs);
   };
   const textToFill = (one, column) => {
-    if (one.kind === "driver") { const found = valueOf(one, column.places[0]); return one.driver_kind === "yes_no" ? (Number(found) ? "yes" : "no") : typeof found === "number" ? typedNumbers.write(found) : String(found ?? ""); }
+    if (one.kind === "driver") { const found = valueOf(one, column.places[0]); return one.driver_kind === "yes_no" ? (Number(found) ? _("yes") : _("no")) : typeof found === "number" ? typedNumbers.write(found) : String(found ?? ""); }
     if (wrong.has(column.key)) return wrong.get(column.key).text;
     const contents = ahead(column).map(wanted), [first] = contents;
     if (!first || !contents.every((each) => each.way === first.way)) return "";
@@ -469,7 +470,7 @@
     return first.way ? `${first.amount < 0 ? "-" : "+"}${typedNumbers.write(Math.abs(first.amount))} %` : "";
   };
   const fill = () => {
-    if (!active || !data.rows[active.row - 1]) { message = "Choose a cell of the row Override first."; tell(); return; }
+    if (!active || !data.rows[active.row - 1]) { message = _("Choose a cell of the row Override first."); tell(); return; }
     const { left, right, top, bottom } = rectangle(), pairs = [];
     for (let at = Math.max(top, 1); at <= bottom; at += 1) {
       const one = data.rows[at - 1], from = left === right ? left - 1 : left;
@@ -478,13 +479,13 @@
       }
     }
     if (pairs.length) enter(pairs);
-    else { message = "Select cells of the row Override, the first of which holds what is to be filled in."; tell(); }
+    else { message = _("Select cells of the row Override, the first of which holds what is to be filled in."); tell(); }
   };
   const comment = () => {
     const places = active && data.rows[active.row - 1]?.name === "override" ? [...new Set(selected().flatMap(([one, column]) => (one.name === "override" ? ahead(column) : [])))].filter((place) => wanted(place).way) : [];
-    if (!places.length) { message = "Choose overrides to comment first."; tell(); return; }
+    if (!places.length) { message = _("Choose overrides to comment first."); tell(); return; }
     const dialog = make("dialog", { id: "grid-dialog" }), field = make("input", { className: "form-control mb-3", maxLength: data.limits.longest_comment, value: wanted(places[0]).comment || "", id: "grid-cell-comment", autocomplete: "off" });
-    const form = make("form", { method: "dialog" }, make("label", { className: "form-label", htmlFor: "grid-cell-comment", textContent: `Comment on ${places.length === 1 ? period(data.dates[places[0]]) : plural(places.length, data.period)}` }), field, make("button", { className: "btn btn-primary btn-sm me-2", value: "ok", textContent: "Comment" }), make("button", { className: "btn btn-outline-secondary btn-sm", value: "cancel", formNoValidate: true, textContent: "Cancel" }));
+    const form = make("form", { method: "dialog" }, make("label", { className: "form-label", htmlFor: "grid-cell-comment", textContent: _("Comment on %(periods)s", { periods: places.length === 1 ? period(data.dates[places[0]]) : plural(places.length, data.period) }) }), field, make("button", { className: "btn btn-primary btn-sm me-2", value: "ok", textContent: _("Comment") }), make("button", { className: "btn btn-outline-secondary btn-sm", value: "cancel", formNoValidate: true, textContent: _("Cancel") }));
     dialog.append(form);
     document.body.append(dialog);
     dialog.addEventListener("close", () => {
@@ -569,7 +570,7 @@
     }
     event.clipboardData.setData("text/plain", lines.join("\n"));
     event.preventDefault();
-    message = `${plural((bottom - Math.max(top, 1) + 1) * (right - left + 1), "cell")} copied.`;
+    message = _("%(cells)s copied.", { cells: plural((bottom - Math.max(top, 1) + 1) * (right - left + 1), "cell") });
     byId("grid-status").textContent = message;
   });
   document.addEventListener("paste", (event) => {
@@ -588,8 +589,9 @@
     }
     if (pairs.length) enter(pairs);
     if (lost.length) {
-      const more = block.length > 1 && block.every((line) => line.length === 1) ? ` Each ${data.period} is a column: paste the values as one row.` : "";
-      message = `${message} ${plural(lost.length, "pasted value")} (${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}) met no cell that can be changed.${more}`.trim();
+      const more = block.length > 1 && block.every((line) => line.length === 1) ? ` ${{ day: _("Each day is a column: paste the values as one row."), week: _("Each week is a column: paste the values as one row."), month: _("Each month is a column: paste the values as one row."), quarter: _("Each quarter is a column: paste the values as one row.") }[data.period]}` : "";
+      const first = `${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}`, missed = _("%(values)s (%(first)s) met no cell that can be changed.", { values: plural(lost.length, "pasted value"), first });
+      message = `${message} ${missed}${more}`.trim();
       tell();
     }
   });
@@ -601,7 +603,7 @@
     form.elements.cells.value = JSON.stringify([...sent].map(([date, { way, amount, comment: own, seen }]) => ({ date, way, amount: way ? amount : null, comment: own, seen })));
     isSaving = true;
     unsaved = "";
-    message = "Saving …";
+    message = _("Saving …");
     refresh();
     const [status, answer] = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } })
       .then(async (response) => [response.status, response.headers.get("Content-Type")?.includes("json") ? await response.json() : { page: await response.text() }])
@@ -612,20 +614,21 @@
       conflicts.clear();
       const field = byId("grid-comment");
       field.value = field.defaultValue;
-      message = `Saved: ${plural(sent.size, data.period)}.`;
+      message = _("Saved: %(periods)s.", { periods: plural(sent.size, data.period) });
       const before = data;
       await reload().catch(() => null);
-      if (data === before) message = `${message} The page could not be drawn again; reload it.`;
+      if (data === before) message = `${message} ${_("The page could not be drawn again; reload it.")}`;
       if (document.activeElement === document.body) pick(active);
     } else if (status === 409 && answer.changed) {
       answer.changed.forEach((one) => conflicts.set(one.date, one));
-      unsaved = "Nothing was saved.";
+      unsaved = _("Nothing was saved.");
     } else if (answer.errors) {
       answer.errors.forEach(({ date, message: why }) => { if (date) wrong.set(date, { text: contentWords(typed.get(date) ?? {}), why }); });
-      unsaved = ["Nothing was saved.", ...answer.errors.filter(({ date }) => !date).map((one) => one.message)].join(" ");
+      unsaved = [_("Nothing was saved."), ...answer.errors.filter(({ date }) => !date).map((one) => one.message)].join(" ");
     } else {
       const text = answer.page ? new DOMParser().parseFromString(answer.page, "text/html").body.textContent.replace(/\s+/g, " ").trim().slice(0, 300) : "";
-      unsaved = `Not saved${status ? ` (${status})` : ": the app does not answer"}. What you typed is still here, also after a reload. ${text}`;
+      unsaved = status ? _("Not saved (%(status)s). What you typed is still here, also after a reload.", { status }) : _("Not saved: the app does not answer. What you typed is still here, also after a reload.");
+      unsaved = `${unsaved} ${text}`;
     }
     isSaving = false;
     refresh();
@@ -706,17 +709,17 @@
     if (leads) {
       if (!leads[lead]) [lead] = Object.keys(leads);
       row("past_forecast").values = leads[lead];
-      byId("grid-lead").replaceChildren(...Object.keys(leads).map((each) => new Option(`${plural(Number(each), word)} before`, each, false, each === lead)));
+      byId("grid-lead").replaceChildren(...Object.keys(leads).map((each) => new Option(_("%(periods)s before", { periods: plural(Number(each), word) }), each, false, each === lead)));
     }
     if (byId("grid-bucket")) byId("grid-bucket").value = bucket;
     if (data.is_editable) {
       if (!before && !typed.size) JSON.parse(sessionStorage.getItem(draft()) || "[]").forEach(([date, content]) => typed.set(date, content));
       [...typed].forEach(([date, content]) => {
         const place = data.placeOf.get(date);
-        if (!data.lead.has(place)) { typed.delete(date); message = `${period(date)} is known by now; what you typed for it is gone.`; return; }
+        if (!data.lead.has(place)) { typed.delete(date); message = _("%(date)s is known by now; what you typed for it is gone.", { date: period(date) }); return; }
         const now = data.overrides[data.lead.get(place)];
         if (content.seen === null) content.seen = now.seen;
-        if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? "somebody" : "" });
+        if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? _("somebody") : "" });
       });
     }
     redraw();

@@ -102,13 +102,13 @@ const keptFields = (() => {
   const limit = (field, name) => (field.type === "date" && typeof inLocale !== "undefined" ? inLocale.day(field[name]) : field[name]);
   const words = (field) => {
     const { valueMissing, rangeUnderflow, rangeOverflow, badInput, stepMismatch } = field.validity;
-    if (badInput) return field.type === "date" ? "Give a whole date." : "Give a number.";
-    if (valueMissing) return field.localName === "select" ? "Choose one." : "Fill this in.";
+    if (badInput) return field.type === "date" ? _("Give a whole date.") : _("Give a number.");
+    if (valueMissing) return field.localName === "select" ? _("Choose one.") : _("Fill this in.");
     if (rangeUnderflow || rangeOverflow) {
-      if (field.min && field.max) return `Allowed is ${limit(field, "min")} to ${limit(field, "max")}.`;
-      return field.min ? `Allowed is ${limit(field, "min")} or more.` : `Allowed is ${limit(field, "max")} or less.`;
+      if (field.min && field.max) return _("Allowed is %(least)s to %(most)s.", { least: limit(field, "min"), most: limit(field, "max") });
+      return field.min ? _("Allowed is %(least)s or more.", { least: limit(field, "min") }) : _("Allowed is %(most)s or less.", { most: limit(field, "max") });
     }
-    return stepMismatch && Number(field.step || 1) === 1 ? "Give a whole number." : field.validationMessage;
+    return stepMismatch && Number(field.step || 1) === 1 ? _("Give a whole number.") : field.validationMessage;
   };
   let isFirst = true;
   document.addEventListener("invalid", (event) => {

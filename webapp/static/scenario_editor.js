@@ -66,7 +66,7 @@
       await navigator.clipboard.writeText(link);
       event.target.textContent = event.target.dataset.done;
     } catch {
-      window.prompt("The link of this scenario", link);  // no clipboard without HTTPS
+      window.prompt(_("The link of this scenario"), link);  // no clipboard without HTTPS
     }
   });
 })();

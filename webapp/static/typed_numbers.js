@@ -22,7 +22,7 @@ const typedNumbers = (() => {
     return Number(`${whole}.${rest || "0"}`);
   };
   const example = (1234.5).toLocaleString(locale);
-  const noNumber = (text) => `“${text.slice(0, 40)}” is no number as you write them, such as ${example}.`;
+  const noNumber = (text) => _("“%(text)s” is no number as you write them, such as %(example)s.", { text: text.slice(0, 40), example });
 
   return {
     // A number with its sign; NaN where the text is none.
@@ -36,7 +36,7 @@ const typedNumbers = (() => {
       if (!found) return { is: "nothing" };
       const amount = size(found.slice(sign.length, isPercent ? -1 : undefined).trim());
       if (Number.isNaN(amount)) return { why: noNumber(text.trim()) };
-      if (isPercent && !sign) return { why: `“${text.trim().slice(0, 40)}”: write +${found} or −${found}.` };
+      if (isPercent && !sign) return { why: _("“%(text)s”: write +%(number)s or −%(number)s.", { text: text.trim().slice(0, 40), number: found }) };
       return { is: isPercent ? "percent" : sign ? "more" : "units", amount: sign === "-" ? -amount : amount };
     },
     // A number in full, as a spreadsheet of the reader takes it.

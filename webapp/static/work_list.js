@@ -23,7 +23,7 @@
     page.checked = ticked > 0 && ticked === boxes().length;
     page.indeterminate = ticked > 0 && !page.checked;
     document.getElementById("work-bar").classList.toggle("is-empty", !all.checked && !ticked);
-    told.textContent = all.checked ? `${Number(form().dataset.matching).toLocaleString(locale)} ticked` : ticked ? `${ticked.toLocaleString(locale)} ticked` : "Nothing ticked";
+    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : ticked ? _n("%(num)s ticked", "%(num)s ticked", ticked) : _("Nothing ticked");
   };
 
   const go = (step) => {
@@ -60,7 +60,7 @@
     a: () => fill("owner-wanted"),
     s: () => fill("work-until", inAWeek()),
     e: () => fill("work-reason", sessionStorage.getItem(KEPT_REASON)),
-    y: () => fill("work-reason", "as usual at that time"),
+    y: () => fill("work-reason", _("as usual at that time")),
     r: () => { if (meant()) document.getElementById("work-retrain").click(); },
     u: () => press("reopen"),
   };
