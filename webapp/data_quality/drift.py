@@ -11,6 +11,7 @@ from demand_assets.forecasting.gate.monitoring import LEAST_NEW_PERIODS, Drift, 
 from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.pages.numbers_and_dates import period_words, units
 from webapp.services import Services
@@ -75,21 +76,23 @@ def measured(services: Services, row: RegionItemRow) -> tuple[Drift | None, str]
     Raises: OSError: the demand store does not answer.
     """
     if row.production_version is None:
-        return None, "It has no model of its own in production, so there is no training to compare with."
+        return None, _("It has no model of its own in production, so there is no training to compare with.")
     try:
         model = services.models.load(row.region_item, row.production_version)
         drift = drift_of(services.store.read("demand", row.region_item), services.dataset, model, row.region_item)
     except OtherDriversError as error:
-        return None, f"v{row.production_version} cannot be compared with the demand of today: {error}."
+        return None, _("v%(version)s cannot be compared with the demand of today: %(problem)s.",
+                       version=row.production_version, problem=error)
     except ModelFilesError:
-        return None, f"The files of v{row.production_version} are not here yet; they are fetched from the registry."
+        return None, _("The files of v%(version)s are not here yet; they are fetched from the registry.",
+                       version=row.production_version)
     except NotInStoreError:
-        return None, "No demand is stored for it yet; it appears once the pipeline has read it."
+        return None, _("No demand is stored for it yet; it appears once the pipeline has read it.")
     least = LEAST_NEW_PERIODS[services.dataset.frequency]
     if drift.new_periods < least:
-        return None, (f"{period_words(drift.new_periods).capitalize()} of demand came since the "
-                      f"training of v{row.production_version}; from {period_words(least)} on the "
-                      "distributions are compared.")
+        return None, _("%(new)s of demand came since the training of v%(version)s; from %(least)s on the "
+                       "distributions are compared.", new=period_words(drift.new_periods),
+                       version=row.production_version, least=period_words(least))
     return drift, ""
 
 
@@ -104,9 +107,10 @@ def distributions(services: Services, drift: Drift) -> list[Distribution]:
 
 def _bins(stability: Stability, is_yes_no: bool) -> list[Bin]:
     edges = [units(float(edge), _decimals(stability)) for edge in stability.edges]
-    words = [f"below {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)),
-             f"{edges[-1]} and above"] if edges else ["all"]
-    words = ["no", "yes"] if is_yes_no and len(words) == 2 else words
+    words = [_("below %(edge)s", edge=edges[0]), *(_("%(first)s to %(last)s", first=low, last=high)
+                                                   for low, high in pairwise(edges)),
+             _("%(edge)s and above", edge=edges[-1])] if edges else [_("all")]
+    words = [_("no"), _("yes")] if is_yes_no and len(words) == 2 else words
     shares = [counts / max(counts.sum(), 1.0) for counts in (stability.before, stability.after)]
     return [Bin(word, float(before), float(after)) for word, before, after in zip(words, *shares, strict=True)]
 

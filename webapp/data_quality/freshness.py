@@ -9,11 +9,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from demand_assets.forecasting.contract.periods import MONTHS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.tables import RegionItemRow
 
 State = Literal["current", "late", "stale", "none"]
-STATES: dict[State, str] = {"stale": "stale", "late": "late", "current": "up to date", "none": "no demand yet"}
+STATES: dict[State, str] = {"stale": lazy_gettext("stale"), "late": lazy_gettext("late"),
+                            "current": lazy_gettext("up to date"), "none": lazy_gettext("no demand yet")}
 FRESHNESS = Kind(
     columns={"region_item": RegionItemRow.position.expression, "last_date": RegionItemRow.last_date.expression,
              "load": RegionItemRow.loaded_at.expression},

@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from webapp.data_quality.rule_words import RULE_WORDS
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.services import services
@@ -53,7 +54,7 @@ def by_rule() -> list[RuleCount]:
         select(RefusedRule.rule, func.sum(RefusedRule.values), func.count())
         .join(Catalogue, Catalogue.key == RefusedRule.key).where(Catalogue.in_catalogue)
         .group_by(RefusedRule.rule))}
-    found = [RuleCount(rule, words, *counts.get(rule, (0, 0))) for rule, words in RULES.items()]
+    found = [RuleCount(rule, str(words), *counts.get(rule, (0, 0))) for rule, words in RULE_WORDS.items()]
     return sorted(found, key=lambda one: (-one.values, one.words))
 
 
@@ -164,5 +165,5 @@ def refused_rows(store: DemandStore, region_item: RegionItem, rule: str) -> pd.D
 
 def rules_in_words(refused: Mapping[str, int]) -> list[tuple[str, int]]:
     """Counts by rule in words, the largest first; a rule that is not known any more by its name."""
-    return [(RULES.get(rule, rule), count) for rule, count in
+    return [(str(RULE_WORDS.get(rule, rule)), count) for rule, count in
             sorted(refused.items(), key=lambda pair: (-pair[1], pair[0]))]

@@ -7,14 +7,17 @@ from typing import Any
 from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
+from demand_assets.forecasting.contract.quarantine import COLUMNS
 from webapp.access import needs
 from webapp.adjustments.predecessors import carrying_on
 from webapp.dagster_client import DagsterClient, Sent
 from webapp.data_quality import drift, freshness, quarantine
 from webapp.data_quality.data_loads import LOADS_KEPT, RUNS_KEPT
+from webapp.data_quality.rule_words import RULE_WORDS
 from webapp.db.database import db
 from webapp.http.errors import error_page
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language, language
 from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view, place_of
 from webapp.region_items.rows import rows_of
@@ -31,18 +34,20 @@ CARRYING_ON_SHOWN = 20
 @bp.errorhandler(OSError)
 def _store_down(_error: OSError) -> ResponseReturnValue:
     title, consequence = WORDS["store"]
-    return error_page(503, f"{title} does not answer, so this page cannot be made. {consequence} The other pages of "
-                           "Data work; try again in a moment.")
+    return error_page(503, _("%(system)s does not answer, so this page cannot be made. %(consequence)s The other pages "
+                             "of Data work; try again in a moment.", system=title, consequence=consequence))
 
 
 @bp.get("")
 @needs("viewer")
 def show() -> ResponseReturnValue:
     """What was refused by rule, and how the rest stands in a few numbers."""
-    rules = quarantine.by_rule()
     if form := requested_format(request.args):
+        with in_language(None):  # files are the same for every reader
+            rules = quarantine.by_rule()
         return file_of(form, _name("rules"), ("Rule", "In words", "Values refused", "Region-items"),
                        [(one.rule, one.words, one.values, one.region_items) for one in rules])
+    rules = quarantine.by_rule()
     dataset = services().dataset
     return render_template(
         "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
@@ -62,7 +67,7 @@ def region_items() -> ResponseReturnValue:
 
     return _list(quarantine.REGION_ITEMS, quarantine.region_items, "region_items", cells, (
         "Region", "Item", "Rows refused", "Rows read", "Values refused by rule", "Newest load (UTC)", "Last demand",
-        "Why its last good demand is kept"), rules=RULES)
+        "Why its last good demand is kept"), rules=RULE_WORDS)
 
 
 @bp.get("/loads")
@@ -85,7 +90,8 @@ def load(run_id: str) -> ResponseReturnValue:
     """The region-items of one run."""
     run = db.session.get(DataLoadRun, run_id)
     if run is None:
-        abort(404, f"There is no load {run_id[:64]!r}. The newest {RUNS_KEPT} are kept; Data lists them under Loads.")
+        abort(404, _("There is no load %(load)s. The newest %(kept)s are kept; Data lists them under Loads.",
+                     load=repr(run_id[:64]), kept=RUNS_KEPT))
 
     has_stock = services().dataset.stock_entry is not None
 
@@ -113,7 +119,7 @@ def show_quarantine() -> ResponseReturnValue:
         return file_of(form, _name(f"quarantine-{row.region_item}"), COLUMNS, found[list(COLUMNS)].itertuples(
             index=False))
     return render_template("data_quality/quarantine.html", row=row, load=quarantine.newest_load(row),
-                           page=_page_of(found.to_dict("records"), view), rules=RULES)
+                           page=_page_of(found.to_dict("records"), view), rules=RULE_WORDS)
 
 
 @bp.get("/drift")
@@ -132,9 +138,11 @@ def drifts() -> ResponseReturnValue:
 def drifted() -> ResponseReturnValue:
     """Old and new distributions of one region-item."""
     row = _region_item()
-    found, why_not = drift.measured(services(), row)
-    columns = drift.distributions(services(), found) if found else []
-    if form := requested_format(request.args):
+    form = requested_format(request.args)
+    with in_language(None if form else language()):  # files are the same for every reader
+        found, why_not = drift.measured(services(), row)
+        columns = drift.distributions(services(), found) if found else []
+    if form:
         return file_of(form, _name(f"drift-{row.region_item}"), (
             "Of", "Population stability index", "Values", "Share in the training's last year", "Share since"),
             [(column.name, column.index, one.words, one.before, one.after) for column in columns
@@ -157,7 +165,7 @@ def fresh() -> ResponseReturnValue:
         return freshness.state_of(dataset, _day(row.last_date), today)
 
     return _list(freshness.FRESHNESS, lambda view: freshness.region_items(dataset, view, today), "fresh", lambda row: (
-        row.region, row.item, _day(row.last_date), behind(row), freshness.STATES[state(row)], row.loaded_at), (
+        row.region, row.item, _day(row.last_date), behind(row), str(freshness.STATES[state(row)]), row.loaded_at), (
         "Region", "Item", "Last demand", "Periods behind today", "State", "Newest load (UTC)"),
         behind=behind, state=state, states=freshness.STATES, counts=freshness.counts(dataset, today))
 
@@ -169,7 +177,8 @@ def _list(kind: Kind, query: Callable[[View], Query], endpoint: str, cells: Call
     if form := requested_format(request.args):
         found = db.session.execute(query(view)).all()
         rows: Iterable[Any] = (row[0] if len(row) == 1 else row for row in found)
-        return file_of(form, _name(endpoint.replace("_", "-")), columns, (cells(row) for row in rows))
+        with in_language(None):  # files are the same for every reader
+            return file_of(form, _name(endpoint.replace("_", "-")), columns, (cells(row) for row in rows))
     page = find_page(query(view), view)
     return render_template(f"data_quality/{endpoint}.html", page=page, view=page.view,
                            rules_in_words=quarantine.rules_in_words, **more)
@@ -184,7 +193,7 @@ def _page_of(rows: Sequence[Mapping[Hashable, Any]], view: View) -> Page:
 def _region_item() -> RegionItemRow:
     key = request.args.get("ri", "")
     if not key:
-        abort(422, "No region-item is named: the URL needs ri=region|item. The lists of Data lead here.")
+        abort(422, _("No region-item is named: the URL needs ri=region|item. The lists of Data lead here."))
     return rows_of([key])[0]
 
 

@@ -7,6 +7,8 @@ from functools import cached_property
 
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.totals import Part
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.overrides.overrides import open_in
 from webapp.pages.numbers_and_dates import amount
 from webapp.region_items.open_overrides import apply, open_overrides, period_override
@@ -139,7 +141,7 @@ def override_words(overrides: Sequence[Override], of_sum: bool = False,
         number: how a number is written; as the page's reader writes it unless told otherwise.
     """
     if len(overrides) > 1 or (of_sum and overrides):
-        return f"{number(len(overrides))} override{'s' if len(overrides) > 1 else ''}"
+        return _n("%(num)s override", "%(num)s overrides", len(overrides), num=number(len(overrides)))
     return "".join(override_amount(one.way, one.amount, number) for one in overrides)
 
 
@@ -147,7 +149,8 @@ def override_amount(way: str, value: float, number: Callable[[float], str] = amo
     """What an override does: ``10 % more``, ``120 units``."""
     if way == "value":
         return f"{number(value)} {services().dataset.unit}"
-    return f"{number(abs(value))} % {'more' if value > 0 else 'less'}"
+    return (_("%(percent)s %% more", percent=number(abs(value))) if value > 0 else
+            _("%(percent)s %% less", percent=number(abs(value))))
 
 
 def _with_final(periods: Sequence[Period], parts: Mapping[str, Part], held: Mapping[str, Sequence[Override]],

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from webapp.access import Actor
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.tables import PublishedPlan
 
 
@@ -27,10 +28,11 @@ class Locked:
         """Why, and what to do; empty where nothing is locked."""
         if not self.until:
             return ""
-        cure = ("An administrator can change that under Admin, Settings." if self.binds_everybody else
-                "Ask an administrator, who can override them.")
-        return (f"Periods until {self.until} are locked, since “{self.plan}” was published by {self.published_by}. "
-                f"{cure}")
+        cure = (_("An administrator can change that under Admin, Settings.") if self.binds_everybody else
+                _("Ask an administrator, who can override them."))
+        told = _("Periods until %(date)s are locked, since “%(plan)s” was published by %(person)s.", date=self.until,
+                 plan=self.plan, person=self.published_by)
+        return f"{told} {cure}"
 
 
 def locked_for(who: Actor) -> Locked:

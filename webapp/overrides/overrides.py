@@ -23,8 +23,11 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language
+from webapp.language.translations import ngettext as _n
 from webapp.overrides.locked_periods import locked_for
-from webapp.pages.numbers_and_dates import plural
+from webapp.pages.reader_locale import number
 from webapp.region_items.labels import selection_words
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import locked_region_items
@@ -58,7 +61,8 @@ class ChangedMeanwhileError(OverrideError):
     """Somebody else changed overrides since they were seen; nothing was changed."""
 
     def __init__(self, by_date: Mapping[date, Sequence["Override"]]) -> None:
-        super().__init__(f"Others changed overrides of {', '.join(map(str, by_date))} meanwhile; nothing was saved.")
+        super().__init__(_("Others changed overrides of %(dates)s meanwhile; nothing was saved.",
+                           dates=", ".join(map(str, by_date))))
         self.by_date = dict(by_date)
         """Period -> the overrides that hold now, oldest first; none where they were removed."""
 
@@ -221,7 +225,7 @@ def place_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
                 if (at := date.fromisoformat(one.date)) in held and at in days[one.key]:
                     held[at].append(one)
         locked = locked_for(who)
-        if wrong := {one.date: f"The period is locked. {locked.words}" for one in cells
+        if wrong := {one.date: f"{_('The period is locked.')} {locked.words}" for one in cells
                      if str(one.date) <= locked.until and (one.way is not None or held[one.date])}:
             raise CellsError(wrong)
         if changed := {one.date: sorted(held[one.date], key=lambda old: old.made_at) for one in cells
@@ -251,8 +255,8 @@ def remove(override_id: int, by: Actor | None = None) -> Override | None:
         if found is None or found.removed_at is not None:
             return found
         if not db.session.scalar(select(Override.id).where(Override.id == override_id, is_ahead())):
-            raise OverrideError(f"What was sold on {found.date} is known by now, so its override stays on record. Only "
-                                "overrides of periods ahead can be removed.")
+            raise OverrideError(_("What was sold on %(date)s is known by now, so its override stays on record. Only "
+                                  "overrides of periods ahead can be removed.", date=found.date))
         _refuse_locked([found], who)
         _close([found], who, now())
         tell_totals(locked_region_items([found.key]).values())
@@ -306,12 +310,15 @@ class Kept:
     def words(self) -> list[str]:
         """In sentences; none where nothing is left."""
         return [words for count, words in (
-            (self.changed, f"{plural(self.changed, 'override')} of it had been changed since; what is there now "
-                           "stays."),
-            (self.locked, f"{plural(self.locked, 'override')} of it {_are(self.locked)} in locked periods and "
-                          f"{_are(self.locked, 'stays', 'stay')}."),
-            (self.known, f"{plural(self.known, 'override')} of it {_are(self.known, 'stays', 'stay')} on record: the "
-                         "demand is known by now.")) if count]
+            (self.changed, _n("%(num)s override of it had been changed since; what is there now stays.",
+                              "%(num)s overrides of it had been changed since; what is there now stays.",
+                              self.changed, num=number(self.changed))),
+            (self.locked, _n("%(num)s override of it is in locked periods and stays.",
+                             "%(num)s overrides of it are in locked periods and stay.", self.locked,
+                             num=number(self.locked))),
+            (self.known, _n("%(num)s override of it stays on record: the demand is known by now.",
+                            "%(num)s overrides of it stay on record: the demand is known by now.", self.known,
+                            num=number(self.known)))) if count]
 
 
 def kept_of(batch: str, by: Actor | None = None) -> Kept:
@@ -326,14 +333,11 @@ def kept_of(batch: str, by: Actor | None = None) -> Kept:
                 sum(removed_at is None and not ahead for _, _, removed_at, ahead in rows))
 
 
-def _are(count: int, one: str = "is", several: str = "are") -> str:
-    return one if count == 1 else several
-
 
 def _refuse_locked(rows: Iterable[Override], who: Actor) -> None:
     locked = locked_for(who)
     if first := next((one for one in rows if one.date <= locked.until), None):
-        raise OverrideError(f"{first.date} is locked. {locked.words}")
+        raise OverrideError(f"{_('%(date)s is locked.', date=first.date)} {locked.words}")
 def _of(region_items: Mapping[str, RegionItemRow], rows: Iterable[Override]) -> list[RegionItemRow]:
     keys = {one.key for one in rows}
     return [row for key, row in region_items.items() if key in keys]
@@ -345,7 +349,7 @@ def _rows_of_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
     Raises: CellsError; OverrideError: there is nothing to be done, or too much.
     """
     if not cells or len({one.date for one in cells}) < len(cells):
-        raise OverrideError("Change at least one period, and each once.")
+        raise OverrideError(_("Change at least one period, and each once."))
     if (most := len(cells) * len(parts)) > MOST_AT_ONCE:
         raise _too_many(most)
     rows: list[Override] = []
@@ -358,7 +362,7 @@ def _rows_of_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
         try:
             _check(wanted)
             if one.date not in forecasts:
-                raise OverrideError("Only periods ahead can be overridden, as far as they are forecast.")
+                raise OverrideError(_("Only periods ahead can be overridden, as far as they are forecast."))
         except OverrideError as error:
             wrong[one.date] = str(error)
             continue
@@ -380,22 +384,27 @@ def _with_region_item_locked(override_id: int) -> Override | None:
 
 def _check(wanted: Wanted) -> None:
     if wanted.way not in WAYS:
-        raise OverrideError(f"An override by {str(wanted.way)[:40]!r} is not possible; choose {' or '.join(WAYS)}.")
+        raise OverrideError(_("An override by %(way)s is not possible; choose %(ways)s.",
+                              way=repr(str(wanted.way)[:40]), ways=f" {_('or')} ".join(WAYS)))
     if not isfinite(wanted.amount):
-        raise OverrideError(f"{wanted.amount} is no number that can be forecast.")
+        raise OverrideError(_("%(amount)s is no number that can be forecast.", amount=wanted.amount))
     if wanted.way == "value" and not 0 <= wanted.amount <= MOST_UNITS:
-        raise OverrideError(f"{wanted.amount:,g} units are not possible; a number from 0 to {MOST_UNITS:,.0f} is.")
+        raise OverrideError(_("%(amount)s units are not possible; a number from 0 to %(most)s is.",
+                              amount=f"{wanted.amount:,g}", most=f"{MOST_UNITS:,.0f}"))
     if wanted.way == "percent" and (not LEAST_PERCENT <= wanted.amount <= MOST_PERCENT or not wanted.amount):
-        raise OverrideError(f"A change by {wanted.amount:g} % is not possible; one from {LEAST_PERCENT:g} to "
-                            f"{MOST_PERCENT:g} % is, other than 0.")
+        raise OverrideError(_("A change by %(amount)s %% is not possible; one from %(least)s to %(most)s %% is, other "
+                              "than 0.", amount=f"{wanted.amount:g}", least=f"{LEAST_PERCENT:g}",
+                              most=f"{MOST_PERCENT:g}"))
     if not wanted.comment or len(wanted.comment) > LONGEST_COMMENT:
-        raise OverrideError(f"Give a comment of at most {LONGEST_COMMENT} characters, so that others understand it.")
+        raise OverrideError(_("Give a comment of at most %(most)s characters, so that others understand it.",
+                              most=LONGEST_COMMENT))
     if any(category(character) == "Cc" for character in wanted.comment):
-        raise OverrideError("The comment cannot be kept as it is. Leave out its control characters.")
+        raise OverrideError(_("The comment cannot be kept as it is. Leave out its control characters."))
     if not wanted.token or len(wanted.token) > LONGEST_COMMENT:
-        raise OverrideError("The form lacks its token; open the page again.")
+        raise OverrideError(_("The form lacks its token; open the page again."))
     if wanted.first > wanted.last:
-        raise OverrideError(f"The last date, {wanted.last}, comes before the first, {wanted.first}.")
+        raise OverrideError(_("The last date, %(last)s, comes before the first, %(first)s.", last=wanted.last,
+                              first=wanted.first))
 
 
 def _spread(wanted: Wanted, parts: Mapping[str, Part]) -> list[tuple[str, date, float]]:
@@ -404,14 +413,16 @@ def _spread(wanted: Wanted, parts: Mapping[str, Part]) -> list[tuple[str, date, 
     first, last = (min((each[0] for each in days.values() if each), default=None),
                    max((each[-1] for each in days.values() if each), default=None))
     if first is None or last is None:
-        raise OverrideError("There is no forecast to override yet.")
+        raise OverrideError(_("There is no forecast to override yet."))
     if wanted.first < first or wanted.last > last:
-        raise OverrideError(f"Only periods ahead can be overridden, as far as they are forecast: from {first} to "
-                            f"{last}, not from {wanted.first} to {wanted.last}.")
+        raise OverrideError(_("Only periods ahead can be overridden, as far as they are forecast: from %(first)s to "
+                              "%(last)s, not from %(wanted_first)s to %(wanted_last)s.", first=first, last=last,
+                              wanted_first=wanted.first, wanted_last=wanted.last))
     forecasts = _forecasts(parts, {at for each in days.values() for at in each if wanted.first <= at <= wanted.last})
     count = sum(len(each) for each in forecasts.values())
     if not count:
-        raise OverrideError(f"No period begins from {wanted.first} to {wanted.last}; choose other dates.")
+        raise OverrideError(_("No period begins from %(first)s to %(last)s; choose other dates.", first=wanted.first,
+                              last=wanted.last))
     if count > MOST_AT_ONCE:
         raise _too_many(count)
     return _shared_out(wanted, forecasts)
@@ -435,8 +446,9 @@ def _shared_out(wanted: Wanted, forecasts: Mapping[date, Mapping[str, float]]) -
 
 
 def _too_many(count: int) -> OverrideError:
-    return OverrideError(f"{count:,} periods of region-items are too many to be overridden at once; at most "
-                         f"{MOST_AT_ONCE:,} can be. Choose fewer region-items or dates.")
+    return OverrideError(_("%(num)s periods of region-items are too many to be overridden at once; at most %(most)s "
+                           "can be. Choose fewer region-items or dates.", num=number(count),
+                           most=number(MOST_AT_ONCE)))
 
 
 def _batch_of(wanted: Wanted, parts: Iterable[str]) -> str:
@@ -476,7 +488,8 @@ def _close(rows: Iterable[Override], who: Actor, at: datetime) -> None:
 
 def _subject(rows: Sequence[Override]) -> str:
     first, last = min(one.date for one in rows), max(one.date for one in rows)
-    where = selection_words(sorted({one.key for one in rows}))
+    with in_language(None):  # it is stored
+        where = selection_words(sorted({one.key for one in rows}))
     return f"{where}, {first}" if first == last else f"{where}, {first} to {last}"
 
 

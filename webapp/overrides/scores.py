@@ -18,6 +18,7 @@ from webapp.accuracy.judged_sums import standing
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast, past_forecasts_of
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext
 from webapp.overrides.overrides import is_ahead
 from webapp.region_items.open_overrides import period_override
 from webapp.region_items.rows import rows_by_key
@@ -27,7 +28,7 @@ from webapp.tables import Override, RegionItemRow
 
 MOST_JUDGED = 500
 """Region-items that are judged on a page; those with the newest overrides."""
-GROUPS = {"planner": "Planner", "item": "Item", "region-item": "Region-item"}
+GROUPS = {"planner": lazy_gettext("Planner"), "item": lazy_gettext("Item"), "region-item": lazy_gettext("Region-item")}
 
 
 @dataclass(frozen=True)

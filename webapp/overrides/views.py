@@ -11,6 +11,8 @@ from webapp.access import actor, needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
 from webapp.http.errors import error_page
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.overrides.applied import override_amount
 from webapp.overrides.locked_periods import locked_for
 from webapp.overrides.overrides import is_ahead
@@ -24,7 +26,7 @@ from webapp.tables import Override, RegionItemRow
 
 bp = Blueprint("overrides", __name__, url_prefix="/overrides")
 
-STATES = {"open": "open", "past": "past", "removed": "removed"}
+STATES = {"open": lazy_gettext("open"), "past": lazy_gettext("past"), "removed": lazy_gettext("removed")}
 """Open: it holds and its period lies ahead. History: it held when its period became known."""
 MOST_SEARCHED = 200
 """Characters of a search."""
@@ -33,7 +35,8 @@ MOST_SEARCHED = 200
 @bp.errorhandler(OSError)
 def _store_down(_error: OSError) -> ResponseReturnValue:
     title, consequence = WORDS["store"]
-    return error_page(503, f"{title} does not answer, so this cannot be done. {consequence} Try again in a moment.")
+    return error_page(503, _("%(system)s does not answer, so this cannot be done. %(consequence)s Try again in a "
+                             "moment.", system=title, consequence=consequence))
 
 
 @bp.get("")
@@ -49,7 +52,7 @@ def show() -> ResponseReturnValue:
             (_cells(*found) for found in db.session.execute(_listed(view)).all()))
     return render_template("overrides/show.html", page=find_page(_listed(view), view), view=view, states=STATES,
                            state_of=state_of,
-                           planners=[("", "all planners"), *((one, one) for one in kind.filters["planner"])])
+                           planners=[("", _("all planners")), *((one, one) for one in kind.filters["planner"])])
 
 
 @bp.get("/helped")
@@ -60,16 +63,18 @@ def helped() -> ResponseReturnValue:
     lead = request.args.get("lead", "") or "1"
     longest = services().dataset.horizon
     if not (lead.isascii() and lead.isdigit() and len(lead) < 10 and 1 <= int(lead) <= longest):
-        abort(422, f"A lead of {lead[:40]!r} is not possible; it is a whole number from 1 to {longest}.")
+        abort(422, _("A lead of %(asked)s is not possible; it is a whole number from 1 to %(longest)s.",
+                     asked=repr(lead[:40]), longest=longest))
     people = _kind().filters["planner"]
     planner, words = request.args.get("planner", ""), request.args.get("q", "").strip()[:MOST_SEARCHED]
     if planner and planner not in people:
-        abort(422, f"{planner[:100]!r} made no override; the list of overrides says who did.")
+        abort(422, _("%(person)s made no override; the list of overrides says who did.",
+                     person=repr(planner[:100])))
     judged = judge(services(), words, planner, int(lead))
     scores = judged.by(group)
     if form := requested_format(request.args):
         return file_of(form, f"{services().dataset.name}-overrides-by-{group}-{date.today()}", (
-            GROUPS[group], "Periods judged", "WAPE, model", "WAPE, with override", "WAPE, seasonal naive",
+            group.capitalize(), "Periods judged", "WAPE, model", "WAPE, with override", "WAPE, seasonal naive",
             "Bias, model", "Bias, with override", "Bias, seasonal naive",
             f"Error saved, {services().dataset.unit}"), (_score_cells(one) for one in scores))
     query: dict[str, Any] = {name: value for name, value, plain in (

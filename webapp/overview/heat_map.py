@@ -8,16 +8,18 @@ from typing import Literal
 from sqlalchemy import ColumnElement, distinct, func, select
 
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import place_of
 from webapp.region_items.overview_query import View, conditions
 from webapp.tables import RegionItemRow
 
 Measure = Literal["live", "backtest"]
-MEASURES: dict[Measure, str] = {"live": "forecasts as they stood", "backtest": "backtest"}
+MEASURES: dict[Measure, str] = {"live": lazy_gettext("forecasts as they stood"), "backtest": lazy_gettext("backtest")}
 ITEMS_AT_ONCE, REGIONS_AT_ONCE = 40, 15
 EDGES = (-0.2, -0.05, 0.05, 0.2, 0.35)
 """Skill at which one colour ends and the next begins."""
-LEVELS = ("below −20 %", "−20 to −5 %", "−5 to 5 %", "5 to 20 %", "20 to 35 %", "above 35 %")
+LEVELS = (lazy_gettext("below −20 %"), lazy_gettext("−20 to −5 %"), lazy_gettext("−5 to 5 %"),
+          lazy_gettext("5 to 20 %"), lazy_gettext("20 to 35 %"), lazy_gettext("above 35 %"))
 
 
 @dataclass(frozen=True)

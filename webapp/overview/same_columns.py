@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, literal, or_, select
 
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext
 from webapp.pages.numbers_and_dates import day, share, signed_share, units
 from webapp.region_items.overview_query import (
     FLAGS,
@@ -18,7 +19,7 @@ from webapp.region_items.overview_query import (
 )
 from webapp.tables import RegionItemRow
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = lazy_gettext("not known")
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,26 @@ class _Cell:
     """Of columns of ``RegionItemRow``, the main one first."""
     words: Callable[[Any], str]
     """What it says of the main one where that is known."""
-    unknown: str = NOT_KNOWN
+    unknown: str = ""
+    """What it says where that is not known; ``NOT_KNOWN`` unless it is given."""
 
 
 def _status(value: str) -> str:
-    return STATUSES.get(value, value)
+    return str(STATUSES.get(value, value))
 
 
 _CELLS: Mapping[str, _Cell] = {
     "status": _Cell(("status", "production_version", "wanted_version", "reason", "quarantine_reason"), _status),
     "last_date": _Cell(("last_date",), day),
-    "total": _Cell(("forecast_total", "forecast_lower", "forecast_upper", "forecast_model"), units, "not forecast yet"),
-    "change": _Cell(("change_on_last_year", "last_year"), signed_share, "no last year"),
-    "live_wape": _Cell(("live_wape", "live_periods", "live_from"), share, "no actuals yet"),
-    "live_skill": _Cell(("live_skill",), signed_share, "no actuals yet"),
-    "live_bias": _Cell(("live_bias",), signed_share, "no actuals yet"),
-    "wape": _Cell(("wape", "wape_seasonal_naive"), share, "no backtest"),
-    "version": _Cell(("production_version", "status", "promoted_at"), lambda value: f"v{value}", "none"),
+    "total": _Cell(("forecast_total", "forecast_lower", "forecast_upper", "forecast_model"), units,
+                   lazy_gettext("not forecast yet")),
+    "change": _Cell(("change_on_last_year", "last_year"), signed_share, lazy_gettext("no last year")),
+    "live_wape": _Cell(("live_wape", "live_periods", "live_from"), share, lazy_gettext("no actuals yet")),
+    "live_skill": _Cell(("live_skill",), signed_share, lazy_gettext("no actuals yet")),
+    "live_bias": _Cell(("live_bias",), signed_share, lazy_gettext("no actuals yet")),
+    "wape": _Cell(("wape", "wape_seasonal_naive"), share, lazy_gettext("no backtest")),
+    "version": _Cell(("production_version", "status", "promoted_at"), lambda value: f"v{value}",
+                     lazy_gettext("none")),
 }
 """Of the usual columns; others are shown where they are asked for."""
 
@@ -67,7 +71,8 @@ def same_everywhere(view: View, page: Page) -> dict[str, str]:
         .select_from(RegionItemRow).where(*conditions(view))).one()
     alike = {name for name, (least, most, known) in zip(names, zip(*[iter(values)] * 3, strict=True), strict=True)
              if least == most and known in (0, size)}
-    return {name: cell.unknown if (value := getattr(page.rows[0], cell.names[0])) is None else cell.words(value)
+    return {name: str(cell.unknown or NOT_KNOWN) if (value := getattr(page.rows[0], cell.names[0])) is None
+            else cell.words(value)
             for name, cell in candidates.items()
             if alike.issuperset(cell.names) and not (name == "status" and flagged)}
 

@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from webapp.access import needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.overview.changes import changes_since
 from webapp.overview.figures import figures, sparkline
 from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
@@ -18,7 +20,6 @@ from webapp.region_items.attributes import beside_controls, controls, declared, 
 from webapp.region_items.overview_query import (
     FLAGS,
     PAGE_SIZES,
-    SINCE_DAYS,
     STATUSES,
     Counts,
     View,
@@ -36,6 +37,9 @@ from webapp.tables import RegionItemRow
 
 bp = Blueprint("overview", __name__)
 
+SINCE_WORDS = {1: lazy_gettext("since yesterday"), 3: lazy_gettext("since three days ago"),
+               7: lazy_gettext("since a week ago")}
+"""Days back -> words, of ``overview_query.SINCE_DAYS``."""
 
 
 @bp.get("/")
@@ -52,7 +56,7 @@ def show() -> ResponseReturnValue:
     text = render_template(
         "overview/_table.html" if part else "overview/show.html", view=view, page=page,
         columns={name: offered[name] for name in view.columns if name not in same},
-        same={offered[name].title: words for name, words in same.items()}, pooled=pooled_row(),
+        same={str(offered[name].title): words for name, words in same.items()}, pooled=pooled_row(),
         unpriced=without_price(view),
         retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
         with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
@@ -89,7 +93,8 @@ def heat() -> ResponseReturnValue:
     usual = "live" if found.with_live_skill else "backtest"
     measure = next((name for name in MEASURES if name == (request.args.get("skill") or usual)), None)
     if measure is None:
-        abort(422, f"Skill of {request.args['skill'][:40]!r} is not known; there is that of {' and '.join(MEASURES)}.")
+        abort(422, _("Skill of %(asked)s is not known; there is that of live and backtest.",
+                     asked=repr(request.args["skill"][:40])))
     table = heat_map(view, measure, parse_page(request.args, "across"))
     query = {**replace(view, page=table.page).query(), "skill": measure}
     return render_template("overview/heat.html", view=view, table=table, measure=measure, measures=MEASURES,
@@ -99,7 +104,7 @@ def heat() -> ResponseReturnValue:
 
 def _kind_title(kind: str) -> str:
     attribute = declared().get(kind)
-    return attribute.title if attribute else kind
+    return attribute.title if attribute else _("region") if kind == "region" else _("item")
 
 
 def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
@@ -109,7 +114,7 @@ def _around(view: View, found: Counts, part: bool = False) -> dict[str, object]:
             "orders": offered_orders(),
             "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
             "attribute_words": words_of(view.attributes),
-            "sizes": PAGE_SIZES, "since_days": SINCE_DAYS,
+            "sizes": PAGE_SIZES, "since_words": SINCE_WORDS,
             "changes": None if part else changes_since(view),
             "is_bare": request.endpoint == "overview.show" and not set(request.args) - {"since", "tour"}}
 

@@ -15,6 +15,9 @@ from webapp.access import Actor, actor
 from webapp.audit.record import record
 from webapp.db.database import db, snapshot, writing
 from webapp.db.locks import once_more
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
+from webapp.pages.reader_locale import number
 from webapp.published_plans.files import layout_of_today
 from webapp.published_plans.hand_over import want_published
 from webapp.published_plans.plan_tables import LineOfPlan, PartOfPlan, lines_of_today
@@ -109,13 +112,15 @@ def publish(wanted: Wanted, by: Actor | None = None) -> tuple[int, bool]:
         with snapshot():
             told = readiness()
             if told.found and (wanted.accepted is None or told.has_more_than(wanted.accepted)):
-                raise NotReadyError("; ".join(f"{one.count:,} region-item{'s' if one.count > 1 else ''} {one.words}"
-                                              for one in told.found), told)
+                raise NotReadyError("; ".join(_(
+                    "%(region_items)s %(problem)s", problem=one.words, region_items=_n(
+                        "%(num)s region-item", "%(num)s region-items", one.count, num=number(one.count)))
+                    for one in told.found), told)
             frozen = _Frozen(spool, told)
             for lines in lines_of_today():
                 frozen.take(lines)
         if not frozen.size:
-            raise PublishError("There is no forecast to publish yet.")
+            raise PublishError(_("There is no forecast to publish yet."))
         return _keep(frozen, wanted, who)
 
 
@@ -149,11 +154,13 @@ def _by_token(token: str) -> int | None:
 
 def _check(wanted: Wanted) -> None:
     if not wanted.name or len(wanted.name) > LONGEST_NAME:
-        raise PublishError(f"Give the version a name of at most {LONGEST_NAME} characters, as in “Week 49”.")
+        raise PublishError(_("Give the version a name of at most %(most)s characters, as in “Week 49”.",
+                             most=LONGEST_NAME))
     if len(wanted.comment) > LONGEST_COMMENT:
-        raise PublishError(f"The comment has {len(wanted.comment):,} characters; at most {LONGEST_COMMENT} are kept.")
+        raise PublishError(_("The comment has %(num)s characters; at most %(most)s are kept.",
+                             num=number(len(wanted.comment)), most=LONGEST_COMMENT))
     if any(category(character) == "Cc" for character in wanted.name + wanted.comment):
-        raise PublishError("Name or comment cannot be kept as they are. Leave out their control characters.")
+        raise PublishError(_("Name or comment cannot be kept as they are. Leave out their control characters."))
 
 
 def newest() -> PublishedPlan | None:

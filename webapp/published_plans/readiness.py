@@ -9,17 +9,19 @@ from sqlalchemy import ColumnElement, func, select
 from webapp.data_quality.freshness import oldest_behind
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
+from webapp.language.translations import lazy_gettext
 from webapp.services import services
 from webapp.tables import RegionItemRow, StoredForecast
 
 MOST_NAMED = 5
 WORDS = {
-    "missing": "without a forecast; they would not be in the plan",
-    "due": "to be forecast again, since their demand, their overrides of the past or their model changed",
-    "stale": "whose demand is so old that their forecast ends before today",
-    "failed": "whose last retrain failed",
-    "refused": "whose newest demand was refused; their forecast stands on older demand",
-    "model": "whose model cannot be loaded; another forecasts in its place",
+    "missing": lazy_gettext("without a forecast; they would not be in the plan"),
+    "due": lazy_gettext("to be forecast again, since their demand, their overrides of the past or their model "
+                        "changed"),
+    "stale": lazy_gettext("whose demand is so old that their forecast ends before today"),
+    "failed": lazy_gettext("whose last retrain failed"),
+    "refused": lazy_gettext("whose newest demand was refused; their forecast stands on older demand"),
+    "model": lazy_gettext("whose model cannot be loaded; another forecasts in its place"),
 }
 """Kind -> what is wrong with region-items of it."""
 
@@ -37,7 +39,7 @@ class Found:
     @property
     def words(self) -> str:
         """What is wrong."""
-        return WORDS[self.kind]
+        return str(WORDS[self.kind])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from webapp.access import needs
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, snapshot
+from webapp.language.translations import gettext as _
 from webapp.pages.files import Cell, Format, file_of, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, find_page, parse_view
 from webapp.published_plans.comparison import MOST_SHOWN, Difference, compare
@@ -60,15 +61,16 @@ def make() -> ResponseReturnValue:
     name, comment = (" ".join(request.form.get(field, "").split()) for field in ("name", "comment"))
     token = request.form.get("token", "")
     if len(token) != 32 or not token.isascii() or not token.isalnum():
-        abort(422, "This form is not complete. Reload the page and send it again.")
+        abort(422, _("This form is not complete. Reload the page and send it again."))
     accepted = request.form.get("seen", "")[:500] if request.form.get("accept") else None
     try:
         plan_id, is_new = publish(Wanted(name, comment, token, accepted))
     except NotReadyError as error:
-        return _form(name, comment, error.found, "Something is wrong with the plan. Look at it, then decide.", 409)
+        return _form(name, comment, error.found, _("Something is wrong with the plan. Look at it, then decide."), 409)
     except PublishError as error:
         return _form(name, comment, readiness(), str(error), 422)
-    flash(f"Published: version {plan_id}." if is_new else "This was published already. Nothing was done twice.",
+    flash(_("Published: version %(number)s.", number=plan_id) if is_new else
+          _("This was published already. Nothing was done twice."),
           "success" if is_new else "info")
     return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
 
@@ -92,10 +94,10 @@ def hand_over(plan_id: int) -> ResponseReturnValue:
     """Have a version handed over now, or try again what failed."""
     plan = _plan(plan_id)
     if not services().settings.web_hand_over_folder:
-        abort(422, "Published plans are handed over nowhere here: the setting WEB_HAND_OVER_FOLDER names no folder.")
+        abort(422, _("Published plans are handed over nowhere here: the setting WEB_HAND_OVER_FOLDER names no folder."))
     is_new = try_again(plan.id)
-    flash("It is handed over within seconds; this page says when it was." if is_new else
-          "It was handed over already. Nothing was done twice.", "info")
+    flash(_("It is handed over within seconds; this page says when it was.") if is_new else
+          _("It was handed over already. Nothing was done twice."), "info")
     return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
 
 
@@ -133,14 +135,14 @@ def _cells(each: Difference, name: str) -> tuple[Cell, ...]:
 
 def _id(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_ID:
-        abort(404, "There is no such version of the plan. The list shows all there are.")
+        abort(404, _("There is no such version of the plan. The list shows all there are."))
     return int(text)
 
 
 def _plan(plan_id: int) -> PublishedPlan:
     found = db.session.get(PublishedPlan, plan_id) if 0 < plan_id <= LARGEST_ID else None
     if found is None:
-        abort(404, "There is no such version of the plan. The list shows all there are.")
+        abort(404, _("There is no such version of the plan. The list shows all there are."))
     return found
 
 

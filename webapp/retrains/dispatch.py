@@ -10,6 +10,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.telemetry.tracing import span, traceparent_of
 from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent
 from webapp.db.database import db, now, writing
+from webapp.language.translations import gettext
 from webapp.region_items.catalogue import forget_judging, forget_training
 from webapp.retrains import states
 from webapp.retrains.from_dagster import grow_to
@@ -27,8 +28,9 @@ however many its ranges are."""
 LONGEST_WAIT = timedelta(seconds=10)
 UNSURE_WAIT = timedelta(seconds=60)
 """After an answer that did not come: what was asked may still be at work, so look it up only then."""
-NO_PARTITION = ("Dagster has no partition for it (any more). It appears with the next look at the source when the "
-                "source still has it; retry then.")
+NO_PARTITION = gettext("Dagster has no partition for it (any more). It appears with the next look at the source when "
+                       "the source still has it; retry then.")
+"""Stored in English, as modules are loaded outside any request; pages look it up in the reader's language."""
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> int:

@@ -7,23 +7,39 @@ from typing import Literal, cast
 
 from sqlalchemy import func, select
 
+from demand_assets.forecasting.contract.dagster_names import (
+    BY_FIRST_TRAINING,
+    BY_PROMOTION_SENSOR,
+    BY_SCHEDULE,
+    BY_SENSOR,
+)
 from webapp.db.database import db, now
+from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import place_of
 from webapp.retrains.requests import RETRIED
 from webapp.tables import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem
 
 Outcome = Literal["promoted", "kept", "quarantined", "mixed", "partly_failed", "failed", "cancelled"]
 WORDS: dict[str, str] = {
-    "stored": "waiting to be sent", "sent": "running", "mixed": "finished", "partly_failed": "partly failed"}
-"""States and outcomes whose name is not the word for them."""
+    "stored": lazy_gettext("waiting to be sent"), "sent": lazy_gettext("running"), "mixed": lazy_gettext("finished"),
+    "finished": lazy_gettext("finished"), "refused": lazy_gettext("refused"), "promoted": lazy_gettext("promoted"),
+    "kept": lazy_gettext("kept"), "quarantined": lazy_gettext("quarantined"), "failed": lazy_gettext("failed"),
+    "partly_failed": lazy_gettext("partly failed"), "cancelled": lazy_gettext("cancelled")}
+"""States and outcomes in words."""
 COLOUR_OF = {"mixed": "finished", "partly_failed": "failed"}
 """Outcomes that have the colour of a state."""
 REASONS_TOLD = 3
 DONE_STATES: tuple[ItemState, ...] = ("promoted", "kept", "quarantined", "failed", "cancelled")
 STATES: tuple[ItemState, ...] = (*DONE_STATES, "judging", "training", "queued")
 """In the order in which the bar shows them."""
-SHOWN = {"": "all", "mine": "mine", "running": "running", "failed": "with failures"}
-SOURCES = {"": "anybody", "planner": "a planner", "automatic": "a sensor or schedule", "engineer": "an engineer"}
+SHOWN = {"": lazy_gettext("all"), "mine": lazy_gettext("mine"), "running": lazy_gettext("running"),
+         "failed": lazy_gettext("with failures")}
+SOURCES = {"": lazy_gettext("anybody"), "planner": lazy_gettext("a planner"),
+           "automatic": lazy_gettext("a sensor or schedule"), "engineer": lazy_gettext("an engineer")}
+ASKED_BY = {BY_SENSOR: lazy_gettext("sensor"), BY_SCHEDULE: lazy_gettext("weekly schedule"),
+            BY_FIRST_TRAINING: lazy_gettext("first training"), BY_PROMOTION_SENSOR: lazy_gettext("promotion sensor"),
+            "an engineer": lazy_gettext("an engineer")}
+"""Who asked in Dagster, as it is stored -> in words."""
 RETRAINS_A_PAGE, ITEMS_A_PAGE = 25, 50
 TELL_SECONDS = 10
 """Durations of what goes on are told anew so often."""
@@ -76,7 +92,7 @@ class Progress:
     def words(self) -> str:
         """How far it is, or what came of it."""
         shown = self.outcome or self.retrain.state
-        return WORDS.get(shown, shown)
+        return str(WORDS[shown])
 
     @property
     def colour_of(self) -> str:
@@ -145,6 +161,11 @@ class RetrainPage:
     def is_live(self) -> bool:
         """Whether something on it is going on."""
         return any(not each.retrain.is_finished for each in self.found)
+
+
+def asked_by_words(retrain: Retrain) -> str:
+    """Who asked for it: a person as they sign in, or what in Dagster did."""
+    return retrain.asked_by if retrain.source == "planner" else str(ASKED_BY.get(retrain.asked_by, retrain.asked_by))
 
 
 def progress_of(retrain: Retrain) -> Progress:

@@ -22,6 +22,7 @@ from demand_assets.forecasting.store.journal import Entry, Step
 from webapp.dagster_client import CarrierState, Sent
 from webapp.db.database import db, now
 from webapp.db.locks import locked_one
+from webapp.language.translations import gettext
 from webapp.retrains.causes import why_failed
 from webapp.tables import OPEN_STATES, ItemState, Retrain, RetrainItem, RetrainState
 
@@ -70,9 +71,15 @@ SETTLING = timedelta(seconds=15)
 """After a run's end, before what it left open is closed: its last entries are read, a crashed run is started again."""
 JUDGING = timedelta(minutes=15)
 """How long a trained candidate may wait for its decision after its run ended."""
-CANCELLED_UNSENT = "cancelled before it was sent"
-NOT_JUDGED = ("Trained, but not judged within 15 minutes. Is the promotion sensor running in Dagster? The candidate "
-              "stays registered, and is judged when it does.")
+# Reasons, stored in English, as modules are loaded outside any request; pages look them up in the reader's language.
+CANCELLED_UNSENT = gettext("cancelled before it was sent")
+CANCELLED = {"queued": gettext("cancelled before it was started"),
+             "training": gettext("cancelled while it was trained")}
+NOT_JUDGED = gettext("Trained, but not judged within 15 minutes. Is the promotion sensor running in Dagster? The "
+                     "candidate stays registered, and is judged when it does.")
+DELETED = {"queued": gettext("Its run was deleted in Dagster before it was started. Retry to train it."),
+           "training": gettext("Its run was deleted in Dagster while it was trained. Retry to train it.")}
+NOT_TRAINED = gettext("The run ended without training it. Its log in Dagster says why; retry to train it.")
 
 
 class IllegalStepError(RuntimeError):
@@ -260,12 +267,11 @@ def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sen
             if since >= JUDGING:
                 _close(item, "given_up", NOT_JUDGED)
         elif since >= SETTLING:
-            when = "before it was started" if item.state == "queued" else "while it was trained"
             if is_cancelled:
-                _close(item, "stopped", f"cancelled {when}")
+                _close(item, "stopped", CANCELLED[item.state])
             else:
                 _close(item, "given_up", why_failed(why, item.state == "training") if state == "failed" else
-                       _why_left_open(state, when))
+                       DELETED[item.state] if state == "gone" else NOT_TRAINED)
     settle(retrain)
 
 
@@ -279,11 +285,6 @@ def follow_run(retrain: Retrain, run_id: str) -> None:
     if retrain.dagster_id != run_id:
         retrain.dagster_id, retrain.ended_at = run_id, None
 
-
-def _why_left_open(state: CarrierState | Literal["gone"], when: str) -> str:
-    if state == "gone":
-        return f"Its run was deleted in Dagster {when}. Retry to train it."
-    return "The run ended without training it. Its log in Dagster says why; retry to train it."
 
 
 # The pipeline says what became of a region-item.

@@ -10,8 +10,10 @@ from demand_assets.forecasting.telemetry.tracing import trace_id_of
 from webapp.access import actor, needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import parse_page
-from webapp.pages.numbers_and_dates import plural
+from webapp.pages.reader_locale import number
 from webapp.region_items.rows import rows_by_key
 from webapp.region_items.selection import ticked_keys
 from webapp.retrains.nothing_new import nothing_new
@@ -20,6 +22,7 @@ from webapp.retrains.progress import (
     SOURCES,
     STATES,
     Progress,
+    asked_by_words,
     failure_reasons,
     find_items,
     find_retrains,
@@ -57,7 +60,7 @@ def ask() -> ResponseReturnValue:
     for which region-items there is nothing new to learn."""
     keys = ticked_keys(request.form)
     if not keys:
-        abort(422, "Nothing is selected. Tick region-items in the overview first.")
+        abort(422, _("Nothing is selected. Tick region-items in the overview first."))
     token = _token()
     choice = one_of("pinned", request.form.get("pinned", ""), ("", "include", "leave"))
     pinned = [row for row in rows_by_key(keys).values() if row.pinned_by]
@@ -69,7 +72,7 @@ def ask() -> ResponseReturnValue:
         held = {row.key for row in pinned}
         keys = [key for key in keys if key not in held]
         if not keys:
-            abort(422, "All of the selection is pinned, so nothing is left to retrain.")
+            abort(422, _("All of the selection is pinned, so nothing is left to retrain."))
     wanted = _with_something_new(keys, url_for("overview.show"))
     return wanted if isinstance(wanted, str) else _stored(store(token, wanted, actor().email, _reason()))
 
@@ -92,7 +95,7 @@ def _with_something_new(keys: list[str], back: str) -> list[str] | str:
                                if name not in ("csrf_token", "unchanged")])
     left = [key for key in keys if key not in found.versions]
     if not left:
-        abort(422, "There is nothing new to learn for any of the selection, so nothing is left to retrain.")
+        abort(422, _("There is nothing new to learn for any of the selection, so nothing is left to retrain."))
     return left
 
 
@@ -120,7 +123,7 @@ def forecast(retrain_id: int) -> str:
     retrain = _retrain(retrain_id)
     item = db.session.get(RetrainItem, (retrain.id, request.args.get("ri", "")[:255]))
     if item is None:
-        abort(404, f"Retrain {retrain.id} has no such region-item. Its page lists those it has.")
+        abort(404, _("Retrain %(number)s has no such region-item. Its page lists those it has.", number=retrain.id))
     template = "retrains/_forecast.html" if request.headers.get("HX-Request") else "retrains/forecast.html"
     return render_template(template, retrain=retrain, item=item, found=before_after(services(), item))
 
@@ -131,7 +134,7 @@ def cancel(retrain_id: int) -> ResponseReturnValue:
     """Stop what is not decided yet."""
     retrain = _retrain(retrain_id)
     if not progress_of(retrain).can_be_cancelled or not ask_to_cancel(retrain):
-        flash("There was nothing left to cancel.", "info")
+        flash(_("There was nothing left to cancel."), "info")
     return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
 
 
@@ -146,7 +149,7 @@ def retry(retrain_id: int) -> ResponseReturnValue:
     retrain, token = _retrain(retrain_id), _token()
     keys = retry_keys(retrain)
     if not keys:
-        flash("Nothing failed in this retrain, or what failed is not in the catalogue any more.", "info")
+        flash(_("Nothing failed in this retrain, or what failed is not in the catalogue any more."), "info")
         return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
     wanted = _with_something_new(keys, url_for("retrains.detail", retrain_id=retrain_id))
     if isinstance(wanted, str):
@@ -161,15 +164,19 @@ def _stored(stored: Stored) -> ResponseReturnValue:
     """To the page of what was stored, with what has to be said of it."""
     if stored.already_running:
         running = [str(RegionItem.from_key(key)) for key in stored.already_running]
-        names = ", ".join(running[:5]) + (f" and {len(running) - 5} more" if len(running) > 5 else "")
-        flash(f"Not asked again, because an unfinished retrain holds {plural(len(running), 'region-item')} of the "
-              f"selection already: {names}.", "warning")
+        names = ", ".join(running[:5])
+        if len(running) > 5:
+            names = _("%(names)s and %(num)s more", names=names, num=len(running) - 5)
+        flash(_n("Not asked again, because an unfinished retrain holds %(num)s region-item of the selection already: "
+                 "%(names)s.",
+                 "Not asked again, because an unfinished retrain holds %(num)s region-items of the selection already: "
+                 "%(names)s.", len(running), num=number(len(running)), names=names), "warning")
     if stored.retrain is None:
         return redirect(url_for("retrains.detail", retrain_id=next(iter(stored.already_running.values()))), 303)
     if not stored.is_new:
-        flash("This was asked already; here it is.", "info")
+        flash(_("This was asked already; here it is."), "info")
     elif not is_up("dagster"):
-        flash("Dagster does not answer now.", "warning")
+        flash(_("Dagster does not answer now."), "warning")
     return redirect(url_for("retrains.detail", retrain_id=stored.retrain.id), 303)
 
 
@@ -184,21 +191,22 @@ def _shown(progress: Progress) -> dict[str, object]:
 def _token() -> str:
     token = request.form.get("token", "")
     if not 16 <= len(token) <= 64 or not token.isalnum():
-        abort(422, "This form is not complete. Reload the page and send it again.")
+        abort(422, _("This form is not complete. Reload the page and send it again."))
     return token
 
 
 def _reason() -> str:
     reason = " ".join(request.form.get("reason", "").split())
     if len(reason) > LONGEST_REASON:
-        abort(422, f"The reason has {len(reason)} characters; at most {LONGEST_REASON} are kept.")
+        abort(422, _("The reason has %(length)s characters; at most %(most)s are kept.", length=len(reason),
+                     most=LONGEST_REASON))
     return reason
 
 
 def _retrain(retrain_id: int) -> Retrain:
     retrain = db.session.get(Retrain, retrain_id) if retrain_id < 2**31 else None
     if retrain is None:
-        abort(404, f"There is no retrain {retrain_id}. The list shows all there are.")
+        abort(404, _("There is no retrain %(number)s. The list shows all there are.", number=retrain_id))
     belongs_to(retrain.request_id)
     return retrain
 
@@ -206,4 +214,4 @@ def _retrain(retrain_id: int) -> Retrain:
 def add_to(app: Flask) -> None:
     """Serve the pages of retrains; templates may say how long a training took."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(seconds_of=seconds_of, trace_id_of=trace_id_of)
+    app.jinja_env.globals.update(seconds_of=seconds_of, trace_id_of=trace_id_of, asked_by_words=asked_by_words)

@@ -8,6 +8,7 @@ from typing import Any
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.request import ScenarioRequest
@@ -135,18 +136,19 @@ def _differences(columns: Sequence[Column]) -> list[str]:
     """What else differs between them, as sentences."""
     found = []
     if len({column.asked.keys for column in columns}) > 1:
-        found.append("Their selections differ: " + _each(columns, lambda column: selection_words(column.asked.keys)))
+        found.append(_("Their selections differ: %(each)s.",
+                       each=_each(columns, lambda column: selection_words(column.asked.keys))))
     if len({(column.result.dates[0], column.result.dates[-1]) for column in columns}) > 1:
-        found.append("Their periods differ: " + _each(
-            columns, lambda column: f"{column.result.dates[0]} to {column.result.dates[-1]}"))
+        found.append(_("Their periods differ: %(each)s.", each=_each(columns, lambda column: _(
+            "%(first)s to %(last)s", first=column.result.dates[0], last=column.result.dates[-1]))))
     models = [{line.key: line.served_by for line in column.result.lines} for column in columns]
     mixed = {key for before, after in pairwise(models) for key in before.keys() & after.keys()
              if before[key] != after[key]}
     if mixed:
-        found.append(f"They were computed with different model versions ({len(mixed)} region-items). Compute the stale "
-                     "ones again.")
+        found.append(_("They were computed with different model versions (%(num)s region-items). Compute the stale "
+                       "ones again.", num=len(mixed)))
     return found
 
 
 def _each(columns: Sequence[Column], words: Callable[[Column], str]) -> str:
-    return "; ".join(f"“{column.scenario.name}” has {words(column)}" for column in columns) + "."
+    return "; ".join(_("“%(name)s” has %(what)s", name=column.scenario.name, what=words(column)) for column in columns)

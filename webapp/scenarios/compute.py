@@ -16,6 +16,7 @@ from demand_assets.forecasting.whatif.explanation import USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, ScenarioError
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.region_items.money import amounts_of
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.request import ScenarioRequest, asked_words
@@ -92,7 +93,7 @@ def compute(services: Services, asked: ScenarioRequest, report: Callable[[int], 
     """
     lines, missing = _planned(services, asked, report)
     if not lines:
-        raise ScenarioError("None of its region-items can be forecast now.")
+        raise ScenarioError(_("None of its region-items can be forecast now."))
     dates = {line.row.key: [at.date() for at in line.plan.table["date"]] for line in lines}
     scenarios = asked.by_key(dates)
     if all(scenario == PLAN for scenario in scenarios.values()):
@@ -133,7 +134,7 @@ def _planned(services: Services, asked: ScenarioRequest,
         db.session.expunge(known)  # reports are committed in between, and threads read the rows
     rows = [found[key] for key in asked.keys if key in found and found[key].in_catalogue]
     there = {row.key for row in rows}
-    missing = [(key, "It is no longer in the dataset.") for key in asked.keys if key not in there]
+    missing = [(key, _("It is no longer in the dataset.")) for key in asked.keys if key not in there]
     lines: list[LineItem] = []
     for start in range(0, len(rows), AT_ONCE):
         report(start // 2)

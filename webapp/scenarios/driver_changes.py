@@ -10,6 +10,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
+from webapp.language.translations import gettext as _
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 
 MOST_CHANGES = 50
@@ -93,7 +94,8 @@ def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequenc
     removed = fields.get("drop", "")
     errors, rows, changes = [], [], []
     if len(numbers) > MOST_CHANGES:
-        errors.append(f"A scenario has at most {MOST_CHANGES} changes; these are {len(numbers)}.")
+        errors.append(_("A scenario has at most %(most)s changes; these are %(num)s.", most=MOST_CHANGES,
+                        num=len(numbers)))
         numbers = numbers[:MOST_CHANGES]
     for number in numbers:
         prefix = f"change-{number}-"
@@ -101,8 +103,8 @@ def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequenc
         if str(number) == removed:
             continue
         if name not in dataset.driver_names:
-            errors.append(f"{name!r} is no driver of {dataset.title}; its drivers are "
-                          f"{', '.join(dataset.driver_names) or 'none'}.")
+            errors.append(_("%(name)s is no driver of %(dataset)s; its drivers are %(drivers)s.", name=repr(name),
+                            dataset=dataset.title, drivers=", ".join(dataset.driver_names) or _("none")))
             continue
         typed = {part: fields.get(f"{prefix}{part}", "").strip() for part in ("action", "value", "first", "last")}
         row = ChangeRow(number, dataset.driver(name), **typed)
@@ -116,14 +118,15 @@ def _change(row: ChangeRow, dates: Sequence[date], price: str | None) -> Change 
     """The change that a row describes; None, with the row's errors set, when it describes none."""
     action = next((action for action in row.actions if action == row.action), None)
     if action is None:
-        row.errors["action"] = f"Choose one of: {', '.join(row.actions)}."
+        row.errors["action"] = _("Choose one of: %(choices)s.", choices=", ".join(row.actions))
     value = _value(row, price)
     first, last = _date(row, "first"), _date(row, "last")
     if first and last:
         if first > last:
-            row.errors["last"] = f"The last day ({last}) lies before the first ({first})."
+            row.errors["last"] = _("The last day (%(last)s) lies before the first (%(first)s).", last=last, first=first)
         elif last < dates[0] or first > dates[-1]:
-            row.errors["first"] = f"The forecast runs from {dates[0]} to {dates[-1]}; these dates touch none of it."
+            row.errors["first"] = _("The forecast runs from %(first)s to %(last)s; these dates touch none of it.",
+                                    first=dates[0], last=dates[-1])
     if row.errors or action is None or value is None or first is None or last is None:
         return None
     return Change(row.driver.name, action, value, max(first, dates[0]), min(last, dates[-1]))
@@ -133,12 +136,12 @@ def _value(row: ChangeRow, price: str | None) -> float | bool | str | None:
     driver, text = row.driver, row.value
     if driver.kind == "yes_no":
         if text not in ("0", "1"):
-            row.errors["value"] = "Choose yes or no."
+            row.errors["value"] = _("Choose yes or no.")
             return None
         return text == "1"
     if driver.kind == "category":
         if not text or len(text) > 200:
-            row.errors["value"] = "Choose a value."
+            row.errors["value"] = _("Choose a value.")
             return None
         return text
     try:
@@ -149,14 +152,14 @@ def _value(row: ChangeRow, price: str | None) -> float | bool | str | None:
         row.errors["value"] = str(error)
         return None
     except TypedNumberError:
-        row.errors["value"] = f"Give a number{f', not {text[:40]!r}' if text else ''}."
+        row.errors["value"] = _("Give a number, not %(text)s.", text=repr(text[:40])) if text else _("Give a number.")
         return None
     if row.action == "percent" and value < -100:
-        row.errors["value"] = "It cannot fall by more than 100 percent."
+        row.errors["value"] = _("It cannot fall by more than 100 percent.")
         return None
     is_free = (row.action == "set" and value <= 0) or (row.action == "percent" and value == -100)
     if row.driver.name == price and is_free:
-        row.errors["value"] = "A price is above 0."
+        row.errors["value"] = _("A price is above 0.")
         return None
     return value
 
@@ -166,5 +169,6 @@ def _date(row: ChangeRow, name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        row.errors[name] = f"Give a date as 2026-01-31{f', not {text[:40]!r}' if text else ''}."
+        row.errors[name] = _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])) if text else _(
+            "Give a date as 2026-01-31.")
         return None

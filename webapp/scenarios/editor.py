@@ -11,6 +11,9 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language
+from webapp.pages import reader_locale
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.plans.plan import DriverPlan, named_region_items, plan_text, read_plan
@@ -110,7 +113,7 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
         if text.strip() and not keys and not errors:
             keys, picked = _named_by(text, services, errors)
     except PlanFileError as error:
-        errors.append(f"The plan cannot be read. {error}")
+        errors.append(_("The plan cannot be read. %(problem)s", problem=error))
     dates = dates_ahead(services, keys, horizon)
     ahead = sorted({day for days in dates.values() for day in days}) or _any_dates(services, horizon)
     form = parse_scenario(_completed(fields, services, ahead) if is_link else fields, services.dataset, ahead)
@@ -123,12 +126,13 @@ def parse_editor(services: Services, fields: MultiDict[str, str], upload: FileSt
         try:
             plan = read_plan(text, services.dataset, dates, _in_dataset()) if dates else plan
             if not dates:
-                errors.append("None of the selection can be forecast yet: no demand of it is stored. Select others.")
+                errors.append(_("None of the selection can be forecast yet: no demand of it is stored. Select "
+                                "others."))
             elif not plan.rows and not plan.errors:
-                errors.append(f"The plan holds no row with a value. Fill in a cell under {_any_of(services)} in a line "
-                              "below the first.")
+                errors.append(_("The plan holds no row with a value. Fill in a cell under %(drivers)s in a line below "
+                                "the first.", drivers=_any_of(services)))
         except PlanFileError as error:
-            errors.append(f"The plan cannot be read. {error}")
+            errors.append(_("The plan cannot be read. %(problem)s", problem=error))
     return Editor(
         _clean(fields.get("name", "")), _clean(fields.get("description", "")), keys, picked,
         _names(fields, "region"), _names(fields, "item"), bool(fields.get("everything")), horizon, ahead, form,
@@ -142,22 +146,24 @@ def _names(fields: MultiDict[str, str], field: str) -> list[str]:
 def check_complete(editor: Editor, services: Services) -> None:
     """Add what is missing before it can be stored."""
     if not editor.keys and not editor.errors:
-        editor.errors.append("Nothing is selected. Tick regions, items or single region-items.")
+        editor.errors.append(_("Nothing is selected. Tick regions, items or single region-items."))
     if len(editor.name) > LONGEST_NAME or len(editor.description) > LONGEST_DESCRIPTION:
-        editor.errors.append(f"A name has at most {LONGEST_NAME} characters, a description {LONGEST_DESCRIPTION:,}.")
+        editor.errors.append(_("A name has at most %(name)s characters, a description %(description)s.",
+                               name=LONGEST_NAME, description=reader_locale.number(LONGEST_DESCRIPTION)))
     if not editor.form.rows and not editor.plan_text.strip():
-        editor.errors.append("Nothing is changed. Add a change of a driver, or paste or upload a plan.")
+        editor.errors.append(_("Nothing is changed. Add a change of a driver, or paste or upload a plan."))
     if editor.good_rows and not editor.plan.rows and not editor.form.rows and not editor.errors:
-        editor.errors.append("None of the plan's rows is right.")
+        editor.errors.append(_("None of the plan's rows is right."))
     selected = [RegionItem.from_key(key) for key in editor.keys]
     for row in editor.form.rows:
         only = editor.only_of(row.number)
         if selected and not any((not only.regions or one.region in only.regions)
                                 and (not only.items or one.item in only.items) for one in selected):
-            editor.errors.append(f"The change of {row.driver.title} counts for none of the selection: none of it is "
-                                 "of its items in its regions.")
+            editor.errors.append(_("The change of %(driver)s counts for none of the selection: none of it is of its "
+                                   "items in its regions.", driver=row.driver.title))
     if editor.is_valid and not editor.name:
-        editor.name = suggested_name(editor, services)
+        with in_language(None):  # it is stored
+            editor.name = suggested_name(editor, services)
 
 
 def suggested_name(editor: Editor, services: Services) -> str:
@@ -208,12 +214,14 @@ def _named_by(text: str, services: Services, errors: list[str]) -> tuple[list[st
     named = set(named_region_items(text, services.dataset, known))
     if not named:
         example = RegionItem.from_key(known[0]) if known else None
-        errors.append("Nothing is selected, and the plan names no region-item of the dataset. Tick regions, items or "
-                      "single region-items, or name them in columns region and item" + (
-                          f", as in {example.region} and {example.item}." if example else "."))
+        errors.append(_("Nothing is selected, and the plan names no region-item of the dataset. Tick regions, items or "
+                        "single region-items, or name them in columns region and item, as in %(region)s and %(item)s.",
+                        region=example.region, item=example.item) if example else
+                      _("Nothing is selected, and the plan names no region-item of the dataset. Tick regions, items or "
+                        "single region-items, or name them in columns region and item."))
     elif len(named) > MOST_REGION_ITEMS:
-        errors.append(f"The plan names {len(named):,} region-items; a scenario holds at most {MOST_REGION_ITEMS}. Make "
-                      "two scenarios of it.")
+        errors.append(_("The plan names %(num)s region-items; a scenario holds at most %(most)s. Make two scenarios of "
+                        "it.", num=reader_locale.number(len(named)), most=MOST_REGION_ITEMS))
         named = set()
     keys = [key for key in known if key in named]
     return keys, keys
@@ -232,7 +240,7 @@ def _in_dataset() -> Callable[[str], bool]:
 
 
 def _any_of(services: Services) -> str:
-    return " or ".join(services.dataset.driver_names) or "a driver"
+    return f" {_('or')} ".join(services.dataset.driver_names) or _("a driver")
 
 
 def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str]) -> int:
@@ -240,7 +248,8 @@ def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str])
     text = fields.get("horizon", "").strip() or str(longest)
     if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= longest:
         return int(text)
-    errors.append(f"A horizon of {text[:40]!r} is not possible; it is a whole number from 1 to {longest}.")
+    errors.append(_("A horizon of %(asked)s is not possible; it is a whole number from 1 to %(longest)s.",
+                    asked=repr(text[:40]), longest=longest))
     return longest
 
 

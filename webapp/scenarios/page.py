@@ -6,6 +6,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.language.translations import lazy_gettext
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.applying.situation import applied_by
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
@@ -15,7 +16,8 @@ from webapp.scenarios.staleness import State, states_of
 from webapp.services import Services
 from webapp.tables import SavedScenario
 
-SORTS = {"difference": "difference", "revenue": "revenue", "relative": "relative difference", "region_item": "name"}
+SORTS = {"difference": lazy_gettext("difference"), "revenue": lazy_gettext("revenue"),
+         "relative": lazy_gettext("relative difference"), "region_item": lazy_gettext("name")}
 MOST_SHOWN = 100
 """Region-items in the table unless all are asked for."""
 MOST_READ = 60

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.forecast.forecaster import ForecastError
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.db.database import db, writing
+from webapp.language.translations import in_language
 from webapp.region_items.open_overrides import open_overrides
 from webapp.scenarios import states
 from webapp.scenarios.compute import compute
@@ -94,7 +95,8 @@ def _compute(services: Services, token: str, attempt: int | None = None) -> None
     made_of: Fingerprint | None = None
     try:
         overrides = {key: of_others(token, held) for key, held in open_overrides(asked.keys).items()}
-        result = compute(services, asked, report)
+        with in_language(None):  # what it says is stored
+            result = compute(services, asked, report)
         made_of = _fingerprint(services, result, overrides)
     except (ScenarioError, ForecastError) as error:
         result = str(error)

@@ -14,6 +14,8 @@ from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import once_more
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language, lazy_gettext
 from webapp.pages.listing import place_of
 from webapp.region_items.labels import selection_words
 from webapp.scenarios import states
@@ -25,7 +27,7 @@ PAGE_SIZE = 25
 RECORDED_TOKEN = 8
 """Characters of its link by which the audit log knows a scenario, whatever it is called; too few to open it."""
 RECORDED_CHANGES = 5
-SHOWN = {"all": "everyone's", "mine": "mine", "archived": "archived"}
+SHOWN = {"all": lazy_gettext("everyone's"), "mine": lazy_gettext("mine"), "archived": lazy_gettext("archived")}
 
 
 class NotYoursError(RuntimeError):
@@ -103,7 +105,7 @@ def create(token: str, name: str, description: str, asked: ScenarioRequest, by: 
             return False
         scenario = SavedScenario(token=token, name=name, description=description, created_by=by,
                                  asked=asked.to_json(), size=len(asked.keys), is_private=is_private,
-                                 selection=selection_words(asked.keys),
+                                 selection=_stored_selection(asked),
                                  copied_from=copied_from.id if copied_from else None)
         db.session.add(scenario)
         copy = {"copy of": recorded_name(copied_from)} if copied_from else {}
@@ -125,10 +127,12 @@ def change(token: str, seen: str, name: str, description: str, asked: ScenarioRe
         scenario = states.hold(token)
         if states.stamp(scenario) != seen:
             who = scenario.changed_by or scenario.created_by
-            raise ChangedMeanwhileError(f"{who} changed this scenario on {scenario.changed_at:%Y-%m-%d at %H:%M} UTC, "
-                                        "after you opened it here.")
+            raise ChangedMeanwhileError(_(
+                "%(person)s changed this scenario on %(date)s at %(time)s UTC, after you opened it here.", person=who,
+                date=f"{scenario.changed_at:%Y-%m-%d}", time=f"{scenario.changed_at:%H:%M}"))
         if is_private is not None and is_private != scenario.is_private and scenario.created_by != by:
-            raise NotYoursError(f"Only {scenario.created_by}, who created this scenario, can make it private.")
+            raise NotYoursError(_("Only %(person)s, who created this scenario, can make it private.",
+                                  person=scenario.created_by))
         same, was_private = scenario.asked == asked.to_json(), scenario.is_private
         is_private = was_private if is_private is None else is_private
         before = _facts(scenario, is_told=not (was_private or is_private))
@@ -136,7 +140,7 @@ def change(token: str, seen: str, name: str, description: str, asked: ScenarioRe
         scenario.changed_at = now()
         if not same:
             scenario.asked, scenario.size = asked.to_json(), len(asked.keys)
-            scenario.selection = selection_words(asked.keys)
+            scenario.selection = _stored_selection(asked)
             states.note_changed(scenario)
         if is_private != was_private:
             record("made private" if is_private else "shared", "scenario", recorded_name(scenario, as_shared=True),
@@ -167,6 +171,11 @@ def recorded_name(scenario: SavedScenario, as_shared: bool = False) -> str:
     """What the audit log calls a scenario: by its name, unless that is its creator's own business."""
     name = scenario.name if as_shared or not scenario.is_private else "a private scenario"
     return f"{name} ({scenario.token[:RECORDED_TOKEN]})"
+
+
+def _stored_selection(asked: ScenarioRequest) -> str:
+    with in_language(None):
+        return selection_words(asked.keys)
 
 
 def _matching(view: View, email: str) -> Select[SavedScenario]:

@@ -16,6 +16,7 @@ from demand_assets.forecasting.whatif.scenario import Change, Planned, Scenario
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.stored_json import StoredJson
+from webapp.language.translations import gettext as _
 from webapp.region_items.labels import names_or_count
 from webapp.scenarios.plans.plan import PlanRow
 from webapp.services import Services
@@ -117,7 +118,7 @@ def action_words(change: ScopedDriverChange, dataset: Dataset) -> str:
     driver = dataset.driver(change.driver)
     value: object = change.value
     if driver.kind == "yes_no":
-        value = "yes" if change.value else "no"
+        value = _("yes") if change.value else _("no")
     elif isinstance(value, float):
         sign = "" if change.action == "set" else "+" if value >= 0 else "−"
         value = f"{sign}{value if change.action == 'set' else abs(value):g}".replace("-", "−")
@@ -128,9 +129,13 @@ def action_words(change: ScopedDriverChange, dataset: Dataset) -> str:
 def asked_words(change: ScopedDriverChange, dataset: Dataset, written: Callable[[date], str] = str) -> str:
     """A change in words: ``price −10 % from 2026-12-15 to 2026-12-31, only in north``."""
     first, last = written(change.first), written(change.last)
-    days = f"on {first}" if change.first == change.last else f"from {first} to {last}"
-    only = " ".join(filter(None, (
-        f"of {names_or_count(change.items, 'item')}" if change.items else "",
-        f"in {names_or_count(change.regions, 'region')}" if change.regions else "")))
-    told = f"{action_words(change, dataset)} {days}"
-    return f"{told}, only {only}" if only else told
+    what = action_words(change, dataset)
+    told = (_("%(change)s on %(date)s", change=what, date=first) if change.first == change.last else
+            _("%(change)s from %(first)s to %(last)s", change=what, first=first, last=last))
+    items = names_or_count(change.items, "item") if change.items else ""
+    regions = names_or_count(change.regions, "region") if change.regions else ""
+    if items and regions:
+        return _("%(change)s, only of %(items)s in %(regions)s", change=told, items=items, regions=regions)
+    if items:
+        return _("%(change)s, only of %(items)s", change=told, items=items)
+    return _("%(change)s, only in %(regions)s", change=told, regions=regions) if regions else told

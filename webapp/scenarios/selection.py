@@ -8,7 +8,9 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from webapp.db.database import db
-from webapp.pages.numbers_and_dates import plural
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
+from webapp.pages.reader_locale import number
 from webapp.region_items.labels import NAMES_TOLD
 from webapp.region_items.selection import stored_keys
 from webapp.scenarios.request import MOST_REGION_ITEMS
@@ -57,8 +59,10 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
         picked = [key for key in asked if key in known]
         if unknown := [key for key in asked if key not in known]:
             some = ", ".join(unknown[:NAMES_TOLD]) + (" …" if len(unknown) > NAMES_TOLD else "")
-            errors.append(f"{plural(len(unknown), 'region-item')} asked for {'is' if len(unknown) == 1 else 'are'} not "
-                          f"in the dataset and left out of the selection: {some[:400]}.")
+            errors.append(_n(
+                "%(num)s region-item asked for is not in the dataset and left out of the selection: %(names)s.",
+                "%(num)s region-items asked for are not in the dataset and left out of the selection: %(names)s.",
+                len(unknown), num=number(len(unknown)), names=some[:400]))
     found = set(picked)
     if everything or regions or items:
         if regions and not everything:
@@ -67,8 +71,8 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
             wanted = wanted.where(RegionItemRow.item.in_(items))
         found |= set(db.session.scalars(wanted))
     if max(len(found), count) > MOST_REGION_ITEMS:
-        errors.append(f"These are {max(len(found), count):,} region-items; a scenario holds at most "
-                      f"{MOST_REGION_ITEMS}. Tick fewer regions or items.")
+        errors.append(_("These are %(num)s region-items; a scenario holds at most %(most)s. Tick fewer regions or "
+                        "items.", num=number(max(len(found), count)), most=MOST_REGION_ITEMS))
         return [], picked
     return list(db.session.scalars(query.where(RegionItemRow.key.in_(found)).order_by(RegionItemRow.position))), picked
 

@@ -10,6 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext
 from webapp.region_items.open_overrides import open_overrides
 from webapp.scenarios import states
 from webapp.scenarios.fingerprint import Fingerprint, digest_of_dataset, digests, of_others
@@ -19,8 +20,9 @@ from webapp.tables import Override, RegionItemRow, SavedScenario, StoredForecast
 Word = Literal["fresh", "stale", "waiting", "not computed", "failed"]
 WORD_OF: dict[states.State, Word] = {"draft": "not computed", "wanted": "waiting", "computing": "waiting",
                                      "computed": "fresh", "stale": "stale", "failed": "failed"}
-WORDS: dict[Word, str] = {"fresh": "up to date", "stale": "stale", "waiting": "being computed",
-                          "not computed": "not computed", "failed": "could not be computed"}
+WORDS: dict[Word, str] = {
+    "fresh": lazy_gettext("up to date"), "stale": lazy_gettext("stale"), "waiting": lazy_gettext("being computed"),
+    "not computed": lazy_gettext("not computed"), "failed": lazy_gettext("could not be computed")}
 COLOURS: dict[Word, str] = {"fresh": "success", "stale": "warning", "waiting": "info", "not computed": "light",
                             "failed": "danger"}
 
@@ -56,7 +58,7 @@ class State:
     @property
     def words(self) -> str:
         """The state on a page."""
-        return WORDS[self.word]
+        return str(WORDS[self.word])
 
     @property
     def colour(self) -> str:

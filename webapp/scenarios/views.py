@@ -11,8 +11,12 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor, needs
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language
+from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import parse_page
-from webapp.pages.numbers_and_dates import day, period, plural
+from webapp.pages.numbers_and_dates import day, period
+from webapp.pages.reader_locale import number
 from webapp.region_items.selection import ticked_keys
 from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
@@ -81,7 +85,8 @@ def select() -> ResponseReturnValue:
     """From a selection in the overview to the editor."""
     keys = ticked_keys(request.form)
     if len(keys) > MOST_REGION_ITEMS:
-        abort(422, f"These are {len(keys):,} region-items; a scenario holds at most {MOST_REGION_ITEMS}.")
+        abort(422, _("These are %(num)s region-items; a scenario holds at most %(most)s.", num=number(len(keys)),
+                     most=MOST_REGION_ITEMS))
     return _editor(parse_editor(services(), MultiDict([("ri", key) for key in keys])))
 
 
@@ -174,8 +179,8 @@ def put_away(token: str) -> ResponseReturnValue:
     scenario = _scenario(token)
     is_archived = not request.form.get("back")
     archive(token, is_archived)
-    flash(f"“{scenario.name}” is archived. It can be brought back here at any time." if is_archived else
-          f"“{scenario.name}” is back in the list.", "success")
+    flash(_("“%(name)s” is archived. It can be brought back here at any time.", name=scenario.name) if is_archived else
+          _("“%(name)s” is back in the list.", name=scenario.name), "success")
     return redirect(url_for("scenarios.detail", token=token), 303)
 
 
@@ -185,13 +190,16 @@ def side_by_side() -> str:
     """Up to five scenarios side by side."""
     tokens = list(dict.fromkeys(filter(None, request.args.getlist("s"))))
     if len(tokens) > MOST_COMPARED:
-        abort(422, f"{len(tokens)} scenarios are ticked; at most {MOST_COMPARED} can be compared. Untick some.")
+        abort(422, _("%(num)s scenarios are ticked; at most %(most)s can be compared. Untick some.",
+                     num=len(tokens), most=MOST_COMPARED))
     if len(tokens) < 2:
-        abort(422, f"{['No scenario', 'One scenario'][len(tokens)]} is ticked. Go back to the list and tick 2 to "
-                   f"{MOST_COMPARED} to compare them.")
+        abort(422, _("One scenario is ticked. Go back to the list and tick 2 to %(most)s to compare them.",
+                     most=MOST_COMPARED) if tokens else
+              _("No scenario is ticked. Go back to the list and tick 2 to %(most)s to compare them.",
+                most=MOST_COMPARED))
     found = by_tokens(tokens)
     if len(found) < len(tokens):
-        abort(404, "There is no scenario at one of these links. The list shows all there are.")
+        abort(404, _("There is no scenario at one of these links. The list shows all there are."))
     return render_template("scenarios/compare.html", comparison=compare(found), tokens=tokens)
 
 
@@ -201,12 +209,13 @@ def download(token: str, form: str) -> Response:
     """The result as a file."""
     scenario = _scenario(token)
     if scenario.computed_at is None:
-        abort(404, "This scenario is not computed yet, so there is nothing to download.")
+        abort(404, _("This scenario is not computed yet, so there is nothing to download."))
     result = Result.from_json(scenario.computed)
     words = re.sub(r"[^A-Za-z0-9]+", "-", scenario.name).strip("-")[:60]
     name = f"scenario-{f'{words}-' if words else ''}{scenario.computed_at:%Y-%m-%d}-{token[:6]}.{form}"
-    content = csv_of(scenario, result, services().dataset).encode("utf-8-sig") if form == "csv" else excel_of(
-        scenario, ScenarioRequest.from_json(scenario.asked), result, services().dataset)
+    with in_language(None):  # files are the same for every reader
+        content = csv_of(scenario, result, services().dataset).encode("utf-8-sig") if form == "csv" else excel_of(
+            scenario, ScenarioRequest.from_json(scenario.asked), result, services().dataset)
     return Response(content, mimetype="text/csv" if form == "csv" else EXCEL,
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -221,12 +230,12 @@ def _created(editor: Editor) -> ResponseReturnValue:
     if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private):
         compute_or_want(services(), token)
     elif _is_stored(token, editor):
-        flash("This was saved already; here it is.", "info")
+        flash(_("This was saved already; here it is."), "info")
     else:  # somebody went back to the form, changed it and saved again
         token = uuid4().hex
         create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private)
         compute_or_want(services(), token)
-        flash("What you changed is saved as another scenario; the one you saved before is as it was.", "info")
+        flash(_("What you changed is saved as another scenario; the one you saved before is as it was."), "info")
     return redirect(url_for("scenarios.detail", token=token), 303)
 
 
@@ -240,14 +249,14 @@ def _is_stored(token: str, editor: Editor) -> bool:
 def _form_token() -> str:
     token = request.form.get("token", "")
     if len(token) != 32 or not token.isascii() or not token.isalnum():
-        abort(422, "This form is not complete. Reload the page and send it again.")
+        abort(422, _("This form is not complete. Reload the page and send it again."))
     return token
 
 
 def _scenario(token: str) -> SavedScenario:
     scenario = by_token(token[:64])
     if scenario is None:
-        abort(404, "There is no scenario at this link. The list shows all there are.")
+        abort(404, _("There is no scenario at this link. The list shows all there are."))
     return scenario
 
 
@@ -259,7 +268,8 @@ def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int =
         "scenarios/edit.html", editor=editor, scenario=scenario, seen=seen, offered=offered(), conflict=conflict,
         known_values=known, offered_to_changes=_offered_to_changes(editor, known), most_errors=MOST_ERRORS,
         most_rows=MOST_ROWS, most_megabytes=MOST_BYTES // 1_000_000,
-        size_words=plural(len(editor.keys), "region-item")), status
+        size_words=_n("%(num)s region-item", "%(num)s region-items", len(editor.keys),
+                      num=number(len(editor.keys)))), status
 
 
 def _offered_to_changes(editor: Editor, known: dict[str, list[str]]) -> dict[str, Any]:

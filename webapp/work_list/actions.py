@@ -19,7 +19,10 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.db.locks import locked_rows, once_more
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language
 from webapp.notices.events import Told, path_to, tell
+from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.services import services
 from webapp.tables import User, WorkEntry
@@ -60,16 +63,19 @@ class Wanted:
         Raises: WorkError.
         """
         if self.act == "assign" and self.owner not in owners():
-            raise WorkError(f"{self.owner[:100]!r} cannot see to it. Choose a planner or an administrator who may sign "
-                            "in." if self.owner else "Choose who sees to it.")
+            raise WorkError(_("%(person)s cannot see to it. Choose a planner or an administrator who may sign in.",
+                              person=repr(self.owner[:100])) if self.owner else _("Choose who sees to it."))
         if self.act == "snooze" and self.until is None:
-            raise WorkError("Give the day on which it is to be seen again.")
+            raise WorkError(_("Give the day on which it is to be seen again."))
         if self.until is not None and not today < self.until <= today + LONGEST_SNOOZE:
-            raise WorkError(f"Snoozed until {self.until} is not possible; a day after today is, within a year.")
+            raise WorkError(_("Snoozed until %(date)s is not possible; a day after today is, within a year.",
+                              date=self.until))
         if self.due is not None and not today <= self.due <= today + LATEST_DUE:
-            raise WorkError(f"Due on {self.due} is not possible; today or a later day is, within ten years.")
+            raise WorkError(_("Due on %(date)s is not possible; today or a later day is, within ten years.",
+                              date=self.due))
         if self.act in ("resolve", "accept") and (not self.reason or len(self.reason) > LONGEST_REASON):
-            raise WorkError(f"Say in at most {LONGEST_REASON} characters why it is done, so that others understand it.")
+            raise WorkError(_("Say in at most %(most)s characters why it is done, so that others understand it.",
+                              most=LONGEST_REASON))
         mine = actor().email if self.act == "take" else self.owner if self.act == "assign" else ""
         return Wanted(self.act, mine, self.until, self.due, self.reason)
 
@@ -102,7 +108,8 @@ def act(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
     """
     wanted = wanted.checked(today)
     if len(seen) > MOST_AT_ONCE:
-        raise WorkError(f"{len(seen):,} entries are more than {MOST_AT_ONCE:,}, the most that can be changed at once.")
+        raise WorkError(_("%(num)s entries are more than %(most)s, the most that can be changed at once.",
+                          num=number(len(seen)), most=number(MOST_AT_ONCE)))
     return _accept(wanted, seen) if wanted.act == "accept" else _change(wanted, seen, today)
 
 
@@ -129,7 +136,7 @@ def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
 
 def _tell_owner(owner: str, given: Sequence[WorkEntry]) -> None:
     """Let somebody know that tasks are theirs now: once for each act."""
-    what = f"{named(given[0])} is" if len(given) == 1 else f"{len(given)} tasks are"
+    what = f"{_recorded(given[0])} is" if len(given) == 1 else f"{len(given)} tasks are"
     tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {len(given)}",
               f"{what} assigned to you by {actor().email}", path_to("work.show", owner="me")), [owner],
          services().settings.web_mail_server is not None)
@@ -171,7 +178,8 @@ def facts(entry: WorkEntry, today: date) -> dict[str, Any]:
 
 def named(entry: WorkEntry) -> str:
     """An entry as people name it: ``Forecast moved: north · kettle``; of a scenario only the start of its link."""
-    subject = f"scenario {entry.subject[:8]}" if entry.kind == "scenario" else str(RegionItem.from_key(entry.subject))
+    subject = _("scenario %(token)s", token=entry.subject[:8]) if entry.kind == "scenario" else str(
+        RegionItem.from_key(entry.subject))
     return f"{KINDS[entry.kind].title if entry.kind in KINDS else entry.kind}: {subject}"
 
 
@@ -209,8 +217,14 @@ def _carry_out(entry: WorkEntry, wanted: Wanted) -> None:
         states.reopen(entry, by)
 
 
+def _recorded(entry: WorkEntry) -> str:
+    """An entry's name as it is stored and told to others."""
+    with in_language(None):
+        return named(entry)
+
+
 def _record(entry: WorkEntry, wanted: Wanted, before: dict[str, Any], after: dict[str, Any]) -> None:
-    record(ACTS[wanted.act], "work", named(entry), before=before, after=after, reason=wanted.reason)
+    record(ACTS[wanted.act], "work", _recorded(entry), before=before, after=after, reason=wanted.reason)
 
 
 def _tell_apart(done: Done) -> None:

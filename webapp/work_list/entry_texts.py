@@ -7,18 +7,22 @@ from typing import Any
 from flask import url_for
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from webapp.language.periods import PERIOD
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
+from webapp.language.translations import ngettext as _n
 from webapp.pages.money import money
 from webapp.pages.numbers_and_dates import (
     amount,
     day,
     period,
     period_words,
-    plural,
     share,
     signed,
     signed_share,
     units,
 )
+from webapp.pages.reader_locale import number
 from webapp.region_items.labels import forecast_link
 from webapp.scenarios.repository import by_tokens
 from webapp.services import services
@@ -50,10 +54,10 @@ def words_of(entries: Sequence[WorkEntry]) -> dict[int, Words]:
 
 def _words(entry: WorkEntry, names: Mapping[str, str]) -> Words:
     known = KINDS.get(entry.kind)
-    title, act = (known.title, known.act) if known else (entry.kind, "Look")
+    title, act = (str(known.title), str(known.act)) if known else (entry.kind, _("Look"))
     sentence = _SENTENCES[entry.kind](entry.told) if entry.kind in _SENTENCES else ""
     if entry.kind == "scenario":
-        name = names.get(entry.subject, "a scenario that is private now")
+        name = names.get(entry.subject, _("a scenario that is private now"))
         link = (url_for("scenarios.detail", token=entry.subject, _anchor="verdict") if entry.subject in names
                 else url_for("scenarios.show"))
         return Words(title, name, sentence, _at_stake(entry), link, act)
@@ -83,44 +87,55 @@ def _moved(told: Mapping[str, Any]) -> str:
     forecast, moved = told["forecast"], told["moved"]
     before = forecast - moved
     relative = f" ({signed_share(moved / before)})" if before > 0 else ""
-    return f"{signed(moved)} {services().dataset.unit}{relative}, now {units(forecast)}"
+    return _("%(moved)s %(unit)s%(relative)s, now %(forecast)s", moved=signed(moved), unit=services().dataset.unit,
+             relative=relative, forecast=units(forecast))
 
 
 def _missed(told: Mapping[str, Any]) -> str:
     missed = told.get("missed")
-    last = f"; {signed(missed)} {services().dataset.unit} against the forecast lately" if missed else ""
-    return f"{period_words(told['periods'])} in a row{last}"
+    periods = period_words(told["periods"])
+    if not missed:
+        return _("%(periods)s in a row", periods=periods)
+    return _("%(periods)s in a row; %(missed)s %(unit)s against the forecast lately", periods=periods,
+             missed=signed(missed), unit=services().dataset.unit)
 
 
 def _bias(told: Mapping[str, Any]) -> str:
-    return f"{share(abs(told['bias']), 0)} too {'much' if told['bias'] > 0 else 'little'}, over " \
-           f"{period_words(told['periods'])}"
+    bias, periods = share(abs(told["bias"]), 0), period_words(told["periods"])
+    return (_("%(share)s too much, over %(periods)s", share=bias, periods=periods) if told["bias"] > 0 else
+            _("%(share)s too little, over %(periods)s", share=bias, periods=periods))
 
 
 def _refused(told: Mapping[str, Any]) -> str:
     if "why" in told:
         return str(told["why"])
-    return f"{plural(told['rows'], 'row')} of {amount(told['of'])}"
+    return _n("%(num)s row of %(all)s", "%(num)s rows of %(all)s", told["rows"], num=number(told["rows"]),
+              all=amount(told["of"]))
 
 
 def _stale(told: Mapping[str, Any]) -> str:
     if "since" in told:
-        return f"v{told['version']}, promoted {day(told['since'])}"
-    return f"{told['drifted'] or 'demand'} drifted ({amount(told['drift'])}) since v{told['version']} was trained"
+        return _("v%(version)s, promoted %(date)s", version=told["version"], date=day(told["since"]))
+    return _("%(what)s drifted (%(drift)s) since v%(version)s was trained", what=told["drifted"] or _("demand"),
+             drift=amount(told["drift"]), version=told["version"])
 
 
 def _override(told: Mapping[str, Any]) -> str:
-    return f"{units(told['lost'])} {services().dataset.unit} further off than the model over " \
-           f"{period_words(told['periods'])}; by {', '.join(told['by'])}"
+    return _("%(lost)s %(unit)s further off than the model over %(periods)s; by %(people)s", lost=units(told["lost"]),
+             unit=services().dataset.unit, periods=period_words(told["periods"]), people=", ".join(told["by"]))
 
 
-_FORECAST_BY = {"baseline": "forecast by the baseline", "untrained": "not trained yet",
-                "quarantined": "its data is rejected"}
+_FORECAST_BY = {"baseline": lazy_gettext("forecast by the baseline"), "untrained": lazy_gettext("not trained yet"),
+                "quarantined": lazy_gettext("its data is rejected")}
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "moved": _moved, "missed": _missed, "bias": _bias, "refused": _refused, "stale": _stale, "override": _override,
     "failed": lambda told: str(told["why"]), "kept": lambda told: str(told["why"]),
-    "unusual": lambda told: f"{period_words(told['periods'])}, the newest {period(told['newest'])}",
-    "stock_out": lambda told: f"{period_words(told['periods'])} up to {period(told['last'])}",
-    "no_model": lambda told: _FORECAST_BY.get(told["status"], "not forecast yet"),
-    "scenario": lambda told: f"its last {period_words(1).split(' ')[1]} was {period(told['last'])}",
+    "unusual": lambda told: _("%(periods)s, the newest %(date)s", periods=period_words(told["periods"]),
+                              date=period(told["newest"])),
+    "stock_out": lambda told: _("%(periods)s up to %(date)s", periods=period_words(told["periods"]),
+                                date=period(told["last"])),
+    "no_model": lambda told: (str(_FORECAST_BY[told["status"]]) if told["status"] in _FORECAST_BY else
+                              _("not forecast yet")),
+    "scenario": lambda told: _("its last %(period)s was %(date)s", period=PERIOD[services().dataset.frequency],
+                               date=period(told["last"])),
 }

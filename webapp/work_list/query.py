@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor
 from webapp.db.database import db
+from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import Kind, Query, View, containing, in_order, parse_view
 from webapp.region_items.attributes import ARGUMENT, conditions_of, parsed
 from webapp.tables import RegionItemRow, WorkEntry
@@ -17,10 +18,11 @@ from webapp.work_list.actions import owners
 from webapp.work_list.entry_texts import Words, words_of
 from webapp.work_list.thresholds import KINDS
 
-SHOWN = {"": "to do", "open": "nobody's", "assigned": "assigned", "snoozed": "snoozed", "resolved": "resolved",
-         "all": "all"}
+SHOWN = {"": lazy_gettext("to do"), "open": lazy_gettext("nobody's"), "assigned": lazy_gettext("assigned"),
+         "snoozed": lazy_gettext("snoozed"), "resolved": lazy_gettext("resolved"), "all": lazy_gettext("all")}
 """What of the list is shown, in words; nothing said: open and assigned."""
-DUE = {"": "due at any time", "overdue": "overdue", "today": "due today or overdue", "week": "due within 7 days"}
+DUE = {"": lazy_gettext("due at any time"), "overdue": lazy_gettext("overdue"),
+       "today": lazy_gettext("due today or overdue"), "week": lazy_gettext("due within 7 days")}
 ME, NOBODY = "me", "nobody"
 FIRST_SHOWN = 5
 """Entries on the overview."""

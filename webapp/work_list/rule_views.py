@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import needs
 from webapp.administration.segment_rules import TooManyRulesError
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.segments import SegmentError, parsed_segment
 from webapp.work_list.thresholds import (
@@ -13,6 +14,7 @@ from webapp.work_list.thresholds import (
     MOST_DAYS,
     RuleError,
     default_rule,
+    inside_sentence,
     named,
     remove_rule,
     rules,
@@ -28,7 +30,7 @@ def show() -> ResponseReturnValue:
     """Every kind with its rules, and a form for another."""
     kind = one_of("kind", request.args.get("kind", "") or "moved", KINDS)
     return render_template("work_list/rules.html", kinds=KINDS, rules=rules(), chosen=kind, plain=default_rule(kind),
-                           most_days=MOST_DAYS)
+                           most_days=MOST_DAYS, inside_sentence=inside_sentence)
 
 
 @bp.post("")
@@ -43,11 +45,12 @@ def change() -> ResponseReturnValue:
             kind, segment, is_on=bool(request.form.get("is_on")),
             threshold=_number("threshold", known.threshold_words) if known.threshold is not None else None,
             periods=_whole("periods", known.periods_words) if known.periods is not None else None,
-            due_days=_whole("due_days", "Days to do it"),
-            again_days=_whole("again_days", "Days until it is open again"))
+            due_days=_whole("due_days", _("Days to do it")),
+            again_days=_whole("again_days", _("Days until it is open again")))
     except (RuleError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
-    flash(f"Kept: {named(kind, segment)}. The list follows within minutes." if changed else "Nothing was changed.",
+    flash(_("Kept: %(rule)s. The list follows within minutes.", rule=named(kind, segment)) if changed else
+          _("Nothing was changed."),
           "success" if changed else "info")
     return redirect(url_for("work_rules.show", kind=kind), 303)
 
@@ -58,8 +61,8 @@ def remove(rule_id: int) -> ResponseReturnValue:
     """Remove a rule, so that the next that fits counts."""
     row = remove_rule(rule_id)
     if row is None:
-        abort(404, "There is no such rule.")
-    flash(f"Removed: {named(row.kind, row.segment)}.", "success")
+        abort(404, _("There is no such rule."))
+    flash(_("Removed: %(rule)s.", rule=named(row.kind, row.segment)), "success")
     return redirect(url_for("work_rules.show"), 303)
 
 
@@ -68,15 +71,18 @@ def _number(name: str, words: str) -> float:
     try:
         return read_number(text)
     except AmbiguousNumberError as error:
-        raise RuleError(f"{error} You wrote {text[:40]!r} for {words.lower()}.") from error
+        raise RuleError(_("%(problem)s You wrote %(text)s for %(what)s.", problem=error, text=repr(text[:40]),
+                          what=inside_sentence(words))) from error
     except TypedNumberError as error:
-        raise RuleError(f"Give a number for {words.lower()}, not {text[:40]!r}.") from error
+        raise RuleError(_("Give a number for %(what)s, not %(text)s.", what=inside_sentence(words),
+                          text=repr(text[:40]))) from error
 
 
 def _whole(name: str, words: str) -> int:
     text = request.form.get(name, "").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise RuleError(f"{words}: {text[:40]!r} is no whole number from 0 to {MOST_DAYS}.")
+        raise RuleError(_("%(what)s: %(text)s is no whole number from 0 to %(most)s.", what=words,
+                          text=repr(text[:40]), most=MOST_DAYS))
     return int(text)
 
 

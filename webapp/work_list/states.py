@@ -10,12 +10,14 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, and_
 
 from webapp.db.database import now
+from webapp.language.translations import gettext
 from webapp.tables import WorkEntry
 from webapp.work_list.thresholds import Rule
 
 State = Literal["open", "assigned", "snoozed", "resolved"]
 STATES: dict[State, str] = {"open": "open", "assigned": "assigned", "snoozed": "snoozed", "resolved": "resolved"}
-GONE = "the cause is gone"
+GONE = gettext("the cause is gone")
+"""Stored in English, as modules are loaded outside any request; pages look it up in the reader's language."""
 """Why an entry is resolved of which nobody said so."""
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 from webapp.administration.segment_rules import keep_rule, remove_rule_of
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language, language, lazy_gettext
 from webapp.region_items.segments import is_in
 from webapp.tables import WorkRule
 
@@ -37,28 +39,56 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "moved": Kind("Forecast moved", "The model's forecast of the same periods is another than before.", "Look", 2,
-                  0.2, "Least move, share of the forecast"),
-    "missed": Kind("Sales outside the interval", "Sold was less or more than the 80 % interval, several periods in a "
-                   "row.", "Look", 3, periods=3, periods_words="Periods in a row"),
-    "bias": Kind("Biased forecast", "Published forecasts were too high or too low over all the periods they are judged "
-                 "on.", "Look", 5, 0.25, "Largest bias, share of what was sold", 14, "Least periods judged"),
-    "failed": Kind("Retrain failed", "The newest training ended with an error.", "Retrain", 1),
-    "kept": Kind("Retrain changed nothing", "A planner asked for a retrain, and the gate kept what served before.",
-                 "See why", 5, periods=30, periods_words="Days that it is told"),
-    "refused": Kind("Data rejected", "New demand was rejected, or many of its rows.", "See the rows", 1,
-                    0.05, "Least share of rows"),
-    "stale": Kind("Stale model", "The model is old, or demand is no longer what it was trained on.", "Retrain", 10,
-                  0.25, "Largest drift (population stability index)", 180, "Days since it was promoted"),
-    "unusual": Kind("Unusual sales to adjust", "Sales that season, level and known drivers do not explain.", "Adjust",
-                    10, periods=60, periods_words="Newest periods looked at"),
-    "override": Kind("Override that hurts", "Overrides of past periods were further off than the model.",
-                     "See the overrides", 10, periods=3, periods_words="Least periods judged"),
-    "stock_out": Kind("Out of stock", "Nothing was left to sell in the newest periods.", "Look", 1, periods=1,
-                      periods_words="Periods in a row"),
-    "no_model": Kind("No model", "Nothing but last season's sales forecasts it, or nothing at all.", "Retrain", 5),
-    "scenario": Kind("Scenario to be judged", "Its periods are over: what was said can be compared with what was sold.",
-                     "Judge", 10, has_segments=False),
+    "moved": Kind(
+        lazy_gettext("Forecast moved"),
+        lazy_gettext("The model's forecast of the same periods is another than before."),
+        lazy_gettext("Look"), 2, 0.2, lazy_gettext("Least move, share of the forecast")),
+    "missed": Kind(
+        lazy_gettext("Sales outside the interval"),
+        lazy_gettext("Sold was less or more than the 80 % interval, several periods in a row."),
+        lazy_gettext("Look"), 3, periods=3, periods_words=lazy_gettext("Periods in a row")),
+    "bias": Kind(
+        lazy_gettext("Biased forecast"),
+        lazy_gettext("Published forecasts were too high or too low over all the periods they are judged on."),
+        lazy_gettext("Look"), 5, 0.25, lazy_gettext("Largest bias, share of what was sold"), 14,
+        lazy_gettext("Least periods judged")),
+    "failed": Kind(
+        lazy_gettext("Retrain failed"),
+        lazy_gettext("The newest training ended with an error."),
+        lazy_gettext("Retrain"), 1),
+    "kept": Kind(
+        lazy_gettext("Retrain changed nothing"),
+        lazy_gettext("A planner asked for a retrain, and the gate kept what served before."),
+        lazy_gettext("See why"), 5, periods=30, periods_words=lazy_gettext("Days that it is told")),
+    "refused": Kind(
+        lazy_gettext("Data rejected"),
+        lazy_gettext("New demand was rejected, or many of its rows."),
+        lazy_gettext("See the rows"), 1, 0.05, lazy_gettext("Least share of rows")),
+    "stale": Kind(
+        lazy_gettext("Stale model"),
+        lazy_gettext("The model is old, or demand is no longer what it was trained on."),
+        lazy_gettext("Retrain"), 10, 0.25, lazy_gettext("Largest drift (population stability index)"), 180,
+        lazy_gettext("Days since it was promoted")),
+    "unusual": Kind(
+        lazy_gettext("Unusual sales to adjust"),
+        lazy_gettext("Sales that season, level and known drivers do not explain."),
+        lazy_gettext("Adjust"), 10, periods=60, periods_words=lazy_gettext("Newest periods looked at")),
+    "override": Kind(
+        lazy_gettext("Override that hurts"),
+        lazy_gettext("Overrides of past periods were further off than the model."),
+        lazy_gettext("See the overrides"), 10, periods=3, periods_words=lazy_gettext("Least periods judged")),
+    "stock_out": Kind(
+        lazy_gettext("Out of stock"),
+        lazy_gettext("Nothing was left to sell in the newest periods."),
+        lazy_gettext("Look"), 1, periods=1, periods_words=lazy_gettext("Periods in a row")),
+    "no_model": Kind(
+        lazy_gettext("No model"),
+        lazy_gettext("Nothing but last season's sales forecasts it, or nothing at all."),
+        lazy_gettext("Retrain"), 5),
+    "scenario": Kind(
+        lazy_gettext("Scenario to be judged"),
+        lazy_gettext("Its periods are over: what was said can be compared with what was sold."),
+        lazy_gettext("Judge"), 10, has_segments=False),
 }
 
 
@@ -131,26 +161,43 @@ def set_rule(kind: str, segment: str, *, is_on: bool, threshold: float | None, p
     """
     known = KINDS[kind]
     if segment and not known.has_segments:
-        raise RuleError(f"{known.title} is not about region-items, so its rule is for all. Leave the segment empty.")
+        raise RuleError(_("%(kind)s is not about region-items, so its rule is for all. Leave the segment empty.",
+                          kind=known.title))
     if threshold is not None and not 0 < threshold <= 100:
-        raise RuleError(f"{threshold:g} is not possible; {known.threshold_words.lower()}: more than 0, at most 100.")
+        raise RuleError(_("%(number)s is not possible; %(what)s: more than 0, at most 100.", number=f"{threshold:g}",
+                          what=inside_sentence(known.threshold_words)))
     numbers: tuple[tuple[str, int | None, int], ...] = (
-        ("Periods or days", periods, 1), ("Days to do it", due_days, 0), ("Days until it is open again", again_days, 0))
+        (_("Periods or days"), periods, 1), (_("Days to do it"), due_days, 0),
+        (_("Days until it is open again"), again_days, 0))
     for words, value, least in numbers:
         if value is not None and not least <= value <= MOST_DAYS:
-            raise RuleError(f"{words}: {value} is not possible; a whole number from {least} to {MOST_DAYS} is.")
+            raise RuleError(_("%(what)s: %(number)s is not possible; a whole number from %(least)s to %(most)s is.",
+                              what=words, number=value, least=least, most=MOST_DAYS))
     wanted: dict[str, bool | float | int | None] = {
         "is_on": is_on, "threshold": threshold if known.threshold is not None else None,
         "periods": periods if known.periods is not None else None, "due_days": due_days, "again_days": again_days}
-    return keep_rule(WorkRule, {"kind": kind, "segment": segment}, wanted, "rule set", named(kind, segment))
+    return keep_rule(WorkRule, {"kind": kind, "segment": segment}, wanted, "rule set", _recorded(kind, segment))
 
 
 def remove_rule(rule_id: int) -> WorkRule | None:
     """Remove a rule, so that the next that fits counts, or the default; None where there is none."""
     return remove_rule_of(WorkRule, rule_id, ("is_on", "threshold", "periods", "due_days", "again_days"),
-                          "rule removed", lambda row: named(row.kind, row.segment))
+                          "rule removed", lambda row: _recorded(row.kind, row.segment))
 
 
 def named(kind: str, segment: str) -> str:
     """A rule as people name it: ``list of work: Forecast moved, region:north``."""
-    return f"list of work: {KINDS[kind].title if kind in KINDS else kind}{f', {segment}' if segment else ''}"
+    title = str(KINDS[kind].title) if kind in KINDS else kind
+    return (_("list of work: %(kind)s, %(segment)s", kind=title, segment=segment) if segment else
+            _("list of work: %(kind)s", kind=title))
+
+
+def _recorded(kind: str, segment: str) -> str:
+    """A rule's name as it is stored."""
+    with in_language(None):
+        return named(kind, segment)
+
+
+def inside_sentence(title: str) -> str:
+    """A title as it stands inside a sentence: in lower case, but in German, where nouns stay as they are."""
+    return str(title) if language() == "de" else str(title).lower()

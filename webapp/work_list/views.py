@@ -11,10 +11,14 @@ from webapp.access import actor, needs
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import in_language
+from webapp.language.translations import ngettext as _n
 from webapp.pages.files import Cell, Exact, file_of, requested_format
 from webapp.pages.listing import find_page
 from webapp.pages.money import rounded_money
-from webapp.pages.numbers_and_dates import day, plural
+from webapp.pages.numbers_and_dates import day
+from webapp.pages.reader_locale import number
 from webapp.region_items.attributes import groupable
 from webapp.region_items.rows import known_keys
 from webapp.services import services
@@ -38,7 +42,8 @@ def show() -> ResponseReturnValue:
     view, today = parse_work_view(request.args), date.today()
     if form := requested_format(request.args):
         found = list(db.session.scalars(entries(view, today)))
-        words = words_of(found)
+        with in_language(None):  # files are the same for every reader
+            words = words_of(found)
         return file_of(form, f"{services().dataset.name}-work-{today}", (
             "What", "Of", "Why", f"At stake, {services().dataset.unit}", "At stake, money", "State", "Owner", "Due",
             "Snoozed until", "Found (UTC)", "Reason"),
@@ -47,8 +52,8 @@ def show() -> ResponseReturnValue:
     people = [(name, name) for name in view.kind.filters["owner"] if name not in (ME, NOBODY)]
     return render_template(
         "work_list/show.html", page=page, view=page.view, words=words_of(page.rows), shown=SHOWN, due=DUE,
-        kind_titles=[("", "anything"), *((name, kind.title) for name, kind in KINDS.items())],
-        people=[("", "everybody's"), (ME, "mine"), (NOBODY, "nobody's"), *people],
+        kind_titles=[("", _("anything")), *((name, kind.title) for name, kind in KINDS.items())],
+        people=[("", _("everybody's")), (ME, _("mine")), (NOBODY, _("nobody's")), *people],
         owners=owners() if actor().may("planner") else [], state_of=states.state_of, me=actor().email,
         attributes=list(groupable()), most=MOST_AT_ONCE)
 
@@ -62,7 +67,7 @@ def change() -> ResponseReturnValue:
                     _day("until"), _day("due_wanted"), " ".join(fields.get("reason", "").split()))
     seen = _seen(today)
     if not seen:
-        abort(422, "Nothing is ticked. Tick entries of the list first.")
+        abort(422, _("Nothing is ticked. Tick entries of the list first."))
     try:
         done = act(wanted, seen, today)
     except WorkError as error:
@@ -82,7 +87,7 @@ def retrain() -> ResponseReturnValue:
     known = known_keys(list(keys))
     wanted = [key for key in keys if key in known]
     if not wanted:
-        abort(422, "Nothing that is ticked is about a region-item. Tick other entries first.")
+        abort(422, _("Nothing that is ticked is about a region-item. Tick other entries first."))
     return render_template("work_list/retrain.html", keys=wanted, back=_back())
 
 
@@ -92,10 +97,10 @@ def _seen(today: date) -> dict[int, int]:
         return seen_now(parse_work_view(request.form), today, MOST_AT_ONCE)
     seen = {}
     for text in request.form.getlist("entry"):
-        number, _, version = text.partition(".")
-        if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in (number, version)):
-            abort(422, f"{text[:40]!r} is no entry of the list of work. Tick them on the list.")
-        seen[int(number)] = int(version)
+        entry_id, _dot, version = text.partition(".")
+        if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in (entry_id, version)):
+            abort(422, _("%(text)s is no entry of the list of work. Tick them on the list.", text=repr(text[:40])))
+        seen[int(entry_id)] = int(version)
     return seen
 
 
@@ -106,34 +111,53 @@ def _day(name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        abort(422, f"Give a date as 2026-01-31, not {text[:40]!r}.")
+        abort(422, _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])))
 
 
 def _tell(wanted: Wanted, done: Done, today: date) -> None:
     """Say what became of an act."""
-    done_words = {"take": "now yours", "assign": f"assigned to {wanted.owner}", "release": "given back",
-                  "snooze": f"snoozed until {day(wanted.until)}", "resolve": "resolved", "reopen": "opened again",
-                  "accept": "resolved"}[wanted.act]
     if done.changed:
-        adjusted = f", {plural(done.periods, 'unusual period')} adjusted" if wanted.act == "accept" else ""
-        flash(f"{plural(done.changed, 'task')} {done_words}{adjusted}.", "success")
+        flash(_done_words(wanted, done), "success")
     elif not done.left and not done.unfit:
-        flash("Nothing was changed: it was so already.", "info")
+        flash(_("Nothing was changed: it was so already."), "info")
     if done.unfit:
-        flash(f"{plural(done.unfit, 'task')} left as before: only unusual sales can be accepted.", "info")
+        flash(_n("%(num)s task left as before: only unusual sales can be accepted.",
+                 "%(num)s tasks left as before: only unusual sales can be accepted.", done.unfit,
+                 num=number(done.unfit)), "info")
     if done.left:
         names = "; ".join(f"{named(one)}, {_now(one, today)}" for one in done.left[:NAMED])
-        more = f"; and {len(done.left) - NAMED} more" if len(done.left) > NAMED else ""
-        flash(f"{plural(len(done.left), 'task')} left as somebody else made it meanwhile: {names}{more}. Look again, "
-              "then repeat what still holds.", "warning")
+        if len(done.left) > NAMED:
+            names = _("%(names)s; and %(num)s more", names=names, num=len(done.left) - NAMED)
+        flash(_n("%(num)s task left as somebody else made it meanwhile: %(names)s. Look again, then repeat what still "
+                 "holds.",
+                 "%(num)s tasks left as somebody else made it meanwhile: %(names)s. Look again, then repeat what still "
+                 "holds.", len(done.left), num=number(len(done.left)), names=names), "warning")
+
+
+def _done_words(wanted: Wanted, done: Done) -> str:
+    count = done.changed
+    tasks = _n("%(num)s task", "%(num)s tasks", count, num=number(count))
+    if wanted.act == "accept":
+        return _n("%(tasks)s resolved, %(num)s unusual period adjusted.",
+                  "%(tasks)s resolved, %(num)s unusual periods adjusted.", done.periods, num=number(done.periods),
+                  tasks=tasks)
+    if wanted.act == "assign":
+        return _("%(tasks)s assigned to %(person)s.", tasks=tasks, person=wanted.owner)
+    if wanted.act == "snooze":
+        return _("%(tasks)s snoozed until %(date)s.", tasks=tasks, date=day(wanted.until))
+    return {"take": _("%(tasks)s now yours.", tasks=tasks), "release": _("%(tasks)s given back.", tasks=tasks),
+            "resolve": _("%(tasks)s resolved.", tasks=tasks),
+            "reopen": _("%(tasks)s opened again.", tasks=tasks)}[wanted.act]
 
 
 def _now(entry: WorkEntry, today: date) -> str:
     state = states.state_of(entry, today)
-    told = {"open": "open", "assigned": f"assigned to {entry.owner}",
-            "snoozed": f"snoozed until {day(entry.snoozed_until)}",
-            "resolved": f"resolved ({entry.reason})"}[state]
-    return f"{told}, {f'by {entry.changed_by}' if entry.changed_by else 'as it was found again'}"
+    told = {"open": _("open"), "assigned": _("assigned to %(person)s", person=entry.owner),
+            "snoozed": _("snoozed until %(date)s", date=day(entry.snoozed_until)),
+            "resolved": _("resolved (%(reason)s)", reason=entry.reason if entry.resolved_by or not entry.reason
+                          else _(entry.reason))}[state]
+    return (_("%(state)s, by %(person)s", state=told, person=entry.changed_by) if entry.changed_by else
+            _("%(state)s, as it was found again", state=told))
 
 
 def _back() -> str:

@@ -7,14 +7,18 @@ from sqlalchemy import func, select
 
 from webapp.access import Actor, actor
 from webapp.db.database import db, writing
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, OverrideResult, put
+from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.scenarios import states
 from webapp.scenarios.applying.situation import ON_CHANGED, ON_OVERRIDES, OnChanged, OnOverrides, situation_of
 from webapp.scenarios.repository import recorded_name
 from webapp.tables import Override, SavedScenario
 
-CHANGED = "What was shown changed since the page was opened. Nothing was done; look at it again, then decide."
+CHANGED = lazy_gettext("What was shown changed since the page was opened. Nothing was done; look at it again, then "
+                       "decide.")
 
 
 class UndecidedError(OverrideError):
@@ -51,26 +55,28 @@ def apply(scenario: SavedScenario, decided: Decided, form: str, seen: str | None
         region_items = locked_region_items(keys)
         scenario = states.hold(token)
         if not keys.issuperset(scenario.made_with):
-            raise ChangedSinceSeenError(CHANGED)
+            raise ChangedSinceSeenError(str(CHANGED))
         if before := db.session.scalar(select(func.count()).where(Override.batch == batch)):
             return OverrideResult(batch, before, 0, is_new=False)
         if scenario.is_private:
-            raise OverrideError("This scenario is only for you. Share it first, so that others can see why the plan "
-                                "is as it will be.")
+            raise OverrideError(_("This scenario is only for you. Share it first, so that others can see why the plan "
+                                  "is as it will be."))
         situation = situation_of(scenario, who)
         if situation.problem:
             raise OverrideError(situation.problem)
         if seen is not None and seen != situation.digest:
-            raise ChangedSinceSeenError(CHANGED)
+            raise ChangedSinceSeenError(str(CHANGED))
         if situation.existing and decided.on_overrides is None:
-            raise UndecidedError(f"{len(situation.existing):,} of its periods are overridden already. Decide what "
-                                 f"becomes of these overrides: {', '.join(ON_OVERRIDES)}.")
+            raise UndecidedError(_("%(num)s of its periods are overridden already. Decide what becomes of these "
+                                   "overrides: %(choices)s.", num=number(len(situation.existing)),
+                                   choices=", ".join(ON_OVERRIDES)))
         if situation.must_decide_changed and decided.on_changed is None:
-            raise UndecidedError("Something changed since the scenario was computed. Compute it again, or decide what "
-                                 f"becomes of the region-items that changed: {', '.join(ON_CHANGED)}.")
+            raise UndecidedError(_("Something changed since the scenario was computed. Compute it again, or decide "
+                                   "what becomes of the region-items that changed: %(choices)s.",
+                                   choices=", ".join(ON_CHANGED)))
         wanted = situation.wanted(decided.on_overrides, decided.on_changed)
         if not wanted:
-            raise OverrideError("So decided, nothing is left to be overridden.")
+            raise OverrideError(_("So decided, nothing is left to be overridden."))
         comment = f"Scenario “{scenario.name}”"[:LONGEST_COMMENT]
         rows = [Override(batch=batch, key=cell.key, date=cell.date, way=way, amount=amount, comment=comment,
                          made_by=who.email, scenario=token) for cell, way, amount in wanted]

@@ -14,6 +14,8 @@ from demand_assets.forecasting.forecast.totals import Part
 from webapp.access import Actor
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.overrides.locked_periods import Locked, locked_for
 from webapp.overrides.overrides import LEAST_PERCENT, MOST_PERCENT, is_ahead, open_among
 from webapp.region_items.open_overrides import period_override
@@ -25,14 +27,14 @@ from webapp.tables import Override, RegionItemRow, SavedScenario, StoredForecast
 
 OnOverrides = Literal["keep", "replace", "add"]
 ON_OVERRIDES: dict[OnOverrides, str] = {
-    "keep": "keep them, and leave these periods as they are",
-    "replace": "replace them by the scenario’s numbers",
-    "add": "keep them, and put the scenario’s difference on top",
+    "keep": lazy_gettext("keep them, and leave these periods as they are"),
+    "replace": lazy_gettext("replace them by the scenario’s numbers"),
+    "add": lazy_gettext("keep them, and put the scenario’s difference on top"),
 }
 OnChanged = Literal["leave", "include"]
 ON_CHANGED: dict[OnChanged, str] = {
-    "leave": "leave these region-items out",
-    "include": "override them too: the scenario’s change in percent, on their forecast of now",
+    "leave": lazy_gettext("leave these region-items out"),
+    "include": lazy_gettext("override them too: the scenario’s change in percent, on their forecast of now"),
 }
 SAME = 1e-6
 """A scenario that differs from the plan by less than this share of it is as the plan is."""
@@ -96,12 +98,12 @@ class Situation:
     def problem(self) -> str:
         """Why nothing can be applied; empty where something can."""
         if self.state.word not in ("fresh", "stale"):
-            return f"The scenario is {self.state.words}. Compute it first; then it can be applied."
+            return _("The scenario is %(state)s. Compute it first; then it can be applied.", state=self.state.words)
         if not self.cells and not (self.known or self.locked_cells or self.gone):
-            return "Nothing of it can be applied: it changes no forecast."
+            return _("Nothing of it can be applied: it changes no forecast.")
         if not self.cells:
-            return ("Nothing of it can be applied: what it changes is known by now, locked, or left the dataset. "
-                    f"{self.locked.words if self.locked_cells else ''}").strip()
+            told = _("Nothing of it can be applied: what it changes is known by now, locked, or left the dataset.")
+            return f"{told} {self.locked.words if self.locked_cells else ''}".strip()
         return ""
 
     @property

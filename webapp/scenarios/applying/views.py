@@ -6,8 +6,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from webapp.access import actor, needs
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.overrides.overrides import OverrideError
-from webapp.pages.numbers_and_dates import plural
+from webapp.pages.reader_locale import number
 from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, apply
 from webapp.scenarios.applying.situation import (
     ON_CHANGED,
@@ -39,16 +41,20 @@ def make(token: str) -> ResponseReturnValue:
                       cast(OnChanged | None, _one_of("changed", ON_CHANGED)))
     form = request.form.get("token", "")
     if len(form) != 32 or not form.isascii() or not form.isalnum():
-        abort(422, "This form is not complete. Reload the page and send it again.")
+        abort(422, _("This form is not complete. Reload the page and send it again."))
     try:
         made = apply(scenario, decided, form, request.form.get("seen", ""))
     except OverrideError as error:
         return _page(_scenario(token), decided, str(error), 409 if isinstance(error, ChangedSinceSeenError) else 422)
     if made.is_new:
-        told = f", in place of {plural(made.replaced, 'earlier override')}" if made.replaced else ""
-        flash(f"Applied: {plural(made.count, 'override')}{told}. They can be taken back together here.", "success")
+        told = _n("%(num)s override", "%(num)s overrides", made.count, num=number(made.count))
+        if made.replaced:
+            told = _n("%(overrides)s, in place of %(num)s earlier override",
+                      "%(overrides)s, in place of %(num)s earlier overrides", made.replaced,
+                      num=number(made.replaced), overrides=told)
+        flash(_("Applied: %(overrides)s. They can be taken back together here.", overrides=told), "success")
     else:
-        flash("This was applied already. Nothing was done twice.", "info")
+        flash(_("This was applied already. Nothing was done twice."), "info")
     return redirect(url_for("scenarios.detail", token=token), 303)
 
 
@@ -68,5 +74,5 @@ def _page(scenario: SavedScenario, decided: Decided, error: str = "", status: in
 def _scenario(token: str) -> SavedScenario:
     scenario = by_token(token[:64])
     if scenario is None:
-        abort(404, "There is no scenario at this link. The list shows all there are.")
+        abort(404, _("There is no scenario at this link. The list shows all there are."))
     return scenario

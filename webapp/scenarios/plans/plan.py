@@ -7,6 +7,8 @@ from datetime import date
 
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages.typed_numbers import Mark
 from webapp.scenarios.plans.plan_files import (
     CellError,
@@ -171,29 +173,33 @@ class _Reader:
         for place, title in enumerate(header):
             name = titles.get(_folded(title), "")
             if name in found:
-                raise PlanFileError(f"The columns {header[found[name]]!r} and {title!r} of line {line} mean the same; "
-                                    "leave one out.")
+                raise PlanFileError(_("The columns %(one)s and %(other)s of line %(line)s mean the same; leave one "
+                                      "out.", one=repr(header[found[name]]), other=repr(title), line=line))
             if name:
                 found[name] = place
             elif title:
-                self._errors.append(RowError(line, title, "", "This is no column that is known. Allowed are "
-                                             f"{self._allowed()}. Without it, the other columns can be used."))
+                self._errors.append(RowError(line, title, "", _(
+                    "This is no column that is known. Allowed are %(columns)s. Without it, the other columns can be "
+                    "used.", columns=self._allowed())))
         missing = [name for name in _KEYS if name not in found and len(self._names.get(name, "ab")) > 1]
         self._drivers = {name: place for name, place in found.items() if name not in _KEYS}
         self._places = {name: place for name, place in found.items() if name in _KEYS}
         if missing or not self._drivers:
-            word = "the column" if len(missing) == 1 else "the columns"
-            lacking = f"{word} {' and '.join(missing)}" if missing else "a column for a driver that is changed"
-            raise PlanFileError(f"The first line must name the columns; it lacks {lacking}. Allowed are "
-                                f"{self._allowed()}. It reads: {' | '.join(header)[:200]}")
+            names = f" {_('and')} ".join(missing)
+            lacking = (_("a column for a driver that is changed") if not missing else
+                       _n("the column %(names)s", "the columns %(names)s", len(missing), names=names))
+            raise PlanFileError(_("The first line must name the columns; it lacks %(lacking)s. Allowed are "
+                                  "%(columns)s. It reads: %(header)s", lacking=lacking, columns=self._allowed(),
+                                  header=" | ".join(header)[:200]))
 
     def _allowed(self) -> str:
         return ", ".join([*_KEYS, *self._dataset.driver_names])
 
     def _row(self, line: int, cells: Sequence[str], width: int) -> PlanRow | None:
         if len(cells) > width and any(cells[width:]):
-            self._errors.append(RowError(line, "", " | ".join(cells[width:])[:60], f"The line has {len(cells)} cells, "
-                                         f"the first line {width}. Put a cell with a delimiter in it between quotes."))
+            self._errors.append(RowError(line, "", " | ".join(cells[width:])[:60], _(
+                "The line has %(cells)s cells, the first line %(width)s. Put a cell with a delimiter in it between "
+                "quotes.", cells=len(cells), width=width)))
             return None
         at = {name: cells[place] if place < len(cells) else "" for name, place in
               (self._places | self._drivers).items()}
@@ -220,10 +226,14 @@ class _Reader:
             name = text if text in self._names[kind] else self._folded[kind].get(text.casefold())
             if name is None:
                 known = sorted(self._of_selection(kind, names.get("region")))
-                some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
-                self._errors.append(RowError(line, kind, text[:60], f"No {kind} of the selection is called so. It has "
-                                             f"{some}. Write one of them, tick the {kind} above if the dataset has it, "
-                                             "or leave the line out."))
+                some = ", ".join(known[:5])
+                if len(known) > 5:
+                    some = _("%(names)s and others", names=some)
+                self._errors.append(RowError(line, kind, text[:60], _(
+                    "No region of the selection is called so. It has %(names)s. Write one of them, tick the region "
+                    "above if the dataset has it, or leave the line out.", names=some) if kind == "region" else _(
+                    "No item of the selection is called so. It has %(names)s. Write one of them, tick the item above "
+                    "if the dataset has it, or leave the line out.", names=some)))
             else:
                 names[kind] = name
         if len(names) < 2:
@@ -231,9 +241,9 @@ class _Reader:
         one = RegionItem(**names)
         if one.key not in self._dates:
             self._errors.append(RowError(line, "item", str(one)[:120], (
-                "This region-item is not in the selection. Add it above, or leave the line out."
+                _("This region-item is not in the selection. Add it above, or leave the line out.")
                 if self._is_in_dataset(one.key) else
-                "The dataset has no such region-item, though it has the region and the item. Leave the line out.")))
+                _("The dataset has no such region-item, though it has the region and the item. Leave the line out."))))
             return None
         return one.key
 
@@ -248,9 +258,11 @@ class _Reader:
             day = date_of(text, self._dataset.frequency)
             if key is not None and day not in self._periods[key]:
                 ahead = self._dates[key]
-                more = f" Its periods begin on {ahead[0]}, {ahead[1]} …" if len(
-                    ahead) > 1 and ahead[0] < day < ahead[-1] else ""
-                raise CellError(f"No period of the forecast; it runs from {ahead[0]} to {ahead[-1]}.{more}")
+                told = _("No period of the forecast; it runs from %(first)s to %(last)s.", first=ahead[0],
+                         last=ahead[-1])
+                if len(ahead) > 1 and ahead[0] < day < ahead[-1]:
+                    told += " " + _("Its periods begin on %(first)s, %(second)s …", first=ahead[0], second=ahead[1])
+                raise CellError(told)
         except CellError as error:
             self._errors.append(RowError(line, "date", text[:60], str(error)))
             return None
@@ -260,8 +272,9 @@ class _Reader:
         for name in row.values:
             first = seen.setdefault((row.key, row.date, name), line)
             if first != line:
-                self._errors.append(RowError(line, name, "", f"Line {first} sets it already for this region-item and "
-                                             "date; leave one of them out."))
+                self._errors.append(RowError(line, name, "", _(
+                    "Line %(line)s sets it already for this region-item and date; leave one of them out.",
+                    line=first)))
 
 
 def _key_titles(dataset: Dataset) -> dict[str, str]:

@@ -12,6 +12,8 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
+from webapp.language.translations import gettext as _
+from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number
 from webapp.scenarios.plans.workbook import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, WorkbookError, read_workbook
 
@@ -48,19 +50,20 @@ def text_of_upload(content: bytes, name: str) -> str:
     Raises: PlanFileError: it is too large, or neither CSV nor Excel.
     """
     if len(content) > MOST_BYTES:
-        raise PlanFileError(f"{name} has {len(content) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:g} MB are read. "
-                            "Leave out columns and rows that change nothing.")
+        raise PlanFileError(_("%(name)s has %(size)s MB; at most %(most)s MB are read. Leave out columns and rows that "
+                              "change nothing.", name=name, size=f"{len(content) / 1e6:.1f}",
+                              most=f"{MOST_BYTES / 1e6:g}"))
     if content[:4] == b"\xd0\xcf\x11\xe0":
-        raise PlanFileError(f"{name} is an old or an encrypted Excel file. Save it as .xlsx without a password, or as "
-                            "CSV.")
+        raise PlanFileError(_("%(name)s is an old or an encrypted Excel file. Save it as .xlsx without a password, or "
+                              "as CSV.", name=name))
     if content[:2] == b"PK":
         try:
             return text_of_rows(read_workbook(content, name))
         except WorkbookError as error:
             raise PlanFileError(str(error)) from error
     if content[:4] == b"PAR1":
-        raise PlanFileError(f"{name} is a Parquet file; plans are read as CSV or Excel. Save it as CSV (UTF-8) or as "
-                            ".xlsx.")
+        raise PlanFileError(_("%(name)s is a Parquet file; plans are read as CSV or Excel. Save it as CSV (UTF-8) or "
+                              "as .xlsx.", name=name))
     return _decoded(content, name)
 
 
@@ -70,8 +73,9 @@ def cells_of(text: str) -> Cells:
     Raises: PlanFileError: it is too long, has too many rows or columns, or a cell without end.
     """
     if len(text) > MOST_CHARACTERS:
-        raise PlanFileError(f"The plan has {len(text):,} characters; at most {MOST_CHARACTERS:,} are read. Leave out "
-                            "rows and columns that change nothing, or make several scenarios.")
+        raise PlanFileError(_("The plan has %(num)s characters; at most %(most)s are read. Leave out rows and columns "
+                              "that change nothing, or make several scenarios.", num=number(len(text)),
+                              most=number(MOST_CHARACTERS)))
     lines = _without_blank_end(text.removeprefix("\ufeff"))
     header = next((line for line in lines.splitlines() if line.strip()), "")
     delimiter = max("\t;,", key=header.count)
@@ -80,21 +84,22 @@ def cells_of(text: str) -> Cells:
     try:
         for count, row in enumerate(reader, 1):
             if count > MOST_LINES:
-                raise PlanFileError(f"There are more than {MOST_LINES:,} lines, blank ones among them; at most so many "
-                                    "are read. Take out the blank ones.")
+                raise PlanFileError(_("There are more than %(most)s lines, blank ones among them; at most so many are "
+                                      "read. Take out the blank ones.", most=number(MOST_LINES)))
             if len(row) > MOST_COLUMNS and any(map(str.strip, row)):
-                raise PlanFileError(f"Line {reader.line_num} has {len(row):,} columns; at most {MOST_COLUMNS} are "
-                                    "read. Leave out those that name no driver.")
+                raise PlanFileError(_("Line %(line)s has %(num)s columns; at most %(most)s are read. Leave out those "
+                                      "that name no driver.", line=reader.line_num, num=number(len(row)),
+                                      most=MOST_COLUMNS))
             cells = tuple(one_form(cell) for cell in row)
             if not any(cells):
                 continue
             if len(rows) > MOST_ROWS:
-                raise PlanFileError(f"There are more than {MOST_ROWS:,} rows; at most so many are read. Make two "
-                                    "scenarios of it.")
+                raise PlanFileError(_("There are more than %(most)s rows; at most so many are read. Make two scenarios "
+                                      "of it.", most=number(MOST_ROWS)))
             rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise PlanFileError(f"Line {reader.line_num} cannot be read: {error}. Shorten its cells, and look for a quote "
-                            "that nothing closes.") from error
+        raise PlanFileError(_("Line %(line)s cannot be read: %(problem)s. Shorten its cells, and look for a quote that "
+                              "nothing closes.", line=reader.line_num, problem=error)) from error
     return Cells(tuple(rows), delimiter)
 
 
@@ -121,7 +126,8 @@ def _decoded(content: bytes, name: str) -> str:
         if not _CONTROLS.search(text):
             return text
         break
-    raise PlanFileError(f"{name} is neither text nor an Excel file (.xlsx). Save it as CSV (UTF-8) or as .xlsx.")
+    raise PlanFileError(_("%(name)s is neither text nor an Excel file (.xlsx). Save it as CSV (UTF-8) or as .xlsx.",
+                          name=name))
 
 
 class CellError(ValueError):
@@ -139,9 +145,9 @@ def date_of(text: str, frequency: Frequency) -> date:
     if frequency == "Q" and (quarter := _QUARTER.fullmatch(text)):
         return date(int(quarter[1]), 3 * int(quarter[2]) - 2, 1)
     if _WRITTEN_DATE.fullmatch(text):
-        raise CellError("The calendar has no such day. Write one that it has.")
+        raise CellError(_("The calendar has no such day. Write one that it has."))
     shorter = {"M": "2026-01, ", "Q": "2026-Q1, "}.get(frequency, "")
-    raise CellError(f"Write the date as {shorter}2026-01-31 or 31.01.2026.")
+    raise CellError(_("Write the date as %(example)s or 31.01.2026.", example=f"{shorter}2026-01-31"))
 
 
 def mark_of(texts: Iterable[str], driver: Driver, dataset: Dataset) -> Mark | None:
@@ -158,20 +164,20 @@ def value_of(text: str, driver: Driver, dataset: Dataset, mark: Mark | None) -> 
     """
     if driver.kind == "yes_no":
         if text.casefold() not in _YES + _NO:
-            raise CellError("Write yes or no (or 1 or 0).")
+            raise CellError(_("Write yes or no (or 1 or 0)."))
         return text.casefold() in _YES
     if driver.kind == "category":
         if len(text) > LONGEST_CATEGORY:
-            raise CellError(f"A category has at most {LONGEST_CATEGORY} characters.")
+            raise CellError(_("A category has at most %(most)s characters.", most=LONGEST_CATEGORY))
         return text
     try:
         value = read_number(_without_unit(text, driver, dataset), mark, is_settled=mark is not None)
     except TypedNumberError as error:
         raise CellError(str(error)) from error
     if abs(value) > LARGEST_NUMBER:
-        raise CellError(f"Write a number of at most {LARGEST_NUMBER:,.0f}.")
+        raise CellError(_("Write a number of at most %(most)s.", most=number(LARGEST_NUMBER)))
     if driver.name == dataset.price_driver and value <= 0:
-        raise CellError("Write a price above 0.")
+        raise CellError(_("Write a price above 0."))
     return value
 
 
